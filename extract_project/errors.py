@@ -1,0 +1,81 @@
+"""Every way in which this project fails on purpose, in one screen.
+
+    ExtractError
+    ├── SettingsError          the environment is missing something, or says something impossible
+    ├── BucketError            a bucket is absent, unversioned, or refuses us
+    ├── WarehouseError         the warehouse refused or lost the query (transient or not)
+    │   └── QueryTimeout       the query took longer than its header allows
+    ├── TypeMappingError       a column cannot be written without losing something
+    ├── AuditError             a check cannot be carried out as the header states it
+    ├── StagingError           the result could not be encoded or uploaded
+    ├── Superseded             a run that started later has already published
+    └── NotPublished           what was asked for is not in the data bucket
+
+A message says what happened, what was expected, and what to do next. `transient` tells whether
+the same attempt may well succeed a minute later: only then is an extract retried by itself.
+"""
+
+from __future__ import annotations
+
+
+class ExtractError(Exception):
+    """Base of all errors that this project raises; its text is meant for the person on call."""
+
+    transient: bool = False
+
+
+class SettingsError(ExtractError):
+    """A setting is missing or impossible; the text names the variable."""
+
+
+class BucketError(ExtractError):
+    """A bucket is not there, not versioned, or not allowed; the text has the command that helps."""
+
+
+class WarehouseError(ExtractError):
+    """The warehouse refused or lost a query.
+
+    `line` and `column` (from 1) point into the SQL file where the warehouse said so: the text is
+    sent as the author wrote it, so the warehouse's line is the file's line.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        line: int | None = None,
+        column: int | None = None,
+        transient: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+        self.transient = transient
+
+
+class QueryTimeout(WarehouseError):
+    """The extract took longer than its `timeout`; the query has been cancelled."""
+
+
+class TypeMappingError(ExtractError):
+    """A column's type or value does not fit any file type without loss."""
+
+
+class AuditError(ExtractError):
+    """A check names something that the result does not have, or its query fails."""
+
+
+class StagingError(ExtractError):
+    """Encoding or uploading failed; the upload has been aborted and nothing is visible."""
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+class Superseded(ExtractError):
+    """Another run of the same extract started later and has published: newer data stays."""
+
+
+class NotPublished(ExtractError):
+    """No such key or version in the data bucket."""

@@ -1,0 +1,147 @@
+"""Reading the manifest out of its bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from extract_project.errors import BucketError
+from extract_project.manifest.extract import (
+    SUFFIX,
+    Dialects,
+    Extract,
+    InvalidExtract,
+    SqlSource,
+    parse_extract,
+)
+from extract_project.manifest.problem import Problem
+from extract_project.manifest.snapshot import Snapshot
+from extract_project.s3 import Location, error_code
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_READERS = 16
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A SQL file as the bucket lists it."""
+
+    key: str
+    etag: str
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """A SQL file's bytes, and which object version they are."""
+
+    path: str
+    content: bytes
+    source: SqlSource
+
+
+def read_manifest(s3: S3Client, manifest: Location, dialects: Dialects) -> Snapshot:
+    """Every SQL file under the manifest prefix, parsed, with collisions and bad references found.
+
+    A file that disappears between listing and reading is not part of the snapshot. Raises
+    BucketError when the bucket cannot be read.
+    """
+    listed = list(list_files(s3, manifest))
+    with ThreadPoolExecutor(_READERS) as pool:
+        fetched = pool.map(lambda file: fetch_file(s3, manifest, file), listed)
+        files = [file for file in fetched if file is not None]
+    parsed = (parse_extract(f.path, f.content, f.source, dialects) for f in files)
+    return _snapshot(manifest, parsed)
+
+
+def list_files(s3: S3Client, manifest: Location) -> Iterator[ListedFile]:
+    """Key and ETag of each SQL file; raises BucketError with the grant that is missing."""
+    prefix = f"{manifest.prefix}/" if manifest.prefix else ""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=manifest.bucket, Prefix=prefix)
+    try:
+        for page in pages:
+            for item in page.get("Contents", []):
+                if item["Key"].lower().endswith(SUFFIX):
+                    yield ListedFile(item["Key"], item["ETag"].strip('"'))
+    except s3.exceptions.ClientError as error:
+        raise BucketError(
+            f"manifest {manifest} cannot be listed ({error_code(error)}): check EXTRACT_MANIFEST, "
+            f"and grant s3:ListBucket on arn:aws:s3:::{manifest.bucket}"
+        ) from error
+
+
+def fetch_file(s3: S3Client, manifest: Location, file: ListedFile) -> FetchedFile | None:
+    """The file's current bytes, or None when it has been deleted meanwhile."""
+    try:
+        reply = s3.get_object(Bucket=manifest.bucket, Key=file.key)
+    except s3.exceptions.NoSuchKey:
+        return None
+    except s3.exceptions.ClientError as error:
+        raise BucketError(
+            f"s3://{manifest.bucket}/{file.key} cannot be read ({error_code(error)}): "
+            f"grant s3:GetObject on arn:aws:s3:::{manifest.bucket}/{manifest.key('*')}"
+        ) from error
+    content = reply["Body"].read()
+    source = SqlSource(
+        key=file.key,
+        version_id=_version(reply.get("VersionId")),
+        etag=reply["ETag"].strip('"'),
+        sha256=sha256(content).hexdigest(),
+    )
+    return FetchedFile(manifest.relative(file.key)[: -len(SUFFIX)], content, source)
+
+
+def _version(version_id: str | None) -> str | None:
+    """S3 says 'null' for what was written before versioning was on."""
+    return None if version_id in (None, "null") else version_id
+
+
+def _snapshot(manifest: Location, parsed: Iterable[Extract | InvalidExtract]) -> Snapshot:
+    """Sort out what can only be seen with all files side by side."""
+    files: dict[str, list[Extract | InvalidExtract]] = {}
+    for file in parsed:
+        files.setdefault(file.path, []).append(file)
+    extracts = []
+    invalid = []
+    for path, same in sorted(files.items()):
+        file = same[0]
+        problem = _collision(same) if len(same) > 1 else _bad_reference(file, files)
+        if problem and isinstance(file, Extract):
+            file = _invalidate(file, problem)
+        if isinstance(file, Extract):
+            extracts.append(file)
+        else:
+            invalid.append(file)
+    return Snapshot(manifest=manifest.uri, extracts=tuple(extracts), invalid=tuple(invalid))
+
+
+def _collision(same: list[Extract | InvalidExtract]) -> Problem:
+    keys = " and ".join(f"'{file.source.key}'" for file in same)
+    return Problem(line=1, column=1, message=f"{keys} are the same extract: rename one of them")
+
+
+def _bad_reference(
+    file: Extract | InvalidExtract, files: dict[str, list[Extract | InvalidExtract]]
+) -> Problem | None:
+    if not isinstance(file, Extract):
+        return None
+    for index, path in enumerate(file.header.depends_on):
+        line, column = file.place(("depends_on", index))
+        if path == file.path:
+            return Problem(line=line, column=column, message="an extract cannot depend on itself")
+        if path not in files:
+            from extract_project.manifest.problem import suggestion
+
+            message = f"no extract {path!r} to depend on: {suggestion(path, files)}"
+            return Problem(line=line, column=column, message=message)
+    return None
+
+
+def _invalidate(extract: Extract, problem: Problem) -> InvalidExtract:
+    return InvalidExtract(
+        path=extract.path, source=extract.source, text=extract.text, problems=(problem,)
+    )

@@ -1,0 +1,197 @@
+"""One SQL file, understood: an Extract, or an InvalidExtract that says why it is none."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from pydantic import BaseModel, ConfigDict
+
+from extract_project.manifest.frontmatter import Path, read_front_matter
+from extract_project.manifest.guard import Statement, read_statement
+from extract_project.manifest.header import Header, read_header
+from extract_project.manifest.lineage import upstream_tables
+from extract_project.manifest.parameters import find_placeholders
+from extract_project.manifest.problem import Problem, Refused, refuse, suggestion
+from extract_project.publish.formats.options import FileFormat, parse_compression
+from extract_project.warehouses.protocol import Placeholder, Query
+
+SUFFIX = ".sql"
+_DATA_KEYS = ("warehouse", "params", "format", "compression")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Dialects:
+    """The configured warehouses: name to SQL dialect, and which one is the default."""
+
+    by_warehouse: Mapping[str, str]
+    default: str
+
+
+class SqlSource(BaseModel):
+    """Which bytes of which object were read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    """Object key in the manifest bucket."""
+    version_id: str | None
+    """S3 VersionId, where the manifest bucket keeps versions."""
+    etag: str
+    sha256: str
+
+
+class Extract(BaseModel):
+    """A valid SQL file. `path` is its name everywhere: `sales/orders`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    source: SqlSource
+    text: str
+    header: Header
+    warehouse: str
+    """Name of the warehouse, with the default filled in."""
+    kind: str
+    """Type of that warehouse: `duckdb`, …"""
+    placeholders: tuple[Placeholder, ...]
+    tables: tuple[str, ...]
+    """Warehouse tables that the statement reads."""
+    code_version: str
+    """Changes when the SQL or a header key that shapes the data does, and only then."""
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def folder(self) -> str:
+        return self.path.rpartition("/")[0]
+
+    @property
+    def file(self) -> str:
+        return f"{self.path}{SUFFIX}"
+
+    @property
+    def file_format(self) -> FileFormat:
+        return parse_compression(self.header.format, self.header.compression)
+
+    @property
+    def published_path(self) -> str:
+        """Path of the published object below EXTRACT_DATA."""
+        return f"{self.path}{self.file_format.extension}"
+
+    def query(self) -> Query:
+        """The statement with its values, ready for a warehouse."""
+        return Query(self.text, self.placeholders, self.header.params)
+
+    def place(self, path: Path) -> tuple[int, int]:
+        """Line and column of a header key in the file."""
+        return read_front_matter(self.text).place(path)
+
+
+class InvalidExtract(BaseModel):
+    """A SQL file that cannot run, and every reason why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    source: SqlSource
+    text: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def file(self) -> str:
+        return f"{self.path}{SUFFIX}"
+
+    @property
+    def reasons(self) -> list[str]:
+        return [problem.at(self.file) for problem in self.problems]
+
+
+def parse_extract(
+    path: str, content: bytes, source: SqlSource, dialects: Dialects
+) -> Extract | InvalidExtract:
+    """Understand one file; never raises for what is in it (G6).
+
+    `path` is the file's path below the manifest prefix without `.sql`.
+    """
+    text = ""
+    try:
+        _require_path(path)
+        text = _decode(content)
+        return _understand(path, text, source, dialects)
+    except Refused as refused:
+        shown = text or content.decode("utf-8", errors="replace")
+        return InvalidExtract(path=path, source=source, text=shown, problems=refused.problems)
+
+
+def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> Extract:
+    front_matter = read_front_matter(text)
+    header = read_header(front_matter)
+    warehouse = (header.warehouse or dialects.default).lower()
+    if warehouse not in dialects.by_warehouse:
+        message = f"unknown warehouse {warehouse!r}: {suggestion(warehouse, dialects.by_warehouse)}"
+        raise refuse(*front_matter.place(("warehouse",)), message)
+    kind = dialects.by_warehouse[warehouse]
+    statement = read_statement(text, kind)
+    return Extract(
+        path=path,
+        source=source,
+        text=text,
+        header=header,
+        warehouse=warehouse,
+        kind=kind,
+        placeholders=find_placeholders(text, statement.tokens, header.params),
+        tables=upstream_tables(statement),
+        code_version=_code_version(statement, header, warehouse),
+    )
+
+
+def _code_version(statement: Statement, header: Header, warehouse: str) -> str:
+    """Comments, white space and what only describes the extract do not count."""
+    words = "\x00".join(token.text for token in statement.tokens)
+    keys = header.model_copy(update={"warehouse": warehouse}).model_dump_json(
+        include=set(_DATA_KEYS)
+    )
+    return sha256(f"{words}\x00{keys}".encode()).hexdigest()[:16]
+
+
+def _decode(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise refuse(1, 1, "this file is UTF-16: save it as UTF-8")
+    try:
+        text = content.removeprefix(_BOM).decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        raise refuse(
+            line,
+            column,
+            f"byte {error.start} (0x{content[error.start]:02x}) is not UTF-8: "
+            f"save the file as UTF-8",
+        ) from None
+    nul = text.find("\x00")
+    if nul >= 0:
+        line = text.count("\n", 0, nul) + 1
+        raise refuse(line, nul - text.rfind("\n", 0, nul), "a NUL character: remove it")
+    return text
+
+
+def _require_path(path: str) -> None:
+    """A path becomes an asset key, an S3 key and a file name: keep it plain and reversible."""
+    parts = path.split("/")
+    if any(part != part.strip() or part in ("", ".", "..") for part in parts):
+        raise refuse(1, 1, f"the path {path!r} has an empty, blank or dotted part: rename the file")
+    if parts[0].startswith(".extract"):
+        raise refuse(1, 1, f"the folder {parts[0]!r} is reserved: rename it")
+    odd = sorted({c for c in path if unicodedata.category(c).startswith("C") or c in "\\\"*?<>|"})
+    if odd:
+        raise refuse(1, 1, f"the path {path!r} has {', '.join(map(repr, odd))}: rename the file")
+    if len(path.encode()) > 512:
+        raise refuse(1, 1, "the path is longer than 512 bytes: shorten it")
+    if unicodedata.normalize("NFC", path) != path:
+        raise refuse(1, 1, "the path is not in Unicode's composed form (NFC): rename the file")

@@ -1,0 +1,171 @@
+"""The header of a SQL file as a typed model; its JSON Schema is what editors complete from."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from extract_project.constants import Constant
+from extract_project.manifest.frontmatter import FrontMatter
+from extract_project.manifest.problem import Problem, Refused, suggestion
+from extract_project.publish.checks import CHECK_NAMES, Check
+from extract_project.publish.formats.options import Compression, Format, parse_compression
+from extract_project.units import Duration
+
+PLANNED = {
+    *("schedule", "timezone", "on_change", "enabled", "partitions", "incremental", "split"),
+    *("columns", "on_schema_change", "cpu", "memory", "disk"),
+}
+"""Keys of the contract that this version refuses instead of ignoring."""
+
+# Dagster's rules, stated here so that a bad value is one red extract with its line, and not an
+# error of the whole code location (dagster/_core/definitions/utils.py, .../asset_spec.py).
+_GROUP = r"^[A-Za-z0-9_]+$"
+_OWNER = r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$"
+_TAG_KEY = r"^([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}$"
+_TAG_VALUE = r"^[A-Za-z0-9_.-]{0,63}$"
+_PATH = r"^[^/\s][^/]*(/[^/]+)*$"
+
+Owner = Annotated[str, StringConstraints(pattern=_OWNER)]
+TagKey = Annotated[str, StringConstraints(pattern=_TAG_KEY)]
+TagValue = Annotated[str, StringConstraints(pattern=_TAG_VALUE)]
+ParamName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+_RESERVED_PARAMS = {"partition_key", "partition_start", "partition_end", "watermark"}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Retries(_Part):
+    """How often a transient failure is tried again, and the first pause between two tries."""
+
+    max: int = Field(2, ge=0, le=10)
+    delay: Duration = timedelta(seconds=30)
+
+
+class Header(_Part):
+    """The front matter of a SQL file. Every key is optional."""
+
+    description: str = Field("", description="what the extract is, and who reads it")
+    owners: list[Owner] = Field([], description="'team:name' or an e-mail address")
+    tags: dict[TagKey, TagValue] = {}
+    group: str | None = Field(None, pattern=_GROUP, description="default: the folder")
+    warehouse: str | None = Field(None, description="a configured warehouse; default: the default")
+    depends_on: list[Annotated[str, StringConstraints(pattern=_PATH)]] = Field(
+        [], description="other extracts that this one comes after, as folder/name"
+    )
+    params: dict[ParamName, Constant] = Field({}, description="constants, bound as :name")
+    format: Format = "parquet"
+    compression: Compression | None = Field(
+        None, description="default: zstd for parquet and arrow, gzip for csv and jsonl"
+    )
+    on_empty: Literal["publish", "fail", "keep"] = Field(
+        "publish",
+        description="no rows: publish the schema alone, fail, or keep the current version",
+    )
+    unchanged: Literal["skip", "publish"] = Field(
+        "skip", description="the same content again: add no version, or add one all the same"
+    )
+    checks: list[Check] = []
+    timeout: Duration = timedelta(hours=1)
+    retries: Retries = Retries()
+    pool: str | None = Field(None, description="Dagster concurrency pool; default: the warehouse")
+    freshness: Duration | None = Field(
+        None, description="how old the published version may get before the asset shows as stale"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [check.name for check in self.checks]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"check {name!r} stands twice in 'checks'")
+        reserved = _RESERVED_PARAMS.intersection(self.params)
+        if reserved:
+            raise ValueError(f"params may not redefine {', '.join(sorted(reserved))}")
+        parse_compression(self.format, self.compression)
+        return self
+
+
+def header_schema() -> dict[str, Any]:
+    """The JSON Schema of the header, for editors and for programs that write SQL files."""
+    schema = Header.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Header of an extract's SQL file",
+    } | {key: value for key, value in schema.items() if key != "title"}
+
+
+def read_header(front_matter: FrontMatter) -> Header:
+    """Validate a header; raises Refused with every problem at its line and column."""
+    try:
+        return Header.model_validate(front_matter.data)
+    except ValidationError as error:
+        raise Refused(*(_problem(item, front_matter) for item in error.errors())) from None
+
+
+def _problem(item: Any, front_matter: FrontMatter) -> Problem:
+    path = tuple(part for part in item["loc"] if part not in _UNION_WORDS)
+    if len(path) > 2 and path[0] == "checks" and path[2] in CHECK_NAMES:
+        path = (path[0], path[1], *path[3:])  # the discriminator's tag is no part of the file
+    line, column = front_matter.place(path)
+    return Problem(line=line, column=column, message=_message(item, path))
+
+
+_UNION_WORDS = {"function-before", "function-after", "[key]"}
+
+
+def _message(item: Any, path: tuple[Any, ...]) -> str:
+    name = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
+    where = f"{name!r}: " if name else ""
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown_key(path)
+    if kind == "unknown_check":
+        given = item["input"]
+        word = next(iter(given), "") if isinstance(given, dict) else str(given)
+        return f"unknown check {str(word)!r}: {suggestion(str(word), CHECK_NAMES)}"
+    if kind == "literal_error":
+        choices = re.findall(r"'([^']*)'", context["expected"])
+        return f"{where}{item['input']!r} is not possible: {suggestion(str(item['input']), choices)}"
+    if kind == "value_error":
+        return f"{where if len(path) else ''}{context['error']}"
+    if kind == "string_pattern_mismatch":
+        return f"{where}{item['input']!r} has the wrong form: {_form(context['pattern'])}"
+    return f"{where}{_lower(item['msg'])}, not {item['input']!r}"
+
+
+def _unknown_key(path: tuple[Any, ...]) -> str:
+    word = str(path[-1])
+    if len(path) == 1 and word in PLANNED:
+        return f"{word!r} is not available in this version: remove it"
+    known = [*Header.model_fields, *PLANNED]
+    if path[0] == "checks":
+        known = [*CHECK_NAMES, "severity", "label"]
+    elif path[0] == "retries":
+        known = list(Retries.model_fields)
+    return f"unknown key {word!r}: {suggestion(word, known)}"
+
+
+def _form(pattern: str) -> str:
+    forms = {
+        _OWNER: "expected 'team:name' or an e-mail address",
+        _GROUP: "expected letters, digits and underscores",
+        _PATH: "expected folder/name of another extract",
+    }
+    return forms.get(pattern, f"expected {pattern}")
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

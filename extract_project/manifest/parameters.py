@@ -1,0 +1,61 @@
+"""`:name` in SQL: found where it stands for a value, bound by the warehouse, never spliced.
+
+Strings, comments, quoted identifiers and dollar-quoted text are the tokenizer's business. A colon
+is no placeholder when it is half of `::`, when it follows a value without a space (a JSON path,
+`v:name`; a slice, `a[1:n]`; a struct, `{'k':v}`), or when a space follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlglot.tokens import Token, TokenType
+
+from extract_project.manifest.problem import Problem, Refused, position, suggestion
+from extract_project.warehouses.protocol import Placeholder
+
+_OPENERS = {TokenType.L_PAREN, TokenType.COMMA, TokenType.L_BRACKET}
+
+
+def find_placeholders(
+    text: str, tokens: Sequence[Token], known: Collection[str]
+) -> tuple[Placeholder, ...]:
+    """Every `:name` of the text, in order; raises Refused for a name that has no value.
+
+    `known` are the names that have one. `[:name]` is a slice unless the name is known.
+    """
+    found = []
+    problems = []
+    for before, colon, word in zip([None, *tokens], tokens, tokens[1:], strict=False):
+        if colon.token_type is not TokenType.COLON or word.start != colon.end + 1:
+            continue
+        name = text[word.start : word.end + 1]
+        if not name.isidentifier() or _follows_value(before, colon):
+            continue
+        if name in known:
+            found.append(Placeholder(name, colon.start, word.end + 1))
+        elif before is None or before.token_type is not TokenType.L_BRACKET:
+            line, column = position(text, colon.start)
+            message = f"unknown parameter ':{name}': {_known(name, known)}"
+            problems.append(Problem(line=line, column=column, message=message))
+    if problems:
+        raise Refused(*problems)
+    return tuple(found)
+
+
+def _follows_value(before: Token | None, colon: Token) -> bool:
+    """Whether something that can have a path, a slice or a key ends right before the colon."""
+    if before is None or before.end + 1 != colon.start:
+        return False
+    if before.token_type in _OPENERS:
+        return False
+    last = before.text[-1:] or "'"
+    ends_a_word = last.isalnum() or last in "_$'\"`)]}"
+    quoted = before.token_type in (TokenType.STRING, TokenType.IDENTIFIER)
+    return ends_a_word or quoted
+
+
+def _known(name: str, known: Collection[str]) -> str:
+    if not known:
+        return f"this file has no 'params'; add 'params: {{{name}: …}}' to its header"
+    return f"{suggestion(name, known)} (a value comes from 'params' in the header)"

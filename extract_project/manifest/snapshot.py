@@ -1,0 +1,74 @@
+"""The manifest at one moment, immutable, saved under the hash of its content (G3).
+
+The code server reads the bucket and saves a snapshot; a run is launched with its id and loads
+exactly that with one GET, in whatever process or task it runs.
+"""
+
+from __future__ import annotations
+
+import gzip
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from extract_project.errors import NotPublished
+from extract_project.manifest.extract import Extract, InvalidExtract
+from extract_project.s3 import Location, error_code
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class Snapshot(BaseModel):
+    """Each file's key, VersionId, text and parsed header; or why it could not be parsed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    manifest: str
+    """URI of the manifest that was read."""
+    extracts: tuple[Extract, ...]
+    invalid: tuple[InvalidExtract, ...]
+
+    @property
+    def paths(self) -> frozenset[str]:
+        return frozenset(each.path for each in (*self.extracts, *self.invalid))
+
+
+def save_snapshot(s3: S3Client, state: Location, snapshot: Snapshot) -> str:
+    """Save under the content hash and return it; saving the same content again changes nothing."""
+    content = snapshot.model_dump_json().encode()
+    snapshot_id = sha256(content).hexdigest()[:32]
+    location = _location(state, snapshot_id)
+    try:
+        s3.put_object(
+            Bucket=location.bucket,
+            Key=location.prefix,
+            Body=gzip.compress(content, compresslevel=1, mtime=0),
+            ContentType="application/gzip",
+            IfNoneMatch="*",
+        )
+    except s3.exceptions.ClientError as error:
+        if error_code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
+            raise
+    return snapshot_id
+
+
+def load_snapshot(s3: S3Client, state: Location, snapshot_id: str) -> Snapshot:
+    """Load by id; raises NotPublished when it has been removed, ValueError when it was altered."""
+    location = _location(state, snapshot_id)
+    try:
+        reply = s3.get_object(Bucket=location.bucket, Key=location.prefix)
+    except s3.exceptions.NoSuchKey:
+        raise NotPublished(
+            f"snapshot {snapshot_id} is not at {location}: it was removed, or EXTRACT_STATE "
+            f"differs between the code server and this run; launch the run again"
+        ) from None
+    content = gzip.decompress(reply["Body"].read())
+    if sha256(content).hexdigest()[:32] != snapshot_id:
+        raise ValueError(f"snapshot {location} does not match its own name: it was altered")
+    return Snapshot.model_validate_json(content)
+
+
+def _location(state: Location, snapshot_id: str) -> Location:
+    return state / f"snapshots/{snapshot_id}.json.gz"

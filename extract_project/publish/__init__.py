@@ -1,0 +1,1 @@
+"""From batches to a published version: encode, audit, stage, publish, read back."""

@@ -1,0 +1,140 @@
+"""The checks of one extract, carried out on the result while it passes by, before it is published.
+
+Checks that need the whole result at once (`unique`, `sql`) read the columns they need from a
+spool: a Parquet file on local disk, queried by an embedded DuckDB that spills to disk too.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from extract_project.publish.checks.base import Auditor, CheckSpec, Verdict, resolve
+from extract_project.publish.checks.unique import Unique
+
+if TYPE_CHECKING:
+    import duckdb
+
+_MEMORY_LIMIT = "128MB"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One check and what came of it."""
+
+    name: str
+    rule: str
+    severity: Literal["error", "warn"]
+    verdict: Verdict
+
+    @property
+    def refuses(self) -> bool:
+        return self.severity == "error" and not self.verdict.passed
+
+
+class Audit:
+    """Shows every row group to every auditor, then asks for the verdicts."""
+
+    def __init__(self, checks: Sequence[CheckSpec], schema: pa.Schema, directory: Path) -> None:
+        """Raises AuditError when a check does not fit the result's columns."""
+        keys = _identifying_columns(checks, schema)
+        self._auditors = [(check, check.auditor(schema, keys)) for check in checks]
+        self._directory = directory
+        self._spool = _Spool.needed(
+            [auditor for _, auditor in self._auditors], schema, directory / "result.parquet"
+        )
+        self._rows = 0
+
+    def observe(self, rows: pa.Table) -> None:
+        """See the next rows of the result."""
+        for batch in rows.to_batches():
+            for _, auditor in self._auditors:
+                auditor.observe(batch, self._rows + 1)
+            self._rows += batch.num_rows
+        if self._spool:
+            self._spool.write(rows)
+
+    def conclude(self) -> list[Outcome]:
+        """The verdicts, in the order of the header; raises AuditError when a query fails."""
+        with self._result() as result:
+            return [
+                Outcome(check.name, check.rule, check.severity, auditor.conclude(result))
+                for check, auditor in self._auditors
+            ]
+
+    @contextmanager
+    def _result(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
+        if self._spool is None:
+            yield None
+            return
+        self._spool.close()
+        with _locked_down(self._spool.path, self._directory / "spill") as connection:
+            yield connection
+
+
+class _Spool:
+    """The columns that some auditor wants to see again, on disk."""
+
+    def __init__(self, schema: pa.Schema, path: Path) -> None:
+        self.path = path
+        self._names = schema.names
+        self._writer = pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=False)
+
+    @classmethod
+    def needed(cls, auditors: Sequence[Auditor], schema: pa.Schema, path: Path) -> _Spool | None:
+        wanted = set[str]()
+        for auditor in auditors:
+            wanted.update(schema.names if auditor.spools == "*" else auditor.spools)
+        columns = [column for column in schema if column.name in wanted]
+        return cls(pa.schema(columns), path) if columns else None
+
+    def write(self, rows: pa.Table) -> None:
+        self._writer.write_table(rows.select(self._names))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+@contextmanager
+def _locked_down(spool: Path, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB that can read the spool, as table `result`, and nothing else on this machine."""
+    import duckdb
+
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": _MEMORY_LIMIT,
+        "temp_directory": str(spill),
+        "preserve_insertion_order": False,
+        "python_enable_replacements": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    with duckdb.connect(":memory:", config=config) as connection:
+        name = str(spool).replace("'", "''")
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"set allowed_paths = ['{name}']")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        connection.execute(f"create view result as select * from read_parquet('{name}')")
+        yield connection
+
+
+@contextmanager
+def audit_directory() -> Iterator[Path]:
+    """Local disk for one audit, removed with everything in it."""
+    with tempfile.TemporaryDirectory(prefix="extract-audit-") as directory:
+        yield Path(directory)
+
+
+def _identifying_columns(checks: Sequence[CheckSpec], schema: pa.Schema) -> list[str]:
+    """The key that the header itself declares unique: what samples are identified by."""
+    for check in checks:
+        if isinstance(check, Unique):
+            return [resolve(column, schema, check.name) for column in check.unique]
+    return []

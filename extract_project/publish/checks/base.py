@@ -1,0 +1,126 @@
+"""What a check is: a line of the header that can become an auditor of one result."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from extract_project.errors import AuditError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+SAMPLES = 5
+_NAME_LENGTH = 80
+
+
+def as_list(value: Any) -> Any:
+    """One column name, or several: `order_id` is `[order_id]`."""
+    return [value] if isinstance(value, str) else value
+
+
+one_or_more = BeforeValidator(as_list, json_schema_input_type=str | list[str])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an auditor found. `figures` are for machines and the UI, `summary` is for people."""
+
+    passed: bool
+    summary: str
+    figures: dict[str, int | float | str] = field(default_factory=dict)
+    samples: tuple[dict[str, Any], ...] = ()
+    """Up to SAMPLES violating rows: the offending values, with what identifies the row."""
+
+
+class Auditor(ABC):
+    """Watches one result pass by and then says what it thinks of it.
+
+    `observe` sees every batch once, in order; `conclude` is called once, at the end, with a
+    read-only DuckDB connection in which the rows stand as table `result` when `spools` names
+    any columns.
+    """
+
+    spools: Sequence[str] | Literal["*"] = ()
+
+    def observe(self, batch: pa.RecordBatch, first_row: int) -> None:  # noqa: B027
+        """Look at the next rows; `first_row` counts from 1."""
+
+    @abstractmethod
+    def conclude(self, result: duckdb.DuckDBPyConnection | None) -> Verdict: ...
+
+
+class CheckSpec(BaseModel, ABC):
+    """One entry of `checks` in a header."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    severity: Literal["error", "warn"] = Field(
+        "error", description="error (the default) refuses the result; warn publishes it and says so"
+    )
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Unique within a header, letters, digits and underscores: its name in the UI."""
+
+    @property
+    @abstractmethod
+    def rule(self) -> str:
+        """The rule in words: `order_id is unique`."""
+
+    @abstractmethod
+    def auditor(self, schema: pa.Schema, keys: Sequence[str]) -> Auditor:
+        """An auditor for a result with this schema.
+
+        `keys` are the columns that identify a row, for samples; they may be none. Raises
+        AuditError when the check names a column that the result does not have.
+        """
+
+
+def check_name(*parts: object) -> str:
+    """Words to a name that Dagster takes; long ones end in a hash instead of being cut alike."""
+    name = re.sub(r"\W+", "_", "_".join(str(part) for part in parts), flags=re.ASCII)
+    if len(name) <= _NAME_LENGTH and name.replace("_", "").isascii():
+        return name
+    return f"{name[:_NAME_LENGTH]}_{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def resolve(column: str, schema: pa.Schema, check: str) -> str:
+    """The result's own spelling of a column; case counts only where the result needs it."""
+    if column in schema.names:
+        return column
+    alike = [name for name in schema.names if name.casefold() == column.casefold()]
+    if len(alike) == 1:
+        return str(alike[0])
+    from extract_project.manifest.problem import suggestion
+
+    raise AuditError(
+        f"check {check!r} names column {column!r}, which the result does not have: "
+        f"{suggestion(column, schema.names)}"
+    )
+
+
+class Samples:
+    """The first few violating rows of a stream, each with its number and its keys."""
+
+    def __init__(self, column: str, keys: Sequence[str]) -> None:
+        self._columns = list(dict.fromkeys([*keys, column]))
+        self.rows: list[dict[str, Any]] = []
+
+    def take(self, batch: pa.RecordBatch, violates: pa.BooleanArray, first_row: int) -> None:
+        """Remember rows of `batch` where `violates` is true, until there are enough."""
+        if len(self.rows) >= SAMPLES:
+            return
+        import pyarrow.compute as pc
+
+        found = pc.indices_nonzero(violates)[: SAMPLES - len(self.rows)].to_pylist()
+        rows = batch.select(self._columns).take(found).to_pylist()
+        self.rows += [{"row": first_row + i, **row} for i, row in zip(found, rows, strict=True)]

@@ -1,0 +1,55 @@
+"""Row groups in, bytes out: what every file format looks like to the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from extract_project.publish.formats.options import FileFormat
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Sink(Protocol):
+    """Where encoded bytes go, in order: a file object whose `close` does not end the upload."""
+
+    closed: bool
+
+    def write(self, data: bytes | memoryview) -> int: ...
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Encoder(Protocol):
+    """Writes one file. Equal rows in equal groups give equal bytes."""
+
+    def write(self, rows: pa.Table) -> None:
+        """Encode one row group in the schema that the encoder was opened with."""
+
+    def close(self) -> None:
+        """Write what stands at the end of the file; the sink stays open."""
+
+
+Opener = Callable[[Sink, "pa.Schema", FileFormat], Encoder]
+
+
+def open_encoder(file_format: FileFormat, sink: Sink, schema: pa.Schema) -> Encoder:
+    """Start a file; a file without any group is valid and has the schema."""
+    return _openers()[file_format.name](sink, schema, file_format)
+
+
+def _openers() -> dict[str, Opener]:
+    from extract_project.publish.formats.arrow import ArrowEncoder
+    from extract_project.publish.formats.csv import CsvEncoder
+    from extract_project.publish.formats.jsonl import JsonlEncoder
+    from extract_project.publish.formats.parquet import ParquetEncoder
+
+    return {
+        "parquet": ParquetEncoder,
+        "csv": CsvEncoder,
+        "jsonl": JsonlEncoder,
+        "arrow": ArrowEncoder,
+    }

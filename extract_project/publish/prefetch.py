@@ -1,0 +1,73 @@
+"""Reading ahead in a thread, so that fetching, encoding and uploading overlap."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_WAIT_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class _End:
+    error: BaseException | None = None
+
+
+@contextmanager
+def prefetch(
+    items: Iterator[T], depth: int, cancel: Callable[[], None]
+) -> Iterator[Iterator[T]]:
+    """Produce `items` in a thread of its own, at most `depth` ahead of the consumer.
+
+    The consumer waits in Python, so a signal reaches it even while the producer is stuck in a
+    driver. Leaving early calls `cancel` (which must make the producer return soon) and waits for
+    the thread. The producer's exception is raised where the consumer would have read its item.
+    """
+    waiting: queue.Queue[T | _End] = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def put(item: T | _End) -> None:
+        while not stopped.is_set():
+            try:
+                return waiting.put(item, timeout=_WAIT_SECONDS)
+            except queue.Full:
+                continue
+
+    def produce() -> None:
+        try:
+            for item in items:
+                put(item)
+                if stopped.is_set():
+                    return
+        except BaseException as error:
+            put(_End(error))
+        else:
+            put(_End())
+
+    def consume() -> Iterator[T]:
+        nonlocal ended
+        while True:
+            item = waiting.get()
+            if isinstance(item, _End):
+                ended = True
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+
+    ended = False
+    thread = threading.Thread(target=produce, name="fetch", daemon=True)
+    thread.start()
+    try:
+        yield consume()
+    finally:
+        stopped.set()
+        if not ended:
+            cancel()
+        thread.join()

@@ -1,0 +1,112 @@
+"""What is known about one published result, beside the object itself (G10).
+
+S3 fixes an object's metadata when an upload begins, before anybody knows how many rows there will
+be. So each result has a receipt: an immutable JSON object under EXTRACT_STATE, written *before*
+the result becomes visible and named in the object's metadata. A visible object always has its
+receipt; a receipt without an object (a run killed between the two) means nothing.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from extract_project.publish.profile import ColumnProfile
+from extract_project.s3 import Location
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from mypy_boto3_s3 import S3Client
+
+
+class Stages(BaseModel):
+    """Seconds spent; stages overlap, so they do not add up to the whole."""
+
+    model_config = ConfigDict(frozen=True)
+
+    query: float
+    """From sending the statement to knowing its columns."""
+    fetch: float
+    """Waiting for rows."""
+    audit: float
+    encode: float
+    upload: float
+    """Waiting for S3."""
+    total: float
+
+
+class CheckRecord(BaseModel):
+    """A check as it came out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    rule: str
+    severity: str
+    passed: bool
+    summary: str
+
+
+class Receipt(BaseModel):
+    """Everything that leads from a published version back to where it came from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    extract: str
+    """Path of the SQL file without `.sql`."""
+    key: str
+    """The published object's key."""
+    run_id: str
+    snapshot: str | None
+    """Id of the snapshot that the run was launched with, where it was launched with one."""
+    sql_key: str
+    sql_version: str | None
+    sql_sha256: str
+    sql: str
+    code_version: str
+    warehouse: str
+    query_id: str | None
+    started_at: AwareDatetime
+    rows: int
+    bytes: int
+    data_sha256: str
+    """Of the object's bytes: what `sha256sum` prints for the downloaded file."""
+    schema_sha256: str
+    columns: tuple[ColumnProfile, ...]
+    checks: tuple[CheckRecord, ...]
+    stages: Stages
+    peak_memory: int
+    """Bytes of resident memory, at the highest, of the process that made it."""
+
+
+def schema_hash(schema: pa.Schema) -> str:
+    """Of the column names and types, in order."""
+    described = "\n".join(f"{field.name}\t{field.type}" for field in schema)
+    return sha256(described.encode()).hexdigest()
+
+
+def save_receipt(s3: S3Client, state: Location, receipt: Receipt) -> None:
+    location = _location(state, receipt.key, receipt.id)
+    s3.put_object(
+        Bucket=location.bucket,
+        Key=location.prefix,
+        Body=receipt.model_dump_json(indent=1).encode(),
+        ContentType="application/json",
+    )
+
+
+def load_receipt(s3: S3Client, state: Location, key: str, receipt_id: str) -> Receipt | None:
+    """The receipt of a published object, or None when it has been removed."""
+    location = _location(state, key, receipt_id)
+    try:
+        reply: Any = s3.get_object(Bucket=location.bucket, Key=location.prefix)
+    except s3.exceptions.NoSuchKey:
+        return None
+    return Receipt.model_validate_json(reply["Body"].read())
+
+
+def _location(state: Location, key: str, receipt_id: str) -> Location:
+    return state / f"receipts/{key}/{receipt_id}.json"

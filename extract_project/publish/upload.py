@@ -1,0 +1,248 @@
+"""One object that nobody can see until it is published (G1, G2).
+
+Bytes that fit into one part are held in memory and put at the end; anything larger is a multipart
+upload, whose parts S3 shows to nobody until it is completed. Publishing is one conditional request
+either way, and the VersionId is the one that this request returned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Any
+
+from extract_project.errors import StagingError
+from extract_project.s3 import error_code, header_safe
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_MIB = 1 << 20
+_MAX_PARTS = 10_000
+_PARTS_PER_SIZE = 2_000
+_FIRST_PART = 8 * _MIB
+_LARGEST_PART = 64 * _MIB
+_UPLOADS = 2
+_PREFIX = "extract-"
+
+
+@dataclass(frozen=True)
+class Target:
+    """The key that is published, and how it is encrypted."""
+
+    bucket: str
+    key: str
+    kms_key_id: str | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def encryption(self) -> dict[str, Any]:
+        if not self.kms_key_id:
+            return {}
+        return {
+            "ServerSideEncryption": "aws:kms",
+            "SSEKMSKeyId": self.kms_key_id,
+            "BucketKeyEnabled": True,
+        }
+
+
+@dataclass(frozen=True)
+class Written:
+    """What S3 said of the write that published."""
+
+    version_id: str
+    etag: str
+
+
+def part_size(number: int) -> int:
+    """Bytes of part `number` (from 1): small files in small parts, and 10,000 parts are never
+    met below 280 GB, at two parts in flight and one being filled.
+    """
+    return min(_FIRST_PART << ((number - 1) // _PARTS_PER_SIZE), _LARGEST_PART)
+
+
+class Upload:
+    """A file being written to S3; `publish` makes it visible, `abort` makes it never have been.
+
+    Memory: `_UPLOADS` parts in flight and one being filled. Exactly one of `publish` and `abort`
+    takes effect; `abort` after `publish` does nothing.
+    """
+
+    def __init__(self, s3: S3Client, target: Target, content_type: str) -> None:
+        self._s3 = s3
+        self.target = target
+        self._content_type = content_type
+        self._metadata: dict[str, str] = {}
+        self._buffer = bytearray()
+        self._digest = hashlib.sha256()
+        self._upload_id: str | None = None
+        self._parts: list[Future[dict[str, Any]]] = []
+        self._free = BoundedSemaphore(_UPLOADS)
+        self._pool = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload")
+        self._open = True
+        self.size = 0
+
+    def describe(self, metadata: Mapping[str, str]) -> None:
+        """Set object metadata; what is set after the first part has left is not stored."""
+        self._metadata |= {_PREFIX + key: header_safe(value) for key, value in metadata.items()}
+
+    @property
+    def sha256(self) -> str:
+        """Of all bytes written so far."""
+        return self._digest.hexdigest()
+
+    @property
+    def is_multipart(self) -> bool:
+        return self._upload_id is not None
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Take bytes; blocks while too many parts are in flight; raises StagingError."""
+        self._digest.update(data)
+        self._buffer += data
+        self.size += len(data)
+        while len(self._buffer) > part_size(len(self._parts) + 1):
+            self._send(part_size(len(self._parts) + 1))
+        return len(data)
+
+    def seal(self) -> None:
+        """Send what is left and wait until S3 has every part; raises StagingError."""
+        if self._upload_id is not None:
+            if self._buffer:
+                self._send(len(self._buffer))
+            self._completed_parts()
+
+    def publish(self, condition: Mapping[str, str]) -> Written:
+        """Make it the current version, if `condition` (`IfMatch` / `IfNoneMatch`) holds.
+
+        Raises the client's error when it does not (`PreconditionFailed`), or when S3 refuses.
+        """
+        if self._upload_id is None:
+            put = self._s3.put_object(
+                Bucket=self.target.bucket,
+                Key=self.target.key,
+                Body=bytes(self._buffer),
+                ContentType=self._content_type,
+                Metadata=self._metadata,
+                **self.target.encryption,
+                **condition,  # type: ignore[arg-type]
+            )
+            written = Written(put["VersionId"], put["ETag"].strip('"'))
+        else:
+            completed = self._s3.complete_multipart_upload(
+                Bucket=self.target.bucket,
+                Key=self.target.key,
+                UploadId=self._upload_id,
+                MultipartUpload={"Parts": self._completed_parts()},  # type: ignore[typeddict-item]
+                **condition,  # type: ignore[arg-type]
+            )
+            written = Written(completed["VersionId"], completed["ETag"].strip('"'))
+        self._finish()
+        return written
+
+    def abort(self) -> None:
+        """Forget everything: no object, no parts. Safe to call at any time, any number of times."""
+        if not self._open:
+            return
+        self._finish()
+        if self._upload_id is not None:
+            try:
+                self._s3.abort_multipart_upload(
+                    Bucket=self.target.bucket, Key=self.target.key, UploadId=self._upload_id
+                )
+            except self._s3.exceptions.ClientError as error:
+                if error_code(error) != "NoSuchUpload":
+                    raise
+
+    def _finish(self) -> None:
+        self._open = False
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._buffer = bytearray()
+
+    def _send(self, size: int) -> None:
+        self._upload_id = self._upload_id or self._create()
+        number = len(self._parts) + 1
+        if number > _MAX_PARTS:
+            raise StagingError(
+                f"the file has reached {self.size:,} bytes, S3's {_MAX_PARTS:,} parts: "
+                f"extract less at once"
+            )
+        body = bytes(memoryview(self._buffer)[:size])
+        del self._buffer[:size]
+        self._free.acquire()
+        self._raise_first_failure()
+        future = self._pool.submit(self._put_part, number, body)
+        future.add_done_callback(lambda _: self._free.release())
+        self._parts.append(future)
+
+    def _create(self) -> str:
+        reply = self._s3.create_multipart_upload(
+            Bucket=self.target.bucket,
+            Key=self.target.key,
+            ContentType=self._content_type,
+            Metadata=self._metadata,
+            ChecksumAlgorithm="CRC32",
+            **self.target.encryption,
+        )
+        return reply["UploadId"]
+
+    def _put_part(self, number: int, body: bytes) -> dict[str, Any]:
+        assert self._upload_id is not None
+        reply = self._s3.upload_part(
+            Bucket=self.target.bucket,
+            Key=self.target.key,
+            UploadId=self._upload_id,
+            PartNumber=number,
+            Body=body,
+            ChecksumAlgorithm="CRC32",
+        )
+        part: dict[str, Any] = {"PartNumber": number, "ETag": reply["ETag"]}
+        if "ChecksumCRC32" in reply:
+            part["ChecksumCRC32"] = reply["ChecksumCRC32"]
+        return part
+
+    def _completed_parts(self) -> list[dict[str, Any]]:
+        for part in self._parts:
+            error = part.exception()
+            if error is not None:
+                raise self._failed(error) from error
+        return [part.result() for part in self._parts]
+
+    def _raise_first_failure(self) -> None:
+        for part in self._parts[-2 * _UPLOADS :]:
+            if part.done() and part.exception() is not None:
+                self._free.release()
+                error = part.exception()
+                raise self._failed(error) from error
+
+    def _failed(self, error: BaseException | None) -> StagingError:
+        return StagingError(
+            f"a part of {self.target.uri} was refused after retries: {error}", transient=True
+        )
+
+
+def sweep(s3: S3Client, target: Target, older_than: timedelta) -> int:
+    """Abort uploads of this key that no living run can own; returns how many there were.
+
+    A run lives no longer than its timeout, so an upload begun before that is what a `kill -9`
+    left behind.
+    """
+    limit = datetime.now(UTC) - older_than
+    count = 0
+    pages = s3.get_paginator("list_multipart_uploads").paginate(
+        Bucket=target.bucket, Prefix=target.key
+    )
+    for page in pages:
+        for item in page.get("Uploads", []):
+            if item["Key"] == target.key and item["Initiated"] < limit:
+                s3.abort_multipart_upload(
+                    Bucket=target.bucket, Key=target.key, UploadId=item["UploadId"]
+                )
+                count += 1
+    return count

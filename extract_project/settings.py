@@ -1,0 +1,85 @@
+"""The environment, typed, read once. No other module reads it.
+
+| variable | meaning |
+|---|---|
+| EXTRACT_MANIFEST | s3://bucket/prefix of the SQL files |
+| EXTRACT_DATA | s3://bucket/prefix where extracts are published; the bucket keeps versions |
+| EXTRACT_STATE | s3://bucket/prefix of snapshots and receipts; default <EXTRACT_DATA>/.extract |
+| EXTRACT_WAREHOUSE | the default warehouse, needed when more than one is configured |
+| EXTRACT_WAREHOUSES__<NAME>__<FIELD> | the named warehouses: TYPE, and that type's fields |
+| EXTRACT_KMS_KEY_ID | SSE-KMS key of published objects |
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from extract_project.errors import SettingsError
+from extract_project.s3 import Location
+from extract_project.warehouses import WarehouseSettings
+
+PREFIX = "EXTRACT_"
+
+
+def _location(value: Any) -> Any:
+    return Location.parse(value) if isinstance(value, str) else value
+
+
+S3Location = Annotated[Location, NoDecode, BeforeValidator(_location)]
+
+
+class Settings(BaseSettings):
+    """Where the SQL is, where results go, and which warehouses there are."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
+
+    manifest: S3Location
+    data: S3Location
+    state: S3Location | None = None
+    warehouse: str = ""
+    warehouses: dict[str, WarehouseSettings] = Field(min_length=1)
+    kms_key_id: str | None = None
+
+    @model_validator(mode="after")
+    def _default_warehouse_exists(self) -> Self:
+        names = ", ".join(sorted(self.warehouses))
+        if self.warehouse and self.warehouse.lower() not in self.warehouses:
+            raise ValueError(f"EXTRACT_WAREHOUSE is {self.warehouse!r}: expected one of {names}")
+        if not self.warehouse and len(self.warehouses) > 1:
+            raise ValueError(f"EXTRACT_WAREHOUSE is not set: choose the default one of {names}")
+        return self
+
+    @property
+    def default_warehouse(self) -> str:
+        """Name of the warehouse of every extract whose header names none."""
+        return self.warehouse.lower() or next(iter(self.warehouses))
+
+    @property
+    def warehouse_kinds(self) -> dict[str, str]:
+        """Warehouse name to its type (`duckdb`, …), which is also its SQL dialect."""
+        return {name: warehouse.type for name, warehouse in self.warehouses.items()}
+
+    @property
+    def state_location(self) -> Location:
+        return self.state or self.data / ".extract"
+
+
+def load_settings() -> Settings:
+    """Read the environment; raises SettingsError with one line per variable to correct."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(item) for item in error.errors())) from None
+
+
+def _explain(item: Any) -> str:
+    variable = PREFIX + "__".join(str(part) for part in item["loc"] if part != "function-after")
+    if item["type"] == "missing":
+        return f"{variable.upper()} is not set: see the table in extract_project/settings.py"
+    message = item["msg"].removeprefix("Value error, ")
+    return message if not item["loc"] else f"{variable.upper()}: {message}"

@@ -1,0 +1,53 @@
+"""Durations and sizes as people write them: `90s`, `1h30m`, `2 days`, `256MB`, `4GiB`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_PART = re.compile(
+    r"\s*(\d+)\s*(s|m|h|d|sec|min|hours?|days?|minutes?|seconds?)(?![a-z])", re.ASCII
+)
+_PATTERN = r"^\s*(\d+\s*(s|m|h|d|sec|min|hours?|days?|minutes?|seconds?)\s*)+$"
+
+
+def parse_duration(value: Any) -> Any:
+    """`1h30m` to a timedelta; raises ValueError that shows the form."""
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str) and re.match(_PATTERN, value.lower()):
+        parts = _PART.findall(value.lower())
+        return timedelta(seconds=sum(int(n) * _SECONDS[unit[0]] for n, unit in parts))
+    raise ValueError(f"{value!r} is no duration: expected a number and a unit, as in 90s, 30m, 1h")
+
+
+def format_duration(value: timedelta) -> str:
+    """The shortest form that `parse_duration` reads back: `1h30m`."""
+    seconds = int(value.total_seconds())
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration),
+    WithJsonSchema({"type": "string", "pattern": _PATTERN, "examples": ["90s", "30m", "1h"]}),
+]
+
+
+def format_bytes(count: float) -> str:
+    """`1536` as `1.5 KiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

@@ -1,0 +1,157 @@
+"""DuckDB, embedded: a database file that others maintain, or one in memory.
+
+The session can read its own tables and nothing else: the database is attached read-only, file and
+network access are off, no extension loads, Python variables are invisible, and the configuration
+is locked before the author's SQL is seen.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from extract_project.errors import TypeMappingError, WarehouseError
+from extract_project.warehouses.protocol import Label, Query
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+_MEMORY = ":memory:"
+_BATCH_ROWS = 61_440  # 30 of DuckDB's vectors
+_LINE = re.compile(r"^LINE (\d+): (.*)\n(\s*)\^", re.MULTILINE)
+
+
+class DuckDBWarehouse(BaseModel):
+    """`EXTRACT_WAREHOUSES__<NAME>__…` of a DuckDB database."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["duckdb"] = "duckdb"
+    path: str = Field(_MEMORY, description="database file, or :memory: for an empty one")
+    memory_limit: str = Field("128MB", description="DuckDB's own buffers; beyond it, it spills")
+    threads: int = Field(2, ge=1)
+
+    @contextmanager
+    def connect(self, label: Label) -> Iterator[DuckDBSession]:
+        """Open the database; raises WarehouseError when the file is not there or not readable."""
+        import duckdb
+
+        with tempfile.TemporaryDirectory(prefix="extract-duckdb-") as spill:
+            try:
+                connection = duckdb.connect(
+                    self.path,
+                    read_only=self.path != _MEMORY,
+                    config={
+                        "memory_limit": self.memory_limit,
+                        "threads": self.threads,
+                        "temp_directory": spill,
+                        "python_enable_replacements": False,
+                        "autoinstall_known_extensions": False,
+                        "autoload_known_extensions": False,
+                        "allow_community_extensions": False,
+                    },
+                )
+            except duckdb.Error as error:
+                raise WarehouseError(f"duckdb database {self.path!r}: {error}") from error
+            with connection:
+                connection.execute("set timezone = 'UTC'")
+                connection.execute("set enable_external_access = false")
+                connection.execute("set lock_configuration = true")
+                yield DuckDBSession(connection)
+
+
+class DuckDBSession:
+    """One locked-down connection."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def execute(self, query: Query) -> DuckDBResult:
+        import duckdb
+
+        text = query.render("${}".format)
+        try:
+            self._require_one_select(text)
+            self._connection.execute(text, query.bound)
+            return DuckDBResult(self._connection.to_arrow_reader(_BATCH_ROWS))
+        except duckdb.Error as error:
+            raise _explained(error) from error
+
+    def cancel(self) -> None:
+        self._connection.interrupt()
+
+    def _require_one_select(self, text: str) -> None:
+        """DuckDB's own parser has the last word on what is one read-only statement (G7)."""
+        import duckdb
+
+        statements = self._connection.extract_statements(text)
+        types = [statement.type for statement in statements]
+        if types != [duckdb.StatementType.SELECT]:
+            found = ", ".join(each.name.lower() for each in types) or "nothing"
+            raise WarehouseError(f"duckdb reads this as {found}: expected one read-only statement")
+
+
+class DuckDBResult:
+    """A streaming result; DuckDB computes as far ahead as its consumer reads."""
+
+    query_id = None
+
+    def __init__(self, reader: Any) -> None:
+        from extract_project.warehouses.types import file_schema
+
+        self._reader = reader
+        self.schema: pa.Schema = file_schema(reader.schema)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        import duckdb
+
+        from extract_project.warehouses.types import conform
+
+        while True:
+            try:
+                batch = self._reader.read_next_batch()
+            except StopIteration:
+                return
+            except (duckdb.Error, OSError) as error:
+                raise _explained(error) from error
+            _refuse_infinity(batch)
+            yield conform(batch, self.schema)
+
+
+def _refuse_infinity(batch: pa.RecordBatch) -> None:
+    """DuckDB writes an infinite date or timestamp as the largest integer, which files would keep
+    as a date in the year 294247: no reader would take that for infinity.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
+            bits = 32 if pa.types.is_date32(column.type) else 64
+            integers = column.view(pa.int32() if bits == 32 else pa.int64())
+            extremes = pc.min_max(integers)
+            largest = 2 ** (bits - 1) - 1
+            if extremes["max"].as_py() == largest or extremes["min"].as_py() == -largest:
+                raise TypeMappingError(
+                    f"column {name!r} holds 'infinity': files have no such date; "
+                    f"replace it in the SQL, e.g. nullif({name}, 'infinity')"
+                )
+
+
+def _explained(error: Exception) -> WarehouseError:
+    message = str(error)
+    found = _LINE.search(message)
+    if not found:
+        return WarehouseError(message)
+    line = int(found.group(1))
+    # DuckDB draws a caret below the quoted line; "LINE 12: " stands before the quotation.
+    column = len(found.group(3)) - len(f"LINE {found.group(1)}: ") + 1
+    shortened = found.group(2).startswith("...")
+    summary = message[: found.start()].strip()
+    return WarehouseError(summary, line=line, column=None if shortened else column)

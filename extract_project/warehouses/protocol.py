@@ -1,0 +1,97 @@
+"""What a warehouse is to this project: connect, execute, stream, cancel.
+
+The call chain of a run is
+
+    with warehouse.connect(label) as session:       sign in
+        result = session.execute(query)             the query runs; its schema is known
+        for batch in result.batches(): ...          bounded memory, batches in `result.schema`
+
+and `session.cancel()`, from any thread, ends whichever of these is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from extract_project.constants import Value
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+@dataclass(frozen=True)
+class Placeholder:
+    """One `:name` in a SQL text: `text[start:end]` is the colon and the name."""
+
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Query:
+    """The author's text as it stands in the file, and the values of its `:name`s."""
+
+    text: str
+    placeholders: tuple[Placeholder, ...] = ()
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    def render(self, native: Callable[[str], str]) -> str:
+        """The text with each `:name` in the warehouse's own form; no line moves."""
+        pieces = []
+        end = 0
+        for placeholder in self.placeholders:
+            pieces += [self.text[end : placeholder.start], native(placeholder.name)]
+            end = placeholder.end
+        return "".join([*pieces, self.text[end:]])
+
+    @property
+    def bound(self) -> dict[str, Value]:
+        """The values that the text uses."""
+        return {each.name: self.values[each.name] for each in self.placeholders}
+
+
+@dataclass(frozen=True)
+class Label:
+    """Who asks: what the warehouse shows beside the query in its own history."""
+
+    extract: str
+    sql_version: str
+    run_id: str
+
+
+class Result(Protocol):
+    """A running query whose columns are known and whose rows have not been read."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema of the file, built from column metadata alone: the same for zero rows."""
+
+    @property
+    def query_id(self) -> str | None:
+        """The warehouse's own id of this query, where it has one."""
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows, once, in `schema`; raises WarehouseError or TypeMappingError."""
+
+
+class Session(Protocol):
+    """One signed-in connection, for one query at a time."""
+
+    def execute(self, query: Query) -> Result:
+        """Start the query; raises WarehouseError with the line where the warehouse knows it."""
+
+    def cancel(self) -> None:
+        """End the running query in the warehouse; safe from any thread, and when nothing runs."""
+
+
+class Warehouse(Protocol):
+    """Connection settings that know how to connect."""
+
+    @property
+    def type(self) -> str: ...
+
+    def connect(self, label: Label) -> AbstractContextManager[Session]:
+        """Sign in; raises WarehouseError that names the setting to correct."""

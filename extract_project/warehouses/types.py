@@ -1,0 +1,142 @@
+"""From warehouse columns to file columns, without loss (design.md section 7).
+
+A file knows a closed set of types. `file_schema` maps a warehouse's Arrow schema onto it once,
+before the first batch; `conform` then casts each batch, and a value that does not fit is an error
+with its column, never a wrap-around.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from extract_project.errors import TypeMappingError
+
+_INT64_DIGITS = 18
+_DECIMAL128_DIGITS = 38
+_DECIMAL256_DIGITS = 76
+
+
+def number(precision: int, scale: int) -> pa.DataType:
+    """NUMBER(p, s): int64 while 18 digits suffice and there is no scale, else an exact decimal."""
+    if scale == 0 and precision <= _INT64_DIGITS:
+        return pa.int64()
+    if precision <= _DECIMAL128_DIGITS:
+        return pa.decimal128(precision, scale)
+    if precision <= _DECIMAL256_DIGITS:
+        return pa.decimal256(precision, scale)
+    raise TypeMappingError(f"a number of {precision} digits: files hold {_DECIMAL256_DIGITS}")
+
+
+def file_schema(schema: pa.Schema) -> pa.Schema:
+    """The schema of the file for a warehouse's schema.
+
+    Raises TypeMappingError naming every column at fault: names that are empty or equal but for
+    case (readers cannot tell them apart), and types that no file keeps exactly.
+    """
+    faults = _name_faults(schema.names)
+    fields = []
+    for column in schema:
+        try:
+            fields.append(pa.field(column.name, file_type(column.type), nullable=True))
+        except TypeMappingError as error:
+            faults.append(f"column {column.name!r}: {error}")
+    if faults:
+        raise TypeMappingError("; ".join(faults))
+    return pa.schema(fields)
+
+
+def file_type(arrow: pa.DataType) -> pa.DataType:
+    """The file's type for one Arrow type; raises TypeMappingError where there is none."""
+    types = pa.types
+    if isinstance(arrow, pa.BaseExtensionType):
+        return _extension(arrow)
+    if types.is_dictionary(arrow) or types.is_run_end_encoded(arrow):
+        return file_type(arrow.value_type)
+    if types.is_decimal(arrow):
+        return number(arrow.precision, arrow.scale)
+    if types.is_timestamp(arrow):
+        unit = "ns" if arrow.unit == "ns" else "us"
+        return pa.timestamp(unit, tz="UTC" if arrow.tz else None)
+    if types.is_time(arrow):
+        return pa.time64("ns" if arrow.unit == "ns" else "us")
+    if types.is_date(arrow):
+        return pa.date32()
+    if types.is_large_string(arrow) or types.is_string_view(arrow) or types.is_null(arrow):
+        return pa.string()
+    if types.is_large_binary(arrow) or types.is_binary_view(arrow):
+        return pa.binary()
+    if types.is_fixed_size_binary(arrow):
+        return pa.binary()
+    if types.is_float16(arrow):
+        return pa.float32()
+    if _is_list(arrow):
+        return pa.list_(pa.field("element", file_type(arrow.value_type)))
+    if types.is_struct(arrow):
+        return pa.struct([pa.field(each.name, file_type(each.type)) for each in arrow.fields])
+    if types.is_map(arrow):
+        return pa.map_(file_type(arrow.key_type), file_type(arrow.item_type))
+    if (
+        types.is_boolean(arrow)
+        or types.is_integer(arrow)
+        or types.is_floating(arrow)
+        or types.is_string(arrow)
+        or types.is_binary(arrow)
+    ):
+        return arrow
+    raise TypeMappingError(f"{arrow} has no exact type in files: cast it in the SQL, e.g. to text")
+
+
+def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The same rows in the file's schema; raises TypeMappingError with the column at fault."""
+    if batch.schema.equals(schema):
+        return batch
+    columns = []
+    for column, target in zip(batch.columns, schema, strict=True):
+        try:
+            columns.append(_cast(column, target.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise TypeMappingError(f"column {target.name!r} as {target.type}: {error}") from error
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _cast(column: pa.Array, target: pa.DataType) -> pa.Array:
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    return column if column.type.equals(target) else pc.cast(column, target, safe=True)
+
+
+def _is_list(arrow: pa.DataType) -> bool:
+    types = pa.types
+    return bool(
+        types.is_list(arrow)
+        or types.is_large_list(arrow)
+        or types.is_fixed_size_list(arrow)
+        or types.is_list_view(arrow)
+        or types.is_large_list_view(arrow)
+    )
+
+
+def _extension(arrow: pa.BaseExtensionType) -> pa.DataType:
+    if arrow.extension_name == "arrow.json":
+        return pa.string()
+    if arrow.extension_name == "arrow.bool8":
+        return pa.bool_()
+    raise TypeMappingError(
+        f"{arrow.extension_name} has no exact type in files: cast it in the SQL, e.g. to text"
+    )
+
+
+def _name_faults(names: list[str]) -> list[str]:
+    faults = []
+    seen: dict[str, str] = {}
+    for position, name in enumerate(names, 1):
+        if not name.strip():
+            faults.append(f"column {position} has no name: give it one with 'as'")
+        elif name.casefold() in seen:
+            faults.append(
+                f"columns {seen[name.casefold()]!r} and {name!r} have the same name: "
+                f"rename one with 'as'"
+            )
+        seen[name.casefold()] = name
+    return faults
