@@ -3,6 +3,7 @@
     ExtractError
     ├── SettingsError          the environment is missing something, or says something impossible
     ├── BucketError            a bucket is absent, unversioned, or refuses us
+    ├── ManifestError          no such SQL file, or one that is invalid
     ├── WarehouseError         the warehouse refused or lost the query (transient or not)
     │   └── QueryTimeout       the query took longer than its header allows
     ├── TypeMappingError       a column cannot be written without losing something
@@ -30,6 +31,10 @@ class SettingsError(ExtractError):
 
 class BucketError(ExtractError):
     """A bucket is not there, not versioned, or not allowed; the text has the command that helps."""
+
+
+class ManifestError(ExtractError):
+    """What was asked for is no valid extract of the manifest."""
 
 
 class WarehouseError(ExtractError):

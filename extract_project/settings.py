@@ -8,6 +8,7 @@
 | EXTRACT_WAREHOUSE | the default warehouse, needed when more than one is configured |
 | EXTRACT_WAREHOUSES__<NAME>__<FIELD> | the named warehouses: TYPE, and that type's fields |
 | EXTRACT_KMS_KEY_ID | SSE-KMS key of published objects |
+| EXTRACT_DAGSTER_URL | where the webserver is, for `extract run`; default http://127.0.0.1:3000 |
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from extract_project.errors import SettingsError
+from extract_project.manifest.extract import Dialects
 from extract_project.s3 import Location
 from extract_project.warehouses import WarehouseSettings
 
@@ -44,6 +46,7 @@ class Settings(BaseSettings):
     warehouse: str = ""
     warehouses: dict[str, WarehouseSettings] = Field(min_length=1)
     kms_key_id: str | None = None
+    dagster_url: str = "http://127.0.0.1:3000"
 
     @model_validator(mode="after")
     def _default_warehouse_exists(self) -> Self:
@@ -60,9 +63,10 @@ class Settings(BaseSettings):
         return self.warehouse.lower() or next(iter(self.warehouses))
 
     @property
-    def warehouse_kinds(self) -> dict[str, str]:
-        """Warehouse name to its type (`duckdb`, …), which is also its SQL dialect."""
-        return {name: warehouse.type for name, warehouse in self.warehouses.items()}
+    def dialects(self) -> Dialects:
+        """Which SQL each warehouse speaks: its type is its dialect."""
+        kinds = {name: warehouse.type for name, warehouse in self.warehouses.items()}
+        return Dialects(kinds, self.default_warehouse)
 
     @property
     def state_location(self) -> Location:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from extract_project.errors import BucketError
+from extract_project.errors import BucketError, ManifestError
 from extract_project.manifest.extract import (
     SUFFIX,
     Dialects,
@@ -17,7 +17,7 @@ from extract_project.manifest.extract import (
     SqlSource,
     parse_extract,
 )
-from extract_project.manifest.problem import Problem
+from extract_project.manifest.problem import Problem, suggestion
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.s3 import Location, error_code
 
@@ -95,6 +95,19 @@ def fetch_file(s3: S3Client, manifest: Location, file: ListedFile) -> FetchedFil
     return FetchedFile(manifest.relative(file.key)[: -len(SUFFIX)], content, source)
 
 
+def find_extract(s3: S3Client, manifest: Location, path: str, dialects: Dialects) -> Extract:
+    """One extract as it stands in the bucket; raises ManifestError when it is not there or invalid."""
+    path = path.removesuffix(SUFFIX)
+    file = fetch_file(s3, manifest, ListedFile(manifest.key(path + SUFFIX), ""))
+    if file is None:
+        known = [manifest.relative(each.key)[: -len(SUFFIX)] for each in list_files(s3, manifest)]
+        raise ManifestError(f"no extract {path!r} in {manifest}: {suggestion(path, known)}")
+    parsed = parse_extract(file.path, file.content, file.source, dialects)
+    if isinstance(parsed, InvalidExtract):
+        raise ManifestError("\n".join(parsed.reasons))
+    return parsed
+
+
 def _version(version_id: str | None) -> str | None:
     """S3 says 'null' for what was written before versioning was on."""
     return None if version_id in (None, "null") else version_id
@@ -134,8 +147,6 @@ def _bad_reference(
         if path == file.path:
             return Problem(line=line, column=column, message="an extract cannot depend on itself")
         if path not in files:
-            from extract_project.manifest.problem import suggestion
-
             message = f"no extract {path!r} to depend on: {suggestion(path, files)}"
             return Problem(line=line, column=column, message=message)
     return None

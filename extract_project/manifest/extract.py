@@ -29,6 +29,11 @@ class Dialects:
 
     by_warehouse: Mapping[str, str]
     default: str
+    any_warehouse: str | None = None
+    """The dialect of every other name, where files are checked without settings."""
+
+    def of(self, warehouse: str) -> str | None:
+        return self.by_warehouse.get(warehouse, self.any_warehouse)
 
 
 class SqlSource(BaseModel):
@@ -133,10 +138,10 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
     front_matter = read_front_matter(text)
     header = read_header(front_matter)
     warehouse = (header.warehouse or dialects.default).lower()
-    if warehouse not in dialects.by_warehouse:
+    kind = dialects.of(warehouse)
+    if kind is None:
         message = f"unknown warehouse {warehouse!r}: {suggestion(warehouse, dialects.by_warehouse)}"
         raise refuse(*front_matter.place(("warehouse",)), message)
-    kind = dialects.by_warehouse[warehouse]
     statement = read_statement(text, kind)
     return Extract(
         path=path,

@@ -36,6 +36,9 @@ _SIDE_EFFECTS = {
     },
     "snowflake": set[str](),
 }
+DIALECTS = tuple(_SIDE_EFFECTS)
+"""The SQL dialects that the guard knows; a warehouse's type is its dialect."""
+
 _SYSTEM_READS = {"system$typeof", "system$last_change_commit_time", "system$clustering_information"}
 _STATEMENT_WORDS = {
     *(TokenType.INSERT, TokenType.UPDATE, TokenType.DELETE, TokenType.MERGE, TokenType.INTO),

@@ -8,10 +8,13 @@ started earlier has, and we try again on top of it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from extract_project.errors import StagingError, Superseded
-from extract_project.publish.receipt import Receipt, save_receipt
+from extract_project.manifest.header import Header
+from extract_project.publish.receipt import Receipt, load_receipt, save_receipt
+from extract_project.publish.staging import Staged
 from extract_project.publish.upload import Upload
 from extract_project.publish.versions import Version, find_version
 from extract_project.s3 import Location, error_code
@@ -20,6 +23,40 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _TRIES = 5
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a staged result became."""
+
+    version_id: str
+    outcome: Literal["published", "unchanged", "kept"]
+    """`unchanged`: the current version has this very content. `kept`: the result was empty, and
+    the header keeps the current version then. In both cases `version_id` was there before."""
+
+
+def settle(s3: S3Client, state: Location, staged: Staged, header: Header) -> Published:
+    """Publish a staged result, unless the header says that what is current should stay.
+
+    Raises as `publish` does.
+    """
+    previous = staged.previous
+    if previous and not staged.receipt.rows and header.on_empty == "keep":
+        return Published(previous.version_id, "kept")
+    if previous and header.unchanged == "skip" and _same_content(s3, state, staged, previous):
+        return Published(previous.version_id, "unchanged")
+    version_id = publish(s3, state, staged.upload, staged.receipt, previous)
+    return Published(version_id, "published")
+
+
+def _same_content(s3: S3Client, state: Location, staged: Staged, previous: Version) -> bool:
+    if previous.size != staged.receipt.bytes:
+        return False
+    digest = previous.provenance.get("data-sha256")
+    if digest is None and (receipt_id := previous.provenance.get("receipt")):
+        receipt = load_receipt(s3, state, previous.key, receipt_id)
+        digest = receipt.data_sha256 if receipt else None
+    return digest == staged.receipt.data_sha256
 
 
 def publish(

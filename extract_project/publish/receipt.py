@@ -8,6 +8,7 @@ receipt; a receipt without an object (a run killed between the two) means nothin
 
 from __future__ import annotations
 
+import base64
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -75,11 +76,24 @@ class Receipt(BaseModel):
     data_sha256: str
     """Of the object's bytes: what `sha256sum` prints for the downloaded file."""
     schema_sha256: str
+    arrow_schema: str
+    """The schema as an Arrow IPC message in base64: text formats are read back with it."""
     columns: tuple[ColumnProfile, ...]
     checks: tuple[CheckRecord, ...]
     stages: Stages
     peak_memory: int
     """Bytes of resident memory, at the highest, of the process that made it."""
+
+
+def write_schema(schema: pa.Schema) -> str:
+    return base64.b64encode(schema.serialize().to_pybytes()).decode()
+
+
+def read_schema(receipt: Receipt) -> pa.Schema:
+    """The exact schema that the result was written in."""
+    import pyarrow as pa
+
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(receipt.arrow_schema)))
 
 
 def schema_hash(schema: pa.Schema) -> str:

@@ -25,7 +25,13 @@ from extract_project.publish.audit import Audit, Outcome, audit_directory
 from extract_project.publish.formats.encoder import open_encoder
 from extract_project.publish.prefetch import prefetch
 from extract_project.publish.profile import Profile
-from extract_project.publish.receipt import CheckRecord, Receipt, Stages, schema_hash
+from extract_project.publish.receipt import (
+    CheckRecord,
+    Receipt,
+    Stages,
+    schema_hash,
+    write_schema,
+)
 from extract_project.publish.rowgroups import row_groups
 from extract_project.publish.upload import Target, Upload, sweep
 from extract_project.publish.versions import Version, find_version
@@ -175,6 +181,7 @@ def _run(
         bytes=upload.size,
         data_sha256=upload.sha256,
         schema_sha256=schema_hash(result.schema),
+        arrow_schema=write_schema(result.schema),
         columns=tuple(profile.columns()),
         checks=tuple(_record(outcome) for outcome in outcomes),
         stages=clock.stages(),

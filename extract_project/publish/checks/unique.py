@@ -75,7 +75,7 @@ def _first(
     if not key_count:
         return 0, 0, ()
     cursor = result.execute(
-        f"select * from {repeated} as repeated order by rows desc, all limit {SAMPLES}"
+        f"select * from {repeated} as repeated order by rows desc, columns(* exclude rows) limit {SAMPLES}"
     )
     names = [column[0] for column in cursor.description]
     samples = tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())

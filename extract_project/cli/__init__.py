@@ -1,0 +1,1 @@
+"""The `extract` command: one module per command, joined in `main`."""

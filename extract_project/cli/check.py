@@ -1,0 +1,67 @@
+"""`extract check`: lint SQL files before anybody runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from extract_project.cli.console import NO, explains_itself, json_option, out
+from extract_project.errors import SettingsError
+from extract_project.manifest.extract import Dialects, InvalidExtract
+from extract_project.manifest.folder import parse_file, sql_files
+from extract_project.manifest.guard import DIALECTS
+from extract_project.settings import load_settings
+
+
+@click.command()
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
+@click.option(
+    "--dialect",
+    type=click.Choice(DIALECTS),
+    help="Which SQL it is, where no warehouse is configured.",
+)
+@json_option
+@explains_itself
+def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
+    """Check headers and SQL of files and folders; exit code 1 when one is invalid.
+
+    \b
+    extract check sql_manifest
+    extract check sales/orders.sql --dialect snowflake
+    """
+    dialects = _dialects(dialect)
+    results = [
+        (file, parse_file(name, file, dialects))
+        for path in paths
+        for name, file in (sql_files(path) if path.is_dir() else {path.name: path}).items()
+    ]
+    invalid = [(file, result) for file, result in results if isinstance(result, InvalidExtract)]
+    if as_json:
+        found = [
+            {"file": str(file), **problem.model_dump()}
+            for file, result in invalid
+            for problem in result.problems
+        ]
+        click.echo(json.dumps(found, indent=2))
+    else:
+        for file, result in invalid:
+            for problem in result.problems:
+                out.print(problem.at(str(file)), markup=False)
+        out.print(f"{len(results)} files, {len(invalid)} invalid")
+    raise SystemExit(NO if invalid else 0)
+
+
+def _dialects(dialect: str | None) -> Dialects:
+    """The configured warehouses, or one made up where the environment has none."""
+    if dialect:
+        return Dialects({}, "default", any_warehouse=dialect)
+    try:
+        return load_settings().dialects
+    except SettingsError as error:
+        raise SettingsError(
+            f"{error}\nor say which SQL it is, without any settings: --dialect duckdb"
+        ) from None

@@ -1,0 +1,41 @@
+"""What every command shares: two consoles, exit codes, and errors as one plain message.
+
+Exit codes: 0 done; 1 the answer is no (a file is invalid, a run failed); 2 it could not be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from extract_project.errors import ExtractError
+
+OK, NO, CANNOT = 0, 1, 2
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def explains_itself(command: Callable[..., None]) -> Callable[..., None]:
+    """Expected errors as their message and exit code 2; anything else is a fault of ours."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except ExtractError as error:
+            err.print(f"[red]error[/]: {error}", markup=True)
+            raise SystemExit(CANNOT) from None
+        except (ClientError, BotoCoreError) as error:
+            err.print(f"[red]error[/]: S3: {error}")
+            raise SystemExit(CANNOT) from None
+
+    return wrapped
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

@@ -1,0 +1,246 @@
+"""`extract demo` and `extract up`: everything on this machine, with real parts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from extract_project.cli.console import NO, explains_itself, out
+from extract_project.cli.push import push_folder
+from extract_project.cli.run import run_and_watch
+from extract_project.cli.versions import history, history_table
+from extract_project.embedded.dagster_server import DagsterServer, dagster_server
+from extract_project.embedded.process import free_port, is_listening
+from extract_project.embedded.site import EmbeddedSite, embedded_site
+from extract_project.embedded.tpch import make_warehouse
+from extract_project.errors import NotPublished
+from extract_project.manifest.folder import parse_file, sql_files
+from extract_project.manifest.extract import Extract
+from extract_project.settings import Settings, load_settings
+from extract_project.units import format_bytes
+
+if TYPE_CHECKING:
+    from extract_project.orchestration.deployment import Deployment, Run
+
+_REFUSED = "quality/order_lines_by_part"
+_CHANGED = "sales/daily_revenue"
+_UI_PORT, _S3_PORT = 3000, 8333
+_BEFORE, _AFTER = "'1998-01-01'", "'1997-01-01'"
+
+directory_option = click.option(
+    "--directory",
+    default=".demo",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Where all data is kept.",
+)
+manifest_option = click.option(
+    "--manifest",
+    default="sql_manifest",
+    show_default=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The SQL files.",
+)
+scale_option = click.option(
+    "--scale", default=0.1, show_default=True, help="TPC-H scale: 1 is 6 million order lines."
+)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What is running."""
+
+    site: EmbeddedSite
+    settings: Settings
+    dagster: DagsterServer
+    deployment: Deployment
+
+
+@click.command()
+@directory_option
+@manifest_option
+@scale_option
+@explains_itself
+def demo(directory: Path, manifest: Path, scale: float) -> None:
+    """Show the whole way: SQL files to versions in S3, an audit at work, a change of SQL."""
+    started = time.monotonic()
+    with _installation(directory, manifest, scale) as installation:
+        deployment, settings = installation.deployment, installation.settings
+        files = sql_files(manifest)
+        extracts = sorted(name.removesuffix(".sql") for name in files)
+
+        out.print(Rule("every SQL file is an asset: materialize them all"))
+        run = run_and_watch(deployment, extracts)
+
+        out.print(Rule(f"one result was refused: {_REFUSED}"))
+        out.print(Panel(Text(_error_of(run, _REFUSED)), border_style="red"), soft_wrap=False)
+
+        out.print(Rule(f"change one SQL file: {_CHANGED}"))
+        _change(installation, manifest, files)
+        run_and_watch(deployment, [_CHANGED])
+        out.print(history_table(history(settings, _extract(settings, files, _CHANGED), 2)))
+
+        out.print(Rule("what is published now"))
+        out.print(_results(settings, files))
+        out.print(_next_commands(installation, started))
+    failed = sorted(step.path for step in run.steps if step.status != "SUCCESS")
+    raise SystemExit(0 if failed == [_REFUSED] else NO)
+
+
+@click.command()
+@directory_option
+@manifest_option
+@scale_option
+@explains_itself
+def up(directory: Path, manifest: Path, scale: float) -> None:
+    """Run the same parts until Ctrl-C, with the Dagster UI."""
+    with _installation(directory, manifest, scale, _UI_PORT, _S3_PORT) as installation:
+        out.print(f"\nthe UI: [bold]{installation.dagster.url}/assets[/]")
+        out.print(_commands(installation))
+        out.print("Ctrl-C ends it; all data stays in " + str(directory))
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            out.print("\nending")
+
+
+@contextmanager
+def _installation(
+    directory: Path,
+    manifest: Path,
+    scale: float,
+    ui_port: int | None = None,
+    s3_port: int | None = None,
+) -> Iterator[Installation]:
+    """Start S3, make the warehouse, push the SQL files, start Dagster."""
+    from extract_project.orchestration.deployment import Deployment
+
+    with ExitStack() as stack:
+        with _step("an S3 server with versioning, on disk"):
+            site = stack.enter_context(embedded_site(directory, _free(s3_port)))
+        port = _free(ui_port) or free_port()
+        os.environ.update(site.settings, EXTRACT_DAGSTER_URL=f"http://127.0.0.1:{port}")
+        settings = load_settings()
+        _write_environment(site, settings.dagster_url)
+        with _step(f"a DuckDB warehouse with TPC-H at scale {scale}") as said:
+            said(f"{make_warehouse(site.warehouse, scale):,} order lines")
+        with _step(f"pushing {manifest}/ to {settings.manifest}") as said:
+            changes = push_folder(settings, sql_files(manifest), delete=False)
+            said(f"{len(changes.uploads)} uploaded, {len(changes.same)} unchanged")
+        with _step("Dagster: code server, webserver, daemon") as said:
+            home, environment = directory / "dagster", site.process_environment()
+            dagster = stack.enter_context(dagster_server(home, environment, port))
+            said(dagster.url)
+        yield Installation(site, settings, dagster, Deployment(dagster.url))
+
+
+@contextmanager
+def _step(what: str) -> Iterator[Callable[[str], None]]:
+    started = time.monotonic()
+    details: list[str] = []
+    with out.status(what):
+        yield details.append
+    detail = f": {', '.join(details)}" if details else ""
+    out.print(f"[green]✓[/] {what}{detail} [dim]({time.monotonic() - started:.1f} s)[/]")
+
+
+def _free(port: int | None) -> int | None:
+    """The port, unless somebody else listens there."""
+    return None if port is None or is_listening(port) else port
+
+
+def _write_environment(site: EmbeddedSite, dagster_url: str) -> None:
+    """Settings for other terminals: `. .demo/env`."""
+    values = {**site.settings, "EXTRACT_DAGSTER_URL": dagster_url}
+    values["DAGSTER_HOME"] = str((site.directory / "dagster").resolve())
+    lines = [f"export {name}={value}" for name, value in values.items()]
+    (site.directory / "env").write_text("\n".join(lines) + "\n")
+
+
+def _error_of(run: Run, path: str) -> str:
+    return next((step.error for step in run.steps if step.path == path), "") or (
+        "it was expected to be refused, and was not"
+    )
+
+
+def _change(installation: Installation, manifest: Path, files: dict[str, Path]) -> None:
+    """Edit a copy of the manifest and push that: the only change is one line of SQL."""
+    edited = installation.site.directory / "edited"
+    shutil.rmtree(edited, ignore_errors=True)
+    shutil.copytree(manifest, edited)
+    file = edited / f"{_CHANGED}.sql"
+    text = file.read_text()
+    file.write_text(text.replace(_BEFORE, _AFTER))
+    out.print(f"  - {_line_with(text, _BEFORE)}\n  + {_line_with(file.read_text(), _AFTER)}")
+    with _step("pushed, and the code location reloaded"):
+        push_folder(installation.settings, sql_files(edited), delete=False)
+        installation.deployment.reload()
+
+
+def _line_with(text: str, word: str) -> str:
+    return next(line.strip() for line in text.splitlines() if word in line)
+
+
+def _extract(settings: Settings, files: dict[str, Path], path: str) -> Extract:
+    parsed = parse_file(f"{path}.sql", files[f"{path}.sql"], settings.dialects)
+    assert isinstance(parsed, Extract)
+    return parsed
+
+
+def _results(settings: Settings, files: dict[str, Path]) -> Table:
+    table = Table("extract", "rows", "bytes", "seconds", "key", "VersionId", box=None)
+    for name in files:
+        extract = _extract(settings, files, name.removesuffix(".sql"))
+        key = settings.data.key(extract.published_path)
+        try:
+            (newest,) = history(settings, extract, 1)
+        except NotPublished:
+            table.add_row(extract.path, "[red]refused[/]", "", "", key, "")
+            continue
+        receipt = newest.receipt
+        table.add_row(
+            extract.path,
+            f"{receipt.rows:,}" if receipt else "?",
+            format_bytes(newest.version.size),
+            f"{receipt.stages.total:.2f}" if receipt else "?",
+            key,
+            newest.version.version_id,
+        )
+    return table
+
+
+def _next_commands(installation: Installation, started: float) -> str:
+    return (
+        f"\nthe whole demo took {time.monotonic() - started:.0f} s. Next:\n\n"
+        f"  make up                                  # leave it running, with the Dagster UI\n"
+        + _commands(installation)
+    )
+
+
+def _commands(installation: Installation) -> str:
+    directory = installation.site.directory
+    uri = (installation.settings.data / f"{_CHANGED}.parquet").uri
+    return f"""
+in another terminal, while it runs:
+
+  . .venv/bin/activate && . {directory}/env
+  extract versions {_CHANGED}
+  extract trace {uri}
+  extract get {_CHANGED} -o revenue.parquet
+  extract push sql_manifest                # after you have added or changed a file
+  extract run sales/top_customers
+"""

@@ -1,0 +1,63 @@
+"""`extract get`: a published file on local disk, whole and verified."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import DownloadColumn, Progress
+
+from extract_project.cli.console import err, explains_itself, out
+from extract_project.cli.versions import resolve
+from extract_project.errors import StagingError
+from extract_project.publish.receipt import load_receipt
+from extract_project.publish.versions import require_version
+from extract_project.s3 import connect
+from extract_project.settings import load_settings
+
+_CHUNK = 1 << 20
+
+
+@click.command()
+@click.argument("extract")
+@click.option("--version", "version_id", help="A VersionId; default: the current version.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: the file's name.")
+@explains_itself
+def get(extract: str, version_id: str | None, output: Path | None) -> None:
+    """Download a version of EXTRACT (folder/name) and verify it against its receipt.
+
+    \b
+    extract get sales/orders
+    extract get sales/orders --version 3HL4 -o old.parquet
+    """
+    settings = load_settings()
+    s3 = connect()
+    key = settings.data.key(resolve(settings, extract).published_path)
+    version = require_version(s3, settings.data.bucket, key, version_id)
+    target = output or Path(key.rpartition("/")[2])
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    digest = hashlib.sha256()
+    chosen: Any = {"VersionId": version.version_id}
+    body = s3.get_object(Bucket=version.bucket, Key=version.key, **chosen)["Body"]
+    with (
+        Progress(*Progress.get_default_columns(), DownloadColumn(), console=err) as progress,
+        unfinished.open("wb") as file,
+    ):
+        task = progress.add_task(target.name, total=version.size)
+        for chunk in body.iter_chunks(_CHUNK):
+            digest.update(chunk)
+            file.write(chunk)
+            progress.advance(task, len(chunk))
+    receipt_id = version.provenance.get("receipt")
+    receipt = receipt_id and load_receipt(s3, settings.state_location, key, receipt_id)
+    if receipt and receipt.data_sha256 != digest.hexdigest():
+        unfinished.unlink()
+        raise StagingError(
+            f"{version.uri} does not have the content of its receipt (sha256 "
+            f"{digest.hexdigest()} instead of {receipt.data_sha256}): it was replaced or damaged"
+        )
+    os.replace(unfinished, target)
+    out.print(f"{target}: {version.uri}, {'verified' if receipt else 'without a receipt'}")

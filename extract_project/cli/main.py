@@ -1,0 +1,24 @@
+"""`extract`: everything around the SQL files that is not Dagster's own `dg`."""
+
+from __future__ import annotations
+
+import click
+
+from extract_project.cli.check import check
+from extract_project.cli.demo import demo, up
+from extract_project.cli.get import get
+from extract_project.cli.push import push
+from extract_project.cli.run import run
+from extract_project.cli.schema import schema
+from extract_project.cli.trace import trace
+from extract_project.cli.versions import versions
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="extract-project")
+def main() -> None:
+    """Drop a .sql file into S3: it is an asset in seconds, its result a version of one object."""
+
+
+for command in (check, demo, get, push, run, schema, trace, up, versions):
+    main.add_command(command)

@@ -1,0 +1,71 @@
+"""`extract push`: check, show what would change, upload what changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.progress import Progress
+
+from extract_project.cli.console import NO, err, explains_itself, out
+from extract_project.manifest.extract import InvalidExtract
+from extract_project.manifest.folder import parse_file, sql_files
+from extract_project.manifest.push import Changes, compare
+from extract_project.manifest.push import push as push_files
+from extract_project.s3 import connect
+from extract_project.settings import Settings, load_settings
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--delete", is_flag=True, help="Also remove files that the folder does not have.")
+@click.option("--force", is_flag=True, help="Push invalid files too: they show red in the UI.")
+@explains_itself
+def push(folder: Path, delete: bool, force: bool) -> None:
+    """Upload the SQL files of FOLDER that are new or changed to EXTRACT_MANIFEST.
+
+    \b
+    extract push sql_manifest
+    """
+    settings = load_settings()
+    files = sql_files(folder)
+    reasons = invalid_reasons(settings, files)
+    for reason in reasons:
+        err.print(reason, markup=False)
+    if reasons and not force:
+        err.print("[red]nothing pushed[/]: correct the above, or push them as they are: --force")
+        raise SystemExit(NO)
+    changes = push_folder(settings, files, delete=delete)
+    out.print(
+        f"{settings.manifest}: {len(changes.added)} added, {len(changes.changed)} changed, "
+        f"{len(changes.removed)} {'removed' if delete else 'only in the bucket'}, "
+        f"{len(changes.same)} unchanged"
+    )
+
+
+def push_folder(settings: Settings, files: dict[str, Path], *, delete: bool) -> Changes:
+    """Upload with a progress bar, and say what changed."""
+    s3 = connect()
+    changes = compare(s3, settings.manifest, files)
+    total = len(changes.uploads) + (len(changes.removed) if delete else 0)
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task("pushing SQL files", total=total)
+        push_files(
+            s3,
+            settings.manifest,
+            files,
+            changes,
+            delete=delete,
+            done=lambda _: progress.advance(task),
+        )
+    return changes
+
+
+def invalid_reasons(settings: Settings, files: dict[str, Path]) -> list[str]:
+    """Every problem of every file, each with its place."""
+    reasons = []
+    for name, path in files.items():
+        parsed = parse_file(name, path, settings.dialects)
+        if isinstance(parsed, InvalidExtract):
+            reasons += parsed.reasons
+    return reasons

@@ -1,0 +1,63 @@
+"""`extract run`: materialize through the running deployment, and watch."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from extract_project.cli.console import NO, err, explains_itself, out
+from extract_project.errors import ExtractError
+from extract_project.manifest.problem import suggestion
+from extract_project.settings import load_settings
+
+if TYPE_CHECKING:
+    from extract_project.orchestration.deployment import Deployment, Run
+
+_POLL_SECONDS = 0.5
+_MARKS = {"SUCCESS": "[green]✓[/]", "FAILURE": "[red]✗[/]", "SKIPPED": "[yellow]-[/]"}
+
+
+@click.command()
+@click.argument("extracts", nargs=-1, required=True)
+@explains_itself
+def run(extracts: tuple[str, ...]) -> None:
+    """Materialize EXTRACTS (folder/name) in one run, and wait; exit code 1 when one fails.
+
+    \b
+    extract run sales/orders finance/revenue
+    """
+    from extract_project.orchestration.deployment import Deployment
+
+    deployment = Deployment(load_settings().dagster_url)
+    finished = run_and_watch(deployment, list(extracts))
+    for step in finished.steps:
+        if step.error:
+            out.print(step.error, markup=False)
+    raise SystemExit(0 if finished.status == "SUCCESS" else NO)
+
+
+def run_and_watch(deployment: Deployment, paths: list[str]) -> Run:
+    """Launch one run of these extracts, show each one's progress, and return how it ended."""
+    known = deployment.extracts()
+    for path in paths:
+        if path not in known:
+            raise ExtractError(f"no extract {path!r}: {suggestion(path, known)}")
+    run_id = deployment.launch(paths)
+    columns = (SpinnerColumn(finished_text=" "), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err) as progress:
+        tasks = {path: progress.add_task(f"  {path}", total=1, start=False) for path in paths}
+        while True:
+            run = deployment.run(run_id, known)
+            for step in run.steps:
+                task = progress.tasks[tasks[step.path]]
+                if step.status != "WAITING" and not task.started:
+                    progress.start_task(task.id)
+                if step.status in _MARKS and not task.finished:
+                    mark = f"{_MARKS[step.status]} {step.path}"
+                    progress.update(task.id, completed=1, description=mark)
+            if run.finished:
+                return run
+            time.sleep(_POLL_SECONDS)

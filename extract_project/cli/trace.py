@@ -1,0 +1,83 @@
+"""`extract trace`: from a published object back to everything that made it (G10)."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import click
+from rich.syntax import Syntax
+from rich.table import Table
+
+from extract_project.cli.console import explains_itself, json_option, out
+from extract_project.errors import NotPublished
+from extract_project.publish.receipt import Receipt, load_receipt
+from extract_project.publish.versions import Version, require_version
+from extract_project.s3 import connect
+from extract_project.settings import load_settings
+from extract_project.units import format_bytes
+
+
+@click.command()
+@click.argument("uri")
+@json_option
+@explains_itself
+def trace(uri: str, as_json: bool) -> None:
+    """Show the SQL, run, query, schema and checks behind a published S3-URI.
+
+    \b
+    extract trace s3://bucket/extracts/sales/orders.parquet
+    extract trace 's3://bucket/extracts/sales/orders.parquet?versionId=3HL4'
+    """
+    version, receipt = traced(uri)
+    if as_json:
+        click.echo(receipt.model_dump_json(indent=2))
+        return
+    facts = Table.grid(padding=(0, 2))
+    for name, value in _facts(version, receipt):
+        facts.add_row(f"[bold]{name}[/]", value)
+    out.print(facts)
+    columns = Table("column", "type", "nulls", "lowest", "highest", box=None)
+    for column in receipt.columns:
+        columns.add_row(
+            column.name, column.type, f"{column.nulls:,}", column.lowest, column.highest
+        )
+    out.print(columns)
+    for record in receipt.checks:
+        mark = "[green]✓[/]" if record.passed else "[red]✗[/]"
+        out.print(f"{mark} {record.summary}")
+    out.print(Syntax(receipt.sql.strip(), "sql", line_numbers=True, background_color="default"))
+
+
+def traced(uri: str) -> tuple[Version, Receipt]:
+    """The version that a URI names, or the current one, and its receipt."""
+    parts = urlsplit(uri)
+    if parts.scheme != "s3" or not parts.netloc or not parts.path.strip("/"):
+        raise NotPublished(f"{uri!r} is no S3 URI: expected s3://bucket/key?versionId=…")
+    wanted = parse_qs(parts.query).get("versionId", [None])[0]
+    s3 = connect()
+    key = parts.path.lstrip("/")
+    version = require_version(s3, parts.netloc, key, wanted)
+    receipt_id = version.provenance.get("receipt")
+    if receipt_id is None:
+        raise NotPublished(f"{version.uri} was not written by an extract: it has no receipt")
+    receipt = load_receipt(s3, load_settings().state_location, key, receipt_id)
+    if receipt is None:
+        raise NotPublished(f"the receipt {receipt_id} of {version.uri} has been removed")
+    return version, receipt
+
+
+def _facts(version: Version, receipt: Receipt) -> list[tuple[str, str]]:
+    return [
+        ("object", version.uri),
+        ("extract", receipt.extract),
+        ("published", f"{version.modified:%Y-%m-%d %H:%M:%S} UTC"),
+        ("rows, bytes", f"{receipt.rows:,} rows, {format_bytes(receipt.bytes)}"),
+        ("SQL", f"{receipt.sql_key} version {receipt.sql_version or '(unversioned bucket)'}"),
+        ("warehouse", receipt.warehouse),
+        ("query id", receipt.query_id or "(this warehouse has none)"),
+        ("run", receipt.run_id),
+        ("snapshot", receipt.snapshot or "(none)"),
+        ("started", f"{receipt.started_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("data sha256", receipt.data_sha256),
+        ("schema sha256", receipt.schema_sha256),
+    ]

@@ -1,0 +1,97 @@
+"""`extract versions`: the published history of one extract."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import click
+from rich.table import Table
+
+from extract_project.cli.console import explains_itself, json_option, out
+from extract_project.errors import NotPublished
+from extract_project.manifest.bucket import find_extract
+from extract_project.manifest.extract import Extract
+from extract_project.publish.receipt import Receipt, load_receipt
+from extract_project.publish.versions import Version, list_versions
+from extract_project.s3 import connect
+from extract_project.settings import Settings, load_settings
+from extract_project.units import format_bytes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A version with what its receipt says."""
+
+    version: Version
+    receipt: Receipt | None
+
+
+@click.command()
+@click.argument("extract")
+@click.option("--limit", default=20, show_default=True, help="How many, the newest first.")
+@json_option
+@explains_itself
+def versions(extract: str, limit: int, as_json: bool) -> None:
+    """List the published versions of EXTRACT (folder/name), the current one first.
+
+    \b
+    extract versions sales/orders
+    """
+    settings = load_settings()
+    entries = history(settings, resolve(settings, extract), limit)
+    if as_json:
+        click.echo(json.dumps([_plain(entry) for entry in entries], indent=2))
+    else:
+        out.print(history_table(entries))
+
+
+def resolve(settings: Settings, path: str) -> Extract:
+    """The extract of the manifest as it is now; raises NotPublished with what is close."""
+    return find_extract(connect(), settings.manifest, path, settings.dialects)
+
+
+def history(settings: Settings, extract: Extract, limit: int) -> list[Entry]:
+    """The newest versions of an extract's object."""
+    s3 = connect()
+    key = settings.data.key(extract.published_path)
+    entries = []
+    for version in list_versions(s3, settings.data.bucket, key):
+        receipt_id = version.provenance.get("receipt")
+        receipt = receipt_id and load_receipt(s3, settings.state_location, key, receipt_id)
+        entries.append(Entry(version, receipt or None))
+        if len(entries) == limit:
+            break
+    if not entries:
+        raise NotPublished(
+            f"{extract.path} has no version yet: materialize it with: extract run {extract.path}"
+        )
+    return entries
+
+
+def history_table(entries: list[Entry]) -> Table:
+    table = Table("", "VersionId", "published", "rows", "bytes", "SQL version", "run", box=None)
+    for index, entry in enumerate(entries):
+        receipt = entry.receipt
+        table.add_row(
+            "current" if index == 0 else "",
+            entry.version.version_id,
+            f"{entry.version.modified:%Y-%m-%d %H:%M:%S}",
+            f"{receipt.rows:,}" if receipt else "?",
+            format_bytes(entry.version.size),
+            entry.version.provenance.get("sql-version", "?"),
+            entry.version.provenance.get("run-id", "?")[:8],
+        )
+    return table
+
+
+def _plain(entry: Entry) -> dict[str, object]:
+    version = entry.version
+    return {
+        "uri": version.uri,
+        "version_id": version.version_id,
+        "published_at": version.modified.isoformat(),
+        "bytes": version.size,
+        "rows": entry.receipt.rows if entry.receipt else None,
+        **version.provenance,
+    }

@@ -1,0 +1,24 @@
+"""What Dagster loads: settings and a snapshot of the manifest, composed into definitions.
+
+Own assets, downstream of extracts or beside them, are merged in here:
+
+    return dg.Definitions.merge(compose(snapshot, site), dg.Definitions(assets=[report]))
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from extract_project.orchestration.assets import Site
+from extract_project.orchestration.compose import compose
+from extract_project.orchestration.loading import pinned_snapshot
+from extract_project.s3 import connect
+from extract_project.settings import load_settings
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """Every extract of the manifest as an asset."""
+    settings = load_settings()
+    snapshot_id, snapshot = pinned_snapshot(connect(), settings)
+    return compose(snapshot, Site(settings, connect, snapshot_id))

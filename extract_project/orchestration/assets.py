@@ -1,0 +1,138 @@
+"""From one Extract to one asset.
+
+(Without postponed annotations: Dagster looks at the type of an asset's `context` itself.)
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from extract_project.manifest.extract import Extract
+from extract_project.orchestration.failures import (
+    failure,
+    is_expected,
+    refusal,
+    refusal_of_empty,
+)
+from extract_project.orchestration.keys import asset_key, group_name, op_name, table_key
+from extract_project.orchestration.metadata import check_result
+from extract_project.publish.staging import Provenance, Staged, stage
+from extract_project.publish.upload import Target
+from extract_project.publish.versions import find_version
+from extract_project.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+IO_MANAGER = "extracts"
+Yields = Iterator[dg.AssetCheckResult | dg.MaterializeResult[Staged]]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What every extract of a code location shares."""
+
+    settings: Settings
+    connect: Callable[[], "S3Client"]
+    snapshot_id: str
+
+    def target(self, extract: Extract) -> Target:
+        data = self.settings.data
+        key = data.key(extract.published_path)
+        return Target(data.bucket, key, self.settings.kms_key_id)
+
+
+def extract_asset(extract: Extract, site: Site) -> dg.AssetsDefinition:
+    """The asset of an extract: materializing it stages, audits, and lets the IO manager publish."""
+    header = extract.header
+
+    @dg.asset(
+        key=asset_key(extract.path),
+        deps=[
+            *(asset_key(path) for path in header.depends_on),
+            *(table_key(extract.warehouse, table) for table in extract.tables),
+        ],
+        description=_description(extract),
+        group_name=group_name(extract),
+        owners=list(header.owners),
+        tags=dict(header.tags),
+        kinds={extract.kind, "s3", header.format},
+        metadata={
+            "sql_file": extract.source.key,
+            "sql_version": extract.source.version_id or "unversioned bucket",
+            "published_as": site.target(extract).uri,
+        },
+        code_version=extract.code_version,
+        check_specs=[
+            dg.AssetCheckSpec(
+                check.name,
+                asset=asset_key(extract.path),
+                description=check.rule,
+                blocking=check.severity == "error",
+            )
+            for check in header.checks
+        ],
+        retry_policy=dg.RetryPolicy(
+            max_retries=header.retries.max,
+            delay=header.retries.delay.total_seconds(),
+            backoff=dg.Backoff.EXPONENTIAL,
+            jitter=dg.Jitter.PLUS_MINUS,
+        ),
+        pool=header.pool or extract.warehouse,
+        freshness_policy=(
+            dg.FreshnessPolicy.time_window(fail_window=header.freshness)
+            if header.freshness
+            else None
+        ),
+        io_manager_key=IO_MANAGER,
+    )
+    def materialize(context: dg.AssetExecutionContext) -> Yields:
+        yield from _materialize(context, extract, site)
+
+    return materialize
+
+
+def _materialize(context: dg.AssetExecutionContext, extract: Extract, site: Site) -> Yields:
+    """Stage and audit; then either refuse, with nothing published, or hand over to publish."""
+    key = asset_key(extract.path)
+    s3 = site.connect()
+    target = site.target(extract)
+    warehouse = site.settings.warehouses[extract.warehouse]
+    context.log.info(
+        "%s: sql version %s, snapshot %s, warehouse %s",
+        extract.path,
+        extract.source.version_id,
+        site.snapshot_id,
+        extract.warehouse,
+    )
+    try:
+        provenance = Provenance(context.run_id, site.snapshot_id)
+        with stage(s3, warehouse, extract, target, provenance) as staged:
+            refused = [outcome for outcome in staged.outcomes if outcome.refuses]
+            results = [check_result(o, key, published=not refused) for o in staged.outcomes]
+            if refused:
+                yield from results
+                raise refusal(staged, extract, refused)
+            if not staged.receipt.rows and extract.header.on_empty == "fail":
+                yield from results
+                raise refusal_of_empty(staged, extract)
+            yield dg.MaterializeResult(
+                value=staged,
+                check_results=results,
+                data_version=dg.DataVersion(staged.receipt.data_sha256),
+            )
+    except dg.Failure:
+        raise
+    except Exception as error:
+        current = find_version(s3, target.bucket, target.key)
+        raise failure(error, extract, current) from (None if is_expected(error) else error)
+
+
+def _description(extract: Extract) -> str:
+    return "\n\n".join(
+        part
+        for part in (extract.header.description.strip(), f"```sql\n{extract.text.strip()}\n```")
+        if part
+    )

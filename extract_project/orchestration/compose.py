@@ -1,0 +1,62 @@
+"""One snapshot to one set of definitions; a file that Dagster refuses is one invalid extract."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from extract_project.manifest.extract import Extract, InvalidExtract
+from extract_project.manifest.problem import Problem
+from extract_project.manifest.snapshot import Snapshot
+from extract_project.orchestration.assets import IO_MANAGER, Site, extract_asset
+from extract_project.orchestration.executor import one_or_many_executor
+from extract_project.orchestration.invalid import invalid_asset, invalid_check, invalid_sensor
+from extract_project.orchestration.io_manager import ExtractIOManager
+from extract_project.orchestration.keys import asset_key, table_key
+
+
+def compose(snapshot: Snapshot, site: Site) -> dg.Definitions:
+    """Everything that Dagster should know about a snapshot."""
+    assets: list[dg.AssetsDefinition] = []
+    valid: dict[str, Extract] = {}
+    invalid = list(snapshot.invalid)
+    for extract in snapshot.extracts:
+        try:
+            assets.append(extract_asset(extract, site))
+            valid[extract.path] = extract
+        except Exception as error:  # Dagster's own rules, whatever they are in this release (G6)
+            invalid.append(_refused_by_dagster(extract, error))
+    settings = site.settings
+    return dg.Definitions(
+        assets=[*assets, *_tables(valid, snapshot), *(invalid_asset(each) for each in invalid)],
+        asset_checks=[invalid_check(each) for each in invalid],
+        sensors=[invalid_sensor(invalid, site.snapshot_id)],
+        resources={
+            IO_MANAGER: ExtractIOManager(
+                site.connect, settings.data, settings.state_location, valid
+            )
+        },
+        executor=one_or_many_executor,
+    )
+
+
+def _tables(extracts: dict[str, Extract], snapshot: Snapshot) -> list[dg.AssetSpec]:
+    """The warehouse tables that extracts read, as external assets upstream of them."""
+    taken = {asset_key(path) for path in snapshot.paths}
+    specs = {}
+    for extract in extracts.values():
+        for table in extract.tables:
+            key = table_key(extract.warehouse, table)
+            specs[key] = dg.AssetSpec(
+                key=key,
+                description=f"table {table} in warehouse {extract.warehouse}",
+                group_name=f"warehouse_{extract.warehouse}",
+                kinds={extract.kind, "table"},
+            )
+    return [spec for key, spec in sorted(specs.items()) if key not in taken]
+
+
+def _refused_by_dagster(extract: Extract, error: Exception) -> InvalidExtract:
+    problem = Problem(line=1, column=1, message=f"dagster refuses this extract: {error}")
+    return InvalidExtract(
+        path=extract.path, source=extract.source, text=extract.text, problems=(problem,)
+    )

@@ -1,0 +1,140 @@
+"""A running deployment, through its GraphQL API: reload, launch, watch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dagster_graphql import (
+    DagsterGraphQLClient,
+    DagsterGraphQLClientError,
+    ReloadRepositoryLocationStatus,
+)
+from gql import Client, gql
+from gql.transport.requests import RequestsHTTPTransport
+
+from extract_project.errors import ExtractError
+
+LOCATION, REPOSITORY, JOB = "extract_project", "__repository__", "__ASSET_JOB"
+
+_RUN = gql("""
+query Run($id: ID!) {
+  runOrError(runId: $id) {
+    ... on Run {
+      status
+      stepStats { stepKey status startTime endTime }
+      stepKeysToExecute
+      eventConnection(limit: 1000, afterCursor: null) {
+        events {
+          __typename
+          ... on ExecutionStepFailureEvent { stepKey error { message cause { message } } }
+        }
+      }
+    }
+    ... on Error { message }
+  }
+}
+""")
+_ASSETS = gql("""
+query Assets {
+  assetNodes { assetKey { path } isMaterializable opName }
+}
+""")
+_FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One extract in a run."""
+
+    path: str
+    status: str
+    """`WAITING`, `IN_PROGRESS`, `SUCCESS` or `FAILURE`."""
+    error: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """The state of a run."""
+
+    status: str
+    steps: tuple[Step, ...]
+
+    @property
+    def finished(self) -> bool:
+        return self.status in _FINISHED
+
+
+class Deployment:
+    """The code location that this project defines, at the URL of a webserver."""
+
+    def __init__(self, url: str) -> None:
+        transport = RequestsHTTPTransport(url=f"{url.rstrip('/')}/graphql", timeout=60, retries=3)
+        self._url = url
+        self._client = DagsterGraphQLClient("unused", transport=transport)
+        self._gql = Client(transport=transport, fetch_schema_from_transport=False)
+
+    def reload(self) -> None:
+        """Have the code location read the manifest again."""
+        info = self._client.reload_repository_location(LOCATION)
+        if info.status is not ReloadRepositoryLocationStatus.SUCCESS:
+            raise ExtractError(f"the code location could not be reloaded: {info.message}")
+
+    def extracts(self) -> dict[str, str]:
+        """Path of each extract that can be materialized, and the name of its step."""
+        nodes = self._ask(_ASSETS, {})["assetNodes"]
+        return {
+            "/".join(node["assetKey"]["path"]): node["opName"]
+            for node in nodes
+            if node["isMaterializable"] and node["opName"]
+        }
+
+    def launch(self, paths: Sequence[str]) -> str:
+        """Materialize extracts in one run; returns its id."""
+        try:
+            return self._client.submit_job_execution(
+                JOB,
+                repository_location_name=LOCATION,
+                repository_name=REPOSITORY,
+                asset_selection=[path.split("/") for path in paths],
+            )
+        except DagsterGraphQLClientError as error:
+            raise ExtractError(f"dagster did not launch {', '.join(paths)}: {error}") from None
+
+    def run(self, run_id: str, steps: dict[str, str]) -> Run:
+        """The state of a run; `steps` is what `extracts` gave."""
+        found = self._ask(_RUN, {"id": run_id})["runOrError"]
+        if "status" not in found:
+            raise ExtractError(f"run {run_id}: {found.get('message')}")
+        states = {each["stepKey"]: each["status"] or "" for each in found["stepStats"]}
+        errors = {
+            event["stepKey"]: _message(event["error"])
+            for event in found["eventConnection"]["events"]
+            if event["__typename"] == "ExecutionStepFailureEvent"
+        }
+        planned = set(found["stepKeysToExecute"] or ())
+        return Run(
+            found["status"],
+            tuple(
+                Step(path, states.get(step, "WAITING"), errors.get(step, ""))
+                for path, step in steps.items()
+                if step in planned
+            ),
+        )
+
+    def _ask(self, query: Any, variables: dict[str, Any]) -> dict[str, Any]:
+        query.variable_values = variables
+        try:
+            return dict(self._gql.execute(query))
+        except OSError as error:
+            raise ExtractError(
+                f"no Dagster answers at {self._url}: start one with 'extract up', "
+                f"or set EXTRACT_DAGSTER_URL ({error})"
+            ) from None
+
+
+def _message(error: dict[str, Any] | None) -> str:
+    """The card without the name of its exception class."""
+    text = (error or {}).get("message") or ""
+    return str(text).removeprefix("dagster._core.definitions.events.Failure: ").strip()

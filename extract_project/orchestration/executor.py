@@ -1,0 +1,59 @@
+"""How the steps of one run execute: one extract in the run's own process, several in one each.
+
+A run of one extract needs no second Python process, which would double its memory and add
+seconds. In a run of several, a process for each keeps one extract's failure, or its death for
+want of memory, away from its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster._core.events import DagsterEvent
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.base import Executor
+from dagster._core.executor.in_process import InProcessExecutor
+from dagster._core.executor.init import InitExecutorContext
+from dagster._core.executor.multiprocess import MultiprocessExecutor
+
+
+class OneOrMany(Executor):
+    """Chooses when the plan is known."""
+
+    def __init__(self, max_concurrent: int | None) -> None:
+        self._retries = RetryMode.ENABLED
+        self._max_concurrent = max_concurrent
+
+    @property
+    def retries(self) -> RetryMode:
+        return self._retries
+
+    def execute(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[DagsterEvent]:
+        chosen: Executor
+        if len(execution_plan.step_keys_to_execute) == 1:
+            chosen = InProcessExecutor(self._retries)
+        else:
+            chosen = MultiprocessExecutor(
+                retries=self._retries, max_concurrent=self._max_concurrent
+            )
+        return chosen.execute(plan_context, execution_plan)
+
+
+@dg.executor(
+    name="one_or_many",
+    requirements=dg.multiple_process_executor_requirements(),
+    config_schema={
+        "max_concurrent": dg.Field(
+            dg.Noneable(int),
+            default_value=None,
+            description="processes at a time in a run of several extracts; default: CPU cores",
+        )
+    },
+)
+def one_or_many_executor(context: InitExecutorContext) -> Executor:
+    return OneOrMany(context.executor_config["max_concurrent"])

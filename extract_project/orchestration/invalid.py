@@ -1,0 +1,73 @@
+"""Invalid SQL files: in the UI, red, with the reason and the line; in nobody's way (G6).
+
+Such a file is an external asset under its own key, so that it cannot be materialized, with a
+failed check `sql_valid` that a sensor reports. When the file is mended, the same key is an
+ordinary extract again and its history is still there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from extract_project.manifest.extract import InvalidExtract
+from extract_project.orchestration.keys import asset_key, group_name
+
+CHECK = "sql_valid"
+_INTERVAL_SECONDS = 30
+
+
+def invalid_asset(extract: InvalidExtract) -> dg.AssetSpec:
+    """The external asset that stands for a file that cannot run."""
+    reasons = "\n".join(f"- {reason}" for reason in extract.reasons)
+    return dg.AssetSpec(
+        key=asset_key(extract.path),
+        description=(
+            f"INVALID: {extract.reasons[0]}\n\n{reasons}\n\n```sql\n{extract.text.strip()}\n```"
+        ),
+        group_name=group_name(extract),
+        kinds={"invalid"},
+        metadata={"sql_file": extract.source.key, "reasons": dg.MetadataValue.md(reasons)},
+    )
+
+
+def invalid_check(extract: InvalidExtract) -> dg.AssetChecksDefinition:
+    """The check that is red while the file is invalid; also runnable by hand."""
+
+    @dg.asset_check(
+        asset=asset_key(extract.path), name=CHECK, description="the file is a valid extract"
+    )
+    def sql_valid() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, description="\n".join(extract.reasons))
+
+    return sql_valid
+
+
+def invalid_sensor(invalid: Sequence[InvalidExtract], snapshot_id: str) -> dg.SensorDefinition:
+    """Reports every invalid file once per snapshot, without any run."""
+
+    @dg.sensor(
+        name="invalid_sql_files",
+        description="turns invalid SQL files red",
+        minimum_interval_seconds=_INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def invalid_sql_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        if context.cursor == snapshot_id:
+            return dg.SkipReason(f"{len(invalid)} invalid files, reported already")
+        return dg.SensorResult(
+            cursor=snapshot_id,
+            asset_events=[
+                dg.AssetCheckEvaluation(
+                    asset_key=asset_key(extract.path),
+                    check_name=CHECK,
+                    passed=False,
+                    description="\n".join(extract.reasons),
+                    severity=dg.AssetCheckSeverity.ERROR,
+                )
+                for extract in invalid
+            ],
+        )
+
+    return invalid_sql_files

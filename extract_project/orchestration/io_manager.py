@@ -1,0 +1,100 @@
+"""The IO manager: publishes what an asset staged, and loads what is published.
+
+An asset downstream of extracts says in its annotation what it wants:
+
+    @dg.asset(ins={"orders": dg.AssetIn(key=["sales", "orders"])})
+    def report(orders: pl.DataFrame): ...
+
+`pandas.DataFrame`, `pyarrow.Table`, `pyarrow.RecordBatchReader` (a stream) and `polars.DataFrame`
+are known. `dg.AssetIn(metadata={"version_id": "…"})` loads a given version instead of the current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pyarrow as pa
+
+from extract_project.manifest.extract import Extract
+from extract_project.orchestration.failures import failure, is_expected
+from extract_project.orchestration.keys import asset_key
+from extract_project.orchestration.metadata import materialization_metadata
+from extract_project.publish.publishing import settle
+from extract_project.publish.reading import open_version
+from extract_project.publish.receipt import load_receipt, read_schema
+from extract_project.publish.staging import Staged
+from extract_project.publish.versions import require_version
+from extract_project.s3 import Location
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+VERSION_ID = "version_id"
+
+
+class ExtractIOManager(dg.IOManager):
+    """Publishes and loads the extracts of one snapshot."""
+
+    def __init__(
+        self, connect: Callable[[], S3Client], data: Location, state: Location, extracts: Mapping[str, Extract]
+    ) -> None:
+        self._connect = connect
+        self._data, self._state = data, state
+        self._extracts = {asset_key(path): extract for path, extract in extracts.items()}
+
+    def handle_output(self, context: dg.OutputContext, obj: Staged) -> None:
+        """Publish: the one moment at which a result becomes visible."""
+        extract = self._extracts[context.asset_key]
+        try:
+            published = settle(self._connect(), self._state, obj, extract.header)
+        except Exception as error:
+            raise failure(error, extract, obj.previous) from (
+                None if is_expected(error) else error
+            )
+        finally:
+            obj.upload.abort()  # does nothing once published
+        context.log.info(
+            "%s: %s, %s rows, version %s",
+            extract.path,
+            published.outcome,
+            obj.receipt.rows,
+            published.version_id,
+        )
+        context.add_output_metadata(materialization_metadata(obj, published))
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """The current version, or the given one, as the type that the asset's argument names."""
+        extract = self._extracts[context.asset_key]
+        s3 = self._connect()
+        wanted = (context.definition_metadata or {}).get(VERSION_ID)
+        version = require_version(
+            s3, self._data.bucket, self._data.key(extract.published_path), wanted
+        )
+        receipt_id = version.provenance.get("receipt")
+        receipt = receipt_id and load_receipt(s3, self._state, version.key, receipt_id)
+        reader = open_version(s3, version, read_schema(receipt) if receipt else None)
+        context.add_input_metadata({"s3_version_id": version.version_id, "uri": version.uri})
+        return _as_type(reader, context.dagster_type.typing_type)
+
+
+def _as_type(reader: pa.RecordBatchReader, wanted: Any) -> Any:
+    name = f"{getattr(wanted, '__module__', '')}.{getattr(wanted, '__name__', wanted)}"
+    if wanted is pa.RecordBatchReader:
+        return reader
+    if wanted is pa.Table:
+        return reader.read_all()
+    if name.startswith("polars.") and name.endswith(".DataFrame"):
+        import polars as pl
+
+        return pl.from_arrow(reader.read_all())
+    if name.startswith("pandas.") and name.endswith(".DataFrame"):
+        import pandas as pd
+
+        # Arrow-backed columns: NULL integers stay integers, decimals stay exact.
+        return reader.read_all().to_pandas(types_mapper=pd.ArrowDtype)
+    raise dg.DagsterInvalidDefinitionError(
+        f"an extract cannot be loaded as {wanted}: annotate the argument with pandas.DataFrame, "
+        f"pyarrow.Table, pyarrow.RecordBatchReader or polars.DataFrame"
+    )

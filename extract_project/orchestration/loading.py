@@ -1,0 +1,42 @@
+"""Which snapshot the definitions come from: the bucket now, or the one a run was launched with.
+
+While a code location loads, the manifest is read and saved as a snapshot, whose id goes into the
+reconstruction metadata; every run worker then loads exactly that snapshot (G3).
+`Definitions.with_reconstruction_metadata` inside a `@dg.definitions` function silently stores
+nothing (measured on Dagster 1.13.27); `add_to_pending_reconstruction_metadata` works.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagster._core.definitions.definitions_load_context import (
+    DefinitionsLoadContext,
+    DefinitionsLoadType,
+)
+
+from extract_project.manifest.bucket import read_manifest
+from extract_project.manifest.snapshot import Snapshot, load_snapshot, save_snapshot
+from extract_project.s3 import require_versioning
+from extract_project.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_KEY = "extract_snapshot"
+
+
+def pinned_snapshot(s3: S3Client, settings: Settings) -> tuple[str, Snapshot]:
+    """The snapshot to define assets from, and its id."""
+    context = DefinitionsLoadContext.get()
+    if context.load_type is DefinitionsLoadType.RECONSTRUCTION:
+        # `dg launch` reconstructs what was never initialized, and so has no snapshot to name.
+        pinned = context.reconstruction_metadata.get(_KEY)
+        if pinned:
+            return str(pinned), load_snapshot(s3, settings.state_location, str(pinned))
+    require_versioning(s3, settings.data.bucket)
+    snapshot = read_manifest(s3, settings.manifest, settings.dialects)
+    snapshot_id = save_snapshot(s3, settings.state_location, snapshot)
+    if context.load_type is DefinitionsLoadType.INITIALIZATION:
+        context.add_to_pending_reconstruction_metadata(_KEY, snapshot_id)
+    return snapshot_id, snapshot

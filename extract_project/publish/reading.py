@@ -1,0 +1,170 @@
+"""Reading a published version back, in the types it was written with."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from extract_project.errors import NotPublished
+from extract_project.publish.versions import Version
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_BUFFER = 4 << 20
+_BATCH_ROWS = 65_536
+
+
+class ObjectFile(io.RawIOBase):
+    """One object version as a seekable file; every read is a range request of that version."""
+
+    def __init__(self, s3: S3Client, version: Version) -> None:
+        self._s3, self._version = s3, version
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._version.size}
+        self._position = start[whence] + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self._position + len(buffer), self._version.size)
+        if end <= self._position:
+            return 0
+        chosen: Any = {"VersionId": self._version.version_id}
+        reply = self._s3.get_object(
+            Bucket=self._version.bucket,
+            Key=self._version.key,
+            Range=f"bytes={self._position}-{end - 1}",
+            **chosen,
+        )
+        data = reply["Body"].read()
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+def open_version(
+    s3: S3Client, version: Version, schema: pa.Schema | None = None
+) -> pa.RecordBatchReader:
+    """A stream of the rows of one version, in bounded memory for parquet, arrow and csv.
+
+    `schema` is what the version's receipt says: text formats need it to give back exact types.
+    Raises NotPublished for a key that no extract writes.
+    """
+    file = io.BufferedReader(ObjectFile(s3, version), _BUFFER)
+    name = version.key.rpartition("/")[2]
+    if name.endswith(".parquet"):
+        parquet = pq.ParquetFile(file)
+        batches = parquet.iter_batches(_BATCH_ROWS)
+        return pa.RecordBatchReader.from_batches(parquet.schema_arrow, batches)
+    if name.endswith(".arrow"):
+        reader = pa.ipc.open_file(pa.PythonFile(file, "r"))
+        groups = (reader.get_batch(i) for i in range(reader.num_record_batches))
+        return pa.RecordBatchReader.from_batches(reader.schema, groups)
+    if schema is None:
+        raise NotPublished(f"{version.uri} has no receipt, so the types of its text are unknown")
+    codec = {"gz": "gzip", "zst": "zstd"}.get(name.rpartition(".")[2])
+    text = pa.input_stream(file, compression=codec)
+    if ".csv" in name:
+        return pa.RecordBatchReader.from_batches(schema, _csv_batches(text, schema))
+    if ".jsonl" in name:
+        return pa.RecordBatchReader.from_batches(schema, _jsonl_batches(text, schema))
+    raise NotPublished(f"{version.uri} is no extract: expected parquet, arrow, csv or jsonl")
+
+
+def _csv_batches(text: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    reader = pa.csv.open_csv(
+        text,
+        parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa.csv.ConvertOptions(
+            column_types={name: pa.string() for name in schema.names},
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    for batch in reader:
+        columns = [_from_text(c, f.type) for c, f in zip(batch.columns, schema, strict=True)]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _from_text(text: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The inverse of `text.plain_text`."""
+    if pa.types.is_binary(kind):
+        decoded = [None if v is None else base64.b64decode(v) for v in text.to_pylist()]
+        return pa.array(decoded, kind)
+    if pa.types.is_nested(kind):
+        values = [None if v is None else _typed(_loads(v), kind) for v in text.to_pylist()]
+        return pa.array(values, kind)
+    if pa.types.is_timestamp(kind) and kind.tz:
+        naive = pc.utf8_rtrim(text, "Z").cast(pa.timestamp(kind.unit))
+        return pc.assume_timezone(naive, "UTC")
+    return text.cast(kind)
+
+
+def _jsonl_batches(text: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    lines = io.TextIOWrapper(text, encoding="utf-8", newline="\n")
+    rows: list[dict[str, Any]] = []
+    for line in lines:
+        rows.append(_loads(line))
+        if len(rows) == _BATCH_ROWS:
+            yield _batch(rows, schema)
+            rows = []
+    if rows:
+        yield _batch(rows, schema)
+
+
+def _batch(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = [
+        pa.array([_typed(row[field.name], field.type) for row in rows], field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, parse_float=Decimal)
+
+
+def _typed(value: Any, kind: pa.DataType) -> Any:
+    """What JSON has no type for, from its text."""
+    if value is None:
+        return None
+    if pa.types.is_list(kind):
+        return [_typed(item, kind.value_type) for item in value]
+    if pa.types.is_struct(kind):
+        return {field.name: _typed(value[field.name], field.type) for field in kind.fields}
+    if pa.types.is_map(kind):
+        keys = _from_text(pa.array(list(value), pa.string()), kind.key_type).to_pylist()
+        items = (_typed(item, kind.item_type) for item in value.values())
+        return list(zip(keys, items, strict=True))
+    if pa.types.is_floating(kind):
+        return float(value)
+    if pa.types.is_decimal(kind):
+        return Decimal(value)
+    if isinstance(value, str) and not pa.types.is_string(kind):
+        scalar = _from_text(pa.array([value]), kind)[0]
+        return scalar.value if pa.types.is_temporal(kind) else scalar.as_py()
+    return value
+
+

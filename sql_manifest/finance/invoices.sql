@@ -1,0 +1,21 @@
+/*---
+description: One invoice per order, exact to the cent.
+owners: [team:finance]
+tags: {domain: finance, confidential: "yes"}
+group: finance_core
+format: csv
+compression: none
+checks:
+  - unique: invoice_id
+---*/
+select
+  o.o_orderkey                                                     as invoice_id,
+  o.o_custkey                                                      as customer_id,
+  o.o_orderdate                                                    as invoice_date,
+  sum(l.l_extendedprice * (1 - l.l_discount))::decimal(18, 2)      as net,
+  sum(l.l_extendedprice * (1 - l.l_discount) * (1 + l.l_tax))::decimal(18, 2) as gross
+from shop.orders o
+join shop.lineitem l on l.l_orderkey = o.o_orderkey
+where o.o_orderdate >= date '1998-07-01'
+group by all
+order by invoice_id

@@ -1,0 +1,16 @@
+/*---
+description: What each supplier has of each part, and at which cost.
+owners: [team:logistics]
+pool: heavy
+on_empty: fail
+checks:
+  - unique: [part_id, supplier_id]
+  - between: {available: [0, null]}
+---*/
+select
+  ps_partkey    as part_id,
+  ps_suppkey    as supplier_id,
+  ps_availqty   as available,
+  ps_supplycost as cost
+from shop.partsupp
+order by part_id, supplier_id
