@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+_KIB = 1024
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(
     r"\s*(\d+)\s*(s|m|h|d|sec|min|hours?|days?|minutes?|seconds?)(?![a-z])", re.ASCII
@@ -47,7 +48,7 @@ Duration = Annotated[
 def format_bytes(count: float) -> str:
     """`1536` as `1.5 KiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
+        if count < _KIB:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
+        count /= _KIB
     return f"{count:.1f} TiB"

@@ -16,9 +16,7 @@ from extract_project.settings import load_settings
 
 
 @click.command()
-@click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--dialect",
     type=click.Choice(DIALECTS),

@@ -27,8 +27,8 @@ from extract_project.embedded.process import free_port, is_listening
 from extract_project.embedded.site import EmbeddedSite, embedded_site
 from extract_project.embedded.tpch import make_warehouse
 from extract_project.errors import NotPublished
-from extract_project.manifest.folder import parse_file, sql_files
 from extract_project.manifest.extract import Extract
+from extract_project.manifest.folder import parse_file, sql_files
 from extract_project.settings import Settings, load_settings
 from extract_project.units import format_bytes
 
@@ -89,7 +89,7 @@ def demo(directory: Path, manifest: Path, scale: float) -> None:
         out.print(Panel(Text(_error_of(run, _REFUSED)), border_style="red"), soft_wrap=False)
 
         out.print(Rule(f"change one SQL file: {_CHANGED}"))
-        _change(installation, manifest, files)
+        _change(installation, manifest)
         run_and_watch(deployment, [_CHANGED])
         out.print(history_table(history(settings, _extract(settings, files, _CHANGED), 2)))
 
@@ -177,7 +177,7 @@ def _error_of(run: Run, path: str) -> str:
     )
 
 
-def _change(installation: Installation, manifest: Path, files: dict[str, Path]) -> None:
+def _change(installation: Installation, manifest: Path) -> None:
     """Edit a copy of the manifest and push that: the only change is one line of SQL."""
     edited = installation.site.directory / "edited"
     shutil.rmtree(edited, ignore_errors=True)

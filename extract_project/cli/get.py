@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -59,5 +58,5 @@ def get(extract: str, version_id: str | None, output: Path | None) -> None:
             f"{version.uri} does not have the content of its receipt (sha256 "
             f"{digest.hexdigest()} instead of {receipt.data_sha256}): it was replaced or damaged"
         )
-    os.replace(unfinished, target)
+    unfinished.replace(target)
     out.print(f"{target}: {version.uri}, {'verified' if receipt else 'without a receipt'}")

@@ -46,7 +46,11 @@ def run_and_watch(deployment: Deployment, paths: list[str]) -> Run:
         if path not in known:
             raise ExtractError(f"no extract {path!r}: {suggestion(path, known)}")
     run_id = deployment.launch(paths)
-    columns = (SpinnerColumn(finished_text=" "), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(finished_text=" "),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err) as progress:
         tasks = {path: progress.add_task(f"  {path}", total=1, start=False) for path in paths}
         while True:

@@ -1,4 +1,4 @@
-"""Dagster as it is deployed, on this machine: code server, webserver and daemon, three processes."""
+"""Dagster as it is deployed, on this machine: code server, webserver and daemon."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from extract_project.embedded.process import await_ready, free_port, is_listening, running
@@ -70,9 +71,7 @@ def dagster_server(
         await_ready("the code server", ready, code, code_log, _START_SECONDS)
         with running(webserver, web_log, environment) as web:
             server = DagsterServer(f"http://127.0.0.1:{port}", home)
-            await_ready(
-                "the webserver", lambda: _answers(server.url), web, web_log, _START_SECONDS
-            )
+            await_ready("the webserver", lambda: _answers(server.url), web, web_log, _START_SECONDS)
             with running(daemon, daemon_log, environment):
                 yield server
 
@@ -80,7 +79,7 @@ def dagster_server(
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/server_info", timeout=2) as reply:
-            return bool(reply.status == 200)
+            return bool(reply.status == HTTPStatus.OK)
     except (urllib.error.URLError, OSError):
         return False
 

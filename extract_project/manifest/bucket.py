@@ -96,7 +96,7 @@ def fetch_file(s3: S3Client, manifest: Location, file: ListedFile) -> FetchedFil
 
 
 def find_extract(s3: S3Client, manifest: Location, path: str, dialects: Dialects) -> Extract:
-    """One extract as it stands in the bucket; raises ManifestError when it is not there or invalid."""
+    """One extract as it stands in the bucket; raises ManifestError for an absent or invalid one."""
     path = path.removesuffix(SUFFIX)
     file = fetch_file(s3, manifest, ListedFile(manifest.key(path + SUFFIX), ""))
     if file is None:
@@ -120,7 +120,7 @@ def _snapshot(manifest: Location, parsed: Iterable[Extract | InvalidExtract]) ->
         files.setdefault(file.path, []).append(file)
     extracts = []
     invalid = []
-    for path, same in sorted(files.items()):
+    for _, same in sorted(files.items()):
         file = same[0]
         problem = _collision(same) if len(same) > 1 else _bad_reference(file, files)
         if problem and isinstance(file, Extract):

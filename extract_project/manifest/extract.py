@@ -20,6 +20,8 @@ from extract_project.warehouses.protocol import Placeholder, Query
 
 SUFFIX = ".sql"
 _DATA_KEYS = ("warehouse", "params", "format", "compression")
+# Object metadata, in which the path stands percent-encoded, holds 2 KB.
+_PATH_BYTES = 256
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -193,10 +195,10 @@ def _require_path(path: str) -> None:
         raise refuse(1, 1, f"the path {path!r} has an empty, blank or dotted part: rename the file")
     if parts[0].startswith(".extract"):
         raise refuse(1, 1, f"the folder {parts[0]!r} is reserved: rename it")
-    odd = sorted({c for c in path if unicodedata.category(c).startswith("C") or c in "\\\"*?<>|"})
+    odd = sorted({c for c in path if unicodedata.category(c).startswith("C") or c in '\\"*?<>|'})
     if odd:
         raise refuse(1, 1, f"the path {path!r} has {', '.join(map(repr, odd))}: rename the file")
-    if len(path.encode()) > 512:
-        raise refuse(1, 1, "the path is longer than 512 bytes: shorten it")
+    if len(path.encode()) > _PATH_BYTES:
+        raise refuse(1, 1, f"the path is longer than {_PATH_BYTES} bytes: shorten it")
     if unicodedata.normalize("NFC", path) != path:
         raise refuse(1, 1, "the path is not in Unicode's composed form (NFC): rename the file")

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from extract_project.manifest.problem import Refused, refuse
+from extract_project.manifest.problem import refuse
 
 OPEN, CLOSE = "/*---", "---*/"
 Path = tuple[str | int, ...]
@@ -57,7 +57,8 @@ def _read_yaml(source: str, first_line: int) -> FrontMatter:
     try:
         for token in yaml.scan(source, Loader=_Loader):
             if isinstance(token, yaml.AliasToken | yaml.AnchorToken):
-                raise refuse(*located(token.start_mark), "anchors are not allowed in a header")
+                line, column = located(token.start_mark)
+                raise refuse(line, column, "anchors are not allowed in a header")
         loader = _Loader(source)
         node = loader.get_single_node()
         if node is None:
@@ -85,9 +86,9 @@ def _walk(node: yaml.Node, path: Path, places: dict[Path, tuple[int, int]], loca
         for key, value in node.value:
             inner = (*path, key.value if isinstance(key, yaml.ScalarNode) else str(key.tag))
             if inner in places:
-                line, _ = places[inner]
-                message = f"{inner[-1]!r} is said twice: it stands on line {line} already"
-                raise Refused(*refuse(*located(key.start_mark), message).problems)
+                line, column = located(key.start_mark)
+                message = f"{inner[-1]!r} is said twice: it stands on line {places[inner][0]} too"
+                raise refuse(line, column, message)
             places[inner] = located(key.start_mark)
             _walk(value, inner, places, located)
 

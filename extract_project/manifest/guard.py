@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from extract_project.manifest.problem import Refused, position, refuse
 
@@ -29,7 +29,13 @@ _SIDE_EFFECTS = {
     "postgres": {
         *("nextval", "setval", "set_config", "query_to_xml", "dblink", "dblink_exec"),
         *("pg_cancel_backend", "pg_terminate_backend", "pg_reload_conf", "pg_rotate_logfile"),
-        *("pg_read_file", "pg_read_binary_file", "pg_ls_dir", "pg_notify", "pg_logical_emit_message"),
+        *(
+            "pg_read_file",
+            "pg_read_binary_file",
+            "pg_ls_dir",
+            "pg_notify",
+            "pg_logical_emit_message",
+        ),
         *("lo_import", "lo_export", "lo_create", "lo_unlink", "lo_put", "lo_from_bytea", "lowrite"),
         *("pg_advisory_lock", "pg_advisory_xact_lock", "pg_try_advisory_lock", "pg_sleep"),
         *("pg_create_restore_point", "pg_switch_wal", "pg_promote", "pg_drop_replication_slot"),
@@ -116,10 +122,8 @@ def _parse(text: str, dialect: str) -> exp.Expr:
     return tree
 
 
-def _require_read_only(
-    tree: exp.Expr, text: str, tokens: Sequence[Token], dialect: str
-) -> None:
-    first = text[tokens[0].start : tokens[0].end + 1].split()[0].lower()
+def _require_read_only(tree: exp.Expr, text: str, tokens: Sequence[Token], dialect: str) -> None:
+    first = text[tokens[0].start : tokens[0].end + 1].split(maxsplit=1)[0].lower()
     if isinstance(tree, _SHOWS) and dialect in _STREAMS_SHOW:
         return
     if not isinstance(tree, _READS):

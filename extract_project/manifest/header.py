@@ -117,8 +117,8 @@ def read_header(front_matter: FrontMatter) -> Header:
 
 def _problem(item: Any, front_matter: FrontMatter) -> Problem:
     path = tuple(part for part in item["loc"] if part not in _UNION_WORDS)
-    if len(path) > 2 and path[0] == "checks" and path[2] in CHECK_NAMES:
-        path = (path[0], path[1], *path[3:])  # the discriminator's tag is no part of the file
+    if path[:1] == ("checks",):
+        path = (*path[:2], *path[3:])  # the third is the discriminator's tag, not a key
     line, column = front_matter.place(path)
     return Problem(line=line, column=column, message=_message(item, path))
 
@@ -138,7 +138,9 @@ def _message(item: Any, path: tuple[Any, ...]) -> str:
         return f"unknown check {str(word)!r}: {suggestion(str(word), CHECK_NAMES)}"
     if kind == "literal_error":
         choices = re.findall(r"'([^']*)'", context["expected"])
-        return f"{where}{item['input']!r} is not possible: {suggestion(str(item['input']), choices)}"
+        return (
+            f"{where}{item['input']!r} is not possible: {suggestion(str(item['input']), choices)}"
+        )
     if kind == "value_error":
         return f"{where if len(path) else ''}{context['error']}"
     if kind == "string_pattern_mismatch":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from extract_project.manifest.problem import Problem, Refused, position, suggestion
 from extract_project.warehouses.protocol import Placeholder

@@ -32,7 +32,9 @@ class Snapshot(BaseModel):
 
     @property
     def paths(self) -> frozenset[str]:
-        return frozenset(each.path for each in (*self.extracts, *self.invalid))
+        return frozenset(
+            [*(each.path for each in self.extracts), *(each.path for each in self.invalid)]
+        )
 
 
 def save_snapshot(s3: S3Client, state: Location, snapshot: Snapshot) -> str:

@@ -16,7 +16,7 @@ from extract_project.orchestration.failures import (
     refusal,
     refusal_of_empty,
 )
-from extract_project.orchestration.keys import asset_key, group_name, op_name, table_key
+from extract_project.orchestration.keys import asset_key, group_name, table_key
 from extract_project.orchestration.metadata import check_result
 from extract_project.publish.staging import Provenance, Staged, stage
 from extract_project.publish.upload import Target

@@ -56,4 +56,5 @@ class OneOrMany(Executor):
     },
 )
 def one_or_many_executor(context: InitExecutorContext) -> Executor:
-    return OneOrMany(context.executor_config["max_concurrent"])
+    limit = context.executor_config["max_concurrent"]
+    return OneOrMany(limit if isinstance(limit, int) else None)

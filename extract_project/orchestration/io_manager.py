@@ -38,7 +38,11 @@ class ExtractIOManager(dg.IOManager):
     """Publishes and loads the extracts of one snapshot."""
 
     def __init__(
-        self, connect: Callable[[], S3Client], data: Location, state: Location, extracts: Mapping[str, Extract]
+        self,
+        connect: Callable[[], S3Client],
+        data: Location,
+        state: Location,
+        extracts: Mapping[str, Extract],
     ) -> None:
         self._connect = connect
         self._data, self._state = data, state
@@ -50,9 +54,7 @@ class ExtractIOManager(dg.IOManager):
         try:
             published = settle(self._connect(), self._state, obj, extract.header)
         except Exception as error:
-            raise failure(error, extract, obj.previous) from (
-                None if is_expected(error) else error
-            )
+            raise failure(error, extract, obj.previous) from (None if is_expected(error) else error)
         finally:
             obj.upload.abort()  # does nothing once published
         context.log.info(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -21,12 +22,12 @@ _OUTCOMES = {
 
 def materialization_metadata(
     staged: Staged, published: Published
-) -> dict[str, dg.MetadataValue[object]]:
+) -> dict[str, dg.MetadataValue[Any]]:
     """Everything about one result, the same that its receipt holds."""
     receipt = staged.receipt
     target = staged.upload.target
     stages = receipt.stages
-    metadata: dict[str, object] = {
+    metadata: dict[str, dg.MetadataValue[Any]] = {
         "dagster/row_count": dg.MetadataValue.int(receipt.rows),
         "dagster/uri": dg.MetadataValue.text(f"{target.uri}?versionId={published.version_id}"),
         "dagster/column_schema": dg.MetadataValue.table_schema(_table_schema(receipt)),
@@ -50,13 +51,13 @@ def materialization_metadata(
         metadata["query_id"] = dg.MetadataValue.text(receipt.query_id)
     if staged.previous:
         metadata["previous_s3_version_id"] = dg.MetadataValue.text(staged.previous.version_id)
-    return metadata  # type: ignore[return-value]
+    return metadata
 
 
 def check_result(outcome: Outcome, key: dg.AssetKey, published: bool) -> dg.AssetCheckResult:
     """One check as Dagster shows it; figures and sample rows behind a click."""
     verdict = outcome.verdict
-    metadata: dict[str, object] = dict(verdict.figures)
+    metadata: dict[str, Any] = dict(verdict.figures)
     if verdict.samples:
         rows = [{k: shown(v) for k, v in row.items()} for row in verdict.samples]
         metadata["samples"] = dg.MetadataValue.md(_markdown(rows))

@@ -117,6 +117,7 @@ def _locked_down(spool: Path, spill: Path) -> Iterator[duckdb.DuckDBPyConnection
     }
     with duckdb.connect(":memory:", config=config) as connection:
         name = str(spool).replace("'", "''")
+        connection.execute("set enable_progress_bar = false")
         connection.execute("set timezone = 'UTC'")
         connection.execute(f"set allowed_paths = ['{name}']")
         connection.execute("set enable_external_access = false")

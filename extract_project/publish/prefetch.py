@@ -20,22 +20,22 @@ class _End:
 
 
 @contextmanager
-def prefetch(
-    items: Iterator[T], depth: int, cancel: Callable[[], None]
-) -> Iterator[Iterator[T]]:
+def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iterator[Iterator[T]]:
     """Produce `items` in a thread of its own, at most `depth` ahead of the consumer.
 
     The consumer waits in Python, so a signal reaches it even while the producer is stuck in a
     driver. Leaving early calls `cancel` (which must make the producer return soon) and waits for
     the thread. The producer's exception is raised where the consumer would have read its item.
     """
+    ended = False
     waiting: queue.Queue[T | _End] = queue.Queue(depth)
     stopped = threading.Event()
 
     def put(item: T | _End) -> None:
         while not stopped.is_set():
             try:
-                return waiting.put(item, timeout=_WAIT_SECONDS)
+                waiting.put(item, timeout=_WAIT_SECONDS)
+                return
             except queue.Full:
                 continue
 
@@ -61,7 +61,6 @@ def prefetch(
                 return
             yield item
 
-    ended = False
     thread = threading.Thread(target=produce, name="fetch", daemon=True)
     thread.start()
     try:

@@ -66,7 +66,9 @@ def shown(value: Any) -> str:
 
 
 def _ordered(kind: pa.DataType) -> bool:
-    return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_decimal256(kind))
+    return not (
+        pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_decimal256(kind)
+    )
 
 
 def _wider(known: tuple[Any, Any] | None, extremes: pa.StructScalar) -> tuple[Any, Any] | None:

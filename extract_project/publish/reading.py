@@ -6,7 +6,6 @@ import base64
 import io
 import json
 from collections.abc import Iterator
-
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -166,5 +165,3 @@ def _typed(value: Any, kind: pa.DataType) -> Any:
         scalar = _from_text(pa.array([value]), kind)[0]
         return scalar.value if pa.types.is_temporal(kind) else scalar.as_py()
     return value
-
-

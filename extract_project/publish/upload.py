@@ -87,6 +87,7 @@ class Upload:
         self._free = BoundedSemaphore(_UPLOADS)
         self._pool = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload")
         self._open = True
+        self.closed = False
         self.size = 0
 
     def describe(self, metadata: Mapping[str, str]) -> None:
@@ -111,6 +112,12 @@ class Upload:
             self._send(part_size(len(self._parts) + 1))
         return len(data)
 
+    def flush(self) -> None:
+        """Parts leave when they are full."""
+
+    def close(self) -> None:
+        """For file-like users; `publish` or `abort` ends the upload."""
+
     def seal(self) -> None:
         """Send what is left and wait until S3 has every part; raises StagingError."""
         if self._upload_id is not None:
@@ -121,8 +128,11 @@ class Upload:
     def publish(self, condition: Mapping[str, str]) -> Written:
         """Make it the current version, if `condition` (`IfMatch` / `IfNoneMatch`) holds.
 
-        Raises the client's error when it does not (`PreconditionFailed`), or when S3 refuses.
+        Raises the client's error when it does not (`PreconditionFailed`), or when S3 refuses;
+        StagingError when this upload has been published or aborted before.
         """
+        if not self._open:
+            raise StagingError(f"the upload of {self.target.uri} has ended: stage it again")
         if self._upload_id is None:
             put = self._s3.put_object(
                 Bucket=self.target.bucket,

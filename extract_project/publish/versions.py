@@ -66,9 +66,7 @@ def find_version(
     )
 
 
-def require_version(
-    s3: S3Client, bucket: str, key: str, version_id: str | None = None
-) -> Version:
+def require_version(s3: S3Client, bucket: str, key: str, version_id: str | None = None) -> Version:
     """As `find_version`; raises NotPublished when there is none."""
     version = find_version(s3, bucket, key, version_id)
     if version is None:

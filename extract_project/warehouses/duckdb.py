@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MEMORY = ":memory:"
 _BATCH_ROWS = 61_440  # 30 of DuckDB's vectors
+_INFINITE_DATE, _INFINITE_TIMESTAMP = 2**31 - 1, 2**63 - 1
 _LINE = re.compile(r"^LINE (\d+): (.*)\n(\s*)\^", re.MULTILINE)
 
 
@@ -60,6 +61,7 @@ class DuckDBWarehouse(BaseModel):
             except duckdb.Error as error:
                 raise WarehouseError(f"duckdb database {self.path!r}: {error}") from error
             with connection:
+                connection.execute("set enable_progress_bar = false")
                 connection.execute("set timezone = 'UTC'")
                 connection.execute("set enable_external_access = false")
                 connection.execute("set lock_configuration = true")
@@ -133,10 +135,9 @@ def _refuse_infinity(batch: pa.RecordBatch) -> None:
 
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
-            bits = 32 if pa.types.is_date32(column.type) else 64
-            integers = column.view(pa.int32() if bits == 32 else pa.int64())
-            extremes = pc.min_max(integers)
-            largest = 2 ** (bits - 1) - 1
+            date = pa.types.is_date32(column.type)
+            extremes = pc.min_max(column.view(pa.int32() if date else pa.int64()))
+            largest = _INFINITE_DATE if date else _INFINITE_TIMESTAMP
             if extremes["max"].as_py() == largest or extremes["min"].as_py() == -largest:
                 raise TypeMappingError(
                     f"column {name!r} holds 'infinity': files have no such date; "

@@ -21,6 +21,7 @@ from extract_project.constants import Value
 if TYPE_CHECKING:
     import pyarrow as pa
 
+
 @dataclass(frozen=True)
 class Placeholder:
     """One `:name` in a SQL text: `text[start:end]` is the colon and the name."""

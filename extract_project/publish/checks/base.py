@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,7 +35,7 @@ class Verdict:
 
     passed: bool
     summary: str
-    figures: dict[str, int | float | str] = field(default_factory=dict)
+    figures: Mapping[str, int | float | str] = field(default_factory=dict)
     samples: tuple[dict[str, Any], ...] = ()
     """Up to SAMPLES violating rows: the offending values, with what identifies the row."""
 

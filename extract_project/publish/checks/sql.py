@@ -65,7 +65,7 @@ class _SqlAuditor(Auditor):
         try:
             cursor = result.execute(self._sql)
             names = [column[0] for column in cursor.description]
-            samples = []
+            samples: list[dict[str, object]] = []
             count = 0
             while rows := cursor.fetchmany(10_000):
                 for row in rows[: SAMPLES - len(samples)]:

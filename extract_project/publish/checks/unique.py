@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_COUNT = "rows with this key"
+
+
 class Unique(CheckSpec):
     """`unique: [order_id, line_number]`; as in SQL, rows with a NULL in the key are not compared"""
 
@@ -45,38 +48,26 @@ class _Unique(Auditor):
 
     def conclude(self, result: duckdb.DuckDBPyConnection | None) -> Verdict:
         assert result is not None
+        rule = f"{', '.join(self.spools)} unique"
         quoted = ['"' + column.replace('"', '""') + '"' for column in self.spools]
         keys = ", ".join(quoted)
         present = " and ".join(f"{column} is not null" for column in quoted)
         repeated = (
-            f"(select {keys}, count(*) as rows from result where {present} "
+            f'(select count(*) as "{_COUNT}", {keys} from result where {present} '
             f"group by {keys} having count(*) > 1)"
         )
-        key_count, row_count, rows = _first(
-            result, f"select count(*), coalesce(sum(rows), 0)::bigint from {repeated}", repeated
-        )
-        rule = f"{', '.join(self.spools)} unique"
+        totals = result.execute(f'select count(*), sum("{_COUNT}")::bigint from {repeated}')
+        key_count, row_count = totals.fetchall()[0]
         if not key_count:
             return Verdict(True, f"{rule}: kept", {"repeated keys": 0})
+        worst = result.execute(
+            f'select {keys}, "{_COUNT}" from {repeated} '
+            f'order by "{_COUNT}" desc, {keys} limit {SAMPLES}'
+        )
+        names = [*self.spools, _COUNT]
         return Verdict(
             False,
             f"{rule}: broken by {key_count:,} keys that stand in {row_count:,} rows",
             {"repeated keys": key_count, "rows with a repeated key": row_count},
-            rows,
+            tuple(dict(zip(names, row, strict=True)) for row in worst.fetchall()),
         )
-
-
-def _first(
-    result: duckdb.DuckDBPyConnection, totals: str, repeated: str
-) -> tuple[int, int, tuple[dict[str, object], ...]]:
-    """The totals, and the most repeated keys where there are any."""
-    found = result.execute(totals).fetchone()
-    key_count, row_count = found or (0, 0)
-    if not key_count:
-        return 0, 0, ()
-    cursor = result.execute(
-        f"select * from {repeated} as repeated order by rows desc, columns(* exclude rows) limit {SAMPLES}"
-    )
-    names = [column[0] for column in cursor.description]
-    samples = tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())
-    return key_count, row_count, samples

@@ -54,6 +54,8 @@ def _literal(values: pa.Array) -> pa.StringArray:
 def _string(text: pa.StringArray) -> pa.StringArray:
     escapes = pc.match_substring_regex(text, _ESCAPED)
     if pc.any(escapes).as_py():
-        escaped = [None if v is None else json.dumps(v, ensure_ascii=False) for v in text.to_pylist()]
+        escaped = [
+            None if v is None else json.dumps(v, ensure_ascii=False) for v in text.to_pylist()
+        ]
         return pa.array(escaped, pa.string())
     return pc.binary_join_element_wise('"', text, '"', "")

@@ -48,8 +48,10 @@ class FileFormat:
 
     @property
     def content_type(self) -> str:
-        return _CONTENT_TYPE[self.name] if self.codec == "none" or "." not in self.extension[1:] else (
-            f"application/{self.codec}"
+        return (
+            _CONTENT_TYPE[self.name]
+            if self.codec == "none" or "." not in self.extension[1:]
+            else (f"application/{self.codec}")
         )
 
 
@@ -67,6 +69,10 @@ def parse_compression(name: Format, compression: str | None) -> FileFormat:
     if level is not None and level not in allowed:
         raise ValueError(
             f"compression {compression!r}: "
-            + (f"levels of {codec} go from {allowed[0]} to {allowed[-1]}" if allowed else "no level")
+            + (
+                f"levels of {codec} go from {allowed[0]} to {allowed[-1]}"
+                if allowed
+                else "no level"
+            )
         )
     return FileFormat(name, codec, level)

@@ -38,7 +38,9 @@ def plain_text(values: pa.Array) -> pa.StringArray:
 def to_json(value: Any) -> str:
     """One nested value as compact JSON with exact numbers."""
     if isinstance(value, dict):
-        inner = ",".join(f"{json.dumps(str(k), ensure_ascii=False)}:{to_json(v)}" for k, v in value.items())
+        inner = ",".join(
+            f"{json.dumps(str(k), ensure_ascii=False)}:{to_json(v)}" for k, v in value.items()
+        )
         return f"{{{inner}}}"
     if isinstance(value, list):
         return f"[{','.join(map(to_json, value))}]"

@@ -1,0 +1,50 @@
+"""The time that an extract may take, kept whatever it is waiting for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from extract_project.errors import QueryTimeout
+from extract_project.units import format_duration
+
+
+class Deadline:
+    """Whether the extract's time is up."""
+
+    def __init__(self, limit: timedelta) -> None:
+        self._limit = limit
+        self.passed = threading.Event()
+
+    def require(self) -> None:
+        """Raise QueryTimeout once the time is up."""
+        if self.passed.is_set():
+            raise QueryTimeout(
+                f"not done after {format_duration(self._limit)}, so the query was cancelled: "
+                f"make it cheaper, or raise 'timeout' in the header"
+            )
+
+
+@contextmanager
+def deadline(limit: timedelta, cancel: Callable[[], None]) -> Iterator[Deadline]:
+    """Call `cancel`, from another thread, when the time is up; an error that follows from it, or
+    the next `require`, is then a QueryTimeout.
+    """
+    due = Deadline(limit)
+
+    def expire() -> None:
+        due.passed.set()
+        cancel()
+
+    timer = threading.Timer(limit.total_seconds(), expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield due
+    except Exception:
+        due.require()
+        raise
+    finally:
+        timer.cancel()

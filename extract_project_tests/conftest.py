@@ -1,0 +1,107 @@
+"""Real servers, started once per session; a bucket pair of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from extract_project.embedded.s3_server import S3Server, s3_server
+from extract_project.manifest.bucket import read_manifest
+from extract_project.manifest.extract import Dialects, Extract
+from extract_project.manifest.snapshot import Snapshot
+from extract_project.publish.upload import Target
+from extract_project.s3 import Location, connect
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_numbers = count(1)
+DIALECTS = Dialects({"shop": "duckdb"}, "shop")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server with versioning, over HTTP."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Site:
+    """A manifest bucket and a data bucket that no other test uses."""
+
+    server: S3Server
+    s3: S3Client
+    manifest: Location
+    data: Location
+
+    @property
+    def state(self) -> Location:
+        return self.data / ".extract"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process of this installation needs; the default warehouse is in memory."""
+        return {
+            "EXTRACT_MANIFEST": self.manifest.uri,
+            "EXTRACT_DATA": self.data.uri,
+            "EXTRACT_WAREHOUSES__SHOP__TYPE": "duckdb",
+            **self.server.environment,
+        }
+
+    def put_sql(self, path: str, text: str | bytes) -> str:
+        """Put `path`.sql into the manifest; returns its VersionId."""
+        body = text.encode() if isinstance(text, str) else text
+        reply = self.s3.put_object(
+            Bucket=self.manifest.bucket, Key=self.manifest.key(f"{path}.sql"), Body=body
+        )
+        return reply["VersionId"]
+
+    def snapshot(self) -> Snapshot:
+        return read_manifest(self.s3, self.manifest, DIALECTS)
+
+    def extract(self, path: str, text: str) -> Extract:
+        """Put a SQL file and read it back as the extract that it must be."""
+        self.put_sql(path, text)
+        found = {each.path: each for each in self.snapshot().extracts}
+        return found[path]
+
+    def target(self, extract: Extract) -> Target:
+        return Target(self.data.bucket, self.data.key(extract.published_path))
+
+    def body(self, key: str, version_id: str | None = None) -> bytes:
+        """The bytes of a published object."""
+        chosen: Any = {"VersionId": version_id} if version_id else {}
+        reply = self.s3.get_object(Bucket=self.data.bucket, Key=key, **chosen)
+        return reply["Body"].read()
+
+    def version_ids(self, key: str) -> list[str]:
+        """VersionIds of a key, the newest first."""
+        reply = self.s3.list_object_versions(Bucket=self.data.bucket, Prefix=key)
+        return [each["VersionId"] for each in reply.get("Versions", []) if each["Key"] == key]
+
+    def open_uploads(self) -> int:
+        """How many multipart uploads were neither completed nor aborted."""
+        return len(self.s3.list_multipart_uploads(Bucket=self.data.bucket).get("Uploads", []))
+
+
+@pytest.fixture
+def aws(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """This process's AWS SDK talks to the test server."""
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    return server
+
+
+@pytest.fixture
+def site(aws: S3Server) -> Site:
+    """Two fresh buckets with versioning."""
+    number = next(_numbers)
+    manifest, data = f"manifest-{number}", f"data-{number}"
+    for bucket in (manifest, data):
+        aws.make_bucket(bucket)
+    return Site(aws, connect(), Location(manifest, "sql"), Location(data, "extracts"))
