@@ -18,6 +18,8 @@ _START_SECONDS = 120
 _INSTANCE = """\
 telemetry:
   enabled: false
+nux:
+  enabled: false
 run_monitoring:
   enabled: true
   poll_interval_seconds: 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -195,10 +195,13 @@ def _require_path(path: str) -> None:
         raise refuse(1, 1, f"the path {path!r} has an empty, blank or dotted part: rename the file")
     if parts[0].startswith(".extract"):
         raise refuse(1, 1, f"the folder {parts[0]!r} is reserved: rename it")
-    odd = sorted({c for c in path if unicodedata.category(c).startswith("C") or c in '\\"*?<>|'})
+    odd = sorted(set(re.sub(r"[A-Za-z0-9_./-]", "", path)))
     if odd:
-        raise refuse(1, 1, f"the path {path!r} has {', '.join(map(repr, odd))}: rename the file")
+        raise refuse(
+            1,
+            1,
+            f"the path {path!r} has {', '.join(map(repr, odd))}: "
+            f"name files and folders with letters, digits, '_', '-' and '.'",
+        )
     if len(path.encode()) > _PATH_BYTES:
         raise refuse(1, 1, f"the path is longer than {_PATH_BYTES} bytes: shorten it")
-    if unicodedata.normalize("NFC", path) != path:
-        raise refuse(1, 1, "the path is not in Unicode's composed form (NFC): rename the file")

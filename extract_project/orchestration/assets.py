@@ -16,7 +16,7 @@ from extract_project.orchestration.failures import (
     refusal,
     refusal_of_empty,
 )
-from extract_project.orchestration.keys import asset_key, group_name, table_key
+from extract_project.orchestration.keys import asset_key, group_name, op_name, table_key
 from extract_project.orchestration.metadata import check_result
 from extract_project.publish.staging import Provenance, Staged, stage
 from extract_project.publish.upload import Target
@@ -48,23 +48,15 @@ def extract_asset(extract: Extract, site: Site) -> dg.AssetsDefinition:
     """The asset of an extract: materializing it stages, audits, and lets the IO manager publish."""
     header = extract.header
 
-    @dg.asset(
-        key=asset_key(extract.path),
-        deps=[
-            *(asset_key(path) for path in header.depends_on),
-            *(table_key(extract.warehouse, table) for table in extract.tables),
-        ],
-        description=_description(extract),
-        group_name=group_name(extract),
-        owners=list(header.owners),
-        tags=dict(header.tags),
-        kinds={extract.kind, "s3", header.format},
-        metadata={
-            "sql_file": extract.source.key,
-            "sql_version": extract.source.version_id or "unversioned bucket",
-            "published_as": site.target(extract).uri,
+    # Explicit names for the step and its inputs: Dagster's own, made from the keys, are the same
+    # for `a/b__c` and `a__b/c`, and two steps of one name break the whole code location.
+    @dg.multi_asset(
+        name=op_name(extract.path),
+        outs={"result": dg.AssetOut.from_spec(_spec(extract, site), io_manager_key=IO_MANAGER)},
+        ins={
+            f"upstream_{number}": dg.AssetIn(key=key, dagster_type=dg.Nothing)
+            for number, key in enumerate(_upstream(extract))
         },
-        code_version=extract.code_version,
         check_specs=[
             dg.AssetCheckSpec(
                 check.name,
@@ -81,17 +73,40 @@ def extract_asset(extract: Extract, site: Site) -> dg.AssetsDefinition:
             jitter=dg.Jitter.PLUS_MINUS,
         ),
         pool=header.pool or extract.warehouse,
-        freshness_policy=(
-            dg.FreshnessPolicy.time_window(fail_window=header.freshness)
-            if header.freshness
-            else None
-        ),
-        io_manager_key=IO_MANAGER,
     )
     def materialize(context: dg.AssetExecutionContext) -> Yields:
         yield from _materialize(context, extract, site)
 
     return materialize
+
+
+def _spec(extract: Extract, site: Site) -> dg.AssetSpec:
+    header = extract.header
+    return dg.AssetSpec(
+        asset_key(extract.path),
+        description=_description(extract),
+        group_name=group_name(extract),
+        owners=list(header.owners),
+        tags=dict(header.tags),
+        kinds={extract.kind, "s3", header.format},
+        metadata={
+            "sql_file": extract.source.key,
+            "sql_version": extract.source.version_id or "unversioned bucket",
+            "published_as": site.target(extract).uri,
+        },
+        code_version=extract.code_version,
+        freshness_policy=(
+            dg.FreshnessPolicy.time_window(fail_window=header.freshness)
+            if header.freshness
+            else None
+        ),
+    )
+
+
+def _upstream(extract: Extract) -> list[dg.AssetKey]:
+    extracts = [asset_key(path) for path in extract.header.depends_on]
+    tables = [table_key(extract.warehouse, table) for table in extract.tables]
+    return list(dict.fromkeys([*extracts, *tables]))
 
 
 def _materialize(context: dg.AssetExecutionContext, extract: Extract, site: Site) -> Yields:
@@ -108,7 +123,7 @@ def _materialize(context: dg.AssetExecutionContext, extract: Extract, site: Site
         extract.warehouse,
     )
     try:
-        provenance = Provenance(context.run_id, site.snapshot_id)
+        provenance = Provenance(context.run.run_id, site.snapshot_id)
         with stage(s3, warehouse, extract, target, provenance) as staged:
             refused = [outcome for outcome in staged.outcomes if outcome.refuses]
             results = [check_result(o, key, published=not refused) for o in staged.outcomes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dagster as dg
+from dagster_shared.check import CheckError
 
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.problem import Problem
@@ -23,7 +24,7 @@ def compose(snapshot: Snapshot, site: Site) -> dg.Definitions:
         try:
             assets.append(extract_asset(extract, site))
             valid[extract.path] = extract
-        except Exception as error:  # Dagster's own rules, whatever they are in this release (G6)
+        except (dg.DagsterError, CheckError) as error:  # whatever this release's rules are (G6)
             invalid.append(_refused_by_dagster(extract, error))
     settings = site.settings
     return dg.Definitions(

@@ -7,12 +7,12 @@ ordinary extract again and its history is still there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
 from extract_project.manifest.extract import InvalidExtract
-from extract_project.orchestration.keys import asset_key, group_name
+from extract_project.orchestration.keys import group_name, op_name, shown_key
 
 CHECK = "sql_valid"
 _INTERVAL_SECONDS = 30
@@ -22,7 +22,7 @@ def invalid_asset(extract: InvalidExtract) -> dg.AssetSpec:
     """The external asset that stands for a file that cannot run."""
     reasons = "\n".join(f"- {reason}" for reason in extract.reasons)
     return dg.AssetSpec(
-        key=asset_key(extract.path),
+        key=shown_key(extract),
         description=(
             f"INVALID: {extract.reasons[0]}\n\n{reasons}\n\n```sql\n{extract.text.strip()}\n```"
         ),
@@ -35,11 +35,13 @@ def invalid_asset(extract: InvalidExtract) -> dg.AssetSpec:
 def invalid_check(extract: InvalidExtract) -> dg.AssetChecksDefinition:
     """The check that is red while the file is invalid; also runnable by hand."""
 
-    @dg.asset_check(
-        asset=asset_key(extract.path), name=CHECK, description="the file is a valid extract"
+    spec = dg.AssetCheckSpec(
+        CHECK, asset=shown_key(extract), description="the file is a valid extract"
     )
-    def sql_valid() -> dg.AssetCheckResult:
-        return dg.AssetCheckResult(passed=False, description="\n".join(extract.reasons))
+
+    @dg.multi_asset_check(name=f"{op_name(extract.path)}_{CHECK}", specs=[spec])
+    def sql_valid() -> Iterator[dg.AssetCheckResult]:
+        yield dg.AssetCheckResult(passed=False, description="\n".join(extract.reasons))
 
     return sql_valid
 
@@ -60,7 +62,7 @@ def invalid_sensor(invalid: Sequence[InvalidExtract], snapshot_id: str) -> dg.Se
             cursor=snapshot_id,
             asset_events=[
                 dg.AssetCheckEvaluation(
-                    asset_key=asset_key(extract.path),
+                    asset_key=shown_key(extract),
                     check_name=CHECK,
                     passed=False,
                     description="\n".join(extract.reasons),

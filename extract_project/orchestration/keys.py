@@ -9,12 +9,22 @@ import dagster as dg
 
 from extract_project.manifest.extract import Extract, InvalidExtract
 
+_TAKEN_BY_DAGSTER = re.compile(r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")
 _PLAIN = re.compile(r"^[A-Za-z0-9]+(_[A-Za-z0-9]+)*$")
 
 
 def asset_key(path: str) -> dg.AssetKey:
     """`sales/orders` is the asset `sales/orders`."""
     return dg.AssetKey(path.split("/"))
+
+
+def shown_key(extract: InvalidExtract) -> dg.AssetKey:
+    """The key of an invalid extract: its path, with a hash where Dagster could not take that."""
+    if _TAKEN_BY_DAGSTER.match(extract.path):
+        return asset_key(extract.path)
+    digest = sha256(extract.path.encode()).hexdigest()[:8]
+    parts = [_safe(part) for part in extract.path.split("/") if part.strip()]
+    return dg.AssetKey([*parts[:-1], f"{parts[-1] if parts else 'unnamed'}_{digest}"])
 
 
 def table_key(warehouse: str, table: str) -> dg.AssetKey:
@@ -25,7 +35,7 @@ def table_key(warehouse: str, table: str) -> dg.AssetKey:
 def op_name(path: str) -> str:
     """A name for the step: the path where that is unambiguous, else with a hash behind it."""
     parts = path.split("/")
-    name = "__".join(re.sub(r"\W", "_", part, flags=re.ASCII) for part in parts)
+    name = "__".join(_safe(part) for part in parts)
     if all(_PLAIN.match(part) for part in parts):
         return name
     return f"{name}_{sha256(path.encode()).hexdigest()[:8]}"
@@ -36,4 +46,8 @@ def group_name(extract: Extract | InvalidExtract) -> str:
     if isinstance(extract, Extract) and extract.header.group:
         return extract.header.group
     folder = extract.path.rpartition("/")[0]
-    return re.sub(r"\W", "_", folder, flags=re.ASCII) or "default"
+    return _safe(folder) or "default"
+
+
+def _safe(text: str) -> str:
+    return re.sub(r"\W", "_", text, flags=re.ASCII)

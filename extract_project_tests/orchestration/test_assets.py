@@ -1,0 +1,334 @@
+"""Extracts as assets, executed by Dagster against a real S3 server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from extract_project.manifest.extract import InvalidExtract
+from extract_project.orchestration.assets import Site as AssetSite
+from extract_project.orchestration.compose import compose
+from extract_project.s3 import connect
+from extract_project.settings import Settings, load_settings
+from extract_project_tests.conftest import Site
+
+CHECKED = """/*---
+description: Three rows.
+owners: [team:sales]
+tags: {domain: sales}
+checks:
+  - min_rows: 1
+  - unique: i
+  - max_rows: 2
+    severity: warn
+---*/
+select i, i / 2 as half from range(3) t(i)
+"""
+REFUSED = (
+    "/*---\nchecks:\n  - unique: i\n  - min_rows: 1\n---*/\nselect i % 2 as i from range(4) t(i)"
+)
+
+
+@pytest.fixture
+def settings(site: Site, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name, value in site.environment.items():
+        monkeypatch.setenv(name, value)
+    return load_settings()
+
+
+def definitions(site: Site, settings: Settings, *assets: dg.AssetsDefinition) -> dg.Definitions:
+    composed = compose(site.snapshot(), AssetSite(settings, connect, "snapshot-1"))
+    return dg.Definitions.merge(composed, dg.Definitions(assets=assets))
+
+
+def execute(
+    defs: dg.Definitions, instance: dg.DagsterInstance, *keys: str
+) -> dg.ExecuteInProcessResult:
+    job = defs.resolve_implicit_global_asset_job_def()
+    selection = [dg.AssetKey(key.split("/")) for key in keys] or None
+    return job.execute_in_process(
+        instance=instance, raise_on_error=False, asset_selection=selection
+    )
+
+
+def materialization(instance: dg.DagsterInstance, key: str) -> dg.AssetMaterialization:
+    event = instance.get_latest_materialization_event(dg.AssetKey(key.split("/")))
+    assert event is not None
+    assert event.asset_materialization is not None
+    return event.asset_materialization
+
+
+def test_a_materialization_says_what_was_published(site: Site, settings: Settings) -> None:
+    sql_version = site.put_sql("sales/orders", CHECKED)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert execute(definitions(site, settings), instance).success
+        event = materialization(instance, "sales/orders")
+    (version_id,) = site.version_ids("extracts/sales/orders.parquet")
+    metadata = {name: value.value for name, value in event.metadata.items()}
+    assert metadata["dagster/row_count"] == 3
+    assert metadata["s3_version_id"] == version_id
+    assert metadata["dagster/uri"] == (
+        f"s3://{site.data.bucket}/extracts/sales/orders.parquet?versionId={version_id}"
+    )
+    assert metadata["sql_version"] == sql_version
+    assert CHECKED in str(metadata["sql"])
+    assert [column.name for column in metadata["dagster/column_schema"].columns] == ["i", "half"]  # type: ignore[union-attr]
+    assert "| i | half |" in str(metadata["preview"])
+    assert event.tags is not None
+    assert event.tags["dagster/data_version"] == metadata["data_sha256"]
+
+
+def test_check_results_point_at_the_new_materialization(site: Site, settings: Settings) -> None:
+    site.put_sql("sales/orders", CHECKED)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = execute(definitions(site, settings), instance)
+        event = instance.get_latest_materialization_event(dg.AssetKey(["sales", "orders"]))
+        assert event is not None
+        evaluations = {e.check_name: e for e in result.get_asset_check_evaluations()}
+        assert {name: e.passed for name, e in evaluations.items()} == {
+            "min_rows": True,
+            "unique_i": True,
+            "max_rows": False,
+        }
+        assert evaluations["max_rows"].severity is dg.AssetCheckSeverity.WARN
+        for evaluation in evaluations.values():
+            target = evaluation.target_materialization_data
+            assert target is not None
+            assert target.timestamp == pytest.approx(event.timestamp)
+
+
+def test_g1_a_refused_result_is_not_materialized(site: Site, settings: Settings) -> None:
+    site.put_sql("sales/orders", CHECKED)
+    with dg.DagsterInstance.ephemeral() as instance:
+        execute(definitions(site, settings), instance)
+        before = materialization(instance, "sales/orders")
+        site.put_sql("sales/orders", REFUSED)
+        result = execute(definitions(site, settings), instance)
+        assert not result.success
+        assert materialization(instance, "sales/orders") == before
+        (failure,) = [e for e in result.all_events if e.event_type_value == "STEP_FAILURE"]
+        retries = [e for e in result.all_events if "RETRY" in e.event_type_value]
+    card = str(failure.step_failure_data.user_failure_data.description)  # type: ignore[union-attr]
+    assert "sales/orders.sql:3:5: i unique: broken by 2 keys that stand in 4 rows" in card
+    assert "i=0, rows with this key=2" in card
+    assert site.version_ids("extracts/sales/orders.parquet")[0] in card
+    assert not retries
+    evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
+    assert evaluations == {"unique_i": False, "min_rows": True}
+
+
+def test_g6_one_failing_extract_does_not_stop_its_neighbours(
+    site: Site, settings: Settings
+) -> None:
+    site.put_sql("a/good", "select 1 as one")
+    site.put_sql("a/refused", REFUSED)
+    site.put_sql("a/wrong", "select\n  nope\nfrom range(3)")
+    site.put_sql("a/invalid", "delete from somewhere")
+    site.put_sql("b/good", "select 2 as two")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = execute(definitions(site, settings), instance)
+        done = {
+            "/".join(e.asset_key.path)
+            for e in result.get_asset_materialization_events()
+            if e.asset_key
+        }
+    assert done == {"a/good", "b/good"}
+    cards = [
+        str(e.step_failure_data.user_failure_data.description)  # type: ignore[union-attr]
+        for e in result.all_events
+        if e.event_type_value == "STEP_FAILURE"
+    ]
+    assert any("a/wrong.sql:2:3" in card and "    2 |   nope\n" in card for card in cards)
+
+
+def test_g6_an_invalid_file_is_visible_and_cannot_run(site: Site, settings: Settings) -> None:
+    site.put_sql("a/good", "select 1 as one")
+    site.put_sql("a/invalid", "select 1;\ndelete from somewhere")
+    repository = definitions(site, settings).get_repository_def()
+    node = repository.asset_graph.get(dg.AssetKey(["a", "invalid"]))
+    assert not node.is_materializable
+    assert node.kinds == {"invalid"}
+    assert (node.description or "").startswith("INVALID: a/invalid.sql:2:1: a second statement")
+    sensor = repository.get_sensor_def("invalid_sql_files")
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(instance=instance, repository_def=repository)
+        tick = sensor.evaluate_tick(context)
+    assert [e.passed for e in tick.asset_events if isinstance(e, dg.AssetCheckEvaluation)] == [
+        False
+    ]
+    assert tick.cursor == "snapshot-1"
+
+
+def test_g6_what_dagster_itself_refuses_is_one_invalid_extract(
+    site: Site, settings: Settings
+) -> None:
+    site.put_sql("a/good", "select 1 as one")
+    snapshot = site.snapshot()
+    good = snapshot.extracts[0]
+    header = good.header.model_copy(update={"owners": ["nobody that dagster knows"]})
+    odd = good.model_copy(update={"path": "a/odd", "header": header})
+    mixed = snapshot.model_copy(update={"extracts": (good, odd)})
+    defs = compose(mixed, AssetSite(settings, connect, "snapshot-1"))
+    nodes = {key.to_user_string(): node for key, node in asset_nodes(defs).items()}
+    assert nodes["a/good"].is_materializable
+    assert "dagster refuses this extract" in nodes["a/odd"].description
+
+
+def asset_nodes(defs: dg.Definitions) -> dict[dg.AssetKey, Any]:
+    graph = defs.get_repository_def().asset_graph
+    return {node.key: node for node in graph.asset_nodes}
+
+
+def test_lineage_from_warehouse_tables_and_between_extracts(site: Site, settings: Settings) -> None:
+    site.put_sql("a/first", "select * from Shop.Orders")
+    site.put_sql("a/second", "/*---\ndepends_on: [a/first]\n---*/\nselect 1 as one")
+    nodes = {
+        key.to_user_string(): node for key, node in asset_nodes(definitions(site, settings)).items()
+    }
+    table = dg.AssetKey(["shop", "shop", "orders"])
+    assert nodes["a/first"].parent_keys == {table}
+    assert nodes["a/second"].parent_keys == {dg.AssetKey(["a", "first"])}
+    assert not nodes["shop/shop/orders"].is_materializable
+
+
+def test_code_version_follows_what_shapes_the_data(site: Site) -> None:
+    def code_version(text: str) -> str:
+        return site.extract("a/b", text).code_version
+
+    plain = code_version("select 1 as one, 2 as two")
+    assert (
+        code_version("/*---\ndescription: new\n---*/\nselect 1  as one,\n 2 as two -- why") == plain
+    )
+    assert code_version("select 1 as one, 3 as two") != plain
+    assert code_version("/*---\nformat: csv\n---*/\nselect 1 as one, 2 as two") != plain
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "csv", "jsonl", "arrow"])
+def test_downstream_assets_load_what_they_ask_for(
+    site: Site, settings: Settings, file_format: str
+) -> None:
+    site.put_sql(
+        "a/b",
+        f"/*---\nformat: {file_format}\n---*/\n"
+        "select 9007199254740993 as n, 1.10::decimal(9, 2) as d union all select null, null",
+    )
+    seen: dict[str, Any] = {}
+    upstream = {"b": dg.AssetIn(key=["a", "b"])}
+
+    @dg.asset(ins=upstream)
+    def as_pandas(b: pd.DataFrame) -> None:
+        seen["pandas"] = [None if pd.isna(v) else int(v) for v in b["n"]]
+
+    @dg.asset(ins=upstream)
+    def as_polars(b: pl.DataFrame) -> None:
+        seen["polars"] = b["n"].to_list()
+
+    @dg.asset(ins=upstream)
+    def as_table(b: pa.Table) -> None:
+        seen["table"] = b["n"].to_pylist()
+        seen["types"] = [str(kind) for kind in b.schema.types]
+
+    @dg.asset(ins=upstream)
+    def as_stream(b: pa.RecordBatchReader) -> None:
+        seen["stream"] = b.read_all()["n"].to_pylist()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        defs = definitions(site, settings, as_pandas, as_polars, as_table, as_stream)
+        assert execute(defs, instance).success
+    expected = [9007199254740993, None]
+    assert {name: seen[name] for name in ("pandas", "polars", "table", "stream")} == dict.fromkeys(
+        ("pandas", "polars", "table", "stream"), expected
+    )
+    assert seen["types"] == ["int64", "decimal128(9, 2)"]
+
+
+def test_a_given_version_is_loaded_instead_of_the_current(site: Site, settings: Settings) -> None:
+    seen: list[int] = []
+    with dg.DagsterInstance.ephemeral() as instance:
+        for number in (1, 2):
+            site.put_sql("a/b", f"select {number} as n")
+            assert execute(definitions(site, settings), instance).success
+        old = site.version_ids("extracts/a/b.parquet")[1]
+
+        @dg.asset(ins={"b": dg.AssetIn(key=["a", "b"], metadata={"version_id": old})})
+        def reads_the_old_one(b: pa.Table) -> None:
+            seen.extend(b["n"].to_pylist())
+
+        assert execute(
+            definitions(site, settings, reads_the_old_one), instance, "reads_the_old_one"
+        ).success
+    assert seen == [1]
+
+
+def test_the_same_data_again_is_verified_unchanged(site: Site, settings: Settings) -> None:
+    site.put_sql("a/b", "select 1 as one")
+    with dg.DagsterInstance.ephemeral() as instance:
+        for _ in range(2):
+            assert execute(definitions(site, settings), instance).success
+        again = materialization(instance, "a/b")
+    assert "verified unchanged" in str(again.metadata["outcome"].value)
+    assert len(site.version_ids("extracts/a/b.parquet")) == 1
+
+
+def test_an_empty_result_can_be_a_failure(site: Site, settings: Settings) -> None:
+    site.put_sql("a/b", "/*---\non_empty: fail\n---*/\nselect 1 as one where false")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = execute(definitions(site, settings), instance)
+    (failure,) = [e for e in result.all_events if e.event_type_value == "STEP_FAILURE"]
+    assert "a/b.sql:2:1: the result has no rows" in str(
+        failure.step_failure_data.user_failure_data.description  # type: ignore[union-attr]
+    )
+
+
+def test_paths_that_look_alike_are_different_assets(site: Site, settings: Settings) -> None:
+    paths = ["a/b__c", "a__b/c", "a-b/c", "a_b/c", "a/b.c", "a/b_c"]
+    for path in paths:
+        site.put_sql(path, "select 1 as one")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = execute(definitions(site, settings), instance)
+        done = {
+            "/".join(e.asset_key.path)
+            for e in result.get_asset_materialization_events()
+            if e.asset_key
+        }
+    assert done == set(paths)
+    for path in paths:
+        assert len(site.version_ids(f"extracts/{path}.parquet")) == 1
+
+
+def test_g11_secrets_appear_nowhere(site: Site, settings: Settings) -> None:
+    secret = site.server.environment["AWS_SECRET_ACCESS_KEY"]
+    site.put_sql("a/good", CHECKED)
+    site.put_sql("a/wrong", "select nope")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = execute(definitions(site, settings), instance)
+        records = instance.all_logs(result.run_id)
+    assert records
+    assert not [record for record in records if secret in repr(record)]
+    for page in site.s3.get_paginator("list_objects_v2").paginate(Bucket=site.data.bucket):
+        for item in page.get("Contents", []):
+            assert secret.encode() not in site.body(item["Key"])
+
+
+def test_an_invalid_extract_keeps_its_text(site: Site) -> None:
+    site.put_sql("a/b", "delete from somewhere")
+    (invalid,) = site.snapshot().invalid
+    assert isinstance(invalid, InvalidExtract)
+    assert invalid.text == "delete from somewhere"
+
+
+def test_g6_a_file_with_an_impossible_name_is_one_invalid_extract(
+    site: Site, settings: Settings
+) -> None:
+    site.put_sql("a/good", "select 1 as one")
+    for path in ["grün/ä b", "a/b c", "a//b", "a/..", '"', " "]:
+        site.put_sql(path, "select 1 as one")
+    nodes = asset_nodes(definitions(site, settings))
+    invalid = [node for node in nodes.values() if "invalid" in node.kinds]
+    assert len(invalid) == len(site.snapshot().invalid) >= 5
+    assert nodes[dg.AssetKey(["a", "good"])].is_materializable
