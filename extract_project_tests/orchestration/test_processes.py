@@ -1,0 +1,156 @@
+"""Code server, webserver, daemon, run workers and a browser, all of them real."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import DagsterInstance
+from playwright.sync_api import Page, expect, sync_playwright
+
+from extract_project.embedded.dagster_server import DagsterServer, dagster_server
+from extract_project.embedded.s3_server import S3Server
+from extract_project.orchestration.deployment import Deployment, Run
+from extract_project.s3 import Location, connect
+from extract_project_tests.conftest import Site
+from extract_project_tests.waiting import await_value
+
+_BROWSER_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Running:
+    """A whole installation."""
+
+    site: Site
+    server: DagsterServer
+    deployment: Deployment
+
+    def run(self, *paths: str) -> Run:
+        """Launch one run, and wait for its end."""
+        _, finished = self.launch(*paths)
+        return finished
+
+    def launch(self, *paths: str) -> tuple[str, Run]:
+        steps = self.deployment.extracts()
+        run_id = self.deployment.launch(list(paths))
+
+        def finished() -> Run | None:
+            run = self.deployment.run(run_id, steps)
+            return run if run.finished else None
+
+        return run_id, await_value(f"the end of run {run_id}", finished, 120)
+
+
+@pytest.fixture(scope="module")
+def running(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Dagster's three processes on a manifest of a few files."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        for bucket in ("processes-sql", "processes-data"):
+            server.make_bucket(bucket)
+        site = Site(
+            server,
+            connect(),
+            Location("processes-sql", "sql"),
+            Location("processes-data", "extracts"),
+        )
+        site.put_sql("sales/orders", "/*---\nchecks: [{unique: i}]\n---*/\nselect 1 as i")
+        site.put_sql("sales/clicked", "select 42 as answer")
+        site.put_sql("sales/broken", "delete from somewhere")
+        site.put_sql("sales/refused", "/*---\nchecks: [{max_rows: 0}]\n---*/\nselect 1 as i")
+        home = tmp_path_factory.mktemp("dagster")
+        with dagster_server(home, {**os.environ, **site.environment}) as dagster:
+            yield Running(site, dagster, Deployment(dagster.url))
+
+
+def test_a_run_of_one_extract_publishes_one_version(running: Running) -> None:
+    assert running.run("sales/orders").status == "SUCCESS"
+    assert len(running.site.version_ids("extracts/sales/orders.parquet")) == 1
+
+
+def test_g6_a_run_of_several_publishes_all_but_the_refused(running: Running) -> None:
+    finished = running.run("sales/orders", "sales/refused")
+    assert finished.status == "FAILURE"
+    assert {step.path: step.status for step in finished.steps} == {
+        "sales/orders": "SUCCESS",
+        "sales/refused": "FAILURE",
+    }
+    (card,) = [step.error for step in finished.steps if step.error]
+    assert card.startswith("sales/refused.sql:2:10: 1 rows; the rule is at most 0 rows")
+    assert running.site.version_ids("extracts/sales/refused.parquet") == []
+
+
+def test_g3_a_run_executes_the_sql_that_it_was_launched_with(running: Running) -> None:
+    """The bucket changes after the definitions were loaded and before the run worker starts."""
+    site = running.site
+    launched_with = site.put_sql("sales/pinned", "select 'old' as sql_text")
+    running.deployment.reload()
+    await_value("the new asset", lambda: "sales/pinned" in running.deployment.extracts())
+    changed_to = site.put_sql("sales/pinned", "select 'new' as sql_text")
+    assert changed_to != launched_with
+
+    run_id, finished = running.launch("sales/pinned")
+    assert finished.status == "SUCCESS"
+    head = site.s3.head_object(Bucket=site.data.bucket, Key="extracts/sales/pinned.parquet")
+    assert head["Metadata"]["extract-sql-version"] == launched_with
+    assert b"old" in site.body("extracts/sales/pinned.parquet")
+    assert stored_snapshot_id(running.server.home, run_id)
+
+    running.deployment.reload()
+    assert running.run("sales/pinned").status == "SUCCESS"
+    assert b"new" in site.body("extracts/sales/pinned.parquet")
+
+
+def stored_snapshot_id(home: Path, run_id: str) -> str:
+    """The snapshot that the run's stored execution plan names."""
+    with DagsterInstance.from_config(str(home)) as instance:
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        assert run.execution_plan_snapshot_id is not None
+        plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    load_data = plan.repository_load_data
+    assert load_data is not None
+    return str(json.loads(json.dumps(dict(load_data.reconstruction_metadata)))["extract_snapshot"])
+
+
+@pytest.fixture(scope="module")
+def page(running: Running) -> Iterator[Page]:
+    """A browser; on a machine without one the test is skipped, in CI it fails."""
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None and "CI" not in os.environ:
+        pytest.skip("no chromium on this machine: install it to run the browser tests")
+    with sync_playwright() as playwright:
+        options: Any = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=executable, args=options)
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.set_default_timeout(_BROWSER_SECONDS * 1000)
+        yield page
+        browser.close()
+
+
+def test_the_ui_materializes_an_extract_by_clicking(running: Running, page: Page) -> None:
+    page.goto(f"{running.server.url}/assets")
+    page.get_by_role("link", name="sales / clicked").first.click()
+    page.get_by_role("button", name="Materialize", exact=False).first.click()
+    key = "extracts/sales/clicked.parquet"
+    (version_id,) = await_value(
+        "the published version", lambda: running.site.version_ids(key) or None, 120
+    )
+    page.goto(f"{running.server.url}/assets/sales/clicked?view=events")
+    expect(page.get_by_text(version_id).first).to_be_visible(timeout=_BROWSER_SECONDS * 1000)
+
+
+def test_g6_the_ui_shows_an_invalid_file_red_with_its_reason(running: Running, page: Page) -> None:
+    page.goto(f"{running.server.url}/assets/sales/broken")
+    expect(page.get_by_text("sales/broken.sql:1:1").first).to_be_visible()
+    page.goto(f"{running.server.url}/assets/sales/broken?view=checks")
+    failed = page.get_by_text("Failed").first
+    expect(failed).to_be_visible(timeout=_BROWSER_SECONDS * 1000)
