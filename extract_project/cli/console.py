@@ -5,20 +5,39 @@ Exit codes: 0 done; 1 the answer is no (a file is invalid, a run failed); 2 it c
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
+from rich.table import Table
 
 from extract_project.errors import ExtractError
 
 OK, NO, CANNOT = 0, 1, 2
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+_PIPED_WIDTH = 220
+"""A pipe has no width: wide enough that no VersionId is cut."""
+
+
+def _console(stream: TextIO, *, stderr: bool = False) -> Console:
+    width = None if stream.isatty() else _PIPED_WIDTH
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
+
+
+out = _console(sys.stdout)
+err = _console(sys.stderr, stderr=True)
+
+
+def table(*columns: str) -> Table:
+    """A table whose cells are folded on a narrow terminal, never cut."""
+    built = Table(box=None, pad_edge=False)
+    for column in columns:
+        built.add_column(column, overflow="fold")
+    return built
 
 
 def explains_itself(command: Callable[..., None]) -> Callable[..., None]:

@@ -18,7 +18,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from extract_project.cli.console import NO, explains_itself, out
+from extract_project.cli.console import NO, explains_itself, out, table
 from extract_project.cli.push import push_folder
 from extract_project.cli.run import run_and_watch
 from extract_project.cli.versions import history, history_table
@@ -202,17 +202,17 @@ def _extract(settings: Settings, files: dict[str, Path], path: str) -> Extract:
 
 
 def _results(settings: Settings, files: dict[str, Path]) -> Table:
-    table = Table("extract", "rows", "bytes", "seconds", "key", "VersionId", box=None)
+    results = table("extract", "rows", "bytes", "seconds", "key", "VersionId")
     for name in files:
         extract = _extract(settings, files, name.removesuffix(".sql"))
         key = settings.data.key(extract.published_path)
         try:
             (newest,) = history(settings, extract, 1)
         except NotPublished:
-            table.add_row(extract.path, "[red]refused[/]", "", "", key, "")
+            results.add_row(extract.path, "[red]refused[/]", "", "", key, "")
             continue
         receipt = newest.receipt
-        table.add_row(
+        results.add_row(
             extract.path,
             f"{receipt.rows:,}" if receipt else "?",
             format_bytes(newest.version.size),
@@ -220,7 +220,7 @@ def _results(settings: Settings, files: dict[str, Path]) -> Table:
             key,
             newest.version.version_id,
         )
-    return table
+    return results
 
 
 def _next_commands(installation: Installation, started: float) -> str:

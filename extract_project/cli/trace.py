@@ -8,7 +8,7 @@ import click
 from rich.syntax import Syntax
 from rich.table import Table
 
-from extract_project.cli.console import explains_itself, json_option, out
+from extract_project.cli.console import explains_itself, json_option, out, table
 from extract_project.errors import NotPublished
 from extract_project.publish.receipt import Receipt, load_receipt
 from extract_project.publish.versions import Version, require_version
@@ -36,7 +36,7 @@ def trace(uri: str, as_json: bool) -> None:
     for name, value in _facts(version, receipt):
         facts.add_row(f"[bold]{name}[/]", value)
     out.print(facts)
-    columns = Table("column", "type", "nulls", "lowest", "highest", box=None)
+    columns = table("column", "type", "nulls", "lowest", "highest")
     for column in receipt.columns:
         columns.add_row(
             column.name, column.type, f"{column.nulls:,}", column.lowest, column.highest

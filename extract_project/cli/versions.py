@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import click
 from rich.table import Table
 
-from extract_project.cli.console import explains_itself, json_option, out
+from extract_project.cli.console import explains_itself, json_option, out, table
 from extract_project.errors import NotPublished
 from extract_project.manifest.bucket import find_extract
 from extract_project.manifest.extract import Extract
@@ -70,10 +70,10 @@ def history(settings: Settings, extract: Extract, limit: int) -> list[Entry]:
 
 
 def history_table(entries: list[Entry]) -> Table:
-    table = Table("", "VersionId", "published", "rows", "bytes", "SQL version", "run", box=None)
+    listed = table("", "VersionId", "published", "rows", "bytes", "SQL version", "run")
     for index, entry in enumerate(entries):
         receipt = entry.receipt
-        table.add_row(
+        listed.add_row(
             "current" if index == 0 else "",
             entry.version.version_id,
             f"{entry.version.modified:%Y-%m-%d %H:%M:%S}",
@@ -82,16 +82,16 @@ def history_table(entries: list[Entry]) -> Table:
             entry.version.provenance.get("sql-version", "?"),
             entry.version.provenance.get("run-id", "?")[:8],
         )
-    return table
+    return listed
 
 
 def _plain(entry: Entry) -> dict[str, object]:
     version = entry.version
     return {
+        **version.provenance,
         "uri": version.uri,
         "version_id": version.version_id,
         "published_at": version.modified.isoformat(),
         "bytes": version.size,
         "rows": entry.receipt.rows if entry.receipt else None,
-        **version.provenance,
     }

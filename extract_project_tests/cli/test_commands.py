@@ -1,0 +1,172 @@
+"""The commands as their users call them: real buckets, exit codes, plain output."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from extract_project.cli.main import main
+from extract_project.publish.publishing import settle
+from extract_project.publish.staging import Provenance, stage
+from extract_project.warehouses.duckdb import DuckDBWarehouse
+from extract_project_tests.conftest import Site
+
+
+@pytest.fixture
+def configured(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """The settings of a site are this process's environment."""
+    for name, value in site.environment.items():
+        monkeypatch.setenv(name, value)
+    return site
+
+
+@pytest.fixture
+def unconfigured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings at all."""
+    for name in ("EXTRACT_MANIFEST", "EXTRACT_DATA", "EXTRACT_WAREHOUSES__SHOP__TYPE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def call(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def publish(site: Site, path: str, text: str) -> str:
+    extract = site.extract(path, text)
+    target = site.target(extract)
+    with stage(site.s3, DuckDBWarehouse(), extract, target, Provenance("run-1")) as staged:
+        return settle(site.s3, site.state, staged, extract.header).version_id
+
+
+def write(folder: Path, path: str, text: str) -> Path:
+    file = folder / f"{path}.sql"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def test_check_says_where_and_what_to_do(unconfigured: None, tmp_path: Path) -> None:
+    write(tmp_path, "sales/good", "select 1 as one")
+    bad = write(tmp_path, "sales/bad", "/*---\nshedule: daily\n---*/\nselect 1 as one")
+    result = call("check", tmp_path, "--dialect", "duckdb")
+    assert result.exit_code == 1
+    assert f"{bad}:2:1: unknown key 'shedule': did you mean 'schedule'?" in result.output
+    assert "2 files, 1 invalid" in result.output
+
+
+def test_check_as_json(unconfigured: None, tmp_path: Path) -> None:
+    bad = write(tmp_path, "bad", "drop table x")
+    (problem,) = json.loads(call("check", bad, "--dialect", "snowflake", "--json").stdout)
+    assert (problem["file"], problem["line"], problem["column"]) == (str(bad), 1, 1)
+
+
+def test_check_without_settings_says_how(unconfigured: None, tmp_path: Path) -> None:
+    write(tmp_path, "good", "select 1 as one")
+    result = call("check", tmp_path)
+    assert result.exit_code == 2
+    assert "EXTRACT_MANIFEST is not set" in result.output
+    assert "--dialect duckdb" in result.output
+
+
+def test_push_uploads_what_changed(configured: Site, tmp_path: Path) -> None:
+    write(tmp_path, "a/one", "select 1 as one")
+    write(tmp_path, "a/two", "select 2 as two")
+    assert "2 added, 0 changed" in call("push", tmp_path).output
+    write(tmp_path, "a/two", "select 22 as two")
+    assert "0 added, 1 changed, 0 only in the bucket, 1 unchanged" in call("push", tmp_path).output
+    (tmp_path / "a/one.sql").unlink()
+    assert "1 only in the bucket" in call("push", tmp_path).output
+    assert "1 removed" in call("push", tmp_path, "--delete").output
+    assert [extract.path for extract in configured.snapshot().extracts] == ["a/two"]
+
+
+def test_push_refuses_invalid_files_unless_forced(configured: Site, tmp_path: Path) -> None:
+    write(tmp_path, "a/bad", "drop table x")
+    refused = call("push", tmp_path)
+    assert refused.exit_code == 1
+    assert "a/bad.sql:1:1" in refused.output
+    assert "nothing pushed" in refused.output
+    assert configured.snapshot().invalid == ()
+    assert call("push", tmp_path, "--force").exit_code == 0
+    assert [each.path for each in configured.snapshot().invalid] == ["a/bad"]
+
+
+def test_versions_lists_the_history(configured: Site) -> None:
+    old = publish(configured, "a/b", "select 1 as n")
+    new = publish(configured, "a/b", "select n from range(3) t(n)")
+    lines = call("versions", "a/b").output.splitlines()
+    assert lines[1].split()[:2] == ["current", new]
+    assert lines[2].split()[0] == old
+    (first, second) = json.loads(call("versions", "a/b", "--json").stdout)
+    assert (first["version_id"], first["rows"], second["rows"]) == (new, 3, 1)
+
+
+def test_versions_of_nothing_say_what_to_do(configured: Site) -> None:
+    configured.put_sql("sales/orders", "select 1 as one")
+    unpublished = call("versions", "sales/orders")
+    assert unpublished.exit_code == 2
+    assert "extract run sales/orders" in unpublished.output
+    assert "did you mean 'sales/orders'?" in call("versions", "sales/order").output
+
+
+def test_g10_trace_leads_back_from_any_version(configured: Site) -> None:
+    old = publish(configured, "a/b", "select 1 as n")
+    publish(configured, "a/b", "select 2 as n")
+    uri = f"s3://{configured.data.bucket}/extracts/a/b.parquet"
+    current, earlier = call("trace", uri).output, call("trace", f"{uri}?versionId={old}").output
+    assert "select 2 as n" in current
+    assert "select 1 as n" in earlier
+    assert "run-1" in earlier
+    receipt = json.loads(call("trace", f"{uri}?versionId={old}", "--json").stdout)
+    assert (receipt["rows"], receipt["sql"]) == (1, "select 1 as n")
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("a/b.parquet", "is no S3 URI"),
+        ("s3://{bucket}/extracts/none.parquet", "does not have a current version"),
+        ("s3://{bucket}/foreign.txt", "was not written by an extract"),
+    ],
+)
+def test_trace_of_something_else_says_so(configured: Site, uri: str, message: str) -> None:
+    configured.s3.put_object(Bucket=configured.data.bucket, Key="foreign.txt", Body=b"x")
+    result = call("trace", uri.format(bucket=configured.data.bucket))
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_get_downloads_and_verifies(configured: Site, tmp_path: Path) -> None:
+    old = publish(configured, "a/b", "select 1 as n")
+    publish(configured, "a/b", "select 2 as n")
+    file = tmp_path / "b.parquet"
+    assert "verified" in call("get", "a/b", "-o", file).output
+    assert pq.read_table(file)["n"].to_pylist() == [2]
+    call("get", "a/b", "--version", old, "-o", file)
+    assert pq.read_table(file)["n"].to_pylist() == [1]
+
+
+def test_get_refuses_an_object_that_was_tampered_with(configured: Site, tmp_path: Path) -> None:
+    publish(configured, "a/b", "select 1 as n")
+    key = "extracts/a/b.parquet"
+    head = configured.s3.head_object(Bucket=configured.data.bucket, Key=key)
+    configured.s3.put_object(
+        Bucket=configured.data.bucket, Key=key, Body=b"forged", Metadata=head["Metadata"]
+    )
+    file = tmp_path / "b.parquet"
+    result = call("get", "a/b", "-o", file)
+    assert result.exit_code == 2
+    assert "replaced or damaged" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    for name, command in main.commands.items():
+        result = call(name, "--help")
+        assert result.exit_code == 0
+        if name not in ("demo", "schema", "up"):
+            assert f"extract {name} " in (command.help or "")
