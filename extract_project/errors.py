@@ -10,6 +10,8 @@
     ├── AuditError             a check cannot be carried out as the header states it
     ├── StagingError           the result could not be encoded or uploaded
     ├── Superseded             a run that started later has already published
+    ├── DeploymentError        no Dagster answers, or it does not do what it was asked
+    ├── EmbeddedError          a part of the embedded installation does not start
     └── NotPublished           what was asked for is not in the data bucket
 
 A message says what happened, what was expected, and what to do next. `transient` tells whether
@@ -80,6 +82,14 @@ class StagingError(ExtractError):
 
 class Superseded(ExtractError):
     """Another run of the same extract started later and has published: newer data stays."""
+
+
+class DeploymentError(ExtractError):
+    """The running deployment cannot be reached, or refuses."""
+
+
+class EmbeddedError(ExtractError):
+    """An embedded server ended, is not installed, or its directory is in use."""
 
 
 class NotPublished(ExtractError):

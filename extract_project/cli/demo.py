@@ -111,7 +111,8 @@ def up(directory: Path, manifest: Path, scale: float) -> None:
         out.print(f"\nthe UI: [bold]{installation.dagster.url}/assets[/]")
         out.print(_commands(installation))
         out.print("Ctrl-C ends it; all data stays in " + str(directory))
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, signal.default_int_handler)
         try:
             signal.pause()
         except KeyboardInterrupt:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from extract_project.errors import EmbeddedError
+
 _STOP_SECONDS = 15
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 20
@@ -73,13 +75,13 @@ def await_ready(
     log: Path,
     seconds: float = 60,
 ) -> None:
-    """Wait until `ready`; raises RuntimeError with the end of the log when it cannot be."""
+    """Wait until `ready`; raises EmbeddedError with the end of the log when it cannot be."""
     deadline = time.monotonic() + seconds
     while not ready():
         if process.poll() is not None:
-            raise RuntimeError(f"{what} ended with code {process.returncode}: {_tail(log)}")
+            raise EmbeddedError(f"{what} ended with code {process.returncode}: {_tail(log)}")
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{what} is not ready after {seconds:.0f} s: {_tail(log)}")
+            raise EmbeddedError(f"{what} is not ready after {seconds:.0f} s: {_tail(log)}")
         time.sleep(_POLL_SECONDS)
 
 

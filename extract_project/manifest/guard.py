@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import sqlglot
@@ -17,7 +17,9 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from extract_project.manifest.parameters import find_placeholders
 from extract_project.manifest.problem import Refused, position, refuse
+from extract_project.warehouses.protocol import Placeholder
 
 _READS = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values, exp.Pivot)
 _SHOWS = (exp.Show, exp.Describe, exp.Summarize)
@@ -58,17 +60,19 @@ _CLASS = re.compile(r"<class '[\w.]*\.(\w+)'>")
 
 @dataclass(frozen=True)
 class Statement:
-    """The one statement of a file, and its tokens (comments and white space are not among them)."""
+    """The one statement of a file."""
 
     tree: exp.Expr
     tokens: tuple[Token, ...]
+    """Comments and white space are not among them."""
+    placeholders: tuple[Placeholder, ...]
 
 
-def read_statement(text: str, dialect: str) -> Statement:
-    """Parse the one read-only statement of a text.
+def read_statement(text: str, dialect: str, params: Collection[str] = ()) -> Statement:
+    """Parse the one read-only statement of a text, in which `params` can stand as `:name`.
 
-    Raises Refused with the line and column of a syntax error, of a second statement, or of what
-    would write. `dialect` is the type of the warehouse that the text is for.
+    Raises Refused with the line and column of a syntax error, of an unknown `:name`, of a second
+    statement, or of what would write. `dialect` is the type of the warehouse that it is for.
     """
     try:
         tokens = sqlglot.Dialect.get_or_raise(dialect).tokenize(text)
@@ -80,9 +84,21 @@ def read_statement(text: str, dialect: str) -> Statement:
             f"({_lower(str(error).splitlines()[0])})",
         ) from None
     tokens = _one_statement(text, tokens)
-    tree = _parse(text, dialect)
+    placeholders = find_placeholders(text, tokens, params)
+    tree = _parse(_with_literals(text, placeholders), dialect)
     _require_read_only(tree, text, tokens, dialect)
-    return Statement(tree, tuple(tokens))
+    return Statement(tree, tuple(tokens), placeholders)
+
+
+def _with_literals(text: str, placeholders: Sequence[Placeholder]) -> str:
+    """The text with a number of the same length for each `:name`.
+
+    Dialects read a colon in many ways (in DuckDB, `:a` after `select` is an alias of nothing); a
+    number is a value everywhere, and every position stays what it was.
+    """
+    for each in placeholders:
+        text = f"{text[: each.start]}{'1' * (each.end - each.start)}{text[each.end :]}"
+    return text
 
 
 def _one_statement(text: str, tokens: Sequence[Token]) -> list[Token]:

@@ -12,9 +12,10 @@ from dagster_graphql import (
     ReloadRepositoryLocationStatus,
 )
 from gql import Client, gql
+from gql.transport.exceptions import TransportError
 from gql.transport.requests import RequestsHTTPTransport
 
-from extract_project.errors import ExtractError
+from extract_project.errors import DeploymentError
 
 LOCATION, REPOSITORY, JOB = "extract_project", "__repository__", "__ASSET_JOB"
 
@@ -70,16 +71,19 @@ class Deployment:
     """The code location that this project defines, at the URL of a webserver."""
 
     def __init__(self, url: str) -> None:
-        transport = RequestsHTTPTransport(url=f"{url.rstrip('/')}/graphql", timeout=60, retries=3)
+        transport = RequestsHTTPTransport(url=f"{url.rstrip('/')}/graphql", timeout=60, retries=0)
         self._url = url
         self._client = DagsterGraphQLClient("unused", transport=transport)
         self._gql = Client(transport=transport, fetch_schema_from_transport=False)
 
     def reload(self) -> None:
         """Have the code location read the manifest again."""
-        info = self._client.reload_repository_location(LOCATION)
+        try:
+            info = self._client.reload_repository_location(LOCATION)
+        except DagsterGraphQLClientError as error:
+            raise self._no_answer(error) from None
         if info.status is not ReloadRepositoryLocationStatus.SUCCESS:
-            raise ExtractError(f"the code location could not be reloaded: {info.message}")
+            raise DeploymentError(f"the code location could not be reloaded: {info.message}")
 
     def extracts(self) -> dict[str, str]:
         """Path of each extract that can be materialized, and the name of its step."""
@@ -100,13 +104,13 @@ class Deployment:
                 asset_selection=[path.split("/") for path in paths],
             )
         except DagsterGraphQLClientError as error:
-            raise ExtractError(f"dagster did not launch {', '.join(paths)}: {error}") from None
+            raise DeploymentError(f"dagster did not launch {', '.join(paths)}: {error}") from None
 
     def run(self, run_id: str, steps: dict[str, str]) -> Run:
         """The state of a run; `steps` is what `extracts` gave."""
         found = self._ask(_RUN, {"id": run_id})["runOrError"]
         if "status" not in found:
-            raise ExtractError(f"run {run_id}: {found.get('message')}")
+            raise DeploymentError(f"run {run_id}: {found.get('message')}")
         states = {each["stepKey"]: each["status"] or "" for each in found["stepStats"]}
         errors = {
             event["stepKey"]: _message(event["error"])
@@ -127,11 +131,15 @@ class Deployment:
         query.variable_values = variables
         try:
             return dict(self._gql.execute(query))
-        except OSError as error:
-            raise ExtractError(
-                f"no Dagster answers at {self._url}: start one with 'extract up', "
-                f"or set EXTRACT_DAGSTER_URL ({error})"
-            ) from None
+        except TransportError as error:
+            raise self._no_answer(error) from None
+
+    def _no_answer(self, error: Exception) -> DeploymentError:
+        reason = str(error).strip().splitlines()[-1]
+        return DeploymentError(
+            f"no Dagster answers at {self._url}: start one with 'extract up', "
+            f"or set EXTRACT_DAGSTER_URL ({reason})"
+        )
 
 
 def _message(error: dict[str, Any] | None) -> str:
