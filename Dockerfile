@@ -1,0 +1,31 @@
+# One image for code server, webserver, daemon and runs: they always have the same code.
+# Pin the base by digest in your own build: --build-arg PYTHON_IMAGE=python@sha256:…
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
+WORKDIR /build
+RUN python3 -m venv /opt/venv
+# Dependencies first: they change less often than the code, and their layer is the large one.
+COPY requirements.lock ./
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r requirements.lock
+COPY pyproject.toml README.md ./
+COPY extract_project extract_project
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps .
+
+FROM ${PYTHON_IMAGE}
+# DAGSTER_HOME is the only directory that is written to: mount a volume there (and on /tmp), and
+# the rest of the file system can be read-only.
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    DAGSTER_HOME=/opt/dagster
+RUN groupadd --gid 10001 extract \
+    && useradd --no-log-init --uid 10001 --gid 10001 --no-create-home extract \
+    && install --directory --owner 10001 --group 10001 /opt/dagster
+COPY --from=build /opt/venv /opt/venv
+COPY workspace.yaml /opt/dagster/workspace.yaml
+WORKDIR /opt/dagster
+USER 10001:10001
+EXPOSE 4000
+# No ENTRYPOINT: EcsRunLauncher replaces the command only, and PID 1 has to get SIGTERM itself.
+CMD ["dagster", "code-server", "start", "-h", "0.0.0.0", "-p", "4000", "-m", "extract_project.definitions"]
