@@ -1,0 +1,1 @@
+"""What a SQL file is understood as."""

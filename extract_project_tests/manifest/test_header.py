@@ -1,0 +1,200 @@
+"""The header: what it accepts, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.frontmatter import read_front_matter
+from extract_project.manifest.header import PLANNED, Header, header_schema
+from extract_project.units import format_duration, parse_duration
+from extract_project_tests.manifest.parsing import header, parse, reasons, valid
+
+ROOT = Path(__file__).parent.parent.parent
+SAMPLES = sorted((ROOT / "sql_manifest").rglob("*.sql"))
+
+
+def test_an_absent_and_an_empty_header_are_the_defaults() -> None:
+    for text in ("select 1 as one", header(""), header("# nothing yet")):
+        assert valid(text).header == Header()
+
+
+def test_every_key() -> None:
+    extract = valid(
+        header("""\
+description: |
+  Orders.
+owners: [team:sales, anna@example.com]
+tags: {domain: sales}
+group: finance
+warehouse: SHOP
+depends_on: [x/y]
+params: {country: NO, price: 1.10, since: 2026-01-01, at: 2026-01-01 06:00:00, no: null, n: 7}
+format: csv
+compression: gzip(9)
+on_empty: keep
+unchanged: publish
+timeout: 1h30m
+retries: {max: 5, delay: 10s}
+pool: heavy
+freshness: 26h
+checks:
+  - min_rows: 1
+  - {unique: a, severity: warn}
+  - between: {a: [1, null]}""")
+    )
+    parsed = extract.header
+    assert extract.warehouse == "shop"
+    assert extract.published_path == "a/b.csv.gz"
+    assert parsed.params == {
+        "country": "NO",
+        "price": Decimal("1.10"),
+        "since": date(2026, 1, 1),
+        "at": datetime(2026, 1, 1, 6),
+        "no": None,
+        "n": 7,
+    }
+    assert parsed.timeout == timedelta(minutes=90)
+    assert [(check.name, check.severity) for check in parsed.checks] == [
+        ("min_rows", "error"),
+        ("unique_a", "warn"),
+        ("between_a", "error"),
+    ]
+    assert Extract.model_validate_json(extract.model_dump_json()) == extract
+
+
+@pytest.mark.parametrize(
+    ("yaml_text", "expected"),
+    [
+        ("shedule: x", "2:1: unknown key 'shedule': did you mean 'schedule'?"),
+        ("format: parket", "2:1: 'format': 'parket' is not possible: did you mean 'parquet'?"),
+        ("owners: [bob]", "2:10: 'owners': 'bob' has the wrong form: expected 'team:name'"),
+        ("group: a b", "2:1: 'group': 'a b' has the wrong form: expected letters"),
+        ("timeout: 5", "2:1: 'timeout': 5 is no duration: expected a number and a unit"),
+        ("retries: {mx: 3}", "2:11: unknown key 'mx': did you mean 'max'?"),
+        ("warehouse: shp", "2:1: unknown warehouse 'shp': did you mean 'shop'?"),
+        (
+            "compression: snappy\nformat: csv",
+            "2:1: csv has no compression 'snappy': expected one of",
+        ),
+        ("compression: zstd(99)", "2:1: compression 'zstd(99)': levels of zstd go from 1 to 22"),
+        ("params: {partition_key: x}", "2:1: params may not redefine partition_key"),
+        ("params: {a: [1]}", "2:10: 'a': expected text, a number"),
+        ("checks: [{min_row: 1}]", "2:10: unknown check 'min_row': did you mean 'min_rows'?"),
+        ("checks: [5]", "2:10: unknown check '5': expected one of"),
+        (
+            "checks:\n  - min_rows: -1",
+            "3:5: 'min_rows': input should be greater than or equal to 0",
+        ),
+        ("checks:\n  - min_rows: 1\n    severty: warn", "4:5: unknown key 'severty'"),
+        ("checks:\n  - unique: a\n  - unique: [a]", "2:1: check 'unique_a' stands twice"),
+        ("checks:\n  - max_null_ratio: {a: 2}", "3:22: 'a': input should be less than"),
+        ("checks:\n  - between: {a: [null, null]}", "3:5: 'between': a has no limit"),
+        ("checks:\n  - sql: delete from result", "3:5: 'sql': this file would run 'delete'"),
+        (
+            "description: a\nformat: csv\ndescription: b",
+            "4:1: 'description' is said twice: it stands on line 2",
+        ),
+        ("description: &a x", "2:14: anchors are not allowed"),
+        ("- a\n- b", "1:1: the header is not a mapping"),
+        ("a: [", "3:1: the header is not YAML"),
+    ],
+)
+def test_each_fault_has_its_place_and_a_suggestion(yaml_text: str, expected: str) -> None:
+    assert reasons(header(yaml_text))[0].startswith(expected)
+
+
+def test_every_fault_is_reported_not_only_the_first() -> None:
+    found = reasons(header("shedule: x\nformat: parket"))
+    assert [reason.split(":")[0] for reason in found] == ["3", "2"]
+
+
+@pytest.mark.parametrize("key", sorted(PLANNED))
+def test_a_key_of_a_later_version_is_refused_not_ignored(key: str) -> None:
+    assert reasons(header(f"{key}: x")) == [
+        f"2:1: {key!r} is not available in this version: remove it"
+    ]
+
+
+def test_an_unclosed_header() -> None:
+    assert reasons("\n\n/*---\nformat: csv\n*/ select 1") == [
+        "3:1: the header is not closed: expected '---*/' after it"
+    ]
+
+
+def test_yaml_on_the_fence_line_keeps_its_column() -> None:
+    assert reasons("/*--- shedule: x ---*/ select 1")[0].startswith("1:7: unknown key")
+
+
+@pytest.mark.parametrize("word", ["NO", "yes", "on", "off", "1:30", "0o17", "~x"])
+def test_plain_words_are_words(word: str) -> None:
+    assert valid(header(f"params: {{a: {word}}}")).header.params == {"a": word}
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=4))
+def test_numbers_with_a_point_are_exact(number: Decimal) -> None:
+    found = valid(header(f"params: {{a: {number:f}}}"))
+    assert found.header.params["a"] == number
+    assert Extract.model_validate_json(found.model_dump_json()).header.params["a"] == number
+
+
+@given(st.timedeltas(timedelta(0), timedelta(days=999)))
+def test_durations_round_trip(duration: timedelta) -> None:
+    whole = timedelta(seconds=int(duration.total_seconds()))
+    assert parse_duration(format_duration(whole)) == whole
+
+
+@given(st.text(max_size=200), st.text(max_size=50))
+def test_g6_no_text_ever_raises(yaml_text: str, sql: str) -> None:
+    parse(f"/*---\n{yaml_text}\n---*/\n{sql}")
+    parse(sql)
+
+
+@given(st.binary(max_size=200))
+def test_g6_no_bytes_ever_raise(content: bytes) -> None:
+    parse(content)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_the_samples_fit_the_json_schema(sample: Path) -> None:
+    text = sample.read_text()
+    source = text[text.index("/*---") + 5 : text.index("---*/")]
+    jsonschema.validate(json_like(yaml.safe_load(source)), header_schema())
+    assert valid(text).header == Header.model_validate(read_front_matter(text).data)
+
+
+def json_like(value: Any) -> Any:
+    """YAML's dates as JSON has them."""
+    return json.loads(json.dumps(value, default=str))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"formt": "csv"}, {"format": "xml"}, {"checks": [{"min_rows": -1}]}, {"timeout": 5}]
+)
+def test_the_json_schema_refuses_what_the_header_refuses(wrong: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, header_schema())
+
+
+def test_the_samples_show_every_key() -> None:
+    shown = set[str]()
+    for sample in SAMPLES:
+        shown |= read_front_matter(sample.read_text()).data.keys()
+    assert shown == set(Header.model_fields)
+
+
+def test_the_committed_json_schema_is_the_current_one() -> None:
+    committed = json.loads((ROOT / "docs" / "extract-header.schema.json").read_text())
+    assert committed == json.loads(json.dumps(header_schema())), (
+        "run: extract schema > docs/extract-header.schema.json"
+    )
