@@ -63,6 +63,8 @@ class DuckDBWarehouse(BaseModel):
             with connection:
                 connection.execute("set enable_progress_bar = false")
                 connection.execute("set timezone = 'UTC'")
+                # Without it, 128-bit integers wrap around and times lose their zone.
+                connection.execute("set arrow_lossless_conversion = true")
                 connection.execute("set enable_external_access = false")
                 connection.execute("set lock_configuration = true")
                 yield DuckDBSession(connection)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extract_project.errors import TypeMappingError
+from extract_project.warehouses.extensions import extension
 
 _INT64_DIGITS = 18
 _DECIMAL128_DIGITS = 38
@@ -50,7 +51,7 @@ def file_type(arrow: pa.DataType) -> pa.DataType:
     """The file's type for one Arrow type; raises TypeMappingError where there is none."""
     types = pa.types
     if isinstance(arrow, pa.BaseExtensionType):
-        return _extension(arrow)
+        return extension(arrow).file_type
     if types.is_dictionary(arrow) or types.is_run_end_encoded(arrow):
         return file_type(arrow.value_type)
     if types.is_decimal(arrow):
@@ -101,9 +102,37 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _cast(column: pa.Array, target: pa.DataType) -> pa.Array:
+    if column.type.equals(target):
+        return column
     if isinstance(column, pa.ExtensionArray):
-        column = column.storage
-    return column if column.type.equals(target) else pc.cast(column, target, safe=True)
+        return _cast(extension(column.type).convert(column.storage), target)
+    if _has_extension(column.type):
+        return _rebuilt(column, target)
+    return pc.cast(column, target, safe=True)
+
+
+def _has_extension(kind: pa.DataType) -> bool:
+    if isinstance(kind, pa.BaseExtensionType):
+        return True
+    if not pa.types.is_nested(kind):
+        return False
+    return any(_has_extension(kind.field(index).type) for index in range(kind.num_fields))
+
+
+def _rebuilt(column: pa.Array, target: pa.DataType) -> pa.Array:
+    """A nested array with its children cast one by one: Arrow casts no extension inside."""
+    nulls = column.is_null()
+    if pa.types.is_struct(target):
+        children = [_cast(column.field(i), target.field(i).type) for i in range(target.num_fields)]
+        return pa.StructArray.from_arrays(children, fields=list(target.fields), mask=nulls)
+    if pa.types.is_map(target):
+        keys = _cast(column.keys, target.key_type)
+        items = _cast(column.items, target.item_type)
+        return pa.MapArray.from_arrays(column.offsets, keys, items, type=target, mask=nulls)
+    if pa.types.is_fixed_size_list(column.type):
+        column = column.cast(pa.list_(column.type.value_type))
+    elements = _cast(column.values, target.value_type)
+    return pa.ListArray.from_arrays(column.offsets, elements, type=target, mask=nulls)
 
 
 def _is_list(arrow: pa.DataType) -> bool:
@@ -114,16 +143,6 @@ def _is_list(arrow: pa.DataType) -> bool:
         or types.is_fixed_size_list(arrow)
         or types.is_list_view(arrow)
         or types.is_large_list_view(arrow)
-    )
-
-
-def _extension(arrow: pa.BaseExtensionType) -> pa.DataType:
-    if arrow.extension_name == "arrow.json":
-        return pa.string()
-    if arrow.extension_name == "arrow.bool8":
-        return pa.bool_()
-    raise TypeMappingError(
-        f"{arrow.extension_name} has no exact type in files: cast it in the SQL, e.g. to text"
     )
 
 
