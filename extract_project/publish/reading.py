@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -65,13 +65,17 @@ class ObjectFile(io.RawIOBase):
 def open_version(
     s3: S3Client, version: Version, schema: pa.Schema | None = None
 ) -> pa.RecordBatchReader:
-    """A stream of the rows of one version, in bounded memory for parquet, arrow and csv.
-
-    `schema` is what the version's receipt says: text formats need it to give back exact types.
-    Raises NotPublished for a key that no extract writes.
-    """
+    """A stream of the rows of one published version; see `read_rows`."""
     file = io.BufferedReader(ObjectFile(s3, version), _BUFFER)
-    name = version.key.rpartition("/")[2]
+    return read_rows(file, version.key.rpartition("/")[2], schema)
+
+
+def read_rows(file: BinaryIO, name: str, schema: pa.Schema | None = None) -> pa.RecordBatchReader:
+    """A stream of the rows of a file, in bounded memory; its name says which format it is.
+
+    `schema` is what the receipt says: text formats need it to give back exact types. Raises
+    NotPublished for a file that no extract writes.
+    """
     if name.endswith(".parquet"):
         parquet = pq.ParquetFile(file)
         batches = parquet.iter_batches(_BATCH_ROWS)
@@ -81,20 +85,20 @@ def open_version(
         groups = (reader.get_batch(i) for i in range(reader.num_record_batches))
         return pa.RecordBatchReader.from_batches(reader.schema, groups)
     if schema is None:
-        raise NotPublished(f"{version.uri} has no receipt, so the types of its text are unknown")
+        raise NotPublished(f"{name} has no receipt, so the types of its text are unknown")
     codec = {"gz": "gzip", "zst": "zstd"}.get(name.rpartition(".")[2])
     text = pa.input_stream(file, compression=codec)
     if ".csv" in name:
         return pa.RecordBatchReader.from_batches(schema, _csv_batches(text, schema))
     if ".jsonl" in name:
         return pa.RecordBatchReader.from_batches(schema, _jsonl_batches(text, schema))
-    raise NotPublished(f"{version.uri} is no extract: expected parquet, arrow, csv or jsonl")
+    raise NotPublished(f"{name} is no extract: expected parquet, arrow, csv or jsonl")
 
 
 def _csv_batches(text: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     reader = pa.csv.open_csv(
         text,
-        parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+        parse_options=pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         convert_options=pa.csv.ConvertOptions(
             column_types={name: pa.string() for name in schema.names},
             null_values=[""],
@@ -115,6 +119,9 @@ def _from_text(text: pa.Array, kind: pa.DataType) -> pa.Array:
     if pa.types.is_nested(kind):
         values = [None if v is None else _typed(_loads(v), kind) for v in text.to_pylist()]
         return pa.array(values, kind)
+    if pa.types.is_time(kind):
+        any_day = pc.binary_join_element_wise("1970-01-01", text, " ")
+        return any_day.cast(pa.timestamp(kind.unit)).cast(kind)
     if pa.types.is_timestamp(kind) and kind.tz:
         naive = pc.utf8_rtrim(text, "Z").cast(pa.timestamp(kind.unit))
         return pc.assume_timezone(naive, "UTC")

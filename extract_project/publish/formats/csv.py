@@ -38,7 +38,9 @@ class CsvEncoder:
 def _field(values: pa.Array) -> pa.StringArray:
     kind = values.type
     text = plain_text(values)
-    return _quoted(text) if pa.types.is_string(kind) or pa.types.is_nested(kind) else text
+    # Other types have no commas, no quotes, and no empty values.
+    free = pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_nested(kind)
+    return _quoted(text) if free else text
 
 
 def _quoted(text: pa.StringArray) -> pa.StringArray:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class Sink(Protocol):
     """Where encoded bytes go, in order: a file object whose `close` does not end the upload."""
 
-    closed: bool
+    @property
+    def closed(self) -> bool: ...
 
     def write(self, data: bytes | memoryview) -> int: ...
 

@@ -44,8 +44,9 @@ def _literal(values: pa.Array) -> pa.StringArray:
     kind = values.type
     text = plain_text(values)
     if pa.types.is_floating(kind):
-        finite = pc.is_finite(values)
-        return pc.if_else(finite, text, _string(text))
+        # To JSON readers, `-0` is the integer 0.
+        text = pc.if_else(pc.equal(text, "-0"), "-0.0", text)
+        return pc.if_else(pc.is_finite(values), text, _string(text))
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind):
         return text
     return text if pa.types.is_nested(kind) else _string(text)
