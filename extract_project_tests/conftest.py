@@ -98,10 +98,13 @@ def aws(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
 
 
 @pytest.fixture
-def site(aws: S3Server) -> Site:
-    """Two fresh buckets with versioning."""
+def site(aws: S3Server) -> Iterator[Site]:
+    """Two fresh buckets with versioning; the server has room for some sixty at a time."""
     number = next(_numbers)
     manifest, data = f"manifest-{number}", f"data-{number}"
     for bucket in (manifest, data):
         aws.make_bucket(bucket)
-    return Site(aws, connect(), Location(manifest, "sql"), Location(data, "extracts"))
+    s3 = connect()
+    yield Site(aws, s3, Location(manifest, "sql"), Location(data, "extracts"))
+    for bucket in (manifest, data):
+        s3.delete_bucket(Bucket=bucket)  # this server deletes what is in it too, unlike Amazon's
