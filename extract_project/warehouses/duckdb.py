@@ -11,6 +11,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,13 +34,13 @@ class DuckDBWarehouse(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    type: Literal["duckdb"] = "duckdb"
+    type: Literal["duckdb"]
     path: str = Field(_MEMORY, description="database file, or :memory: for an empty one")
     memory_limit: str = Field("128MB", description="DuckDB's own buffers; beyond it, it spills")
     threads: int = Field(2, ge=1)
 
     @contextmanager
-    def connect(self, label: Label) -> Iterator[DuckDBSession]:
+    def connect(self, label: Label, timeout: timedelta) -> Iterator[DuckDBSession]:
         """Open the database; raises WarehouseError when the file is not there or not readable."""
         import duckdb
 

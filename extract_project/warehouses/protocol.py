@@ -2,7 +2,7 @@
 
 The call chain of a run is
 
-    with warehouse.connect(label) as session:       sign in
+    with warehouse.connect(label, timeout) as session:       sign in
         result = session.execute(query)             the query runs; its schema is known
         for batch in result.batches(): ...          bounded memory, batches in `result.schema`
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from extract_project.constants import Value
@@ -37,6 +38,8 @@ class Query:
 
     text: str
     placeholders: tuple[Placeholder, ...] = ()
+    end: int | None = None
+    """Where the statement ends, before a semicolon and what may follow; default: with the text."""
     values: Mapping[str, Value] = field(default_factory=dict)
 
     def render(self, native: Callable[[str], str]) -> str:
@@ -47,6 +50,12 @@ class Query:
             pieces += [self.text[end : placeholder.start], native(placeholder.name)]
             end = placeholder.end
         return "".join([*pieces, self.text[end:]])
+
+    def statement(self, native: Callable[[str], str]) -> str:
+        """As `render`, up to the end of the statement: for warehouses that wrap it in another."""
+        beyond = 0 if self.end is None else len(self.text) - self.end
+        rendered = self.render(native)
+        return rendered[: len(rendered) - beyond]
 
     @property
     def bound(self) -> dict[str, Value]:
@@ -94,5 +103,9 @@ class Warehouse(Protocol):
     @property
     def type(self) -> str: ...
 
-    def connect(self, label: Label) -> AbstractContextManager[Session]:
-        """Sign in; raises WarehouseError that names the setting to correct."""
+    def connect(self, label: Label, timeout: timedelta) -> AbstractContextManager[Session]:
+        """Sign in; raises WarehouseError that names the setting to correct.
+
+        `timeout` is what the extract may take: a server that can end a query by itself should,
+        some time after that.
+        """

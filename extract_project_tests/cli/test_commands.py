@@ -38,7 +38,9 @@ def call(*arguments: str | Path) -> Result:
 def publish(site: Site, path: str, text: str) -> str:
     extract = site.extract(path, text)
     target = site.target(extract)
-    with stage(site.s3, DuckDBWarehouse(), extract, target, Provenance("run-1")) as staged:
+    with stage(
+        site.s3, DuckDBWarehouse(type="duckdb"), extract, target, Provenance("run-1")
+    ) as staged:
         return settle(site.s3, site.state, staged, extract.header).version_id
 
 

@@ -39,6 +39,8 @@ REFUSED = [
         "1:12",
         "delete",
     ),
+    ("with d as (select 1 as a)\ndelete from t", ("duckdb", "postgres"), "2:1", "delete"),
+    ("select substring(a for 2)\nfrom t for update", ("postgres",), "2:8", "for update"),
     ("select 1 as a\ninto t", ("postgres",), "2:1", "into"),
     ("select *\nfrom t for update", ("postgres",), "2:8", "for update"),
     ("select\n  nextval('s')", ("duckdb", "postgres"), "2:3", "nextval"),

@@ -10,11 +10,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.extract import InvalidExtract
 from extract_project.orchestration.assets import Site as AssetSite
 from extract_project.orchestration.compose import compose
 from extract_project.s3 import connect
 from extract_project.settings import Settings, load_settings
+from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.conftest import Site
 
 CHECKED = """/*---
@@ -332,3 +334,33 @@ def test_g6_a_file_with_an_impossible_name_is_one_invalid_extract(
     invalid = [node for node in nodes.values() if "invalid" in node.kinds]
     assert len(invalid) == len(site.snapshot().invalid) >= 5
     assert nodes[dg.AssetKey(["a", "good"])].is_materializable
+
+
+def test_extracts_come_from_the_warehouse_that_their_header_names(
+    site: Site, postgres: PostgresWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {"TYPE": "postgres", "HOST": postgres.host, "USER": postgres.user}
+    environment = site.environment | {f"EXTRACT_WAREHOUSES__PG__{k}": v for k, v in fields.items()}
+    for name, value in (environment | {"EXTRACT_WAREHOUSE": "shop"}).items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    site.put_sql("a/duck", "select version() as v")
+    header = "/*---\nwarehouse: PG\nparams: {rows: 3}\nchecks: [{unique: n}]\n---*/\n"
+    sql = "select n, n / 3::numeric(9, 2) as third, nope from generate_series(1, :rows) n;"
+    site.put_sql(
+        "a/elephant", header + sql.replace("n / 3::numeric(9, 2) as third, nope", "version()")
+    )
+    site.put_sql("a/wrong", header + sql)
+    snapshot = read_manifest(site.s3, site.manifest, settings.dialects)
+    defs = compose(snapshot, AssetSite(settings, connect, "snapshot-1"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = execute(defs, instance)
+        assert materialization(instance, "a/elephant").metadata["dagster/row_count"].value == 3
+        assert str(materialization(instance, "a/elephant").metadata["query_id"].value).startswith(
+            "backend"
+        )
+    assert b"PostgreSQL" in site.body("extracts/a/elephant.parquet")
+    assert b"PostgreSQL" not in site.body("extracts/a/duck.parquet")
+    (failure,) = [e for e in result.all_events if e.event_type_value == "STEP_FAILURE"]
+    card = str(failure.step_failure_data.user_failure_data.description)  # type: ignore[union-attr]
+    assert card.startswith('a/wrong.sql:6:42: column "nope" does not exist (42703)')

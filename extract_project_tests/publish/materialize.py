@@ -7,6 +7,7 @@ standard input, so that a test can stop it at a known point.
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from extract_project.manifest.bucket import find_extract
@@ -37,4 +38,6 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    # A process that was started in the background ignores interrupts unless it says otherwise.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main(sys.argv[1], sys.argv[2])

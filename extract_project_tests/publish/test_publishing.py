@@ -43,7 +43,9 @@ ENDLESS = "select sum(a.i * b.i) from range(10000000) a(i), range(10000000) b(i)
 def materialize(site: Site, extract: Extract, run_id: str = "run") -> Published:
     """Stage and publish, as an asset does."""
     target = site.target(extract)
-    with stage(site.s3, DuckDBWarehouse(), extract, target, Provenance(run_id)) as staged:
+    with stage(
+        site.s3, DuckDBWarehouse(type="duckdb"), extract, target, Provenance(run_id)
+    ) as staged:
         refused = [outcome for outcome in staged.outcomes if outcome.refuses]
         assert not refused
         return settle(site.s3, site.state, staged, extract.header)
@@ -79,7 +81,9 @@ def kill(process: subprocess.Popen[str]) -> None:
 def test_g1_nothing_is_visible_before_it_is_whole(site: Site, rows: int) -> None:
     extract = site.extract("a/b", ROWS.format(rows=rows))
     target = site.target(extract)
-    with stage(site.s3, DuckDBWarehouse(), extract, target, Provenance("run")) as staged:
+    with stage(
+        site.s3, DuckDBWarehouse(type="duckdb"), extract, target, Provenance("run")
+    ) as staged:
         assert find_version(site.s3, target.bucket, target.key) is None
         assert staged.upload.is_multipart == (rows == MANY)
         published = settle(site.s3, site.state, staged, extract.header)
@@ -127,7 +131,11 @@ def refuse(site: Site, rows: int) -> None:
     text = f"/*---\nchecks: [{{max_rows: 1}}]\n---*/\n{ROWS.format(rows=rows)}"
     extract = site.extract("a/b", text)
     with stage(
-        site.s3, DuckDBWarehouse(), extract, site.target(extract), Provenance("refused")
+        site.s3,
+        DuckDBWarehouse(type="duckdb"),
+        extract,
+        site.target(extract),
+        Provenance("refused"),
     ) as staged:
         assert [outcome.refuses for outcome in staged.outcomes] == [True]
 
@@ -268,7 +276,7 @@ def begin(attempts: ExitStack, site: Site, extract: Extract, run_id: str) -> Sta
     """A staged result whose publishing the test decides on."""
     provenance = Provenance(run_id)
     return attempts.enter_context(
-        stage(site.s3, DuckDBWarehouse(), extract, site.target(extract), provenance)
+        stage(site.s3, DuckDBWarehouse(type="duckdb"), extract, site.target(extract), provenance)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from extract_project.errors import TypeMappingError, WarehouseError
 from extract_project.warehouses.duckdb import DuckDBSession, DuckDBWarehouse
 from extract_project.warehouses.protocol import Label, Placeholder, Query
 
-LABEL = Label("a/b", "v1", "run-1")
+LABEL, HOUR = Label("a/b", "v1", "run-1"), timedelta(hours=1)
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def session(tmp_path: Path) -> Iterator[DuckDBSession]:
     path = tmp_path / "shop.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute("create table orders as select i as id from range(10) t(i)")
-    with DuckDBWarehouse(path=str(path)).connect(LABEL) as session:
+    with DuckDBWarehouse(type="duckdb", path=str(path)).connect(LABEL, HOUR) as session:
         yield session
 
 
@@ -189,8 +189,8 @@ def test_an_error_points_at_the_line_of_the_file(session: DuckDBSession) -> None
 
 
 def test_a_database_that_is_not_there() -> None:
-    warehouse = DuckDBWarehouse(path="no-such.duckdb")
-    with pytest.raises(WarehouseError, match=r"no-such\.duckdb"), warehouse.connect(LABEL):
+    warehouse = DuckDBWarehouse(type="duckdb", path="no-such.duckdb")
+    with pytest.raises(WarehouseError, match=r"no-such\.duckdb"), warehouse.connect(LABEL, HOUR):
         pass
 
 
@@ -209,7 +209,7 @@ def test_a_database_that_is_not_there() -> None:
 def test_values_are_bound_with_their_types(
     session: DuckDBSession, value: object, kind: pa.DataType
 ) -> None:
-    query = Query("select :v as v", (Placeholder("v", 7, 9),), {"v": value})  # type: ignore[dict-item]
+    query = Query("select :v as v", (Placeholder("v", 7, 9),), values={"v": value})  # type: ignore[dict-item]
     result = session.execute(query)
     (batch,) = result.batches()
     assert batch["v"].to_pylist() == [value]

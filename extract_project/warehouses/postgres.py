@@ -1,0 +1,270 @@
+"""PostgreSQL, and what speaks its protocol: one read-only transaction, streamed as `COPY … CSV`.
+
+Why COPY and CSV: its text is exact for every type, and Arrow's CSV reader turns it into typed
+columns without a Python object per value. Measured on 3 million TPC-H order lines, this reads at
+the speed of the server's own COPY, at 3 seconds of client CPU (ADBC's driver took about 14, and
+gives NUMERIC as text; DuckDB's scanner 5.5, and gives unbounded NUMERIC as a lossy double).
+
+COPY takes no bind parameters, so each `:name` is bound to a setting of the transaction
+(`set_config('extract.name', $1, true)`) and read where it stands, with its type. The value is
+never part of a text.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from extract_project.constants import Value
+from extract_project.errors import WarehouseError
+from extract_project.warehouses.protocol import Label, Query
+
+if TYPE_CHECKING:
+    import psycopg
+    import pyarrow as pa
+    from psycopg.pq.abc import PGresult
+
+_BLOCK_BYTES = 4 << 20
+_CONNECT_SECONDS = 30
+_LATE = timedelta(minutes=1)
+"""The server ends a statement by itself this long after our own deadline should have."""
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_TRANSIENT = {
+    "40001",  # serialization_failure
+    "40P01",  # deadlock_detected
+    "55P03",  # lock_not_available
+    "57P01",  # admin_shutdown
+    "57P02",  # crash_shutdown
+    "57P03",  # cannot_connect_now
+    "72000",  # snapshot_too_old
+}
+_TRANSIENT_CLASSES = {"08", "53"}  # connection exception, insufficient resources
+
+_SETTINGS = (
+    "set session characteristics as transaction read only",
+    "set timezone = 'UTC'",
+    "set datestyle = 'ISO, YMD'",
+    "set bytea_output = 'hex'",
+    "set extra_float_digits = 1",
+)
+
+
+class PostgresWarehouse(BaseModel):
+    """`EXTRACT_WAREHOUSES__<NAME>__…` of a PostgreSQL database."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["postgres"]
+    host: str = Field(description="host name, or the directory of a Unix socket")
+    port: int = 5432
+    database: str = "postgres"
+    user: str
+    password: SecretStr | None = None
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    sslrootcert: str | None = Field(None, description="file of the certificate authority")
+
+    @contextmanager
+    def connect(self, label: Label, timeout: timedelta) -> Iterator[PostgresSession]:
+        """Sign in; raises WarehouseError with the server's reason and the settings to look at."""
+        import psycopg
+
+        try:
+            connection = psycopg.connect(
+                host=self.host,
+                port=self.port,
+                dbname=self.database,
+                user=self.user,
+                password=self.password.get_secret_value() if self.password else None,
+                sslmode=self.sslmode,
+                sslrootcert=self.sslrootcert,
+                connect_timeout=_CONNECT_SECONDS,
+                application_name=f"extract {label.extract} {label.run_id}"[:63],
+                autocommit=True,
+            )
+        except psycopg.OperationalError as error:
+            raise WarehouseError(
+                f"postgres at {self.host}:{self.port} did not let user {self.user!r} into "
+                f"database {self.database!r}: {str(error).strip()}",
+                transient=error.sqlstate is None or _is_transient(error.sqlstate),
+            ) from None
+        try:
+            for setting in _SETTINGS:
+                connection.execute(setting)
+            limit = int((timeout + _LATE).total_seconds() * 1000)
+            connection.execute(f"set statement_timeout = {limit}")
+            connection.autocommit = False
+            yield PostgresSession(connection)
+        finally:
+            connection.close()
+
+
+class PostgresSession:
+    """One connection with one read-only transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def execute(self, query: Query) -> PostgresResult:
+        import psycopg
+
+        values = query.bound
+        statement = query.statement(lambda name: _reference(name, values[name]))
+        try:
+            for name, value in values.items():
+                setting = (f"extract.{name}", _text(value))
+                self._connection.execute("select set_config(%s, %s, true)", setting)
+            columns = self._describe(statement)
+        except psycopg.Error as error:
+            raise _explained(error, statement) from None
+        return PostgresResult(self._connection, statement, columns)
+
+    def cancel(self) -> None:
+        import psycopg
+
+        try:
+            self._connection.cancel_safe(timeout=10)
+        except psycopg.Error:  # the connection is gone, and the query with it
+            return
+
+    def _describe(self, statement: str) -> list[_Column]:
+        """The statement's columns, without running it."""
+        server = self._connection.pgconn
+        _require_ok(server.prepare(b"", statement.encode()))
+        described = _require_ok(server.describe_prepared(b""))
+        return [
+            _Column((described.fname(i) or b"").decode(), described.ftype(i), described.fmod(i))
+            for i in range(described.nfields)
+        ]
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column as the server describes it."""
+
+    name: str
+    oid: int
+    modifier: int
+
+
+class PostgresResult:
+    """A described statement; it runs when its batches are read."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], statement: str, columns: list[_Column]
+    ) -> None:
+        from extract_project.warehouses.postgres_types import copy_schema
+
+        self._connection = connection
+        self._statement = statement
+        self._reported = 0
+        self._columns = copy_schema([(c.name, c.oid, c.modifier) for c in columns])
+        self.query_id = f"backend {connection.info.backend_pid}"
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._columns.schema
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        import psycopg
+
+        rows = 0
+        try:
+            for block in self._blocks():
+                batch = self._columns.parse(block)
+                rows += batch.num_rows
+                yield batch
+        except psycopg.Error as error:
+            raise _explained(error, self._statement) from None
+        if rows != self._reported:
+            raise WarehouseError(
+                f"the server reported {self._reported:,} rows and {rows:,} arrived: run it again",
+                transient=True,
+            )
+
+    def _blocks(self) -> Iterator[bytes]:
+        """Whole rows of CSV, about 4 MiB at a time.
+
+        One message of the protocol is one row, so a block never ends within a row. Reading them
+        from libpq directly costs a third of what psycopg's own `copy` does per row.
+        """
+        server = self._connection.pgconn
+        _require_ok(server.exec_(self._columns.copy(self._statement).encode()))
+        block = bytearray()
+        while True:
+            size, row = server.get_copy_data(1)
+            if size > 0:
+                block += row
+                if len(block) >= _BLOCK_BYTES:
+                    yield bytes(block)
+                    block.clear()
+            elif size == 0:
+                select.select([server.socket], [], [])
+                server.consume_input()
+            else:
+                break
+        while (ended := server.get_result()) is not None:
+            self._reported = _require_ok(ended).command_tuples or 0
+        if block:
+            yield bytes(block)
+
+
+def _require_ok(result: PGresult) -> PGresult:
+    """The same result; raises psycopg's error for the server's code when it is one."""
+    from psycopg import errors, pq
+
+    if result.status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
+        raise errors.error_from_result(result)
+    return result
+
+
+def _is_transient(sqlstate: str | None) -> bool:
+    return sqlstate is not None and (sqlstate in _TRANSIENT or sqlstate[:2] in _TRANSIENT_CLASSES)
+
+
+def _explained(error: psycopg.Error, statement: str) -> WarehouseError:
+    diagnostic = error.diag
+    message = diagnostic.message_primary or str(error).strip()
+    for more in (diagnostic.message_detail, diagnostic.message_hint):
+        if more:
+            message = f"{message}; {more[:1].lower()}{more[1:]}"
+    line = column = None
+    if diagnostic.statement_position:
+        from extract_project.manifest.problem import position
+
+        line, column = position(statement, int(diagnostic.statement_position) - 1)
+    code = error.sqlstate
+    return WarehouseError(
+        f"{message} ({code})" if code else message,
+        line=line,
+        column=column,
+        transient=code is None or _is_transient(code),
+    )
+
+
+_SQL_TYPES = (
+    (bool, "::boolean"),
+    (int, "::bigint"),
+    (Decimal, "::numeric"),
+    (datetime, "::timestamp"),
+    (date, "::date"),
+)
+
+
+def _reference(name: str, value: Value) -> str:
+    """What stands in the statement for a value: its setting, with the value's type."""
+    if value is None:
+        return "null"
+    cast = next((cast for kind, cast in _SQL_TYPES if isinstance(value, kind)), "::text")
+    return f"current_setting('extract.{name}'){cast}"
+
+
+def _text(value: Value) -> str:
+    return value.isoformat(" ") if isinstance(value, datetime) else str(value)

@@ -1,0 +1,147 @@
+"""PostgreSQL's types as files keep them, and how their CSV text is read (design.md section 7)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.csv
+
+from extract_project.errors import TypeMappingError
+from extract_project.warehouses.types import file_schema, number
+
+# Object identifiers of built-in types are fixed (pg_type.dat in PostgreSQL's source).
+_NUMERIC, _BYTEA = 1700, 17
+_TYPES: dict[int, pa.DataType] = {
+    16: pa.bool_(),
+    20: pa.int64(),
+    21: pa.int16(),
+    23: pa.int32(),
+    26: pa.uint32(),
+    700: pa.float32(),
+    701: pa.float64(),
+    1082: pa.date32(),
+    1083: pa.time64("us"),
+    1114: pa.timestamp("us"),
+    1184: pa.timestamp("us", "UTC"),
+    _BYTEA: pa.binary(),
+}
+_REFUSED = {1186: "interval", 1266: "time with time zone", 790: "money"}
+# Arrays of built-in types; an array of a type that the database defines is text as it prints.
+_ARRAYS = {
+    *(199, 1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1014, 1015, 1016, 1021, 1022, 1028),
+    *(1115, 1182, 1183, 1185, 1231, 2951, 3807),
+}
+
+
+@dataclass(frozen=True)
+class CopyColumns:
+    """The columns of a COPY: the file's schema, and how to ask for and read the text."""
+
+    schema: pa.Schema
+    arrays: frozenset[str]
+
+    def copy(self, statement: str) -> str:
+        """The COPY of a statement, with arrays as JSON; the first line stays the first line."""
+        if not self.arrays:
+            return f"copy ({statement}\n) to stdout (format csv)"
+        columns = ", ".join(
+            f"to_json({_quoted(name)})" if name in self.arrays else _quoted(name)
+            for name in self.schema.names
+        )
+        return f"copy (select {columns} from ({statement}\n) as result) to stdout (format csv)"
+
+    def parse(self, block: bytes) -> pa.RecordBatch:
+        """Whole rows of CSV as one batch; raises TypeMappingError with the column at fault."""
+        names = [str(index) for index in range(len(self.schema))]
+        types = {n: _read_as(field.type) for n, field in zip(names, self.schema, strict=True)}
+        try:
+            table = pa.csv.read_csv(
+                pa.py_buffer(block),
+                pa.csv.ReadOptions(
+                    column_names=names, use_threads=False, block_size=len(block) + 1
+                ),
+                pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+                pa.csv.ConvertOptions(
+                    column_types=types,
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
+                    true_values=["t"],
+                    false_values=["f"],
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            raise _named(error, self.schema.names) from None
+        columns = [
+            _finished(column.combine_chunks(), field)
+            for column, field in zip(table.columns, self.schema, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+
+def copy_schema(columns: Sequence[tuple[str, int, int]]) -> CopyColumns:
+    """From (name, type OID, type modifier) to what a COPY of them gives.
+
+    Raises TypeMappingError naming every column that no file keeps exactly.
+    """
+    faults = []
+    fields = []
+    for name, oid, modifier in columns:
+        try:
+            fields.append(pa.field(name, _file_type(name, oid, modifier)))
+        except TypeMappingError as error:
+            faults.append(f"column {name!r}: {error}")
+    if faults:
+        raise TypeMappingError("; ".join(faults))
+    arrays = frozenset(name for name, oid, _ in columns if oid in _ARRAYS)
+    return CopyColumns(file_schema(pa.schema(fields)), arrays)
+
+
+def _file_type(name: str, oid: int, modifier: int) -> pa.DataType:
+    if oid in _REFUSED:
+        raise TypeMappingError(f"{_REFUSED[oid]} has no exact type in files: cast it to text")
+    if oid != _NUMERIC:
+        return _TYPES.get(oid, pa.string())
+    if modifier < 0:
+        raise TypeMappingError(
+            f"numeric without a precision has no exact type in files: "
+            f"give it one, e.g. {name}::numeric(38, 9)"
+        )
+    precision = ((modifier - 4) >> 16) & 0xFFFF
+    scale = ((modifier - 4) & 0x7FF ^ 0x400) - 0x400
+    return number(max(precision, precision - scale), max(0, scale))
+
+
+def _read_as(kind: pa.DataType) -> pa.DataType:
+    """What Arrow's CSV reader makes of a column; what it cannot, is made of its text afterwards."""
+    return pa.string() if pa.types.is_binary(kind) or pa.types.is_decimal256(kind) else kind
+
+
+def _finished(column: pa.Array, field: pa.Field) -> pa.Array:
+    if pa.types.is_decimal256(field.type):
+        return column.cast(field.type)
+    if not pa.types.is_binary(field.type):
+        return column
+    digits = [None if value is None else bytes.fromhex(value[2:]) for value in column.to_pylist()]
+    return pa.array(digits, pa.binary())
+
+
+_COLUMN = re.compile(r"In CSV column #(\d+): (?:Row #\d+: )?(.*)", re.DOTALL)
+
+
+def _named(error: Exception, names: list[str]) -> TypeMappingError:
+    """Arrow's complaint about a value, with the column's name."""
+    found = _COLUMN.search(str(error))
+    if not found:
+        return TypeMappingError(str(error))
+    return TypeMappingError(
+        f"column {names[int(found.group(1))]!r}: {found.group(2)}; files have no such value: "
+        f"replace it in the SQL, or cast the column to text"
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
