@@ -46,12 +46,15 @@ def read_front_matter(text: str) -> FrontMatter:
     end = text.find(CLOSE, start + len(OPEN))
     if end < 0:
         raise refuse(first_line, 1, f"the header is not closed: expected {CLOSE!r} after it")
-    return _read_yaml(text[start + len(OPEN) : end], first_line)
+    indent = start - (text.rfind("\n", 0, start) + 1)
+    return _read_yaml(text[start + len(OPEN) : end], first_line, indent + len(OPEN))
 
 
-def _read_yaml(source: str, first_line: int) -> FrontMatter:
+def _read_yaml(source: str, first_line: int, first_column: int) -> FrontMatter:
+    """Read YAML that starts on a line of the file, behind `first_column` characters."""
+
     def located(mark: yaml.Mark) -> tuple[int, int]:
-        column = mark.column + 1 + (len(OPEN) if mark.line == 0 else 0)
+        column = mark.column + 1 + (first_column if mark.line == 0 else 0)
         return first_line + mark.line, column
 
     try:

@@ -133,9 +133,7 @@ def _message(item: Any, path: tuple[Any, ...]) -> str:
     if kind == "extra_forbidden":
         return _unknown_key(path)
     if kind == "unknown_check":
-        given = item["input"]
-        word = next(iter(given), "") if isinstance(given, dict) else str(given)
-        return f"unknown check {str(word)!r}: {suggestion(str(word), CHECK_NAMES)}"
+        return _unknown_check(item["input"])
     if kind == "literal_error":
         choices = re.findall(r"'([^']*)'", context["expected"])
         return (
@@ -153,11 +151,20 @@ def _unknown_key(path: tuple[Any, ...]) -> str:
     if len(path) == 1 and word in PLANNED:
         return f"{word!r} is not available in this version: remove it"
     known = [*Header.model_fields, *PLANNED]
+    if path[0] == "checks" and word in CHECK_NAMES:
+        return f"{word!r} is a check of its own: write it as another entry, behind another dash"
     if path[0] == "checks":
         known = [*CHECK_NAMES, "severity", "label"]
     elif path[0] == "retries":
         known = list(Retries.model_fields)
     return f"unknown key {word!r}: {suggestion(word, known)}"
+
+
+def _unknown_check(given: Any) -> str:
+    word = str(next(iter(given), "") if isinstance(given, dict) else given)
+    if word in CHECK_NAMES:
+        return f"check {word!r} has no rule: write '{word}: …'"
+    return f"unknown check {word!r}: {suggestion(word, CHECK_NAMES)}"
 
 
 def _form(pattern: str) -> str:

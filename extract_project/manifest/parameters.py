@@ -14,7 +14,10 @@ from sqlglot.tokenizer_core import Token, TokenType
 from extract_project.manifest.problem import Problem, Refused, position, suggestion
 from extract_project.warehouses.protocol import Placeholder
 
-_OPENERS = {TokenType.L_PAREN, TokenType.COMMA, TokenType.L_BRACKET}
+_VALUES = {
+    *(TokenType.STRING, TokenType.NUMBER, TokenType.IDENTIFIER),
+    *(TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE),
+}
 
 
 def find_placeholders(
@@ -44,15 +47,16 @@ def find_placeholders(
 
 
 def _follows_value(before: Token | None, colon: Token) -> bool:
-    """Whether something that can have a path, a slice or a key ends right before the colon."""
-    if before is None or before.end + 1 != colon.start:
+    """Whether something that can have a path, a slice or a key ends before the colon.
+
+    A word counts only without a space: `v:name` is a path, `limit :name` is not.
+    """
+    if before is None:
         return False
-    if before.token_type in _OPENERS:
-        return False
-    last = before.text[-1:] or "'"
-    ends_a_word = last.isalnum() or last in "_$'\"`)]}"
-    quoted = before.token_type in (TokenType.STRING, TokenType.IDENTIFIER)
-    return ends_a_word or quoted
+    if before.token_type in _VALUES:
+        return True
+    word = before.text[-1:].isalnum() or before.text[-1:] in ("_", "$", "}")
+    return word and before.end + 1 == colon.start
 
 
 def _known(name: str, known: Collection[str]) -> str:

@@ -92,6 +92,8 @@ checks:
         ("params: {a: [1]}", "2:10: 'a': expected text, a number"),
         ("checks: [{min_row: 1}]", "2:10: unknown check 'min_row': did you mean 'min_rows'?"),
         ("checks: [5]", "2:10: unknown check '5': expected one of"),
+        ("checks: [min_rows]", "2:10: check 'min_rows' has no rule: write 'min_rows: …'"),
+        ("checks: [{unique: a, min_rows: 1}]", "2:"),
         (
             "checks:\n  - min_rows: -1",
             "3:5: 'min_rows': input should be greater than or equal to 0",
@@ -134,6 +136,7 @@ def test_an_unclosed_header() -> None:
 
 def test_yaml_on_the_fence_line_keeps_its_column() -> None:
     assert reasons("/*--- shedule: x ---*/ select 1")[0].startswith("1:7: unknown key")
+    assert reasons("\n  /*--- shedule: x ---*/ select 1")[0].startswith("2:9: unknown key")
 
 
 @pytest.mark.parametrize("word", ["NO", "yes", "on", "off", "1:30", "0o17", "~x"])

@@ -86,11 +86,12 @@ class CheckSpec(BaseModel, ABC):
 
 
 def check_name(*parts: object) -> str:
-    """Words to a name that Dagster takes; long ones end in a hash instead of being cut alike."""
-    name = re.sub(r"\W+", "_", "_".join(str(part) for part in parts), flags=re.ASCII)
-    if len(name) <= _NAME_LENGTH and name.replace("_", "").isascii():
+    """Words to a name that Dagster takes; what it would cut or bend alike ends in a hash."""
+    words = "_".join(str(part) for part in parts)
+    name = re.sub(r"\W+", "_", words, flags=re.ASCII)
+    if name == words and len(name) <= _NAME_LENGTH:
         return name
-    return f"{name[:_NAME_LENGTH]}_{sha256(name.encode()).hexdigest()[:8]}"
+    return f"{name[:_NAME_LENGTH]}_{sha256(words.encode()).hexdigest()[:8]}"
 
 
 def resolve(column: str, schema: pa.Schema, check: str) -> str:
