@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from extract_project.embedded.process import await_ready, free_port, running
 from extract_project.errors import EmbeddedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _ACCESS_KEY, _SECRET_KEY = "embedded", "embedded-secret"
 _REGION = "us-east-1"
@@ -37,15 +41,7 @@ class S3Server:
 
     def make_bucket(self, bucket: str) -> None:
         """Create a bucket that keeps versions; one that is there already stays as it is."""
-        import boto3
-
-        s3 = boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=_ACCESS_KEY,
-            aws_secret_access_key=_SECRET_KEY,
-            region_name=_REGION,
-        )
+        s3 = _client(self.endpoint)
         if bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
             s3.create_bucket(Bucket=bucket)
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -88,23 +84,28 @@ def s3_server(directory: Path, port: int | None = None) -> Iterator[S3Server]:
 
 
 def _answers(server: S3Server) -> bool:
-    import boto3
-    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=server.endpoint,
-        aws_access_key_id=_ACCESS_KEY,
-        aws_secret_access_key=_SECRET_KEY,
-        region_name=_REGION,
-        config=Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=2),
-    )
     try:
-        s3.list_buckets()
+        _client(server.endpoint).list_buckets()
     except (BotoCoreError, ClientError):
         return False
     return True
+
+
+def _client(endpoint: str) -> S3Client:
+    """A client that does not wait long: the server is on this machine."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=_ACCESS_KEY,
+        aws_secret_access_key=_SECRET_KEY,
+        region_name=_REGION,
+        config=Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=10),
+    )
 
 
 def _weed() -> str:

@@ -1,9 +1,8 @@
-"""PostgreSQL, and what speaks its protocol: one read-only transaction, streamed as `COPY … CSV`.
+"""PostgreSQL, and what speaks its protocol: a read-only session, streamed as `COPY … CSV`.
 
 Why COPY and CSV: its text is exact for every type, and Arrow's CSV reader turns it into typed
-columns without a Python object per value. Measured on 3 million TPC-H order lines, this reads at
-the speed of the server's own COPY, at 3 seconds of client CPU (ADBC's driver took about 14, and
-gives NUMERIC as text; DuckDB's scanner 5.5, and gives unbounded NUMERIC as a lossy double).
+columns without a Python object per value, faster than the server can write them. (ADBC's driver
+gives NUMERIC as text; DuckDB's scanner gives unbounded NUMERIC as a lossy double.)
 
 COPY takes no bind parameters, so each `:name` is bound to a setting of the transaction
 (`set_config('extract.name', $1, true)`) and read where it stands, with its type. The value is
@@ -107,7 +106,7 @@ class PostgresWarehouse(BaseModel):
 
 
 class PostgresSession:
-    """One connection with one read-only transaction."""
+    """One connection whose transactions are read-only."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
@@ -192,8 +191,8 @@ class PostgresResult:
     def _blocks(self) -> Iterator[bytes]:
         """Whole rows of CSV, about 4 MiB at a time.
 
-        One message of the protocol is one row, so a block never ends within a row. Reading them
-        from libpq directly costs a third of what psycopg's own `copy` does per row.
+        One message of the protocol is one row, so a block never ends within a row. They are read
+        from libpq directly: psycopg's own `copy` takes half as much time again, per row.
         """
         server = self._connection.pgconn
         _require_ok(server.exec_(self._columns.copy(self._statement).encode()))
