@@ -259,7 +259,10 @@ def test_g2_an_interrupted_run_cancels_and_aborts(site: Site) -> None:
     process = start_process(site, "a/b")
     await_line(process, "started")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    try:
+        process.communicate(timeout=30)
+    finally:
+        kill_if_running(process)
     assert process.returncode != 0
     assert site.version_ids("extracts/a/b.parquet") == []
     assert site.open_uploads() == 0
