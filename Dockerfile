@@ -8,9 +8,15 @@ RUN python3 -m venv /opt/venv
 # Dependencies first: they change less often than the code, and their layer is the large one.
 COPY requirements.lock ./
 RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r requirements.lock
+# The build backend is pinned too, and stays out of the image: pip would fetch its newest.
+RUN python3 -m venv /opt/backend \
+    && /opt/backend/bin/pip install --no-cache-dir --no-deps --only-binary :all: \
+        hatchling==1.33.0 packaging==26.3 pathspec==1.1.1 pluggy==1.7.0 \
+        tomlkit==0.15.2 trove-classifiers==2026.9.21.13
 COPY pyproject.toml README.md ./
 COPY extract_project extract_project
-RUN /opt/venv/bin/pip install --no-cache-dir --no-deps .
+RUN /opt/backend/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir dist . \
+    && /opt/venv/bin/pip install --no-cache-dir --no-index --no-deps dist/*.whl
 
 FROM ${PYTHON_IMAGE}
 # DAGSTER_HOME is the only directory that is written to: mount a volume there (and on /tmp), and
@@ -23,8 +29,9 @@ RUN groupadd --gid 10001 extract \
     && useradd --no-log-init --uid 10001 --gid 10001 --no-create-home extract \
     && install --directory --owner 10001 --group 10001 /opt/dagster
 COPY --from=build /opt/venv /opt/venv
-COPY workspace.yaml /opt/dagster/workspace.yaml
-WORKDIR /opt/dagster
+# Outside DAGSTER_HOME, where a mounted volume would hide it.
+COPY workspace.yaml /opt/extract/workspace.yaml
+WORKDIR /opt/extract
 USER 10001:10001
 EXPOSE 4000
 # No ENTRYPOINT: EcsRunLauncher replaces the command only, and PID 1 has to get SIGTERM itself.

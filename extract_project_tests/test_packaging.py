@@ -6,14 +6,21 @@ import re
 import subprocess
 import sysconfig
 import tomllib
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "requirements.lock": (),
+    "requirements-dev.lock": ("embedded", "dev"),
+}
+LOCKS = tuple(EXTRAS)
 
 
 def project() -> dict[str, Any]:
@@ -27,26 +34,59 @@ def test_the_dockerfile_has_no_finding() -> None:
     assert found.returncode == 0
 
 
+def pins(lock: str) -> dict[str, str]:
+    """Name to version, of every entry of a lock."""
+    return dict(re.findall(r"^([a-z0-9.-]+)==([^\s;]+)", (ROOT / lock).read_text(), re.MULTILINE))
+
+
+def declared(*extras: str) -> list[Requirement]:
+    """What pyproject names, without the project's reference to itself."""
+    named = project()["project"]
+    texts = [*named["dependencies"]]
+    for extra in extras:
+        texts += named["optional-dependencies"][extra]
+    found = [Requirement(text) for text in texts]
+    return [requirement for requirement in found if requirement.name != named["name"]]
+
+
 @pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_pins_with_hashes_and_names_no_index(lock: str) -> None:
+def test_a_lock_is_pins_and_hashes_only(lock: str) -> None:
+    """Every line is a pin or a hash: no room for an index, a host or a path."""
     text = (ROOT / lock).read_text()
-    assert not re.search(r"https?://|--(extra-)?index-url|--find-links|file:", text)
-    pinned = re.findall(r"^\S+==\S+", text, re.MULTILINE)
-    assert len(pinned) > 50
-    entries = re.split(r"\n(?=\S)", text.strip())
-    assert all("--hash=sha256:" in entry for entry in entries if "==" in entry)
+    pin = re.compile(r"[a-z0-9.-]+==[a-z0-9.+!]+( ; [^/\\]+)? \\")
+    digest = re.compile(r" {4}--hash=sha256:[0-9a-f]{64}( \\)?")
+    lines = text.splitlines()
+    assert [line for line in lines if not (pin.fullmatch(line) or digest.fullmatch(line))] == []
+    # A pin is followed by its first hash.
+    follows = zip(lines, [*lines[1:], ""], strict=True)
+    assert [line for line, after in follows if "==" in line and "--hash" not in after] == []
+    assert len(pins(lock)) > 50
 
 
-@pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_has_every_dependency(lock: str) -> None:
-    locked = set(re.findall(r"^([a-z0-9.-]+)", (ROOT / lock).read_text(), re.MULTILINE))
-    declared = project()["project"]
-    wanted = list(declared["dependencies"])
-    if lock == "requirements-dev.lock":
-        wanted += [*declared["optional-dependencies"]["embedded"]]
-        wanted += declared["optional-dependencies"]["dev"][1:]
-    names = {re.split(r"[\[<>=; ]", requirement)[0].lower() for requirement in wanted}
-    assert names <= locked
+@pytest.mark.parametrize(("lock", "extras"), EXTRAS.items())
+def test_a_lock_is_all_that_an_install_needs(lock: str, extras: tuple[str, ...]) -> None:
+    """The image installs with --no-deps: what a lock lacks shows only when it is imported."""
+    locked = pins(lock)
+    waiting = [(requirement, "pyproject") for requirement in declared(*extras)]
+    seen: set[tuple[str, str]] = set()
+    wrong: list[str] = []
+    while waiting:
+        requirement, wanted_by = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        version = locked.get(name)
+        if version is None or not requirement.specifier.contains(version, prereleases=True):
+            wrong.append(f"{wanted_by} needs {requirement}, locked is {version}")
+            continue
+        for extra in ("", *requirement.extras):
+            if (name, extra) not in seen:
+                seen.add((name, extra))
+                needs = [Requirement(text) for text in metadata.requires(name) or []]
+                waiting += [
+                    (need, name)
+                    for need in needs
+                    if need.marker is None or need.marker.evaluate({"extra": extra})
+                ]
+    assert wrong == []
 
 
 def test_every_dependency_says_why_it_is_there() -> None:
@@ -60,7 +100,11 @@ def test_every_dependency_says_why_it_is_there() -> None:
 def test_workspace_and_cloud_name_the_code_location() -> None:
     dg = project()["tool"]["dg"]["project"]
     (server,) = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"]
-    assert server["grpc_server"]["location_name"] == dg["code_location_name"]
+    assert server["grpc_server"] == {
+        "host": {"env": "EXTRACT_CODE_SERVER_HOST"},
+        "port": 4000,
+        "location_name": dg["code_location_name"],
+    }
     (location,) = yaml.safe_load((ROOT / "dagster_cloud.yaml").read_text())["locations"]
     assert location["location_name"] == dg["code_location_name"]
     assert location["code_source"]["module_name"] == dg["code_location_target_module"]
