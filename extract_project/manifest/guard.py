@@ -137,7 +137,9 @@ def _parse(text: str, dialect: str) -> exp.Expr:
         raise refuse(line, start, f"not {dialect} SQL, near {near!r}: {_lower(reason)}") from None
     except RecursionError:
         raise refuse(1, 1, "the statement nests too deeply to be checked") from None
-    tree = trees[0]
+    except Exception as error:  # a fault of the parser's own costs this file, never the manifest
+        raise refuse(1, 1, f"not {dialect} SQL: the parser gave up ({error!r})") from None
+    tree = trees[0] if trees else None  # it makes no tree at all of the one word `else`
     if not isinstance(tree, exp.Expr):
         raise refuse(1, 1, "no statement in this file: expected one 'select …'")
     return tree

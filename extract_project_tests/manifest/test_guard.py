@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extract_project.manifest.guard import read_statement
+from extract_project.manifest.problem import Refused
 from extract_project_tests.manifest.parsing import parse, reasons, valid
 
 ALL = ("duckdb", "postgres", "snowflake")
@@ -166,3 +171,13 @@ def test_a_file_over_1_mib() -> None:
 
 def test_nesting_without_end_is_refused_not_a_crash() -> None:
     assert parse("select " + "(" * 5_000 + "1" + ")" * 5_000).path == "a/b"
+
+
+@pytest.mark.parametrize("dialect", ALL)
+def test_g6_no_keyword_anywhere_crashes_the_parser(dialect: str) -> None:
+    """One file with nonsense in it must not take the manifest down: refused or read, never raised."""
+    forms = ("{}", "select {}", "select 1 {}", "select * from {}", "{} select 1", "select {} (")
+    for word in sqlglot.Dialect.get_or_raise(dialect).tokenizer_class.KEYWORDS:
+        for form in forms:
+            with contextlib.suppress(Refused):
+                read_statement(form.format(word), dialect)
