@@ -23,7 +23,7 @@ from extract_project.publish.audit import Audit, Outcome, audit_directory
 from extract_project.publish.clock import Clock, TimedSink
 from extract_project.publish.deadline import deadline
 from extract_project.publish.formats.encoder import open_encoder
-from extract_project.publish.prefetch import prefetch
+from extract_project.prefetch import prefetch
 from extract_project.publish.profile import Profile
 from extract_project.publish.receipt import CheckRecord, Receipt, schema_hash, write_schema
 from extract_project.publish.rowgroups import row_groups

@@ -12,7 +12,7 @@ never part of a text.
 from __future__ import annotations
 
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from extract_project.constants import Value
 from extract_project.errors import WarehouseError
+from extract_project.prefetch import prefetch
 from extract_project.warehouses.protocol import Label, Query
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from psycopg.pq.abc import PGresult
 
-_BLOCK_BYTES = 4 << 20
+_BLOCK_BYTES = 1 << 20
+_BLOCKS_AHEAD = 2
 _CONNECT_SECONDS = 30
 _LATE = timedelta(minutes=1)
 """The server ends a statement by itself this long after our own deadline should have."""
@@ -123,7 +125,7 @@ class PostgresSession:
             columns = self._describe(statement)
         except psycopg.Error as error:
             raise _explained(error, statement) from None
-        return PostgresResult(self._connection, statement, columns)
+        return PostgresResult(self._connection, statement, columns, self.cancel)
 
     def cancel(self) -> None:
         import psycopg
@@ -157,12 +159,17 @@ class PostgresResult:
     """A described statement; it runs when its batches are read."""
 
     def __init__(
-        self, connection: psycopg.Connection[Any], statement: str, columns: list[_Column]
+        self,
+        connection: psycopg.Connection[Any],
+        statement: str,
+        columns: list[_Column],
+        cancel: Callable[[], None],
     ) -> None:
         from extract_project.warehouses.postgres_types import copy_schema
 
         self._connection = connection
         self._statement = statement
+        self._cancel = cancel
         self._reported = 0
         self._columns = copy_schema([(c.name, c.oid, c.modifier) for c in columns])
         self.query_id = f"backend {connection.info.backend_pid}"
@@ -176,10 +183,11 @@ class PostgresResult:
 
         rows = 0
         try:
-            for block in self._blocks():
-                batch = self._columns.parse(block)
-                rows += batch.num_rows
-                yield batch
+            with prefetch(self._blocks(), _BLOCKS_AHEAD, self._cancel) as blocks:
+                for block in blocks:
+                    batch = self._columns.parse(block)
+                    rows += batch.num_rows
+                    yield batch
         except psycopg.Error as error:
             raise _explained(error, self._statement) from None
         if rows != self._reported:

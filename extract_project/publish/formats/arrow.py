@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from extract_project.publish.formats.encoder import Sink
+from extract_project.publish.formats.encoder import Sink, buffered
 from extract_project.publish.formats.options import FileFormat
 
 
@@ -15,8 +15,9 @@ class ArrowEncoder:
         codec = None
         if file_format.codec != "none":
             codec = pa.Codec(file_format.codec, compression_level=file_format.level)
+        self._sink = buffered(sink)
         self._writer = pa.ipc.new_file(
-            pa.PythonFile(sink, "w"), schema, options=pa.ipc.IpcWriteOptions(compression=codec)
+            self._sink, schema, options=pa.ipc.IpcWriteOptions(compression=codec)
         )
 
     def write(self, rows: pa.Table) -> None:
@@ -25,3 +26,4 @@ class ArrowEncoder:
 
     def close(self) -> None:
         self._writer.close()
+        self._sink.flush()

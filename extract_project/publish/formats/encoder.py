@@ -10,6 +10,8 @@ from extract_project.publish.formats.options import FileFormat
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_BLOCK_BYTES = 1 << 20
+
 
 class Sink(Protocol):
     """Where encoded bytes go, in order: a file object whose `close` does not end the upload."""
@@ -32,6 +34,17 @@ class Encoder(Protocol):
 
     def close(self) -> None:
         """Write what stands at the end of the file; the sink stays open."""
+
+
+def buffered(sink: Sink) -> pa.NativeFile:
+    """The sink for Arrow's writers, in blocks of 1 MiB; whoever closes the file flushes it.
+
+    They write thousands of small pieces, and each call into Python waits for the interpreter's
+    lock while another thread reads: that took longer than the encoding.
+    """
+    import pyarrow as pa
+
+    return pa.BufferedOutputStream(pa.PythonFile(sink, "w"), _BLOCK_BYTES)
 
 
 Opener = Callable[[Sink, "pa.Schema", FileFormat], Encoder]

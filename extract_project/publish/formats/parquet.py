@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from extract_project.publish.formats.encoder import Sink
+from extract_project.publish.formats.encoder import Sink, buffered
 from extract_project.publish.formats.options import FileFormat
 
 _DICTIONARY_BYTES = 1 << 18
@@ -23,7 +23,7 @@ class ParquetEncoder:
     """
 
     def __init__(self, sink: Sink, schema: pa.Schema, file_format: FileFormat) -> None:
-        self._sink = pa.PythonFile(sink, "w")
+        self._sink = buffered(sink)
         self._schema = schema
         self._format = file_format
         self._writer: pq.ParquetWriter | None = None
@@ -36,6 +36,7 @@ class ParquetEncoder:
     def close(self) -> None:
         writer = self._writer or self._open([])
         writer.close()
+        self._sink.flush()
 
     def _open(self, dictionary: list[str]) -> pq.ParquetWriter:
         return pq.ParquetWriter(
