@@ -5,7 +5,8 @@
     ├── BucketError            a bucket is absent, unversioned, or refuses us
     ├── ManifestError          no such SQL file, or one that is invalid
     ├── WarehouseError         the warehouse refused or lost the query (transient or not)
-    │   └── QueryTimeout       the query took longer than its header allows
+    │   ├── QueryTimeout       the query took longer than its header allows
+    │   └── QueryCancelled     somebody ended the query in the warehouse
     ├── TypeMappingError       a column cannot be written without losing something
     ├── AuditError             a check cannot be carried out as the header states it
     ├── StagingError           the result could not be encoded or uploaded
@@ -43,8 +44,12 @@ class WarehouseError(ExtractError):
     """The warehouse refused or lost a query.
 
     `line` and `column` (from 1) point into the SQL file where the warehouse said so: the text is
-    sent as the author wrote it, so the warehouse's line is the file's line.
+    sent as the author wrote it, so the warehouse's line is the file's line. `query_id` and
+    `query_url` lead to the query in the warehouse's own history, where there is one.
     """
+
+    query_id: str | None = None
+    query_url: str | None = None
 
     def __init__(
         self,
@@ -62,6 +67,10 @@ class WarehouseError(ExtractError):
 
 class QueryTimeout(WarehouseError):
     """The extract took longer than its `timeout`; the query has been cancelled."""
+
+
+class QueryCancelled(WarehouseError):
+    """The query was ended in the warehouse, by somebody or something other than this run."""
 
 
 class TypeMappingError(ExtractError):

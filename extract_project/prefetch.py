@@ -1,4 +1,4 @@
-"""Reading ahead in a thread, so that fetching, encoding and uploading overlap."""
+"""Work in threads of its own, whose consumer waits in Python, where a signal reaches it."""
 
 from __future__ import annotations
 
@@ -70,3 +70,20 @@ def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iter
         if not ended:
             cancel()
         thread.join()
+
+
+def in_thread(name: str, work: Callable[[], T]) -> T:
+    """Do one thing that may block in a driver; an interrupted caller leaves it to itself."""
+    done: queue.Queue[tuple[T] | BaseException] = queue.Queue()
+
+    def run() -> None:
+        try:
+            done.put((work(),))
+        except BaseException as error:
+            done.put(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    outcome = done.get()
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome[0]

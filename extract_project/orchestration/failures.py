@@ -7,6 +7,7 @@ to do next. Only transient errors are worth a retry, and only those get one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
@@ -33,12 +34,17 @@ def failure(error: Exception, extract: Extract, current: Version | None) -> dg.F
     if line is not None:
         paragraphs.append(quoted(extract.text, line, column))
     paragraphs.append(standing(current))
+    metadata: dict[str, Any] = {
+        "sql_file": f"{extract.source.key} (version {extract.source.version_id})",
+        "current_version": current.uri if current else "none",
+    }
+    if isinstance(error, WarehouseError) and error.query_id:
+        metadata["query_id"] = error.query_id
+    if isinstance(error, WarehouseError) and error.query_url:
+        metadata["query"] = dg.MetadataValue.url(error.query_url)
     return dg.Failure(
         description="\n\n".join(paragraphs),
-        metadata={
-            "sql_file": f"{extract.source.key} (version {extract.source.version_id})",
-            "current_version": current.uri if current else "none",
-        },
+        metadata=metadata,
         allow_retries=is_transient(error),
     )
 

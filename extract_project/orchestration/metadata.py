@@ -49,6 +49,8 @@ def materialization_metadata(
     }
     if receipt.query_id:
         metadata["query_id"] = dg.MetadataValue.text(receipt.query_id)
+    if receipt.query_url:
+        metadata["query"] = dg.MetadataValue.url(receipt.query_url)
     if staged.previous:
         metadata["previous_s3_version_id"] = dg.MetadataValue.text(staged.previous.version_id)
     return metadata

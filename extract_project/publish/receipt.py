@@ -70,6 +70,8 @@ class Receipt(BaseModel):
     code_version: str
     warehouse: str
     query_id: str | None
+    query_url: str | None = None
+    """Where a person looks at the query, where the warehouse has such a page."""
     started_at: AwareDatetime
     rows: int
     bytes: int

@@ -19,11 +19,11 @@ from uuid import uuid4
 import pyarrow as pa
 
 from extract_project.manifest.extract import Extract
+from extract_project.prefetch import prefetch
 from extract_project.publish.audit import Audit, Outcome, audit_directory
 from extract_project.publish.clock import Clock, TimedSink
 from extract_project.publish.deadline import deadline
 from extract_project.publish.formats.encoder import open_encoder
-from extract_project.prefetch import prefetch
 from extract_project.publish.profile import Profile
 from extract_project.publish.receipt import CheckRecord, Receipt, schema_hash, write_schema
 from extract_project.publish.rowgroups import row_groups
@@ -190,6 +190,7 @@ def _receipt(
         code_version=extract.code_version,
         warehouse=extract.warehouse,
         query_id=passed.result.query_id,
+        query_url=passed.result.query_url,
         started_at=attempt.started_at,
         rows=passed.profile.rows,
         bytes=upload.size,

@@ -12,5 +12,8 @@ from pydantic import Field
 
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
+from extract_project.warehouses.snowflake import SnowflakeWarehouse
 
-WarehouseSettings = Annotated[DuckDBWarehouse | PostgresWarehouse, Field(discriminator="type")]
+WarehouseSettings = Annotated[
+    DuckDBWarehouse | PostgresWarehouse | SnowflakeWarehouse, Field(discriminator="type")
+]

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from extract_project.errors import TypeMappingError, WarehouseError
-from extract_project.warehouses.protocol import Label, Query
+from extract_project.warehouses.protocol import Change, Label, Query
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,28 +69,49 @@ class DuckDBWarehouse(BaseModel):
                 connection.execute("set arrow_lossless_conversion = true")
                 connection.execute("set enable_external_access = false")
                 connection.execute("set lock_configuration = true")
-                yield DuckDBSession(connection)
+                yield DuckDBSession(connection, self.path)
 
 
 class DuckDBSession:
     """One locked-down connection."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: str) -> None:
         self._connection = connection
+        self._path = path
 
     def execute(self, query: Query) -> DuckDBResult:
-        import duckdb
-
         text = query.render("${}".format)
-        try:
-            self._require_one_select(text)
-            self._connection.execute(text, query.bound)
-            return DuckDBResult(self._connection.to_arrow_reader(_BATCH_ROWS))
-        except duckdb.Error as error:
-            raise _explained(error) from error
+        return DuckDBResult(self._reader(text, query))
+
+    def describe(self, query: Query) -> pa.Schema:
+        from extract_project.warehouses.types import file_schema
+
+        text = f"from ({query.statement('${}'.format)}\n) limit 0"
+        return file_schema(self._reader(text, query, before=len("from (")).schema)
+
+    def last_changes(self, tables: Sequence[str]) -> dict[str, Change]:
+        """Of the database file as a whole: DuckDB keeps no time for each table."""
+        files = [Path(self._path), Path(f"{self._path}.wal")]
+        stats = [file.stat() for file in files if file.exists()]
+        if not stats:
+            return {}
+        token = ":".join(f"{each.st_mtime_ns}-{each.st_size}" for each in stats)
+        latest = datetime.fromtimestamp(max(each.st_mtime for each in stats), UTC)
+        return dict.fromkeys(tables, Change(token, latest))
 
     def cancel(self) -> None:
         self._connection.interrupt()
+
+    def _reader(self, text: str, query: Query, before: int = 0) -> Any:
+        """`before` characters of the text's first line are not the author's."""
+        import duckdb
+
+        try:
+            self._require_one_select(text)
+            self._connection.execute(text, query.bound)
+            return self._connection.to_arrow_reader(_BATCH_ROWS)
+        except duckdb.Error as error:
+            raise _explained(error, before) from error
 
     def _require_one_select(self, text: str) -> None:
         """DuckDB's own parser has the last word on what is one read-only statement (G7)."""
@@ -106,6 +128,7 @@ class DuckDBResult:
     """A streaming result; DuckDB computes as far ahead as its consumer reads."""
 
     query_id = None
+    query_url = None
 
     def __init__(self, reader: Any) -> None:
         from extract_project.warehouses.types import file_schema
@@ -148,7 +171,7 @@ def _refuse_infinity(batch: pa.RecordBatch) -> None:
                 )
 
 
-def _explained(error: Exception) -> WarehouseError:
+def _explained(error: Exception, before: int = 0) -> WarehouseError:
     message = str(error)
     found = _LINE.search(message)
     if not found:
@@ -156,6 +179,8 @@ def _explained(error: Exception) -> WarehouseError:
     line = int(found.group(1))
     # DuckDB draws a caret below the quoted line; "LINE 12: " stands before the quotation.
     column = len(found.group(3)) - len(f"LINE {found.group(1)}: ") + 1
+    if line == 1:
+        column -= before
     shortened = found.group(2).startswith("...")
     summary = message[: found.start()].strip()
     return WarehouseError(summary, line=line, column=None if shortened else column)

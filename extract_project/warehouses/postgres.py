@@ -12,9 +12,8 @@ never part of a text.
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,15 +23,18 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from extract_project.constants import Value
 from extract_project.errors import WarehouseError
 from extract_project.prefetch import prefetch
-from extract_project.warehouses.protocol import Label, Query
+from extract_project.warehouses.protocol import Change, Label, Query
 
 if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
     from psycopg.pq.abc import PGresult
 
+    from extract_project.warehouses.postgres_types import CopyColumns
+
 _BLOCK_BYTES = 1 << 20
 _BLOCKS_AHEAD = 2
+_WAIT_SECONDS = 0.5
 _CONNECT_SECONDS = 30
 _LATE = timedelta(minutes=1)
 """The server ends a statement by itself this long after our own deadline should have."""
@@ -48,6 +50,20 @@ _TRANSIENT = {
     "72000",  # snapshot_too_old
 }
 _TRANSIENT_CLASSES = {"08", "53"}  # connection exception, insufficient resources
+
+_CHANGES = """
+with recursive parts as (
+    select to_regclass(%s)::oid as oid
+    union all
+    select i.inhrelid from pg_inherits i join parts on i.inhparent = parts.oid
+)
+select string_agg(
+    concat_ws(':', c.oid, pg_relation_filenode(c.oid), s.n_tup_ins, s.n_tup_upd, s.n_tup_del),
+    ' ' order by c.oid
+)
+from parts join pg_class c using (oid) left join pg_stat_all_tables s on s.relid = c.oid
+where c.relkind in ('r', 'm', 'p')
+"""
 
 _SETTINGS = (
     "set session characteristics as transaction read only",
@@ -114,18 +130,25 @@ class PostgresSession:
         self._connection = connection
 
     def execute(self, query: Query) -> PostgresResult:
-        import psycopg
-
-        values = query.bound
-        statement = query.statement(lambda name: _reference(name, values[name]))
-        try:
-            for name, value in values.items():
-                setting = (f"extract.{name}", _text(value))
-                self._connection.execute("select set_config(%s, %s, true)", setting)
-            columns = self._describe(statement)
-        except psycopg.Error as error:
-            raise _explained(error, statement) from None
+        statement, columns = self._prepared(query)
         return PostgresResult(self._connection, statement, columns, self.cancel)
+
+    def describe(self, query: Query) -> pa.Schema:
+        return self._prepared(query)[1].schema
+
+    def last_changes(self, tables: Sequence[str]) -> dict[str, Change]:
+        """By the counters of rows ever inserted, updated and deleted, and the file they are in.
+
+        Views are left out; what the server's statistics lose in a crash shows as a change. They
+        are about a second behind.
+        """
+        changes = {}
+        for table in tables:
+            name = ".".join(_quoted(part) for part in table.split("."))
+            row = self._connection.execute(_CHANGES, (name,)).fetchone()
+            if row and row[0]:
+                changes[table] = Change(row[0])
+        return changes
 
     def cancel(self) -> None:
         import psycopg
@@ -135,43 +158,50 @@ class PostgresSession:
         except psycopg.Error:  # the connection is gone, and the query with it
             return
 
-    def _describe(self, statement: str) -> list[_Column]:
-        """The statement's columns, without running it."""
+    def _prepared(self, query: Query) -> tuple[str, CopyColumns]:
+        """The statement as the server gets it, with its values set, and its columns."""
+        import psycopg
+
+        from extract_project.warehouses.postgres_types import copy_schema
+
+        values = query.bound
+        statement = query.statement(lambda name: _reference(name, values[name]))
+        try:
+            for name, value in values.items():
+                setting = (f"extract.{name}", _text(value))
+                self._connection.execute("select set_config(%s, %s, true)", setting)
+            return statement, copy_schema(self._describe(statement))
+        except psycopg.Error as error:
+            raise _explained(error, statement) from None
+
+    def _describe(self, statement: str) -> list[tuple[str, int, int]]:
+        """Name, type and type modifier of the statement's columns, without running it."""
         server = self._connection.pgconn
         _require_ok(server.prepare(b"", statement.encode()))
         described = _require_ok(server.describe_prepared(b""))
         return [
-            _Column((described.fname(i) or b"").decode(), described.ftype(i), described.fmod(i))
+            ((described.fname(i) or b"").decode(), described.ftype(i), described.fmod(i))
             for i in range(described.nfields)
         ]
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column as the server describes it."""
-
-    name: str
-    oid: int
-    modifier: int
 
 
 class PostgresResult:
     """A described statement; it runs when its batches are read."""
 
+    query_url = None
+
     def __init__(
         self,
         connection: psycopg.Connection[Any],
         statement: str,
-        columns: list[_Column],
+        columns: CopyColumns,
         cancel: Callable[[], None],
     ) -> None:
-        from extract_project.warehouses.postgres_types import copy_schema
-
         self._connection = connection
         self._statement = statement
         self._cancel = cancel
         self._reported = 0
-        self._columns = copy_schema([(c.name, c.oid, c.modifier) for c in columns])
+        self._columns = columns
         self.query_id = f"backend {connection.info.backend_pid}"
 
     @property
@@ -213,7 +243,8 @@ class PostgresResult:
                     yield bytes(block)
                     block.clear()
             elif size == 0:
-                select.select([server.socket], [], [])
+                # Asked for again and again: a connection that is closed meanwhile has no socket.
+                select.select([server.socket], [], [], _WAIT_SECONDS)
                 server.consume_input()
             else:
                 break
@@ -271,6 +302,10 @@ def _reference(name: str, value: Value) -> str:
         return "null"
     cast = next((cast for kind, cast in _SQL_TYPES if isinstance(value, kind)), "::text")
     return f"current_setting('extract.{name}'){cast}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: Value) -> str:

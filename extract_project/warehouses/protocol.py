@@ -6,15 +6,17 @@ The call chain of a run is
         result = session.execute(query)             the query runs; its schema is known
         for batch in result.batches(): ...          bounded memory, batches in `result.schema`
 
-and `session.cancel()`, from any thread, ends whichever of these is under way.
+and `session.cancel()`, from any thread, ends whichever of these is under way. Beside it,
+`session.describe(query)` gives the schema without running anything, and `session.last_changes`
+tells whether the tables that a query reads have changed since somebody last asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from extract_project.constants import Value
@@ -70,6 +72,16 @@ class Label:
     extract: str
     sql_version: str
     run_id: str
+    partition: str | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A table's last change: equal tokens mean that nothing has changed in between."""
+
+    token: str
+    at: datetime | None = None
+    """When it was, where the warehouse knows it."""
 
 
 class Result(Protocol):
@@ -83,6 +95,10 @@ class Result(Protocol):
     def query_id(self) -> str | None:
         """The warehouse's own id of this query, where it has one."""
 
+    @property
+    def query_url(self) -> str | None:
+        """Where a person looks at this query, where the warehouse has such a page."""
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, once, in `schema`; raises WarehouseError or TypeMappingError."""
 
@@ -92,6 +108,12 @@ class Session(Protocol):
 
     def execute(self, query: Query) -> Result:
         """Start the query; raises WarehouseError with the line where the warehouse knows it."""
+
+    def describe(self, query: Query) -> pa.Schema:
+        """The schema that `execute` would give, without running the query; raises as it does."""
+
+    def last_changes(self, tables: Sequence[str]) -> Mapping[str, Change]:
+        """The last change of each table, by its name; those that nothing is known of are absent."""
 
     def cancel(self) -> None:
         """End the running query in the warehouse; safe from any thread, and when nothing runs."""

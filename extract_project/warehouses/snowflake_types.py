@@ -1,0 +1,190 @@
+"""Snowflake's types as files keep them, from what it sends (design.md section 7).
+
+The connector's own conversion is lossy: decimals become doubles, TIME(9) is cut to microseconds,
+and the unit of a timestamp changes with the values of a batch (connector 5.2.0,
+`nanoarrow_cpp/ArrowIterator/ArrowTableConverter.cpp`). So batches are taken as they were sent,
+which is the integers below, and each column becomes the type that its metadata announced:
+
+| logical type | sent as |
+|---|---|
+| FIXED (NUMBER) | an integer of any width, or decimal128: the value times 10^scale |
+| TIME | ticks of 10^-scale seconds since midnight |
+| TIMESTAMP_NTZ, _LTZ | ticks since 1970, or {epoch: seconds, fraction: nanoseconds} |
+| TIMESTAMP_TZ | {epoch, fraction, timezone}, or {epoch: ticks, timezone}; an instant either way |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from extract_project.errors import TypeMappingError
+from extract_project.warehouses.types import file_schema, number
+
+# Type codes of a cursor's description (connector, `_internal/type_codes.py`).
+_FIXED, _REAL, _DATE, _BINARY, _TIME, _BOOLEAN = 0, 1, 3, 11, 12, 13
+_NTZ, _LTZ, _TZ = (4, 8), 6, 7
+_TEXT = {2, 5, 9, 10, 14, 15}  # text, variant, object, array, geography, geometry
+_REFUSED = {
+    16: ("VECTOR", "::array"),
+    17: ("MAP", "::variant"),
+    18: ("FILE", "::varchar"),
+    19: ("INTERVAL", "::varchar"),
+    20: ("INTERVAL", "::varchar"),
+}
+_MICROS, _NANOS = 6, 9
+_INT64_DIGITS = 18
+_PLAIN = {_REAL: pa.float64(), _DATE: pa.date32(), _BINARY: pa.binary(), _BOOLEAN: pa.bool_()}
+
+
+class Described(Protocol):
+    """A column as the connector's cursors describe it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def type_code(self) -> int: ...
+    @property
+    def precision(self) -> int | None: ...
+    @property
+    def scale(self) -> int | None: ...
+
+
+@dataclass(frozen=True)
+class SnowflakeColumns:
+    """The columns of a result: the file's schema, and how to read what is sent for it."""
+
+    schema: pa.Schema
+    scales: tuple[int, ...]
+
+    def convert(self, sent: pa.RecordBatch) -> pa.RecordBatch:
+        """A batch as it was sent, in the file's schema; raises TypeMappingError with the column."""
+        columns = []
+        for column, field, scale in zip(sent.columns, self.schema, self.scales, strict=True):
+            try:
+                columns.append(_converted(column, field.type, scale))
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                raise TypeMappingError(_explained(field, error)) from error
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+
+def snowflake_columns(description: Sequence[Described]) -> SnowflakeColumns:
+    """From column metadata alone, the same for no rows.
+
+    Raises TypeMappingError naming every column that no file keeps exactly.
+    """
+    faults = []
+    fields = []
+    for column in description:
+        try:
+            fields.append(pa.field(column.name, _file_type(column)))
+        except TypeMappingError as error:
+            faults.append(f"column {column.name!r}: {error}")
+    if faults:
+        raise TypeMappingError("; ".join(faults))
+    return SnowflakeColumns(
+        file_schema(pa.schema(fields)), tuple(each.scale or 0 for each in description)
+    )
+
+
+def _file_type(column: Described) -> pa.DataType:
+    code = column.type_code
+    if code in _REFUSED:
+        name, cast = _REFUSED[code]
+        raise TypeMappingError(f"{name} has no exact type in files: cast it, {column.name}{cast}")
+    if code == _FIXED:
+        if column.scale is None or column.precision is None:
+            raise TypeMappingError(
+                f"DECFLOAT has no exact type in files: cast it, e.g. {column.name}::number(38, 9)"
+            )
+        return number(column.precision, column.scale)
+    if code in _PLAIN:
+        return _PLAIN[code]
+    unit = "us" if (column.scale or 0) <= _MICROS else "ns"
+    if code == _TIME:
+        return pa.time64(unit)
+    if code in _NTZ:
+        return pa.timestamp(unit)
+    if code in (_LTZ, _TZ):
+        return pa.timestamp(unit, "UTC")
+    if code in _TEXT:
+        return pa.string()
+    raise TypeMappingError(f"the type with code {code} is unknown here: cast it to varchar")
+
+
+def _converted(sent: pa.Array, target: pa.DataType, scale: int) -> pa.Array:
+    if pa.types.is_decimal(target):
+        return _decimals(sent, target)
+    if pa.types.is_timestamp(target) or pa.types.is_time(target):
+        return _moments(sent, target, scale)
+    return _same(sent, target)
+
+
+def _same(sent: pa.Array, target: pa.DataType) -> pa.Array:
+    if pa.types.is_decimal(sent.type):
+        return pc.cast(sent, target)
+    if sent.type.equals(target):
+        return sent
+    if pa.types.is_integer(sent.type) and pa.types.is_integer(target):
+        return pc.cast(sent, target)
+    raise pa.ArrowInvalid(f"it was sent as {sent.type}")
+
+
+def _decimals(sent: pa.Array, target: pa.DataType) -> pa.Array:
+    """Scaled integers as decimals: their 64 bits are the low words, their signs the high ones."""
+    if pa.types.is_decimal(sent.type):
+        return pc.cast(sent, target)
+    low = pc.cast(sent, pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    words = np.empty((len(sent), 2), np.int64)
+    words[:, 0] = low
+    words[:, 1] = low >> 63
+    limit = 10**target.precision
+    if (
+        target.precision <= _INT64_DIGITS
+        and len(low)
+        and (low.max() >= limit or low.min() <= -limit)
+    ):
+        raise pa.ArrowInvalid(f"a value has more than {target.precision} digits")
+    validity = pc.is_valid(sent).buffers()[1] if sent.null_count else None
+    buffers = [validity, pa.py_buffer(words)]
+    return pa.Array.from_buffers(target, len(sent), buffers, sent.null_count)
+
+
+def _moments(sent: pa.Array, target: pa.DataType, scale: int) -> pa.Array:
+    """Times and timestamps as ticks of the file's unit; an instant needs no offset."""
+    digits = _MICROS if target.unit == "us" else _NANOS
+    if not pa.types.is_struct(sent.type):
+        return _ticks(pc.cast(sent, pa.int64()), scale, digits).view(target)
+    names = [sent.type.field(index).name for index in range(sent.type.num_fields)]
+    parts = dict(zip(names, sent.flatten(), strict=True))
+    if "fraction" not in parts:
+        return _ticks(parts["epoch"], scale, digits).view(target)
+    seconds = _ticks(parts["epoch"], 0, digits)
+    fraction = _ticks(parts["fraction"].cast(pa.int64()), _NANOS, digits)
+    return pc.add_checked(seconds, fraction).view(target)
+
+
+def _ticks(values: pa.Array, scale: int, digits: int) -> pa.Array:
+    """From units of 10^-scale seconds to units of 10^-digits; raises ArrowInvalid on any loss."""
+    if scale <= digits:
+        return pc.multiply_checked(values, 10 ** (digits - scale))
+    factor = 10 ** (scale - digits)
+    ticks = pc.divide(values, factor)
+    if pc.any(pc.not_equal(pc.multiply(ticks, factor), values)).as_py():
+        raise pa.ArrowInvalid("it has digits beyond a microsecond")
+    return ticks
+
+
+def _explained(field: pa.Field, error: Exception) -> str:
+    if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
+        return (
+            f"column {field.name!r}: a timestamp with nanoseconds lies outside the years 1677 to "
+            f"2262, which is all that 64 bits hold: cast it to microseconds, "
+            f"e.g. {field.name}::timestamp_{'tz' if field.type.tz else 'ntz'}(6)"
+        )
+    return f"column {field.name!r} as {field.type}: {error}"

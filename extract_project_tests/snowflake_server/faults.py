@@ -1,0 +1,45 @@
+"""What can go wrong on the way, said beforehand and carried out at the HTTP level."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["drop", "truncate", "status", "stall", "short"]
+
+
+@dataclass
+class Fault:
+    """A fault for requests whose path starts with `path`, `times` of them.
+
+    `drop` closes the connection within the body; `truncate` ends the Arrow stream early under a
+    correct length; `status` answers with that HTTP status; `stall` sends half of the body and then
+    nothing until the server stops; `short` leaves out rows, at a message's border.
+    """
+
+    path: str
+    kind: Kind
+    times: int = 1
+    status: int = 503
+
+
+@dataclass
+class Faults:
+    """The faults still to come; safe from any thread."""
+
+    pending: list[Fault] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, path: str, kind: Kind, times: int = 1, status: int = 503) -> None:
+        with self._lock:
+            self.pending.append(Fault(path, kind, times, status))
+
+    def take(self, path: str) -> Fault | None:
+        """The fault for this request, which is then one less."""
+        with self._lock:
+            for fault in self.pending:
+                if fault.times and path.startswith(fault.path):
+                    fault.times -= 1
+                    return fault
+        return None

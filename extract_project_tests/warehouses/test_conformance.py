@@ -1,0 +1,187 @@
+"""What every warehouse does alike: a new one is one more rig."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from extract_project.errors import WarehouseError
+from extract_project.warehouses.postgres import PostgresWarehouse
+from extract_project.warehouses.protocol import Query
+from extract_project_tests.snowflake_server import snowflake_server
+from extract_project_tests.waiting import await_value
+from extract_project_tests.warehouses.rigs import (
+    LABEL,
+    Rig,
+    duckdb_rig,
+    postgres_rig,
+    snowflake_rig,
+    snowflake_service,
+)
+
+ONE_ROW = """
+select true as b, 12.50::decimal(15, 2) as d, 12::decimal(38, 0) as n, 0.1::double precision as f,
+       'text'::varchar as t, date '2026-01-31' as day, timestamp '2026-01-31 06:00:00' as at
+"""
+
+
+@pytest.fixture(params=["duckdb", "postgres", "snowflake"])
+def rig(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres: PostgresWarehouse
+) -> Iterator[Rig]:
+    if request.param == "duckdb":
+        yield duckdb_rig(tmp_path)
+    elif request.param == "postgres":
+        yield postgres_rig(postgres)
+    else:
+        with snowflake_server(snowflake_service()) as server:
+            yield snowflake_rig(server)
+
+
+def test_g5_no_rows_have_the_same_schema(rig: Rig) -> None:
+    one, none = rig.table(ONE_ROW), rig.table(f"select * from ({ONE_ROW}) as r where b is null")
+    assert (one.num_rows, none.num_rows) == (1, 0)
+    assert one.schema == none.schema
+    assert [str(kind) for kind in one.schema.types] == [
+        *("bool", "decimal128(15, 2)", "decimal128(38, 0)", "double", "string", "date32[day]"),
+        "timestamp[us]",
+    ]
+
+
+def test_g5_values(rig: Rig) -> None:
+    (row,) = rig.table(ONE_ROW).to_pylist()
+    assert list(row.values()) == [
+        *(True, Decimal("12.50"), Decimal(12), 0.1, "text", date(2026, 1, 31)),
+        datetime(2026, 1, 31, 6),
+    ]
+
+
+def test_describe_gives_the_schema_and_runs_nothing(rig: Rig) -> None:
+    """The slow query would never end."""
+    with rig.session() as session:
+        assert session.describe(rig.query(ONE_ROW)) == session.execute(rig.query(ONE_ROW)).schema
+    with rig.session() as session:
+        assert [name.lower() for name in session.describe(rig.query(rig.slow)).names] == ["n"]
+    assert rig.running() == 0
+
+
+def test_describe_binds_values_too(rig: Rig) -> None:
+    with rig.session() as session:
+        query = rig.query("select id from shop.orders where id > :least", least=7)
+        assert len(session.describe(query)) == 1
+
+
+def test_every_row_arrives_once_and_in_order(rig: Rig) -> None:
+    found = rig.table(rig.series(100_003) + " order by n").column(0)
+    assert found.cast(pa.int64()).to_pylist() == list(range(1, 100_004))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (7, "7"),
+        (-(2**62), str(-(2**62))),
+        ("x' or 1=1 --", "x' or 1=1 --"),
+        ("", ""),
+        (Decimal("1.50"), "1.50"),
+        (date(9999, 12, 31), "9999-12-31"),
+        (datetime(9999, 12, 31, 23, 59, 59, 999999), "9999-12-31 23:59:59.999999"),
+        (datetime(1, 1, 1, 0, 0, 0, 1), "0001-01-01 00:00:00.000001"),
+        (None, None),
+    ],
+    ids=str,
+)
+def test_values_are_bound_never_spliced(rig: Rig, value: Any, shown: str | None) -> None:
+    found = rig.table("select :v::varchar as v, count(*) as n from shop.orders", v=value)
+    assert [column.to_pylist()[0] for column in found.columns] == [shown, 1]
+
+
+def test_an_error_points_at_the_line_of_the_file(rig: Rig) -> None:
+    with rig.session() as session, pytest.raises(WarehouseError) as raised:
+        list(
+            session.execute(Query("\n/*---\n---*/\nselect 1,\n  nope\nfrom shop.orders")).batches()
+        )
+    assert (raised.value.line, raised.value.column) == (5, 3)
+    assert "nope" in str(raised.value).lower()
+    assert not raised.value.transient
+
+
+def test_a_table_that_is_not_there_is_named_and_not_tried_again(rig: Rig) -> None:
+    with (
+        rig.session() as session,
+        pytest.raises(WarehouseError, match=r"(?i)no_such_table") as raised,
+    ):
+        session.execute(Query("select * from no_such_table"))
+    assert not raised.value.transient
+
+
+def test_a_warehouse_that_cannot_be_reached_says_where(rig: Rig) -> None:
+    with (
+        pytest.raises(WarehouseError) as raised,
+        rig.unreachable.connect(LABEL, timedelta(minutes=1)) as session,
+    ):
+        session.execute(Query("select 1"))
+    assert any(word in str(raised.value) for word in ("nothing.duckdb", "/nowhere", "acme-prod"))
+
+
+def test_g8_cancel_ends_the_query_in_the_warehouse(rig: Rig) -> None:
+    failures: list[WarehouseError] = []
+
+    def run() -> None:
+        try:
+            list(session.execute(rig.query(rig.slow)).batches())
+        except WarehouseError as error:
+            failures.append(error)
+
+    with rig.session() as session:
+        thread = threading.Thread(target=run)
+        thread.start()
+        if rig.warehouse.type != "duckdb":
+            await_value("the query to run", lambda: rig.running() == 1)
+
+        def ended() -> bool:
+            session.cancel()
+            return not thread.is_alive()
+
+        await_value("the end of the query", ended)
+        thread.join()
+    await_value("the warehouse to be idle", lambda: rig.running() == 0)
+    (failure,) = failures
+    assert not failure.transient
+
+
+def test_cancelling_when_nothing_runs_is_harmless(rig: Rig) -> None:
+    with rig.session() as session:
+        list(session.execute(rig.query("select id from shop.orders")).batches())
+        session.cancel()
+
+
+def test_leaving_a_result_early_is_harmless(rig: Rig) -> None:
+    with rig.session() as session:
+        batches = session.execute(rig.query(rig.series(1_000_000))).batches()
+        next(batches)
+        session.cancel()
+    await_value("the warehouse to be idle", lambda: rig.running() == 0)
+
+
+def test_last_changes_tell_whether_a_table_has_changed(rig: Rig) -> None:
+    tables = ["shop.orders", "shop.no_such_table"]
+
+    def token() -> str:
+        with rig.session() as session:
+            changes = session.last_changes(tables)
+        if rig.warehouse.type != "duckdb":  # it knows the file alone
+            assert "shop.no_such_table" not in changes
+        return changes["shop.orders"].token
+
+    before = token()
+    assert token() == before
+    rig.insert()
+    await_value("another token", lambda: token() != before)
