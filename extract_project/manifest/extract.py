@@ -6,16 +6,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from extract_project.manifest.frontmatter import Path, read_front_matter
-from extract_project.manifest.guard import Statement, read_statement
 from extract_project.manifest.header import Header, read_header
-from extract_project.manifest.lineage import upstream_tables
 from extract_project.manifest.problem import Problem, Refused, refuse, suggestion
 from extract_project.publish.formats.options import FileFormat, parse_compression
 from extract_project.warehouses.protocol import Placeholder, Query
+
+if TYPE_CHECKING:
+    from extract_project.manifest.guard import Statement
 
 SUFFIX = ".sql"
 _DATA_KEYS = ("warehouse", "params", "format", "compression")
@@ -138,6 +140,11 @@ def parse_extract(
 
 
 def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> Extract:
+    # Imported here because a run worker, which gets its extracts ready from a snapshot, never
+    # parses SQL.
+    from extract_project.manifest.guard import read_statement
+    from extract_project.manifest.lineage import upstream_tables
+
     front_matter = read_front_matter(text)
     header = read_header(front_matter)
     warehouse = (header.warehouse or dialects.default).lower()

@@ -1,57 +1,77 @@
 """Batches of any size into row groups whose borders depend on the rows alone.
 
-A warehouse cuts its batches as it likes; cutting them again, at fixed numbers of rows, is what
-makes equal rows give equal bytes (G12).
+A warehouse cuts its batches as it likes; cutting them again, where the rows so far reach a number
+or a size, is what makes equal rows give equal bytes (G12) and keeps memory flat however long the
+values are (G9).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-_ATOM_ROWS = 8_192
 _GROUP_ROWS = 245_760
-_GROUP_BYTES = 32 << 20
+_GROUP_BYTES = 16 << 20
+
+Sizes = npt.NDArray[np.int64]
 
 
 def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Groups of at most 245,760 rows and about 32 MiB of Arrow memory, whichever comes first.
-
-    The size is looked at every 8,192 rows, counted from the start of the result.
-    """
+    """Groups of at most 245,760 rows that end with the row at which they reach 16 MiB."""
     group: list[pa.RecordBatch] = []
-    size = rows = 0
-    for atom in _atoms(batches, schema):
-        group.append(atom)
-        size += atom.nbytes
-        rows += atom.num_rows
-        if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
-            yield pa.Table.from_batches(group, schema)
-            group, size, rows = [], 0, 0
-    if group:
-        yield pa.Table.from_batches(group, schema)
-
-
-def _atoms(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of exactly 8,192 rows, but for the last."""
-    pending: list[pa.RecordBatch] = []
-    missing = _ATOM_ROWS
+    rows = size = 0
     for batch in batches:
+        ends = _row_ends(batch)
         start = 0
         while start < batch.num_rows:
-            piece = batch.slice(start, missing)
-            start += piece.num_rows
-            missing -= piece.num_rows
-            pending.append(piece)
-            if not missing:
-                yield _joined(pending, schema)
-                pending, missing = [], _ATOM_ROWS
-    if pending:
-        yield _joined(pending, schema)
+            reached = int(np.searchsorted(ends, ends[start] + _GROUP_BYTES - size))
+            stop = min(reached, start + _GROUP_ROWS - rows, batch.num_rows)
+            group.append(batch.slice(start, stop - start))
+            rows += stop - start
+            size += int(ends[stop] - ends[start])
+            start = stop
+            if rows == _GROUP_ROWS or size >= _GROUP_BYTES:
+                yield pa.Table.from_batches(group, schema).combine_chunks()
+                group, rows, size = [], 0, 0
+    if group:
+        yield pa.Table.from_batches(group, schema).combine_chunks()
 
 
-def _joined(pieces: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
-    if len(pieces) == 1:
-        return pieces[0]
-    return pa.Table.from_batches(pieces, schema).combine_chunks().to_batches()[0]
+def _row_ends(batch: pa.RecordBatch) -> Sizes:
+    """Bytes up to the beginning of each row, and to the end of the last."""
+    ends = np.zeros(batch.num_rows + 1, np.int64)
+    for column in batch.columns:
+        ends += _ends(column)
+    return ends
+
+
+def _ends(array: pa.Array) -> Sizes:
+    kind = array.type
+    if pa.types.is_struct(kind):
+        ends = np.zeros(len(array) + 1, np.int64)
+        for index in range(kind.num_fields):
+            ends += _ends(array.field(index))
+        return ends
+    if pa.types.is_list(kind) or pa.types.is_map(kind):
+        borders = _offsets(array)
+        inner = array.values if pa.types.is_list(kind) else array.keys
+        ends = np.take(_ends(inner), borders)
+        if pa.types.is_map(kind):
+            ends += np.take(_ends(array.items), borders)
+        return np.subtract(ends, ends[0])
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        borders = _offsets(array)
+        return np.subtract(borders, borders[0])
+    width = max(1, kind.bit_width // 8)
+    return np.arange(0, width * len(array) + 1, width, dtype=np.int64)
+
+
+def _offsets(array: pa.Array) -> Sizes:
+    buffer = array.buffers()[1]
+    if buffer is None:  # an empty array need not have any
+        return np.zeros(len(array) + 1, np.int64)
+    offsets = np.frombuffer(buffer, np.int32)[array.offset : array.offset + len(array) + 1]
+    return offsets.astype(np.int64)

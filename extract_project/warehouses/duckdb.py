@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MEMORY = ":memory:"
-_BATCH_ROWS = 61_440  # 30 of DuckDB's vectors
+_BATCH_ROWS = 8_192  # four of DuckDB's vectors: values may be long
 _INFINITE_DATE, _INFINITE_TIMESTAMP = 2**31 - 1, 2**63 - 1
 _LINE = re.compile(r"^LINE (\d+): (.*)\n(\s*)\^", re.MULTILINE)
 
@@ -37,7 +37,7 @@ class DuckDBWarehouse(BaseModel):
 
     type: Literal["duckdb"]
     path: str = Field(_MEMORY, description="database file, or :memory: for an empty one")
-    memory_limit: str = Field("128MB", description="DuckDB's own buffers; beyond it, it spills")
+    memory_limit: str = Field("64MB", description="DuckDB's own buffers; beyond it, it spills")
     threads: int = Field(2, ge=1)
 
     @contextmanager
