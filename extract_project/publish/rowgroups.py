@@ -58,13 +58,16 @@ def _ends(array: pa.Array) -> Sizes:
     if pa.types.is_list(kind) or pa.types.is_map(kind):
         borders = _offsets(array)
         inner = array.values if pa.types.is_list(kind) else array.keys
-        ends = np.take(_ends(inner), borders)
+        inner_ends = _ends(inner)
         if pa.types.is_map(kind):
-            ends += np.take(_ends(array.items), borders)
-        return np.subtract(ends, ends[0])
+            inner_ends += _ends(array.items)
+        ends = inner_ends.take(borders)
+        ends -= inner_ends[borders[0]]
+        return ends
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
         borders = _offsets(array)
-        return np.subtract(borders, borders[0])
+        borders -= borders[0]
+        return borders
     width = max(1, kind.bit_width // 8)
     return np.arange(0, width * len(array) + 1, width, dtype=np.int64)
 

@@ -183,10 +183,10 @@ class Upload:
                 f"the file has reached {self.size:,} bytes, S3's {_MAX_PARTS:,} parts: "
                 f"extract less at once"
             )
-        body = bytes(memoryview(self._buffer)[:size])
-        del self._buffer[:size]
         self._free.acquire()
         self._raise_first_failure()
+        body = bytes(memoryview(self._buffer)[:size])
+        del self._buffer[:size]
         future = self._pool.submit(self._put_part, number, body)
         future.add_done_callback(lambda _: self._free.release())
         self._parts.append(future)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -40,6 +41,8 @@ _REFUSED = {
 _MICROS, _NANOS = 6, 9
 _INT64_DIGITS = 18
 _PLAIN = {_REAL: pa.float64(), _DATE: pa.date32(), _BINARY: pa.binary(), _BOOLEAN: pa.bool_()}
+
+Integers = npt.NDArray[np.int64]
 
 
 class Described(Protocol):
@@ -139,45 +142,66 @@ def _decimals(sent: pa.Array, target: pa.DataType) -> pa.Array:
     """Scaled integers as decimals: their 64 bits are the low words, their signs the high ones."""
     if pa.types.is_decimal(sent.type):
         return pc.cast(sent, target)
-    low = pc.cast(sent, pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-    words = np.empty((len(sent), 2), np.int64)
-    words[:, 0] = low
-    words[:, 1] = low >> 63
-    limit = 10**target.precision
-    if (
-        target.precision <= _INT64_DIGITS
-        and len(low)
-        and (low.max() >= limit or low.min() <= -limit)
-    ):
-        raise pa.ArrowInvalid(f"a value has more than {target.precision} digits")
-    validity = pc.is_valid(sent).buffers()[1] if sent.null_count else None
-    buffers = [validity, pa.py_buffer(words)]
-    return pa.Array.from_buffers(target, len(sent), buffers, sent.null_count)
+    values = _integers(sent)
+    if target.precision <= _INT64_DIGITS:
+        _require_within(values, 10**target.precision - 1, f"{target.precision} digits")
+    words = np.empty((len(values), 2), np.int64)
+    words[:, 0] = values
+    words[:, 1] = values >> 63
+    return pa.Array.from_buffers(target, len(sent), [_validity(sent), pa.py_buffer(words)])
 
 
 def _moments(sent: pa.Array, target: pa.DataType, scale: int) -> pa.Array:
     """Times and timestamps as ticks of the file's unit; an instant needs no offset."""
     digits = _MICROS if target.unit == "us" else _NANOS
-    if not pa.types.is_struct(sent.type):
-        return _ticks(pc.cast(sent, pa.int64()), scale, digits).view(target)
-    names = [sent.type.field(index).name for index in range(sent.type.num_fields)]
-    parts = dict(zip(names, sent.flatten(), strict=True))
-    if "fraction" not in parts:
-        return _ticks(parts["epoch"], scale, digits).view(target)
-    seconds = _ticks(parts["epoch"], 0, digits)
-    fraction = _ticks(parts["fraction"].cast(pa.int64()), _NANOS, digits)
-    return pc.add_checked(seconds, fraction).view(target)
+    if pa.types.is_struct(sent.type):
+        names = [sent.type.field(index).name for index in range(sent.type.num_fields)]
+        parts = dict(zip(names, sent.flatten(), strict=True))
+        if "fraction" in parts:
+            ticks = _ticks(_integers(parts["epoch"]), 0, digits)
+            ticks += _ticks(_integers(parts["fraction"]), _NANOS, digits)
+        else:
+            ticks = _ticks(_integers(parts["epoch"]), scale, digits)
+    else:
+        ticks = _ticks(_integers(sent), scale, digits)
+    return pa.Array.from_buffers(target, len(sent), [_validity(sent), pa.py_buffer(ticks)])
 
 
-def _ticks(values: pa.Array, scale: int, digits: int) -> pa.Array:
+def _ticks(values: Integers, scale: int, digits: int) -> Integers:
     """From units of 10^-scale seconds to units of 10^-digits; raises ArrowInvalid on any loss."""
-    if scale <= digits:
-        return pc.multiply_checked(values, 10 ** (digits - scale))
-    factor = 10 ** (scale - digits)
-    ticks = pc.divide(values, factor)
-    if pc.any(pc.not_equal(pc.multiply(ticks, factor), values)).as_py():
-        raise pa.ArrowInvalid("it has digits beyond a microsecond")
-    return ticks
+    if scale > digits:
+        coarse: tuple[Integers, Integers] = np.divmod(values, 10 ** (scale - digits))
+        if coarse[1].any():
+            raise pa.ArrowInvalid("it has digits beyond a microsecond")
+        return coarse[0]
+    factor = 10 ** (digits - scale)
+    # A second less than what 64 bits hold, so that a fraction can be added.
+    _require_within(values, (2**63 - 10**digits) // factor, "64 bits")
+    return np.multiply(values, factor, dtype=np.int64)
+
+
+def _require_within(values: Integers, limit: int, what: str) -> None:
+    if len(values) and (int(values.max()) > limit or int(values.min()) < -limit):
+        raise pa.ArrowInvalid(f"a value needs more than {what}")
+
+
+def _integers(sent: pa.Array) -> Integers:
+    """Integers of any width as 64 bits, with 0 for NULL.
+
+    By way of the buffers: pyarrow's own ways to and from numpy import pandas, which no run needs.
+    """
+    wide = pc.cast(sent, pa.int64())
+    values = np.frombuffer(wide.buffers()[1], np.int64)[wide.offset : wide.offset + len(wide)]
+    if not wide.null_count:
+        return values
+    bits = np.frombuffer(wide.buffers()[0], np.uint8)
+    valid = np.unpackbits(bits, bitorder="little")[wide.offset : wide.offset + len(wide)]
+    return np.multiply(values, valid, dtype=np.int64)
+
+
+def _validity(sent: pa.Array) -> pa.Buffer | None:
+    """The bitmap of a new array with the same NULLs."""
+    return pc.is_valid(sent).buffers()[1] if sent.null_count else None
 
 
 def _explained(field: pa.Field, error: Exception) -> str:
