@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up test lint format lock clean
+.PHONY: demo up test bench lint format lock clean
 
 demo: $(READY) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -14,6 +14,12 @@ up: $(READY) ## the same parts, running until Ctrl-C, with the Dagster UI
 
 test: $(READY) ## all tests, against real servers
 	$(BIN)/pytest
+
+bench: $(READY) ## this project and its peers side by side; writes docs/performance.md
+	$(BIN)/python -m bench --scale $(SCALE) --rounds $(ROUNDS)
+
+SCALE ?= 1
+ROUNDS ?= 3
 
 lint: $(READY) ## format, lint, types, Dockerfile
 	$(BIN)/ruff format --check .
@@ -29,12 +35,13 @@ lock: ## pin every dependency with hashes, for every platform
 	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet 'uv>=0.13,<0.14'
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) pyproject.toml -o requirements.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) --extra dev pyproject.toml -o requirements-dev.lock
+	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) bench/peers/requirements.in -o bench/peers/requirements.lock
 	rm -rf $(VENV)-lock
 
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 clean: ## everything that the other targets made
-	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "this project needs Python 3.11 or later, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12 …")'

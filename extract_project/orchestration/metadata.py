@@ -35,6 +35,7 @@ def materialization_metadata(
         "s3_version_id": dg.MetadataValue.text(published.version_id),
         "bytes": dg.MetadataValue.int(receipt.bytes),
         "seconds": dg.MetadataValue.float(stages.total),
+        "seconds_connect": dg.MetadataValue.float(stages.connect),
         "seconds_query": dg.MetadataValue.float(stages.query),
         "seconds_fetch": dg.MetadataValue.float(stages.fetch),
         "seconds_audit": dg.MetadataValue.float(stages.audit),

@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from extract_project.publish.formats.encoder import Sink
 from extract_project.publish.receipt import Stages
 
+_STAGES = ("connect", "query", "fetch", "audit", "encode", "upload")
+
 
 class Clock:
     """Adds up the seconds of each stage; a stage within a stage counts as the inner one."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._seconds = dict.fromkeys(("query", "fetch", "audit", "encode", "upload"), 0.0)
+        self._seconds = dict.fromkeys(_STAGES, 0.0)
         self._inner = 0.0
 
     @contextmanager

@@ -27,6 +27,8 @@ class Stages(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    connect: float = 0.0
+    """Looking at the current version, importing the warehouse's driver and signing in."""
     query: float
     """From sending the statement to knowing its columns."""
     fetch: float

@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,14 +71,14 @@ def stage(
     # Arrow's own allocator keeps what is freed; the system's gives it back, which makes the peak
     # some 40 MiB lower, and the run a little faster.
     pa.set_memory_pool(pa.system_memory_pool())
-    attempt = _Attempt.begin(extract, provenance)
-    previous = find_version(s3, target.bucket, target.key)
-    sweep(s3, target, extract.header.timeout + _SWEEP_MARGIN)
+    attempt, clock = _Attempt.begin(extract, provenance), Clock()
+    with clock.stage("connect"):
+        previous = find_version(s3, target.bucket, target.key)
+        sweep(s3, target, extract.header.timeout + _SWEEP_MARGIN)
     upload = Upload(s3, target, extract.file_format.content_type)
-    clock = Clock()
     try:
         with audit_directory() as directory:
-            with warehouse.connect(attempt.label, extract.header.timeout) as session:
+            with _connected(warehouse, attempt, clock) as session:
                 passed = _stream(session, attempt, upload, clock, directory)
             with clock.stage("audit"):
                 outcomes = passed.audit.conclude()
@@ -88,6 +88,15 @@ def stage(
         yield Staged(upload, receipt, tuple(outcomes), tuple(passed.profile.preview), previous)
     finally:
         upload.abort()
+
+
+@contextmanager
+def _connected(warehouse: Warehouse, attempt: _Attempt, clock: Clock) -> Iterator[Session]:
+    with ExitStack() as stack:
+        with clock.stage("connect"):
+            connecting = warehouse.connect(attempt.label, attempt.extract.header.timeout)
+            session = stack.enter_context(connecting)
+        yield session
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,8 @@ def _ticks(values: Integers, scale: int, digits: int) -> Integers:
     factor = 10 ** (digits - scale)
     # A second less than what 64 bits hold, so that a fraction can be added.
     _require_within(values, (2**63 - 10**digits) // factor, "64 bits")
-    return np.multiply(values, factor, dtype=np.int64)
+    ticks: Integers = np.multiply(values, factor, dtype=np.int64)
+    return ticks
 
 
 def _require_within(values: Integers, limit: int, what: str) -> None:

@@ -20,8 +20,16 @@ def main() -> None:
         action="store_true",
         help="answer a repeated statement without running it: for measuring readers alone",
     )
+    parser.add_argument("--repeat", type=int, default=1, help="send each chunk so many times")
+    parser.add_argument("--read-only", action="store_true", help="the database is shared")
     given = parser.parse_args()
-    engine = Engine(given.database, given.chunk_rows, given.reuse_results)
+    engine = Engine(
+        given.database,
+        given.chunk_rows,
+        read_only=given.read_only,
+        reuse_results=given.reuse_results,
+        repeat=given.repeat,
+    )
     service = Service(engine, tokens={given.token})
     with snowflake_server(service, given.port) as server:
         sys.stdout.write(f"{server.port}\n")

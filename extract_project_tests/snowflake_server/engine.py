@@ -73,13 +73,16 @@ class Engine:
 
     path: str = ":memory:"
     chunk_rows: int = _CHUNK_ROWS
+    read_only: bool = False
     reuse_results: bool = False
     """Answer a repeated statement as before, without running it: for measuring readers alone."""
+    repeat: int = 1
+    """How often each chunk of an answer is sent."""
     scripted: dict[str, Answer | SnowflakeError] = field(default_factory=dict)
     """Answers by SQL text, header and comments aside."""
 
     def __post_init__(self) -> None:
-        self._database = duckdb.connect(self.path)
+        self._database = duckdb.connect(self.path, read_only=self.read_only)
         self._database.execute("set timezone = 'UTC'")
         self._database.execute("set enable_progress_bar = false")
 
@@ -108,7 +111,8 @@ class Engine:
         columns = _columns(cursor, reader.schema)
         try:
             batches = (_on_the_wire(columns, batch) for batch in reader)
-            answer = Answer(columns, list(_cut(columns, batches, self.chunk_rows)))
+            chunks = list(_cut(columns, batches, self.chunk_rows))
+            answer = Answer(columns, chunks, self.repeat)
         except (duckdb.Error, OSError) as error:
             raise _explained(error, sql) from error
         if self.reuse_results and not binds:

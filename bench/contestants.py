@@ -1,0 +1,53 @@
+"""Who takes part: this project, and what people use today."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PEERS = Path(__file__).parent / "peers"
+SOURCES = ("snowflake", "postgres", "duckdb")
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A program that writes the result of a query to S3 as Parquet."""
+
+    name: str
+    script: str
+    sources: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def command(self, peers_python: Path) -> list[str]:
+        return [str(peers_python), str(PEERS / f"{self.script}.py")]
+
+
+def ours(source: str) -> list[str]:
+    """A whole run: Dagster, the manifest, the query, the audit, the publish."""
+    dagster = Path(sysconfig.get_path("scripts")) / "dagster"
+    selection = f'key:"bench/{source}"'
+    return [
+        *(sys.executable, str(dagster), "asset", "materialize"),
+        *("--select", selection, "-m", "extract_project.definitions"),
+    ]
+
+
+CONTESTANTS = (
+    Contestant("hand-written script (connector batches)", "connector_to_s3", ("snowflake",)),
+    Contestant("ADBC driver, hand-written", "adbc_to_s3", ("snowflake", "postgres")),
+    Contestant("pandas, as Airflow's SqlToS3Operator", "pandas_to_s3", SOURCES),
+    Contestant(
+        "DuckDB COPY, the table itself",
+        "duckdb_copy",
+        ("postgres",),
+        {"BENCH_DUCKDB_MODE": "attach"},
+    ),
+    Contestant("DuckDB COPY, the query", "duckdb_copy", ("postgres", "duckdb")),
+    Contestant("ConnectorX, hand-written", "connectorx_to_s3", ("postgres",)),
+    Contestant("dlt", "dlt_to_s3", ("postgres",)),
+    Contestant("awswrangler", "awswrangler_to_s3", ("postgres",)),
+    Contestant("Sling", "sling_to_s3", ("postgres",)),
+)

@@ -1,0 +1,96 @@
+"""The physical limits: reading alone, encoding alone, uploading alone.
+
+Run as a process of its own, `python -m bench.limits SOURCE`; prints the seconds of each as JSON.
+No pipeline can be faster than the slowest of the three.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pyarrow as pa
+
+from extract_project.publish.formats.encoder import open_encoder
+from extract_project.publish.formats.options import parse_compression
+from extract_project.publish.rowgroups import row_groups
+from extract_project.publish.upload import Target, Upload
+from extract_project.s3 import connect
+from extract_project.settings import load_settings
+from extract_project.warehouses.protocol import Label, Query
+
+QUERY = "select * from shop.lineitem"
+_PARQUET = parse_compression("parquet", None)
+_SAMPLE_GROUPS = 16
+
+
+class _Kept:
+    """A sink that keeps what is written, for the upload."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.blocks: list[bytes] = []
+
+    def write(self, data: bytes | memoryview) -> int:
+        self.blocks.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def main(source: str) -> None:
+    pa.set_memory_pool(pa.system_memory_pool())
+    reading, groups, schema, share = _read(source)
+    kept = _Kept()
+    begun = time.monotonic()
+    encoder = open_encoder(_PARQUET, kept, schema)
+    for group in groups:
+        encoder.write(group)
+    encoder.close()
+    encoding = (time.monotonic() - begun) / share
+    sys.stdout.write(
+        json.dumps({"read": reading, "encode": encoding, "upload": _upload(kept.blocks) / share})
+    )
+
+
+def _read(source: str) -> tuple[float, list[pa.Table], pa.Schema, float]:
+    """Seconds for all rows, and some row groups for the rest, with their share of all rows."""
+    warehouse = load_settings().warehouses[source]
+    with warehouse.connect(Label("bench", "v", "r"), timedelta(hours=1)) as session:
+        begun = time.monotonic()
+        result = session.execute(Query(QUERY))
+        rows = sum(batch.num_rows for batch in result.batches())
+        seconds = time.monotonic() - begun
+    with warehouse.connect(Label("bench", "v", "r"), timedelta(hours=1)) as session:
+        result = session.execute(Query(QUERY))
+        groups = list(_first(row_groups(result.batches(), result.schema)))
+        session.cancel()
+    return seconds, groups, result.schema, sum(group.num_rows for group in groups) / rows
+
+
+def _first(groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    for _, group in zip(range(_SAMPLE_GROUPS), groups, strict=False):
+        yield group
+
+
+def _upload(blocks: list[bytes]) -> float:
+    begun = time.monotonic()
+    target = Target(load_settings().data.bucket, "limits/upload.parquet")
+    upload = Upload(connect(), target, _PARQUET.content_type)
+    for block in blocks:
+        upload.write(block)
+    upload.seal()
+    upload.publish({})
+    return time.monotonic() - begun
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

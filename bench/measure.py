@@ -1,0 +1,91 @@
+"""One command as a whole process: wall time, CPU time and peak memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_POLL_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One run. CPU seconds are of the process and its children; memory is the largest process's."""
+
+    wall: float
+    cpu: float
+    peak_bytes: int
+    exit_code: int
+    started_at: float
+    """Seconds since 1970."""
+    output: str
+
+
+def measure(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    seconds: float = 600,
+    directory: Path | None = None,
+) -> Measurement:
+    """Run a command to its end, or kill it after `seconds` (exit code 137 then)."""
+    started_at, begun = time.time(), time.monotonic()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=directory,
+            start_new_session=True,
+        )
+        peak = 0
+        while True:
+            peak = max(peak, *(_high_water(pid) for pid in _family(process.pid)))
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            if time.monotonic() - begun > seconds:
+                os.killpg(process.pid, 9)
+            time.sleep(_POLL_SECONDS)
+    return Measurement(
+        wall=time.monotonic() - begun,
+        cpu=usage.ru_utime + usage.ru_stime,
+        peak_bytes=peak,
+        exit_code=os.waitstatus_to_exitcode(status),
+        started_at=started_at,
+        output=log.read_text(errors="replace"),
+    )
+
+
+def _family(pid: int) -> list[int]:
+    """A process and its descendants."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = task.read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            found += _family(int(child))
+    return found
+
+
+def _high_water(pid: int) -> int:
+    """The kernel's own high-water mark of resident memory, in bytes.
+
+    `getrusage` starts with what the parent had when it forked.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    for line in status.splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0

@@ -1,0 +1,151 @@
+"""docs/performance.md and its plot, from what was measured."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.metadata import version
+
+from bench.run import OURS, Entry, Outcome
+
+_MIB = 1 << 20
+_BAR = 22
+_LEFT = 330
+_WIDTH = 900
+_TITLES = {"snowflake": "Snowflake", "postgres": "Postgres", "duckdb": "DuckDB"}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything that goes into the page."""
+
+    rows: int
+    rounds: int
+    command: str
+    outcomes: Sequence[Outcome]
+    baseline: float
+    memory: Sequence[tuple[str, int, int, int, int]]
+    """Source, rows, peak bytes; the same for ten times the rows."""
+
+
+def page(figures: Figures) -> str:
+    """Markdown."""
+    parts = [_introduction(figures), *(_source(each) for each in figures.outcomes)]
+    if figures.memory:
+        parts.append(_memory(figures))
+    parts.append(_start(figures))
+    return "\n\n".join(parts) + "\n"
+
+
+def _introduction(figures: Figures) -> str:
+    versions = ", ".join(
+        f"{name} {version(name)}"
+        for name in ("dagster", "pyarrow", "duckdb", "snowflake-connector-python", "psycopg")
+    )
+    return f"""# Performance
+
+Printed by `{figures.command}`: TPC-H `lineitem`, {figures.rows:,} rows of 16 columns, from each
+warehouse to one Parquet object (zstd) in the embedded S3 server; every program as a whole process,
+from its start to its end, imports and all. Everybody takes turns within a round; figures are
+medians of {figures.rounds} rounds after one that is not counted, and ratios are to this project's.
+Python {platform.python_version()}, {versions}; the servers share the machine's cores with whoever
+is measured, so compare the ratios, not the seconds, with another machine's.
+
+![Wall time of each program](performance.svg)
+
+`values and types`: every program's result is read back; row count and a checksum of every column
+are compared with the warehouse's own. "exact" means that and the warehouse's types; otherwise the
+types that changed are listed. Snowflake is the protocol server of the tests: what its clients do is
+real, what the service would take is not in the figures."""
+
+
+def _source(outcome: Outcome) -> str:
+    first = outcome.entries[0]
+    rows = [_row(entry, first) for entry in outcome.entries]
+    limits = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.limits.items())
+    pipeline = sorted(outcome.pipeline)[len(outcome.pipeline) // 2]
+    return f"""## {_TITLES[outcome.source]}
+
+| program | wall s | ratio | CPU s | peak MiB | file MB | values and types |
+|---|---|---|---|---|---|---|
+{chr(10).join(rows)}
+
+Physical limits, each alone: {limits}. The pipeline alone, from sending the query to the published
+version: {pipeline:.1f} s, {pipeline / outcome.slowest_limit:.2f} times the slowest of them."""
+
+
+def _row(entry: Entry, first: Entry) -> str:
+    if not entry.runs or entry.verdict is None:
+        return f"| {entry.name} | | | | | | did not finish: {entry.failure or 'wrote nothing'} |"
+    name = f"**{entry.name}**" if entry.name == OURS else entry.name
+    return (
+        f"| {name} | {entry.wall:.1f} | {entry.wall / first.wall:.2f} | {entry.cpu:.1f} "
+        f"| {entry.peak / _MIB:.0f} | {entry.verdict.bytes / 1e6:.0f} | {entry.verdict.shown} |"
+    )
+
+
+def _memory(figures: Figures) -> str:
+    lines = [
+        f"| {_TITLES[source]} | {rows:,} | {peak / _MIB:.0f} | {more:,} | {higher / _MIB:.0f} "
+        f"| {higher / peak - 1:+.0%} |"
+        for source, rows, peak, more, higher in figures.memory
+    ]
+    return f"""## Memory
+
+Peak resident memory of the whole run process, Dagster included (the kernel's high-water mark):
+
+| source | rows | peak MiB | rows | peak MiB | difference |
+|---|---|---|---|---|---|
+{chr(10).join(lines)}"""
+
+
+def _start(figures: Figures) -> str:
+    lines = []
+    for outcome in figures.outcomes:
+        reached = sorted(outcome.to_query)[len(outcome.to_query) // 2]
+        lines.append(
+            f"| {_TITLES[outcome.source]} | {reached:.2f} | {reached - figures.baseline:+.2f} |"
+        )
+    return f"""## From the start of a process to its query
+
+An empty Dagster project reaches the body of its only asset after {figures.baseline:.2f} s, started
+in the same way. Until it sends the query, ours has read settings and manifest, looked at the
+published version, imported the warehouse's driver and signed in:
+
+| source | seconds | beyond the empty project |
+|---|---|---|
+{chr(10).join(lines)}"""
+
+
+def plot(outcomes: Sequence[Outcome]) -> str:
+    """One bar per program, as SVG."""
+    bars: list[str] = []
+    y = 10
+    longest = max(entry.wall for each in outcomes for entry in each.entries if entry.runs)
+    for outcome in outcomes:
+        bars.append(f'<text x="10" y="{y + 16}" class="t">{_TITLES[outcome.source]}</text>')
+        y += 28
+        for entry in outcome.entries:
+            if entry.runs:
+                bars.append(_bar(entry, y, longest))
+                y += _BAR
+        y += 14
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y}" '
+        f'font-family="sans-serif" font-size="13"><style>.t{{font-weight:bold;font-size:15px}}'
+        f'</style><rect width="{_WIDTH}" height="{y}" fill="#fff"/>{"".join(bars)}</svg>\n'
+    )
+
+
+def _bar(entry: Entry, y: int, longest: float) -> str:
+    width = (_WIDTH - _LEFT - 90) * entry.wall / longest
+    colour = "#1f6feb" if entry.name == OURS else "#b6bec9"
+    exact = entry.verdict is not None and entry.verdict.equal and not entry.verdict.types
+    note = "" if exact else " · types changed"
+    return (
+        f'<text x="{_LEFT - 8}" y="{y + 14}" text-anchor="end">{escape(entry.name)}</text>'
+        f'<rect x="{_LEFT}" y="{y + 2}" width="{width:.0f}" height="{_BAR - 6}" fill="{colour}"/>'
+        f'<text x="{_LEFT + width + 6:.0f}" y="{y + 14}">{entry.wall:.1f} s{note}</text>'
+    )
