@@ -11,6 +11,7 @@ import dagster as dg
 
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.failures import (
+    cancelled,
     failure,
     is_expected,
     refusal,
@@ -140,6 +141,10 @@ def _materialize(context: dg.AssetExecutionContext, extract: Extract, site: Site
             )
     except dg.Failure:
         raise
+    except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
+        # Left to itself, Dagster takes an interrupt for a failure that the retry policy covers:
+        # the terminated run would wait, and run its query again.
+        raise cancelled(extract, find_version(s3, target.bucket, target.key)) from None
     except Exception as error:
         current = find_version(s3, target.bucket, target.key)
         raise failure(error, extract, current) from (None if is_expected(error) else error)

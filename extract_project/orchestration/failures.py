@@ -49,6 +49,15 @@ def failure(error: Exception, extract: Extract, current: Version | None) -> dg.F
     )
 
 
+def cancelled(extract: Extract, current: Version | None) -> dg.Failure:
+    """The end of a run that was terminated, or whose task was stopped."""
+    return dg.Failure(
+        description=f"{extract.file}: the run was ended from outside; its query has been "
+        f"cancelled\n\n{standing(current)}",
+        allow_retries=False,
+    )
+
+
 def refusal(staged: Staged, extract: Extract, refused: Sequence[Outcome]) -> dg.Failure:
     """The failure of a run whose result did not pass its audit."""
     lines = []

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from dagster import DagsterInstance
+from dagster_graphql import DagsterGraphQLClient
 from playwright.sync_api import Page, expect, sync_playwright
 
 from extract_project.embedded.dagster_server import DagsterServer, dagster_server
@@ -19,9 +20,14 @@ from extract_project.embedded.s3_server import S3Server
 from extract_project.orchestration.deployment import Deployment, Run
 from extract_project.s3 import Location, connect
 from extract_project_tests.conftest import Site
+from extract_project_tests.snowflake_server import Service, SnowflakeServer, snowflake_server
+from extract_project_tests.snowflake_server.service import Query as ServerQuery
 from extract_project_tests.waiting import await_value
+from extract_project_tests.warehouses.rigs import snowflake_service
 
 _BROWSER_SECONDS = 60
+SNOW = "/*---\n{warehouse: snow}\n---*/\n"
+NEVER_ENDING = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Running:
     site: Site
     server: DagsterServer
     deployment: Deployment
+    snowflake: Service
 
     def run(self, *paths: str) -> Run:
         """Launch one run, and wait for its end."""
@@ -66,9 +73,32 @@ def running(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
         site.put_sql("sales/clicked", "select 42 as answer")
         site.put_sql("sales/broken", "delete from somewhere")
         site.put_sql("sales/refused", "/*---\nchecks: [{max_rows: 0}]\n---*/\nselect 1 as i")
+        site.put_sql("snow/orders", f"{SNOW}select id from shop.orders")
+        site.put_sql("snow/stuck", f"{SNOW}{NEVER_ENDING}")
+        site.put_sql("snow/late", f"{SNOW.replace('snow', 'snow, timeout: 2s')}{NEVER_ENDING}")
         home = tmp_path_factory.mktemp("dagster")
-        with dagster_server(home, {**os.environ, **site.environment}) as dagster:
-            yield Running(site, dagster, Deployment(dagster.url))
+        with snowflake_server(snowflake_service()) as snow:
+            environment = {**os.environ, **site.environment, **snowflake_settings(snow)}
+            with dagster_server(home, environment) as dagster:
+                yield Running(site, dagster, Deployment(dagster.url), snow.service)
+
+
+def snowflake_settings(server: SnowflakeServer) -> dict[str, str]:
+    """A second warehouse beside the default one."""
+    fields = {
+        "TYPE": "snowflake",
+        "ACCOUNT": "acme-prod",
+        "USER": "loader",
+        "TOKEN": "pat",
+        "AUTHENTICATOR": "programmatic_access_token",
+        "HOST": server.host,
+        "PORT": str(server.port),
+        "PROTOCOL": "http",
+    }
+    return {
+        "EXTRACT_WAREHOUSE": "shop",
+        **{f"EXTRACT_WAREHOUSES__SNOW__{name}": value for name, value in fields.items()},
+    }
 
 
 def test_a_run_of_one_extract_publishes_one_version(running: Running) -> None:
@@ -107,6 +137,47 @@ def test_g3_a_run_executes_the_sql_that_it_was_launched_with(running: Running) -
     running.deployment.reload()
     assert running.run("sales/pinned").status == "SUCCESS"
     assert b"new" in site.body("extracts/sales/pinned.parquet")
+
+
+def test_g10_a_snowflake_run_leads_to_its_query(running: Running) -> None:
+    assert running.run("snow/orders").status == "SUCCESS"
+    (query,) = [each for each in running.snowflake.queries if "snow/orders" in each.tag]
+    site, key = running.site, "extracts/snow/orders.parquet"
+    head = site.s3.head_object(Bucket=site.data.bucket, Key=key)
+    assert head["Metadata"]["extract-query-id"] == query.id
+    assert json.loads(query.tag)["run_id"] == head["Metadata"]["extract-run-id"]
+
+
+def test_g8_a_terminated_run_is_cancelled_and_so_is_its_query(running: Running) -> None:
+    """Cancelled, not failed; nothing runs on in the warehouse, nothing is published."""
+    run_id = running.deployment.launch(["snow/stuck"])
+    query = await_value("its query", lambda: running_query(running.snowflake, "snow/stuck"), 120)
+    client = DagsterGraphQLClient(
+        "127.0.0.1", port_number=int(running.server.url.rpartition(":")[2])
+    )
+    client.terminate_run(run_id)
+    await_value("the end of its query", lambda: query.state == "ABORTED")
+    status = await_value(
+        "the end of the run",
+        lambda: run.status if (run := running.deployment.run(run_id, {})).finished else None,
+    )
+    assert status == "CANCELED"
+    assert running.site.version_ids("extracts/snow/stuck.parquet") == []
+    assert running.site.open_uploads() == 0
+
+
+def test_g8_a_timeout_cancels_the_query(running: Running) -> None:
+    finished = running.run("snow/late")
+    assert finished.status == "FAILURE"
+    (step,) = finished.steps
+    assert "not done after 2s, so the query was cancelled" in step.error
+    queries = [each for each in running.snowflake.queries if "snow/late" in each.tag]
+    assert [each.state for each in queries] == ["ABORTED"]
+
+
+def running_query(service: Service, extract: str) -> ServerQuery | None:
+    found = [each for each in service.queries if extract in each.tag and each.state == "RUNNING"]
+    return found[0] if found else None
 
 
 def stored_snapshot_id(home: Path, run_id: str) -> str:
