@@ -47,7 +47,10 @@ CONTESTANTS = (
     ),
     Contestant("DuckDB COPY, the query", "duckdb_copy", ("postgres", "duckdb")),
     Contestant("ConnectorX, hand-written", "connectorx_to_s3", ("postgres",)),
-    Contestant("dlt", "dlt_to_s3", ("postgres",)),
+    Contestant("dlt, ConnectorX backend", "dlt_to_s3", ("postgres",)),
+    Contestant(
+        "dlt, PyArrow backend", "dlt_to_s3", ("postgres",), {"BENCH_DLT_BACKEND": "pyarrow"}
+    ),
     Contestant("awswrangler", "awswrangler_to_s3", ("postgres",)),
     Contestant("Sling", "sling_to_s3", ("postgres",)),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,9 +50,11 @@ def _introduction(figures: Figures) -> str:
 Printed by `{figures.command}`: TPC-H `lineitem`, {figures.rows:,} rows of 16 columns, from each
 warehouse to one Parquet object (zstd) in the embedded S3 server; every program as a whole process,
 from its start to its end, imports and all. Everybody takes turns within a round; figures are
-medians of {figures.rounds} rounds after one that is not counted, and ratios are to this project's.
-Python {platform.python_version()}, {versions}; the servers share the machine's cores with whoever
-is measured, so compare the ratios, not the seconds, with another machine's.
+medians of {figures.rounds} rounds after one that is not counted (who takes more than five times as
+long as this project runs once: ¹), and ratios are to this project's.
+Python {platform.python_version()}, {versions}.
+The servers share the machine's {os.cpu_count()} cores with whoever is measured, so compare the
+ratios, not the seconds, with another machine's.
 
 ![Wall time of each program](performance.svg)
 
@@ -80,6 +83,7 @@ def _row(entry: Entry, first: Entry) -> str:
     if not entry.runs or entry.verdict is None:
         return f"| {entry.name} | | | | | | did not finish: {entry.failure or 'wrote nothing'} |"
     name = f"**{entry.name}**" if entry.name == OURS else entry.name
+    name += " ¹" if entry.once else ""
     return (
         f"| {name} | {entry.wall:.1f} | {entry.wall / first.wall:.2f} | {entry.cpu:.1f} "
         f"| {entry.peak / _MIB:.0f} | {entry.verdict.bytes / 1e6:.0f} | {entry.verdict.shown} |"

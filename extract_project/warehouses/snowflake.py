@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -62,6 +62,7 @@ class SnowflakeWarehouse(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["snowflake"]
+    dialect: ClassVar[str] = "snowflake"
     account: str | None = Field(None, description="organization-account, or locator.region")
     user: str | None = None
     role: str | None = None

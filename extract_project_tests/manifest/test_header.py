@@ -87,6 +87,10 @@ checks:
             "compression: snappy\nformat: csv",
             "2:1: csv has no compression 'snappy': expected one of",
         ),
+        (
+            "format: csv\ncompression: zstd(9)",
+            "2:1: compression 'zstd(9)': levels of zstd go from 1 to 1",
+        ),
         ("compression: zstd(99)", "2:1: compression 'zstd(99)': levels of zstd go from 1 to 22"),
         ("params: {partition_key: x}", "2:1: params may not redefine partition_key"),
         ("params: {a: [1]}", "2:10: 'a': expected text, a number"),

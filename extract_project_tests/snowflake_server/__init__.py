@@ -8,11 +8,12 @@ described without running, cancelled by id, timed out by their session; bind par
 with codes, SQLSTATE and positions in the message; results in Arrow chunks, the first inline and
 the others gzipped behind addresses that expire and want headers; decimals as scaled integers of
 the width that a chunk needs, timestamps as ticks or as seconds and nanoseconds, offsets in
-minutes. `faults` drops, truncates, shortens, stalls and refuses at the HTTP level.
+minutes; results of `show` as JSON text. `faults` drops, truncates, shortens, stalls and refuses at
+the HTTP level.
 
 What it does not cover: Snowflake's SQL (sqlglot and DuckDB stand in, and errors that they do not
 know the position of name the first place of the word), roles and grants, warehouses and their
-queues, results in JSON, stages and PUT/GET, multi-statements, heartbeats, TLS, proxies, OCSP, the
+queues, chunks of JSON, stages and PUT/GET, multi-statements, heartbeats, TLS, proxies, OCSP, the
 verification of a workload's attestation, the 6 hours after which addresses expire by themselves,
 and DECFLOAT, VECTOR, INTERVAL and structured types.
 """

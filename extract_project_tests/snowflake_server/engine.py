@@ -41,9 +41,13 @@ class Answer:
     chunks: Sequence[Chunk]
     times: int = 1
     """Every chunk is sent so many times, under addresses of its own: long results cost nothing."""
+    rowset: Sequence[Sequence[str | None]] | None = None
+    """Rows as text instead of chunks: how the answers of `show` and `describe` come."""
 
     @property
     def rows(self) -> int:
+        if self.rowset is not None:
+            return len(self.rowset)
         return self.times * sum(each.rows for each in self.chunks)
 
 

@@ -91,7 +91,6 @@ class Service:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._by_request: dict[str, Query] = {}
-        self._cursors: dict[str, Any] = {}
         self._bodies: dict[tuple[int, int], bytes] = {}
 
     # What a test can make happen.
@@ -250,9 +249,6 @@ class Service:
                 )
             )
         self._finish(query, error=CANCELLED)
-        cursor = self._cursors.get(query.id)
-        if cursor is not None:
-            cursor.interrupt()
         return _succeeded(None)
 
     def chunk(self, query_id: str, number: int, generation: int) -> bytes | None:
@@ -290,12 +286,14 @@ class Service:
 
     def _run(self, query: Query) -> None:
         """The statement's own thread, with the server's own timeout."""
-        cursor = self._cursors[query.id] = self.engine.cursor()
+        cursor = self.engine.cursor()
+        ended = threading.Event()
+        threading.Thread(target=_interrupt, args=(query, cursor, ended), daemon=True).start()
         limit = query.parameters.get(
             "STATEMENT_TIMEOUT_IN_SECONDS",
             query.session.parameters.get("STATEMENT_TIMEOUT_IN_SECONDS"),
         )
-        timer = threading.Timer(float(limit or 172_800), self._time_out, (query, cursor, limit))
+        timer = threading.Timer(float(limit or 172_800), self._time_out, (query, limit))
         timer.daemon = True
         timer.start()
         try:
@@ -303,15 +301,15 @@ class Service:
         except SnowflakeError as error:
             self._finish(query, error=error)
         finally:
+            ended.set()
             timer.cancel()
 
-    def _time_out(self, query: Query, cursor: Any, limit: Any) -> None:
+    def _time_out(self, query: Query, limit: Any) -> None:
         message = (
             f"Statement reached its statement or warehouse timeout of {limit} second(s) "
             f"and was canceled."
         )
         self._finish(query, error=SnowflakeError("000630", "57014", message))
-        cursor.interrupt()
 
     def _finish(
         self, query: Query, answer: Answer | None = None, error: SnowflakeError | None = None
@@ -345,6 +343,8 @@ class Service:
             "returned": answer.rows,
             "parameters": [],
         }
+        if answer.rowset is not None:
+            data |= {"queryResultFormat": "json", "rowset": answer.rowset}
         start = 1 if first else 0
         if len(answer.chunks) * answer.times > start:
             data["chunkHeaders"] = {"x-amz-server-side-encryption-customer-key": "k"}
@@ -359,6 +359,15 @@ class Service:
                 for each in (answer.chunks[number % len(answer.chunks)],)
             ]
         return data
+
+
+def _interrupt(query: Query, cursor: Any, ended: threading.Event) -> None:
+    """End what runs for a query that has been given up; DuckDB forgets an interrupt that comes
+    before it has begun.
+    """
+    query.done.wait()
+    while not ended.wait(0.02):
+        cursor.interrupt()
 
 
 def _binds(bindings: Mapping[str, Any]) -> list[Any]:

@@ -178,6 +178,36 @@ def test_g5_what_no_file_keeps_is_an_error(
         read(session, "select a from t")
 
 
+def test_g5_answers_that_come_as_text(server: SnowflakeServer, session: SnowflakeSession) -> None:
+    """`show` and `describe` answer in JSON; the connector makes the same wire values of it."""
+    columns = [
+        Column("name", "TEXT", length=100),
+        Column("rows", "FIXED", 38, 0),
+        Column("share", "FIXED", 10, 2),
+        Column("created_on", "TIMESTAMP_LTZ", scale=9),
+        Column("changed_on", "TIMESTAMP_TZ", scale=3),
+        Column("at", "TIME", scale=9),
+        Column("day", "DATE"),
+        Column("kept", "BOOLEAN"),
+    ]
+    row = ["orders", "12", "3.50", "1774785600.123456789", "1774785600.123000000 1500",
+           "3600.000000001", "20454", "true"]  # fmt: skip
+    nothing = [None] * len(row)
+    server.service.engine.script("show tables", Answer(columns, [], rowset=[row, nothing]))
+    found = read(session, "show tables")
+    assert [str(kind) for kind in found.schema.types] == [
+        *("string", "decimal128(38, 0)", "decimal128(10, 2)", "timestamp[ns, tz=UTC]"),
+        *("timestamp[us, tz=UTC]", "time64[ns]", "date32[day]", "bool"),
+    ]
+    assert found["rows"].to_pylist() == [Decimal(12), None]
+    assert found["share"].to_pylist() == [Decimal("3.50"), None]
+    assert found["created_on"].cast(pa.int64()).to_pylist() == [1_774_785_600_123_456_789, None]
+    assert found["changed_on"].cast(pa.int64()).to_pylist() == [1_774_785_600_123_000, None]
+    assert found["at"].cast(pa.int64()).to_pylist() == [3_600_000_000_001, None]
+    assert found["day"].to_pylist() == [date(2026, 1, 1), None]
+    assert found["kept"].to_pylist() == [True, None]
+
+
 def test_g5_a_thousand_columns(server: SnowflakeServer, session: SnowflakeSession) -> None:
     columns = [Column(f"C{n}", "FIXED", 38, 0) for n in range(1000)]
     rows = [[n * row for n in range(1000)] for row in range(3)]

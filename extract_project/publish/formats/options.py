@@ -66,6 +66,8 @@ def parse_compression(name: Format, compression: str | None) -> FileFormat:
     codec = match.group(1)
     level = int(match.group(2)[1:-1]) if match.group(2) else _DEFAULT_LEVEL.get(codec)
     allowed = _LEVELS.get(codec, range(0))
+    if codec == "zstd" and name in ("csv", "jsonl"):
+        allowed = range(1, 2)  # Arrow's compressed streams take no level
     if level is not None and level not in allowed:
         raise ValueError(
             f"compression {compression!r}: "
