@@ -52,14 +52,12 @@ def judge(s3: S3Client, bucket: str, key: str, truth: Path) -> Verdict | None:
 
 def _download(s3: S3Client, bucket: str, key: str, directory: Path) -> list[Path]:
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", [])
-    parquet = [each["Key"] for each in listed if "parquet" in each["Key"] and each["Size"]]
-    files = []
-    for number, each in enumerate(sorted(parquet)):
-        if "/_dlt" in each:
-            continue
-        file = directory / f"{number}.parquet"
-        s3.download_file(bucket, each, str(file))
-        files.append(file)
+    files: list[Path] = []
+    for each in listed:
+        # dlt keeps tables of its own beside the result.
+        if each["Key"].endswith(".parquet") and "/_dlt" not in each["Key"] and each["Size"]:
+            files.append(directory / f"{len(files)}.parquet")
+            s3.download_file(bucket, each["Key"], str(files[-1]))
     return files
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from importlib.metadata import version
 
-from bench.run import OURS, Entry, Outcome
+from bench.run import OURS, WHOLE, Entry, Outcome
 
 _MIB = 1 << 20
 _BAR = 22
@@ -49,9 +49,10 @@ def _introduction(figures: Figures) -> str:
 
 Printed by `{figures.command}`: TPC-H `lineitem`, {figures.rows:,} rows of 16 columns, from each
 warehouse to one Parquet object (zstd) in the embedded S3 server; every program as a whole process,
-from its start to its end, imports and all. Everybody takes turns within a round; figures are
-medians of {figures.rounds} rounds after one that is not counted (who takes more than five times as
-long as this project runs once: ¹), and ratios are to this project's.
+from its start to its end, imports and all; the peers have no orchestrator around them, so this
+project is measured without Dagster too, and that is what ratios are to. Everybody takes turns
+within a round; figures are medians of {figures.rounds} rounds after one that is not counted (who takes more than five times as
+long as this project runs once: ¹).
 Python {platform.python_version()}, {versions}.
 The servers share the machine's {os.cpu_count()} cores with whoever is measured, so compare the
 ratios, not the seconds, with another machine's.
@@ -82,7 +83,7 @@ version: {pipeline:.1f} s, {pipeline / outcome.slowest_limit:.2f} times the slow
 def _row(entry: Entry, first: Entry) -> str:
     if not entry.runs or entry.verdict is None:
         return f"| {entry.name} | | | | | | did not finish: {entry.failure or 'wrote nothing'} |"
-    name = f"**{entry.name}**" if entry.name == OURS else entry.name
+    name = f"**{entry.name}**" if entry.name in (OURS, WHOLE) else entry.name
     name += " ¹" if entry.once else ""
     return (
         f"| {name} | {entry.wall:.1f} | {entry.wall / first.wall:.2f} | {entry.cpu:.1f} "
@@ -145,7 +146,7 @@ def plot(outcomes: Sequence[Outcome]) -> str:
 
 def _bar(entry: Entry, y: int, longest: float) -> str:
     width = (_WIDTH - _LEFT - 90) * entry.wall / longest
-    colour = "#1f6feb" if entry.name == OURS else "#b6bec9"
+    colour = "#1f6feb" if entry.name in (OURS, WHOLE) else "#b6bec9"
     exact = entry.verdict is not None and entry.verdict.equal and not entry.verdict.types
     note = "" if exact else " · types changed"
     return (

@@ -25,7 +25,8 @@ from extract_project.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-OURS = "this project, the whole run"
+OURS = "this project, without Dagster"
+WHOLE = "this project, the whole run with Dagster"
 _LONGEST = 300
 _SLOW = 5
 
@@ -90,10 +91,11 @@ def run_source(site: BenchSite, source: str, rounds: int, peers: Path | None) ->
     _put_sql(course.s3, source, QUERY)
     chosen = [each for each in CONTESTANTS if peers and source in each.sources]
     entries = {each.name: Entry(each.name) for each in chosen}
-    outcome = Outcome(source, [Entry(OURS), *entries.values()], {}, [], [])
+    outcome = Outcome(source, [Entry(OURS), Entry(WHOLE), *entries.values()], {}, [], [])
     limits: dict[str, list[float]] = {}
     for number in range(rounds + 1):
-        _ours_once(course, outcome, counted=number > 0)
+        _pipeline_once(course, outcome, counted=number > 0)
+        _whole_once(course, outcome, counted=number > 0)
         for contestant in chosen:
             _peer_once(course, outcome, contestant, entries[contestant.name], number > 0)
         for name, seconds in _limits_once(course).items():
@@ -101,7 +103,8 @@ def run_source(site: BenchSite, source: str, rounds: int, peers: Path | None) ->
                 limits.setdefault(name, []).append(seconds)
     outcome.limits = {name: statistics.median(values) for name, values in limits.items()}
     key = f"extracts/bench/{source}.parquet"
-    outcome.entries[0].verdict = judge(course.s3, BUCKETS[1], key, site.duckdb_path)
+    verdict = judge(course.s3, BUCKETS[1], key, site.duckdb_path)
+    outcome.entries[0].verdict = outcome.entries[1].verdict = verdict
     return outcome
 
 
@@ -111,20 +114,31 @@ def _put_sql(s3: S3Client, source: str, query: str) -> None:
     s3.put_object(Bucket=BUCKETS[0], Key=f"sql/bench/{source}.sql", Body=body)
 
 
-def _ours_once(course: _Course, outcome: Outcome, counted: bool) -> None:
-    entry, site = outcome.entries[0], course.site
-    log = site.directory / f"{course.source}-ours.log"
-    run = measure(ours(course.source), site.environment, log, _LONGEST)
+def _pipeline_once(course: _Course, outcome: Outcome, counted: bool) -> None:
+    command = [sys.executable, "-m", "bench.pipeline", course.source]
+    run = _own(course, outcome.entries[0], command)
+    outcome.first_wall = outcome.first_wall or run.wall
+    if counted:
+        outcome.entries[0].runs.append(run)
+        outcome.pipeline.append(_receipt(course.site, course.s3, course.source).stages.total)
+
+
+def _whole_once(course: _Course, outcome: Outcome, counted: bool) -> None:
+    run = _own(course, outcome.entries[1], ours(course.source))
+    if counted:
+        receipt = _receipt(course.site, course.s3, course.source)
+        outcome.entries[1].runs.append(run)
+        queried_at = receipt.started_at.timestamp() + receipt.stages.connect
+        outcome.to_query.append(queried_at - run.started_at)
+
+
+def _own(course: _Course, entry: Entry, command: list[str]) -> Measurement:
+    log = course.site.directory / f"{course.source}-ours.log"
+    run = measure(command, course.site.environment, log, _LONGEST)
     _say(f"{course.source}: {entry.name}", run)
     if run.exit_code:
         raise SystemExit(f"our own run failed, see {log}")
-    outcome.first_wall = outcome.first_wall or run.wall
-    if counted:
-        receipt = _receipt(site, course.s3, course.source)
-        entry.runs.append(run)
-        outcome.pipeline.append(receipt.stages.total)
-        queried_at = receipt.started_at.timestamp() + receipt.stages.connect
-        outcome.to_query.append(queried_at - run.started_at)
+    return run
 
 
 def _receipt(site: BenchSite, s3: S3Client, source: str) -> Receipt:

@@ -1,0 +1,28 @@
+"""This project's pipeline without Dagster around it: `python -m bench.pipeline SOURCE`.
+
+What the hand-written scripts are to be compared with: they have no orchestrator either.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from extract_project.manifest.bucket import find_extract
+from extract_project.publish.publishing import settle
+from extract_project.publish.staging import Provenance, stage
+from extract_project.publish.upload import Target
+from extract_project.s3 import connect
+from extract_project.settings import load_settings
+
+
+def main(source: str) -> None:
+    settings, s3 = load_settings(), connect()
+    extract = find_extract(s3, settings.manifest, f"bench/{source}", settings.dialects)
+    target = Target(settings.data.bucket, settings.data.key(extract.published_path))
+    warehouse = settings.warehouses[extract.warehouse]
+    with stage(s3, warehouse, extract, target, Provenance("bench")) as staged:
+        settle(s3, settings.state_location, staged, extract.header)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
