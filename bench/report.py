@@ -51,8 +51,8 @@ Printed by `{figures.command}`: TPC-H `lineitem`, {figures.rows:,} rows of 16 co
 warehouse to one Parquet object (zstd) in the embedded S3 server; every program as a whole process,
 from its start to its end, imports and all; the peers have no orchestrator around them, so this
 project is measured without Dagster too, and that is what ratios are to. Everybody takes turns
-within a round; figures are medians of {figures.rounds} rounds after one that is not counted (who takes more than five times as
-long as this project runs once: ¹).
+within a round; figures are medians of {figures.rounds} rounds after one that is not counted; who
+takes more than five times as long as this project runs once (¹).
 Python {platform.python_version()}, {versions}.
 The servers share the machine's {os.cpu_count()} cores with whoever is measured, so compare the
 ratios, not the seconds, with another machine's.

@@ -1,7 +1,8 @@
 """The pipeline: query, audit and encode what passes by, upload as parts that nobody can see.
 
-Three things overlap: a thread reads from the warehouse, the caller's thread audits and encodes,
-two threads upload. Each waits for the next, so memory holds two row groups and three parts (G9).
+Three things overlap: a thread reads from the warehouse and profiles, the caller's thread audits
+and encodes, two threads upload. Each waits for the next, so memory holds three row groups and
+three parts (G9).
 """
 
 from __future__ import annotations
@@ -153,14 +154,11 @@ def _stream(
         prefetch(_produce(session, extract), _GROUPS_AHEAD, session.cancel) as items,
     ):
         with clock.stage("query"):
-            result = next(items)
-        assert not isinstance(result, pa.Table)
+            begun = next(items)
+        assert not isinstance(begun, pa.Table)
+        result, profile = begun
         upload.describe(attempt.metadata(result))
-        passed = _Passed(
-            result,
-            Audit(extract.header.checks, result.schema, directory),
-            Profile(result.schema),
-        )
+        passed = _Passed(result, Audit(extract.header.checks, result.schema, directory), profile)
         encoder = open_encoder(extract.file_format, TimedSink(upload, clock), result.schema)
         while True:
             with clock.stage("fetch"):
@@ -169,7 +167,6 @@ def _stream(
             if not isinstance(rows, pa.Table):
                 break
             with clock.stage("audit"):
-                passed.profile.observe(rows)
                 passed.audit.observe(rows)
             with clock.stage("encode"):
                 encoder.write(rows)
@@ -178,11 +175,17 @@ def _stream(
     return passed
 
 
-def _produce(session: Session, extract: Extract) -> Iterator[Result | pa.Table]:
-    """First the result, as soon as its columns are known; then its rows in groups."""
+def _produce(session: Session, extract: Extract) -> Iterator[tuple[Result, Profile] | pa.Table]:
+    """First the result, as soon as its columns are known; then its rows in groups.
+
+    They are profiled here, in the thread that reads, because encoding is what the others wait for.
+    """
     result = session.execute(extract.query())
-    yield result
-    yield from row_groups(result.batches(), result.schema)
+    profile = Profile(result.schema)
+    yield result, profile
+    for rows in row_groups(result.batches(), result.schema):
+        profile.observe(rows)
+        yield rows
 
 
 def _receipt(
