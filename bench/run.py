@@ -88,7 +88,7 @@ class _Course:
 def run_source(site: BenchSite, source: str, rounds: int, peers: Path | None) -> Outcome:
     """Every contestant once per round; the first, uncounted, warms caches up."""
     course = _Course(site, _s3(site), source, peers)
-    _put_sql(course.s3, source, QUERY)
+    put_sql(course.s3, source, QUERY)
     chosen = [each for each in CONTESTANTS if peers and source in each.sources]
     entries = {each.name: Entry(each.name) for each in chosen}
     outcome = Outcome(source, [Entry(OURS), Entry(WHOLE), *entries.values()], {}, [], [])
@@ -108,7 +108,8 @@ def run_source(site: BenchSite, source: str, rounds: int, peers: Path | None) ->
     return outcome
 
 
-def _put_sql(s3: S3Client, source: str, query: str) -> None:
+def put_sql(s3: S3Client, source: str, query: str) -> None:
+    """Make `query` the extract that is measured."""
     header = f"/*---\nwarehouse: {source}\nunchanged: publish\n---*/\n"
     body = f"{header}{query}".encode()
     s3.put_object(Bucket=BUCKETS[0], Key=f"sql/bench/{source}.sql", Body=body)
@@ -223,7 +224,7 @@ def _reached(run: Measurement) -> float:
 def memory(site: BenchSite, source: str, query: str) -> tuple[int, int]:
     """Rows and peak memory of one whole run of ours with another query."""
     s3 = _s3(site)
-    _put_sql(s3, source, query)
+    put_sql(s3, source, query)
     run = measure(ours(source), site.environment, site.directory / "memory.log", 3600)
     _say(f"{source}: memory", run)
     if run.exit_code:

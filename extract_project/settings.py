@@ -20,10 +20,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from extract_project.errors import SettingsError
 from extract_project.manifest.extract import Dialects
+from extract_project.manifest.problem import suggestion
 from extract_project.s3 import Location
-from extract_project.warehouses import WarehouseSettings
+from extract_project.warehouses import WarehouseSettings, warehouse_fields
 
 PREFIX = "EXTRACT_"
+_TYPED = 2
+"""Where, in the place of an error, a warehouse's type stands: after `warehouses` and its name."""
 
 
 def _location(value: Any) -> Any:
@@ -82,8 +85,22 @@ def load_settings() -> Settings:
 
 
 def _explain(item: Any) -> str:
-    variable = PREFIX + "__".join(str(part) for part in item["loc"] if part != "function-after")
-    if item["type"] == "missing":
-        return f"{variable.upper()} is not set: see the table in extract_project/settings.py"
+    """One line for one error of pydantic's, beginning with the variable that it is about."""
+    path = [str(part) for part in item["loc"] if part != "function-after"]
+    kind = ""
+    if path[:1] == ["warehouses"] and len(path) > _TYPED:
+        kind = path.pop(_TYPED)  # the type, which is no part of the variable's name
+    variable = (PREFIX + "__".join(path)).upper()
+    error, context = item["type"], item.get("ctx", {})
+    if error == "missing":
+        return f"{variable} is not set: see the table in extract_project/settings.py"
+    if error == "extra_forbidden":
+        known = [each.lower() for each in warehouse_fields(kind)]
+        hint = suggestion(path[-1], known)
+        return f"{variable} is no setting of a {kind} warehouse: {hint}"
+    if error == "union_tag_invalid":
+        return f"{variable}__TYPE is {context['tag']!r}: expected one of {context['expected_tags']}"
+    if error == "union_tag_not_found":
+        return f"{variable}__TYPE is not set: expected duckdb, postgres or snowflake"
     message = item["msg"].removeprefix("Value error, ")
-    return message if not item["loc"] else f"{variable.upper()}: {message}"
+    return message if not path else f"{variable}: {message}"

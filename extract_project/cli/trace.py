@@ -75,6 +75,7 @@ def _facts(version: Version, receipt: Receipt) -> list[tuple[str, str]]:
         ("SQL", f"{receipt.sql_key} version {receipt.sql_version or '(unversioned bucket)'}"),
         ("warehouse", receipt.warehouse),
         ("query id", receipt.query_id or "(this warehouse has none)"),
+        *([("query", receipt.query_url)] if receipt.query_url else []),
         ("run", receipt.run_id),
         ("snapshot", receipt.snapshot or "(none)"),
         ("started", f"{receipt.started_at:%Y-%m-%d %H:%M:%S} UTC"),

@@ -1,19 +1,28 @@
 """The warehouses that an extract can come from.
 
-`WarehouseSettings` is the registry: a new warehouse is one new module with a pydantic model that
-satisfies `protocol.Warehouse`, and one more member of this union.
+`AnyWarehouse` is the registry: a new warehouse is one new module with a pydantic model that
+satisfies `protocol.Warehouse`, and one more member of `AnyWarehouse`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.snowflake import SnowflakeWarehouse
 
-WarehouseSettings = Annotated[
-    DuckDBWarehouse | PostgresWarehouse | SnowflakeWarehouse, Field(discriminator="type")
-]
+AnyWarehouse = DuckDBWarehouse | PostgresWarehouse | SnowflakeWarehouse
+WarehouseSettings = Annotated[AnyWarehouse, Field(discriminator="type")]
+
+
+def warehouse_fields(kind: str) -> list[str]:
+    """The settings of a warehouse of this type, as they end the variables' names."""
+    model = next(each for each in get_args(AnyWarehouse) if kind in _types(each))
+    return [(field.alias or name).upper() for name, field in model.model_fields.items()]
+
+
+def _types(model: type[BaseModel]) -> tuple[str, ...]:
+    return get_args(model.model_fields["type"].annotation)

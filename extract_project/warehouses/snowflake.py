@@ -87,8 +87,8 @@ class SnowflakeWarehouse(BaseModel):
                 "password", "connection_name")  # fmt: skip
         chosen = [name.upper() for name in ways if getattr(self, name) is not None]
         if len(chosen) != 1:
-            found = " and ".join(chosen) or "nothing"
-            raise ValueError(f"to sign in, set one of {', '.join(ways).upper()}: {found} is set")
+            found = f"{' and '.join(chosen)} are set" if chosen else "nothing is set"
+            raise ValueError(f"to sign in, set one of {', '.join(ways).upper()}: {found}")
         if self.account is None and self.connection_name is None:
             raise ValueError("ACCOUNT is not set: expected organization-account")
         methods = {"oauth", "programmatic_access_token"}

@@ -20,10 +20,10 @@ from extract_project.embedded.s3_server import S3Server
 from extract_project.orchestration.deployment import Deployment, Run
 from extract_project.s3 import Location, connect
 from extract_project_tests.conftest import Site
-from extract_project_tests.snowflake_server import Service, SnowflakeServer, snowflake_server
+from extract_project_tests.snowflake_server import Service, snowflake_server
 from extract_project_tests.snowflake_server.service import Query as ServerQuery
 from extract_project_tests.waiting import await_value
-from extract_project_tests.warehouses.rigs import snowflake_service
+from extract_project_tests.warehouses.rigs import snowflake_service, snowflake_settings
 
 _BROWSER_SECONDS = 60
 SNOW = "/*---\n{warehouse: snow}\n---*/\n"
@@ -81,24 +81,6 @@ def running(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
             environment = {**os.environ, **site.environment, **snowflake_settings(snow)}
             with dagster_server(home, environment) as dagster:
                 yield Running(site, dagster, Deployment(dagster.url), snow.service)
-
-
-def snowflake_settings(server: SnowflakeServer) -> dict[str, str]:
-    """A second warehouse beside the default one."""
-    fields = {
-        "TYPE": "snowflake",
-        "ACCOUNT": "acme-prod",
-        "USER": "loader",
-        "TOKEN": "pat",
-        "AUTHENTICATOR": "programmatic_access_token",
-        "HOST": server.host,
-        "PORT": str(server.port),
-        "PROTOCOL": "http",
-    }
-    return {
-        "EXTRACT_WAREHOUSE": "shop",
-        **{f"EXTRACT_WAREHOUSES__SNOW__{name}": value for name, value in fields.items()},
-    }
 
 
 def test_a_run_of_one_extract_publishes_one_version(running: Running) -> None:

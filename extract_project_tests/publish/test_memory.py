@@ -6,6 +6,8 @@ from extract_project.publish.receipt import load_receipt
 from extract_project.publish.versions import find_version
 from extract_project_tests.conftest import Site
 from extract_project_tests.publish.test_publishing import await_line, start_process
+from extract_project_tests.snowflake_server import Answer, Column, snowflake_server, table
+from extract_project_tests.warehouses.rigs import snowflake_service, snowflake_settings
 
 MIB = 1 << 20
 UNIQUE = "/*---\nchecks: [{unique: i}]\n---*/\n"
@@ -26,10 +28,26 @@ def test_g9_an_exact_unique_spills_to_disk(site: Site) -> None:
     assert peak_memory(site, UNIQUE + ROWS.format(rows=20_000_000)) < 512 * MIB
 
 
-def peak_memory(site: Site, sql: str) -> int:
+def test_g9_a_snowflake_result_takes_the_same_memory_at_any_length(site: Site) -> None:
+    """Chunks of 4 MB, from a server that could send all of them faster than they are read."""
+    columns = [Column("N", "FIXED", 38, 0), Column("D", "FIXED", 15, 2), Column("T", "TEXT")]
+    rows = [[n, n, f"some text that makes a row longer, {n}"] for n in range(50_000)]
+    chunk = table(columns, rows)
+    peaks = []
+    with snowflake_server(snowflake_service()) as server:
+        for times in (40, 400):
+            answer = Answer(columns, chunk.chunks, times)
+            server.service.engine.script("select * from t", answer)
+            sql = "/*---\nwarehouse: snow\n---*/\nselect * from t"
+            peaks.append(peak_memory(site, sql, **snowflake_settings(server)))
+    assert peaks[1] < 440 * MIB
+    assert peaks[1] < peaks[0] * 1.15
+
+
+def peak_memory(site: Site, sql: str, **settings: str) -> int:
     """Bytes, as the process that made the version recorded them in its receipt."""
     site.put_sql("a/b", sql)
-    process = start_process(site, "a/b")
+    process = start_process(site, "a/b", **settings)
     await_line(process, "started")
     await_line(process, "staged")
     process.communicate("go\n")

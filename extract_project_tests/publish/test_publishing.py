@@ -51,12 +51,14 @@ def materialize(site: Site, extract: Extract, run_id: str = "run") -> Published:
         return settle(site.s3, site.state, staged, extract.header)
 
 
-def start_process(site: Site, path: str, run_id: str = "killed") -> subprocess.Popen[str]:
+def start_process(
+    site: Site, path: str, run_id: str = "killed", **settings: str
+) -> subprocess.Popen[str]:
     """A process that stages `path` and then waits for a line before it publishes."""
     command = [sys.executable, "-m", "extract_project_tests.publish.materialize", path, run_id]
     return subprocess.Popen(
         command,
-        env={**os.environ, **site.environment},
+        env={**os.environ, **site.environment, **settings},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

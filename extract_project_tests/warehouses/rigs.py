@@ -143,6 +143,16 @@ def snowflake_warehouse(server: SnowflakeServer, **fields: Any) -> SnowflakeWare
     )
 
 
+def snowflake_settings(server: SnowflakeServer) -> dict[str, str]:
+    """The same as variables of the environment: warehouse `snow`, beside the default `shop`."""
+    fields = snowflake_warehouse(server).model_dump(exclude_none=True, exclude={"token", "dialect"})
+    return {
+        "EXTRACT_WAREHOUSE": "shop",
+        "EXTRACT_WAREHOUSES__SNOW__TOKEN": "pat",
+        **{f"EXTRACT_WAREHOUSES__SNOW__{name.upper()}": str(v) for name, v in fields.items()},
+    }
+
+
 def snowflake_service(chunk_rows: int = 10_000) -> Service:
     """A service that lets `snowflake_warehouse` in, with a table `shop.orders`."""
     service = Service(Engine(chunk_rows=chunk_rows), tokens={"pat"}, hold=0.05)

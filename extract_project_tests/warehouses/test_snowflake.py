@@ -375,7 +375,7 @@ def test_connections_toml_is_honoured(
     ("fields", "message"),
     [
         ({"account": "a"}, "set one of PRIVATE_KEY, .*: nothing is set"),
-        ({"account": "a", "token": "t", "password": "p"}, "TOKEN and PASSWORD is set"),
+        ({"account": "a", "token": "t", "password": "p"}, "TOKEN and PASSWORD are set"),
         ({"password": "p"}, "ACCOUNT is not set"),
         ({"account": "a", "token": "t"}, "TOKEN needs AUTHENTICATOR: oauth or"),
         ({"account": "a", "password": "p", "acount": "x"}, "acount"),

@@ -1,0 +1,75 @@
+"""The environment: what is missing or impossible is named by its variable."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from extract_project.errors import SettingsError
+from extract_project.settings import Settings, load_settings
+from extract_project.warehouses.snowflake import SnowflakeWarehouse
+
+BASE = {"EXTRACT_MANIFEST": "s3://sql/prefix", "EXTRACT_DATA": "s3://data"}
+
+
+@pytest.fixture(autouse=True)
+def _empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("EXTRACT_"):
+            monkeypatch.delenv(name)
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **fields: str) -> Settings:
+    """With one warehouse, `snow`, that has these fields."""
+    warehouse = {f"EXTRACT_WAREHOUSES__SNOW__{name}": value for name, value in fields.items()}
+    for name, value in {**BASE, **warehouse}.items():
+        monkeypatch.setenv(name, value)
+    return load_settings()
+
+
+def test_a_warehouse_is_read_from_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(
+        monkeypatch, TYPE="snowflake", ACCOUNT="acme-prod", SCHEMA="shop", PRIVATE_KEY="pem"
+    )
+    warehouse = settings.warehouses["snow"]
+    assert isinstance(warehouse, SnowflakeWarehouse)
+    assert (warehouse.account, warehouse.schema_) == ("acme-prod", "shop")
+    assert settings.dialects.of("snow") == "snowflake"
+    assert "pem" not in repr(settings)
+
+
+def test_redshift_is_a_dialect_of_what_speaks_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, TYPE="postgres", HOST="h", USER="u", DIALECT="redshift")
+    assert settings.dialects.of("snow") == "redshift"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "EXTRACT_WAREHOUSES is not set"),
+        ({"HOST": "h"}, "EXTRACT_WAREHOUSES__SNOW__TYPE is not set"),
+        ({"TYPE": "snowflak"}, "EXTRACT_WAREHOUSES__SNOW__TYPE is 'snowflak': expected one of"),
+        ({"TYPE": "postgres", "HOST": "h"}, "EXTRACT_WAREHOUSES__SNOW__USER is not set"),
+        ({"TYPE": "snowflake"}, "EXTRACT_WAREHOUSES__SNOW: to sign in, set one of PRIVATE_KEY,"),
+        (
+            {"TYPE": "snowflake", "ACCOUNT": "a", "TOKEN": "hunter2", "PASSWORD": "hunter2"},
+            "EXTRACT_WAREHOUSES__SNOW: .*TOKEN and PASSWORD are set",
+        ),
+        (
+            {"TYPE": "snowflake", "ACOUNT": "a", "PASSWORD": "hunter2"},
+            "EXTRACT_WAREHOUSES__SNOW__ACOUNT is no setting of a snowflake warehouse: "
+            "did you mean 'account'",
+        ),
+        (
+            {"TYPE": "snowflake", "ACCOUNT": "a", "PASSWORD": "hunter2", "PORT": "x"},
+            "EXTRACT_WAREHOUSES__SNOW__PORT: ",
+        ),
+    ],
+)
+def test_g11_what_is_wrong_is_named_and_no_secret_is(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message) as raised:
+        load(monkeypatch, **fields)
+    assert "hunter2" not in str(raised.value)
