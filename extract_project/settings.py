@@ -8,7 +8,7 @@
 | EXTRACT_WAREHOUSE | the default warehouse, needed when more than one is configured |
 | EXTRACT_WAREHOUSES__<NAME>__<FIELD> | the named warehouses: TYPE, and that type's fields |
 | EXTRACT_KMS_KEY_ID | SSE-KMS key of published objects |
-| EXTRACT_DAGSTER_URL | where the webserver is, for `extract run`; default http://127.0.0.1:3000 |
+| EXTRACT_DAGSTER_URL | the webserver, to launch runs and to reload; default http://127.0.0.1:3000 |
 """
 
 from __future__ import annotations

@@ -51,7 +51,11 @@ def dagster_server(
     workspace = home / "workspace.yaml"
     grpc_port, port = free_port(), port or free_port()
     workspace.write_text(_WORKSPACE.format(port=grpc_port))
-    environment = {**environment, "DAGSTER_HOME": str(home.resolve())}
+    environment = {
+        **environment,
+        "DAGSTER_HOME": str(home.resolve()),
+        "EXTRACT_DAGSTER_URL": f"http://127.0.0.1:{port}",
+    }
 
     code_server = (
         *(sys.executable, "-m", "dagster", "code-server", "start", "-h", "127.0.0.1"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from extract_project.errors import BucketError, ManifestError
@@ -44,18 +45,47 @@ class FetchedFile:
     source: SqlSource
 
 
-def read_manifest(s3: S3Client, manifest: Location, dialects: Dialects) -> Snapshot:
+def read_manifest(
+    s3: S3Client, manifest: Location, dialects: Dialects, known: Snapshot | None = None
+) -> Snapshot:
     """Every SQL file under the manifest prefix, parsed, with collisions and bad references found.
 
-    A file that disappears between listing and reading is not part of the snapshot. Raises
-    BucketError when the bucket cannot be read.
+    Files that are in `known` as they are now are taken from there. A file that disappears between
+    listing and reading is not part of the snapshot. Raises BucketError when the bucket cannot be
+    read.
     """
+    parser = _parser(dialects)
+    kept = _kept(known, parser)
     listed = list(list_files(s3, manifest))
+    missing = [file for file in listed if file not in kept]
     with ThreadPoolExecutor(_READERS) as pool:
-        fetched = pool.map(lambda file: fetch_file(s3, manifest, file), listed)
+        fetched = pool.map(lambda file: fetch_file(s3, manifest, file), missing)
         files = [file for file in fetched if file is not None]
-    parsed = (parse_extract(f.path, f.content, f.source, dialects) for f in files)
-    return _snapshot(manifest, parsed)
+    parsed = [
+        *(kept[file] for file in listed if file in kept),
+        *(parse_extract(f.path, f.content, f.source, dialects) for f in files),
+    ]
+    extracts, invalid = _sorted_out(parsed)
+    return Snapshot(
+        manifest=manifest.uri,
+        extracts=extracts,
+        invalid=invalid,
+        files={each.source.key: each.source.etag for each in parsed},
+        parsed_by=parser,
+    )
+
+
+def _kept(known: Snapshot | None, parser: str) -> dict[ListedFile, Extract]:
+    """What need not be read again; invalid files are, since what they lack may have come."""
+    if known is None or known.parsed_by != parser:
+        return {}
+    return {ListedFile(each.source.key, each.source.etag): each for each in known.extracts}
+
+
+def _parser(dialects: Dialects) -> str:
+    words = [version("extract-project"), version("sqlglot"), dialects.default]
+    words += [f"{name}={dialect}" for name, dialect in sorted(dialects.by_warehouse.items())]
+    return sha256(" ".join(words).encode()).hexdigest()[:16]
 
 
 def list_files(s3: S3Client, manifest: Location) -> Iterator[ListedFile]:
@@ -113,10 +143,12 @@ def _version(version_id: str | None) -> str | None:
     return None if version_id in (None, "null") else version_id
 
 
-def _snapshot(manifest: Location, parsed: Iterable[Extract | InvalidExtract]) -> Snapshot:
+def _sorted_out(
+    parsed: Iterable[Extract | InvalidExtract],
+) -> tuple[tuple[Extract, ...], tuple[InvalidExtract, ...]]:
     """Sort out what can only be seen with all files side by side."""
     files: dict[str, list[Extract | InvalidExtract]] = {}
-    for file in parsed:
+    for file in sorted(parsed, key=lambda each: each.source.key):
         files.setdefault(file.path, []).append(file)
     extracts = []
     invalid = []
@@ -129,7 +161,7 @@ def _snapshot(manifest: Location, parsed: Iterable[Extract | InvalidExtract]) ->
             extracts.append(file)
         else:
             invalid.append(file)
-    return Snapshot(manifest=manifest.uri, extracts=tuple(extracts), invalid=tuple(invalid))
+    return tuple(extracts), tuple(invalid)
 
 
 def _collision(same: list[Extract | InvalidExtract]) -> Problem:

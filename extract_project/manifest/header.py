@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from extract_project.constants import Constant
+from extract_project.manifest.cron import Crons, TimeZone
 from extract_project.manifest.frontmatter import FrontMatter
 from extract_project.manifest.problem import Problem, Refused, suggestion
 from extract_project.publish.checks import CHECK_NAMES, Check
@@ -23,8 +24,8 @@ from extract_project.publish.formats.options import Compression, Format, parse_c
 from extract_project.units import Duration
 
 PLANNED = {
-    *("schedule", "timezone", "on_change", "enabled", "partitions", "incremental", "split"),
-    *("columns", "on_schema_change", "cpu", "memory", "disk"),
+    *("partitions", "incremental", "split", "columns", "on_schema_change"),
+    *("cpu", "memory", "disk"),
 }
 """Keys of the contract that this version refuses instead of ignoring."""
 
@@ -62,6 +63,14 @@ class Header(_Part):
     tags: dict[TagKey, TagValue] = {}
     group: str | None = Field(None, pattern=_GROUP, description="default: the folder")
     warehouse: str | None = Field(None, description="a configured warehouse; default: the default")
+    enabled: bool = Field(
+        True, description="false keeps the file, but off every schedule and sensor"
+    )
+    schedule: Crons = Field((), description="cron, or a list of crons; default: on demand")
+    timezone: TimeZone = Field("UTC", description="of the schedule, as in Europe/Berlin")
+    on_change: Literal["materialize"] | None = Field(
+        None, description="materialize: run when the SQL itself changes"
+    )
     depends_on: list[Annotated[str, StringConstraints(pattern=_PATH)]] = Field(
         [], description="other extracts that this one comes after, as folder/name"
     )

@@ -19,6 +19,8 @@ from extract_project.s3 import Location, error_code
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_NEWEST = "snapshots/newest"
+
 
 class Snapshot(BaseModel):
     """Each file's key, VersionId, text and parsed header; or why it could not be parsed."""
@@ -29,6 +31,11 @@ class Snapshot(BaseModel):
     """URI of the manifest that was read."""
     extracts: tuple[Extract, ...]
     invalid: tuple[InvalidExtract, ...]
+
+    files: dict[str, str] = {}
+    """Key and ETag of every SQL file that was read."""
+    parsed_by: str = ""
+    """What the text was understood with: another release, or other warehouses, read it anew."""
 
     @property
     def paths(self) -> frozenset[str]:
@@ -70,6 +77,24 @@ def load_snapshot(s3: S3Client, state: Location, snapshot_id: str) -> Snapshot:
     if sha256(content).hexdigest()[:32] != snapshot_id:
         raise ValueError(f"snapshot {location} does not match its own name: it was altered")
     return Snapshot.model_validate_json(content)
+
+
+def point_to(s3: S3Client, state: Location, snapshot_id: str) -> None:
+    """Remember which snapshot is the newest, so that the next one is read faster."""
+    location = state / _NEWEST
+    s3.put_object(Bucket=location.bucket, Key=location.prefix, Body=snapshot_id.encode())
+
+
+def newest_snapshot(s3: S3Client, state: Location) -> Snapshot | None:
+    """The newest snapshot, or None where there is none that this release can read."""
+    location = state / _NEWEST
+    try:
+        reply = s3.get_object(Bucket=location.bucket, Key=location.prefix)
+        return load_snapshot(s3, state, reply["Body"].read().decode())
+    except s3.exceptions.NoSuchKey:
+        return None
+    except (NotPublished, ValueError):
+        return None
 
 
 def _location(state: Location, snapshot_id: str) -> Location:

@@ -13,6 +13,8 @@ from extract_project.orchestration.executor import one_or_many_executor
 from extract_project.orchestration.invalid import invalid_asset, invalid_check, invalid_sensor
 from extract_project.orchestration.io_manager import ExtractIOManager
 from extract_project.orchestration.keys import asset_key, table_key
+from extract_project.orchestration.live import manifest_sensor
+from extract_project.orchestration.schedules import schedules
 
 
 def compose(snapshot: Snapshot, site: Site) -> dg.Definitions:
@@ -30,7 +32,8 @@ def compose(snapshot: Snapshot, site: Site) -> dg.Definitions:
     return dg.Definitions(
         assets=[*assets, *_tables(valid, snapshot), *(invalid_asset(each) for each in invalid)],
         asset_checks=[invalid_check(each) for each in invalid],
-        sensors=[invalid_sensor(invalid, site.snapshot_id)],
+        schedules=schedules(valid.values()),
+        sensors=[invalid_sensor(invalid, site.snapshot_id), manifest_sensor(snapshot, site)],
         resources={
             IO_MANAGER: ExtractIOManager(
                 site.connect, settings.data, settings.state_location, valid

@@ -16,7 +16,13 @@ from dagster._core.definitions.definitions_load_context import (
 )
 
 from extract_project.manifest.bucket import read_manifest
-from extract_project.manifest.snapshot import Snapshot, load_snapshot, save_snapshot
+from extract_project.manifest.snapshot import (
+    Snapshot,
+    load_snapshot,
+    newest_snapshot,
+    point_to,
+    save_snapshot,
+)
 from extract_project.s3 import require_versioning
 from extract_project.settings import Settings
 
@@ -35,8 +41,18 @@ def pinned_snapshot(s3: S3Client, settings: Settings) -> tuple[str, Snapshot]:
         if pinned:
             return str(pinned), load_snapshot(s3, settings.state_location, str(pinned))
     require_versioning(s3, settings.data.bucket)
-    snapshot = read_manifest(s3, settings.manifest, settings.dialects)
-    snapshot_id = save_snapshot(s3, settings.state_location, snapshot)
+    known = newest_snapshot(s3, settings.state_location)
+    snapshot_id, snapshot = current_snapshot(s3, settings, known)
     if context.load_type is DefinitionsLoadType.INITIALIZATION:
         context.add_to_pending_reconstruction_metadata(_KEY, snapshot_id)
+    return snapshot_id, snapshot
+
+
+def current_snapshot(
+    s3: S3Client, settings: Settings, known: Snapshot | None
+) -> tuple[str, Snapshot]:
+    """The manifest as it stands now, saved; what is in `known` already is not fetched again."""
+    snapshot = read_manifest(s3, settings.manifest, settings.dialects, known)
+    snapshot_id = save_snapshot(s3, settings.state_location, snapshot)
+    point_to(s3, settings.state_location, snapshot_id)
     return snapshot_id, snapshot

@@ -14,9 +14,15 @@ from extract_project.manifest.bucket import (
     list_files,
     read_manifest,
 )
+from extract_project.manifest.extract import Dialects
 from extract_project.manifest.folder import sql_files
 from extract_project.manifest.push import compare, push
-from extract_project.manifest.snapshot import load_snapshot, save_snapshot
+from extract_project.manifest.snapshot import (
+    load_snapshot,
+    newest_snapshot,
+    point_to,
+    save_snapshot,
+)
 from extract_project.s3 import Location
 from extract_project_tests.conftest import DIALECTS, Site
 
@@ -52,6 +58,45 @@ def test_more_files_than_a_page_has(site: Site) -> None:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda n: site.put_sql(f"many/file_{n}", f"select {n} as n"), range(1_050)))
     assert len(site.snapshot().extracts) == 1_050
+
+
+def test_only_what_has_changed_is_read_again(site: Site) -> None:
+    for name in ("a/same", "a/changed", "a/removed"):
+        site.put_sql(name, "select 1 as a")
+    site.put_sql("a/lacks", "/*---\ndepends_on: [a/added]\n---*/ select 1 as a")
+    known = site.snapshot()
+    assert [each.path for each in known.invalid] == ["a/lacks"]
+    site.put_sql("a/changed", "select 2 as a")
+    site.put_sql("a/added", "select 3 as a")
+    site.s3.delete_object(Bucket=site.manifest.bucket, Key=site.manifest.key("a/removed.sql"))
+
+    read = read_manifest(site.s3, site.manifest, DIALECTS, known)
+    assert read == site.snapshot()
+    assert [each.path for each in read.extracts] == ["a/added", "a/changed", "a/lacks", "a/same"]
+    assert read.extracts[3] is known.extracts[2]
+    elsewhere = Dialects({"shop": "postgres"}, "shop")
+    assert read_manifest(site.s3, site.manifest, elsewhere, read).extracts[3].kind == "postgres"
+
+
+def test_every_file_that_was_read_is_known_by_key_and_etag(site: Site) -> None:
+    """Also one of two that collide: a sensor would take it for a change for ever."""
+    for key in ("a/b.sql", "a/b.SQL", "a/broken.sql"):
+        site.s3.put_object(
+            Bucket=site.manifest.bucket, Key=site.manifest.key(key), Body=b"select 1 as a, from"
+        )
+    listed = {file.key: file.etag for file in list_files(site.s3, site.manifest)}
+    assert site.snapshot().files == listed
+    assert len(listed) == 3
+
+
+def test_the_newest_snapshot_is_found_or_there_is_none(site: Site) -> None:
+    assert newest_snapshot(site.s3, site.state) is None
+    site.put_sql("a/b", "select 1 as a")
+    snapshot = site.snapshot()
+    point_to(site.s3, site.state, save_snapshot(site.s3, site.state, snapshot))
+    assert newest_snapshot(site.s3, site.state) == snapshot
+    point_to(site.s3, site.state, "0" * 32)
+    assert newest_snapshot(site.s3, site.state) is None
 
 
 def test_a_file_over_1_mib(site: Site) -> None:

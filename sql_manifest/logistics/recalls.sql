@@ -1,6 +1,8 @@
 /*---
 description: Parts that are recalled. Usually none, and then the file has its columns and no rows.
 owners: [team:logistics]
+enabled: false
+on_change: materialize
 on_empty: publish
 ---*/
 select

@@ -1,6 +1,7 @@
 /*---
 description: What each supplier has of each part, and at which cost.
 owners: [team:logistics]
+schedule: [0 6 * * *, 0 18 * * *]
 pool: heavy
 on_empty: fail
 checks:

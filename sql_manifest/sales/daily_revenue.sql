@@ -2,6 +2,8 @@
 description: Revenue and orders per day, as the finance dashboard shows them.
 owners: [team:sales, anna@example.com]
 tags: {domain: sales, tier: gold}
+schedule: 0 6 * * 1-5
+timezone: Europe/Berlin
 freshness: 26h
 checks:
   - min_rows: 100

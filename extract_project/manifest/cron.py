@@ -1,0 +1,66 @@
+"""Cron expressions and time zones, checked where a file can be blamed for them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+
+from extract_project.manifest.problem import suggestion
+
+_FIELDS = 5
+_KNOWN = re.compile(r"[0-9*,/A-Za-z-]+")
+_EXAMPLE = "five fields, minute hour day month weekday, as in '0 6 * * 1-5'"
+
+
+def _cron(value: str) -> str:
+    """A cron that Dagster takes too; extensions that it does not know (`L`, `#`) are refused."""
+    fields = value.split()
+    if len(fields) != _FIELDS or not all(_KNOWN.fullmatch(each) for each in fields):
+        raise ValueError(f"{value!r} is no cron: expected {_EXAMPLE}")
+    if any(re.search(r"\bL|L\b|W\b", each, re.IGNORECASE) for each in fields[2:5:2]):
+        raise ValueError(f"{value!r} uses 'L' or 'W': expected {_EXAMPLE}")
+    try:
+        next(CronSim(" ".join(fields), datetime.now(UTC)))
+    except CronSimError as error:
+        raise ValueError(f"{value!r} is no cron ({error}): expected {_EXAMPLE}") from None
+    except StopIteration:
+        raise ValueError(f"{value!r} names no day that ever comes") from None
+    return " ".join(fields)
+
+
+def _time_zone(value: str) -> str:
+    known = available_timezones()
+    if value not in known:
+        by_fold = {each.lower(): each for each in known}
+        close = by_fold.get(value.lower())
+        hint = f"did you mean {close!r}?" if close else _closest(value, known)
+        raise ValueError(f"unknown time zone {value!r}: {hint}")
+    return value
+
+
+def _closest(value: str, known: set[str]) -> str:
+    hint = suggestion(value.title(), known)
+    return hint if hint.startswith("did you mean") else "expected a name as in 'Europe/Berlin'"
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+_CRON_SCHEMA = {"type": "string", "examples": ["0 6 * * *", "*/15 8-18 * * 1-5"]}
+Cron = Annotated[str, AfterValidator(_cron), WithJsonSchema(_CRON_SCHEMA)]
+Crons = Annotated[
+    tuple[Cron, ...],
+    BeforeValidator(_as_list),
+    WithJsonSchema({"anyOf": [_CRON_SCHEMA, {"type": "array", "items": _CRON_SCHEMA}]}),
+]
+TimeZone = Annotated[
+    str,
+    AfterValidator(_time_zone),
+    WithJsonSchema({"type": "string", "examples": ["UTC", "Europe/Berlin"]}),
+]

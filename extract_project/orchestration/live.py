@@ -1,0 +1,99 @@
+"""Live SQL: what changes in the manifest bucket is reloaded within seconds.
+
+A sensor compares what the bucket lists (keys and ETags, never times) with what the definitions
+were made of. A change that still stands at the next look, so that a push of many files is one
+reload, is first read on trial: only a manifest that can be read is worth giving up definitions
+that work. Webserver and daemon follow the code location by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+import dagster as dg
+
+from extract_project.manifest.bucket import list_files
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.snapshot import Snapshot
+from extract_project.orchestration.assets import Site
+from extract_project.orchestration.deployment import Deployment
+from extract_project.orchestration.keys import asset_key
+from extract_project.orchestration.loading import current_snapshot
+
+_INTERVAL_SECONDS = 5
+_SHOWN = 10
+
+Files = Mapping[str, str]
+
+
+def manifest_sensor(snapshot: Snapshot, site: Site) -> dg.SensorDefinition:
+    """Reloads the code location when the manifest changes, and runs what asked for it."""
+    loaded = snapshot.files
+    watching = [
+        extract
+        for extract in snapshot.extracts
+        if extract.header.enabled and extract.header.on_change
+    ]
+
+    @dg.sensor(
+        name="manifest",
+        description="reloads the code location when SQL files are added, changed or removed",
+        minimum_interval_seconds=_INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        asset_selection=[asset_key(extract.path) for extract in watching] or None,
+        jobs=None if watching else [],
+    )
+    def manifest(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        s3 = site.connect()
+        listed = {file.key: file.etag for file in list_files(s3, site.settings.manifest)}
+        if listed == loaded:
+            requests = _changed(context.instance, watching)
+            if requests:
+                return dg.SensorResult(run_requests=requests, cursor="")
+            return dg.SkipReason(f"{len(loaded)} SQL files, all of them loaded")
+        changes, seen = difference(loaded, listed), _digest(listed)
+        if context.cursor != seen:
+            context.update_cursor(seen)
+            return dg.SkipReason(f"{changes}: reloaded when they have settled")
+        current_snapshot(s3, site.settings, snapshot)
+        Deployment(site.settings.dagster_url).reload()
+        return dg.SkipReason(f"{changes}: reloaded")
+
+    return manifest
+
+
+def difference(before: Files, after: Files) -> str:
+    """`1 added (sales/new.sql), 2 removed (…)`, for the sensor's ticks."""
+    kinds = {
+        "added": [key for key in after if key not in before],
+        "changed": [key for key in after if key in before and after[key] != before[key]],
+        "removed": [key for key in before if key not in after],
+    }
+    return ", ".join(
+        f"{len(keys)} {kind} ({', '.join(keys[:_SHOWN])}{', …' if len(keys) > _SHOWN else ''})"
+        for kind, keys in kinds.items()
+        if keys
+    )
+
+
+def _changed(instance: dg.DagsterInstance, watching: Sequence[Extract]) -> list[dg.RunRequest]:
+    """The extracts whose published result was made by other SQL than they have now.
+
+    The run key holds the code version, so that each version is run once, whatever comes of it.
+    """
+    keys = {asset_key(extract.path): extract for extract in watching}
+    made_by = instance.get_latest_materialization_code_versions(list(keys))
+    return [
+        dg.RunRequest(
+            run_key=f"{extract.path} {extract.code_version}",
+            asset_selection=[key],
+            tags={"extract/path": extract.path, "extract/cause": "on_change"},
+        )
+        for key, extract in keys.items()
+        if made_by.get(key) != extract.code_version
+    ]
+
+
+def _digest(files: Files) -> str:
+    return sha256(repr(sorted(files.items())).encode()).hexdigest()[:32]
