@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up test bench bench-types lint format lock clean
+.PHONY: demo up test bench bench-memory bench-types lint format lock clean
 
 demo: $(READY) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -17,6 +17,9 @@ test: $(READY) ## all tests, against real servers
 
 bench: $(READY) ## this project and its peers side by side; writes docs/performance.md
 	$(BIN)/python -m bench --scale $(SCALE) --rounds $(ROUNDS)
+
+bench-memory: $(READY) ## peak memory at one and at ten times the rows; writes docs/memory.md
+	$(BIN)/python -m bench.memory --scale $(SCALE)
 
 bench-types: $(READY) ## what each program makes of difficult types; writes docs/types.md
 	$(BIN)/python -m bench.types

@@ -19,12 +19,15 @@ class Verdict:
     """`types` lists what is not the type of the warehouse; empty when all are."""
 
     rows: int
+    expected_rows: int
     equal: bool
     types: tuple[str, ...]
     bytes: int
 
     @property
     def shown(self) -> str:
+        if self.rows != self.expected_rows:
+            return f"**{self.rows:,} of {self.expected_rows:,} rows**"
         if not self.equal:
             return "**other values**"
         return "exact" if not self.types else "; ".join(self.types)
@@ -47,7 +50,9 @@ def judge(s3: S3Client, bucket: str, key: str, truth: Path) -> Verdict | None:
             expected = _checksums(connection, "shop.lineitem", columns, columns)
             written = connection.execute(f"describe from read_parquet([{names}])").fetchall()
             found = _checksums(connection, f"read_parquet([{names}])", written, columns)
-        return Verdict(found[0], found == expected, _odd_types(files[0], columns), size)
+        return Verdict(
+            found[0], expected[0], found == expected, _odd_types(files[0], columns), size
+        )
 
 
 def _download(s3: S3Client, bucket: str, key: str, directory: Path) -> list[Path]:

@@ -27,15 +27,11 @@ class Figures:
     command: str
     outcomes: Sequence[Outcome]
     baseline: float
-    memory: Sequence[tuple[str, int, int, int, int]]
-    """Source, rows, peak bytes; the same for ten times the rows."""
 
 
 def page(figures: Figures) -> str:
     """Markdown."""
     parts = [_introduction(figures), *(_source(each) for each in figures.outcomes)]
-    if figures.memory:
-        parts.append(_memory(figures))
     parts.append(_start(figures))
     return "\n\n".join(parts) + "\n"
 
@@ -56,6 +52,9 @@ takes more than five times as long as this project runs once (¹).
 Python {platform.python_version()}, {versions}.
 The servers share the machine's {os.cpu_count()} cores with whoever is measured, so compare the
 ratios, not the seconds, with another machine's.
+
+Memory at one and at ten times the rows is in [memory.md](memory.md), what becomes of difficult
+types in [types.md](types.md).
 
 ![Wall time of each program](performance.svg)
 
@@ -89,21 +88,6 @@ def _row(entry: Entry, first: Entry) -> str:
         f"| {name} | {entry.wall:.1f} | {entry.wall / first.wall:.2f} | {entry.cpu:.1f} "
         f"| {entry.peak / _MIB:.0f} | {entry.verdict.bytes / 1e6:.0f} | {entry.verdict.shown} |"
     )
-
-
-def _memory(figures: Figures) -> str:
-    lines = [
-        f"| {_TITLES[source]} | {rows:,} | {peak / _MIB:.0f} | {more:,} | {higher / _MIB:.0f} "
-        f"| {higher / peak - 1:+.0%} |"
-        for source, rows, peak, more, higher in figures.memory
-    ]
-    return f"""## Memory
-
-Peak resident memory of the whole run process, Dagster included (the kernel's high-water mark):
-
-| source | rows | peak MiB | rows | peak MiB | difference |
-|---|---|---|---|---|---|
-{chr(10).join(lines)}"""
 
 
 def _start(figures: Figures) -> str:

@@ -14,13 +14,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 _GROUP_ROWS = 245_760
-_GROUP_BYTES = 16 << 20
+_GROUP_BYTES = 12 << 20
 
 Sizes = npt.NDArray[np.int64]
 
 
 def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Groups of at most 245,760 rows that end with the row at which they reach 16 MiB."""
+    """Groups of at most 245,760 rows that end with the row at which they reach 12 MiB."""
     group: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from snowflake.connector.result_batch import ResultBatch
 
 _DOWNLOADS = 4
-_BYTES_AHEAD = 64 << 20
+_BYTES_AHEAD = 32 << 20
 _SLOWEST_BYTES_PER_SECOND = 256 << 10
 
 

@@ -284,11 +284,11 @@ def test_row_groups_are_bounded_in_rows_and_in_bytes(large: pa.Table) -> None:
     ids=lambda values: str(values.type),
 )
 @pytest.mark.parametrize("batch_rows", [50, 7, 1])
-def test_row_groups_end_where_long_values_reach_16_mib(values: pa.Array, batch_rows: int) -> None:
+def test_row_groups_end_where_long_values_reach_12_mib(values: pa.Array, batch_rows: int) -> None:
     """Wherever the warehouse cut its batches: a group depends on its rows alone."""
     wide = pa.table({"n": pa.array(range(50)), "v": values})
     groups = list(row_groups(wide.to_batches(max_chunksize=batch_rows), wide.schema))
-    assert [group.num_rows for group in groups] == [17, 17, 16]
+    assert [group.num_rows for group in groups] == [13, 13, 13, 11]
     assert pa.concat_tables(groups).equals(wide)
 
 
