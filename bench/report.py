@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from html import escape
 from importlib.metadata import version
 
+from bench.equality import Verdict
 from bench.run import OURS, WHOLE, Entry, Outcome
 
 _MIB = 1 << 20
 _BAR = 22
 _LEFT = 330
+_NOTE = 190
+_PROPORTION = 5
 _WIDTH = 900
 _TITLES = {"snowflake": "Snowflake", "postgres": "Postgres", "duckdb": "DuckDB"}
 
@@ -109,10 +112,12 @@ published version, imported the warehouse's driver and signed in:
 
 
 def plot(outcomes: Sequence[Outcome]) -> str:
-    """One bar per program, as SVG."""
+    """One bar per program, as SVG; who is out of all proportion is cut off."""
     bars: list[str] = []
     y = 10
-    longest = max(entry.wall for each in outcomes for entry in each.entries if entry.runs)
+    walls = [entry.wall for each in outcomes for entry in each.entries if entry.runs]
+    own = [each.entries[0].wall for each in outcomes]
+    longest = min(max(walls), _PROPORTION * max(own))
     for outcome in outcomes:
         bars.append(f'<text x="10" y="{y + 16}" class="t">{_TITLES[outcome.source]}</text>')
         y += 28
@@ -129,12 +134,18 @@ def plot(outcomes: Sequence[Outcome]) -> str:
 
 
 def _bar(entry: Entry, y: int, longest: float) -> str:
-    width = (_WIDTH - _LEFT - 90) * entry.wall / longest
+    width = (_WIDTH - _LEFT - _NOTE) * min(entry.wall, longest) / longest
     colour = "#1f6feb" if entry.name in (OURS, WHOLE) else "#b6bec9"
-    exact = entry.verdict is not None and entry.verdict.equal and not entry.verdict.types
-    note = "" if exact else " · types changed"
+    cut = " →" if entry.wall > longest else ""
     return (
         f'<text x="{_LEFT - 8}" y="{y + 14}" text-anchor="end">{escape(entry.name)}</text>'
         f'<rect x="{_LEFT}" y="{y + 2}" width="{width:.0f}" height="{_BAR - 6}" fill="{colour}"/>'
-        f'<text x="{_LEFT + width + 6:.0f}" y="{y + 14}">{entry.wall:.1f} s{note}</text>'
+        f'<text x="{_LEFT + width + 6:.0f}" y="{y + 14}">{cut} {entry.wall:.1f} s'
+        f"{_note(entry.verdict)}</text>"
     )
+
+
+def _note(verdict: Verdict | None) -> str:
+    if verdict is None or not verdict.equal:
+        return " · other values"
+    return " · types changed" if verdict.types else ""
