@@ -174,6 +174,9 @@ def _refuse_infinity(batch: pa.RecordBatch) -> None:
 
 def _explained(error: Exception, before: int = 0) -> WarehouseError:
     message = str(error)
+    if message.startswith("Out of Memory"):
+        reason = message.splitlines()[0]
+        return WarehouseError(f"{reason}: raise MEMORY_LIMIT in the warehouse's settings")
     found = _LINE.search(message)
     if not found:
         return WarehouseError(message)

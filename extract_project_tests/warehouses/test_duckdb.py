@@ -29,6 +29,37 @@ def session(tmp_path: Path) -> Iterator[DuckDBSession]:
         yield session
 
 
+SORTED = "select * from large order by h"
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database file whose one table is far larger than the memory that a session has."""
+    path = str(tmp_path_factory.mktemp("duckdb") / "large.duckdb")
+    with duckdb.connect(path) as connection:
+        connection.execute(
+            "create table large as select i, hash(i) as h, 'some text ' || hash(i * 7) as t, "
+            "date '2000-01-01' + (i % 9999)::int as d, (i / 7)::decimal(15, 2) as n "
+            "from range(3000000) t(i)"
+        )
+    return path
+
+
+def test_g9_sorting_more_than_memory_holds_spills(large: str) -> None:
+    with DuckDBWarehouse(type="duckdb", path=large).connect(LABEL, HOUR) as session:
+        batches = session.execute(Query(SORTED)).batches()
+        assert sum(batch.num_rows for batch in batches) == 3_000_000
+
+
+def test_too_little_memory_names_the_setting(large: str) -> None:
+    warehouse = DuckDBWarehouse(type="duckdb", path=large, memory_limit="10MB")
+    with (
+        warehouse.connect(LABEL, HOUR) as session,
+        pytest.raises(WarehouseError, match="raise MEMORY_LIMIT"),
+    ):
+        list(session.execute(Query(SORTED)).batches())
+
+
 def table(session: DuckDBSession, sql: str) -> pa.Table:
     result = session.execute(Query(sql))
     return pa.Table.from_batches(list(result.batches()), result.schema)
