@@ -38,7 +38,7 @@ class DuckDBWarehouse(BaseModel):
     type: Literal["duckdb"]
     dialect: ClassVar[str] = "duckdb"
     path: str = Field(_MEMORY, description="database file, or :memory: for an empty one")
-    memory_limit: str = Field("128MB", description="DuckDB's own buffers; beyond it, it spills")
+    memory_limit: str = Field("96MB", description="DuckDB's own buffers; beyond it, it spills")
     threads: int = Field(2, ge=1)
 
     @contextmanager
