@@ -145,9 +145,11 @@ class PostgresSession:
         Views are left out; what the server's statistics lose in a crash shows as a change. They
         are about a second behind.
         """
+        from extract_project.warehouses.postgres_types import quoted
+
         changes = {}
         for table in tables:
-            name = ".".join(_quoted(part) for part in table.split("."))
+            name = ".".join(quoted(part) for part in table.split("."))
             row = self._connection.execute(_CHANGES, (name,)).fetchone()
             if row and row[0]:
                 changes[table] = Change(row[0])
@@ -305,10 +307,6 @@ def _reference(name: str, value: Value) -> str:
         return "null"
     cast = next((cast for kind, cast in _SQL_TYPES if isinstance(value, kind)), "::text")
     return f"current_setting('extract.{name}'){cast}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: Value) -> str:

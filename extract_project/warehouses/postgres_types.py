@@ -48,7 +48,7 @@ class CopyColumns:
         if not self.arrays:
             return f"copy ({statement}\n) to stdout (format csv)"
         columns = ", ".join(
-            f"to_json({_quoted(name)})" if name in self.arrays else _quoted(name)
+            f"to_json({quoted(name)})" if name in self.arrays else quoted(name)
             for name in self.schema.names
         )
         return f"copy (select {columns} from ({statement}\n) as result) to stdout (format csv)"
@@ -143,5 +143,6 @@ def _named(error: Exception, names: list[str]) -> TypeMappingError:
     )
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as an identifier that keeps its case."""
     return '"' + name.replace('"', '""') + '"'
