@@ -65,15 +65,14 @@ def measure(
 
 def _family(pid: int) -> list[int]:
     """A process and its descendants."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = task.read_text().split()
-        except OSError:
-            continue
-        for child in children:
-            found += _family(int(child))
-    return found
+    try:
+        lists = [task.read_text().split() for task in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:  # it has ended meanwhile
+        return [pid]
+    return [
+        pid,
+        *(each for children in lists for child in children for each in _family(int(child))),
+    ]
 
 
 def _high_water(pid: int) -> int:
