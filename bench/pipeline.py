@@ -18,7 +18,7 @@ from extract_project.settings import load_settings
 def main(source: str) -> None:
     settings, s3 = load_settings(), connect()
     extract = find_extract(s3, settings.manifest, f"bench/{source}", settings.dialects)
-    target = Target(settings.data.bucket, settings.data.key(extract.published_path))
+    target = Target(settings.data.bucket, settings.data.key(extract.published_path()))
     warehouse = settings.warehouses[extract.warehouse]
     with stage(s3, warehouse, extract, target, Provenance("bench")) as staged:
         settle(s3, settings.state_location, staged, extract.header)

@@ -15,29 +15,58 @@
     ├── EmbeddedError          a part of the embedded installation does not start
     └── NotPublished           what was asked for is not in the data bucket
 
-A message says what happened, what was expected, and what to do next. `transient` tells whether
-the same attempt may well succeed a minute later: only then is an extract retried by itself.
+A message says what happened, what was expected, and what to do next. `cause` tells whose business
+it is; `transient`, whether the same attempt may well succeed a minute later: only then is an
+extract retried by itself.
 """
 
 from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    """What kind of failure it is: who has to do something about it, and what."""
+
+    SQL = "sql"
+    PERMISSION = "permission"
+    SIGN_IN = "sign-in"
+    BUSY = "warehouse busy"
+    NETWORK = "network"
+    S3 = "s3"
+    AUDIT = "audit refused"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    MEMORY = "out of memory"
+    KILLED = "killed"
+    SETTINGS = "settings"
+    OURS = "ours"
 
 
 class ExtractError(Exception):
     """Base of all errors that this project raises; its text is meant for the person on call."""
 
     transient: bool = False
+    cause: Cause = Cause.OURS
 
 
 class SettingsError(ExtractError):
     """A setting is missing or impossible; the text names the variable."""
 
+    cause = Cause.SETTINGS
+
 
 class BucketError(ExtractError):
     """A bucket is not there, not versioned, or not allowed; the text has the command that helps."""
 
+    cause = Cause.S3
+
 
 class ManifestError(ExtractError):
     """What was asked for is no valid extract of the manifest."""
+
+    cause = Cause.SQL
 
 
 class WarehouseError(ExtractError):
@@ -48,6 +77,7 @@ class WarehouseError(ExtractError):
     `query_url` lead to the query in the warehouse's own history, where there is one.
     """
 
+    cause = Cause.SQL
     query_id: str | None = None
     query_url: str | None = None
 
@@ -55,11 +85,13 @@ class WarehouseError(ExtractError):
         self,
         message: str,
         *,
+        cause: Cause | None = None,
         line: int | None = None,
         column: int | None = None,
         transient: bool = False,
     ) -> None:
         super().__init__(message)
+        self.cause = cause or type(self).cause
         self.line = line
         self.column = column
         self.transient = transient
@@ -68,21 +100,31 @@ class WarehouseError(ExtractError):
 class QueryTimeout(WarehouseError):
     """The extract took longer than its `timeout`; the query has been cancelled."""
 
+    cause = Cause.TIMEOUT
+
 
 class QueryCancelled(WarehouseError):
     """The query was ended in the warehouse, by somebody or something other than this run."""
+
+    cause = Cause.CANCELLED
 
 
 class TypeMappingError(ExtractError):
     """A column's type or value does not fit any file type without loss."""
 
+    cause = Cause.SQL
+
 
 class AuditError(ExtractError):
     """A check names something that the result does not have, or its query fails."""
 
+    cause = Cause.AUDIT
+
 
 class StagingError(ExtractError):
     """Encoding or uploading failed; the upload has been aborted and nothing is visible."""
+
+    cause = Cause.S3
 
     def __init__(self, message: str, *, transient: bool = False) -> None:
         super().__init__(message)
@@ -92,9 +134,13 @@ class StagingError(ExtractError):
 class Superseded(ExtractError):
     """Another run of the same extract started later and has published: newer data stays."""
 
+    cause = Cause.SUPERSEDED
+
 
 class DeploymentError(ExtractError):
     """The running deployment cannot be reached, or refuses."""
+
+    cause = Cause.SETTINGS
 
 
 class EmbeddedError(ExtractError):
@@ -103,3 +149,5 @@ class EmbeddedError(ExtractError):
 
 class NotPublished(ExtractError):
     """No such key or version in the data bucket."""
+
+    cause = Cause.S3

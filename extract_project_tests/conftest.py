@@ -72,7 +72,7 @@ class Site:
         return found[path]
 
     def target(self, extract: Extract) -> Target:
-        return Target(self.data.bucket, self.data.key(extract.published_path))
+        return Target(self.data.bucket, self.data.key(extract.published_path()))
 
     def body(self, key: str, version_id: str | None = None) -> bytes:
         """The bytes of a published object."""

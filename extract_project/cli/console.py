@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from extract_project.errors import ExtractError
+from extract_project.units import parse_duration
 
 OK, NO, CANNOT = 0, 1, 2
 
@@ -57,4 +58,19 @@ def explains_itself(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
+def _duration(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    try:
+        if value is not None:
+            parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+since_option = click.option(
+    "--since", callback=_duration, help="Only attempts of this time, as in 30m, 6h, 2d."
+)
+partition_option = click.option(
+    "--partition", help="Which partition, where the extract has any, as 2026-01-01."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _REFUSED = "quality/order_lines_by_part"
 _CHANGED = "sales/daily_revenue"
+_PARTITION = "1998-07"
 _UI_PORT, _S3_PORT = 3000, 8333
 _BEFORE, _AFTER = "'1998-01-01'", "'1997-01-01'"
 
@@ -79,11 +80,14 @@ def demo(directory: Path, manifest: Path, scale: float) -> None:
     started = time.monotonic()
     with _installation(directory, manifest, scale) as installation:
         deployment, settings = installation.deployment, installation.settings
-        files = sql_files(manifest)
-        extracts = sorted(name.removesuffix(".sql") for name in files)
+        extracts = _extracts(settings, manifest)
+        partitioned = sorted(path for path in extracts if extracts[path].header.partitions)
 
         out.print(Rule("every SQL file is an asset: materialize them all"))
-        run = run_and_watch(deployment, extracts)
+        run = run_and_watch(deployment, sorted(extracts.keys() - set(partitioned)))
+
+        out.print(Rule(f"one partition, {_PARTITION}, of {' and '.join(partitioned)}"))
+        run_and_watch(deployment, partitioned, _PARTITION)
 
         out.print(Rule(f"one result was refused: {_REFUSED}"))
         out.print(Panel(Text(_error_of(run, _REFUSED)), border_style="red"), soft_wrap=False)
@@ -91,10 +95,10 @@ def demo(directory: Path, manifest: Path, scale: float) -> None:
         out.print(Rule(f"change one SQL file: {_CHANGED}"))
         _change(installation, manifest)
         run_and_watch(deployment, [_CHANGED])
-        out.print(history_table(history(settings, _extract(settings, files, _CHANGED), 2)))
+        out.print(history_table(history(settings, extracts[_CHANGED], 2)))
 
         out.print(Rule("what is published now"))
-        out.print(_results(settings, files))
+        out.print(_results(settings, extracts))
         out.print(_next_commands(installation, started))
     failed = sorted(step.path for step in run.steps if step.status != "SUCCESS")
     raise SystemExit(0 if failed == [_REFUSED] else NO)
@@ -196,19 +200,20 @@ def _line_with(text: str, word: str) -> str:
     return next(line.strip() for line in text.splitlines() if word in line)
 
 
-def _extract(settings: Settings, files: dict[str, Path], path: str) -> Extract:
-    parsed = parse_file(f"{path}.sql", files[f"{path}.sql"], settings.dialects)
-    assert isinstance(parsed, Extract)
-    return parsed
+def _extracts(settings: Settings, manifest: Path) -> dict[str, Extract]:
+    parsed = [
+        parse_file(name, file, settings.dialects) for name, file in sql_files(manifest).items()
+    ]
+    return {each.path: each for each in parsed if isinstance(each, Extract)}
 
 
-def _results(settings: Settings, files: dict[str, Path]) -> Table:
+def _results(settings: Settings, extracts: dict[str, Extract]) -> Table:
     results = table("extract", "rows", "bytes", "seconds", "key", "VersionId")
-    for name in files:
-        extract = _extract(settings, files, name.removesuffix(".sql"))
-        key = settings.data.key(extract.published_path)
+    for extract in extracts.values():
+        partition = _PARTITION if extract.header.partitions else None
+        key = settings.data.key(extract.published_path(partition))
         try:
-            (newest,) = history(settings, extract, 1)
+            (newest,) = history(settings, extract, 1, partition)
         except NotPublished:
             results.add_row(extract.path, "[red]refused[/]", "", "", key, "")
             continue
@@ -244,4 +249,7 @@ in another terminal, while it runs:
   extract get {_CHANGED} -o revenue.parquet
   extract push sql_manifest                # after you have added or changed a file
   extract run sales/top_customers
+  extract run sales/orders_by_month --partition 1998-06
+  extract failed                           # what failed at its latest attempt, and why
+  extract rerun --failed                   # that, and nothing else
 """

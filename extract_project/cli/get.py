@@ -9,8 +9,8 @@ from typing import Any
 import click
 from rich.progress import DownloadColumn, Progress
 
-from extract_project.cli.console import err, explains_itself, out
-from extract_project.cli.versions import resolve
+from extract_project.cli.console import err, explains_itself, out, partition_option
+from extract_project.cli.versions import key_of, resolve
 from extract_project.errors import StagingError
 from extract_project.publish.receipt import load_receipt
 from extract_project.publish.versions import require_version
@@ -22,10 +22,11 @@ _CHUNK = 1 << 20
 
 @click.command()
 @click.argument("extract")
+@partition_option
 @click.option("--version", "version_id", help="A VersionId; default: the current version.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: the file's name.")
 @explains_itself
-def get(extract: str, version_id: str | None, output: Path | None) -> None:
+def get(extract: str, partition: str | None, version_id: str | None, output: Path | None) -> None:
     """Download a version of EXTRACT (folder/name) and verify it against its receipt.
 
     \b
@@ -34,7 +35,7 @@ def get(extract: str, version_id: str | None, output: Path | None) -> None:
     """
     settings = load_settings()
     s3 = connect()
-    key = settings.data.key(resolve(settings, extract).published_path)
+    key = key_of(settings, resolve(settings, extract), partition)
     version = require_version(s3, settings.data.bucket, key, version_id)
     target = output or Path(key.rpartition("/")[2])
     unfinished = target.with_name(f"{target.name}.unfinished")

@@ -6,8 +6,10 @@ import click
 
 from extract_project.cli.check import check
 from extract_project.cli.demo import demo, up
+from extract_project.cli.failed import failed
 from extract_project.cli.get import get
 from extract_project.cli.push import push
+from extract_project.cli.rerun import rerun
 from extract_project.cli.run import run
 from extract_project.cli.schema import schema
 from extract_project.cli.trace import trace
@@ -20,5 +22,5 @@ def main() -> None:
     """Drop a .sql file into S3: it is an asset in seconds, its result a version of one object."""
 
 
-for command in (check, demo, get, push, run, schema, trace, up, versions):
+for command in (check, demo, failed, get, push, rerun, run, schema, trace, up, versions):
     main.add_command(command)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from extract_project.cli.console import NO, err, explains_itself, out
+from extract_project.cli.console import NO, err, explains_itself, out, partition_option
 from extract_project.errors import ExtractError
 from extract_project.manifest.problem import suggestion
 from extract_project.settings import load_settings
@@ -22,30 +22,35 @@ _MARKS = {"SUCCESS": "[green]✓[/]", "FAILURE": "[red]✗[/]", "SKIPPED": "[yel
 
 @click.command()
 @click.argument("extracts", nargs=-1, required=True)
+@partition_option
 @explains_itself
-def run(extracts: tuple[str, ...]) -> None:
+def run(extracts: tuple[str, ...], partition: str | None) -> None:
     """Materialize EXTRACTS (folder/name) in one run, and wait; exit code 1 when one fails.
 
     \b
     extract run sales/orders finance/revenue
+    extract run sales/order_lines --partition 2026-01-01
     """
     from extract_project.orchestration.deployment import Deployment
 
     deployment = Deployment(load_settings().dagster_url)
-    finished = run_and_watch(deployment, list(extracts))
+    finished = run_and_watch(deployment, list(extracts), partition)
     for step in finished.steps:
         if step.error:
             out.print(step.error, markup=False)
     raise SystemExit(0 if finished.status == "SUCCESS" else NO)
 
 
-def run_and_watch(deployment: Deployment, paths: list[str]) -> Run:
-    """Launch one run of these extracts, show each one's progress, and return how it ended."""
+def run_and_watch(deployment: Deployment, paths: list[str], partition: str | None = None) -> Run:
+    """Launch one run of these extracts, or of a partition of them; show each one's progress.
+
+    Returns how it ended.
+    """
     known = deployment.extracts()
     for path in paths:
         if path not in known:
             raise ExtractError(f"no extract {path!r}: {suggestion(path, known)}")
-    run_id = deployment.launch(paths)
+    run_id = deployment.launch(paths, partition)
     columns = (
         SpinnerColumn(finished_text=" "),
         TextColumn("{task.description}"),

@@ -181,7 +181,31 @@ def _bad_reference(
         if path not in files:
             message = f"no extract {path!r} to depend on: {suggestion(path, files)}"
             return Problem(line=line, column=column, message=message)
+        way = _way_back(path, file.path, files)
+        if way:
+            shown = " → ".join([file.path, *way])
+            message = f"these depend on each other: {shown}: take one dependency out"
+            return Problem(line=line, column=column, message=message)
     return None
+
+
+def _way_back(start: str, end: str, files: dict[str, list[Extract | InvalidExtract]]) -> list[str]:
+    """The dependencies that lead from one extract to another; empty when there are none."""
+    reached_from: dict[str, str] = {}
+    coming = [start]
+    while coming:
+        path = coming.pop()
+        if path == end:
+            way = [end]
+            while way[0] != start:
+                way.insert(0, reached_from[way[0]])
+            return way
+        file = files[path][0] if path in files else None
+        for each in file.header.depends_on if isinstance(file, Extract) else ():
+            if each not in reached_from and each != start:
+                reached_from[each] = path
+                coming.append(each)
+    return []
 
 
 def _invalidate(extract: Extract, problem: Problem) -> InvalidExtract:

@@ -17,11 +17,17 @@ _KNOWN = re.compile(r"[0-9*,/A-Za-z-]+")
 _EXAMPLE = "five fields, minute hour day month weekday, as in '0 6 * * 1-5'"
 
 
+ON_SOURCE_CHANGE = "on_source_change"
+"""Stands where a cron could: the extract runs when a table that it reads has changed."""
+
+
 def _cron(value: str) -> str:
     """A cron that Dagster takes too; extensions that it does not know (`L`, `#`) are refused."""
+    if value == ON_SOURCE_CHANGE:
+        return value
     fields = value.split()
     if len(fields) != _FIELDS or not all(_KNOWN.fullmatch(each) for each in fields):
-        raise ValueError(f"{value!r} is no cron: expected {_EXAMPLE}")
+        raise ValueError(f"{value!r} is no cron: expected {_EXAMPLE}, or {ON_SOURCE_CHANGE}")
     if any(re.search(r"\bL|L\b|W\b", each, re.IGNORECASE) for each in fields[2:5:2]):
         raise ValueError(f"{value!r} uses 'L' or 'W': expected {_EXAMPLE}")
     try:
@@ -52,7 +58,7 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-_CRON_SCHEMA = {"type": "string", "examples": ["0 6 * * *", "*/15 8-18 * * 1-5"]}
+_CRON_SCHEMA = {"type": "string", "examples": ["0 6 * * *", "*/15 8-18 * * 1-5", ON_SOURCE_CHANGE]}
 Cron = Annotated[str, AfterValidator(_cron), WithJsonSchema(_CRON_SCHEMA)]
 Crons = Annotated[
     tuple[Cron, ...],

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from extract_project.manifest.frontmatter import Path, read_front_matter
+from extract_project.manifest.frontmatter import FrontMatter, Path, read_front_matter
 from extract_project.manifest.header import Header, read_header
+from extract_project.manifest.partitions import Partition
 from extract_project.manifest.problem import Problem, Refused, refuse, suggestion
 from extract_project.publish.formats.options import FileFormat, parse_compression
 from extract_project.warehouses.protocol import Placeholder, Query
@@ -89,14 +90,17 @@ class Extract(BaseModel):
     def file_format(self) -> FileFormat:
         return parse_compression(self.header.format, self.header.compression)
 
-    @property
-    def published_path(self) -> str:
-        """Path of the published object below EXTRACT_DATA."""
-        return f"{self.path}{self.file_format.extension}"
+    def published_path(self, partition: str | None = None) -> str:
+        """Path of the published object below EXTRACT_DATA; of a partition, where there are any."""
+        extension = self.file_format.extension
+        if partition is None:
+            return f"{self.path}{extension}"
+        return f"{self.path}/partition={partition}/{self.name}{extension}"
 
-    def query(self) -> Query:
+    def query(self, partition: Partition | None = None) -> Query:
         """The statement with its values, ready for a warehouse."""
-        return Query(self.text, self.placeholders, self.statement_end, self.header.params)
+        values = {**self.header.params, **(partition.values if partition else {})}
+        return Query(self.text, self.placeholders, self.statement_end, values)
 
     def place(self, path: Path) -> tuple[int, int]:
         """Line and column of a header key in the file."""
@@ -152,7 +156,12 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
     if kind is None:
         message = f"unknown warehouse {warehouse!r}: {suggestion(warehouse, dialects.by_warehouse)}"
         raise refuse(*front_matter.place(("warehouse",)), message)
-    statement = read_statement(text, kind, header.params)
+    statement = read_statement(text, kind, header.bound_names)
+    _require_use_of_partitions(header, statement, front_matter)
+    tables = upstream_tables(statement)
+    if header.on_source_change and not tables:
+        message = "the SQL reads no table, so that none can change: use a cron"
+        raise refuse(*front_matter.place(("schedule",)), message)
     return Extract(
         path=path,
         source=source,
@@ -162,7 +171,7 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
         kind=kind,
         placeholders=statement.placeholders,
         statement_end=statement.end,
-        tables=upstream_tables(statement),
+        tables=tables,
         code_version=_code_version(statement, header, warehouse),
     )
 
@@ -173,7 +182,25 @@ def _code_version(statement: Statement, header: Header, warehouse: str) -> str:
     keys = header.model_copy(update={"warehouse": warehouse}).model_dump_json(
         include=set(_DATA_KEYS)
     )
+    if header.partitions:
+        keys += header.partitions.model_dump_json(include={"type", "offset"})
+        keys += header.partition_timezone
     return sha256(f"{words}\x00{keys}".encode()).hexdigest()[:16]
+
+
+def _require_use_of_partitions(
+    header: Header, statement: Statement, front_matter: FrontMatter
+) -> None:
+    if header.partitions is None:
+        return
+    names = header.partitions.bound_names
+    if not {each.name for each in statement.placeholders}.intersection(names):
+        shown = " or ".join(f":{name}" for name in names)
+        raise refuse(
+            *front_matter.place(("partitions",)),
+            f"the SQL uses none of its partitions' values, so that all of them would hold the "
+            f"same rows: use {shown} in it",
+        )
 
 
 def _decode(content: bytes) -> str:

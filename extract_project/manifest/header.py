@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -16,15 +17,16 @@ from pydantic import (
 )
 
 from extract_project.constants import Constant
-from extract_project.manifest.cron import Crons, TimeZone
+from extract_project.manifest.cron import ON_SOURCE_CHANGE, Crons, TimeZone
 from extract_project.manifest.frontmatter import FrontMatter
+from extract_project.manifest.partitions import Partitions, read_partitions
 from extract_project.manifest.problem import Problem, Refused, suggestion
 from extract_project.publish.checks import CHECK_NAMES, Check
 from extract_project.publish.formats.options import Compression, Format, parse_compression
 from extract_project.units import Duration
 
 PLANNED = {
-    *("partitions", "incremental", "split", "columns", "on_schema_change"),
+    *("incremental", "split", "columns", "on_schema_change"),
     *("cpu", "memory", "disk"),
 }
 """Keys of the contract that this version refuses instead of ignoring."""
@@ -66,13 +68,20 @@ class Header(_Part):
     enabled: bool = Field(
         True, description="false keeps the file, but off every schedule and sensor"
     )
-    schedule: Crons = Field((), description="cron, or a list of crons; default: on demand")
+    schedule: Crons = Field(
+        (), description="cron, a list of crons, or on_source_change; default: on demand"
+    )
     timezone: TimeZone = Field("UTC", description="of the schedule, as in Europe/Berlin")
     on_change: Literal["materialize"] | None = Field(
         None, description="materialize: run when the SQL itself changes"
     )
     depends_on: list[Annotated[str, StringConstraints(pattern=_PATH)]] = Field(
         [], description="other extracts that this one comes after, as folder/name"
+    )
+    partitions: Annotated[Partitions, BeforeValidator(read_partitions)] | None = Field(
+        None,
+        description="hourly, daily, weekly, monthly, {type, start, end, timezone, offset}, or a "
+        "list of keys; bound as :partition_key, :partition_start, :partition_end",
     )
     params: dict[ParamName, Constant] = Field({}, description="constants, bound as :name")
     format: Format = "parquet"
@@ -90,9 +99,32 @@ class Header(_Part):
     timeout: Duration = timedelta(hours=1)
     retries: Retries = Retries()
     pool: str | None = Field(None, description="Dagster concurrency pool; default: the warehouse")
+    priority: int = Field(
+        0, ge=-100, le=100, description="of its runs in the queue: the higher ones start first"
+    )
     freshness: Duration | None = Field(
         None, description="how old the published version may get before the asset shows as stale"
     )
+
+    @property
+    def crons(self) -> tuple[str, ...]:
+        """When it runs by the clock; empty where it does not."""
+        return () if self.on_source_change else self.schedule
+
+    @property
+    def on_source_change(self) -> bool:
+        """Whether it runs when a table that it reads has changed."""
+        return self.schedule == (ON_SOURCE_CHANGE,)
+
+    @property
+    def bound_names(self) -> tuple[str, ...]:
+        """Every `:name` that has a value in this extract's SQL."""
+        return (*self.params, *(self.partitions.bound_names if self.partitions else ()))
+
+    @property
+    def partition_timezone(self) -> str:
+        """The time zone in which partitions begin and end."""
+        return (self.partitions and self.partitions.timezone) or self.timezone
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -100,6 +132,17 @@ class Header(_Part):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"check {name!r} stands twice in 'checks'")
+        if ON_SOURCE_CHANGE in self.schedule and not self.on_source_change:
+            raise ValueError(f"'schedule' has both crons and {ON_SOURCE_CHANGE}: keep one of them")
+        if self.on_source_change and self.partitions:
+            raise ValueError(
+                f"'schedule: {ON_SOURCE_CHANGE}' cannot tell which partition changed: "
+                f"use a cron with partitions"
+            )
+        if self.on_change and self.partitions:
+            raise ValueError(
+                "'on_change: materialize' would run every partition: launch a backfill instead"
+            )
         reserved = _RESERVED_PARAMS.intersection(self.params)
         if reserved:
             raise ValueError(f"params may not redefine {', '.join(sorted(reserved))}")
@@ -128,6 +171,8 @@ def _problem(item: Any, front_matter: FrontMatter) -> Problem:
     path = tuple(part for part in item["loc"] if part not in _UNION_WORDS)
     if path[:1] == ("checks",):
         path = (*path[:2], *path[3:])  # the third is the discriminator's tag, not a key
+    if path[:2] == ("partitions", "keys"):
+        path = ("partitions", *path[2:])  # a plain list, in the file
     line, column = front_matter.place(path)
     return Problem(line=line, column=column, message=_message(item, path))
 
@@ -166,6 +211,8 @@ def _unknown_key(path: tuple[Any, ...]) -> str:
         known = [*CHECK_NAMES, "severity", "label"]
     elif path[0] == "retries":
         known = list(Retries.model_fields)
+    elif path[0] == "partitions":
+        known = [key for key in Partitions.model_fields if key != "keys"]
     return f"unknown key {word!r}: {suggestion(word, known)}"
 
 

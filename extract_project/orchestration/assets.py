@@ -8,20 +8,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from botocore.exceptions import BotoCoreError, ClientError
 
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.failures import (
+    Attempt,
     cancelled,
     failure,
     is_expected,
     refusal,
     refusal_of_empty,
 )
+from extract_project.orchestration.journaling import journal_of, record_failure, record_staged
 from extract_project.orchestration.keys import asset_key, group_name, op_name, table_key
 from extract_project.orchestration.metadata import check_result
+from extract_project.orchestration.partitions import partition_of, partitions_of
 from extract_project.publish.staging import Provenance, Staged, stage
 from extract_project.publish.upload import Target
-from extract_project.publish.versions import find_version
+from extract_project.publish.versions import Version, find_version
 from extract_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,9 +43,9 @@ class Site:
     connect: Callable[[], "S3Client"]
     snapshot_id: str
 
-    def target(self, extract: Extract) -> Target:
+    def target(self, extract: Extract, partition: str | None = None) -> Target:
         data = self.settings.data
-        key = data.key(extract.published_path)
+        key = data.key(extract.published_path(partition))
         return Target(data.bucket, key, self.settings.kms_key_id)
 
 
@@ -74,6 +78,8 @@ def extract_asset(extract: Extract, site: Site) -> dg.AssetsDefinition:
             jitter=dg.Jitter.PLUS_MINUS,
         ),
         pool=header.pool or extract.warehouse,
+        partitions_def=partitions_of(header),
+        backfill_policy=dg.BackfillPolicy.multi_run(1) if header.partitions else None,
     )
     def materialize(context: dg.AssetExecutionContext) -> Yields:
         yield from _materialize(context, extract, site)
@@ -112,42 +118,70 @@ def _upstream(extract: Extract) -> list[dg.AssetKey]:
 
 def _materialize(context: dg.AssetExecutionContext, extract: Extract, site: Site) -> Yields:
     """Stage and audit; then either refuse, with nothing published, or hand over to publish."""
-    key = asset_key(extract.path)
-    s3 = site.connect()
-    target = site.target(extract)
-    warehouse = site.settings.warehouses[extract.warehouse]
+    partition = partition_of(context, extract)
+    partition_key = partition.key if partition else None
+    attempt = Attempt(extract, partition_key, context.retry_number + 1)
+    journal = journal_of(attempt, context.run.run_id)
+    s3, target = site.connect(), site.target(extract, partition_key)
+    journal.write(
+        "started",
+        sql_version=extract.source.version_id,
+        snapshot=site.snapshot_id,
+        warehouse=extract.warehouse,
+        attempt=attempt.number,
+    )
     context.log.info(
         "%s: sql version %s, snapshot %s, warehouse %s",
-        extract.path,
+        attempt.place(),
         extract.source.version_id,
         site.snapshot_id,
         extract.warehouse,
     )
     try:
-        provenance = Provenance(context.run.run_id, site.snapshot_id)
+        provenance = Provenance(context.run.run_id, site.snapshot_id, partition)
+        warehouse = site.settings.warehouses[extract.warehouse]
         with stage(s3, warehouse, extract, target, provenance) as staged:
-            refused = [outcome for outcome in staged.outcomes if outcome.refuses]
-            results = [check_result(o, key, published=not refused) for o in staged.outcomes]
-            if refused:
-                yield from results
-                raise refusal(staged, extract, refused)
-            if not staged.receipt.rows and extract.header.on_empty == "fail":
-                yield from results
-                raise refusal_of_empty(staged, extract)
-            yield dg.MaterializeResult(
-                value=staged,
-                check_results=results,
-                data_version=dg.DataVersion(staged.receipt.data_sha256),
-            )
-    except dg.Failure:
+            record_staged(journal, staged)
+            yield from _judged(staged, attempt)
+    except dg.Failure as refused:
+        record_failure(journal, refused)
         raise
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
         # Left to itself, Dagster takes an interrupt for a failure that the retry policy covers:
         # the terminated run would wait, and run its query again.
-        raise cancelled(extract, find_version(s3, target.bucket, target.key)) from None
+        ended = cancelled(attempt, find_version(s3, target.bucket, target.key))
+        record_failure(journal, ended)
+        raise ended from None
     except Exception as error:
-        current = find_version(s3, target.bucket, target.key)
-        raise failure(error, extract, current) from (None if is_expected(error) else error)
+        failed = failure(error, attempt, _current(s3, target))
+        record_failure(journal, failed)
+        raise failed from (None if is_expected(error) else error)
+
+
+def _judged(staged: Staged, attempt: Attempt) -> Yields:
+    """What Dagster gets of a staged result; raises its refusal, with every check recorded."""
+    key = asset_key(attempt.extract.path)
+    refused = [outcome for outcome in staged.outcomes if outcome.refuses]
+    results = [check_result(o, key, published=not refused) for o in staged.outcomes]
+    if refused:
+        yield from results
+        raise refusal(staged, attempt, refused)
+    if not staged.receipt.rows and attempt.extract.header.on_empty == "fail":
+        yield from results
+        raise refusal_of_empty(staged, attempt)
+    yield dg.MaterializeResult(
+        value=staged,
+        check_results=results,
+        data_version=dg.DataVersion(staged.receipt.data_sha256),
+    )
+
+
+def _current(s3: "S3Client", target: Target) -> Version | None:
+    """What the key holds; unknown counts as nothing, where S3 itself is what fails."""
+    try:
+        return find_version(s3, target.bucket, target.key)
+    except (BotoCoreError, ClientError):
+        return None
 
 
 def _description(extract: Extract) -> str:

@@ -10,11 +10,14 @@ from extract_project.manifest.problem import Problem
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.assets import IO_MANAGER, Site, extract_asset
 from extract_project.orchestration.executor import one_or_many_executor
+from extract_project.orchestration.following import following_sensor, waits_at_ticks
 from extract_project.orchestration.invalid import invalid_asset, invalid_check, invalid_sensor
 from extract_project.orchestration.io_manager import ExtractIOManager
 from extract_project.orchestration.keys import asset_key, table_key
 from extract_project.orchestration.live import manifest_sensor
+from extract_project.orchestration.rerun import rerun_job, rerun_sensor
 from extract_project.orchestration.schedules import schedules
+from extract_project.orchestration.sources import source_sensors
 
 
 def compose(snapshot: Snapshot, site: Site) -> dg.Definitions:
@@ -32,8 +35,15 @@ def compose(snapshot: Snapshot, site: Site) -> dg.Definitions:
     return dg.Definitions(
         assets=[*assets, *_tables(valid, snapshot), *(invalid_asset(each) for each in invalid)],
         asset_checks=[invalid_check(each) for each in invalid],
-        schedules=schedules(valid.values()),
-        sensors=[invalid_sensor(invalid, site.snapshot_id), manifest_sensor(snapshot, site)],
+        schedules=schedules(each for each in valid.values() if not waits_at_ticks(each, valid)),
+        sensors=[
+            manifest_sensor(snapshot, site),
+            invalid_sensor(invalid, site.snapshot_id),
+            following_sensor(valid),
+            *source_sensors(valid.values(), site),
+            rerun_sensor(valid.values()),
+        ],
+        jobs=[rerun_job(valid.values(), settings.dagster_url)],
         resources={
             IO_MANAGER: ExtractIOManager(
                 site.connect, settings.data, settings.state_location, valid

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from gql.transport.exceptions import TransportError
 from gql.transport.requests import RequestsHTTPTransport
 
 from extract_project.errors import DeploymentError
+from extract_project.orchestration.partitions import PARTITION_TAG
 
 LOCATION, REPOSITORY, JOB = "extract_project", "__repository__", "__ASSET_JOB"
 
@@ -40,6 +41,14 @@ query Run($id: ID!) {
 _ASSETS = gql("""
 query Assets {
   assetNodes { assetKey { path } isMaterializable opName }
+}
+""")
+_DRY_RUN = gql("""
+mutation Evaluate($selector: SensorSelector!, $cursor: String) {
+  sensorDryRun(selectorData: $selector, cursor: $cursor) {
+    ... on DryRunInstigationTick { evaluationResult { cursor error { message } } }
+    ... on Error { message }
+  }
 }
 """)
 _FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
@@ -94,17 +103,39 @@ class Deployment:
             if node["isMaterializable"] and node["opName"]
         }
 
-    def launch(self, paths: Sequence[str]) -> str:
-        """Materialize extracts in one run; returns its id."""
+    def launch(
+        self,
+        paths: Sequence[str],
+        partition: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
+        """Materialize extracts, or a partition of them, in one run; returns its id."""
+        given = {**(tags or {}), **({PARTITION_TAG: partition} if partition else {})}
         try:
             return self._client.submit_job_execution(
                 JOB,
                 repository_location_name=LOCATION,
                 repository_name=REPOSITORY,
                 asset_selection=[path.split("/") for path in paths],
+                tags=given,
             )
         except DagsterGraphQLClientError as error:
             raise DeploymentError(f"dagster did not launch {', '.join(paths)}: {error}") from None
+
+    def evaluate_sensor(self, name: str, cursor: str) -> str:
+        """What a sensor makes of a cursor: its new cursor, without any run being launched."""
+        selector = {
+            "repositoryLocationName": LOCATION,
+            "repositoryName": REPOSITORY,
+            "sensorName": name,
+        }
+        tick = self._ask(_DRY_RUN, {"selector": selector, "cursor": cursor})["sensorDryRun"]
+        evaluated = tick.get("evaluationResult") or {}
+        error = evaluated.get("error") or (tick if "message" in tick else None)
+        if error or evaluated.get("cursor") is None:
+            reason = (error or {}).get("message") or "no answer"
+            raise DeploymentError(f"the deployment could not evaluate {name}: {reason}")
+        return str(evaluated["cursor"])
 
     def run(self, run_id: str, steps: dict[str, str]) -> Run:
         """The state of a run; `steps` is what `extracts` gave."""

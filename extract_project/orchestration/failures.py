@@ -7,41 +7,83 @@ to do next. Only transient errors are worth a retry, and only those get one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from extract_project.errors import ExtractError, WarehouseError
+from extract_project.errors import Cause, ExtractError, WarehouseError
 from extract_project.manifest.extract import Extract
 from extract_project.publish.audit import Outcome
 from extract_project.publish.staging import Staged
 from extract_project.publish.versions import Version
 from extract_project.s3 import error_code
 
+CAUSE = "cause"
+"""The entry of a failure's metadata that says what kind it is."""
+
 _TRANSIENT_S3 = {
     *("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "503", "500"),
     *("Throttling", "ThrottlingException", "RequestTimeTooSkewed", "ExpiredToken"),
 }
+_REFUSED_S3 = {"AccessDenied", "403", "KMS.AccessDeniedException", "AllAccessDisabled"}
+
+_RERUN = "then rerun this extract alone: extract rerun --failed"
+_NEXT = {
+    Cause.SQL: f"mend the SQL and push it: the new version is live in seconds; {_RERUN}",
+    Cause.PERMISSION: f"grant what is missing; {_RERUN}",
+    Cause.SIGN_IN: f"correct the sign-in of warehouse {{warehouse!r}}; {_RERUN}",
+    Cause.BUSY: "when the warehouse has room again: extract rerun --failed",
+    Cause.NETWORK: "when the network is well again: extract rerun --failed",
+    Cause.S3: f"see to the bucket; {_RERUN}",
+    Cause.AUDIT: f"mend the data in the warehouse or the rule in the header; {_RERUN}",
+    Cause.TIMEOUT: f"make the query cheaper, or raise 'timeout' in the header; {_RERUN}",
+    Cause.CANCELLED: "if that was not meant: extract run {path}",
+    Cause.SUPERSEDED: "nothing has to be done: readers have newer data than this run's",
+    Cause.MEMORY: f"give it more memory, or select fewer columns at a time; {_RERUN}",
+    Cause.KILLED: "look at the end of the run's log; then: extract rerun --failed",
+    Cause.SETTINGS: f"correct the setting; {_RERUN}",
+    Cause.OURS: "report it with the stack below; the other extracts are not affected",
+}
 
 
-def failure(error: Exception, extract: Extract, current: Version | None) -> dg.Failure:
+@dataclass(frozen=True)
+class Attempt:
+    """Which try of which extract, for which partition."""
+
+    extract: Extract
+    partition: str | None = None
+    number: int = 1
+
+    @property
+    def last(self) -> bool:
+        return self.number > self.extract.header.retries.max
+
+    def place(self, line: int | None = None, column: int | None = None) -> str:
+        """`sales/orders.sql:3:5`, and the partition where there is one."""
+        parts = (self.extract.file, line, column)
+        place = ":".join(str(part) for part in parts if part is not None)
+        return f"{place} (partition {self.partition})" if self.partition else place
+
+
+def failure(error: Exception, attempt: Attempt, current: Version | None) -> dg.Failure:
     """The failure of a run; `current` is what the key holds now."""
-    line = error.line if isinstance(error, WarehouseError) else None
-    column = error.column if isinstance(error, WarehouseError) else None
-    place = ":".join(str(part) for part in (extract.file, line, column) if part is not None)
-    paragraphs = [f"{place}: {_reason(error)}"]
+    known = error if isinstance(error, WarehouseError) else None
+    line, column = (known.line, known.column) if known else (None, None)
+    again = is_transient(error) and not attempt.last
+    paragraphs = [f"{attempt.place(line, column)}: {_reason(error)}"]
     if line is not None:
-        paragraphs.append(quoted(extract.text, line, column))
+        paragraphs.append(quoted(attempt.extract.text, line, column))
+    if known and known.query_id:
+        paragraphs.append(f"query {known.query_id} {known.query_url or ''}".strip())
     paragraphs.append(standing(current))
-    metadata: dict[str, Any] = {
-        "sql_file": f"{extract.source.key} (version {extract.source.version_id})",
-        "current_version": current.uri if current else "none",
-    }
-    if isinstance(error, WarehouseError) and error.query_id:
-        metadata["query_id"] = error.query_id
-    if isinstance(error, WarehouseError) and error.query_url:
-        metadata["query"] = dg.MetadataValue.url(error.query_url)
+    paragraphs.append(_again(attempt) if again else _next_step(cause_of(error), attempt))
+    metadata = _metadata(attempt, current) | {CAUSE: cause_of(error).value}
+    if known and known.query_id:
+        metadata["query_id"] = known.query_id
+    if known and known.query_url:
+        metadata["query"] = dg.MetadataValue.url(known.query_url)
     return dg.Failure(
         description="\n\n".join(paragraphs),
         metadata=metadata,
@@ -49,46 +91,68 @@ def failure(error: Exception, extract: Extract, current: Version | None) -> dg.F
     )
 
 
-def cancelled(extract: Extract, current: Version | None) -> dg.Failure:
+def cancelled(attempt: Attempt, current: Version | None) -> dg.Failure:
     """The end of a run that was terminated, or whose task was stopped."""
+    paragraphs = [
+        f"{attempt.place()}: the run was ended from outside; its query has been cancelled",
+        standing(current),
+        _next_step(Cause.CANCELLED, attempt),
+    ]
     return dg.Failure(
-        description=f"{extract.file}: the run was ended from outside; its query has been "
-        f"cancelled\n\n{standing(current)}",
+        description="\n\n".join(paragraphs),
+        metadata=_metadata(attempt, current) | {CAUSE: Cause.CANCELLED.value},
         allow_retries=False,
     )
 
 
-def refusal(staged: Staged, extract: Extract, refused: Sequence[Outcome]) -> dg.Failure:
+def refusal(staged: Staged, attempt: Attempt, refused: Sequence[Outcome]) -> dg.Failure:
     """The failure of a run whose result did not pass its audit."""
     lines = []
     for outcome in refused:
-        index = [check.name for check in extract.header.checks].index(outcome.name)
-        line, column = extract.place(("checks", index))
-        lines.append(f"{extract.file}:{line}:{column}: {outcome.verdict.summary}")
+        index = [check.name for check in attempt.extract.header.checks].index(outcome.name)
+        line, column = attempt.extract.place(("checks", index))
+        lines.append(f"{attempt.place(line, column)}: {outcome.verdict.summary}")
         lines += [
             "    " + ", ".join(f"{name}={value}" for name, value in row.items())
             for row in outcome.verdict.samples
         ]
-    return _refused(staged, lines)
+    advice = "; to let such results pass with a warning, add 'severity: warn' to the check"
+    return _refused(staged, attempt, lines, _next_step(Cause.AUDIT, attempt) + advice)
 
 
-def refusal_of_empty(staged: Staged, extract: Extract) -> dg.Failure:
+def refusal_of_empty(staged: Staged, attempt: Attempt) -> dg.Failure:
     """The failure of a run without rows where the header wants some."""
-    line, column = extract.place(("on_empty",))
+    line, column = attempt.extract.place(("on_empty",))
     reason = "the result has no rows, and the header says on_empty: fail"
-    return _refused(staged, [f"{extract.file}:{line}:{column}: {reason}"])
+    lines = [f"{attempt.place(line, column)}: {reason}"]
+    return _refused(staged, attempt, lines, _next_step(Cause.AUDIT, attempt))
 
 
 def is_expected(error: Exception) -> bool:
     """Whether the error explains itself; anything else is a fault of ours, and keeps its trace."""
-    return isinstance(error, ExtractError | ClientError | BotoCoreError)
+    return isinstance(error, ExtractError | ClientError | BotoCoreError | MemoryError)
 
 
 def is_transient(error: Exception) -> bool:
     """Whether the same attempt may well succeed a minute later."""
     if isinstance(error, ExtractError):
         return error.transient
+    if isinstance(error, NoCredentialsError):
+        return False
     return isinstance(error, BotoCoreError) or error_code(error) in _TRANSIENT_S3
+
+
+def cause_of(error: Exception) -> Cause:
+    """What kind of failure an error is."""
+    if isinstance(error, ExtractError):
+        return error.cause
+    if isinstance(error, ClientError):
+        return Cause.PERMISSION if error_code(error) in _REFUSED_S3 else Cause.S3
+    if isinstance(error, NoCredentialsError):
+        return Cause.SETTINGS
+    if isinstance(error, BotoCoreError):
+        return Cause.NETWORK
+    return Cause.MEMORY if isinstance(error, MemoryError) else Cause.OURS
 
 
 def quoted(text: str, line: int, column: int | None) -> str:
@@ -108,17 +172,36 @@ def standing(current: Version | None) -> str:
     return f"the published version is untouched: {current.uri}"
 
 
-def _refused(staged: Staged, lines: list[str]) -> dg.Failure:
+def _refused(staged: Staged, attempt: Attempt, lines: list[str], next_step: str) -> dg.Failure:
     count = f"{staged.receipt.rows:,} rows were staged and refused; nothing was published"
-    next_step = (
-        "next: mend the data in the warehouse or the rule in the header, then rerun this extract "
-        "alone; to let such results pass with a warning, add 'severity: warn' to the check"
-    )
+    paragraphs = ["\n".join(lines), count, standing(staged.previous), next_step]
     return dg.Failure(
-        description="\n\n".join(["\n".join(lines), count, standing(staged.previous), next_step]),
-        metadata={"rows_staged": staged.receipt.rows},
+        description="\n\n".join(paragraphs),
+        metadata=_metadata(attempt, staged.previous)
+        | {CAUSE: Cause.AUDIT.value, "rows_staged": staged.receipt.rows},
         allow_retries=False,
     )
+
+
+def _metadata(attempt: Attempt, current: Version | None) -> dict[str, Any]:
+    source = attempt.extract.source
+    metadata: dict[str, Any] = {
+        "sql_file": f"{source.key} (version {source.version_id})",
+        "current_version": current.uri if current else "none",
+    }
+    if attempt.partition:
+        metadata["partition"] = attempt.partition
+    return metadata
+
+
+def _next_step(cause: Cause, attempt: Attempt) -> str:
+    extract = attempt.extract
+    return "next: " + _NEXT[cause].format(warehouse=extract.warehouse, path=extract.path)
+
+
+def _again(attempt: Attempt) -> str:
+    tries = attempt.extract.header.retries.max + 1
+    return f"next: nothing yet; this was try {attempt.number} of {tries}, and the next one follows"
 
 
 def _reason(error: Exception) -> str:
@@ -126,6 +209,8 @@ def _reason(error: Exception) -> str:
         operation = error.operation_name
         message = error.response.get("Error", {}).get("Message", "")
         return f"S3 refused {operation} ({error_code(error)}): {message}"
+    if isinstance(error, MemoryError):
+        return f"this process has no memory left: {error or 'an allocation failed'}"
     if is_expected(error):
         return str(error)
     return f"an unexpected {type(error).__name__}, which is a fault of extract_project: {error}"

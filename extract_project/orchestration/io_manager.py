@@ -12,13 +12,18 @@ are known. `dg.AssetIn(metadata={"version_id": "…"})` loads a given version in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import dagster as dg
 import pyarrow as pa
 
 from extract_project.manifest.extract import Extract
-from extract_project.orchestration.failures import failure, is_expected
+from extract_project.orchestration.failures import Attempt, failure, is_expected
+from extract_project.orchestration.journaling import (
+    journal_of,
+    record_failure,
+    record_published,
+)
 from extract_project.orchestration.keys import asset_key
 from extract_project.orchestration.metadata import materialization_metadata
 from extract_project.publish.publishing import settle
@@ -51,29 +56,43 @@ class ExtractIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Staged) -> None:
         """Publish: the one moment at which a result becomes visible."""
         extract = self._extracts[context.asset_key]
+        attempt = Attempt(
+            extract, obj.receipt.partition, context.step_context.previous_attempt_count + 1
+        )
         try:
             published = settle(self._connect(), self._state, obj, extract.header)
         except Exception as error:
-            raise failure(error, extract, obj.previous) from (None if is_expected(error) else error)
+            failed = failure(error, attempt, obj.previous)
+            record_failure(journal_of(attempt, obj.receipt.run_id), failed)
+            raise failed from (None if is_expected(error) else error)
         finally:
             obj.upload.abort()  # does nothing once published
         context.log.info(
             "%s: %s, %s rows, version %s",
-            extract.path,
+            attempt.place(),
             published.outcome,
             obj.receipt.rows,
             published.version_id,
         )
+        record_published(obj, published)
         context.add_output_metadata(materialization_metadata(obj, published))
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """The current version, or the given one, as the type that the asset's argument names."""
+        """The current version, or the given one, as the type that the asset's argument names.
+
+        Of several partitions, a dictionary by partition key.
+        """
         extract = self._extracts[context.asset_key]
+        if not context.has_asset_partitions:
+            return self._load(context, extract, None)
+        loaded = {key: self._load(context, extract, key) for key in context.asset_partition_keys}
+        return loaded if len(loaded) != 1 else next(iter(loaded.values()))
+
+    def _load(self, context: dg.InputContext, extract: Extract, partition: str | None) -> Any:
         s3 = self._connect()
         wanted = (context.definition_metadata or {}).get(VERSION_ID)
-        version = require_version(
-            s3, self._data.bucket, self._data.key(extract.published_path), wanted
-        )
+        key = self._data.key(extract.published_path(partition))
+        version = require_version(s3, self._data.bucket, key, wanted)
         receipt_id = version.provenance.get("receipt")
         receipt = receipt_id and load_receipt(s3, self._state, version.key, receipt_id)
         reader = open_version(s3, version, read_schema(receipt) if receipt else None)
@@ -82,6 +101,8 @@ class ExtractIOManager(dg.IOManager):
 
 
 def _as_type(reader: pa.RecordBatchReader, wanted: Any) -> Any:
+    if get_origin(wanted) is dict:  # of partitions
+        wanted = get_args(wanted)[1]
     name = f"{getattr(wanted, '__module__', '')}.{getattr(wanted, '__name__', wanted)}"
     if wanted is pa.RecordBatchReader:
         return reader

@@ -20,6 +20,7 @@ from extract_project.orchestration.assets import Site
 from extract_project.orchestration.deployment import Deployment
 from extract_project.orchestration.keys import asset_key
 from extract_project.orchestration.loading import current_snapshot
+from extract_project.orchestration.requests import run_request
 
 _INTERVAL_SECONDS = 5
 _SHOWN = 10
@@ -85,11 +86,7 @@ def _changed(instance: dg.DagsterInstance, watching: Sequence[Extract]) -> list[
     keys = {asset_key(extract.path): extract for extract in watching}
     made_by = instance.get_latest_materialization_code_versions(list(keys))
     return [
-        dg.RunRequest(
-            run_key=f"{extract.path} {extract.code_version}",
-            asset_selection=[key],
-            tags={"extract/path": extract.path, "extract/cause": "on_change"},
-        )
+        run_request(f"{extract.path} {extract.code_version}", [extract], cause="on_change")
         for key, extract in keys.items()
         if made_by.get(key) != extract.code_version
     ]

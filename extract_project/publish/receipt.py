@@ -65,6 +65,8 @@ class Receipt(BaseModel):
     run_id: str
     snapshot: str | None
     """Id of the snapshot that the run was launched with, where it was launched with one."""
+    partition: str | None = None
+    """Key of the partition, where the extract has any."""
     sql_key: str
     sql_version: str | None
     sql_sha256: str

@@ -20,6 +20,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from extract_project.manifest.extract import Extract
+from extract_project.manifest.partitions import Partition
 from extract_project.prefetch import prefetch
 from extract_project.publish.audit import Audit, Outcome, audit_directory
 from extract_project.publish.clock import Clock, TimedSink
@@ -41,10 +42,11 @@ _SWEEP_MARGIN = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Provenance:
-    """Which run makes the result, of which snapshot."""
+    """Which run makes the result, of which snapshot, for which partition."""
 
     run_id: str
     snapshot: str | None = None
+    partition: Partition | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,17 @@ class _Attempt:
     @property
     def label(self) -> Label:
         source = self.extract.source
-        return Label(self.extract.path, source.version_id or source.etag, self.provenance.run_id)
+        return Label(
+            self.extract.path,
+            source.version_id or source.etag,
+            self.provenance.run_id,
+            self.partition_key,
+        )
+
+    @property
+    def partition_key(self) -> str | None:
+        partition = self.provenance.partition
+        return partition.key if partition else None
 
     def metadata(self, result: Result) -> dict[str, str]:
         """The object metadata that is known before the first row (`rows` is not)."""
@@ -128,6 +140,7 @@ class _Attempt:
             "sql-version": source.version_id,
             "sql-sha256": source.sha256,
             "query-id": result.query_id,
+            "partition": self.partition_key,
             "schema-sha256": schema_hash(result.schema),
             "started-at": self.started_at.isoformat(),
             "receipt": self.receipt_id,
@@ -151,7 +164,7 @@ def _stream(
     extract = attempt.extract
     with (
         deadline(extract.header.timeout, session.cancel) as due,
-        prefetch(_produce(session, extract), _GROUPS_AHEAD, session.cancel) as items,
+        prefetch(_produce(session, attempt), _GROUPS_AHEAD, session.cancel) as items,
     ):
         with clock.stage("query"):
             begun = next(items)
@@ -175,12 +188,12 @@ def _stream(
     return passed
 
 
-def _produce(session: Session, extract: Extract) -> Iterator[tuple[Result, Profile] | pa.Table]:
+def _produce(session: Session, attempt: _Attempt) -> Iterator[tuple[Result, Profile] | pa.Table]:
     """First the result, as soon as its columns are known; then its rows in groups.
 
     They are profiled here, in the thread that reads, because encoding is what the others wait for.
     """
-    result = session.execute(extract.query())
+    result = session.execute(attempt.extract.query(attempt.provenance.partition))
     profile = Profile(result.schema)
     yield result, profile
     for rows in row_groups(result.batches(), result.schema):
@@ -198,6 +211,7 @@ def _receipt(
         key=upload.target.key,
         run_id=attempt.provenance.run_id,
         snapshot=attempt.provenance.snapshot,
+        partition=attempt.partition_key,
         sql_key=extract.source.key,
         sql_version=extract.source.version_id,
         sql_sha256=extract.source.sha256,

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from extract_project.errors import NotPublished
-from extract_project.s3 import error_code, from_header
+from extract_project.manifest.extract import Extract
+from extract_project.s3 import Location, error_code, from_header
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -87,3 +88,11 @@ def list_versions(s3: S3Client, bucket: str, key: str) -> Iterator[Version]:
                 version = find_version(s3, bucket, key, item["VersionId"])
                 if version is not None:
                     yield version
+
+
+def published_partitions(s3: S3Client, data: Location, extract: Extract) -> list[str]:
+    """Keys of the partitions that have a current version, in order."""
+    before = data.key(f"{extract.path}/partition=")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=data.bucket, Prefix=before)
+    keys = (item["Key"] for page in pages for item in page.get("Contents", []))
+    return sorted({key.removeprefix(before).partition("/")[0] for key in keys})

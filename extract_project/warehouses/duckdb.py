@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from extract_project.errors import TypeMappingError, WarehouseError
+from extract_project.errors import Cause, TypeMappingError, WarehouseError
 from extract_project.warehouses.protocol import Change, Label, Query
 
 if TYPE_CHECKING:
@@ -62,7 +62,12 @@ class DuckDBWarehouse(BaseModel):
                     },
                 )
             except duckdb.Error as error:
-                raise WarehouseError(f"duckdb database {self.path!r}: {error}") from error
+                locked = "lock" in str(error)
+                raise WarehouseError(
+                    f"duckdb database {self.path!r}: {error}",
+                    cause=Cause.BUSY if locked else Cause.SETTINGS,
+                    transient=locked,
+                ) from error
             with connection:
                 connection.execute("set enable_progress_bar = false")
                 connection.execute("set timezone = 'UTC'")
@@ -176,7 +181,9 @@ def _explained(error: Exception, before: int = 0) -> WarehouseError:
     message = str(error)
     if message.startswith("Out of Memory"):
         reason = message.splitlines()[0]
-        return WarehouseError(f"{reason}: raise MEMORY_LIMIT in the warehouse's settings")
+        return WarehouseError(
+            f"{reason}: raise MEMORY_LIMIT in the warehouse's settings", cause=Cause.MEMORY
+        )
     found = _LINE.search(message)
     if not found:
         return WarehouseError(message)

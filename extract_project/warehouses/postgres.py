@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from extract_project.constants import Value
-from extract_project.errors import WarehouseError
+from extract_project.errors import Cause, QueryCancelled, QueryTimeout, WarehouseError
 from extract_project.prefetch import prefetch
 from extract_project.warehouses.protocol import Change, Label, Query
 
@@ -50,6 +50,24 @@ _TRANSIENT = {
     "72000",  # snapshot_too_old
 }
 _TRANSIENT_CLASSES = {"08", "53"}  # connection exception, insufficient resources
+_CANCELED = "57014"
+_CAUSES = {
+    "08": Cause.NETWORK,
+    "28": Cause.SIGN_IN,
+    "53": Cause.BUSY,
+    "42501": Cause.PERMISSION,
+    "40001": Cause.BUSY,
+    "40P01": Cause.BUSY,
+    "55P03": Cause.BUSY,
+    "57P01": Cause.NETWORK,
+    "57P02": Cause.NETWORK,
+    "57P03": Cause.BUSY,
+    "72000": Cause.BUSY,
+}
+_HINTS = {
+    "42501": ": grant select on it to the user of the warehouse's settings",
+}
+_NOT_NOW = ("too many", "connection slots", "starting up", "shutting down", "recovery mode")
 
 _CHANGES = """
 with recursive parts as (
@@ -113,7 +131,8 @@ class PostgresWarehouse(BaseModel):
             raise WarehouseError(
                 f"postgres at {self.host}:{self.port} did not let user {self.user!r} into "
                 f"database {self.database!r}: {str(error).strip()}",
-                transient=error.sqlstate is None or _is_transient(error.sqlstate),
+                cause=(cause := _sign_in_cause(str(error))),
+                transient=cause in (Cause.NETWORK, Cause.BUSY),
             ) from None
         try:
             for setting in _SETTINGS:
@@ -228,6 +247,7 @@ class PostgresResult:
         if rows != self._reported:
             raise WarehouseError(
                 f"the server reported {self._reported:,} rows and {rows:,} arrived: run it again",
+                cause=Cause.NETWORK,
                 transient=True,
             )
 
@@ -284,12 +304,32 @@ def _explained(error: psycopg.Error, statement: str) -> WarehouseError:
 
         line, column = position(statement, int(diagnostic.statement_position) - 1)
     code = error.sqlstate
+    if code == _CANCELED:
+        kind = QueryTimeout if "statement timeout" in message else QueryCancelled
+        return kind(f"the server ended the query: {message} ({code})")
+    hint = _HINTS.get(code or "", "")
     return WarehouseError(
-        f"{message} ({code})" if code else message,
+        f"{message} ({code}){hint}" if code else message,
+        cause=_cause(code),
         line=line,
         column=column,
         transient=code is None or _is_transient(code),
     )
+
+
+def _cause(sqlstate: str | None) -> Cause:
+    if sqlstate is None:
+        return Cause.NETWORK
+    return _CAUSES.get(sqlstate) or _CAUSES.get(sqlstate[:2]) or Cause.SQL
+
+
+def _sign_in_cause(message: str) -> Cause:
+    """The driver gives no code for a refused connection: only what the server said."""
+    if "FATAL" not in message:
+        return Cause.NETWORK  # the server never answered
+    if any(words in message for words in _NOT_NOW):
+        return Cause.BUSY
+    return Cause.SIGN_IN
 
 
 _SQL_TYPES = (
@@ -306,6 +346,8 @@ def _reference(name: str, value: Value) -> str:
     if value is None:
         return "null"
     cast = next((cast for kind, cast in _SQL_TYPES if isinstance(value, kind)), "::text")
+    if isinstance(value, datetime) and value.tzinfo:
+        cast = "::timestamptz"
     return f"current_setting('extract.{name}'){cast}"
 
 

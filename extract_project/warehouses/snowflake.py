@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from extract_project.constants import Value
-from extract_project.errors import QueryCancelled, WarehouseError
+from extract_project.errors import Cause, QueryCancelled, WarehouseError
 from extract_project.prefetch import in_thread
 from extract_project.warehouses.protocol import Change, Label, Query
 from extract_project.warehouses.snowflake_chunks import Chunks, Patience
@@ -309,6 +309,7 @@ class SnowflakeResult:
         if rows != reported:
             raise WarehouseError(
                 f"snowflake reported {reported:,} rows and {rows:,} arrived: run it again",
+                cause=Cause.NETWORK,
                 transient=True,
             )
 

@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from extract_project.errors import WarehouseError
+from extract_project.errors import Cause, WarehouseError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,7 +76,9 @@ class Chunks:
         batches = self.renew()
         if [each.rowcount for each in batches] != [each.rowcount for each in self.batches]:
             raise WarehouseError(
-                "the result came back in other chunks than before: run it again", transient=True
+                "the result came back in other chunks than before: run it again",
+                cause=Cause.NETWORK,
+                transient=True,
             )
         self.batches = batches
         self.generation += 1
@@ -130,6 +132,7 @@ class _Download:
         raise WarehouseError(
             f"chunk {self.number + 1} of {len(self._chunks.batches)} of the result could not be "
             f"downloaded in {patience.tries} tries ({reason}): run it again",
+            cause=Cause.NETWORK,
             transient=True,
         )
 

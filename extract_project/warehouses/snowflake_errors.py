@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from extract_project.errors import QueryCancelled, QueryTimeout, WarehouseError
+from extract_project.errors import Cause, QueryCancelled, QueryTimeout, WarehouseError
 from extract_project.warehouses.protocol import Query
 
 IN_PROGRESS = {333333, 333334}
@@ -16,12 +16,17 @@ _CANCELLED, _TIMED_OUT = 604, 630
 class _Code:
     """What is known of a code."""
 
+    cause: Cause = Cause.SQL
     transient: bool = False
     hint: str = ""
 
 
-_HTTP = _Code(transient=True)
-_SIGN_IN = "check user and sign-in method of the warehouse's settings"
+def _refused(hint: str) -> _Code:
+    return _Code(Cause.SIGN_IN, hint=hint)
+
+
+_HTTP = _Code(Cause.NETWORK, transient=True)
+_GONE = _Code(Cause.NETWORK, transient=True)
 
 # From the connector's source (`sf_core/src/rest/snowflake/mod.rs`, `http/retry.rs`) and the
 # service's documentation; a code that is not here is permanent.
@@ -31,34 +36,40 @@ _CODES = {
     14: _HTTP,  # the connector's own: no reply in time
     250001: _HTTP,  # sign-in got no proper reply
     252005: _HTTP,  # a batch that could not be read
-    603: _Code(transient=True),  # aborted by an error inside the service
-    606: _Code(hint="set WAREHOUSE in the warehouse's settings, and grant USAGE on it to the role"),
-    612: _Code(transient=True),  # the result is no longer there
-    2003: _Code(
-        hint="check the name, and that the role has USAGE on its database and schema and "
-        "SELECT on it"
+    603: _Code(Cause.BUSY, transient=True),  # aborted by an error inside the service
+    606: _Code(
+        Cause.SETTINGS,
+        hint="set WAREHOUSE in the warehouse's settings, and grant USAGE on it to the role",
     ),
-    3001: _Code(hint="grant what is missing to the role, or set another ROLE"),
-    90073: _Code(hint="a resource monitor has suspended the warehouse: raise its quota"),
-    390100: _Code(hint=_SIGN_IN),
-    390101: _Code(hint=_SIGN_IN),
-    390104: _Code(transient=True),  # the session's token is not known
-    390111: _Code(transient=True),  # the session is gone
-    390114: _Code(transient=True),  # the session's master token has expired
-    390115: _Code(transient=True),
-    390117: _Code(transient=True),
-    390144: _Code(
-        hint="the public key of this private key is not the user's: "
+    612: _GONE,  # the result is no longer there
+    2003: _Code(
+        Cause.PERMISSION,
+        hint="check the name, and that the role has USAGE on its database and schema and "
+        "SELECT on it",
+    ),
+    3001: _Code(Cause.PERMISSION, hint="grant what is missing to the role, or set another ROLE"),
+    90073: _Code(
+        Cause.BUSY, hint="a resource monitor has suspended the warehouse: raise its quota"
+    ),
+    390100: _refused("check user and sign-in method of the warehouse's settings"),
+    390101: _refused("check user and sign-in method of the warehouse's settings"),
+    390104: _GONE,  # the session's token is not known
+    390111: _GONE,  # the session is gone
+    390114: _GONE,  # the session's master token has expired
+    390115: _GONE,
+    390117: _GONE,
+    390144: _refused(
+        "the public key of this private key is not the user's: "
         "alter user … set rsa_public_key = '…'; a clock that is wrong does it too"
     ),
-    390201: _Code(
-        hint="the database, schema, warehouse or role of the settings does not exist, "
+    390201: _refused(
+        "the database, schema, warehouse or role of the settings does not exist, "
         "or is not granted to the user"
     ),
-    390303: _Code(hint="the token is not valid: issue a new one"),
-    390318: _Code(hint="the token has expired: issue a new one"),
-    390422: _Code(hint="a network policy keeps this address out: add it, or use PrivateLink"),
-    394304: _Code(hint="the token is not valid for this user, or a network policy is missing"),
+    390303: _refused("the token is not valid: issue a new one"),
+    390318: _refused("the token has expired: issue a new one"),
+    390422: _refused("a network policy keeps this address out: add it, or use PrivateLink"),
+    394304: _refused("the token is not valid for this user, or a network policy is missing"),
 }
 
 _PLACE = re.compile(r"\bline (\d+) at position (\d+)")
@@ -81,7 +92,9 @@ def explained(error: Exception, what: str, query: Query | None = None) -> Wareho
     parts = [f"{what}: {message}" + (f" ({code:06d})" if code and code > 0 else "")]
     if known.hint:
         parts.append(known.hint)
-    return WarehouseError(": ".join(parts), line=line, column=column, transient=known.transient)
+    return WarehouseError(
+        ": ".join(parts), cause=known.cause, line=line, column=column, transient=known.transient
+    )
 
 
 def _place(message: str, query: Query | None) -> tuple[int | None, int | None, str]:

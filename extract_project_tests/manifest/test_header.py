@@ -55,7 +55,7 @@ checks:
     )
     parsed = extract.header
     assert extract.warehouse == "shop"
-    assert extract.published_path == "a/b.csv.gz"
+    assert extract.published_path() == "a/b.csv.gz"
     assert parsed.params == {
         "country": "NO",
         "price": Decimal("1.10"),

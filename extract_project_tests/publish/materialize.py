@@ -22,7 +22,7 @@ def main(path: str, run_id: str) -> None:
     settings = load_settings()
     s3 = connect()
     extract = find_extract(s3, settings.manifest, path, settings.dialects)
-    target = Target(settings.data.bucket, settings.data.key(extract.published_path))
+    target = Target(settings.data.bucket, settings.data.key(extract.published_path()))
     warehouse = settings.warehouses[extract.warehouse]
     say("started")
     with stage(s3, warehouse, extract, target, Provenance(run_id)) as staged:

@@ -3,6 +3,7 @@ description: One invoice per order, exact to the cent.
 owners: [team:finance]
 tags: {domain: finance, confidential: "yes"}
 group: finance_core
+priority: 10
 format: csv
 compression: none
 checks:

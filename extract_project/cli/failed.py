@@ -1,0 +1,54 @@
+"""`extract failed`: which extracts and partitions failed at their latest attempt, and why."""
+
+from __future__ import annotations
+
+import click
+
+from extract_project.cli.console import NO, explains_itself, json_option, out, since_option, table
+from extract_project.settings import load_settings
+
+
+@click.command()
+@click.option("--group", help="Only extracts of this group.")
+@since_option
+@json_option
+@explains_itself
+def failed(group: str | None, since: str | None, as_json: bool) -> None:
+    """List what failed at its latest attempt; exit code 1 when there is something.
+
+    \b
+    extract failed --since 12h
+    extract failed --group sales --json
+    """
+    from extract_project.orchestration.deployment import Deployment
+    from extract_project.orchestration.failed import Question
+    from extract_project.orchestration.rerun import ago, ask
+
+    deployment = Deployment(load_settings().dagster_url)
+    answered = ask(deployment, Question(group=group, since=ago(since)))
+    if as_json:
+        click.echo(answered.model_dump_json(indent=2))
+    elif not answered.members:
+        out.print("[green]✓[/] nothing failed at its latest attempt")
+    else:
+        listed = table("extract", "partition", "cause", "at (UTC)", "run", "what happened")
+        for each in answered.members:
+            listed.add_row(
+                each.extract,
+                each.partition or "",
+                each.cause or each.state,
+                f"{each.at:%m-%d %H:%M}",
+                each.run_id[:8],
+                _summary(each.card, each.state),
+            )
+        out.print(listed)
+        out.print(f"\n{len(answered.members)} failed. To run these again, and nothing else:\n")
+        options = "".join(f" --{k} {v}" for k, v in (("group", group), ("since", since)) if v)
+        out.print(f"  extract rerun --failed{options}")
+    raise SystemExit(NO if answered.members else 0)
+
+
+def _summary(card: str, state: str) -> str:
+    if state == "skipped":
+        return "not tried: an extract before it failed"
+    return card.partition("\n")[0]

@@ -1,0 +1,108 @@
+"""`extract rerun`: run again exactly what failed, each in a run of its own."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from extract_project.cli.console import NO, err, explains_itself, out, since_option
+from extract_project.errors import ExtractError
+from extract_project.manifest.problem import suggestion
+from extract_project.settings import load_settings
+
+if TYPE_CHECKING:
+    from extract_project.orchestration.deployment import Deployment
+    from extract_project.orchestration.failed import Answer
+
+_POLL_SECONDS = 1.0
+_MARKS = {"SUCCESS": "[green]✓[/]", "FAILURE": "[red]✗[/]"}
+
+
+@click.command()
+@click.argument("extracts", nargs=-1)
+@click.option("--failed", "all_failed", is_flag=True, help="Everything that failed.")
+@click.option("--group", help="Only extracts of this group.")
+@since_option
+@click.option("--yes", is_flag=True, help="Do not ask before launching.")
+@click.option("--no-wait", is_flag=True, help="Launch, and do not wait for the runs to end.")
+@explains_itself
+def rerun(
+    *,
+    extracts: tuple[str, ...],
+    all_failed: bool,
+    group: str | None,
+    since: str | None,
+    yes: bool,
+    no_wait: bool,
+) -> None:
+    """Run again what failed at its latest attempt: all of it, or the EXTRACTS named.
+
+    Each extract and partition gets a run of its own. Exit code 1 when one fails again.
+
+    \b
+    extract rerun --failed
+    extract rerun --failed --group sales --since 6h
+    extract rerun sales/orders
+    """
+    from extract_project.orchestration.deployment import Deployment
+    from extract_project.orchestration.failed import Question
+    from extract_project.orchestration.rerun import ago, ask, launch
+
+    if bool(extracts) == all_failed:
+        raise click.UsageError("say what to run again: --failed, or names of extracts that failed")
+    deployment = Deployment(load_settings().dagster_url)
+    answered = _chosen(ask(deployment, Question(group=group, since=ago(since))), extracts)
+    if not answered.members:
+        out.print("[green]✓[/] nothing failed at its latest attempt: nothing to run again")
+        return
+    for each in answered.members:
+        err.print(f"  {each.name} [dim]({each.cause or each.state})[/]")
+    if not yes and err.is_terminal:
+        click.confirm(f"launch {len(answered.reruns)} runs?", default=True, abort=True, err=True)
+    launched = {}
+    for run_id, members in launch(deployment, answered):
+        launched[run_id] = ", ".join(each.name for each in members)
+        out.print(f"launched {run_id[:8]}: {launched[run_id]}")
+    if not no_wait:
+        raise SystemExit(0 if _all_succeed(deployment, launched) else NO)
+
+
+def _chosen(answered: Answer, extracts: tuple[str, ...]) -> Answer:
+    if not extracts:
+        return answered
+    known = {each.extract for each in answered.members}
+    for path in extracts:
+        if path not in known:
+            hint = suggestion(path, known) if known else "nothing did"
+            raise ExtractError(
+                f"{path} did not fail at its latest attempt: {hint}; "
+                f"to run it all the same: extract run {path}"
+            )
+    chosen = (
+        each for each in answered.reruns if {m.extract for m in each.members}.intersection(extracts)
+    )
+    return answered.model_copy(update={"reruns": tuple(chosen)})
+
+
+def _all_succeed(deployment: Deployment, launched: dict[str, str]) -> bool:
+    """Wait for the runs, and say how each one ended."""
+    well = True
+    steps = deployment.extracts()
+    waiting = dict(launched)
+    with err.status(f"{len(waiting)} runs"):
+        while waiting:
+            for run_id, names in list(waiting.items()):
+                run = deployment.run(run_id, steps)
+                if not run.finished:
+                    continue
+                del waiting[run_id]
+                out.print(f"{_MARKS.get(run.status, '-')} {names}")
+                for step in run.steps:
+                    if step.error:
+                        out.print(step.error, markup=False)
+                well = well and run.status == "SUCCESS"
+            if waiting:
+                time.sleep(_POLL_SECONDS)
+    return well

@@ -1,0 +1,62 @@
+"""What a run writes into its journal about one extract."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from extract_project.journal import Journal
+from extract_project.orchestration.failures import CAUSE, Attempt
+from extract_project.publish.publishing import Published
+from extract_project.publish.staging import Staged
+
+
+def journal_of(attempt: Attempt, run_id: str) -> Journal:
+    """A journal whose lines carry the extract, the partition and the run."""
+    return Journal(
+        {"extract": attempt.extract.path, "partition": attempt.partition, "run_id": run_id}
+    )
+
+
+def record_staged(journal: Journal, staged: Staged) -> None:
+    """A whole result is uploaded; how long each stage took."""
+    receipt = staged.receipt
+    journal.write(
+        "staged",
+        query_id=receipt.query_id,
+        rows=receipt.rows,
+        bytes=receipt.bytes,
+        seconds=receipt.stages.model_dump(),
+        peak_memory=receipt.peak_memory,
+        checks={check.name: check.passed for check in receipt.checks} or None,
+    )
+
+
+def record_published(staged: Staged, published: Published) -> None:
+    """What the result became, and where it is."""
+    receipt = staged.receipt
+    subject = {
+        "extract": receipt.extract,
+        "partition": receipt.partition,
+        "run_id": receipt.run_id,
+    }
+    Journal(subject).write(
+        published.outcome,
+        query_id=receipt.query_id,
+        uri=staged.upload.target.uri,
+        version_id=published.version_id,
+        rows=receipt.rows,
+    )
+
+
+def record_failure(journal: Journal, failure: dg.Failure) -> None:
+    """Nothing was published; the card goes with it."""
+    metadata = failure.metadata
+    query_id = metadata.get("query_id")
+    journal.write(
+        "failed",
+        level="error",
+        cause=metadata[CAUSE].value,
+        query_id=query_id.value if query_id else None,
+        retried=failure.allow_retries,
+        card=failure.description,
+    )
