@@ -139,7 +139,7 @@ class Partitions(BaseModel):
     @property
     def cron(self) -> str:
         """The moments at which windows begin."""
-        minutes, hours = divmod(int(self.offset / _MINUTE), 60)
+        hours, minutes = divmod(int(self.offset / _MINUTE), 60)
         days, hours = divmod(hours, 24)
         return {
             "hourly": f"{minutes} * * * *",

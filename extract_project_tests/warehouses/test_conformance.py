@@ -8,11 +8,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
 
 from extract_project.errors import WarehouseError
+from extract_project.manifest.partitions import Partition
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Query
 from extract_project_tests.snowflake_server import snowflake_server
@@ -101,6 +103,26 @@ def test_every_row_arrives_once_and_in_order(rig: Rig) -> None:
 def test_values_are_bound_never_spliced(rig: Rig, value: Any, shown: str | None) -> None:
     found = rig.table("select :v::varchar as v, count(*) as n from shop.orders", v=value)
     assert [column.to_pylist()[0] for column in found.columns] == [shown, 1]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_g5_windows_of_partitions_meet_their_rows(rig: Rig, zone: str) -> None:
+    """A day from midnight to midnight, of UTC or of another time zone, in each kind of column."""
+    day = Partition("2026-01-02", *(datetime(2026, 1, n, tzinfo=ZoneInfo(zone)) for n in (2, 3)))
+    midnight = "00:00" if zone == "UTC" else "05:00"
+    first, last = f"2026-01-02 {midnight}:00", f"2026-01-03 {midnight}:00"
+    kinds = [(f"'{at}'::timestamp", f"'{at}+00:00'::timestamptz") for at in (first, last)]
+    columns = list(zip(*kinds, strict=True))
+    if zone == "UTC":
+        columns.append(("'2026-01-02'::date", "'2026-01-03'::date"))
+    for inside, outside in columns:
+        found = rig.table(
+            f"select count(*) as n from (select {inside} as m union all select {outside}) as r "
+            f"where m >= :s and m < :e",
+            s=day.values["partition_start"],
+            e=day.values["partition_end"],
+        )
+        assert int(found.column(0).to_pylist()[0]) == 1, inside
 
 
 def test_an_error_points_at_the_line_of_the_file(rig: Rig) -> None:
