@@ -56,8 +56,8 @@ Python {platform.python_version()}, {versions}.
 The servers share the machine's {os.cpu_count()} cores with whoever is measured, so compare the
 ratios, not the seconds, with another machine's.
 
-Memory at one and at ten times the rows is in [memory.md](memory.md); `make bench-types` shows what
-becomes of difficult types.
+Memory at one and at ten times the rows is in [memory.md](memory.md), and what becomes of difficult
+types in [types.md](types.md).
 
 ![Wall time of each program](performance.svg)
 

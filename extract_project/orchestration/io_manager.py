@@ -96,7 +96,9 @@ class ExtractIOManager(dg.IOManager):
         receipt_id = version.provenance.get("receipt")
         receipt = receipt_id and load_receipt(s3, self._state, version.key, receipt_id)
         reader = open_version(s3, version, read_schema(receipt) if receipt else None)
-        context.add_input_metadata({"s3_version_id": version.version_id, "uri": version.uri})
+        if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
+            # Dagster has no place for what is said of several partitions at once.
+            context.add_input_metadata({"s3_version_id": version.version_id, "uri": version.uri})
         return _as_type(reader, context.dagster_type.typing_type)
 
 

@@ -18,6 +18,7 @@ from extract_project.s3 import connect
 from extract_project.settings import Settings, load_settings
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.conftest import Site
+from extract_project_tests.orchestration.executing import definitions, execute, materialization
 
 CHECKED = """/*---
 description: Three rows.
@@ -34,35 +35,6 @@ select i, i / 2 as half from range(3) t(i)
 REFUSED = (
     "/*---\nchecks:\n  - unique: i\n  - min_rows: 1\n---*/\nselect i % 2 as i from range(4) t(i)"
 )
-
-
-@pytest.fixture
-def settings(site: Site, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name, value in site.environment.items():
-        monkeypatch.setenv(name, value)
-    return load_settings()
-
-
-def definitions(site: Site, settings: Settings, *assets: dg.AssetsDefinition) -> dg.Definitions:
-    composed = compose(site.snapshot(), AssetSite(settings, connect, "snapshot-1"))
-    return dg.Definitions.merge(composed, dg.Definitions(assets=assets))
-
-
-def execute(
-    defs: dg.Definitions, instance: dg.DagsterInstance, *keys: str
-) -> dg.ExecuteInProcessResult:
-    job = defs.resolve_implicit_global_asset_job_def()
-    selection = [dg.AssetKey(key.split("/")) for key in keys] or None
-    return job.execute_in_process(
-        instance=instance, raise_on_error=False, asset_selection=selection
-    )
-
-
-def materialization(instance: dg.DagsterInstance, key: str) -> dg.AssetMaterialization:
-    event = instance.get_latest_materialization_event(dg.AssetKey(key.split("/")))
-    assert event is not None
-    assert event.asset_materialization is not None
-    return event.asset_materialization
 
 
 def test_a_materialization_says_what_was_published(site: Site, settings: Settings) -> None:
