@@ -52,15 +52,20 @@ def waits_at_ticks(extract: Extract, extracts: Extracts) -> bool:
     return bool(header.enabled and header.crons and _upstream(extract, extracts))
 
 
-def following_sensor(extracts: Extracts) -> dg.SensorDefinition:
-    """Launches what comes after others."""
-    followers = [
+def followers_of(extracts: Extracts) -> list[Extract]:
+    """The extracts that come after others."""
+    return [
         extract
         for extract in extracts.values()
         if extract.header.enabled
         and extract.header.depends_on
         and not extract.header.on_source_change
     ]
+
+
+def following_sensor(extracts: Extracts) -> dg.SensorDefinition:
+    """Launches what comes after others."""
+    followers = followers_of(extracts)
 
     @dg.sensor(
         name="following",
@@ -74,7 +79,7 @@ def following_sensor(extracts: Extracts) -> dg.SensorDefinition:
         if not followers:
             return dg.SkipReason("no extract depends on another")
         cursor = Cursor.model_validate_json(context.cursor or "{}")
-        seen = _Seen.of(context.instance, extracts, followers)
+        seen = Seen.of(context.instance, extracts, followers)
         evaluation = evaluate(seen, followers, cursor, datetime.now(UTC))
         return dg.SensorResult(
             run_requests=evaluation.requests,
@@ -101,9 +106,7 @@ class Evaluation:
         return "; ".join(self.held[:_SHOWN]) + more
 
 
-def evaluate(
-    seen: _Seen, followers: Sequence[Extract], cursor: Cursor, now: datetime
-) -> Evaluation:
+def evaluate(seen: Seen, followers: Sequence[Extract], cursor: Cursor, now: datetime) -> Evaluation:
     """Decide for each follower; what waits is in the cursor again."""
     evaluation = Evaluation(Cursor())
     for extract in followers:
@@ -118,7 +121,7 @@ def evaluate(
 
 
 def _at_ticks(
-    seen: _Seen, extract: Extract, known: Waiting, now: datetime, evaluation: Evaluation
+    seen: Seen, extract: Extract, known: Waiting, now: datetime, evaluation: Evaluation
 ) -> Waiting:
     ticks = [*known.ticks, *ticks_between(extract.header, known.seen, now)]
     keep = _CATCH_UP if partitions_of(extract.header) else 1
@@ -139,7 +142,7 @@ def _at_ticks(
     return Waiting(seen=now, ticks=tuple(waiting))
 
 
-def _on_new_data(seen: _Seen, extract: Extract, evaluation: Evaluation) -> None:
+def _on_new_data(seen: Seen, extract: Extract, evaluation: Evaluation) -> None:
     running = [each for each in seen.before(extract) if each.path in seen.running]
     if running or extract.path in seen.running:
         if running:
@@ -167,7 +170,7 @@ class _Materialized:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """What the instance knows of the extracts that matter here, read at once."""
 
     instance: dg.DagsterInstance
@@ -178,7 +181,7 @@ class _Seen:
     @classmethod
     def of(
         cls, instance: dg.DagsterInstance, extracts: Extracts, followers: Sequence[Extract]
-    ) -> _Seen:
+    ) -> Seen:
         involved = {path: extracts[path] for path in _ancestry(followers, extracts)}
         keys = {asset_key(path): path for path in involved}
         materialized = {}
@@ -243,25 +246,37 @@ class _Seen:
         assert definition is not None
         if any(partitions_of(each.header) != definition for each in upstream):
             return
-        made_from = [get_input_data_version_tag(asset_key(each.path)) for each in upstream]
-        own = self._tags(extract, made_from)
-        theirs = [self._tags(each, [DATA_VERSION_TAG]) for each in upstream]
+        own = self._latest_ids(extract)
+        theirs = [self._latest_ids(each) for each in upstream]
         for key in sorted(set.intersection(*(set(each) for each in theirs))):
-            now = [each[key].get(DATA_VERSION_TAG) for each in theirs]
-            then = [own.get(key, {}).get(tag) for tag in made_from]
-            if now != then and definition.has_partition_key(key):
-                yield key, ",".join(self._latest_id(each, key) for each in upstream)
+            ids = [each[key] for each in theirs]
+            if max(ids) < own.get(key, 0) or not definition.has_partition_key(key):
+                continue
+            if key not in own or self._made_from_other_data(extract, upstream, key):
+                yield key, ",".join(str(each) for each in ids)
 
-    def _latest_id(self, extract: Extract, partition: str) -> str:
-        latest = self.instance.get_latest_storage_id_by_partition(
-            asset_key(extract.path), DagsterEventType.ASSET_MATERIALIZATION, {partition}
+    def _made_from_other_data(
+        self, extract: Extract, upstream: Sequence[Extract], partition: str
+    ) -> bool:
+        made_from = self._latest_tags(extract, partition)
+        return any(
+            made_from.get(get_input_data_version_tag(asset_key(each.path)))
+            != self._latest_tags(each, partition).get(DATA_VERSION_TAG)
+            for each in upstream
         )
-        return str(latest.get(partition))
 
-    def _tags(self, extract: Extract, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-        return self.instance.event_log_storage.get_latest_tags_by_partition(
-            asset_key(extract.path), DagsterEventType.ASSET_MATERIALIZATION, names
+    def _latest_ids(self, extract: Extract) -> Mapping[str, int]:
+        """Partition to the storage id of its latest materialization."""
+        return self.instance.get_latest_storage_id_by_partition(
+            asset_key(extract.path), DagsterEventType.ASSET_MATERIALIZATION
         )
+
+    def _latest_tags(self, extract: Extract, partition: str) -> Mapping[str, str]:
+        wanted = dg.AssetRecordsFilter(asset_key(extract.path), asset_partitions=[partition])
+        for record in self.instance.fetch_materializations(wanted, limit=1).records:
+            event = record.asset_materialization
+            return (event.tags if event else None) or {}
+        return {}
 
     def _materialized_since(self, extract: Extract, partition: str | None, at: datetime) -> bool:
         latest = self.materialized.get(extract.path)

@@ -1,0 +1,134 @@
+"""Extracts that run when a table of theirs has changed, with a real Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+
+from extract_project.errors import WarehouseError
+from extract_project.manifest.extract import Dialects
+from extract_project.orchestration.assets import Site as AssetSite
+from extract_project.orchestration.sources import Cursor, evaluate, source_sensors
+from extract_project.s3 import connect
+from extract_project.settings import load_settings
+from extract_project.warehouses.postgres import PostgresWarehouse
+from extract_project.warehouses.protocol import Change
+from extract_project_tests.conftest import Site
+from extract_project_tests.manifest.parsing import header, reasons, valid
+from extract_project_tests.waiting import await_value
+
+ON_CHANGE = "/*---\nschedule: on_source_change\n---*/\n"
+
+
+@pytest.fixture
+def execute(postgres: PostgresWarehouse) -> Iterator[Callable[[str], Any]]:
+    with psycopg.connect(host=postgres.host, user="postgres", autocommit=True) as connection:
+        connection.execute("create schema source")
+        connection.execute("create table source.orders as select 1 as id")
+        connection.execute("create table source.lines as select 1 as id")
+        connection.execute("create view source.both as select id from source.orders")
+        connection.execute("select pg_stat_force_next_flush()")
+        yield connection.execute
+        connection.execute("drop schema source cascade")
+
+
+class Sensor:
+    """The sensor of a site's Postgres, as the daemon evaluates it tick after tick."""
+
+    def __init__(self, site: Site) -> None:
+        asset_site = AssetSite(load_settings(), connect, "snapshot-1")
+        dialects = Dialects({"pg": "postgres"}, "pg")
+        from extract_project.manifest.bucket import read_manifest
+
+        extracts = read_manifest(site.s3, site.manifest, dialects).extracts
+        (self.sensor,) = source_sensors(extracts, asset_site)
+        self.cursor: str | None = None
+
+    def tick(self) -> dg.SensorResult:
+        with dg.DagsterInstance.ephemeral() as instance:
+            context = dg.build_sensor_context(instance=instance, cursor=self.cursor)
+            result = self.sensor(context)
+        assert isinstance(result, dg.SensorResult)
+        self.cursor = result.cursor
+        return result
+
+    def launched(self) -> list[str]:
+        return sorted(str(each.tags["extract/path"]) for each in self.tick().run_requests or [])
+
+
+@pytest.fixture
+def site_with_postgres(
+    site: Site, postgres: PostgresWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> Site:
+    environment = {
+        **site.environment,
+        "EXTRACT_WAREHOUSES__PG__TYPE": "postgres",
+        "EXTRACT_WAREHOUSES__PG__HOST": postgres.host,
+        "EXTRACT_WAREHOUSES__PG__USER": postgres.user,
+        "EXTRACT_WAREHOUSE": "pg",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return site
+
+
+def test_runs_when_a_table_has_changed_and_only_then(
+    site_with_postgres: Site, execute: Callable[[str], Any]
+) -> None:
+    site = site_with_postgres
+    site.put_sql("a/orders", f"{ON_CHANGE}select * from source.orders")
+    site.put_sql("a/lines", f"{ON_CHANGE}select * from source.lines")
+    site.put_sql("a/view", f"{ON_CHANGE}select * from source.both")
+    sensor = Sensor(site)
+    assert sensor.launched() == ["a/lines", "a/orders", "a/view"]  # never seen before
+    assert sensor.launched() == []
+    execute("insert into source.orders values (2)")
+    execute("select pg_stat_force_next_flush()")
+    assert await_value("the change", sensor.launched) == ["a/orders", "a/view"]
+    assert sensor.launched() == []
+
+
+def test_tables_are_observed_with_a_data_version(
+    site_with_postgres: Site, execute: Callable[[str], Any]
+) -> None:
+    site_with_postgres.put_sql("a/orders", f"{ON_CHANGE}select * from source.orders")
+    sensor = Sensor(site_with_postgres)
+    (event,) = sensor.tick().asset_events
+    assert event.asset_key == dg.AssetKey(["pg", "source", "orders"])
+    assert isinstance(event, dg.AssetObservation)
+    assert event.tags["dagster/data_version"]
+    assert sensor.tick().asset_events == []
+
+
+def test_a_table_that_nothing_is_known_of_is_named() -> None:
+    extract = valid(f"{ON_CHANGE}select * from shop.a, shop.b")
+    looked = evaluate([extract], {"shop.a": Change("1")}, Cursor())
+    again = evaluate([extract], {"shop.a": Change("1")}, looked.cursor)
+    assert (len(looked.requests), len(again.requests)) == (1, 0)
+    assert again.reason == ("1 tables, none has changed; the warehouse tells nothing about shop.b")
+
+
+def test_a_warehouse_that_does_not_answer_launches_nothing(
+    site_with_postgres: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site_with_postgres.put_sql("a/orders", f"{ON_CHANGE}select * from source.orders")
+    monkeypatch.setenv("EXTRACT_WAREHOUSES__PG__HOST", "/nowhere")
+    with pytest.raises(WarehouseError, match="/nowhere"):
+        Sensor(site_with_postgres).tick()
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("schedule: on_source_change", "2:1: the SQL reads no table"),
+        ("schedule: [on_source_change, 0 6 * * *]", "keep one of them"),
+        ("schedule: on_change", "or on_source_change"),
+        ("schedule: on_source_change\npartitions: daily", "use a cron with partitions"),
+    ],
+)
+def test_what_cannot_follow_its_sources_is_refused(lines: str, message: str) -> None:
+    assert message in "\n".join(reasons(header(lines)))
