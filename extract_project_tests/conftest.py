@@ -98,6 +98,15 @@ def aws(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     return server
 
 
+@pytest.fixture(scope="module")
+def module_aws(server: S3Server) -> Iterator[S3Server]:
+    """The same for as long as a module's tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        yield server
+
+
 @pytest.fixture
 def site(aws: S3Server) -> Iterator[Site]:
     """Two fresh buckets with versioning; the server has room for some sixty at a time."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
 
+from extract_project.journal import Journal
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.failures import (
+    CAUSE,
     Attempt,
     cancelled,
     failure,
@@ -23,6 +25,7 @@ from extract_project.orchestration.journaling import journal_of, record_failure,
 from extract_project.orchestration.keys import asset_key, group_name, op_name, table_key
 from extract_project.orchestration.metadata import check_result
 from extract_project.orchestration.partitions import partition_of, partitions_of
+from extract_project.orchestration.requests import FAILURE_TAG
 from extract_project.publish.staging import Provenance, Staged, stage
 from extract_project.publish.upload import Target
 from extract_project.publish.versions import Version, find_version
@@ -144,18 +147,26 @@ def _materialize(context: dg.AssetExecutionContext, extract: Extract, site: Site
             record_staged(journal, staged)
             yield from _judged(staged, attempt)
     except dg.Failure as refused:
-        record_failure(journal, refused)
+        _record(context, journal, refused)
         raise
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
         # Left to itself, Dagster takes an interrupt for a failure that the retry policy covers:
         # the terminated run would wait, and run its query again.
         ended = cancelled(attempt, find_version(s3, target.bucket, target.key))
-        record_failure(journal, ended)
+        _record(context, journal, ended)
         raise ended from None
     except Exception as error:
         failed = failure(error, attempt, _current(s3, target))
-        record_failure(journal, failed)
+        _record(context, journal, failed)
         raise failed from (None if is_expected(error) else error)
+
+
+def _record(context: dg.AssetExecutionContext, journal: Journal, failed: dg.Failure) -> None:
+    """In the journal, and as a tag by which the UI lists and filters runs."""
+    record_failure(journal, failed)
+    context.instance.add_run_tags(
+        context.run.run_id, {FAILURE_TAG: str(failed.metadata[CAUSE].value)}
+    )
 
 
 def _judged(staged: Staged, attempt: Attempt) -> Yields:
@@ -185,8 +196,6 @@ def _current(s3: "S3Client", target: Target) -> Version | None:
 
 
 def _description(extract: Extract) -> str:
-    return "\n\n".join(
-        part
-        for part in (extract.header.description.strip(), f"```sql\n{extract.text.strip()}\n```")
-        if part
-    )
+    """The catalog shows the beginning of it as plain text."""
+    words = extract.header.description.strip() or f"{extract.file}, which has no description"
+    return f"{words}\n\n```sql\n{extract.text.strip()}\n```"

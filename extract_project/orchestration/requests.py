@@ -10,6 +10,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.orchestration.keys import asset_key
 
 PATH_TAG, CAUSE_TAG, TICK_TAG = "extract/path", "extract/cause", "extract/tick"
+FAILURE_TAG = "extract/failure"
 RERUN_OF_TAG, RERUN_NUMBER_TAG = "extract/rerun_of", "extract/rerun_number"
 PRIORITY_TAG = "dagster/priority"
 

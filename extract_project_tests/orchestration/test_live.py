@@ -2,71 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 import pytest
-from dagster import DagsterInstance, DagsterRun, RunsFilter
 
-from extract_project.embedded.dagster_server import DagsterServer, dagster_server
 from extract_project.embedded.s3_server import S3Server
-from extract_project.orchestration.deployment import Deployment
-from extract_project.s3 import Location, connect
-from extract_project_tests.conftest import Site
+from extract_project_tests.orchestration.installation import Installation, installation
 from extract_project_tests.waiting import await_value
 
 _SECONDS = 180
 
 
-@dataclass(frozen=True)
-class Live:
-    """A whole installation that follows its bucket."""
-
-    site: Site
-    server: DagsterServer
-    deployment: Deployment
-
-    def runs(self, path: str) -> list[DagsterRun]:
-        """The runs that a schedule or sensor launched for an extract."""
-        with DagsterInstance.from_config(str(self.server.home)) as instance:
-            return list(instance.get_runs(RunsFilter(tags={"extract/path": path})))
-
-    def await_extract(self, path: str, there: bool = True) -> None:
-        await_value(
-            f"{path} to be {'there' if there else 'gone'}",
-            lambda: (path in self.deployment.extracts()) is there,
-            _SECONDS,
-        )
-
-    def await_versions(self, path: str, count: int) -> list[str]:
-        key = f"extracts/{path}.parquet"
-        return await_value(
-            f"{count} versions of {path}",
-            lambda: found if len(found := self.site.version_ids(key)) >= count else None,
-            _SECONDS,
-        )
-
-
 @pytest.fixture(scope="module")
-def live(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in server.environment.items():
-            patch.setenv(name, value)
-        for bucket in ("live-sql", "live-data"):
-            server.make_bucket(bucket)
-        site = Site(
-            server, connect(), Location("live-sql", "sql"), Location("live-data", "extracts")
-        )
-        site.put_sql("a/first", "select 1 as a")
-        home = tmp_path_factory.mktemp("live")
-        with dagster_server(home, {**os.environ, **site.environment}) as dagster:
-            yield Live(site, dagster, Deployment(dagster.url))
+def live(module_aws: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    home = tmp_path_factory.mktemp("live")
+    with installation(module_aws, home, "live", {"a/first": "select 1 as a"}) as running:
+        yield running
 
 
-def test_a_new_file_is_live_and_its_schedule_ticks(live: Live) -> None:
+def test_a_new_file_is_live_and_its_schedule_ticks(live: Installation) -> None:
     """Put, and nothing else: the asset appears, the daemon runs it on the minute, once a tick."""
     version = live.site.put_sql(
         "a/scheduled", "/*---\nschedule: '* * * * *'\nunchanged: publish\n---*/\nselect 1 as a"
@@ -87,12 +42,12 @@ def test_a_new_file_is_live_and_its_schedule_ticks(live: Live) -> None:
     )
     await_value(
         "the schedule to be gone",
-        lambda: "enabled: false" in sql_of(live, "a/scheduled"),
+        lambda: "enabled: false" in live.description("a/scheduled"),
         _SECONDS,
     )
 
 
-def test_a_change_runs_what_asked_for_it_once(live: Live) -> None:
+def test_a_change_runs_what_asked_for_it_once(live: Installation) -> None:
     header = "/*---\non_change: materialize\n---*/\n"
     live.site.put_sql("a/eager", f"{header}select 'old' as a")
     live.await_versions("a/eager", 1)
@@ -100,11 +55,11 @@ def test_a_change_runs_what_asked_for_it_once(live: Live) -> None:
     live.await_versions("a/eager", 2)
     assert b"new" in live.site.body("extracts/a/eager.parquet")
     live.site.put_sql("a/eager", f"{header}-- a comment changes nothing\nselect 'new' as a")
-    await_value("the comment", lambda: "a comment" in sql_of(live, "a/eager"), _SECONDS)
+    await_value("the comment", lambda: "a comment" in live.description("a/eager"), _SECONDS)
     assert len(live.runs("a/eager")) == 2
 
 
-def test_a_removed_file_is_gone_and_a_broken_one_red(live: Live) -> None:
+def test_a_removed_file_is_gone_and_a_broken_one_red(live: Installation) -> None:
     live.site.put_sql("a/leaving", "select 1 as a")
     live.await_extract("a/leaving")
     live.site.s3.delete_object(
@@ -115,19 +70,3 @@ def test_a_removed_file_is_gone_and_a_broken_one_red(live: Live) -> None:
     live.await_extract("a/first", there=False)
     live.site.put_sql("a/first", "select 1 as a")
     live.await_extract("a/first")
-
-
-def sql_of(live: Live, path: str) -> str:
-    """The asset's description as the webserver has it, which ends with the SQL."""
-    import urllib.request
-
-    key = json.dumps(path.split("/"))
-    query = f"{{ assetNodes(assetKeys: [{{path: {key}}}]) {{ description }} }}"
-    request = urllib.request.Request(
-        f"{live.server.url}/graphql",
-        json.dumps({"query": query}).encode(),
-        {"content-type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as reply:
-        nodes = json.load(reply)["data"]["assetNodes"]
-    return str(nodes[0]["description"]) if nodes else ""

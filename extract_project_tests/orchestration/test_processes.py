@@ -3,92 +3,59 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from dagster import DagsterInstance
 from dagster_graphql import DagsterGraphQLClient
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from extract_project.embedded.dagster_server import DagsterServer, dagster_server
 from extract_project.embedded.s3_server import S3Server
-from extract_project.orchestration.deployment import Deployment, Run
-from extract_project.s3 import Location, connect
-from extract_project_tests.conftest import Site
-from extract_project_tests.snowflake_server import Service, snowflake_server
+from extract_project_tests.orchestration.conftest import BROWSER_SECONDS
+from extract_project_tests.orchestration.installation import Installation, installation
+from extract_project_tests.snowflake_server import Service, SnowflakeServer, snowflake_server
 from extract_project_tests.snowflake_server.service import Query as ServerQuery
 from extract_project_tests.waiting import await_value
 from extract_project_tests.warehouses.rigs import snowflake_service, snowflake_settings
 
-_BROWSER_SECONDS = 60
 SNOW = "/*---\n{warehouse: snow}\n---*/\n"
 NEVER_ENDING = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"
 
 
-@dataclass(frozen=True)
-class Running:
-    """A whole installation."""
-
-    site: Site
-    server: DagsterServer
-    deployment: Deployment
-    snowflake: Service
-
-    def run(self, *paths: str) -> Run:
-        """Launch one run, and wait for its end."""
-        _, finished = self.launch(*paths)
-        return finished
-
-    def launch(self, *paths: str) -> tuple[str, Run]:
-        steps = self.deployment.extracts()
-        run_id = self.deployment.launch(list(paths))
-
-        def finished() -> Run | None:
-            run = self.deployment.run(run_id, steps)
-            return run if run.finished else None
-
-        return run_id, await_value(f"the end of run {run_id}", finished, 120)
+FILES = {
+    "sales/orders": "/*---\nchecks: [{unique: i}]\n---*/\nselect 1 as i",
+    "sales/clicked": "select 42 as answer",
+    "sales/broken": "delete from somewhere",
+    "sales/refused": "/*---\nchecks: [{max_rows: 0}]\n---*/\nselect 1 as i",
+    "snow/orders": f"{SNOW}select id from shop.orders",
+    "snow/stuck": f"{SNOW}{NEVER_ENDING}",
+    "snow/late": f"{SNOW.replace('snow', 'snow, timeout: 2s')}{NEVER_ENDING}",
+}
 
 
 @pytest.fixture(scope="module")
-def running(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Dagster's three processes on a manifest of a few files."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in server.environment.items():
-            patch.setenv(name, value)
-        for bucket in ("processes-sql", "processes-data"):
-            server.make_bucket(bucket)
-        site = Site(
-            server,
-            connect(),
-            Location("processes-sql", "sql"),
-            Location("processes-data", "extracts"),
-        )
-        site.put_sql("sales/orders", "/*---\nchecks: [{unique: i}]\n---*/\nselect 1 as i")
-        site.put_sql("sales/clicked", "select 42 as answer")
-        site.put_sql("sales/broken", "delete from somewhere")
-        site.put_sql("sales/refused", "/*---\nchecks: [{max_rows: 0}]\n---*/\nselect 1 as i")
-        site.put_sql("snow/orders", f"{SNOW}select id from shop.orders")
-        site.put_sql("snow/stuck", f"{SNOW}{NEVER_ENDING}")
-        site.put_sql("snow/late", f"{SNOW.replace('snow', 'snow, timeout: 2s')}{NEVER_ENDING}")
-        home = tmp_path_factory.mktemp("dagster")
-        with snowflake_server(snowflake_service()) as snow:
-            environment = {**os.environ, **site.environment, **snowflake_settings(snow)}
-            with dagster_server(home, environment) as dagster:
-                yield Running(site, dagster, Deployment(dagster.url), snow.service)
+def snowflake() -> Iterator[SnowflakeServer]:
+    with snowflake_server(snowflake_service()) as running:
+        yield running
 
 
-def test_a_run_of_one_extract_publishes_one_version(running: Running) -> None:
+@pytest.fixture(scope="module")
+def running(
+    module_aws: S3Server, snowflake: SnowflakeServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    home = tmp_path_factory.mktemp("dagster")
+    settings = snowflake_settings(snowflake)
+    with installation(module_aws, home, "processes", FILES, settings) as running:
+        yield running
+
+
+def test_a_run_of_one_extract_publishes_one_version(running: Installation) -> None:
     assert running.run("sales/orders").status == "SUCCESS"
     assert len(running.site.version_ids("extracts/sales/orders.parquet")) == 1
 
 
-def test_g6_a_run_of_several_publishes_all_but_the_refused(running: Running) -> None:
+def test_g6_a_run_of_several_publishes_all_but_the_refused(running: Installation) -> None:
     finished = running.run("sales/orders", "sales/refused")
     assert finished.status == "FAILURE"
     assert {step.path: step.status for step in finished.steps} == {
@@ -100,7 +67,7 @@ def test_g6_a_run_of_several_publishes_all_but_the_refused(running: Running) -> 
     assert running.site.version_ids("extracts/sales/refused.parquet") == []
 
 
-def test_g3_a_run_executes_the_sql_that_it_was_launched_with(running: Running) -> None:
+def test_g3_a_run_executes_the_sql_that_it_was_launched_with(running: Installation) -> None:
     """The bucket changes after the definitions were loaded and before the run worker starts."""
     site = running.site
     launched_with = site.put_sql("sales/pinned", "select 'old' as sql_text")
@@ -121,19 +88,23 @@ def test_g3_a_run_executes_the_sql_that_it_was_launched_with(running: Running) -
     assert b"new" in site.body("extracts/sales/pinned.parquet")
 
 
-def test_g10_a_snowflake_run_leads_to_its_query(running: Running) -> None:
+def test_g10_a_snowflake_run_leads_to_its_query(
+    running: Installation, snowflake: SnowflakeServer
+) -> None:
     assert running.run("snow/orders").status == "SUCCESS"
-    (query,) = [each for each in running.snowflake.queries if "snow/orders" in each.tag]
+    (query,) = [each for each in snowflake.service.queries if "snow/orders" in each.tag]
     site, key = running.site, "extracts/snow/orders.parquet"
     head = site.s3.head_object(Bucket=site.data.bucket, Key=key)
     assert head["Metadata"]["extract-query-id"] == query.id
     assert json.loads(query.tag)["run_id"] == head["Metadata"]["extract-run-id"]
 
 
-def test_g8_a_terminated_run_is_cancelled_and_so_is_its_query(running: Running) -> None:
+def test_g8_a_terminated_run_is_cancelled_and_so_is_its_query(
+    running: Installation, snowflake: SnowflakeServer
+) -> None:
     """Cancelled, not failed; nothing runs on in the warehouse, nothing is published."""
     run_id = running.deployment.launch(["snow/stuck"])
-    query = await_value("its query", lambda: running_query(running.snowflake, "snow/stuck"), 120)
+    query = await_value("its query", lambda: running_query(snowflake.service, "snow/stuck"), 120)
     client = DagsterGraphQLClient(
         "127.0.0.1", port_number=int(running.server.url.rpartition(":")[2])
     )
@@ -148,12 +119,12 @@ def test_g8_a_terminated_run_is_cancelled_and_so_is_its_query(running: Running) 
     assert running.site.open_uploads() == 0
 
 
-def test_g8_a_timeout_cancels_the_query(running: Running) -> None:
+def test_g8_a_timeout_cancels_the_query(running: Installation, snowflake: SnowflakeServer) -> None:
     finished = running.run("snow/late")
     assert finished.status == "FAILURE"
     (step,) = finished.steps
     assert "not done after 2s, so the query was cancelled" in step.error
-    queries = [each for each in running.snowflake.queries if "snow/late" in each.tag]
+    queries = [each for each in snowflake.service.queries if "snow/late" in each.tag]
     assert [each.state for each in queries] == ["ABORTED"]
 
 
@@ -174,22 +145,7 @@ def stored_snapshot_id(home: Path, run_id: str) -> str:
     return str(json.loads(json.dumps(dict(load_data.reconstruction_metadata)))["extract_snapshot"])
 
 
-@pytest.fixture(scope="module")
-def page(running: Running) -> Iterator[Page]:
-    """A browser; on a machine without one the test is skipped, in CI it fails."""
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    if executable is None and "CI" not in os.environ:
-        pytest.skip("no chromium on this machine: install it to run the browser tests")
-    with sync_playwright() as playwright:
-        options: Any = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=executable, args=options)
-        page = browser.new_page(viewport={"width": 1500, "height": 1000})
-        page.set_default_timeout(_BROWSER_SECONDS * 1000)
-        yield page
-        browser.close()
-
-
-def test_the_ui_materializes_an_extract_by_clicking(running: Running, page: Page) -> None:
+def test_the_ui_materializes_an_extract_by_clicking(running: Installation, page: Page) -> None:
     page.goto(f"{running.server.url}/assets")
     page.get_by_role("link", name="sales / clicked").first.click()
     page.get_by_role("button", name="Materialize", exact=False).first.click()
@@ -198,12 +154,14 @@ def test_the_ui_materializes_an_extract_by_clicking(running: Running, page: Page
         "the published version", lambda: running.site.version_ids(key) or None, 120
     )
     page.goto(f"{running.server.url}/assets/sales/clicked?view=events")
-    expect(page.get_by_text(version_id).first).to_be_visible(timeout=_BROWSER_SECONDS * 1000)
+    expect(page.get_by_text(version_id).first).to_be_visible(timeout=BROWSER_SECONDS * 1000)
 
 
-def test_g6_the_ui_shows_an_invalid_file_red_with_its_reason(running: Running, page: Page) -> None:
+def test_g6_the_ui_shows_an_invalid_file_red_with_its_reason(
+    running: Installation, page: Page
+) -> None:
     page.goto(f"{running.server.url}/assets/sales/broken")
     expect(page.get_by_text("sales/broken.sql:1:1").first).to_be_visible()
     page.goto(f"{running.server.url}/assets/sales/broken?view=checks")
     failed = page.get_by_text("Failed").first
-    expect(failed).to_be_visible(timeout=_BROWSER_SECONDS * 1000)
+    expect(failed).to_be_visible(timeout=BROWSER_SECONDS * 1000)
