@@ -201,7 +201,7 @@ def _page(columns: list[Figures]) -> str:
         ("reading it again, one file changed", lambda f: _seconds(f.read_again)),
         ("size of the snapshot", lambda f: f"{f.snapshot_bytes / 1000:,.0f} kB"),
         ("loading the snapshot", lambda f: _seconds(f.snapshot_load)),
-        ("code server: until ready", lambda f: _seconds(f.server_ready)),
+        ("code server: until ready, nothing known", lambda f: _seconds(f.server_ready)),
         ("code server: resident memory", lambda f: _mib(f.server_bytes)),
         ("reload after one file changed", lambda f: _seconds(f.reload)),
         ("put of a new file until its asset is visible", lambda f: _seconds(f.visible)),
