@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up test bench bench-memory bench-types lint format lock clean
+.PHONY: demo up test bench bench-memory bench-scale bench-types lint format lock clean
 
 demo: $(READY) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -20,6 +20,9 @@ bench: $(READY) ## this project and its peers side by side; writes docs/performa
 
 bench-memory: $(READY) ## peak memory at one and at ten times the rows; writes docs/memory.md
 	$(BIN)/python -m bench.memory --scale $(SCALE)
+
+bench-scale: $(READY) ## what a manifest of 100, 1,000 and 5,000 SQL files costs; writes docs/scale.md
+	$(BIN)/python -m bench.scale
 
 bench-types: $(READY) ## what each program makes of difficult types; writes docs/types.md
 	$(BIN)/python -m bench.types

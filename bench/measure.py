@@ -46,7 +46,7 @@ def measure(
         )
         peak = 0
         while True:
-            peak = max(peak, *(_high_water(pid) for pid in _family(process.pid)))
+            peak = max(peak, *(high_water(pid) for pid in family(process.pid)))
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
                 break
@@ -63,7 +63,7 @@ def measure(
     )
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process and its descendants."""
     try:
         lists = [task.read_text().split() for task in Path(f"/proc/{pid}/task").glob("*/children")]
@@ -71,20 +71,29 @@ def _family(pid: int) -> list[int]:
         return [pid]
     return [
         pid,
-        *(each for children in lists for child in children for each in _family(int(child))),
+        *(each for children in lists for child in children for each in family(int(child))),
     ]
 
 
-def _high_water(pid: int) -> int:
-    """The kernel's own high-water mark of resident memory, in bytes.
+def high_water(pid: int) -> int:
+    """The kernel's own high-water mark of resident memory, in bytes; 0 when it has ended.
 
     `getrusage` starts with what the parent had when it forked.
     """
+    return _status(pid, "VmHWM")
+
+
+def resident(pid: int) -> int:
+    """Resident memory now, in bytes; 0 when it has ended."""
+    return _status(pid, "VmRSS")
+
+
+def _status(pid: int, name: str) -> int:
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0
     for line in status.splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     return 0

@@ -3,6 +3,10 @@
 Own assets, downstream of extracts or beside them, are merged in here:
 
     return dg.Definitions.merge(compose(snapshot, site), dg.Definitions(assets=[report]))
+
+In the run worker of an extract, `snapshot` holds that extract and what it depends on: do not look
+others up in it without need, and let an automation condition sensor of one's own select extracts
+by group or prefix, since Dagster resolves such a sensor's keys in every process.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
@@ -39,8 +40,14 @@ def _cron(value: str) -> str:
     return " ".join(fields)
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    """Every name that is known; finding them out walks through hundreds of files."""
+    return frozenset(available_timezones())
+
+
 def _time_zone(value: str) -> str:
-    known = available_timezones()
+    known = _time_zones()
     if value not in known:
         by_fold = {each.lower(): each for each in known}
         close = by_fold.get(value.lower())
@@ -49,7 +56,7 @@ def _time_zone(value: str) -> str:
     return value
 
 
-def _closest(value: str, known: set[str]) -> str:
+def _closest(value: str, known: frozenset[str]) -> str:
     hint = suggestion(value.title(), known)
     return hint if hint.startswith("did you mean") else "expected a name as in 'Europe/Berlin'"
 

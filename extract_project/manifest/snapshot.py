@@ -1,16 +1,19 @@
 """The manifest at one moment, immutable, saved under the hash of its content (G3).
 
 The code server reads the bucket and saves a snapshot; a run is launched with its id and loads
-exactly that with one GET, in whatever process or task it runs.
+exactly that with one GET, in whatever process or task it runs. Each extract is a line of its own,
+so that a run worker need not understand the thousands that it does not run.
 """
 
 from __future__ import annotations
 
 import gzip
+from collections.abc import Collection, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import from_json
 
 from extract_project.errors import NotPublished
 from extract_project.manifest.extract import Extract, InvalidExtract
@@ -29,7 +32,7 @@ class Snapshot(BaseModel):
 
     manifest: str
     """URI of the manifest that was read."""
-    extracts: tuple[Extract, ...]
+    extracts: tuple[Extract, ...] = ()
     invalid: tuple[InvalidExtract, ...]
 
     files: dict[str, str] = {}
@@ -46,7 +49,9 @@ class Snapshot(BaseModel):
 
 def save_snapshot(s3: S3Client, state: Location, snapshot: Snapshot) -> str:
     """Save under the content hash and return it; saving the same content again changes nothing."""
-    content = snapshot.model_dump_json().encode()
+    head = snapshot.model_dump_json(exclude={"extracts"})
+    lines = [head, *(extract.model_dump_json() for extract in snapshot.extracts)]
+    content = "\n".join(lines).encode()
     snapshot_id = sha256(content).hexdigest()[:32]
     location = _location(state, snapshot_id)
     try:
@@ -63,8 +68,13 @@ def save_snapshot(s3: S3Client, state: Location, snapshot: Snapshot) -> str:
     return snapshot_id
 
 
-def load_snapshot(s3: S3Client, state: Location, snapshot_id: str) -> Snapshot:
-    """Load by id; raises NotPublished when it has been removed, ValueError when it was altered."""
+def load_snapshot(
+    s3: S3Client, state: Location, snapshot_id: str, only: Collection[str] | None = None
+) -> Snapshot:
+    """Load by id, with all extracts, or those at the paths `only` and what they depend on.
+
+    Raises NotPublished when it has been removed, ValueError when it was altered.
+    """
     location = _location(state, snapshot_id)
     try:
         reply = s3.get_object(Bucket=location.bucket, Key=location.prefix)
@@ -76,7 +86,18 @@ def load_snapshot(s3: S3Client, state: Location, snapshot_id: str) -> Snapshot:
     content = gzip.decompress(reply["Body"].read())
     if sha256(content).hexdigest()[:32] != snapshot_id:
         raise ValueError(f"snapshot {location} does not match its own name: it was altered")
-    return Snapshot.model_validate_json(content)
+    head, *lines = content.split(b"\n")
+    wanted = lines if only is None else _with_upstream(lines, only)
+    extracts = tuple(Extract.model_validate_json(line) for line in wanted)
+    return Snapshot.model_validate_json(head).model_copy(update={"extracts": extracts})
+
+
+def _with_upstream(lines: Sequence[bytes], only: Collection[str]) -> list[bytes]:
+    """The lines of some extracts, and of those that they directly depend on."""
+    by_path = {from_json(line)["path"]: line for line in lines}
+    chosen = [Extract.model_validate_json(by_path[path]) for path in only if path in by_path]
+    kept = {path for each in chosen for path in (each.path, *each.header.depends_on)}
+    return [line for path, line in by_path.items() if path in kept]
 
 
 def point_to(s3: S3Client, state: Location, snapshot_id: str) -> None:

@@ -23,7 +23,8 @@ from extract_project.manifest.snapshot import (
     point_to,
     save_snapshot,
 )
-from extract_project.s3 import require_versioning
+from extract_project.orchestration.narrowing import executed_run, materialized, suffices
+from extract_project.s3 import Location, require_versioning
 from extract_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,13 +40,24 @@ def pinned_snapshot(s3: S3Client, settings: Settings) -> tuple[str, Snapshot]:
         # `dg launch` reconstructs what was never initialized, and so has no snapshot to name.
         pinned = context.reconstruction_metadata.get(_KEY)
         if pinned:
-            return str(pinned), load_snapshot(s3, settings.state_location, str(pinned))
+            return str(pinned), _for_this_worker(s3, settings.state_location, str(pinned))
     require_versioning(s3, settings.data.bucket)
     known = newest_snapshot(s3, settings.state_location)
     snapshot_id, snapshot = current_snapshot(s3, settings, known)
     if context.load_type is DefinitionsLoadType.INITIALIZATION:
         context.add_to_pending_reconstruction_metadata(_KEY, snapshot_id)
     return snapshot_id, snapshot
+
+
+def _for_this_worker(s3: S3Client, state: Location, snapshot_id: str) -> Snapshot:
+    """The extracts of the run that is executed here; all of them where it may need more."""
+    run = executed_run()
+    paths = materialized(run)
+    if run is not None and paths is not None:
+        snapshot = load_snapshot(s3, state, snapshot_id, only=paths)
+        if suffices(snapshot, run, paths):
+            return snapshot
+    return load_snapshot(s3, state, snapshot_id)
 
 
 def current_snapshot(

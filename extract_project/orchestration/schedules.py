@@ -29,7 +29,7 @@ def schedules(extracts: Iterable[Extract]) -> list[dg.ScheduleDefinition]:
     groups: dict[str, list[Extract]] = defaultdict(list)
     for extract in extracts:
         if extract.header.enabled and extract.header.crons:
-            groups[_name(extract)].append(extract)
+            groups[schedule_name(extract)].append(extract)
     return [_schedule(name, due) for name, due in sorted(groups.items())]
 
 
@@ -58,8 +58,11 @@ def _schedule(name: str, due: Sequence[Extract]) -> dg.ScheduleDefinition:
     return tick
 
 
-def _name(extract: Extract) -> str:
-    """`at_0_6_all_all_all_utc_1a2b3c4d`: readable, and the same as long as the crons are."""
+def schedule_name(extract: Extract) -> str:
+    """The schedule of an extract, and the job that it launches.
+
+    `at_0_6_all_all_all_utc_1a2b3c4d`: readable, and the same as long as the crons are.
+    """
     header = extract.header
     crons, zone = tuple(sorted(set(header.crons))), header.timezone
     words = re.sub(r"\W+", "_", f"{'_'.join(crons)}_{zone}".lower().replace("*", "all")).strip("_")

@@ -1,0 +1,239 @@
+"""What a manifest of hundreds and thousands of SQL files costs: `python -m bench.scale`.
+
+Writes docs/scale.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import dagster as dg
+import duckdb
+
+from bench import many
+from bench.trio import Worker, code_server, trio
+from extract_project.embedded.site import EmbeddedSite, embedded_site
+from extract_project.manifest.bucket import read_manifest
+from extract_project.manifest.snapshot import Snapshot, load_snapshot, save_snapshot
+from extract_project.orchestration.assets import Site
+from extract_project.orchestration.compose import compose
+from extract_project.s3 import connect
+from extract_project.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+T = TypeVar("T")
+
+_MIB = 1 << 20
+_ROUNDS = 3
+_FEW = 1000
+"""Up to so many files everything is measured `_ROUNDS` times."""
+
+
+@dataclass
+class Figures:
+    """Everything measured with one number of files, in seconds and bytes."""
+
+    files: int
+    read: float = 0.0
+    read_again: float = 0.0
+    snapshot_bytes: int = 0
+    snapshot_load: float = 0.0
+    server_ready: float = 0.0
+    server_bytes: int = 0
+    reload: float = 0.0
+    visible: float = 0.0
+    launch: float = 0.0
+    to_query: float = 0.0
+    worker_bytes: int = 0
+    sensor_tick: float = 0.0
+    schedule_tick: float = 0.0
+    schedule_size: int = 0
+    catalog: float = 0.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench.scale", description=__doc__)
+    parser.add_argument("--files", type=int, nargs="+", default=[100, 1000, 5000])
+    parser.add_argument("--output", type=Path, default=Path("docs/scale.md"))
+    given = parser.parse_args()
+    columns = [_measured(count) for count in given.files]
+    given.output.write_text(_page(columns))
+
+
+def _measured(count: int) -> Figures:
+    with (
+        tempfile.TemporaryDirectory(prefix="extract-scale-") as directory,
+        embedded_site(Path(directory)) as site,
+    ):
+        os.environ.update(site.settings)
+        s3, settings = connect(), load_settings()
+        with duckdb.connect(str(site.warehouse)) as connection:
+            connection.execute(many.TABLE)
+        many.put_all(s3, settings.manifest, count)
+        figures = Figures(count)
+        snapshot = _manifest(figures, s3, settings)
+        _schedule(figures, settings, snapshot)
+        with code_server(site) as server:
+            figures.server_ready, figures.server_bytes = server.ready, server.resident_bytes
+        _say(figures, "code server", figures.server_ready)
+        _deployment(figures, s3, settings, site)
+    return figures
+
+
+def _manifest(figures: Figures, s3: S3Client, settings: Settings) -> Snapshot:
+    """The manifest and its snapshot alone, without Dagster."""
+
+    def read(known: Snapshot | None = None) -> Snapshot:
+        return read_manifest(s3, settings.manifest, settings.dialects, known)
+
+    figures.read, snapshot = _median(1 if figures.files > _FEW else _ROUNDS, read)
+    _say(figures, "manifest", figures.read)
+    many.put(s3, settings.manifest, 0, changed="for reading again")
+    figures.read_again, snapshot = _median(_ROUNDS, lambda: read(snapshot))
+    snapshot_id = save_snapshot(s3, settings.state_location, snapshot)
+    state = settings.state_location
+    figures.snapshot_bytes = s3.head_object(
+        Bucket=state.bucket, Key=state.key(f"snapshots/{snapshot_id}.json.gz")
+    )["ContentLength"]
+    figures.snapshot_load, _ = _median(_ROUNDS, lambda: load_snapshot(s3, state, snapshot_id))
+    _say(figures, "snapshot", figures.snapshot_load)
+    return snapshot
+
+
+def _schedule(figures: Figures, settings: Settings, snapshot: Snapshot) -> None:
+    """The largest schedule's evaluation; the daemon then launches what it asks for, one by one."""
+    definitions = compose(snapshot, Site(settings, connect, "none"))
+    repository = definitions.get_repository_def()
+
+    def tick(schedule: dg.ScheduleDefinition) -> int:
+        context = dg.build_schedule_context(
+            scheduled_execution_time=datetime.now(UTC), repository_def=repository
+        )
+        return len(schedule.evaluate_tick(context).run_requests or ())
+
+    largest = max(repository.schedule_defs, key=tick)
+    figures.schedule_tick, figures.schedule_size = _median(_ROUNDS, lambda: tick(largest))
+    _say(figures, "schedule", figures.schedule_tick)
+
+
+def _deployment(figures: Figures, s3: S3Client, settings: Settings, site: EmbeddedSite) -> None:
+    """Everything that people see from outside: reloading, launching, looking."""
+    rounds = 1 if figures.files > _FEW else _ROUNDS
+    new = many.numbers()
+    with trio(site) as running:
+        figures.catalog, _ = _median(_ROUNDS, running.catalog)
+        _say(figures, "catalog", figures.catalog)
+
+        workers: list[Worker] = []
+        for number in range(1, rounds + 1):
+            workers.append(running.run(many.path(number)))
+            _say(figures, "run", workers[-1].to_query)
+        figures.launch = statistics.median(each.launch for each in workers)
+        figures.to_query = statistics.median(each.to_query for each in workers)
+        figures.worker_bytes = max(each.peak_bytes for each in workers)
+        figures.sensor_tick = running.sensor_tick("manifest")
+
+        seconds = []
+        with running.daemon_paused():
+            for number in range(rounds):
+                many.put(s3, settings.manifest, number, changed="for the reload")
+                seconds.append(_timed(running.deployment.reload)[0])
+        figures.reload = statistics.median(seconds)
+        _say(figures, "reload", figures.reload)
+
+        seconds = []
+        for _ in range(rounds):
+            path = many.put(s3, settings.manifest, next(new))
+            seconds.append(_timed(partial(running.await_asset, path))[0])
+        figures.visible = statistics.median(seconds)
+        _say(figures, "visible", figures.visible)
+
+
+def _median(rounds: int, work: Callable[[], T]) -> tuple[float, T]:
+    """Median of the seconds, and the last result."""
+    timed = [_timed(work) for _ in range(rounds)]
+    return statistics.median(seconds for seconds, _ in timed), timed[-1][1]
+
+
+def _timed(work: Callable[[], T]) -> tuple[float, T]:
+    begun = time.monotonic()
+    result = work()
+    return time.monotonic() - begun, result
+
+
+def _say(figures: Figures, what: str, seconds: float) -> None:
+    sys.stderr.write(f"{figures.files:>6} files: {what:<12} {seconds:7.2f} s\n")
+
+
+_PAGE = """# Scale
+
+Printed by `make bench-scale`: what a manifest of many SQL files costs, on the embedded S3 server
+(a request takes about a millisecond there) and with Dagster's code server, webserver and daemon on
+the same machine, which has {cores} cores. Medians of {rounds}; above {few:,} files, what takes
+long is measured once.
+
+| | {heads} |
+|---|{lines}|
+{rows}
+
+A run worker is a process of its own that ends with its run. The manifest sensor looks every
+5 seconds and reloads when a change still stands at the next look, so that a new file takes up to
+10 seconds and the reload.
+"""
+
+
+def _page(columns: list[Figures]) -> str:
+    rows: list[tuple[str, Callable[[Figures], str]]] = [
+        ("reading the whole manifest, nothing known", lambda f: _seconds(f.read)),
+        ("reading it again, one file changed", lambda f: _seconds(f.read_again)),
+        ("size of the snapshot", lambda f: f"{f.snapshot_bytes / 1000:,.0f} kB"),
+        ("loading the snapshot", lambda f: _seconds(f.snapshot_load)),
+        ("code server: until ready, nothing known", lambda f: _seconds(f.server_ready)),
+        ("code server: resident memory", lambda f: _mib(f.server_bytes)),
+        ("reload after one file changed", lambda f: _seconds(f.reload)),
+        ("put of a new file until its asset is visible", lambda f: _seconds(f.visible)),
+        ("launching a run through GraphQL", lambda f: _seconds(f.launch)),
+        ("run worker: start of the process to the query", lambda f: _seconds(f.to_query)),
+        ("run worker: peak memory", lambda f: _mib(f.worker_bytes)),
+        ("one tick of the manifest sensor", lambda f: _seconds(f.sensor_tick)),
+        (
+            "evaluating the largest schedule",
+            lambda f: f"{_seconds(f.schedule_tick)} ({f.schedule_size} runs)",
+        ),
+        ("catalog query for all assets", lambda f: _seconds(f.catalog)),
+    ]
+    return _PAGE.format(
+        cores=os.cpu_count(),
+        rounds=_ROUNDS,
+        few=_FEW,
+        heads=" | ".join(f"{each.files:,} files" for each in columns),
+        lines="|".join("---" for _ in columns),
+        rows="\n".join(
+            f"| {name} | {' | '.join(show(each) for each in columns)} |" for name, show in rows
+        ),
+    )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _mib(size: int) -> str:
+    return f"{size / _MIB:.0f} MiB"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Dagster's processes on an embedded site, watched from outside: seconds and memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagster import DagsterInstance
+from dagster._grpc.client import DagsterGrpcClient
+
+from bench.measure import family, high_water, resident
+from extract_project.embedded.dagster_server import DagsterServer, dagster_server
+from extract_project.embedded.process import await_ready, free_port, is_listening, running
+from extract_project.embedded.site import EmbeddedSite
+from extract_project.orchestration.deployment import Deployment
+from extract_project.publish.receipt import load_receipt
+from extract_project.publish.versions import find_version
+from extract_project.s3 import connect
+from extract_project.settings import load_settings
+
+_POLL_SECONDS = 0.02
+_LONGEST = 300
+_CATALOG = """{ assetNodes {
+  id groupName opName description isMaterializable kinds hasMaterializePermission
+  assetKey { path } tags { key value } owners { ... on UserAssetOwner { email } }
+  repository { name location { name } } } }"""
+
+
+@dataclass(frozen=True)
+class CodeServer:
+    """How long a code server took to be ready, and its memory then."""
+
+    ready: float
+    resident_bytes: int
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One run: seconds of launching it, from its process's start to its query, peak memory."""
+
+    launch: float
+    to_query: float
+    peak_bytes: int
+
+
+@contextmanager
+def code_server(site: EmbeddedSite) -> Iterator[CodeServer]:
+    """A code server alone."""
+    port = free_port()
+    command = (
+        *(sys.executable, "-m", "dagster", "code-server", "start", "-h", "127.0.0.1"),
+        *("-p", str(port), "-m", "extract_project.definitions"),
+    )
+    home = site.directory / "alone"
+    home.mkdir()
+    environment = {**site.process_environment(), "DAGSTER_HOME": str(home)}
+    log = home / "code-server.log"
+    begun = time.monotonic()
+    with running(command, log, environment) as process:
+        await_ready("the code server", lambda: is_listening(port), process, log, _LONGEST)
+        DagsterGrpcClient(port=port, host="127.0.0.1").list_repositories()
+        ready = time.monotonic() - begun
+        yield CodeServer(ready, sum(resident(pid) for pid in family(process.pid)))
+
+
+class Trio:
+    """Code server, webserver and daemon."""
+
+    def __init__(self, server: DagsterServer) -> None:
+        self._server = server
+        self.deployment = Deployment(server.url)
+
+    def catalog(self) -> int:
+        """Ask for all assets as the catalog page does; returns how many there are."""
+        return len(self._ask(_CATALOG)["assetNodes"])
+
+    def await_asset(self, path: str) -> None:
+        """Wait until the webserver knows an extract."""
+        key = json.dumps(path.split("/"))
+        query = f"{{ assetNodes(assetKeys: [{{path: {key}}}]) {{ id }} }}"
+        deadline = time.monotonic() + _LONGEST
+        while not self._ask(query)["assetNodes"]:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{path} is not visible after {_LONGEST} s")
+            time.sleep(10 * _POLL_SECONDS)
+
+    def run(self, path: str) -> Worker:
+        """Materialize one extract, watching its run worker."""
+        begun = time.monotonic()
+        run_id = self.deployment.launch([path])
+        launch = time.monotonic() - begun
+        peaks: dict[int, int] = {}
+        starts: dict[int, float] = {}
+        with DagsterInstance.from_config(str(self._server.home)) as instance:
+            while True:
+                for pid in family(_child("code-server")):
+                    peaks[pid] = max(peaks.get(pid, 0), high_water(pid))
+                    with suppress(OSError):
+                        starts.setdefault(pid, _started_at(pid))
+                run = instance.get_run_by_id(run_id)
+                if run is None or run.is_finished:
+                    break
+                time.sleep(_POLL_SECONDS)
+            messages = " ".join(each.message for each in instance.all_logs(run_id))
+        if run is None or not run.is_success:
+            raise SystemExit(f"the run of {path} failed: {messages[-2000:]}")
+        found = re.search(r"Started process for run \(pid: (\d+)\)", messages)
+        assert found is not None
+        pid = int(found.group(1))
+        return Worker(launch, _queried_at(path) - starts[pid], peaks[pid])
+
+    def sensor_tick(self, name: str) -> float:
+        """Median seconds of the sensor's latest ticks."""
+        with DagsterInstance.from_config(str(self._server.home)) as instance:
+            (state,) = (s for s in instance.all_instigator_state() if s.instigator_name == name)
+            ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=6)
+        seconds = sorted(t.end_timestamp - t.timestamp for t in ticks if t.end_timestamp)
+        return seconds[len(seconds) // 2]
+
+    @contextmanager
+    def daemon_paused(self) -> Iterator[None]:
+        """Keep the manifest sensor from reloading on its own account."""
+        pid = _child("dagster-daemon")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def _ask(self, query: str) -> dict[str, Any]:
+        request = urllib.request.Request(
+            f"{self._server.url}/graphql",
+            json.dumps({"query": query}).encode(),
+            {"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=_LONGEST) as reply:
+            answer = json.load(reply)
+        if answer.get("errors"):
+            raise SystemExit(f"the webserver refuses a query: {answer['errors'][0]['message']}")
+        return dict(answer["data"])
+
+
+@contextmanager
+def trio(site: EmbeddedSite) -> Iterator[Trio]:
+    """The three processes, as they are deployed."""
+    with dagster_server(site.directory / "dagster", site.process_environment()) as server:
+        yield Trio(server)
+
+
+def _child(word: str) -> int:
+    """The child of this process whose command line has a word."""
+    for pid in family(os.getpid())[1:]:
+        with suppress(OSError):
+            if word in Path(f"/proc/{pid}/cmdline").read_text():
+                return pid
+    raise SystemExit(f"there is no process of {word!r}")
+
+
+def _started_at(pid: int) -> float:
+    """Seconds since 1970."""
+    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _queried_at(path: str) -> float:
+    """Seconds since 1970 at which the newest version's query was sent."""
+    s3, settings = connect(), load_settings()
+    key = settings.data.key(f"{path}.parquet")
+    version = find_version(s3, settings.data.bucket, key)
+    assert version is not None
+    receipt = load_receipt(s3, settings.state_location, key, version.provenance["receipt"])
+    assert receipt is not None
+    return receipt.started_at.timestamp() + receipt.stages.connect
