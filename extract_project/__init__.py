@@ -6,6 +6,7 @@ Data flows one way, and the packages are named after its stations:
     warehouses/     from where: Query -> one declared schema and a stream of batches
     publish/        to where: batches -> audit + encode -> staged upload -> published version
     orchestration/  how, in Dagster: assets, IO manager, executor, failures
+    alerts/         what is sent to people when extracts fail, and the channels that carry it
     cli/            the `extract` command
     embedded/       an S3 server, a warehouse and a Dagster on this machine, for the demo and tests
 

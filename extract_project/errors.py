@@ -12,6 +12,7 @@
     ├── StagingError           the result could not be encoded or uploaded
     ├── Superseded             a run that started later has already published
     ├── DeploymentError        no Dagster answers, or it does not do what it was asked
+    ├── AlertError             a message did not leave through its channel (transient or not)
     ├── EmbeddedError          a part of the embedded installation does not start
     └── NotPublished           what was asked for is not in the data bucket
 
@@ -141,6 +142,14 @@ class DeploymentError(ExtractError):
     """The running deployment cannot be reached, or refuses."""
 
     cause = Cause.SETTINGS
+
+
+class AlertError(ExtractError):
+    """A channel did not take a message; the text names the setting to correct, and no secret."""
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class EmbeddedError(ExtractError):

@@ -9,6 +9,14 @@
 | EXTRACT_WAREHOUSES__<NAME>__<FIELD> | the named warehouses: TYPE, and that type's fields |
 | EXTRACT_KMS_KEY_ID | SSE-KMS key of published objects |
 | EXTRACT_DAGSTER_URL | the webserver, to launch runs and to reload; default http://127.0.0.1:3000 |
+| EXTRACT_ALERTS__SNS_TOPIC | ARN of the SNS topic that alerts are published to |
+| EXTRACT_ALERTS__SLACK_WEBHOOK | address of the Slack incoming webhook that alerts are posted to |
+| EXTRACT_ALERTS__EMAIL_TO | addresses that alerts are mailed to, separated by commas |
+| EXTRACT_ALERTS__EMAIL_FROM | the sender; needed with EMAIL_TO |
+| EXTRACT_ALERTS__SMTP_HOST | the mail server; needed with EMAIL_TO |
+| EXTRACT_ALERTS__SMTP_PORT | default 587 for starttls, 465 for tls, 25 for none |
+| EXTRACT_ALERTS__SMTP_USER, EXTRACT_ALERTS__SMTP_PASSWORD | where the mail server asks for them |
+| EXTRACT_ALERTS__SMTP_SECURITY | starttls (the default), tls or none |
 """
 
 from __future__ import annotations
@@ -18,6 +26,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from extract_project.alerts.settings import AlertSettings
 from extract_project.errors import SettingsError
 from extract_project.manifest.extract import Dialects
 from extract_project.manifest.problem import suggestion
@@ -50,6 +59,7 @@ class Settings(BaseSettings):
     warehouses: dict[str, WarehouseSettings] = Field(min_length=1)
     kms_key_id: str | None = None
     dagster_url: str = "http://127.0.0.1:3000"
+    alerts: AlertSettings = AlertSettings()
 
     @model_validator(mode="after")
     def _default_warehouse_exists(self) -> Self:
@@ -94,6 +104,9 @@ def _explain(item: Any) -> str:
     error, context = item["type"], item.get("ctx", {})
     if error == "missing":
         return f"{variable} is not set: see the table in extract_project/settings.py"
+    if error == "extra_forbidden" and path[0] == "alerts":
+        hint = suggestion(path[-1], AlertSettings.model_fields)
+        return f"{variable} is no setting of alerts: {hint}"
     if error == "extra_forbidden":
         known = [each.lower() for each in warehouse_fields(kind)]
         hint = suggestion(path[-1], known)
@@ -103,4 +116,5 @@ def _explain(item: Any) -> str:
     if error == "union_tag_not_found":
         return f"{variable}__TYPE is not set: expected duckdb, postgres or snowflake"
     message = item["msg"].removeprefix("Value error, ")
-    return message if not path else f"{variable}: {message}"
+    named = not path or message.startswith(PREFIX)
+    return message if named else f"{variable}: {message}"

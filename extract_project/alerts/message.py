@@ -1,0 +1,272 @@
+"""From alerts to one message: an outage that fails forty extracts is one thing to read.
+
+Alerts are grouped by kind, then by cause, then by what the first line of the card says. Each group
+shows a few cards in full and names the extracts, so that the message stays short enough to read,
+and below the limits of the channels, however many alerts there are.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+
+SUBJECT_CHARACTERS = 99
+"""SNS wants less than 100."""
+TEXT_BYTES = 200_000
+"""SNS takes 256 KiB, with everything that it adds itself."""
+CARDS = 3
+NAMES = 50
+INDENT = "    "
+"""Begins each line of a card, and no other line but the closing commands."""
+
+_CARDS_BYTES = 120_000
+_DEPLOYMENT_CHARACTERS = 30
+_SUBJECT_CAUSES = 8
+_REST = f"{INDENT}… the rest of this card: extract failed"
+_CUT = "\n\n… and more than fits into one message\n\n"
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+class Kind(StrEnum):
+    """What has become of an extract, in the order in which a message tells it."""
+
+    FAILED = "failed"
+    REFUSED = "refused"
+    RECOVERED = "recovered"
+    STALE = "stale"
+
+
+_TITLES = {
+    Kind.FAILED: "failed",
+    Kind.REFUSED: "refused by an audit",
+    Kind.RECOVERED: "recovered",
+    Kind.STALE: "stale",
+}
+_ORDER = tuple(Kind)
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One thing to tell about one extract, or about one partition of it."""
+
+    kind: Kind
+    extract: str
+    partition: str | None
+    cause: str
+    """A word of a classification, such as `permission` or `warehouse busy`; may be empty."""
+    card: str
+    """What happened, in several lines of plain text; may be empty."""
+    run_url: str | None
+    run_id: str | None
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a channel sends: a subject of one line of ASCII, and plain text."""
+
+    subject: str
+    text: str
+
+
+def compose(alerts: Sequence[Alert], deployment: str) -> Message:
+    """One message for all alerts, the same whatever their order; raises ValueError without any."""
+    if not alerts:
+        raise ValueError("there is no alert to compose a message of: expected at least one")
+    ordered = sorted(set(alerts), key=_rank)
+    kinds = [(kind, list(group)) for kind, group in groupby(ordered, key=lambda each: each.kind)]
+    return Message(_subject(kinds, deployment), _text(kinds))
+
+
+def _rank(alert: Alert) -> tuple[int, tuple[str, ...]]:
+    place = (alert.extract, alert.partition or "", alert.run_id or "", alert.run_url or "")
+    return _ORDER.index(alert.kind), (*place, alert.cause, alert.card)
+
+
+def _subject(kinds: Sequence[tuple[Kind, list[Alert]]], deployment: str) -> str:
+    """With as many causes as there is room for, and the name where there is but one."""
+    alerts = [alert for _, group in kinds for alert in group]
+    place = _ascii(deployment)[:_DEPLOYMENT_CHARACTERS].strip()
+    ending = f" - {place}" if place else ""
+    candidates = [_headline(kinds, shown) for shown in range(_SUBJECT_CAUSES, -1, -1)]
+    if len(alerts) == 1:
+        candidates.insert(0, f"{candidates[0]}: {_ascii(_name(alerts[0]))}")
+    fits = (each + ending for each in candidates if len(each + ending) <= SUBJECT_CHARACTERS)
+    return next(fits, (candidates[-1] + ending)[:SUBJECT_CHARACTERS].rstrip())
+
+
+def _headline(kinds: Sequence[tuple[Kind, list[Alert]]], shown: int) -> str:
+    """`3 extracts failed (2 network, 1 sql), 1 recovered`, with the most frequent causes."""
+    clauses: list[str] = []
+    for kind, alerts in kinds:
+        count = len({alert.extract for alert in alerts})
+        number = f"{count:,}" if clauses else _extracts(count)
+        causes = "" if kind is Kind.RECOVERED else _causes(alerts, shown)
+        clauses.append(f"{number} {kind}{causes}")
+    return ", ".join(clauses)
+
+
+def _causes(alerts: Iterable[Alert], shown: int) -> str:
+    failing = {(_ascii(alert.cause), alert.extract) for alert in alerts if _ascii(alert.cause)}
+    counts = Counter(cause for cause, _ in failing)
+    ranked = sorted(counts, key=lambda cause: (-counts[cause], cause))
+    if len(ranked) == 1 and shown:
+        return f" ({ranked[0]})"
+    parts = [f"{counts[cause]:,} {cause}" for cause in ranked[:shown]]
+    others = sum(counts[cause] for cause in ranked[shown:])
+    if not parts:
+        return ""
+    return f" ({', '.join(parts + [f'{others:,} other'] * (others > 0))})"
+
+
+def _text(kinds: Sequence[tuple[Kind, list[Alert]]]) -> str:
+    groups = [_Group(kind, cause, alerts) for kind, each in kinds for cause, alerts in _split(each)]
+    sizes = [_bytes(card) for group in groups for card in group.cards]
+    room = iter(_shares(sizes, _CARDS_BYTES))
+    paragraphs = []
+    told = None
+    for group in groups:
+        if group.kind is not told:
+            told = group.kind
+            everyone = next(alerts for kind, alerts in kinds if kind is told)
+            paragraphs.append(f"{_counted(everyone)} {_TITLES[told]}".upper())
+        paragraphs += group.paragraphs([next(room) for _ in group.cards])
+    ending = _next_step({kind for kind, _ in kinds})
+    return _cut("\n\n".join(paragraphs), TEXT_BYTES - _bytes(ending) - 2, _CUT) + "\n\n" + ending
+
+
+def _next_step(kinds: set[Kind]) -> str:
+    """The last paragraph."""
+    commands = ["extract failed"]
+    if kinds != {Kind.RECOVERED}:
+        commands.append("extract rerun --failed")
+    return "\n".join(["next:", *(INDENT + command for command in commands)])
+
+
+class _Group:
+    """Alerts of one kind and one cause, told as one or a few outages."""
+
+    def __init__(self, kind: Kind, cause: str, alerts: list[Alert]) -> None:
+        self.kind = kind
+        self._title = f"{cause}: {_counted(alerts)}" if cause else ""
+        outages: dict[str, list[Alert]] = {}
+        for alert in alerts:
+            outages.setdefault(_reason(alert), []).append(alert)
+        explained = [each for reason, each in _by_size(outages) if reason]
+        shown = explained[:CARDS]
+        self.cards = [_indented(each[0].card) for each in shown]
+        self._outages = shown
+        bare = outages.get("", [])
+        self._others = [alert for each in explained[CARDS:] for alert in each] + bare
+
+    def paragraphs(self, room: Sequence[int]) -> list[str]:
+        """Each card, cut to the bytes that there are for it, and below it whom it concerns."""
+        found = [self._title] if self._title else []
+        lists = [*self._outages, self._others] if self._others else self._outages
+        names = _shares([len(each) for each in lists], NAMES)
+        for card, bytes_, alerts, count in zip(self.cards, room, lists, names, strict=False):
+            found += [_cut(card, bytes_, f"\n{_REST}"), _names(alerts, count)]
+        if self._others:
+            heading = "other errors:\n" if self.cards else ""
+            found.append(heading + _names(self._others, names[-1]))
+        return found
+
+
+def _split(alerts: Iterable[Alert]) -> list[tuple[str, list[Alert]]]:
+    """By cause, the most frequent first."""
+    causes: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        causes.setdefault(_line(alert.cause), []).append(alert)
+    return _by_size(causes)
+
+
+def _by_size(groups: dict[str, list[Alert]]) -> list[tuple[str, list[Alert]]]:
+    return sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+
+
+def _reason(alert: Alert) -> str:
+    """The card's first line without the place in the extract's own file, which it begins with.
+
+    So the same refusal of the warehouse is the same for `a.sql:4:3` and for `b.sql:9:1`.
+    """
+    line = _line(next((line for line in alert.card.splitlines() if line.strip()), ""))
+    place, _, rest = line.partition(" ")
+    return rest if rest and place.startswith(alert.extract) else line
+
+
+def _names(alerts: Sequence[Alert], count: int) -> str:
+    lines = [f"- {_line(_name(alert))}{_run(alert)}" for alert in alerts[:count]]
+    hidden = len(alerts) - len(lines)
+    return "\n".join(lines + [f"- … and {hidden:,} more"] * (hidden > 0))
+
+
+def _name(alert: Alert) -> str:
+    return f"{alert.extract} [{alert.partition}]" if alert.partition else alert.extract
+
+
+def _run(alert: Alert) -> str:
+    if alert.run_url:
+        return f": {_line(alert.run_url)}"
+    return f": run {_line(alert.run_id)}" if alert.run_id else ""
+
+
+def _counted(alerts: Sequence[Alert]) -> str:
+    """`3 extracts`, and how many partitions of them where that is more."""
+    extracts = len({alert.extract for alert in alerts})
+    partitions = len({(alert.extract, alert.partition) for alert in alerts})
+    more = f" ({partitions:,} partitions)" if partitions > extracts else ""
+    return _extracts(extracts) + more
+
+
+def _extracts(count: int) -> str:
+    return f"{count:,} extract" if count == 1 else f"{count:,} extracts"
+
+
+def _shares(wanted: Sequence[int], total: int) -> list[int]:
+    """As much of `total` for each as it wants; where that is too much, the large ones give way."""
+    shares = [0] * len(wanted)
+    left = len(wanted)
+    for index in sorted(range(len(wanted)), key=lambda each: wanted[each]):
+        shares[index] = min(wanted[index], total // left)
+        total -= shares[index]
+        left -= 1
+    return shares
+
+
+def _indented(card: str) -> str:
+    lines = [_clean(line).rstrip() for line in card.strip("\r\n").splitlines()]
+    return "\n".join(INDENT + line if line else "" for line in lines)
+
+
+def _cut(text: str, room: int, ending: str) -> str:
+    """The lines of `text` that fit into `room` bytes, and the ending where that is not all."""
+    raw = text.encode()
+    if len(raw) <= room:
+        return text
+    kept = raw[: max(0, room - _bytes(ending))].decode(errors="ignore")
+    lines = kept.rpartition("\n")[0] or kept
+    return (lines.rstrip() + ending).lstrip("\n")
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())
+
+
+def _line(text: str) -> str:
+    """On one line, without what no channel can carry."""
+    return _clean(" ".join(text.split()))
+
+
+def _clean(text: str) -> str:
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _ascii(text: str) -> str:
+    """On one line of ASCII: accents are dropped, and what has no plain form is a question mark."""
+    plain = unicodedata.normalize("NFKD", _line(text))
+    letters = (each for each in plain if not unicodedata.combining(each))
+    return "".join(each if each.isascii() else "?" for each in letters)

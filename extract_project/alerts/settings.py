@@ -1,0 +1,110 @@
+"""`EXTRACT_ALERTS__…`: who is told. Nothing is set by default, and nobody is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
+from pydantic_settings import NoDecode
+
+from extract_project.alerts.channels import Channel, EmailChannel, SlackChannel, SnsChannel
+from extract_project.alerts.channels.email import Address, Addresses, Security
+from extract_project.alerts.channels.slack import Webhook
+from extract_project.alerts.channels.sns import TopicArn
+
+_PORTS: dict[Security, int] = {"starttls": 587, "tls": 465, "none": 25}
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, str):
+        return [each.strip() for each in value.split(",") if each.strip()]
+    return value
+
+
+class AlertSettings(BaseModel):
+    """The channels that messages are sent through: any of them, or none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sns_topic: TopicArn | None = None
+    slack_webhook: Webhook | None = None
+    email_to: Annotated[Addresses, NoDecode, BeforeValidator(_listed)] = Field(default=[])
+    email_from: Address | None = None
+    smtp_host: str | None = None
+    smtp_port: int | None = Field(default=None, ge=1, le=65535)
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_security: Security = "starttls"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, values: Any) -> Any:
+        """A variable that is empty is not set: a container's definition often cannot omit it."""
+        if isinstance(values, dict):
+            return {name: value for name, value in values.items() if value != ""}
+        return values
+
+    @model_validator(mode="after")
+    def _email_is_whole(self) -> Self:
+        needed = [name for name in ("smtp_host", "email_from") if not getattr(self, name)]
+        if self.email_to and needed:
+            raise ValueError(
+                f"EXTRACT_ALERTS__EMAIL_TO is set, and {_variables(needed)} not: "
+                f"expected the mail server and the sender beside it"
+            )
+        idle = [name for name in _EMAIL_ONLY if name in self.model_fields_set]
+        if idle and not self.email_to:
+            raise ValueError(
+                f"{_variables(idle)} set, and EXTRACT_ALERTS__EMAIL_TO is not: "
+                f"expected the addresses to write to, separated by commas"
+            )
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            raise ValueError(
+                "EXTRACT_ALERTS__SMTP_USER and EXTRACT_ALERTS__SMTP_PASSWORD belong together: "
+                "one is set, and the other is not"
+            )
+        if self.smtp_password is not None and self.smtp_security == "none":
+            raise ValueError(
+                "EXTRACT_ALERTS__SMTP_PASSWORD would cross the network unencrypted: "
+                "set EXTRACT_ALERTS__SMTP_SECURITY to starttls or tls"
+            )
+        return self
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """One for each way that is set; a failure of one says nothing about the others."""
+        channels: list[Channel] = []
+        if self.sns_topic is not None:
+            channels.append(SnsChannel(topic_arn=self.sns_topic))
+        if self.slack_webhook is not None:
+            channels.append(SlackChannel(webhook=self.slack_webhook))
+        if self.email_to and self.smtp_host is not None and self.email_from is not None:
+            channels.append(
+                EmailChannel(
+                    host=self.smtp_host,
+                    port=self.smtp_port or _PORTS[self.smtp_security],
+                    sender=self.email_from,
+                    to=self.email_to,
+                    user=self.smtp_user,
+                    password=self.smtp_password,
+                    security=self.smtp_security,
+                )
+            )
+        return tuple(channels)
+
+
+_EMAIL_ONLY = [
+    name for name in AlertSettings.model_fields if name.startswith("smtp_") or name == "email_from"
+]
+
+
+def _variables(names: list[str]) -> str:
+    listed = " and ".join(f"EXTRACT_ALERTS__{name.upper()}" for name in names)
+    return f"{listed} is" if len(names) == 1 else f"{listed} are"

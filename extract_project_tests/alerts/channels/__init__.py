@@ -1,0 +1,1 @@
+"""Each channel against a server that speaks its protocol."""
