@@ -8,6 +8,7 @@ from dagster_shared.check import CheckError
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.problem import Problem
 from extract_project.manifest.snapshot import Snapshot
+from extract_project.orchestration.alerting import alert_sensor
 from extract_project.orchestration.assets import IO_MANAGER, Site, extract_asset
 from extract_project.orchestration.executor import one_or_many_executor
 from extract_project.orchestration.following import following_sensor, waits_at_ticks
@@ -42,6 +43,7 @@ def compose(snapshot: Snapshot, site: Site) -> dg.Definitions:
             following_sensor(valid),
             *source_sensors(valid.values(), site),
             rerun_sensor(valid.values()),
+            *([alert_sensor(valid.values(), settings)] if settings.alerts.channels else []),
         ],
         jobs=[rerun_job(valid.values(), settings.dagster_url)],
         resources={
