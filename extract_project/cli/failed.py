@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from extract_project.cli.console import NO, explains_itself, json_option, out, since_option, table
 from extract_project.settings import load_settings
+
+if TYPE_CHECKING:
+    from extract_project.orchestration.failed import Answer
 
 
 @click.command()
@@ -29,7 +34,7 @@ def failed(group: str | None, since: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(answered.model_dump_json(indent=2))
     elif not answered.members:
-        out.print("[green]✓[/] nothing failed at its latest attempt")
+        out.print(f"[green]✓[/] nothing failed at its latest attempt{_running(answered)}")
     else:
         listed = table("extract", "partition", "cause", "at (UTC)", "run", "what happened")
         for each in answered.members:
@@ -42,10 +47,15 @@ def failed(group: str | None, since: str | None, as_json: bool) -> None:
                 _summary(each.card, each.state),
             )
         out.print(listed)
-        out.print(f"\n{len(answered.members)} failed. To run these again, and nothing else:\n")
+        out.print(f"\n{len(answered.members)} failed{_running(answered)}.")
+        out.print("To run these again, and nothing else:\n")
         options = "".join(f" --{k} {v}" for k, v in (("group", group), ("since", since)) if v)
         out.print(f"  extract rerun --failed{options}")
     raise SystemExit(NO if answered.members else 0)
+
+
+def _running(answered: Answer) -> str:
+    return f"; {len(answered.running)} are waiting or running" if answered.running else ""
 
 
 def _summary(card: str, state: str) -> str:

@@ -6,7 +6,7 @@ in the same run, in its order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 from pydantic import AwareDatetime, BaseModel
@@ -58,6 +58,8 @@ class Answer(BaseModel):
     """All failures, as the runs that would mend them."""
 
     reruns: tuple[Rerun, ...]
+    running: tuple[str, ...] = ()
+    """What waits or runs at this moment: neither failed nor well."""
 
     @property
     def members(self) -> list[FailedExtract]:
@@ -66,14 +68,16 @@ class Answer(BaseModel):
 
 def answer(instance: dg.DagsterInstance, extracts: Sequence[Extract], question: Question) -> Answer:
     """The failures as data."""
+    attempts = _asked_for(unfinished_business(instance, extracts), question)
     return Answer(
         reruns=tuple(
             Rerun(
                 members=tuple(_plain(each) for each in run),
                 tags=run_tags([each.extract for each in run]) | {RERUN_OF_TAG: run[0].run_id},
             )
-            for run in failures(instance, extracts, question)
-        )
+            for run in _grouped(instance, extracts, attempts)
+        ),
+        running=tuple(each.name for each in attempts if each.state is State.RUNNING),
     )
 
 
@@ -81,14 +85,23 @@ def failures(
     instance: dg.DagsterInstance, extracts: Sequence[Extract], question: Question
 ) -> list[list[LatestAttempt]]:
     """What failed, with its cause; each list is what belongs into one run, the failure first."""
-    known = {extract.path: extract for extract in extracts}
-    attempts = [
+    attempts = _asked_for(unfinished_business(instance, extracts), question)
+    return _grouped(instance, extracts, attempts)
+
+
+def _asked_for(attempts: Iterable[LatestAttempt], question: Question) -> list[LatestAttempt]:
+    return [
         each
-        for each in unfinished_business(instance, extracts)
-        if each.state is not State.RUNNING
-        and (question.group is None or group_name(each.extract) == question.group)
+        for each in attempts
+        if (question.group is None or group_name(each.extract) == question.group)
         and (question.since is None or each.at >= question.since)
     ]
+
+
+def _grouped(
+    instance: dg.DagsterInstance, extracts: Iterable[Extract], attempts: Sequence[LatestAttempt]
+) -> list[list[LatestAttempt]]:
+    known = {extract.path: extract for extract in extracts}
     runs = [[explained(instance, each)] for each in attempts if each.state is State.FAILED]
     for skipped in (each for each in attempts if each.state is State.SKIPPED):
         # What was held up by two failures goes with the first of them.
