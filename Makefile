@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up test bench bench-memory bench-scale bench-types lint format lock clean
+.PHONY: demo up test storm bench bench-memory bench-scale bench-types lint format lock clean
 
 demo: $(READY) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -27,6 +27,11 @@ bench-scale: $(READY) ## what a manifest of 100, 1,000 and 5,000 SQL files costs
 bench-types: $(READY) ## what each program makes of difficult types; writes docs/types.md
 	$(BIN)/python -m bench.types
 
+storm: $(READY) ## a real installation under random edits, schedules and kills, for MINUTES
+	$(BIN)/python -m extract_project_tests.orchestration.storm --minutes $(MINUTES) --seed $(SEED)
+
+MINUTES ?= 60
+SEED ?= 1
 SCALE ?= 1
 ROUNDS ?= 3
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import sysconfig
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -41,45 +42,76 @@ class DagsterServer:
     home: Path
 
 
-@contextmanager
-def dagster_server(
+@dataclass(frozen=True)
+class DagsterProcesses:
+    """What has to be started, how, and in which order: code server, webserver, daemon."""
+
+    server: DagsterServer
+    environment: Mapping[str, str]
+    grpc_port: int
+    commands: Mapping[str, tuple[str, ...]]
+
+    def log(self, name: str) -> Path:
+        return self.server.home / "log" / f"{name}.log"
+
+    def is_ready(self, name: str) -> bool:
+        """Whether a process does its work; the daemon begins on its own."""
+        if name == "code-server":
+            return is_listening(self.grpc_port)
+        return name != "webserver" or _answers(self.server.url)
+
+    @contextmanager
+    def started(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run one of them; raises EmbeddedError when it does not get ready."""
+        with running(self.commands[name], self.log(name), self.environment) as process:
+            ready = lambda: self.is_ready(name)  # noqa: E731
+            await_ready(f"the {name}", ready, process, self.log(name), _START_SECONDS)
+            yield process
+
+
+def dagster_processes(
     home: Path, environment: Mapping[str, str], port: int | None = None
-) -> Iterator[DagsterServer]:
-    """Start the three processes with `environment`, and wait until the UI knows the extracts."""
+) -> DagsterProcesses:
+    """Write the instance's configuration, and say what is to be started."""
     home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text(_INSTANCE)
     workspace = home / "workspace.yaml"
     grpc_port, port = free_port(), port or free_port()
     workspace.write_text(_WORKSPACE.format(port=grpc_port))
-    environment = {
-        **environment,
-        "DAGSTER_HOME": str(home.resolve()),
-        "EXTRACT_DAGSTER_URL": f"http://127.0.0.1:{port}",
-    }
+    server = DagsterServer(f"http://127.0.0.1:{port}", home)
+    return DagsterProcesses(
+        server,
+        {
+            **environment,
+            "DAGSTER_HOME": str(home.resolve()),
+            "EXTRACT_DAGSTER_URL": server.url,
+        },
+        grpc_port,
+        {
+            "code-server": (
+                *(sys.executable, "-m", "dagster", "code-server", "start", "-h", "127.0.0.1"),
+                *("-p", str(grpc_port), "-m", "extract_project.definitions"),
+                "--use-python-environment-entry-point",
+            ),
+            "webserver": (
+                *(_script("dagster-webserver"), "-h", "127.0.0.1", "-p", str(port)),
+                *("-w", str(workspace), "--log-level", "warning"),
+            ),
+            "daemon": (_script("dagster-daemon"), "run", "-w", str(workspace)),
+        },
+    )
 
-    code_server = (
-        *(sys.executable, "-m", "dagster", "code-server", "start", "-h", "127.0.0.1"),
-        *("-p", str(grpc_port), "-m", "extract_project.definitions"),
-        "--use-python-environment-entry-point",
-    )
-    webserver = (
-        *(_script("dagster-webserver"), "-h", "127.0.0.1", "-p", str(port)),
-        *("-w", str(workspace), "--log-level", "warning"),
-    )
-    daemon = (_script("dagster-daemon"), "run", "-w", str(workspace))
 
-    logs = home / "log"
-    code_log, web_log, daemon_log = (
-        logs / f"{name}.log" for name in ("code-server", "webserver", "daemon")
-    )
-    with running(code_server, code_log, environment) as code:
-        ready = lambda: is_listening(grpc_port)  # noqa: E731
-        await_ready("the code server", ready, code, code_log, _START_SECONDS)
-        with running(webserver, web_log, environment) as web:
-            server = DagsterServer(f"http://127.0.0.1:{port}", home)
-            await_ready("the webserver", lambda: _answers(server.url), web, web_log, _START_SECONDS)
-            with running(daemon, daemon_log, environment):
-                yield server
+@contextmanager
+def dagster_server(
+    home: Path, environment: Mapping[str, str], port: int | None = None
+) -> Iterator[DagsterServer]:
+    """Start the three processes with `environment`, and wait until the UI knows the extracts."""
+    processes = dagster_processes(home, environment, port)
+    with ExitStack() as stack:
+        for name in processes.commands:
+            stack.enter_context(processes.started(name))
+        yield processes.server
 
 
 def _answers(url: str) -> bool:
