@@ -9,6 +9,9 @@ import dagster as dg
 
 from extract_project.manifest.extract import Extract, InvalidExtract
 
+RERUN_JOB, RERUN_OP = "rerun_failed_extracts", "launch_reruns"
+SCHEDULE_PREFIX = "at_"
+
 _TAKEN_BY_DAGSTER = re.compile(r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")
 _PLAIN = re.compile(r"^[A-Za-z0-9]+(_[A-Za-z0-9]+)*$")
 
@@ -33,10 +36,14 @@ def table_key(warehouse: str, table: str) -> dg.AssetKey:
 
 
 def op_name(path: str) -> str:
-    """A name for the step: the path where that is unambiguous, else with a hash behind it."""
+    """A name for the step: the path where that is unambiguous, else with a hash behind it.
+
+    Ops and jobs share one space of names; one that stands twice breaks the whole code location.
+    """
     parts = path.split("/")
     name = "__".join(_safe(part) for part in parts)
-    if all(_PLAIN.match(part) for part in parts):
+    ours = name in (RERUN_JOB, RERUN_OP) or name.startswith(SCHEDULE_PREFIX)
+    if not ours and all(_PLAIN.match(part) for part in parts):
         return name
     return f"{name}_{sha256(path.encode()).hexdigest()[:8]}"
 

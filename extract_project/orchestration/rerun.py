@@ -18,11 +18,11 @@ from extract_project.manifest.extract import Extract
 from extract_project.orchestration.attempts import LatestAttempt
 from extract_project.orchestration.deployment import Deployment
 from extract_project.orchestration.failed import Answer, FailedExtract, Question, answer, failures
-from extract_project.orchestration.keys import asset_key
+from extract_project.orchestration.keys import RERUN_JOB, RERUN_OP, asset_key
 from extract_project.orchestration.requests import RERUN_NUMBER_TAG, run_request
 from extract_project.units import parse_duration
 
-SENSOR, JOB = "rerun_failed", "rerun_failed_extracts"
+SENSOR = "rerun_failed"
 
 _INTERVAL_SECONDS = 60
 _PASSING = {Cause.NETWORK, Cause.BUSY, Cause.S3, Cause.KILLED}
@@ -67,7 +67,7 @@ def rerun_job(extracts: Iterable[Extract], deployment_url: str) -> dg.JobDefinit
     known = list(extracts)
 
     @dg.op(
-        name="launch_reruns",
+        name=RERUN_OP,
         config_schema={
             "group": dg.Field(str, is_required=False, description="only extracts of this group"),
             "since": dg.Field(str, is_required=False, description="only of this time, as in 6h"),
@@ -84,7 +84,7 @@ def rerun_job(extracts: Iterable[Extract], deployment_url: str) -> dg.JobDefinit
             context.log.info("run %s of %s", run_id, names)
 
     @dg.job(
-        name=JOB,
+        name=RERUN_JOB,
         description="launches a run for each extract and partition whose latest attempt failed",
         executor_def=dg.in_process_executor,
     )

@@ -17,7 +17,7 @@ from hashlib import sha256
 import dagster as dg
 
 from extract_project.manifest.extract import Extract
-from extract_project.orchestration.keys import asset_key
+from extract_project.orchestration.keys import SCHEDULE_PREFIX, asset_key
 from extract_project.orchestration.partitions import due_partitions
 from extract_project.orchestration.requests import run_request
 
@@ -69,4 +69,4 @@ def schedule_name(extract: Extract) -> str:
     digest = sha256(f"{crons}{zone}".encode())
     if header.partitions:
         digest.update(f"{header.partitions} {header.partition_timezone}".encode())
-    return f"at_{words[:60]}_{digest.hexdigest()[:8]}"
+    return f"{SCHEDULE_PREFIX}{words[:60]}_{digest.hexdigest()[:8]}"

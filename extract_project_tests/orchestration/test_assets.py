@@ -275,6 +275,16 @@ def test_paths_that_look_alike_are_different_assets(site: Site, settings: Settin
         assert len(site.version_ids(f"extracts/{path}.parquet")) == 1
 
 
+@pytest.mark.parametrize("name", ["launch_reruns", "rerun_failed_extracts", "at_6", "manifest"])
+def test_g6_an_extract_may_be_named_like_something_of_ours(
+    site: Site, settings: Settings, name: str
+) -> None:
+    site.put_sql(name, "/*---\nschedule: 0 6 * * *\n---*/\nselect 1 as a")
+    repository = definitions(site, settings).get_repository_def()
+    repository.load_all_definitions()
+    assert dg.AssetKey([name]) in repository.asset_graph.materializable_asset_keys
+
+
 def test_g11_secrets_appear_nowhere(site: Site, settings: Settings) -> None:
     secret = site.server.environment["AWS_SECRET_ACCESS_KEY"]
     site.put_sql("a/good", CHECKED)
