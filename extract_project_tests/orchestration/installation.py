@@ -52,6 +52,14 @@ class Installation:
         with DagsterInstance.from_config(str(self.server.home)) as instance:
             return list(instance.get_runs(RunsFilter(tags={"extract/path": path})))
 
+    def reloads(self) -> list[str]:
+        """What the manifest sensor said each time that it had the code location reloaded."""
+        with DagsterInstance.from_config(str(self.server.home)) as instance:
+            (state,) = (s for s in instance.all_instigator_state() if s.name == "manifest")
+            ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id)
+        said = (tick.skip_reason or "" for tick in ticks)
+        return [reason for reason in said if reason.endswith(": reloaded")]
+
     def await_extract(self, path: str, there: bool = True) -> None:
         await_value(
             f"{path} to be {'there' if there else 'gone'}",

@@ -70,3 +70,12 @@ def test_a_removed_file_is_gone_and_a_broken_one_red(live: Installation) -> None
     live.await_extract("a/first", there=False)
     live.site.put_sql("a/first", "select 1 as a")
     live.await_extract("a/first")
+
+
+def test_a_push_of_many_files_is_one_reload(live: Installation) -> None:
+    before = len(live.reloads())
+    for number in range(100):
+        live.site.put_sql(f"many/file_{number}", f"select {number} as a")
+    live.await_extract("many/file_99")
+    await_value("all of them", lambda: len(live.deployment.extracts()) > 100, _SECONDS)
+    assert len(live.reloads()) - before == 1
