@@ -179,8 +179,6 @@ def _judged(instance: dg.DagsterInstance, planned: _Planned, run: dg.RunRecord) 
     stats = {each.step_key: each.status for each in instance.get_run_step_stats(planned.run_id)}
     if run.dagster_run.status is dg.DagsterRunStatus.SUCCESS:
         return replace(attempt, state=State.SUCCEEDED)
-    if stats.get(step) is StepEventStatus.SUCCESS:
-        return replace(attempt, state=State.SUCCEEDED)
     before = {op_name(path) for path in planned.extract.header.depends_on}
     in_run = set(run.dagster_run.step_keys_to_execute or before)
     held_up = any(stats.get(each) is not StepEventStatus.SUCCESS for each in before & in_run)

@@ -117,6 +117,16 @@ def test_a_cancelled_run_is_no_failure(
     assert names(asked(instance, site)) == []
 
 
+def test_a_success_in_a_failed_run_counts_behind_a_cancelled_one(
+    site: Site, settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    site.put_sql("a/good", GOOD)
+    site.put_sql("a/bad", BAD)
+    execute(definitions(site, settings), instance)
+    planned(definitions(site, settings), instance, "a/good", dg.DagsterEventType.RUN_CANCELED)
+    assert names(asked(instance, site)) == [["a/bad"]]
+
+
 def test_a_failure_behind_cancelled_runs_is_still_one(
     site: Site, settings: Settings, instance: dg.DagsterInstance
 ) -> None:
