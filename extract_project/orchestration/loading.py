@@ -51,7 +51,7 @@ def once_per_load(load: Callable[[], dg.Definitions]) -> Callable[[], dg.Definit
         context = DefinitionsLoadContext.get()
         if context.load_type is DefinitionsLoadType.RECONSTRUCTION:
             made = initialized.pop(str(context.reconstruction_metadata.get(_KEY)), None)
-            return made or load()
+            return _with_job_snapshots(made) if made else load()
         initialized.clear()
         with _made_to_stay():
             made = load()
@@ -61,6 +61,17 @@ def once_per_load(load: Callable[[], dg.Definitions]) -> Callable[[], dg.Definit
         return made
 
     return once
+
+
+def _with_job_snapshots(made: dg.Definitions) -> dg.Definitions:
+    """Snapshot each job before the code server answers.
+
+    Webserver and daemon ask for the snapshots at the same moment, the webserver twice, and
+    Dagster would make them anew, in turns, for each who asks before the first ones are there.
+    """
+    for job in made.get_repository_def().get_all_jobs():
+        job.get_job_snapshot_id()
+    return made
 
 
 @contextmanager
