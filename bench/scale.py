@@ -190,8 +190,8 @@ long is measured once.
 {rows}
 
 A run worker is a process of its own that ends with its run. The manifest sensor looks every
-5 seconds and reloads when a change still stands at the next look, so that a new file takes up to
-10 seconds and the reload.
+5 seconds and reloads when a change still stands 2 seconds later, so that a new file takes up to
+7 seconds and the reload.
 """
 
 

@@ -15,12 +15,13 @@ import dagster as dg
 
 from extract_project.orchestration.assets import Site
 from extract_project.orchestration.compose import compose
-from extract_project.orchestration.loading import pinned_snapshot
+from extract_project.orchestration.loading import once_per_load, pinned_snapshot
 from extract_project.s3 import connect
 from extract_project.settings import load_settings
 
 
 @dg.definitions
+@once_per_load
 def definitions() -> dg.Definitions:
     """Every extract of the manifest as an asset."""
     settings = load_settings()

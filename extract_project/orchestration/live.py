@@ -1,13 +1,17 @@
 """Live SQL: what changes in the manifest bucket is reloaded within seconds.
 
 A sensor compares what the bucket lists (keys and ETags, never times) with what the definitions
-were made of. A change that still stands at the next look, so that a push of many files is one
+were made of. A change that still stands at a second look, so that a push of many files is one
 reload, is first read on trial: only a manifest that can be read is worth giving up definitions
 that work. Webserver and daemon follow the code location by themselves.
+
+The cursor is a digest of the code versions that the instance has been asked about: once for all
+that is loaded, and again where the daemon ended before it had launched what came of it.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
@@ -22,7 +26,10 @@ from extract_project.orchestration.keys import asset_key
 from extract_project.orchestration.loading import current_snapshot
 from extract_project.orchestration.requests import run_request
 
-_INTERVAL_SECONDS = 5
+# The daemon looks at its sensors every 5 seconds: an interval of just that is, by some
+# milliseconds, not over yet at every other time.
+_INTERVAL_SECONDS = 3
+_SETTLED_SECONDS = 2
 _SHOWN = 10
 
 Files = Mapping[str, str]
@@ -37,6 +44,8 @@ def manifest_sensor(snapshot: Snapshot, site: Site) -> dg.SensorDefinition:
         if extract.header.enabled and extract.header.on_change
     ]
 
+    code_versions = _digest({extract.path: extract.code_version for extract in watching})
+
     @dg.sensor(
         name="manifest",
         description="reloads the code location when SQL files are added, changed or removed",
@@ -47,15 +56,24 @@ def manifest_sensor(snapshot: Snapshot, site: Site) -> dg.SensorDefinition:
     )
     def manifest(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         s3 = site.connect()
-        listed = {file.key: file.etag for file in list_files(s3, site.settings.manifest)}
+
+        def look() -> Files:
+            return {file.key: file.etag for file in list_files(s3, site.settings.manifest)}
+
+        listed = look()
         if listed == loaded:
+            skip = f"{len(loaded)} SQL files, all of them loaded"
+            if context.cursor == code_versions:
+                return dg.SkipReason(skip)
             requests = _changed(context.instance, watching)
-            if requests:
-                return dg.SensorResult(run_requests=requests, cursor="")
-            return dg.SkipReason(f"{len(loaded)} SQL files, all of them loaded")
-        changes, seen = difference(loaded, listed), _digest(listed)
-        if context.cursor != seen:
-            context.update_cursor(seen)
+            return dg.SensorResult(
+                run_requests=requests,
+                skip_reason=None if requests else skip,
+                cursor=code_versions,
+            )
+        changes = difference(loaded, listed)
+        time.sleep(_SETTLED_SECONDS)
+        if look() != listed:
             return dg.SkipReason(f"{changes}: reloaded when they have settled")
         current_snapshot(s3, site.settings, snapshot)
         Deployment(site.settings.dagster_url).reload()
@@ -92,5 +110,5 @@ def _changed(instance: dg.DagsterInstance, watching: Sequence[Extract]) -> list[
     ]
 
 
-def _digest(files: Files) -> str:
-    return sha256(repr(sorted(files.items())).encode()).hexdigest()[:32]
+def _digest(versions: Mapping[str, str]) -> str:
+    return sha256(repr(sorted(versions.items())).encode()).hexdigest()[:32]

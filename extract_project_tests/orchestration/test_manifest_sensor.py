@@ -1,0 +1,60 @@
+"""The manifest sensor: which runs it asks for, and when it asks the instance at all."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from extract_project.orchestration import live
+from extract_project.orchestration.assets import Site as AssetSite
+from extract_project.orchestration.compose import compose
+from extract_project.s3 import connect
+from extract_project.settings import Settings
+from extract_project_tests.conftest import Site
+
+EAGER = "/*---\non_change: materialize\n---*/\n"
+
+
+def tick(
+    site: Site, settings: Settings, instance: dg.DagsterInstance, cursor: str | None
+) -> tuple[list[str | None], str | None]:
+    """The run keys and the cursor of one tick of a freshly loaded code location."""
+    defs = compose(site.snapshot(), AssetSite(settings, connect, "snapshot-1"))
+    repository = defs.get_repository_def()
+    with dg.build_sensor_context(
+        instance=instance, repository_def=repository, cursor=cursor
+    ) as context:
+        data = repository.get_sensor_def("manifest").evaluate_tick(context)
+    return [request.run_key for request in data.run_requests or ()], data.cursor
+
+
+def test_each_code_version_is_asked_for_until_a_tick_is_over(
+    site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.put_sql("a/eager", f"{EAGER}select 1 as a")
+    with dg.DagsterInstance.ephemeral() as instance:
+        first, cursor = tick(site, settings, instance, None)
+        assert len(first) == 1
+        # The daemon that ends before it has written the cursor asks for the same again.
+        assert tick(site, settings, instance, None) == (first, cursor)
+
+        with monkeypatch.context() as patched:
+            patched.delattr(live, "_changed")  # not asked at all
+            assert tick(site, settings, instance, cursor) == ([], cursor)
+            site.put_sql("a/eager", f"{EAGER}-- only a comment\nselect 1 as a")
+            site.put_sql("a/other", "select 1 as a")
+            assert tick(site, settings, instance, cursor) == ([], cursor)
+
+        site.put_sql("a/eager", f"{EAGER}select 2 as a")
+        second, later = tick(site, settings, instance, cursor)
+        assert len(second) == 1
+        assert second != first
+        assert later != cursor
+
+
+def test_nothing_to_watch_has_a_cursor_too(site: Site, settings: Settings) -> None:
+    site.put_sql("a/first", "select 1 as a")
+    with dg.DagsterInstance.ephemeral() as instance:
+        requests, cursor = tick(site, settings, instance, None)
+    assert requests == []
+    assert cursor
