@@ -2,7 +2,7 @@
 
 Own assets, downstream of extracts or beside them, are merged in here:
 
-    return dg.Definitions.merge(compose(snapshot, site), dg.Definitions(assets=[report]))
+    return dg.Definitions.merge(compose(snapshot, …), dg.Definitions(assets=[report]))
 
 In the run worker of an extract, `snapshot` holds that extract and what it depends on: do not look
 others up in it without need, and let an automation condition sensor of one's own select extracts
@@ -13,9 +13,14 @@ from __future__ import annotations
 
 import dagster as dg
 
+from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.assets import Site
 from extract_project.orchestration.compose import compose
-from extract_project.orchestration.loading import once_per_load, pinned_snapshot
+from extract_project.orchestration.loading import (
+    RefusedManifest,
+    load_definitions,
+    once_per_load,
+)
 from extract_project.s3 import connect
 from extract_project.settings import load_settings
 
@@ -25,5 +30,10 @@ from extract_project.settings import load_settings
 def definitions() -> dg.Definitions:
     """Every extract of the manifest as an asset."""
     settings = load_settings()
-    snapshot_id, snapshot = pinned_snapshot(connect(), settings)
-    return compose(snapshot, Site(settings, connect, snapshot_id))
+
+    def build(
+        snapshot_id: str, snapshot: Snapshot, refused: RefusedManifest | None
+    ) -> dg.Definitions:
+        return compose(snapshot, Site(settings, connect, snapshot_id), refused)
+
+    return load_definitions(connect(), settings, build)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Collection, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
@@ -22,7 +22,7 @@ from extract_project.s3 import Location, error_code
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_NEWEST = "snapshots/newest"
+Mark = Literal["newest", "served"]
 
 
 class Snapshot(BaseModel):
@@ -100,18 +100,21 @@ def _with_upstream(lines: Sequence[bytes], only: Collection[str]) -> list[bytes]
     return [line for path, line in by_path.items() if path in kept]
 
 
-def point_to(s3: S3Client, state: Location, snapshot_id: str) -> None:
-    """Remember which snapshot is the newest, so that the next one is read faster."""
-    location = state / _NEWEST
+def point_to(s3: S3Client, state: Location, snapshot_id: str, mark: Mark = "newest") -> None:
+    """Remember a snapshot: the newest one, or the one whose definitions were served last."""
+    location = state / f"snapshots/{mark}"
     s3.put_object(Bucket=location.bucket, Key=location.prefix, Body=snapshot_id.encode())
 
 
-def newest_snapshot(s3: S3Client, state: Location) -> Snapshot | None:
-    """The newest snapshot, or None where there is none that this release can read."""
-    location = state / _NEWEST
+def marked_snapshot(
+    s3: S3Client, state: Location, mark: Mark = "newest"
+) -> tuple[str, Snapshot] | None:
+    """Id and content of a remembered snapshot; None where none is that this release can read."""
+    location = state / f"snapshots/{mark}"
     try:
         reply = s3.get_object(Bucket=location.bucket, Key=location.prefix)
-        return load_snapshot(s3, state, reply["Body"].read().decode())
+        snapshot_id = reply["Body"].read().decode()
+        return snapshot_id, load_snapshot(s3, state, snapshot_id)
     except s3.exceptions.NoSuchKey:
         return None
     except (NotPublished, ValueError):

@@ -16,13 +16,19 @@ from extract_project.orchestration.invalid import invalid_asset, invalid_check, 
 from extract_project.orchestration.io_manager import ExtractIOManager
 from extract_project.orchestration.keys import asset_key, table_key
 from extract_project.orchestration.live import manifest_sensor
+from extract_project.orchestration.loading import RefusedManifest
 from extract_project.orchestration.rerun import rerun_job, rerun_sensor
 from extract_project.orchestration.schedules import schedules
 from extract_project.orchestration.sources import source_sensors
 
 
-def compose(snapshot: Snapshot, site: Site) -> dg.Definitions:
-    """Everything that Dagster should know about a snapshot."""
+def compose(
+    snapshot: Snapshot, site: Site, refused: RefusedManifest | None = None
+) -> dg.Definitions:
+    """Everything that Dagster should know about a snapshot.
+
+    `refused` is a newer manifest that does not load.
+    """
     assets: list[dg.AssetsDefinition] = []
     valid: dict[str, Extract] = {}
     invalid = list(snapshot.invalid)
@@ -38,7 +44,7 @@ def compose(snapshot: Snapshot, site: Site) -> dg.Definitions:
         asset_checks=[invalid_check(each) for each in invalid],
         schedules=schedules(each for each in valid.values() if not waits_at_ticks(each, valid)),
         sensors=[
-            manifest_sensor(snapshot, site),
+            manifest_sensor(snapshot, site, refused),
             invalid_sensor(invalid, site.snapshot_id),
             following_sensor(valid),
             *source_sensors(valid.values(), site),

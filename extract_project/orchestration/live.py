@@ -17,13 +17,14 @@ from hashlib import sha256
 
 import dagster as dg
 
+from extract_project.errors import ManifestError
 from extract_project.manifest.bucket import list_files
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.assets import Site
 from extract_project.orchestration.deployment import Deployment
 from extract_project.orchestration.keys import asset_key
-from extract_project.orchestration.loading import current_snapshot
+from extract_project.orchestration.loading import RefusedManifest, current_snapshot
 from extract_project.orchestration.requests import run_request
 
 # The daemon looks at its sensors every 5 seconds: an interval of just that is, by some
@@ -35,7 +36,9 @@ _SHOWN = 10
 Files = Mapping[str, str]
 
 
-def manifest_sensor(snapshot: Snapshot, site: Site) -> dg.SensorDefinition:
+def manifest_sensor(
+    snapshot: Snapshot, site: Site, refused: RefusedManifest | None = None
+) -> dg.SensorDefinition:
     """Reloads the code location when the manifest changes, and runs what asked for it."""
     loaded = snapshot.files
     watching = [
@@ -70,6 +73,11 @@ def manifest_sensor(snapshot: Snapshot, site: Site) -> dg.SensorDefinition:
                 run_requests=requests,
                 skip_reason=None if requests else skip,
                 cursor=code_versions,
+            )
+        if refused and listed == refused.files:
+            raise ManifestError(
+                f"the manifest of now does not load, and what was there before is served: "
+                f"{difference(loaded, listed)}: take this back, or mend it: {refused.reason}"
             )
         changes = difference(loaded, listed)
         time.sleep(_SETTLED_SECONDS)

@@ -9,8 +9,9 @@ nothing (measured on Dagster 1.13.27); `add_to_pending_reconstruction_metadata` 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.snapshot import (
     Snapshot,
     load_snapshot,
-    newest_snapshot,
+    marked_snapshot,
     point_to,
     save_snapshot,
 )
@@ -91,20 +92,53 @@ def _made_to_stay() -> Iterator[None]:
             gc.enable()
 
 
-def pinned_snapshot(s3: S3Client, settings: Settings) -> tuple[str, Snapshot]:
-    """The snapshot to define assets from, and its id."""
+@dataclass(frozen=True)
+class RefusedManifest:
+    """A manifest whose definitions do not load, so that older ones are served."""
+
+    files: Mapping[str, str]
+    """Key and ETag of every SQL file in it."""
+    reason: str
+
+
+Build = Callable[[str, Snapshot, RefusedManifest | None], dg.Definitions]
+"""Definitions from a snapshot's id, the snapshot, and the newer manifest that is not served."""
+
+
+def load_definitions(s3: S3Client, settings: Settings, build: Build) -> dg.Definitions:
+    """Definitions of the manifest as it is now, or of the one that this run was launched with.
+
+    Where the manifest that is there now does not load, the one that was served last is served on.
+    """
     context = DefinitionsLoadContext.get()
+    state = settings.state_location
     if context.load_type is DefinitionsLoadType.RECONSTRUCTION:
         # `dg launch` reconstructs what was never initialized, and so has no snapshot to name.
         pinned = context.reconstruction_metadata.get(_KEY)
         if pinned:
-            return str(pinned), _for_this_worker(s3, settings.state_location, str(pinned))
+            return build(str(pinned), _for_this_worker(s3, state, str(pinned)), None)
     require_versioning(s3, settings.data.bucket)
-    known = newest_snapshot(s3, settings.state_location)
-    snapshot_id, snapshot = current_snapshot(s3, settings, known)
+    known = marked_snapshot(s3, state)
+    snapshot_id, snapshot = current_snapshot(s3, settings, known[1] if known else None)
+    try:
+        made = build(snapshot_id, snapshot, None)
+        # Before the repository is made, which takes along what is pending then.
+        _pin(context, snapshot_id)
+        made.get_repository_def().load_all_definitions()
+    except Exception as error:  # whatever Dagster, or somebody's own definitions, refuse
+        served = marked_snapshot(s3, state, "served")
+        if served is None or served[0] == snapshot_id:
+            raise
+        _pin(context, served[0])
+        return build(*served, RefusedManifest(snapshot.files, str(error)))
+    point_to(s3, state, snapshot_id, "served")
+    return made
+
+
+def _pin(context: DefinitionsLoadContext, snapshot_id: str) -> None:
+    """Have every run that is launched from these definitions load the same snapshot (G3)."""
     if context.load_type is DefinitionsLoadType.INITIALIZATION:
         context.add_to_pending_reconstruction_metadata(_KEY, snapshot_id)
-    return snapshot_id, snapshot
 
 
 def _for_this_worker(s3: S3Client, state: Location, snapshot_id: str) -> Snapshot:

@@ -19,7 +19,7 @@ from extract_project.manifest.folder import sql_files
 from extract_project.manifest.push import compare, push
 from extract_project.manifest.snapshot import (
     load_snapshot,
-    newest_snapshot,
+    marked_snapshot,
     point_to,
     save_snapshot,
 )
@@ -90,13 +90,14 @@ def test_every_file_that_was_read_is_known_by_key_and_etag(site: Site) -> None:
 
 
 def test_the_newest_snapshot_is_found_or_there_is_none(site: Site) -> None:
-    assert newest_snapshot(site.s3, site.state) is None
+    assert marked_snapshot(site.s3, site.state) is None
     site.put_sql("a/b", "select 1 as a")
     snapshot = site.snapshot()
-    point_to(site.s3, site.state, save_snapshot(site.s3, site.state, snapshot))
-    assert newest_snapshot(site.s3, site.state) == snapshot
+    saved = save_snapshot(site.s3, site.state, snapshot)
+    point_to(site.s3, site.state, saved)
+    assert marked_snapshot(site.s3, site.state) == (saved, snapshot)
     point_to(site.s3, site.state, "0" * 32)
-    assert newest_snapshot(site.s3, site.state) is None
+    assert marked_snapshot(site.s3, site.state) is None
 
 
 def test_a_file_over_1_mib(site: Site) -> None:
