@@ -50,6 +50,7 @@ def run_and_watch(deployment: Deployment, paths: list[str], partition: str | Non
     for path in paths:
         if path not in known:
             raise ExtractError(f"no extract {path!r}: {suggestion(path, known)}")
+    _require_partition(deployment.partitioned(), paths, partition)
     run_id = deployment.launch(paths, partition)
     columns = (
         SpinnerColumn(finished_text=" "),
@@ -70,3 +71,17 @@ def run_and_watch(deployment: Deployment, paths: list[str], partition: str | Non
             if run.finished:
                 return run
             time.sleep(_POLL_SECONDS)
+
+
+def _require_partition(partitioned: set[str], paths: list[str], partition: str | None) -> None:
+    """A run is of one partition of everything in it, or of nothing that has any."""
+    having, not_having = partitioned.intersection(paths), set(paths) - partitioned
+    if having and partition is None:
+        raise ExtractError(
+            f"{', '.join(sorted(having))} has partitions: name one with --partition, "
+            f"or launch a backfill in the UI"
+        )
+    if not_having and partition is not None:
+        raise ExtractError(
+            f"{', '.join(sorted(not_having))} has no partitions: leave --partition out"
+        )

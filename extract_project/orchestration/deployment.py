@@ -40,7 +40,7 @@ query Run($id: ID!) {
 """)
 _ASSETS = gql("""
 query Assets {
-  assetNodes { assetKey { path } isMaterializable opName }
+  assetNodes { assetKey { path } isMaterializable isPartitioned opName }
 }
 """)
 _DRY_RUN = gql("""
@@ -96,9 +96,16 @@ class Deployment:
 
     def extracts(self) -> dict[str, str]:
         """Path of each extract that can be materialized, and the name of its step."""
+        return {path: node["opName"] for path, node in self._materializable().items()}
+
+    def partitioned(self) -> set[str]:
+        """Paths of the extracts that have partitions."""
+        return {path for path, node in self._materializable().items() if node["isPartitioned"]}
+
+    def _materializable(self) -> dict[str, Any]:
         nodes = self._ask(_ASSETS, {})["assetNodes"]
         return {
-            "/".join(node["assetKey"]["path"]): node["opName"]
+            "/".join(node["assetKey"]["path"]): node
             for node in nodes
             if node["isMaterializable"] and node["opName"]
         }

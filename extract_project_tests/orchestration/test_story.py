@@ -122,6 +122,19 @@ def all_well(running: Installation) -> bool:
     return told.returncode == 0 and "running" not in told.stdout
 
 
+def test_a_run_of_partitions_needs_to_know_which(morning: Installation) -> None:
+    without = morning.call("run", "sales/by_day")
+    assert without.returncode == 2
+    assert "sales/by_day has partitions: name one with --partition" in without.stderr
+    wrong = morning.call("run", "sales/good", "--partition", "2026-11-22")
+    assert "sales/good has no partitions: leave --partition out" in wrong.stderr
+    unknown = morning.call("run", "sales/by_day", "--partition", "2026-12-24")
+    assert unknown.returncode in (1, 2)
+    assert "2026-12-24" in unknown.stdout + unknown.stderr
+    told = morning.call("versions", "sales/by_day")
+    assert "has partitions: name one with --partition; the newest are 2026-11-22" in told.stderr
+
+
 def mended_is_live(running: Installation) -> bool:
     """Whether a run launched now would be of the SQL that is in the bucket."""
     return "id as order_id" in running.description("sales/renamed")
