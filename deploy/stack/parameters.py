@@ -8,7 +8,7 @@ from typing import Any
 import aws_cdk as cdk
 
 NAT, PRIVATE_LINK, UI, ALARM_EMAIL = "HasNat", "HasPrivateLink", "HasUi", "HasAlarmEmail"
-RUNNING, SNAPSHOT = "IsRunning", "HasDbSnapshot"
+IMAGE, RUNNING, SNAPSHOT = "HasImage", "IsRunning", "HasDbSnapshot"
 SNOWFLAKE, KEY_PAIR, POSTGRES, SECRET = "HasSnowflake", "HasKeyPair", "HasPostgres", "HasSecret"
 
 NO_VALUE = cdk.Aws.NO_VALUE
@@ -65,6 +65,7 @@ def _conditions(stack: cdk.Stack) -> None:
         PRIVATE_LINK: "PrivateLinkService",
         UI: "UiCidr",
         ALARM_EMAIL: "AlarmEmail",
+        IMAGE: "ImageDigest",
         SNAPSHOT: "DbSnapshot",
         SNOWFLAKE: "SnowflakeAccount",
         POSTGRES: "PostgresHost",

@@ -15,9 +15,9 @@ from deploy.stack.database import DATABASE, USER
 from deploy.stack.identity import run_family
 from deploy.stack.network import CODE_PORT, UI_PORT
 from deploy.stack.parameters import (
+    IMAGE,
     KEY_PAIR,
     POSTGRES,
-    RUNNING,
     SNOWFLAKE,
     att,
     either,
@@ -130,7 +130,7 @@ def _task(stack: cdk.Stack, process: Process) -> None:
 def _container(process: Process) -> ecs.CfnTaskDefinition.ContainerDefinitionProperty:
     definition = ecs.CfnTaskDefinition
     repository = att("Images", "RepositoryUri")
-    image = either(RUNNING, f"{repository}@{ref('ImageDigest')}", f"{repository}:none")
+    image = either(IMAGE, f"{repository}@{ref('ImageDigest')}", f"{repository}:none")
     mounts = {"home": _HOME, "tmp": "/tmp"}
     return definition.ContainerDefinitionProperty(
         name=process.name.lower(),
