@@ -47,6 +47,9 @@ def test_settings_are_complete(
     assert loaded.data.uri == "s3://Data/extracts"
     assert loaded.default_warehouse in loaded.warehouses
     assert len(loaded.warehouses) == len({key[:4] for key in parameters})
+    # What was chosen has arrived, and nothing in its place.
+    given = {*parameters.values(), "EXTRACT" if "SnowflakeAccount" in parameters else "extract"}
+    assert given <= set(environment.values())
 
 
 @pytest.mark.parametrize("parameters", PARAMETERS)
