@@ -66,7 +66,7 @@ def define_database(stack: cdk.Stack) -> None:
         engine="postgres",
         engine_version="18",
         db_instance_class=ref("DbClass"),
-        # A snapshot brings its own.
+        # A snapshot brings its own, as it does its encryption.
         db_name=either(SNAPSHOT, NO_VALUE, DATABASE).to_string(),
         master_username=either(SNAPSHOT, NO_VALUE, USER).to_string(),
         master_user_password=secret,
@@ -74,8 +74,8 @@ def define_database(stack: cdk.Stack) -> None:
         allocated_storage=str(_STORAGE_GIB),
         max_allocated_storage=_MOST_STORAGE_GIB,
         storage_type="gp3",
-        storage_encrypted=True,
-        kms_key_id=att("Key", "Arn"),
+        storage_encrypted=either(SNAPSHOT, NO_VALUE, True),
+        kms_key_id=either(SNAPSHOT, NO_VALUE, att("Key", "Arn")).to_string(),
         multi_az=cdk.Token.as_any(ref("DbMultiAz")),
         publicly_accessible=False,
         port=str(DATABASE_PORT),
@@ -91,6 +91,7 @@ def define_database(stack: cdk.Stack) -> None:
     excused(
         database,
         {
+            "CKV_AWS_16": "encrypted; a restored one is as its snapshot, which is encrypted",
             "CKV_AWS_118": "alarms on CPU and storage need no agent at one-second grain",
             "CKV_AWS_157": "a parameter, true by default",
             "CKV_AWS_161": "Dagster signs in with a password only",

@@ -276,6 +276,7 @@ def _flow_log(stack: cdk.Stack) -> None:
                         iam.PolicyStatement(
                             actions=[
                                 "logs:CreateLogStream",
+                                "logs:DescribeLogGroups",
                                 "logs:DescribeLogStreams",
                                 "logs:PutLogEvents",
                             ],

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extract_project_tests.deploy.template import of_type, template
+from extract_project_tests.deploy.template import Evaluation, of_type, template
 
 BUCKETS = ("Manifest", "Data", "Logs")
 HISTORY = ("Manifest", "Data")
@@ -109,7 +109,8 @@ def test_the_key_is_rotated() -> None:
 def test_the_database_is_private_encrypted_and_backed_up() -> None:
     (database,) = of_type("AWS::RDS::DBInstance").values()
     assert database["PubliclyAccessible"] is False
-    assert database["StorageEncrypted"] is True
+    new = Evaluation().of(database)
+    assert (new["StorageEncrypted"], new["KmsKeyId"]) == (True, "Key.Arn")
     assert database["BackupRetentionPeriod"] == 14
     assert database["DeletionProtection"] is True
     assert database["MasterUserPassword"] == {
@@ -118,3 +119,12 @@ def test_the_database_is_private_encrypted_and_backed_up() -> None:
     (parameters,) = of_type("AWS::RDS::DBParameterGroup").values()
     assert parameters["Parameters"]["rds.force_ssl"] == "1"
     assert template()["Resources"]["Database"]["DeletionPolicy"] == "Retain"
+
+
+def test_a_restored_database_has_what_its_snapshot_had() -> None:
+    """CloudFormation wants neither name, user nor encryption beside a snapshot."""
+    (database,) = of_type("AWS::RDS::DBInstance").values()
+    restored = Evaluation(DbSnapshot="before-upgrade").of(database)
+    assert restored["DBSnapshotIdentifier"] == "before-upgrade"
+    assert not restored.keys() & {"DBName", "MasterUsername", "StorageEncrypted", "KmsKeyId"}
+    assert "DBSnapshotIdentifier" not in Evaluation().of(database)
