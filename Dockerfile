@@ -32,6 +32,8 @@ COPY --from=build /opt/venv /opt/venv
 # Outside DAGSTER_HOME, where a mounted volume would hide it.
 COPY workspace.yaml /opt/extract/workspace.yaml
 WORKDIR /opt/extract
+# An empty volume of Fargate's is root's, unless the image says that there is one, and whose it is.
+VOLUME ["/opt/dagster", "/tmp"]
 USER 10001:10001
 EXPOSE 4000
 # No ENTRYPOINT: EcsRunLauncher replaces the command only, and PID 1 has to get SIGTERM itself.

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up test storm bench bench-memory bench-scale bench-types lint format lock clean
+.PHONY: demo up test storm bench bench-memory bench-scale bench-types lint stack cost format lock clean
 
 demo: $(READY) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -41,6 +41,23 @@ lint: $(READY) ## format, lint, types, Dockerfile
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
 
+# Environments of their own: neither the CDK (which needs node) nor checkov goes into the locks.
+STACK_ENV := $(VENV)-stack
+CHECK_ENV := $(VENV)-checkov
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+
+stack: ## synthesize the AWS stack; fail when deploy/template.yaml is another, or has a finding
+	$(PYTHON) -m venv $(STACK_ENV) && $(STACK_ENV)/bin/pip install --quiet aws-cdk-lib==2.275.0 cfn-lint==1.58.0 'mypy>=2.0' types-pyyaml
+	$(PYTHON) -m venv $(CHECK_ENV) && $(CHECK_ENV)/bin/pip install --quiet 'checkov>=3.1,<4'
+	$(STACK_ENV)/bin/mypy --config-file= --strict --python-version 3.11 -p deploy
+	$(STACK_ENV)/bin/python -m deploy.stack $(if $(WRITE),,--check)
+	$(STACK_ENV)/bin/cfn-lint deploy/template.yaml
+	$(CHECK_ENV)/bin/checkov --file deploy/template.yaml --framework cloudformation --skip-download --compact --quiet
+
+cost: ## what the stack costs; writes docs/cost.md
+	$(PYTHON) -m deploy.cost > docs/cost.md
+
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -55,7 +72,7 @@ lock: ## pin every dependency with hashes, for every platform
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 clean: ## everything that the other targets made
-	rm -rf $(VENV) .bench .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(STACK_ENV) $(CHECK_ENV) .bench .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "this project needs Python 3.11 or later, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12 …")'

@@ -1,0 +1,163 @@
+"""Prints `docs/cost.md`: what the stack costs in a month, out of assumed prices.
+
+python -m deploy.cost > docs/cost.md
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+HOURS, DAYS = 730, 30.4
+PER_DAY = (20, 200, 5_000)
+MINUTES = (1, 3, 10)
+REGION, ASSUMED = "us-east-1", "2026-11-25"
+
+
+@dataclass(frozen=True)
+class Prices:
+    """In US dollars, on demand, without tax; the inputs of everything below."""
+
+    vcpu_hour: float = 0.04048
+    gb_hour: float = 0.004445
+    arm_vcpu_hour: float = 0.03238
+    arm_gb_hour: float = 0.00356
+    disk_gb_hour: float = 0.000111
+    endpoint_hour: float = 0.01
+    nat_hour: float = 0.045
+    nat_gb: float = 0.045
+    database_hour: float = 0.065
+    database_single_hour: float = 0.032
+    database_gb_month: float = 0.23
+    key_month: float = 1.0
+    secret_month: float = 0.4
+    zone_month: float = 0.5
+    alarm_month: float = 0.1
+    log_gb: float = 0.5
+    list_or_put_request: float = 0.005 / 1000
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How much of each there is: what the template says, and what runs do."""
+
+    services: int = 3
+    service_vcpu: float = 0.5
+    service_gb: float = 2.0
+    run_vcpu: float = 0.5
+    run_gb: float = 1.0
+    run_extra_disk_gb: int = 1
+    endpoints: int = 7
+    zones: int = 2
+    database_gb: int = 20
+    alarms: int = 6
+    secrets: int = 2
+    core_log_gb: float = 2.0
+    run_log_mb: float = 0.1
+    run_requests: int = 10
+    sensor_seconds: int = 5
+
+
+def fargate(prices: Prices, vcpu: float, gb: float, hours: float, *, arm: bool = False) -> float:
+    cpu_price = prices.arm_vcpu_hour if arm else prices.vcpu_hour
+    memory_price = prices.arm_gb_hour if arm else prices.gb_hour
+    return hours * (vcpu * cpu_price + gb * memory_price)
+
+
+def always_on(prices: Prices, shape: Shape) -> dict[str, float]:
+    """A month of what costs the same whether or not an extract runs."""
+    looks = HOURS * 3600 / shape.sensor_seconds
+    return {
+        f"{shape.services} services on Fargate, {shape.service_vcpu} vCPU and "
+        f"{shape.service_gb:g} GB each": shape.services
+        * fargate(prices, shape.service_vcpu, shape.service_gb, HOURS),
+        f"{shape.endpoints} interface endpoints in {shape.zones} zones": shape.endpoints
+        * shape.zones
+        * prices.endpoint_hour
+        * HOURS,
+        f"database db.t4g.small with a standby, {shape.database_gb} GB": prices.database_hour
+        * HOURS
+        + shape.database_gb * prices.database_gb_month,
+        "key, secrets, zone of names, alarms": prices.key_month
+        + shape.secrets * prices.secret_month
+        + prices.zone_month
+        + shape.alarms * prices.alarm_month,
+        f"logs of the services, {shape.core_log_gb:g} GB": shape.core_log_gb * prices.log_gb,
+        "looking at the manifest every five seconds, up to 1,000 files": looks
+        * prices.list_or_put_request,
+    }
+
+
+def runs(prices: Prices, shape: Shape, per_day: int, minutes: float, *, arm: bool = False) -> float:
+    """A month of extracts that each take so many billed minutes."""
+    count = per_day * DAYS
+    hours = minutes / 60
+    task = fargate(prices, shape.run_vcpu, shape.run_gb, hours, arm=arm)
+    disk = shape.run_extra_disk_gb * prices.disk_gb_hour * hours
+    logs = shape.run_log_mb / 1000 * prices.log_gb
+    return count * (task + disk + logs + shape.run_requests * prices.list_or_put_request)
+
+
+def _row(*cells: object) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def page(prices: Prices, shape: Shape) -> str:
+    """The whole page."""
+    standing = always_on(prices, shape)
+    total = sum(standing.values())
+    looks = HOURS * 3600 / shape.sensor_seconds * prices.list_or_put_request
+    single = (prices.database_hour - prices.database_single_hour) * HOURS
+    single += shape.database_gb * prices.database_gb_month / 2
+    lines = [
+        "# What it costs on AWS",
+        "",
+        f"Dollars for a month, computed by `make cost` (`deploy/cost.py`), in {REGION}, on demand,",
+        f"without tax. **The prices are assumptions of {ASSUMED}**: compare them with the pages",
+        "of AWS before you rely on a figure. No bill was ever looked at. The warehouse, which",
+        "usually costs most, is not in it; nor is the storage of extracts, nor any discount.",
+        "",
+        "## Extracts",
+        "",
+        f"One task of {shape.run_vcpu} vCPU and {shape.run_gb:g} GB each, its disk, its logs and "
+        "requests. Fargate bills",
+        "by the second from the moment the image is pulled, and one minute at least.",
+        "",
+        _row("extracts a day", *(f"{minutes} min each" for minutes in MINUTES), "3 min on ARM64"),
+        _row("--:", *("--:" for _ in MINUTES), "--:"),
+    ]
+    for count in PER_DAY:
+        cells = [f"{runs(prices, shape, count, minutes):,.2f}" for minutes in MINUTES]
+        lines.append(_row(f"{count:,}", *cells, f"{runs(prices, shape, count, 3, arm=True):,.2f}"))
+    lines += ["", "## What is always on", "", _row("part", "dollars"), _row("---", "--:")]
+    lines += [_row(name, f"{value:,.2f}") for name, value in standing.items()]
+    lines += [
+        _row("**together**", f"**{total:,.2f}**"),
+        "",
+        f"`DbMultiAz=false` saves {single:,.2f}. `Nat=true` adds {prices.nat_hour * HOURS:,.2f},",
+        f"and {prices.nat_gb} for each GB from Snowflake that is not on S3 of the same region.",
+        f"Each 1,000 SQL files more add {looks:,.2f} of requests.",
+        "",
+        "## Together, at 3 minutes each",
+        "",
+        _row("extracts a day", "a month", "for each extract"),
+        _row("--:", "--:", "--:"),
+    ]
+    for count in PER_DAY:
+        month = total + runs(prices, shape, count, 3)
+        lines.append(_row(f"{count:,}", f"{month:,.2f}", f"{month / (count * DAYS):.4f}"))
+    lines += ["", "## The inputs", "", _row("price", "dollars"), _row("---", "--:")]
+    for name, value in vars(prices).items():
+        lines.append(_row(name.replace("_", " "), f"{value:.6f}".rstrip("0").rstrip(".")))
+    lines += [
+        "",
+        "Sizes are those of `deploy/template.yaml` (a test compares them). Assumed besides: "
+        f"{shape.run_log_mb} MB of",
+        f"logs and {shape.run_requests} requests for each run, {shape.core_log_gb:g} GB of logs of "
+        "the services.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(Prices(), Shape()))

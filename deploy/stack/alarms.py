@@ -1,0 +1,146 @@
+"""Who is told of what: one topic, for these alarms and for the project's own alerts."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+
+from deploy.stack.identity import run_family
+from deploy.stack.parameters import ALARM_EMAIL, RUNNING, att, either, only_if, ref, ref_number
+
+_MINUTE, _GIB = 60, 2**30
+_Dimension = cloudwatch.CfnAlarm.DimensionProperty
+
+
+def define_alarms(stack: cdk.Stack) -> None:
+    """The topic, what is kept of stopped runs, and the alarms."""
+    sns.CfnTopic(stack, "Alerts", kms_master_key_id=att("Key", "Arn"))
+    mail = sns.CfnSubscription(
+        stack, "AlertMail", topic_arn=ref("Alerts"), protocol="email", endpoint=ref("AlarmEmail")
+    )
+    only_if(mail, ALARM_EMAIL)
+    _stopped_runs(stack)
+    for name in ("Code", "Webserver", "Daemon"):
+        # A service that runs reports each minute; counting reports costs nothing.
+        alarm = _alarm(
+            stack, f"{name}NotRunning", f"no task of {name.lower()} for five minutes",
+            namespace="AWS/ECS", metric_name="CPUUtilization", statistic="SampleCount",
+            dimensions={
+                "ClusterName": ref("Cluster"), "ServiceName": att(f"{name}Service", "Name"),
+            },
+            threshold=1, below=True, minutes=5, missing="breaching",
+        )  # fmt: skip
+        alarm.actions_enabled = either(RUNNING, True, False)
+    _alarm(
+        stack, "RunsDied", "run tasks that could not start, or did not end by themselves",
+        namespace="AWS/Events", metric_name="TriggeredRules", statistic="Sum",
+        dimensions={"RuleName": ref("RunStopped")}, threshold=1, below=False, minutes=1,
+    )  # fmt: skip
+    _alarm(
+        stack, "DatabaseStorage", "less than 5 GiB left, and automatic growth did not help",
+        namespace="AWS/RDS", metric_name="FreeStorageSpace", statistic="Minimum",
+        dimensions={"DBInstanceIdentifier": ref("Database")},
+        threshold=5 * _GIB, below=True, minutes=15,
+    )  # fmt: skip
+    _alarm(
+        stack, "DatabaseCpu", "over 80 % for fifteen minutes",
+        namespace="AWS/RDS", metric_name="CPUUtilization", statistic="Average",
+        dimensions={"DBInstanceIdentifier": ref("Database")}, threshold=80, below=False, minutes=15,
+    )  # fmt: skip
+
+
+def _stopped_runs(stack: cdk.Stack) -> None:
+    """ECS forgets a stopped task within the hour: why it stopped is kept as a log.
+
+    A failed extract ends with exit code 0, and is told by Dagster; here is what Dagster may not
+    see: no image, no capacity, no secret, killed for want of memory.
+    """
+    logs.CfnLogGroup(
+        stack, "StoppedRuns", kms_key_id=att("Key", "Arn"), retention_in_days=ref_number("LogDays"),
+        log_group_name=f"/aws/events/{cdk.Aws.STACK_NAME}-stopped-runs",
+    )  # fmt: skip
+    logs.CfnResourcePolicy(
+        stack,
+        "StoppedRunsPolicy",
+        policy_name=f"{cdk.Aws.STACK_NAME}-stopped-runs",
+        policy_document=stack.to_json_string(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {
+                            "Service": ["events.amazonaws.com", "delivery.logs.amazonaws.com"]
+                        },
+                        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                        "Resource": att("StoppedRuns", "Arn"),
+                    }
+                ],
+            }
+        ),
+    )
+    family = (
+        f"arn:{cdk.Aws.PARTITION}:ecs:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:task-definition/"
+        f"{run_family()}:"
+    )
+    arn = (
+        f"arn:{cdk.Aws.PARTITION}:logs:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:log-group:"
+        f"{ref('StoppedRuns')}"
+    )
+    events.CfnRule(
+        stack,
+        "RunStopped",
+        event_pattern={
+            "source": ["aws.ecs"],
+            "detail-type": ["ECS Task State Change"],
+            "detail": {
+                "clusterArn": [att("Cluster", "Arn")],
+                "taskDefinitionArn": [{"prefix": family}],
+                "lastStatus": ["STOPPED"],
+                "$or": [
+                    {"stopCode": ["TaskFailedToStart"]},
+                    {
+                        "stopCode": [{"anything-but": "UserInitiated"}],
+                        "containers": {"exitCode": [{"anything-but": 0}]},
+                    },
+                ],
+            },
+        },
+        targets=[events.CfnRule.TargetProperty(arn=arn, id="log")],
+    )
+
+
+def _alarm(
+    stack: cdk.Stack,
+    name: str,
+    description: str,
+    *,
+    namespace: str,
+    metric_name: str,
+    statistic: str,
+    dimensions: dict[str, str],
+    threshold: float,
+    below: bool,
+    minutes: int,
+    missing: str = "notBreaching",
+) -> cloudwatch.CfnAlarm:
+    return cloudwatch.CfnAlarm(
+        stack,
+        name,
+        alarm_description=description,
+        namespace=namespace,
+        metric_name=metric_name,
+        statistic=statistic,
+        dimensions=[_Dimension(name=key, value=value) for key, value in dimensions.items()],
+        threshold=threshold,
+        comparison_operator=("LessThanThreshold" if below else "GreaterThanOrEqualToThreshold"),
+        period=_MINUTE,
+        evaluation_periods=minutes,
+        datapoints_to_alarm=minutes,
+        treat_missing_data=missing,
+        alarm_actions=[ref("Alerts")],
+        ok_actions=[ref("Alerts")],
+    )

@@ -1,0 +1,222 @@
+"""Who may do what: one role for each kind of process, each with what its code calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+
+from deploy.stack.parameters import SECRET, att, either, ref
+
+_TASK = f"arn:{cdk.Aws.PARTITION}:ecs:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:"
+LOGS_PREFIX = "dagster"
+
+
+def run_family() -> str:
+    return f"{cdk.Aws.STACK_NAME}-run"
+
+
+def define_roles(stack: cdk.Stack) -> None:
+    """Task roles by process; execution roles by which secrets they may hand to a task."""
+    _role(stack, "WebserverRole", [*_watch_and_stop(), *_log_bucket(), _key("s3")])
+    _role(stack, "DaemonRole", [*_launch(), *_watch_and_stop(), *_log_bucket(), _key("s3")])
+    _role(
+        stack,
+        "CodeRole",
+        [*_manifest(), *_state(), *_log_bucket(), _alert(), _key("s3", "sns")],
+    )
+    _role(stack, "RunRole", [*_manifest(), *_publish(), _write_logs(), _key("s3")])
+    _role(stack, "CoreExecutionRole", _start("CoreLogs", warehouse=False))
+    _role(stack, "CodeExecutionRole", _start("CoreLogs", warehouse=True))
+    _role(stack, "RunExecutionRole", _start("RunLogs", warehouse=True))
+    _readers_and_authors(stack)
+
+
+def _allow(
+    sid: str,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    conditions: dict[str, Any] | None = None,
+) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid=sid, actions=list(actions), resources=list(resources), conditions=conditions
+    )
+
+
+def _role(stack: cdk.Stack, name: str, statements: Sequence[iam.PolicyStatement]) -> None:
+    iam.CfnRole(
+        stack,
+        name,
+        assume_role_policy_document={
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                    "Condition": {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}},
+                }
+            ],
+        },
+        policies=[
+            iam.CfnRole.PolicyProperty(
+                policy_name="own", policy_document=iam.PolicyDocument(statements=list(statements))
+            )
+        ],
+    )
+
+
+def manifest_objects() -> str:
+    return f"{att('Manifest', 'Arn')}/{ref('ManifestPrefix')}/*"
+
+
+def data_objects() -> str:
+    return f"{att('Data', 'Arn')}/{ref('DataPrefix')}/*"
+
+
+def _manifest() -> list[iam.PolicyStatement]:
+    # ListBucket has no condition on the prefix: the request for one object has no prefix, and S3
+    # would answer 403 instead of 404 for an object that is not there.
+    return [
+        _allow("ReadSql", ["s3:GetObject"], [manifest_objects()]),
+        _allow("ListSql", ["s3:ListBucket"], [att("Manifest", "Arn")]),
+    ]
+
+
+def _state() -> list[iam.PolicyStatement]:
+    objects = f"{att('Data', 'Arn')}/{ref('DataPrefix')}/.extract/*"
+    bucket = ["s3:GetBucketVersioning", "s3:ListBucket"]
+    return [
+        _allow("State", ["s3:GetObject", "s3:PutObject"], [objects]),
+        _allow("ListData", bucket, [att("Data", "Arn")]),
+    ]
+
+
+def _publish() -> list[iam.PolicyStatement]:
+    objects = [
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:PutObject",
+    ]
+    bucket = [
+        "s3:GetBucketVersioning",
+        "s3:ListBucket",
+        "s3:ListBucketMultipartUploads",
+        "s3:ListBucketVersions",
+    ]
+    return [
+        _allow("Publish", objects, [data_objects()]),
+        _allow("ListData", bucket, [att("Data", "Arn")]),
+    ]
+
+
+def _write_logs() -> iam.PolicyStatement:
+    objects = f"{att('Logs', 'Arn')}/{LOGS_PREFIX}/*"
+    return _allow("WriteLogs", ["s3:AbortMultipartUpload", "s3:PutObject"], [objects])
+
+
+def _log_bucket() -> list[iam.PolicyStatement]:
+    """What the UI shows of runs and ticks; ticks are written by daemon and code server."""
+    objects = f"{att('Logs', 'Arn')}/{LOGS_PREFIX}/*"
+    return [
+        _allow("LogObjects", ["s3:GetObject", "s3:PutObject"], [objects]),
+        _allow("ListLogs", ["s3:ListBucket"], [att("Logs", "Arn")]),
+    ]
+
+
+def _key(*services: str) -> iam.PolicyStatement:
+    via = [f"{service}.{cdk.Aws.REGION}.amazonaws.com" for service in services]
+    return _allow(
+        "UseKey",
+        ["kms:Decrypt", "kms:GenerateDataKey"],
+        [att("Key", "Arn")],
+        {"StringEquals": {"kms:ViaService": via}},
+    )
+
+
+def _alert() -> iam.PolicyStatement:
+    return _allow("Alert", ["sns:Publish"], [ref("Alerts")])
+
+
+def _in_cluster() -> dict[str, Any]:
+    return {"ArnEquals": {"ecs:cluster": att("Cluster", "Arn")}}
+
+
+def _watch_and_stop() -> list[iam.PolicyStatement]:
+    """Terminating a run in the UI stops its task from the webserver."""
+    tasks = f"{_TASK}task/{ref('Cluster')}/*"
+    return [
+        _allow("WatchAndStop", ["ecs:DescribeTasks", "ecs:StopTask"], [tasks], _in_cluster()),
+        # AWS knows no resource for this action.
+        _allow("FindRunTask", ["ecs:DescribeTaskDefinition"], ["*"]),
+    ]
+
+
+def _launch() -> list[iam.PolicyStatement]:
+    tasks = f"{_TASK}task/{ref('Cluster')}/*"
+    roles = [att("RunRole", "Arn"), att("RunExecutionRole", "Arn")]
+    return [
+        _allow(
+            "Launch", ["ecs:RunTask"], [f"{_TASK}task-definition/{run_family()}:*"], _in_cluster()
+        ),
+        _allow(
+            "TagWhatIsLaunched",
+            ["ecs:TagResource"],
+            [tasks],
+            {"StringEquals": {"ecs:CreateAction": "RunTask"}},
+        ),
+        _allow(
+            "GiveRolesToRuns",
+            ["iam:PassRole"],
+            roles,
+            {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        ),
+        # The last lines of a run that died go into its error.
+        _allow("LastWords", ["logs:GetLogEvents"], [f"{att('RunLogs', 'Arn')}"]),
+    ]
+
+
+def _start(log_group: str, *, warehouse: bool) -> list[iam.PolicyStatement]:
+    """What ECS itself does for a task before it starts, and with its output."""
+    secret = [ref("DatabaseSecret")]
+    if warehouse:
+        secret.append(cdk.Token.as_string(either(SECRET, ref("WarehouseSecret"))))
+    pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    via = {"StringEquals": {"kms:ViaService": f"secretsmanager.{cdk.Aws.REGION}.amazonaws.com"}}
+    return [
+        # AWS knows no resource for this action.
+        _allow("SignInToEcr", ["ecr:GetAuthorizationToken"], ["*"]),
+        _allow("PullImage", pull, [att("Images", "Arn")]),
+        _allow("Log", ["logs:CreateLogStream", "logs:PutLogEvents"], [att(log_group, "Arn")]),
+        _allow("Secrets", ["secretsmanager:GetSecretValue"], secret),
+        _allow("DecryptSecrets", ["kms:Decrypt"], [att("Key", "Arn")], via),
+    ]
+
+
+def _readers_and_authors(stack: cdk.Stack) -> None:
+    """For people and applications: attach them to whoever pushes SQL, and to whoever reads."""
+    read = ["s3:GetObject", "s3:GetObjectVersion"]
+    listing = ["s3:GetBucketVersioning", "s3:ListBucket", "s3:ListBucketVersions"]
+    policies = {
+        "ReaderPolicy": [
+            _allow("Read", read, [data_objects()]),
+            _allow("List", listing, [att("Data", "Arn")]),
+            _allow(
+                "UseKey",
+                ["kms:Decrypt"],
+                [att("Key", "Arn")],
+                {"StringEquals": {"kms:ViaService": f"s3.{cdk.Aws.REGION}.amazonaws.com"}},
+            ),
+        ],
+        # Deleting a SQL file leaves a delete marker, below which its versions stay.
+        "AuthorPolicy": [
+            _allow("Write", [*read, "s3:DeleteObject", "s3:PutObject"], [manifest_objects()]),
+            _allow("List", listing, [att("Manifest", "Arn")]),
+            _key("s3"),
+        ],
+    }
+    for name, statements in policies.items():
+        iam.CfnManagedPolicy(stack, name, policy_document=iam.PolicyDocument(statements=statements))

@@ -1,0 +1,298 @@
+"""Two private subnets, the AWS services that tasks call, and who may talk to whom."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_route53 as route53
+
+from deploy.stack.parameters import (
+    NAT,
+    POSTGRES,
+    PRIVATE_LINK,
+    SNOWFLAKE,
+    UI,
+    att,
+    either,
+    excused,
+    only_if,
+    ref,
+    ref_number,
+)
+
+UI_PORT, CODE_PORT, DATABASE_PORT, HTTPS, HTTP = 3000, 4000, 5432, 443, 80
+_ANYWHERE = "0.0.0.0/0"
+_SERVICES = ("ecr.api", "ecr.dkr", "ecs", "logs", "secretsmanager", "sns", "sts")
+_PRIVATELINK_DOMAIN = "privatelink.snowflakecomputing.com"
+
+
+def define_network(stack: cdk.Stack) -> None:
+    """The VPC with everything in it that is not a task or a database."""
+    ec2.CfnVPC(
+        stack,
+        "Vpc",
+        cidr_block=ref("VpcCidr"),
+        enable_dns_hostnames=True,
+        enable_dns_support=True,
+        tags=[_name("")],
+    )
+    for index, zone in enumerate("AB"):
+        _subnet(stack, f"Subnet{zone}", index, index)
+    ec2.CfnRouteTable(stack, "Routes", vpc_id=ref("Vpc"), tags=[_name("-private")])
+    for zone in "AB":
+        _associate(stack, f"Subnet{zone}", "Routes")
+    _nat(stack)
+    _groups(stack)
+    _endpoints(stack)
+    _private_link(stack)
+    _flow_log(stack)
+
+
+def _name(suffix: str) -> cdk.CfnTag:
+    return cdk.CfnTag(key="Name", value=f"{cdk.Aws.STACK_NAME}{suffix}")
+
+
+def _subnet(stack: cdk.Stack, name: str, block: int, zone: int) -> ec2.CfnSubnet:
+    # Each task takes an address: two /24 are room for about 480 at one time.
+    blocks = cdk.Fn.cidr(ref("VpcCidr"), 4, "8")
+    return ec2.CfnSubnet(
+        stack,
+        name,
+        vpc_id=ref("Vpc"),
+        availability_zone=cdk.Fn.select(zone, cdk.Fn.get_azs()),
+        cidr_block=cdk.Fn.select(block, blocks),
+        map_public_ip_on_launch=False,
+        tags=[_name(f"-{name}")],
+    )
+
+
+def _associate(stack: cdk.Stack, subnet: str, table: str) -> ec2.CfnSubnetRouteTableAssociation:
+    return ec2.CfnSubnetRouteTableAssociation(
+        stack, f"{subnet}Routes", route_table_id=ref(table), subnet_id=ref(subnet)
+    )
+
+
+def _nat(stack: cdk.Stack) -> None:
+    """One gateway: when its zone fails, only what goes to the internet waits."""
+    internet = ec2.CfnInternetGateway(stack, "Internet")
+    attached = ec2.CfnVPCGatewayAttachment(
+        stack, "InternetAttached", vpc_id=ref("Vpc"), internet_gateway_id=ref("Internet")
+    )
+    subnet = _subnet(stack, "PublicSubnet", 2, 0)
+    table = ec2.CfnRouteTable(stack, "PublicRoutes", vpc_id=ref("Vpc"), tags=[_name("-public")])
+    associated = _associate(stack, "PublicSubnet", "PublicRoutes")
+    out = ec2.CfnRoute(
+        stack, "PublicOut", route_table_id=ref("PublicRoutes"),
+        destination_cidr_block=_ANYWHERE, gateway_id=ref("Internet"),
+    )  # fmt: skip
+    out.add_resource_dependency(attached)
+    address = ec2.CfnEIP(stack, "NatAddress", domain="vpc")
+    address.add_resource_dependency(attached)
+    gateway = ec2.CfnNatGateway(
+        stack, "NatGateway", subnet_id=ref("PublicSubnet"),
+        allocation_id=att("NatAddress", "AllocationId"),
+    )  # fmt: skip
+    route = ec2.CfnRoute(
+        stack, "PrivateOut", route_table_id=ref("Routes"),
+        destination_cidr_block=_ANYWHERE, nat_gateway_id=ref("NatGateway"),
+    )  # fmt: skip
+    for each in (internet, attached, subnet, table, associated, out, address, gateway, route):
+        only_if(each, NAT)
+
+
+def _groups(stack: cdk.Stack) -> None:
+    """Who may talk to whom; a connection's way back needs no rule."""
+    sql: list[object] = [
+        either(POSTGRES, _rule(_ANYWHERE, ref_number("PostgresPort"), "Postgres warehouse")),
+        # Whether Snowflake's certificate was revoked is asked over plain HTTP.
+        either(SNOWFLAKE, _rule(_ANYWHERE, HTTP, "OCSP and CRL")),
+    ]
+    web = _rule(_ANYWHERE, HTTPS, "AWS and Snowflake")
+    _group(stack, "ServiceGroup", "Webserver, daemon and code server", [web, *sql])
+    _group(stack, "RunGroup", "Runs", [web, *sql])
+    _group(stack, "DatabaseGroup", "Database of Dagster", [])
+    _group(stack, "EndpointGroup", "Endpoints of AWS services", [])
+    for client in ("ServiceGroup", "RunGroup"):
+        _allow(stack, client, "DatabaseGroup", DATABASE_PORT)
+        _allow(stack, client, "EndpointGroup", HTTPS, out=False)
+    for port in (UI_PORT, CODE_PORT):
+        _allow(stack, "ServiceGroup", "ServiceGroup", port)
+    door = ec2.CfnSecurityGroupIngress(
+        stack, "UiDoor", group_id=att("ServiceGroup", "GroupId"), ip_protocol="tcp",
+        from_port=UI_PORT, to_port=UI_PORT, cidr_ip=ref("UiCidr"), description="People to the UI",
+    )  # fmt: skip
+    only_if(door, UI)
+
+
+def _rule(cidr: str, port: int, description: str) -> dict[str, object]:
+    return {
+        "CidrIp": cidr,
+        "IpProtocol": "tcp",
+        "FromPort": port,
+        "ToPort": port,
+        "Description": description,
+    }
+
+
+def _group(stack: cdk.Stack, name: str, description: str, egress: list[object]) -> None:
+    nothing = {
+        "CidrIp": "127.0.0.1/32",
+        "IpProtocol": "icmp",
+        "FromPort": 252,
+        "ToPort": 86,
+        "Description": "Nothing: without any rule AWS would add one that allows all",
+    }
+    group = ec2.CfnSecurityGroup(stack, name, vpc_id=ref("Vpc"), group_description=description)
+    group.add_property_override("SecurityGroupEgress", egress or [nothing])
+    if egress:
+        excused(group, {"CKV_AWS_23": "each rule has one, also those below Fn::If"})
+
+
+def _allow(stack: cdk.Stack, client: str, server: str, port: int, *, out: bool = True) -> None:
+    name = f"{client}To{server}{port}"
+    ec2.CfnSecurityGroupIngress(
+        stack, f"{name}In", group_id=att(server, "GroupId"), ip_protocol="tcp", from_port=port,
+        to_port=port, source_security_group_id=att(client, "GroupId"), description=name,
+    )  # fmt: skip
+    if out:
+        ec2.CfnSecurityGroupEgress(
+            stack, f"{name}Out", group_id=att(client, "GroupId"), ip_protocol="tcp",
+            from_port=port, to_port=port, description=name,
+            destination_security_group_id=att(server, "GroupId"),
+        )  # fmt: skip
+
+
+def _endpoints(stack: cdk.Stack) -> None:
+    own = [arn for name in ("Manifest", "Data", "Logs") for arn in _both(att(name, "Arn"))]
+    ec2.CfnVPCEndpoint(
+        stack,
+        "S3Endpoint",
+        vpc_id=ref("Vpc"),
+        service_name=f"com.amazonaws.{cdk.Aws.REGION}.s3",
+        route_table_ids=[ref("Routes")],
+        policy_document=iam.PolicyDocument(
+            statements=[
+                iam.PolicyStatement(
+                    sid="OwnBuckets",
+                    principals=[iam.AnyPrincipal()],
+                    actions=["s3:*"],
+                    resources=own,
+                ),
+                # Image layers and Snowflake's results are in buckets of AWS and of Snowflake, whose
+                # names are theirs to change; nothing can be written anywhere but here.
+                iam.PolicyStatement(
+                    sid="DownloadsFromOthers",
+                    principals=[iam.AnyPrincipal()],
+                    actions=["s3:GetObject"],
+                    resources=["*"],
+                ),
+            ]
+        ),
+    )
+    for service in _SERVICES:
+        name = "".join(part.capitalize() for part in service.split("."))
+        ec2.CfnVPCEndpoint(
+            stack,
+            f"{name}Endpoint",
+            vpc_id=ref("Vpc"),
+            vpc_endpoint_type="Interface",
+            service_name=f"com.amazonaws.{cdk.Aws.REGION}.{service}",
+            private_dns_enabled=True,
+            subnet_ids=[ref("SubnetA"), ref("SubnetB")],
+            security_group_ids=[att("EndpointGroup", "GroupId")],
+        )
+
+
+def _both(arn: str) -> list[str]:
+    return [arn, f"{arn}/*"]
+
+
+def _private_link(stack: cdk.Stack) -> None:
+    endpoint = ec2.CfnVPCEndpoint(
+        stack,
+        "SnowflakeEndpoint",
+        vpc_id=ref("Vpc"),
+        vpc_endpoint_type="Interface",
+        service_name=ref("PrivateLinkService"),
+        subnet_ids=[ref("SubnetA"), ref("SubnetB")],
+        security_group_ids=[att("EndpointGroup", "GroupId")],
+    )
+    zone = route53.CfnHostedZone(
+        stack,
+        "SnowflakeZone",
+        name=_PRIVATELINK_DOMAIN,
+        vpcs=[route53.CfnHostedZone.VPCProperty(vpc_id=ref("Vpc"), vpc_region=cdk.Aws.REGION)],
+    )
+    first = cdk.Fn.select(0, cdk.Token.as_list(cdk.Fn.get_att("SnowflakeEndpoint", "DnsEntries")))
+    record = route53.CfnRecordSet(
+        stack,
+        "SnowflakeNames",
+        hosted_zone_id=ref("SnowflakeZone"),
+        name=f"*.{_PRIVATELINK_DOMAIN}",
+        type="CNAME",
+        ttl="60",
+        resource_records=[cdk.Fn.select(1, cdk.Fn.split(":", first))],
+    )
+    for each in (endpoint, zone, record):
+        only_if(each, PRIVATE_LINK)
+    for client in ("ServiceGroup", "RunGroup"):
+        door = ec2.CfnSecurityGroupIngress(
+            stack, f"{client}ToOcsp", group_id=att("EndpointGroup", "GroupId"), ip_protocol="tcp",
+            from_port=HTTP, to_port=HTTP, source_security_group_id=att(client, "GroupId"),
+            description="OCSP through PrivateLink",
+        )  # fmt: skip
+        only_if(door, PRIVATE_LINK)
+
+
+def _flow_log(stack: cdk.Stack) -> None:
+    """Refused connections only: those explain what does not work, and are few."""
+    logs.CfnLogGroup(
+        stack,
+        "FlowLogs",
+        kms_key_id=att("Key", "Arn"),
+        retention_in_days=ref_number("LogDays"),
+    )
+    iam.CfnRole(
+        stack,
+        "FlowRole",
+        assume_role_policy_document={
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                    "Condition": {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}},
+                }
+            ],
+        },
+        policies=[
+            iam.CfnRole.PolicyProperty(
+                policy_name="flow",
+                policy_document=iam.PolicyDocument(
+                    statements=[
+                        iam.PolicyStatement(
+                            actions=[
+                                "logs:CreateLogStream",
+                                "logs:DescribeLogGroups",
+                                "logs:DescribeLogStreams",
+                                "logs:PutLogEvents",
+                            ],
+                            resources=[att("FlowLogs", "Arn")],
+                        )
+                    ]
+                ),
+            )
+        ],
+    )
+    ec2.CfnFlowLog(
+        stack,
+        "FlowLog",
+        resource_id=ref("Vpc"),
+        resource_type="VPC",
+        traffic_type="REJECT",
+        log_group_name=ref("FlowLogs"),
+        deliver_logs_permission_arn=att("FlowRole", "Arn"),
+    )

@@ -1,0 +1,50 @@
+"""What to do next, with the names filled in."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+
+from deploy.stack.parameters import SECRET, ref
+
+_COMMANDS = {
+    "PushImage": (
+        "the image; its digest is printed at the end",
+        "aws ecr get-login-password | docker login --username AWS --password-stdin "
+        "${Images.RepositoryUri} && docker build -t ${Images.RepositoryUri}:1 . "
+        "&& docker push ${Images.RepositoryUri}:1",
+    ),
+    "Start": (
+        "starts the services; what is not named keeps its value",
+        "aws cloudformation deploy --stack-name ${AWS::StackName} --template-file "
+        "deploy/template.yaml --capabilities CAPABILITY_IAM --parameter-overrides "
+        "ImageDigest=sha256:…",
+    ),
+    "PushSql": (
+        "the SQL files, with the settings of the warehouses as in the README",
+        "EXTRACT_MANIFEST=s3://${Manifest}/${ManifestPrefix} "
+        "EXTRACT_DATA=s3://${Data}/${DataPrefix} extract push sql_manifest",
+    ),
+    "Watch": ("what code server, webserver and daemon say", "aws logs tail ${CoreLogs} --follow"),
+    "Ui": ("open in the VPC, or from UiCidr", "http://webserver.extract.internal:3000"),
+    "RunRoleArn": ("for the Snowflake user of runs", "${RunRole.Arn}"),
+    "CodeRoleArn": ("for the Snowflake user of the code server", "${CodeRole.Arn}"),
+    "Readers": ("attach to who reads extracts", "${ReaderPolicy}"),
+    "Authors": ("attach to who pushes SQL", "${AuthorPolicy}"),
+}
+
+
+def define_outputs(stack: cdk.Stack) -> None:
+    """The next commands, in their order."""
+    for name, (description, command) in _COMMANDS.items():
+        value = cdk.Fn.sub(command) if "${" in command else command
+        cdk.CfnOutput(stack, f"{name}Next", value=value, description=description)
+    condition = stack.node.find_child(SECRET)
+    assert isinstance(condition, cdk.CfnCondition)
+    cdk.CfnOutput(
+        stack,
+        "FillSecretNext",
+        description="the warehouses' secrets, before Start",
+        value=f"aws secretsmanager put-secret-value --secret-id {ref('WarehouseSecret')} "
+        "--secret-string file://secret.json",
+        condition=condition,
+    )

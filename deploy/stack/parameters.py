@@ -1,0 +1,180 @@
+"""What a person chooses when deploying, and the conditions that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import aws_cdk as cdk
+
+NAT, PRIVATE_LINK, UI, ALARM_EMAIL = "HasNat", "HasPrivateLink", "HasUi", "HasAlarmEmail"
+IMAGE, RUNNING, SNAPSHOT = "HasImage", "IsRunning", "HasDbSnapshot"
+SNOWFLAKE, KEY_PAIR, POSTGRES, SECRET = "HasSnowflake", "HasKeyPair", "HasPostgres", "HasSecret"
+
+NO_VALUE = cdk.Aws.NO_VALUE
+_PREFIX = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$"
+
+
+def define_parameters(stack: cdk.Stack) -> None:
+    """Declare every parameter, condition and rule."""
+    text(stack, "ImageDigest", "sha256:… of the pushed image; empty starts nothing yet",
+         pattern="^(sha256:[0-9a-f]{64})?$")  # fmt: skip
+    text(stack, "Running", "false stops webserver, daemon and code server", "true", switch=True)
+    text(stack, "CpuArchitecture", "What the image was built for", "X86_64",
+         allowed=["X86_64", "ARM64"])  # fmt: skip
+
+    text(stack, "SnowflakeAccount", "organization-account; empty: no Snowflake")
+    text(stack, "SnowflakeUser", "User with a key pair; empty: the task role signs in, no secret")
+    text(stack, "SnowflakeRole", "Role of the queries", "EXTRACT")
+    text(stack, "SnowflakeWarehouse", "Virtual warehouse of the queries", "EXTRACT")
+    text(stack, "PostgresHost", "A Postgres to extract from; empty: none")
+    number(stack, "PostgresPort", "Its port", 5432)
+    text(stack, "PostgresDatabase", "Its database", "postgres")
+    text(stack, "PostgresUser", "Its user, with rights to read only", "extract")
+
+    text(stack, "ManifestPrefix", "Where SQL files are in their bucket", "sql", pattern=_PREFIX)
+    text(stack, "DataPrefix", "Where extracts go in their bucket", "extracts", pattern=_PREFIX)
+    number(stack, "NoncurrentDays", "Days that a replaced version is kept at least", 90)
+    number(stack, "NoncurrentVersions", "Newest replaced versions kept for ever", 30, most=100)
+
+    number(stack, "RunCpu", "CPU units of a run whose header says nothing", 512)
+    number(stack, "RunMemory", "MiB of a run whose header says nothing", 1024)
+    number(stack, "RunDisk", "GiB of local disk of a run", 21, least=21, most=200)
+    number(stack, "MaxConcurrentRuns", "Runs at one time", 25)
+    number(stack, "MaxRunsPerPool", "Runs at one time against one warehouse", 10)
+
+    text(stack, "VpcCidr", "Address range of the VPC, /16 to /22", "10.42.0.0/16")
+    text(stack, "Nat", "A way to the internet, for Snowflake without PrivateLink or for Slack",
+         "false", switch=True)  # fmt: skip
+    text(stack, "PrivateLinkService", "Snowflake's PrivateLink service name; empty: none")
+    text(stack, "UiCidr", "Address range that may open the UI, which has no sign-in; empty: none")
+    text(stack, "AlarmEmail", "Who is told of alarms; confirm the mail that comes; empty: nobody")
+    number(stack, "LogDays", "Days that logs are kept", 365,
+           allowed=[30, 90, 180, 365, 731, 1827])  # fmt: skip
+
+    text(stack, "DbClass", "Instance class of Dagster's database", "db.t4g.small")
+    text(stack, "DbMultiAz", "A standby in the other zone", "true", switch=True)
+    text(stack, "DbSnapshot", "Snapshot to restore the database from; empty: a new one")
+    _conditions(stack)
+
+
+def _conditions(stack: cdk.Stack) -> None:
+    define = cdk.Fn
+    is_true = {NAT: "Nat"}
+    is_given = {
+        PRIVATE_LINK: "PrivateLinkService",
+        UI: "UiCidr",
+        ALARM_EMAIL: "AlarmEmail",
+        IMAGE: "ImageDigest",
+        SNAPSHOT: "DbSnapshot",
+        SNOWFLAKE: "SnowflakeAccount",
+        POSTGRES: "PostgresHost",
+    }
+    for name, parameter in is_true.items():
+        condition(stack, name, define.condition_equals(ref(parameter), "true"))
+    for name, parameter in is_given.items():
+        condition(stack, name, _given(parameter))
+    running = define.condition_equals(ref("Running"), "true")
+    condition(stack, RUNNING, define.condition_and(running, _given("ImageDigest")))
+    condition(
+        stack, KEY_PAIR, define.condition_and(_given("SnowflakeAccount"), _given("SnowflakeUser"))
+    )
+    condition(
+        stack,
+        SECRET,
+        define.condition_or(
+            define.condition_and(_given("SnowflakeAccount"), _given("SnowflakeUser")),
+            _given("PostgresHost"),
+        ),
+    )
+    cdk.CfnRule(
+        stack,
+        "SomeWarehouse",
+        assertions=[
+            cdk.CfnRuleAssertion(
+                assert_=define.condition_or(_given("SnowflakeAccount"), _given("PostgresHost")),
+                assert_description="give SnowflakeAccount, PostgresHost, or both",
+            )
+        ],
+    )
+
+
+def _given(parameter: str) -> cdk.ICfnRuleConditionExpression:
+    return cdk.Fn.condition_not(cdk.Fn.condition_equals(ref(parameter), ""))
+
+
+def text(
+    stack: cdk.Stack,
+    name: str,
+    description: str,
+    default: str = "",
+    *,
+    allowed: Sequence[str] | None = None,
+    pattern: str | None = None,
+    switch: bool = False,
+) -> None:
+    values = ["true", "false"] if switch else allowed
+    cdk.CfnParameter(
+        stack, name, type="String", description=description, default=default,
+        allowed_values=list(values) if values else None, allowed_pattern=pattern,
+    )  # fmt: skip
+
+
+def number(
+    stack: cdk.Stack,
+    name: str,
+    description: str,
+    default: int,
+    *,
+    least: int = 1,
+    most: int | None = None,
+    allowed: Sequence[int] | None = None,
+) -> None:
+    cdk.CfnParameter(
+        stack, name, type="Number", description=description,
+        default=str(default) if allowed else default,
+        min_value=None if allowed else least, max_value=most,
+        allowed_values=[str(each) for each in allowed] if allowed else None,
+    )  # fmt: skip
+
+
+def condition(stack: cdk.Stack, name: str, expression: cdk.ICfnConditionExpression) -> None:
+    cdk.CfnCondition(stack, name, expression=expression)
+
+
+def ref(name: str) -> str:
+    """What CloudFormation's `Ref` gives for a parameter or resource."""
+    return cdk.Fn.ref(name)
+
+
+def ref_number(name: str) -> Any:
+    """A parameter where the property is a number: CloudFormation converts it."""
+    return cdk.Token.as_number(cdk.Fn.ref(name))
+
+
+def att(name: str, attribute: str) -> str:
+    """What CloudFormation's `Fn::GetAtt` gives for a resource."""
+    return cdk.Token.as_string(cdk.Fn.get_att(name, attribute))
+
+
+def either(condition_name: str, yes: Any, no: Any = NO_VALUE) -> Any:
+    """`yes` where the condition holds, else `no`, which is by default that nothing is set."""
+    return cdk.Fn.condition_if(condition_name, yes, no)
+
+
+def only_if(resource: cdk.CfnResource, condition_name: str) -> None:
+    """Make the resource only where the condition holds."""
+    found = resource.stack.node.find_child(condition_name)
+    assert isinstance(found, cdk.CfnCondition)
+    resource.cfn_options.condition = found
+
+
+def excused(resource: cdk.CfnResource, reasons: dict[str, str]) -> None:
+    """Findings of checkov that stand, each with the reason why."""
+    skipped = [{"id": name, "comment": reason} for name, reason in reasons.items()]
+    resource.add_metadata("checkov", {"skip": skipped})
+
+
+def kept(resource: cdk.CfnResource) -> None:
+    """Deleting or replacing it in the stack leaves the real thing where it is."""
+    resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN)

@@ -1,0 +1,121 @@
+"""The committed template, read and evaluated without the CDK."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+TEMPLATE = ROOT / "deploy" / "template.yaml"
+INSTANCE = ROOT / "deploy" / "dagster.yaml"
+
+PSEUDO = {
+    "AWS::AccountId": "123456789012",
+    "AWS::Region": "eu-central-1",
+    "AWS::Partition": "aws",
+    "AWS::StackName": "extracts",
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as their long ones."""
+
+
+def _function(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    else:
+        assert isinstance(node, yaml.SequenceNode)
+        value = loader.construct_sequence(node, deep=True)
+    if suffix == "GetAtt":
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+@cache
+def template() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)
+    return loaded
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    """Name to properties, of every resource of a type."""
+    found = template()["Resources"].items()
+    return {name: each.get("Properties", {}) for name, each in found if each["Type"] == kind}
+
+
+_NOTHING = object()
+
+
+class Evaluation:
+    """The template as CloudFormation would resolve it, with parameters of a deployment."""
+
+    def __init__(self, **parameters: str) -> None:
+        defaults = {name: each["Default"] for name, each in template()["Parameters"].items()}
+        unknown = parameters.keys() - defaults.keys()
+        assert not unknown, unknown
+        self._values: Mapping[str, Any] = {**defaults, **parameters, **PSEUDO}
+
+    def of(self, value: Any) -> Any:
+        """The value with every function resolved; names of resources stand for their ids."""
+        if isinstance(value, list):
+            found = [self.of(each) for each in value]
+            return [each for each in found if each is not _NOTHING]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((name, argument),) = value.items()
+            match name:
+                case "Ref":
+                    if argument == "AWS::NoValue":
+                        return _NOTHING
+                    return self._values.get(argument, argument)
+                case "Fn::GetAtt":
+                    return ".".join(argument)
+                case "Fn::Sub":
+                    return re.sub(r"\$\{([^}!]+)\}", self._name, argument).replace("${!", "${")
+                case "Fn::If":
+                    condition, yes, no = argument
+                    return self.of(yes if self.holds(condition) else no)
+        found_here = {key: self.of(each) for key, each in value.items()}
+        return {key: each for key, each in found_here.items() if each is not _NOTHING}
+
+    def holds(self, condition: Any) -> bool:
+        if isinstance(condition, str):
+            return self.holds(template()["Conditions"][condition])
+        ((name, argument),) = condition.items()
+        match name:
+            case "Fn::Equals":
+                first, second = (self.of(each) for each in argument)
+                return bool(first == second)
+            case "Fn::Not":
+                return not self.holds(argument[0])
+            case "Fn::And":
+                return all(self.holds(each) for each in argument)
+            case "Fn::Or":
+                return any(self.holds(each) for each in argument)
+        raise AssertionError(name)
+
+    def _name(self, match: re.Match[str]) -> str:
+        return str(self._values.get(match[1], match[1]))
+
+    def container(self, process: str) -> dict[str, Any]:
+        """The one container of a task definition, `Code`, `Webserver`, `Daemon` or `Run`."""
+        (found,) = of_type("AWS::ECS::TaskDefinition")[f"{process}Task"]["ContainerDefinitions"]
+        resolved: dict[str, Any] = self.of(found)
+        return resolved
+
+    def environment(self, process: str) -> dict[str, str]:
+        """Variables and values; a secret's value is where it comes from."""
+        container = self.container(process)
+        plain = {each["Name"]: each["Value"] for each in container["Environment"]}
+        return plain | {each["Name"]: each["ValueFrom"] for each in container["Secrets"]}

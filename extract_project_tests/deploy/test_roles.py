@@ -1,0 +1,184 @@
+"""Who may do what: every action of every role, written down a second time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from extract_project_tests.deploy.template import of_type
+
+READ_SQL = ("s3:GetObject",)
+USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
+LOG_OBJECTS = ("s3:GetObject", "s3:PutObject")
+WATCH = {"WatchAndStop": ("ecs:DescribeTasks", "ecs:StopTask"),
+         "FindRunTask": ("ecs:DescribeTaskDefinition",)}  # fmt: skip
+LOGS = {"LogObjects": LOG_OBJECTS, "ListLogs": ("s3:ListBucket",)}
+SQL = {"ReadSql": READ_SQL, "ListSql": ("s3:ListBucket",)}
+START = {
+    "SignInToEcr": ("ecr:GetAuthorizationToken",),
+    "PullImage": (
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:GetDownloadUrlForLayer",
+    ),
+    "Log": ("logs:CreateLogStream", "logs:PutLogEvents"),
+    "Secrets": ("secretsmanager:GetSecretValue",),
+    "DecryptSecrets": ("kms:Decrypt",),
+}
+ROLES: dict[str, dict[str, tuple[str, ...]]] = {
+    "WebserverRole": {**WATCH, **LOGS, "UseKey": USE_KEY},
+    "DaemonRole": {
+        "Launch": ("ecs:RunTask",),
+        "TagWhatIsLaunched": ("ecs:TagResource",),
+        "GiveRolesToRuns": ("iam:PassRole",),
+        "LastWords": ("logs:GetLogEvents",),
+        **WATCH,
+        **LOGS,
+        "UseKey": USE_KEY,
+    },
+    "CodeRole": {
+        **SQL,
+        "State": ("s3:GetObject", "s3:PutObject"),
+        "ListData": ("s3:GetBucketVersioning", "s3:ListBucket"),
+        **LOGS,
+        "Alert": ("sns:Publish",),
+        "UseKey": USE_KEY,
+    },
+    "RunRole": {
+        **SQL,
+        "Publish": (
+            "s3:AbortMultipartUpload",
+            "s3:GetObject",
+            "s3:GetObjectVersion",
+            "s3:PutObject",
+        ),
+        "ListData": (
+            "s3:GetBucketVersioning",
+            "s3:ListBucket",
+            "s3:ListBucketMultipartUploads",
+            "s3:ListBucketVersions",
+        ),
+        "WriteLogs": ("s3:AbortMultipartUpload", "s3:PutObject"),
+        "UseKey": USE_KEY,
+    },
+    "CoreExecutionRole": START,
+    "CodeExecutionRole": START,
+    "RunExecutionRole": START,
+}
+WITHOUT_RESOURCE = {
+    "ecs:DescribeTaskDefinition": "AWS knows no resource for it",
+    "ecr:GetAuthorizationToken": "AWS knows no resource for it",
+}
+
+
+def statements(role: str) -> list[dict[str, Any]]:
+    (policy,) = of_type("AWS::IAM::Role")[role]["Policies"]
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_these_are_all_roles_of_tasks() -> None:
+    assert of_type("AWS::IAM::Role").keys() - {"FlowRole"} == ROLES.keys()
+    assert not any("ManagedPolicyArns" in role for role in of_type("AWS::IAM::Role").values())
+    assert of_type("AWS::IAM::Policy") == {}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_may_do_exactly_this(role: str) -> None:
+    found = {each["Sid"]: tuple(listed(each["Action"])) for each in statements(role)}
+    assert found == ROLES[role]
+    assert {each["Effect"] for each in statements(role)} == {"Allow"}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_wildcard_resource_has_a_reason(role: str) -> None:
+    for each in statements(role):
+        if "*" in listed(each["Resource"]):
+            assert set(listed(each["Action"])) <= WITHOUT_RESOURCE.keys()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_deletes_or_widens_itself(role: str) -> None:
+    actions = {action for each in statements(role) for action in listed(each["Action"])}
+    assert not {action for action in actions if "*" in action or "Delete" in action}
+    assert not actions & {"s3:PutBucketPolicy", "iam:PutRolePolicy", "ecs:RegisterTaskDefinition"}
+
+
+def resource(role: str, sid: str) -> Any:
+    (found,) = [each["Resource"] for each in statements(role) if each["Sid"] == sid]
+    return found
+
+
+def condition(role: str, sid: str) -> Any:
+    (found,) = [each["Condition"] for each in statements(role) if each["Sid"] == sid]
+    return found
+
+
+def test_a_run_reads_sql_and_writes_extracts_and_nothing_else() -> None:
+    assert resource("RunRole", "ReadSql") == {"Fn::Sub": "${Manifest.Arn}/${ManifestPrefix}/*"}
+    assert resource("RunRole", "Publish") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/*"}
+    assert resource("RunRole", "WriteLogs") == {"Fn::Sub": "${Logs.Arn}/dagster/*"}
+    assert resource("RunRole", "UseKey") == {"Fn::GetAtt": ["Key", "Arn"]}
+    assert condition("RunRole", "UseKey") == {
+        "StringEquals": {"kms:ViaService": [{"Fn::Sub": "s3.${AWS::Region}.amazonaws.com"}]}
+    }
+
+
+def test_the_code_server_writes_state_only() -> None:
+    assert resource("CodeRole", "State") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/.extract/*"}
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if "ListData" in ROLES[role]])
+def test_an_absent_object_is_404_and_not_403(role: str) -> None:
+    """A condition on the prefix would never hold for the request of one object."""
+    for each in statements(role):
+        if "s3:ListBucket" in listed(each["Action"]):
+            assert "Condition" not in each
+
+
+def test_the_daemon_starts_the_run_task_in_its_cluster_and_gives_it_these_roles() -> None:
+    family = resource("DaemonRole", "Launch")["Fn::Sub"]
+    assert family.endswith(":task-definition/${AWS::StackName}-run:*")
+    assert of_type("AWS::ECS::TaskDefinition")["RunTask"]["Family"] == {
+        "Fn::Sub": "${AWS::StackName}-run"
+    }
+    cluster = {"ArnEquals": {"ecs:cluster": {"Fn::GetAtt": ["Cluster", "Arn"]}}}
+    assert condition("DaemonRole", "Launch") == cluster
+    assert condition("DaemonRole", "WatchAndStop") == cluster
+    assert resource("DaemonRole", "GiveRolesToRuns") == [
+        {"Fn::GetAtt": [role, "Arn"]} for role in ("RunRole", "RunExecutionRole")
+    ]
+
+
+def test_only_what_signs_in_to_warehouses_is_given_their_secret() -> None:
+    warehouse = {"Fn::If": ["HasSecret", {"Ref": "WarehouseSecret"}, {"Ref": "AWS::NoValue"}]}
+    database = {"Ref": "DatabaseSecret"}
+    assert resource("CoreExecutionRole", "Secrets") == database
+    for role in ("CodeExecutionRole", "RunExecutionRole"):
+        assert resource(role, "Secrets") == [database, warehouse]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_is_for_tasks_of_this_account(role: str) -> None:
+    (trust,) = of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_readers_read_and_authors_write_sql() -> None:
+    policies = of_type("AWS::IAM::ManagedPolicy")
+    found = {
+        name: sorted(
+            {a for each in policy["PolicyDocument"]["Statement"] for a in listed(each["Action"])}
+        )
+        for name, policy in policies.items()
+    }
+    listing = ["s3:GetBucketVersioning", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket",
+               "s3:ListBucketVersions"]  # fmt: skip
+    assert found["ReaderPolicy"] == ["kms:Decrypt", *listing]
+    assert found["AuthorPolicy"] == sorted([*USE_KEY, *listing, "s3:DeleteObject", "s3:PutObject"])
