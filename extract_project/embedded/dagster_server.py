@@ -43,11 +43,17 @@ class DagsterServer:
 
 @contextmanager
 def dagster_server(
-    home: Path, environment: Mapping[str, str], port: int | None = None
+    home: Path,
+    environment: Mapping[str, str],
+    port: int | None = None,
+    sections: str = "",
 ) -> Iterator[DagsterServer]:
-    """Start the three processes with `environment`, and wait until the UI knows the extracts."""
+    """Start the three processes with `environment`, and wait until the UI knows the extracts.
+
+    `sections` is what dagster.yaml has besides.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(_INSTANCE)
+    (home / "dagster.yaml").write_text(_INSTANCE + sections)
     workspace = home / "workspace.yaml"
     grpc_port, port = free_port(), port or free_port()
     workspace.write_text(_WORKSPACE.format(port=grpc_port))

@@ -93,9 +93,10 @@ def test_the_largest_of_several_decides_for_each_dimension() -> None:
     assert largest([TaskSize()]) == TaskSize()
 
 
-def test_the_next_larger_memory() -> None:
-    assert TaskSize(256, 2048, 30).with_more_memory() == TaskSize(512, 3072, 30)
-    assert TaskSize(1024, 2048).with_more_memory() == TaskSize(1024, 3072)
+def test_twice_the_memory() -> None:
+    assert TaskSize(256, 2048, 30).with_more_memory() == TaskSize(512, 4096, 30)
+    assert TaskSize(1024, 2048).with_more_memory() == TaskSize(1024, 4096)
+    assert TaskSize(16384, 65536).with_more_memory() == TaskSize(16384, 122880)
     assert TaskSize(16384, 122880).with_more_memory() is None
 
 
