@@ -121,7 +121,7 @@ def test_a_run_that_does_not_start_says_what_its_task_waits_for(rig: Rig) -> Non
     rig.ecs.refuse_image(arn)
     await_value("its end", lambda: rig.ecs.task(arn)["lastStatus"] == "STOPPED")
     told = rig.launcher.get_run_worker_debug_info(run) or ""
-    assert "Stop code: TaskFailedToStart." in told
+    assert told.startswith(f"Task {arn} is STOPPED.\nStop code: TaskFailedToStart.")
     assert "CannotPullContainerError" in told
 
 
