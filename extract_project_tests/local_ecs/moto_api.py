@@ -2,8 +2,8 @@
 
 Measured on moto 5.2.5: a task moves to STOPPED by being described; StopTask marks it STOPPED at
 once; a container without memory of its own, which Fargate allows, makes RunTask fail with HTTP 500;
-`clientToken` is ignored; nothing about sizes, overrides or tags is checked. The patches hold for
-this process, in which the API is served.
+`clientToken` is ignored; nothing about sizes, overrides or tags is checked. The patches, and what
+moto remembers, hold for this process, in which the API is served: one ECS at a time.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from moto.core.responses import ActionResult
 from moto.ecs.models import EC2ContainerServiceBackend
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.moto_api import state_manager
+from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 from extract_project_tests.local_ecs.checks import override_characters, require_acceptable
@@ -84,7 +85,6 @@ def moto_api(faults: Faults, accepted: Callable[[Any, Launched], None]) -> Itera
             )
         return found
 
-    state_manager.set_transition("ecs::task", _NEVER)
     api, backend = EC2ContainerServiceResponse, EC2ContainerServiceBackend
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     with (
@@ -97,6 +97,8 @@ def moto_api(faults: Faults, accepted: Callable[[Any, Launched], None]) -> Itera
         server.start()
         try:
             host, port = server.get_host_and_port()
+            moto_api_backend.reset()
+            state_manager.set_transition("ecs::task", _NEVER)
             yield f"http://{host}:{port}"
         finally:
             server.stop()
