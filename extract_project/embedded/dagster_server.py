@@ -21,6 +21,10 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+scheduler:
+  module: dagster._core.scheduler
+  class: DagsterDaemonScheduler
+  config: {max_tick_retries: 5}
 run_monitoring:
   enabled: true
   poll_interval_seconds: 5
@@ -70,11 +74,17 @@ class DagsterProcesses:
 
 
 def dagster_processes(
-    home: Path, environment: Mapping[str, str], port: int | None = None
+    home: Path,
+    environment: Mapping[str, str],
+    port: int | None = None,
+    sections: str = "",
 ) -> DagsterProcesses:
-    """Write the instance's configuration, and say what is to be started."""
+    """Write the instance's configuration, and say what is to be started.
+
+    `sections` is what dagster.yaml has besides.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(_INSTANCE)
+    (home / "dagster.yaml").write_text(_INSTANCE + sections)
     workspace = home / "workspace.yaml"
     grpc_port, port = free_port(), port or free_port()
     workspace.write_text(_WORKSPACE.format(port=grpc_port))
@@ -104,10 +114,13 @@ def dagster_processes(
 
 @contextmanager
 def dagster_server(
-    home: Path, environment: Mapping[str, str], port: int | None = None
+    home: Path,
+    environment: Mapping[str, str],
+    port: int | None = None,
+    sections: str = "",
 ) -> Iterator[DagsterServer]:
     """Start the three processes with `environment`, and wait until the UI knows the extracts."""
-    processes = dagster_processes(home, environment, port)
+    processes = dagster_processes(home, environment, port, sections)
     with ExitStack() as stack:
         for name in processes.commands:
             stack.enter_context(processes.started(name))

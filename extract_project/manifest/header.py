@@ -21,14 +21,12 @@ from extract_project.manifest.cron import ON_SOURCE_CHANGE, Crons, TimeZone
 from extract_project.manifest.frontmatter import FrontMatter
 from extract_project.manifest.partitions import Partitions, read_partitions
 from extract_project.manifest.problem import Problem, Refused, suggestion
+from extract_project.manifest.task_size import Cpu, Disk, Memory, TaskSize
 from extract_project.publish.checks import CHECK_NAMES, Check
 from extract_project.publish.formats.options import Compression, Format, parse_compression
 from extract_project.units import Duration
 
-PLANNED = {
-    *("incremental", "split", "columns", "on_schema_change"),
-    *("cpu", "memory", "disk"),
-}
+PLANNED = {"incremental", "split", "columns", "on_schema_change"}
 """Keys of the contract that this version refuses instead of ignoring."""
 
 # Dagster's rules, stated here so that a bad value is one red extract with its line, and not an
@@ -98,6 +96,17 @@ class Header(_Part):
     checks: list[Check] = []
     timeout: Duration = timedelta(hours=1)
     retries: Retries = Retries()
+    cpu: Cpu | None = Field(
+        None, description="vCPUs of its ECS task, rounded up; default: the deployment's"
+    )
+    memory: Memory | None = Field(
+        None,
+        description="of its ECS task; rounded up, and vCPUs with it, to a size that Fargate has; "
+        "default: the deployment's",
+    )
+    disk: Disk | None = Field(
+        None, description="of its ECS task, 21GB to 200GB; default: the deployment's"
+    )
     pool: str | None = Field(None, description="Dagster concurrency pool; default: the warehouse")
     priority: int = Field(
         0, ge=-100, le=100, description="of its runs in the queue: the higher ones start first"
@@ -115,6 +124,11 @@ class Header(_Part):
     def on_source_change(self) -> bool:
         """Whether it runs when a table that it reads has changed."""
         return self.schedule == (ON_SOURCE_CHANGE,)
+
+    @property
+    def task_size(self) -> TaskSize:
+        """What it asks of its ECS task."""
+        return TaskSize(self.cpu, self.memory, self.disk)
 
     @property
     def bound_names(self) -> tuple[str, ...]:

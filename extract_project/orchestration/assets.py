@@ -26,6 +26,7 @@ from extract_project.orchestration.keys import asset_key, group_name, op_name, t
 from extract_project.orchestration.metadata import check_result
 from extract_project.orchestration.partitions import partition_of, partitions_of
 from extract_project.orchestration.requests import FAILURE_TAG
+from extract_project.orchestration.task_tags import size_tags
 from extract_project.publish.staging import Provenance, Staged, stage
 from extract_project.publish.upload import Target
 from extract_project.publish.versions import Version, find_version
@@ -81,6 +82,7 @@ def extract_asset(extract: Extract, site: Site) -> dg.AssetsDefinition:
             jitter=dg.Jitter.PLUS_MINUS,
         ),
         pool=header.pool or extract.warehouse,
+        op_tags=size_tags(header.task_size),
         partitions_def=partitions_of(header),
         backfill_policy=dg.BackfillPolicy.multi_run(1) if header.partitions else None,
     )

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from extract_project.errors import Cause, ExtractError, WarehouseError
 from extract_project.manifest.extract import Extract
+from extract_project.orchestration.task_end import cause_of_end, out_of_memory
 from extract_project.publish.audit import Outcome
 from extract_project.publish.staging import Staged
 from extract_project.publish.versions import Version
@@ -41,7 +42,7 @@ _NEXT = {
     Cause.TIMEOUT: f"make the query cheaper, or raise 'timeout' in the header; {_RERUN}",
     Cause.CANCELLED: "if that was not meant: extract run {path}",
     Cause.SUPERSEDED: "nothing has to be done: readers have newer data than this run's",
-    Cause.MEMORY: f"give it more memory, or select fewer columns at a time; {_RERUN}",
+    Cause.MEMORY: f"raise 'memory' in the header, or select fewer columns at a time; {_RERUN}",
     Cause.KILLED: "look at the end of the run's log; then: extract rerun --failed",
     Cause.SETTINGS: f"correct the setting; {_RERUN}",
     Cause.OURS: "report it with the stack below; the other extracts are not affected",
@@ -126,6 +127,22 @@ def refusal_of_empty(staged: Staged, attempt: Attempt) -> dg.Failure:
     reason = "the result has no rows, and the header says on_empty: fail"
     lines = [f"{attempt.place(line, column)}: {reason}"]
     return _refused(staged, attempt, lines, _next_step(Cause.AUDIT, attempt))
+
+
+def end_of_process(attempt: Attempt, told: str) -> str:
+    """The card of a run whose process is gone; `told` is what was found of it from outside."""
+    reason = (
+        "the run's process ended before it could say why: it ran out of memory"
+        if out_of_memory(told)
+        else "the run's process ended before it could say why: it was killed, evicted or never "
+        "started; the end of its log may tell"
+    )
+    paragraphs = [
+        f"{attempt.place()}: {reason}",
+        told,
+        _next_step(cause_of_end(told), attempt),
+    ]
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
 
 def is_expected(error: Exception) -> bool:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sysconfig
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,8 +107,13 @@ def installation(
     name: str,
     files: Mapping[str, str],
     more: Mapping[str, str] | None = None,
+    *,
+    sections: Callable[[Mapping[str, str]], str] | None = None,
 ) -> Iterator[Installation]:
-    """Dagster's three processes on a manifest of these files; `more` is environment."""
+    """Dagster's three processes on a manifest of these files; `more` is environment.
+
+    `sections` gives what dagster.yaml has besides, where that depends on the site's environment.
+    """
     manifest, data = f"{name}-sql", f"{name}-data"
     for bucket in (manifest, data):
         server.make_bucket(bucket)
@@ -116,7 +121,8 @@ def installation(
     for path, text in files.items():
         site.put_sql(path, text)
     environment = {**os.environ, **site.environment, **(more or {})}
-    with dagster_server(home, environment) as dagster:
+    further = sections({**site.environment, **(more or {})}) if sections else ""
+    with dagster_server(home, environment, sections=further) as dagster:
         yield Installation(site, dagster, Deployment(dagster.url), environment)
     for bucket in (manifest, data):
         site.s3.delete_bucket(Bucket=bucket)

@@ -11,6 +11,9 @@ checks:
   - not_null: [part_id, supplier_id]
   - sql: select * from result where received_on < shipped_on
     label: received_before_shipped
+cpu: 1
+memory: 2GB
+disk: 30GB
 ---*/
 select
   l_orderkey    as order_id,

@@ -1,0 +1,46 @@
+"""What goes wrong with RunTask, in the order in which it is to go wrong."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from moto.core.exceptions import JsonRESTError
+
+CAPACITY = (
+    "Capacity is unavailable at this time. Please try again later or in a different availability "
+    "zone"
+)
+
+
+class Faults:
+    """What happens to the next calls of RunTask; without any, they are served."""
+
+    def __init__(self) -> None:
+        self.refusals: deque[JsonRESTError | str] = deque()
+        """An error, or the reason of a failure in a reply without tasks."""
+        self.unstarted = 0
+        """How many of the next tasks never get as far as a process."""
+        self.seen = 0
+        """How many calls have met a fault."""
+
+    def throttle(self, times: int) -> None:
+        """Refuse the next calls as the API's own rate limit does."""
+        self.refuse("ThrottlingException", "Rate exceeded", times)
+
+    def refuse(self, code: str, message: str, times: int = 1) -> None:
+        """Refuse the next calls with an error of the API."""
+        self.refusals.extend(JsonRESTError(code, message) for _ in range(times))
+
+    def starve(self, times: int) -> None:
+        """Let Fargate have no capacity for the next calls."""
+        self.refusals.extend(CAPACITY for _ in range(times))
+
+    def never_start(self, times: int = 1) -> None:
+        """Accept the next tasks, and leave them waiting."""
+        self.unstarted += times
+
+    def next_refusal(self) -> JsonRESTError | str | None:
+        if not self.refusals:
+            return None
+        self.seen += 1
+        return self.refusals.popleft()

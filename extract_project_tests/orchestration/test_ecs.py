@@ -1,0 +1,226 @@
+"""Runs in ECS tasks: Dagster's processes, S3, and tasks that are processes, all of them real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import yaml
+from dagster import DagsterInstance, DagsterRun, RunsFilter
+from dagster_graphql import DagsterGraphQLClient
+
+from extract_project.embedded.s3_server import S3Server
+from extract_project.orchestration.deployment import Run
+from extract_project.orchestration.failed import FailedExtract, Question
+from extract_project.orchestration.rerun import ask
+from extract_project_tests.local_ecs import Launched, LocalEcs, local_ecs
+from extract_project_tests.local_ecs.service import CLUSTER, CONTAINER
+from extract_project_tests.orchestration.installation import Installation, installation
+from extract_project_tests.waiting import await_value
+
+SECONDS = 120
+LONG = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"
+FILES = {
+    "a/plain": "select 1 as i",
+    "a/large": "/*---\n{cpu: 1, memory: 9GB}\n---*/\nselect 2 as i",
+    "a/roomy": "/*---\n{memory: 1.5GB, disk: 30GB}\n---*/\nselect 3 as i",
+    "b/lost": LONG,
+    "b/hungry": f"/*---\nmemory: 600MB\n---*/\n{LONG}",
+    "b/stopped": LONG,
+}
+MANY, MOST_CHARACTERS = 2000, 6000
+
+
+def sections(ecs: LocalEcs, environment: Mapping[str, str]) -> str:
+    """What a deployment on ECS has in its dagster.yaml."""
+    definition = ecs.define_task("extract-run", environment)
+    return yaml.safe_dump(
+        {
+            "run_retries": {"enabled": True, "max_retries": 0},
+            "run_launcher": {
+                "module": "extract_project.orchestration.ecs",
+                "class": "ExtractEcsRunLauncher",
+                "config": {
+                    "use_current_ecs_task_config": False,
+                    "secrets_tag": None,
+                    "task_definition": definition,
+                    "container_name": CONTAINER,
+                    "run_task_kwargs": {
+                        "cluster": CLUSTER,
+                        "launchType": "FARGATE",
+                        "networkConfiguration": ecs.network(),
+                    },
+                },
+            },
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def ecs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEcs]:
+    with local_ecs(tmp_path_factory.mktemp("ecs")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def running(
+    module_aws: S3Server, ecs: LocalEcs, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    home = tmp_path_factory.mktemp("dagster")
+    more = {**ecs.environment, **module_aws.environment}
+    with installation(
+        module_aws, home, "ecs", FILES, more, sections=lambda given: sections(ecs, given)
+    ) as running:
+        yield running
+
+
+def await_end(running: Installation, run_id: str) -> Run:
+    def probe() -> Run | None:
+        run = running.deployment.run(run_id, {})
+        return run if run.finished else None
+
+    return await_value(f"the end of run {run_id}", probe, SECONDS)
+
+
+def await_query(running: Installation, ecs: LocalEcs, run_id: str) -> Launched:
+    """The task of a run, once its query has begun."""
+    said = "warehouse shop"
+
+    def probe() -> Launched | None:
+        for task in ecs.of_run(run_id):
+            log = ecs.directory / f"{task.id}.log"
+            if log.exists() and said in log.read_text():
+                return task
+        return None
+
+    return await_value(f"the query of run {run_id}", probe, SECONDS)
+
+
+def failed(running: Installation, path: str) -> FailedExtract | None:
+    members = ask(running.deployment, Question()).members
+    return next((each for each in members if each.extract == path), None)
+
+
+def stored_run(running: Installation, run_id: str) -> DagsterRun:
+    with DagsterInstance.from_config(str(running.server.home)) as instance:
+        (run,) = instance.get_runs(RunsFilter(run_ids=[run_id]))
+        return run
+
+
+def messages(running: Installation, run_id: str) -> str:
+    with DagsterInstance.from_config(str(running.server.home)) as instance:
+        return "\n".join(entry.user_message or entry.message for entry in instance.all_logs(run_id))
+
+
+def test_each_run_is_a_task_as_large_as_its_header_says(
+    running: Installation, ecs: LocalEcs
+) -> None:
+    run_ids = {path: running.deployment.launch([path]) for path in FILES if path.startswith("a/")}
+    assert {await_end(running, each).status for each in run_ids.values()} == {"SUCCESS"}
+    tasks = {path: ecs.of_run(run_id) for path, run_id in run_ids.items()}
+    assert {
+        path: [(each.cpu, each.memory, each.disk) for each in launched]
+        for path, launched in tasks.items()
+    } == {
+        "a/plain": [(256, 512, None)],
+        "a/large": [(2048, 9 * 1024, None)],
+        "a/roomy": [(256, 2048, 30)],
+    }
+    for path in run_ids:
+        assert len(running.site.version_ids(f"extracts/{path}.parquet")) == 1
+    assert len({ecs.runtime.pid(each.arn) for (each,) in tasks.values()}) == 3
+    assert "The task of this run has 2 vCPU, 9GB" in messages(running, run_ids["a/large"])
+
+
+def test_of_several_in_one_run_the_largest_decides(running: Installation, ecs: LocalEcs) -> None:
+    run_id = running.deployment.launch(["a/large", "a/roomy"])
+    assert await_end(running, run_id).status == "SUCCESS"
+    (task,) = ecs.of_run(run_id)
+    assert (task.cpu, task.memory, task.disk) == (2048, 9 * 1024, 30)
+
+
+def test_a_throttled_run_task_is_tried_again_and_tags_of_the_run_win(
+    running: Installation, ecs: LocalEcs
+) -> None:
+    ecs.faults.throttle(3)  # as often as the SDK would try by itself
+    ecs.faults.starve(1)
+    before = ecs.faults.seen
+    run_id = running.deployment.launch(["a/large"], tags={"ecs/memory": "4096"})
+    assert await_end(running, run_id).status == "SUCCESS"
+    assert ecs.faults.seen == before + 4
+    (task,) = ecs.of_run(run_id)
+    assert (task.cpu, task.memory) == (1024, 4096)
+
+
+def test_a_lost_task_is_a_failed_run_with_the_reason(running: Installation, ecs: LocalEcs) -> None:
+    run_id = running.deployment.launch(["b/lost"])
+    task = await_query(running, ecs, run_id)
+    ecs.lose(task.arn)
+    assert await_end(running, run_id).status == "FAILURE"
+    found = failed(running, "b/lost")
+    assert found is not None
+    assert found.cause == "killed"
+    assert found.card.startswith("b/lost.sql: the run's process ended before it could say why")
+    assert "Stop reason: ECS is performing maintenance on the underlying" in found.card
+    assert "Container 'run' failed - exit code 137" in found.card
+    assert "the end of its log:\n    " in found.card
+    assert stored_run(running, run_id).tags["extract/failure"] == "killed"
+    assert running.site.version_ids("extracts/b/lost.parquet") == []
+
+
+def test_a_task_out_of_memory_is_launched_once_more_with_twice_as_much(
+    running: Installation, ecs: LocalEcs
+) -> None:
+    run_id = running.deployment.launch(["b/hungry"])
+    task = await_query(running, ecs, run_id)
+    assert (task.cpu, task.memory) == (256, 1024)
+    ecs.exhaust_memory(task.arn)
+    assert await_end(running, run_id).status == "FAILURE"
+    advice = "write 'memory: 2GB' in b/hungry.sql"
+    assert advice in messages(running, run_id)
+
+    again_id = await_value(
+        "the run that Dagster launches",
+        lambda: stored_run(running, run_id).tags.get("dagster/auto_retry_run_id"),
+    )
+    again = await_query(running, ecs, again_id)
+    assert (again.cpu, again.memory) == (256, 2048)
+    assert "because 0.25 vCPU, 1GB was not enough" in messages(running, again_id)
+    ecs.exhaust_memory(again.arn)
+    assert await_end(running, again_id).status == "FAILURE"
+    found = failed(running, "b/hungry")
+    assert found is not None
+    assert found.cause == "out of memory"
+    assert "The task ran out of memory; it had 0.25 vCPU, 2GB" in found.card
+    assert "to give it more, write 'memory: 4GB' in b/hungry.sql" in found.card
+    assert stored_run(running, again_id).tags["dagster/will_retry"] == "false"
+
+
+def test_terminating_a_run_stops_its_task(running: Installation, ecs: LocalEcs) -> None:
+    run_id = running.deployment.launch(["b/stopped"])
+    task = await_query(running, ecs, run_id)
+    port = int(running.server.url.rpartition(":")[2])
+    DagsterGraphQLClient("127.0.0.1", port_number=port).terminate_run(run_id)
+    assert await_end(running, run_id).status == "CANCELED"
+    stopped = await_value(
+        "the task to stop",
+        lambda: found if (found := ecs.task(task.arn))["lastStatus"] == "STOPPED" else None,
+    )
+    assert stopped["stopCode"] == "UserInitiated"
+    assert running.site.open_uploads() == 0
+
+
+def test_the_request_stays_small_however_many_extracts_there_are(
+    running: Installation, ecs: LocalEcs
+) -> None:
+    def put(number: int) -> str:
+        return running.site.put_sql(f"many/extract_{number}", f"select {number} as i")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, range(MANY)))
+    running.deployment.reload()
+    run_id = running.deployment.launch(["many/extract_7"])
+    (task,) = await_value("its task", lambda: ecs.of_run(run_id) or None, SECONDS)
+    assert task.override_characters < MOST_CHARACTERS
+    ecs.lose(await_query(running, ecs, run_id).arn)
