@@ -1,10 +1,12 @@
 """Schedules: each extract that is due in a run of its own, once per tick.
 
 Extracts with the same crons, time zone and partitions share one schedule, so that five thousand
-extracts are some dozens of ticks. A tick that was missed while nothing ran is caught up by
-Dagster's daemon (`max_catchup_runs`, five by default), and the run key makes sure that no tick
-runs an extract twice. Extracts that wait for others at their ticks are not here but in
-`following`.
+extracts are some dozens of ticks. The run key makes sure that no tick runs an extract twice.
+
+Of the ticks that were missed while nothing ran, Dagster's daemon evaluates the newest one alone
+(`_scheduler/scheduler.py`, "has no partition set, so not trying to catch up"). For a query of what
+is there now that is enough; windows of time that were due at the others are added here. Extracts
+that wait for others at their ticks are not here but in `following`.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from hashlib import sha256
 
 import dagster as dg
@@ -19,9 +22,13 @@ import dagster as dg
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.keys import SCHEDULE_PREFIX, asset_key
 from extract_project.orchestration.partitions import due_partitions
-from extract_project.orchestration.requests import run_request
+from extract_project.orchestration.requests import PATH_TAG, TICK_TAG, run_request
+from extract_project.orchestration.ticks import ticks_between
 
 _SHOWN = 20
+_CATCH_UP = 5
+"""So many missed windows are caught up; older ones show as missing, and take a backfill."""
+_LOOK_BACK = 50
 
 
 def schedules(extracts: Iterable[Extract]) -> list[dg.ScheduleDefinition]:
@@ -49,13 +56,31 @@ def _schedule(name: str, due: Sequence[Extract]) -> dg.ScheduleDefinition:
         description=f"{crons} ({header.timezone}), each in a run of its own: {shown}",
     )
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-        at = context.scheduled_execution_time
         for extract in due:
-            for partition in due_partitions(extract.header, at):
+            for partition, at in _due(context, extract).items():
                 key = f"{extract.path} {at.isoformat()}"
                 yield run_request(key, [extract], partition, tick=at.isoformat())
 
     return tick
+
+
+def _due(context: dg.ScheduleEvaluationContext, extract: Extract) -> dict[str | None, datetime]:
+    """What has to run, and at which tick it was due last."""
+    at, header = context.scheduled_execution_time, extract.header
+    due = dict.fromkeys(due_partitions(header, at), at)
+    if header.partitions is None or header.partitions.type == "static":
+        return due
+    since = _launched_last(context.instance, extract)
+    missed = ticks_between(header, since, at)[:-1][-_CATCH_UP:] if since else ()
+    windows = {key: tick for tick in missed for key in due_partitions(header, tick)}
+    return windows | due
+
+
+def _launched_last(instance: dg.DagsterInstance, extract: Extract) -> datetime | None:
+    """The newest tick that a run of this extract was launched for."""
+    runs = instance.get_runs(dg.RunsFilter(tags={PATH_TAG: extract.path}), limit=_LOOK_BACK)
+    ticks = [datetime.fromisoformat(run.tags[TICK_TAG]) for run in runs if TICK_TAG in run.tags]
+    return max(ticks, default=None)
 
 
 def schedule_name(extract: Extract) -> str:

@@ -62,20 +62,45 @@ def test_a_failed_partition_says_which(site: Site, settings: Settings) -> None:
     assert card.startswith("sales/hours.sql:4:10 (partition 2026-01-02): ")
 
 
-def test_a_schedule_runs_the_window_that_is_over(site: Site, settings: Settings) -> None:
-    site.put_sql("sales/hours", DAILY)
-    site.put_sql("sales/plain", "/*---\nschedule: 0 6 * * *\n---*/\nselect 1 as a")
+def requested(
+    site: Site, settings: Settings, instance: dg.DagsterInstance, at: datetime
+) -> list[dg.RunRequest]:
+    """What the schedules ask for at a tick."""
     repository = definitions(site, settings).get_repository_def()
     context = dg.build_schedule_context(
-        scheduled_execution_time=datetime(2026, 1, 3, 6, tzinfo=UTC), repository_def=repository
+        instance=instance, scheduled_execution_time=at, repository_def=repository
     )
-    requests = [
+    return [
         request
         for schedule in repository.schedule_defs
         for request in schedule.evaluate_tick(context).run_requests or []
     ]
+
+
+def test_a_schedule_runs_the_window_that_is_over(site: Site, settings: Settings) -> None:
+    site.put_sql("sales/hours", DAILY)
+    site.put_sql("sales/plain", "/*---\nschedule: 0 6 * * *\n---*/\nselect 1 as a")
+    with dg.instance_for_test() as instance:
+        requests = requested(site, settings, instance, datetime(2026, 1, 3, 6, tzinfo=UTC))
     assert {each.partition_key for each in requests} == {None, "2026-01-02"}
     assert all(len(each.asset_selection or []) == 1 for each in requests)
+
+
+def test_windows_of_missed_ticks_are_caught_up(site: Site, settings: Settings) -> None:
+    """Dagster evaluates the newest missed tick alone."""
+    site.put_sql("sales/hours", DAILY.replace("2026-01-05", "2026-02-01"))
+    site.put_sql("sales/plain", "/*---\nschedule: 0 6 * * *\n---*/\nselect 1 as a")
+    tags = {"extract/path": "sales/hours", "extract/tick": "2026-01-03T06:00:00+00:00"}
+    with dg.instance_for_test() as instance:
+        instance.add_run(dg.DagsterRun(job_name="at_6", tags=tags))
+        after = requested(site, settings, instance, datetime(2026, 1, 6, 6, tzinfo=UTC))
+        later = requested(site, settings, instance, datetime(2026, 1, 20, 6, tzinfo=UTC))
+    windows = [each for each in after if each.partition_key]
+    assert [each.partition_key for each in windows] == ["2026-01-03", "2026-01-04", "2026-01-05"]
+    assert windows[0].run_key == "sales/hours 2026-01-04T06:00:00+00:00 2026-01-03"
+    assert len(after) == 4
+    keys = [each.partition_key for each in later if each.partition_key]
+    assert (keys[0], keys[-1], len(keys)) == ("2026-01-14", "2026-01-19", 6)
 
 
 def test_backfills_are_one_run_for_each_partition(site: Site, settings: Settings) -> None:
