@@ -110,7 +110,7 @@ def evaluate(seen: Seen, followers: Sequence[Extract], cursor: Cursor, now: date
     """Decide for each follower; what waits is in the cursor again."""
     evaluation = Evaluation(Cursor())
     for extract in followers:
-        if extract.header.crons and _upstream(extract, seen.extracts):
+        if waits_at_ticks(extract, seen.extracts):
             known = cursor.waiting.get(extract.path, Waiting(seen=now))
             evaluation.cursor.waiting[extract.path] = _at_ticks(
                 seen, extract, known, now, evaluation

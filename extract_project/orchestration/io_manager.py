@@ -59,11 +59,12 @@ class ExtractIOManager(dg.IOManager):
         attempt = Attempt(
             extract, obj.receipt.partition, context.step_context.previous_attempt_count + 1
         )
+        journal = journal_of(attempt, obj.receipt.run_id)
         try:
             published = settle(self._connect(), self._state, obj, extract.header)
         except Exception as error:
             failed = failure(error, attempt, obj.previous)
-            record_failure(journal_of(attempt, obj.receipt.run_id), failed)
+            record_failure(journal, failed)
             raise failed from (None if is_expected(error) else error)
         finally:
             obj.upload.abort()  # does nothing once published
@@ -74,7 +75,7 @@ class ExtractIOManager(dg.IOManager):
             obj.receipt.rows,
             published.version_id,
         )
-        record_published(obj, published)
+        record_published(journal, obj, published)
         context.add_output_metadata(materialization_metadata(obj, published))
 
     def load_input(self, context: dg.InputContext) -> Any:

@@ -31,20 +31,14 @@ def record_staged(journal: Journal, staged: Staged) -> None:
     )
 
 
-def record_published(staged: Staged, published: Published) -> None:
+def record_published(journal: Journal, staged: Staged, published: Published) -> None:
     """What the result became, and where it is."""
-    receipt = staged.receipt
-    subject = {
-        "extract": receipt.extract,
-        "partition": receipt.partition,
-        "run_id": receipt.run_id,
-    }
-    Journal(subject).write(
+    journal.write(
         published.outcome,
-        query_id=receipt.query_id,
+        query_id=staged.receipt.query_id,
         uri=staged.upload.target.uri,
         version_id=published.version_id,
-        rows=receipt.rows,
+        rows=staged.receipt.rows,
     )
 
 
