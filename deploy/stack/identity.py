@@ -28,6 +28,15 @@ def define_roles(stack: cdk.Stack) -> None:
         [*_manifest(), *_state(), *_log_bucket(), _alert(), _key("s3", "sns")],
     )
     _role(stack, "RunRole", [*_manifest(), *_publish(), _write_logs(), _key("s3")])
+    # A run of several extracts starts a task for each. A policy of its own, because it names the
+    # role that has it.
+    iam.CfnRolePolicy(
+        stack,
+        "RunTasks",
+        role_name=ref("RunRole"),
+        policy_name="tasks",
+        policy_document=iam.PolicyDocument(statements=[*_launch(), *_watch_and_stop()]),
+    )
     _role(stack, "CoreExecutionRole", _start("CoreLogs", warehouse=False))
     _role(stack, "CodeExecutionRole", _start("CoreLogs", warehouse=True))
     _role(stack, "RunExecutionRole", _start("RunLogs", warehouse=True))
@@ -150,8 +159,9 @@ def _watch_and_stop() -> list[iam.PolicyStatement]:
     tasks = f"{_TASK}task/{ref('Cluster')}/*"
     return [
         _allow("WatchAndStop", ["ecs:DescribeTasks", "ecs:StopTask"], [tasks], _in_cluster()),
-        # AWS knows no resource for this action.
+        # AWS knows no resource for these two actions.
         _allow("FindRunTask", ["ecs:DescribeTaskDefinition"], ["*"]),
+        _allow("FindTasks", ["ecs:ListTasks"], ["*"], _in_cluster()),
     ]
 
 

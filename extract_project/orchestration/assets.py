@@ -26,7 +26,7 @@ from extract_project.orchestration.keys import asset_key, group_name, op_name, t
 from extract_project.orchestration.metadata import check_result
 from extract_project.orchestration.partitions import partition_of, partitions_of
 from extract_project.orchestration.requests import FAILURE_TAG
-from extract_project.orchestration.task_tags import size_tags
+from extract_project.orchestration.task_tags import POOL_TAG, size_tags
 from extract_project.publish.staging import Provenance, Staged, stage
 from extract_project.publish.upload import Target
 from extract_project.publish.versions import Version, find_version
@@ -56,6 +56,7 @@ class Site:
 def extract_asset(extract: Extract, site: Site) -> dg.AssetsDefinition:
     """The asset of an extract: materializing it stages, audits, and lets the IO manager publish."""
     header = extract.header
+    pool = header.pool or extract.warehouse
 
     # Explicit names for the step and its inputs: Dagster's own, made from the keys, are the same
     # for `a/b__c` and `a__b/c`, and two steps of one name break the whole code location.
@@ -81,8 +82,8 @@ def extract_asset(extract: Extract, site: Site) -> dg.AssetsDefinition:
             backoff=dg.Backoff.EXPONENTIAL,
             jitter=dg.Jitter.PLUS_MINUS,
         ),
-        pool=header.pool or extract.warehouse,
-        op_tags=size_tags(header.task_size),
+        pool=pool,
+        op_tags={**size_tags(header.task_size), POOL_TAG: pool},
         partitions_def=partitions_of(header),
         backfill_policy=dg.BackfillPolicy.multi_run(1) if header.partitions else None,
     )

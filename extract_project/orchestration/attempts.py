@@ -25,7 +25,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.orchestration.failures import CAUSE, Attempt, end_of_process
 from extract_project.orchestration.keys import asset_key, op_name
 from extract_project.orchestration.partitions import partitions_of
-from extract_project.orchestration.task_end import cause_of_end, last_words
+from extract_project.orchestration.task_end import cause_of_end
 
 _BATCH = 500
 _LOOK_BACK = 25
@@ -115,16 +115,16 @@ def explained(instance: dg.DagsterInstance, attempt: LatestAttempt) -> LatestAtt
             )
         if isinstance(data, StepFailureData) and data.error:
             return replace(attempt, cause=Cause.KILLED, card=data.error.message.strip())
-    words = _last_words(instance, attempt.run_id)
-    card = end_of_process(Attempt(attempt.extract, attempt.partition), words)
-    return replace(attempt, cause=cause_of_end(words), card=card)
+    ended = _end_of_run(instance, attempt.run_id)
+    card = end_of_process(Attempt(attempt.extract, attempt.partition).place(), ended)
+    return replace(attempt, cause=cause_of_end(ended), card=card)
 
 
-def _last_words(instance: dg.DagsterInstance, run_id: str) -> str:
+def _end_of_run(instance: dg.DagsterInstance, run_id: str) -> str:
     """What Dagster's run monitoring found of a run whose process is gone."""
     records = instance.get_records_for_run(run_id, of_type=DagsterEventType.RUN_FAILURE).records
     events = [record.event_log_entry.dagster_event for record in records]
-    return last_words(next((event.message or "" for event in events if event), ""))
+    return next((event.message or "" for event in events if event), "")
 
 
 def _planned(instance: dg.DagsterInstance, extracts: Iterable[Extract]) -> Iterator[_Planned]:

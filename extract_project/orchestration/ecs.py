@@ -1,8 +1,9 @@
-"""Each run in an ECS task of its own, as large as the extracts in it ask for.
+"""Each extract in an ECS task of its own, as large as its header asks for.
 
 Dagster's EcsRunLauncher takes the size of a task from the tags of the run alone. Here it comes
-from the extracts that the run executes, so that it holds however the run was launched. In
-dagster.yaml:
+from the extract that the run executes, so that it holds however the run was launched. A run of
+several extracts has a task of the deployment's own size, which starts one for each of them
+(`step_tasks.py`). In dagster.yaml:
 
     run_launcher:
       module: extract_project.orchestration.ecs
@@ -14,22 +15,28 @@ dagster.yaml:
       enabled: true            # launches once more what died of memory
       max_retries: 0
 
-It needs no more of AWS than EcsRunLauncher does.
+The task of a run of several needs what EcsRunLauncher needs: ecs:RunTask, DescribeTasks, StopTask,
+DescribeTaskDefinition and iam:PassRole, of its own task definition alone, and the logs of tasks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from dagster import DagsterRun
 from dagster._core.events import EngineEventData
 from dagster._core.execution.plan.resume_retry import ReexecutionStrategy
 from dagster._core.instance import DagsterInstance
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster._core.storage.tags import MAX_RETRIES_TAG, RETRY_STRATEGY_TAG, WILL_RETRY_TAG
+from dagster._grpc.types import ExecuteStepArgs
+from dagster._utils.backoff import backoff
 from dagster_aws.ecs import EcsRunLauncher
 from dagster_aws.ecs.container_context import EcsContainerContext
+from dagster_aws.ecs.utils import RetryableEcsException, get_task_logs
 
 from extract_project.errors import Cause
 from extract_project.manifest.task_size import TaskSize, format_memory, largest
@@ -53,11 +60,23 @@ _ATTEMPTS = 10
 _STOPPED = "STOPPED"
 
 
+@dataclass(frozen=True)
+class StepTask:
+    """The task of one extract in a run of several."""
+
+    arn: str
+    cluster: str
+    size: TaskSize
+
+
+class TaskNotStarted(Exception):
+    """ECS did not start a task; the text says why."""
+
+
 class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
     """EcsRunLauncher with the sizes of headers, patience, and an eye for tasks out of memory.
 
-    The size is the largest of what the extracts of the run ask for, in vCPUs, memory and disk
-    each; where a header says nothing, the deployment's own counts. The run's tags `ecs/cpu`,
+    Where a header says nothing of its size, the deployment's own counts. The run's tags `ecs/cpu`,
     `ecs/memory` and `ecs/ephemeral_storage` win over both. The result is rounded up to a size
     that Fargate has.
     """
@@ -103,6 +122,8 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
             return health
         facts, heading, log = (health.msg or "").partition(LOG_HEADING)
         facts += "".join(f"{reason}\n" for reason in _container_reasons(task))
+        if len(self._asked(run)) > 1:
+            self._stop_steps(run.run_id, "the task that coordinated its run has ended")
         cause = cause_of_end(facts)
         tags = {FAILURE_TAG: cause.value}
         if cause is Cause.MEMORY:
@@ -120,29 +141,113 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         task = self._task(run) if include_container_logs else None
         if task is None:
             return None
-        lines = [f"Task {task.get('taskArn')} is {task.get('lastStatus')}."]
-        if task.get("lastStatus") == _STOPPED:
-            lines += [
-                f"Stop code: {task.get('stopCode')}.",
-                f"Stop reason: {task.get('stoppedReason')}.",
-                *_container_reasons(task),
-            ]
-        return "\n".join(lines)
+        return "\n".join(_status(task))
+
+    def terminate(self, run_id: str) -> bool:
+        """Stop the task of a run; and those of its extracts, should that one not come to it."""
+        run = self._instance.get_run_by_id(run_id)
+        stopping: bool = super().terminate(run_id)
+        if run is not None and len(self._asked(run)) > 1:
+            self._stop_steps(run_id, "the run was terminated")
+        return stopping
+
+    def launch_step(
+        self,
+        run: DagsterRun,
+        arguments: ExecuteStepArgs,
+        tags: Mapping[str, str],
+        too_small: TaskSize | None = None,
+    ) -> StepTask:
+        """Start the task of one extract in a run of several; raises TaskNotStarted.
+
+        `tags` are the step's, with its size in them; `too_small`, a size of which its task died.
+        """
+        context = EcsContainerContext.create_for_run(run, self)
+        size = self._fitted(context, run.tags, read_size(tags), too_small or TaskSize())
+        sized = run if size is None else run.with_tags({**run.tags, **size_tags(size)})
+        of_task = super().get_cpu_and_memory_overrides(context, sized)
+        container = {
+            "name": self.get_container_name(context),
+            "command": arguments.get_command_args(skip_serialized_namedtuple=True),
+            "environment": arguments.get_command_env(),
+            **{name: int(value) for name, value in of_task.items()},
+        }
+        (key,) = arguments.step_keys_to_execute or ()
+        origin = arguments.job_origin.repository_origin
+        request = {
+            **self._run_task_kwargs(run, origin.container_image, context),
+            "overrides": {
+                "containerOverrides": [container],
+                **of_task,
+                **super()._get_task_overrides(context, sized),
+            },
+            "tags": [
+                *self.build_ecs_tags_for_run_task(run, context),
+                {"key": "dagster/step_key", "value": key[:255]},
+            ],
+            "startedBy": run.run_id,
+        }
+        try:
+            task = backoff(self._run_task, (RetryableEcsException,), kwargs=request)
+        except Exception as error:  # nothing narrower, where ECS gives reasons instead of a task
+            raise TaskNotStarted(str(error)) from error
+        return StepTask(task["taskArn"], task["clusterArn"], _resources(task))
+
+    def describe(self, tasks: Sequence[StepTask]) -> dict[str, Mapping[str, Any]]:
+        """What ECS knows of up to 100 tasks of one run, by their ARN."""
+        arns = [task.arn for task in tasks]
+        reply = self.ecs.describe_tasks(tasks=arns, cluster=tasks[0].cluster) if tasks else {}
+        return {found["taskArn"]: found for found in reply.get("tasks", ())}
+
+    def facts(self, task: StepTask, seen: Mapping[str, Any] | None) -> str:
+        """What ECS says of a task that has ended, and the last lines of its log."""
+        if seen is None:
+            return f"Task {task.arn} is unknown to ECS."
+        told = "\n".join(_status(seen))
+        try:
+            name = seen["containers"][0]["name"]
+            lines = get_task_logs(  # type: ignore[no-untyped-call]
+                self.ecs, self.logs, task.cluster, task.arn, name
+            )
+        except (ClientError, BotoCoreError, LookupError):
+            return told
+        return f"{told}\n{LOG_HEADING}" + "\n".join(lines) if lines else told
+
+    def stop_step(self, task: StepTask, reason: str) -> None:
+        """SIGTERM to the process of a task, and SIGKILL after its stop timeout."""
+        self.ecs.stop_task(task=task.arn, cluster=task.cluster, reason=reason)
+
+    def _stop_steps(self, run_id: str, reason: str) -> None:
+        cluster = self._get_run_tags(run_id).cluster
+        pages = self.ecs.get_paginator("list_tasks").paginate(cluster=cluster, startedBy=run_id)
+        for page in pages:
+            for arn in page["taskArns"]:
+                self.ecs.stop_task(task=arn, cluster=cluster, reason=reason)
 
     def _sized(self, container_context: EcsContainerContext, run: DagsterRun) -> DagsterRun:
         size = self._size(container_context, run)
         return run if size is None else run.with_tags({**run.tags, **size_tags(size)})
 
     def _size(self, container_context: EcsContainerContext, run: DagsterRun) -> TaskSize | None:
-        """The size that the task gets; None for the deployment's own."""
-        asked, tagged = self._asked(run), read_size(run.tags)
+        """The size that the run's task gets; None for the deployment's own."""
+        asked, tags = self._asked(run), run.tags
+        if len(asked) > 1:  # sizes are of the extracts, and this task only coordinates theirs
+            asked, tags = [], {}
         too_small = read_size(_tags_of(run.tags.get(TOO_SMALL_TAG, "")))
-        nothing = TaskSize()
-        if tagged == too_small == nothing and all(each == nothing for each in asked):
+        return self._fitted(container_context, tags, asked[0] if asked else TaskSize(), too_small)
+
+    def _fitted(
+        self,
+        container_context: EcsContainerContext,
+        tags: Mapping[str, str],
+        asked: TaskSize,
+        too_small: TaskSize,
+    ) -> TaskSize | None:
+        tagged = read_size(tags)
+        if tagged == too_small == asked == TaskSize():
             return None
-        default = self._default(container_context)
-        size = tagged.or_else(largest([each.or_else(default) for each in asked] or [default]))
-        if too_small != nothing:
+        size = tagged.or_else(asked).or_else(self._default(container_context))
+        if too_small != TaskSize():
             more = too_small.with_more_memory() or too_small
             size = largest([size, TaskSize(memory=more.memory)])
         return size.rounded()
@@ -216,6 +321,19 @@ def _line(size: TaskSize, run: DagsterRun) -> str:
     files = sorted(f"{'/'.join(key.path)}.sql" for key in run.asset_selection or ())
     where = files[0] if len(files) == 1 else "the extract that needs it"
     return f"write 'memory: {format_memory(size.memory or 0)}' in {where}"
+
+
+def _status(task: Mapping[str, Any]) -> Iterator[str]:
+    """How a task does; of one that has stopped, why."""
+    yield f"Task {task.get('taskArn')} is {task.get('lastStatus')}."
+    if task.get("lastStatus") == _STOPPED:
+        yield f"Stop code: {task.get('stopCode')}."
+        yield f"Stop reason: {task.get('stoppedReason')}."
+        for container in task.get("containers", ()):
+            if container.get("exitCode"):
+                name, code = container.get("name"), container["exitCode"]
+                yield f"Container '{name}' failed - exit code {code}."
+        yield from _container_reasons(task)
 
 
 def _container_reasons(task: Mapping[str, Any]) -> Iterator[str]:

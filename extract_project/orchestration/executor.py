@@ -2,7 +2,7 @@
 
 A run of one extract needs no second Python process, which would double its memory and add
 seconds. In a run of several, a process for each keeps one extract's failure, or its death for
-want of memory, away from its neighbours.
+want of memory, away from its neighbours; on ECS, that is a task for each.
 """
 
 from __future__ import annotations
@@ -38,10 +38,18 @@ class OneOrMany(Executor):
         if len(execution_plan.step_keys_to_execute) == 1:
             chosen = InProcessExecutor(self._retries)
         else:
-            chosen = MultiprocessExecutor(
-                retries=self._retries, max_concurrent=self._max_concurrent
-            )
+            chosen = self._one_each(plan_context.instance, execution_plan)
         return chosen.execute(plan_context, execution_plan)
+
+    def _one_each(self, instance: dg.DagsterInstance, plan: ExecutionPlan) -> Executor:
+        # Imported here because a run of one extract has no need of it.
+        from extract_project.orchestration.ecs import ExtractEcsRunLauncher
+        from extract_project.orchestration.step_tasks import task_per_extract
+
+        launcher = instance.run_launcher
+        if isinstance(launcher, ExtractEcsRunLauncher):
+            return task_per_extract(instance, launcher, plan, self._retries, self._max_concurrent)
+        return MultiprocessExecutor(retries=self._retries, max_concurrent=self._max_concurrent)
 
 
 @dg.executor(
@@ -51,7 +59,8 @@ class OneOrMany(Executor):
         "max_concurrent": dg.Field(
             dg.Noneable(int),
             default_value=None,
-            description="processes at a time in a run of several extracts; default: CPU cores",
+            description="processes at a time in a run of several extracts; default: CPU cores; "
+            "on ECS, tasks; default: as many as the pools allow",
         )
     },
 )

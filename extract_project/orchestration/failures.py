@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from extract_project.errors import Cause, ExtractError, WarehouseError
 from extract_project.manifest.extract import Extract
-from extract_project.orchestration.task_end import cause_of_end, out_of_memory
+from extract_project.orchestration.task_end import cause_of_end, last_words, out_of_memory
 from extract_project.publish.audit import Outcome
 from extract_project.publish.staging import Staged
 from extract_project.publish.versions import Version
@@ -129,7 +129,7 @@ def refusal_of_empty(staged: Staged, attempt: Attempt) -> dg.Failure:
     return _refused(staged, attempt, lines, _next_step(Cause.AUDIT, attempt))
 
 
-def end_of_process(attempt: Attempt, told: str) -> str:
+def end_of_process(place: str, told: str) -> str:
     """The card of a run whose process is gone; `told` is what was found of it from outside."""
     reason = (
         "the run's process ended before it could say why: it ran out of memory"
@@ -137,11 +137,7 @@ def end_of_process(attempt: Attempt, told: str) -> str:
         else "the run's process ended before it could say why: it was killed, evicted or never "
         "started; the end of its log may tell"
     )
-    paragraphs = [
-        f"{attempt.place()}: {reason}",
-        told,
-        _next_step(cause_of_end(told), attempt),
-    ]
+    paragraphs = [f"{place}: {reason}", last_words(told), f"next: {_NEXT[cause_of_end(told)]}"]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
 

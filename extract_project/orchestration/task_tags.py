@@ -1,4 +1,7 @@
-"""The size of a task as tags: of an asset's op, where its header asks for one, or of a run."""
+"""What an asset's op says of its task, as tags: the size that its header asks for, and its pool.
+
+A run may have tags of a size too, which win.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Mapping
 from extract_project.manifest.task_size import TaskSize
 
 CPU_TAG, MEMORY_TAG, DISK_TAG = "ecs/cpu", "ecs/memory", "ecs/ephemeral_storage"
+POOL_TAG = "extract/pool"
 
 
 def size_tags(size: TaskSize) -> dict[str, str]:

@@ -12,7 +12,14 @@ READ_SQL = ("s3:GetObject",)
 USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 LOG_OBJECTS = ("s3:GetObject", "s3:PutObject")
 WATCH = {"WatchAndStop": ("ecs:DescribeTasks", "ecs:StopTask"),
-         "FindRunTask": ("ecs:DescribeTaskDefinition",)}  # fmt: skip
+         "FindRunTask": ("ecs:DescribeTaskDefinition",),
+         "FindTasks": ("ecs:ListTasks",)}  # fmt: skip
+LAUNCH = {
+    "Launch": ("ecs:RunTask",),
+    "TagWhatIsLaunched": ("ecs:TagResource",),
+    "GiveRolesToRuns": ("iam:PassRole",),
+    "LastWords": ("logs:GetLogEvents",),
+}
 LOGS = {"LogObjects": LOG_OBJECTS, "ListLogs": ("s3:ListBucket",)}
 SQL = {"ReadSql": READ_SQL, "ListSql": ("s3:ListBucket",)}
 START = {
@@ -28,15 +35,7 @@ START = {
 }
 ROLES: dict[str, dict[str, tuple[str, ...]]] = {
     "WebserverRole": {**WATCH, **LOGS, "UseKey": USE_KEY},
-    "DaemonRole": {
-        "Launch": ("ecs:RunTask",),
-        "TagWhatIsLaunched": ("ecs:TagResource",),
-        "GiveRolesToRuns": ("iam:PassRole",),
-        "LastWords": ("logs:GetLogEvents",),
-        **WATCH,
-        **LOGS,
-        "UseKey": USE_KEY,
-    },
+    "DaemonRole": {**LAUNCH, **WATCH, **LOGS, "UseKey": USE_KEY},
     "CodeRole": {
         **SQL,
         "State": ("s3:GetObject", "s3:PutObject"),
@@ -61,6 +60,8 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "WriteLogs": ("s3:AbortMultipartUpload", "s3:PutObject"),
         "UseKey": USE_KEY,
+        **LAUNCH,  # a run of several starts a task for each
+        **WATCH,
     },
     "CoreExecutionRole": START,
     "CodeExecutionRole": START,
@@ -68,14 +69,16 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
 }
 WITHOUT_RESOURCE = {
     "ecs:DescribeTaskDefinition": "AWS knows no resource for it",
+    "ecs:ListTasks": "AWS knows no resource for it; the cluster is a condition",
     "ecr:GetAuthorizationToken": "AWS knows no resource for it",
 }
 
 
 def statements(role: str) -> list[dict[str, Any]]:
-    (policy,) = of_type("AWS::IAM::Role")[role]["Policies"]
-    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
-    return found
+    (own,) = of_type("AWS::IAM::Role")[role]["Policies"]
+    more = of_type("AWS::IAM::RolePolicy").values()
+    policies = [own, *(each for each in more if each["RoleName"] == {"Ref": role})]
+    return [one for each in policies for one in each["PolicyDocument"]["Statement"]]
 
 
 def listed(value: Any) -> list[Any]:
@@ -141,17 +144,20 @@ def test_an_absent_object_is_404_and_not_403(role: str) -> None:
             assert "Condition" not in each
 
 
-def test_the_daemon_starts_the_run_task_in_its_cluster_and_gives_it_these_roles() -> None:
-    family = resource("DaemonRole", "Launch")["Fn::Sub"]
+@pytest.mark.parametrize("role", ["DaemonRole", "RunRole"])
+def test_who_starts_the_run_task_does_so_in_its_cluster_and_gives_it_these_roles(
+    role: str,
+) -> None:
+    family = resource(role, "Launch")["Fn::Sub"]
     assert family.endswith(":task-definition/${AWS::StackName}-run:*")
     assert of_type("AWS::ECS::TaskDefinition")["RunTask"]["Family"] == {
         "Fn::Sub": "${AWS::StackName}-run"
     }
     cluster = {"ArnEquals": {"ecs:cluster": {"Fn::GetAtt": ["Cluster", "Arn"]}}}
-    assert condition("DaemonRole", "Launch") == cluster
-    assert condition("DaemonRole", "WatchAndStop") == cluster
-    assert resource("DaemonRole", "GiveRolesToRuns") == [
-        {"Fn::GetAtt": [role, "Arn"]} for role in ("RunRole", "RunExecutionRole")
+    for sid in ("Launch", "WatchAndStop", "FindTasks"):
+        assert condition(role, sid) == cluster
+    assert resource(role, "GiveRolesToRuns") == [
+        {"Fn::GetAtt": [given, "Arn"]} for given in ("RunRole", "RunExecutionRole")
     ]
 
 

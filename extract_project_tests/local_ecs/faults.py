@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 
 from moto.core.exceptions import JsonRESTError
 
@@ -20,6 +21,8 @@ class Faults:
         """An error, or the reason of a failure in a reply without tasks."""
         self.unstarted = 0
         """How many of the next tasks never get as far as a process."""
+        self.unstarted_steps = set[str]()
+        """Of which steps of a run of several no task does."""
         self.seen = 0
         """How many calls have met a fault."""
 
@@ -38,6 +41,17 @@ class Faults:
     def never_start(self, times: int = 1) -> None:
         """Accept the next tasks, and leave them waiting."""
         self.unstarted += times
+
+    def never_start_step(self, step: str) -> None:
+        """Accept the tasks of a step, and leave them waiting."""
+        self.unstarted_steps.add(step)
+
+    def holds_back(self, tags: Mapping[str, str]) -> bool:
+        """Whether a task that has just been accepted is to be left waiting."""
+        if tags.get("dagster/step_key") in self.unstarted_steps:
+            return True
+        self.unstarted -= (held := self.unstarted > 0)
+        return held
 
     def next_refusal(self) -> JsonRESTError | str | None:
         if not self.refusals:

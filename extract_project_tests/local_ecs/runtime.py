@@ -39,12 +39,11 @@ class Runtime:
         self._lock = threading.RLock()
         self._over = threading.Event()
 
-    def accept(self, task: Any) -> None:
+    def accept(self, task: Any, tags: Mapping[str, str]) -> None:
         with self._lock:
-            self._tasks[task.task_arn] = task
-            if self._faults.unstarted:
-                self._faults.unstarted -= 1
+            if self._faults.holds_back(tags):
                 self._unstarted.add(task.task_arn)
+            self._tasks[task.task_arn] = task
 
     def task(self, task_id: str) -> Any:
         """The task of an id; None where there is none."""

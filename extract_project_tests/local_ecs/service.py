@@ -119,7 +119,7 @@ def local_ecs(directory: Path, stop_timeout: float = 30) -> Iterator[LocalEcs]:
 
     def accepted(task: Any, what: Launched) -> None:
         launched.append(what)
-        waiting[0].accept(task)
+        waiting[0].accept(task, what.tags)
 
     with moto_api(faults, accepted) as endpoint:
         runtime = Runtime(

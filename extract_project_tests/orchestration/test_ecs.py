@@ -28,7 +28,14 @@ FILES = {
     "b/lost": LONG,
     "b/hungry": f"/*---\nmemory: 600MB\n---*/\n{LONG}",
     "b/stopped": LONG,
+    "c/first": "select 1 as i",
+    "c/second": "/*---\n{depends_on: [c/first], memory: 2GB}\n---*/\nselect 2 as i",
+    "c/lost": f"/*---\nretries: {{max: 1, delay: 1s}}\n---*/\n{LONG}",
+    "c/hungry": f"/*---\n{{memory: 600MB, retries: {{max: 0}}}}\n---*/\n{LONG}",
+    "c/unstarted": "/*---\nretries: {max: 0}\n---*/\nselect 1 as i",
 }
+STEPS = {path: path.replace("/", "__") for path in FILES}
+STEP_TAG, KILLED = "dagster/step_key", 137
 MANY, MOST_CHARACTERS = 2000, 6000
 
 
@@ -83,18 +90,41 @@ def await_end(running: Installation, run_id: str) -> Run:
     return await_value(f"the end of run {run_id}", probe, SECONDS)
 
 
-def await_query(running: Installation, ecs: LocalEcs, run_id: str) -> Launched:
-    """The task of a run, once its query has begun."""
+def await_query(
+    running: Installation, ecs: LocalEcs, run_id: str, step: str | None = None, number: int = 1
+) -> Launched:
+    """The task of a run, or of a step in it, once its query has begun."""
     said = "warehouse shop"
 
     def probe() -> Launched | None:
-        for task in ecs.of_run(run_id):
-            log = ecs.directory / f"{task.id}.log"
-            if log.exists() and said in log.read_text():
-                return task
-        return None
+        tasks = [each for each in ecs.of_run(run_id) if each.tags.get(STEP_TAG) == step]
+        if len(tasks) < number:
+            return None
+        log = ecs.directory / f"{tasks[number - 1].id}.log"
+        return tasks[number - 1] if log.exists() and said in log.read_text() else None
 
     return await_value(f"the query of run {run_id}", probe, SECONDS)
+
+
+def by_step(ecs: LocalEcs, run_id: str) -> dict[str | None, list[Launched]]:
+    """The tasks of a run of several: of each step, and None: the one that coordinates."""
+    found: dict[str | None, list[Launched]] = {}
+    for each in ecs.of_run(run_id):
+        found.setdefault(each.tags.get(STEP_TAG), []).append(each)
+    return found
+
+
+def await_stopped(ecs: LocalEcs, tasks: list[Launched]) -> None:
+    await_value(
+        "every task to have stopped",
+        lambda: all(ecs.task(each.arn)["lastStatus"] == "STOPPED" for each in tasks) or None,
+        SECONDS,
+    )
+
+
+def terminate(running: Installation, run_id: str) -> None:
+    port = int(running.server.url.rpartition(":")[2])
+    DagsterGraphQLClient("127.0.0.1", port_number=port).terminate_run(run_id)
 
 
 def failed(running: Installation, path: str) -> FailedExtract | None:
@@ -133,11 +163,92 @@ def test_each_run_is_a_task_as_large_as_its_header_says(
     assert "The task of this run has 2 vCPU, 9GB" in messages(running, run_ids["a/large"])
 
 
-def test_of_several_in_one_run_the_largest_decides(running: Installation, ecs: LocalEcs) -> None:
-    run_id = running.deployment.launch(["a/large", "a/roomy"])
+def test_of_several_in_one_run_each_has_a_task_of_its_own(
+    running: Installation, ecs: LocalEcs
+) -> None:
+    paths = ["a/plain", "a/large", "a/roomy", "c/first", "c/second"]
+    run_id = running.deployment.launch(paths)
     assert await_end(running, run_id).status == "SUCCESS"
-    (task,) = ecs.of_run(run_id)
-    assert (task.cpu, task.memory, task.disk) == (2048, 9 * 1024, 30)
+    tasks = by_step(ecs, run_id)
+    assert {
+        step: [(each.cpu, each.memory, each.disk) for each in launched]
+        for step, launched in tasks.items()
+    } == {
+        None: [(256, 512, None)],  # only coordinates
+        "a__plain": [(256, 512, None)],
+        "a__large": [(2048, 9 * 1024, None)],
+        "a__roomy": [(256, 2048, 30)],
+        "c__first": [(256, 512, None)],
+        "c__second": [(256, 2048, None)],
+    }
+    pids = {ecs.runtime.pid(each.arn) for launched in tasks.values() for each in launched}
+    assert len(pids) == len(tasks)
+    assert max(each.override_characters for (each,) in tasks.values()) < MOST_CHARACTERS
+    names = [each.tags.get(STEP_TAG) for each in ecs.of_run(run_id)]
+    assert names.index("c__first") < names.index("c__second")
+    assert "a/large.sql gets a task with 2 vCPU, 9GB" in messages(running, run_id)
+
+
+def test_in_a_run_of_several_what_happens_to_one_task_is_no_business_of_the_others(
+    running: Installation, ecs: LocalEcs
+) -> None:
+    ecs.faults.never_start_step("c__unstarted")
+    run_id = running.deployment.launch(["c/first", "c/lost", "c/hungry", "c/unstarted"])
+    lost = await_query(running, ecs, run_id, "c__lost")
+    ecs.lose(lost.arn)
+    hungry = await_query(running, ecs, run_id, "c__hungry")
+    ecs.exhaust_memory(hungry.arn)
+    again = await_query(running, ecs, run_id, "c__hungry", 2)
+    assert (hungry.memory, again.memory) == (1024, 2048)
+    ecs.exhaust_memory(again.arn)
+    ecs.lose(await_query(running, ecs, run_id, "c__lost", 2).arn)
+    unstarted = await_value("it to wait", lambda: by_step(ecs, run_id).get("c__unstarted"), SECONDS)
+    ecs.refuse_image(unstarted[0].arn)
+
+    assert await_end(running, run_id).status == "FAILURE"
+    counted = {step: len(tasks) for step, tasks in by_step(ecs, run_id).items()}
+    assert counted == {None: 1, "c__first": 1, "c__lost": 2, "c__hungry": 2, "c__unstarted": 1}
+    steps = {step.path: step for step in running.deployment.run(run_id, STEPS).steps}
+    assert {path: step.status for path, step in steps.items()} == {
+        "c/first": "SUCCESS",
+        "c/lost": "FAILURE",
+        "c/hungry": "FAILURE",
+        "c/unstarted": "FAILURE",
+    }
+    cards = {path: each for path in steps if (each := failed(running, path))}
+    assert {path: each.cause for path, each in cards.items()} == {
+        "c/lost": "killed",
+        "c/hungry": "out of memory",
+        "c/unstarted": "killed",
+    }
+    assert "Stop reason: ECS is performing maintenance on the underlying" in cards["c/lost"].card
+    assert "the end of its log:\n    " in cards["c/lost"].card
+    assert "it had 0.25 vCPU, 2GB" in cards["c/hungry"].card
+    assert "write 'memory: 4GB' in c/hungry.sql" in cards["c/hungry"].card
+    assert "CannotPullContainerError" in cards["c/unstarted"].card
+    assert steps["c/lost"].error.startswith("c/lost.sql: the run's process ended")
+    assert "because 0.25 vCPU, 1GB was not enough" in messages(running, run_id)
+
+
+@pytest.mark.parametrize("end", ["terminated", "coordinator lost"])
+def test_when_a_run_of_several_ends_so_do_its_tasks(
+    running: Installation, ecs: LocalEcs, end: str
+) -> None:
+    run_id = running.deployment.launch(["b/lost", "b/stopped"])
+    for step in ("b__lost", "b__stopped"):
+        await_query(running, ecs, run_id, step)
+    tasks = by_step(ecs, run_id)
+    if end == "terminated":
+        terminate(running, run_id)
+    else:
+        ecs.lose(tasks[None][0].arn)
+    run = await_end(running, run_id)
+    assert run.status == ("CANCELED" if end == "terminated" else "FAILURE")
+    await_stopped(ecs, ecs.of_run(run_id))
+    assert running.site.open_uploads() == 0
+    for step in ("b__lost", "b__stopped"):
+        (task,) = tasks[step]
+        assert ecs.task(task.arn)["containers"][0]["exitCode"] != KILLED
 
 
 def test_a_throttled_run_task_is_tried_again_and_tags_of_the_run_win(
@@ -200,8 +311,7 @@ def test_a_task_out_of_memory_is_launched_once_more_with_twice_as_much(
 def test_terminating_a_run_stops_its_task(running: Installation, ecs: LocalEcs) -> None:
     run_id = running.deployment.launch(["b/stopped"])
     task = await_query(running, ecs, run_id)
-    port = int(running.server.url.rpartition(":")[2])
-    DagsterGraphQLClient("127.0.0.1", port_number=port).terminate_run(run_id)
+    terminate(running, run_id)
     assert await_end(running, run_id).status == "CANCELED"
     stopped = await_value(
         "the task to stop",

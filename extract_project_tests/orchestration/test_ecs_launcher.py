@@ -77,8 +77,7 @@ def rig(
         (["a/small"], {}, {"cpu": "256", "memory": "512"}),
         (["a/large"], {}, {"cpu": "2048", "memory": "9216"}),
         (["a/roomy"], {}, {"cpu": "512", "memory": "2048", "disk": 30}),
-        (["a/small", "a/plain"], {}, {"cpu": "512", "memory": "2048"}),
-        (["a/large", "a/roomy"], {}, {"cpu": "2048", "memory": "9216", "disk": 30}),
+        (["a/large", "a/roomy"], {"ecs/memory": "3000"}, {}),  # only coordinates
         (["a/large"], {"ecs/memory": "3000"}, {"cpu": "1024", "memory": "3072"}),
         (
             ["a/plain"],
