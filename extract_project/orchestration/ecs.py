@@ -164,7 +164,7 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         """
         context = EcsContainerContext.create_for_run(run, self)
         size = self._fitted(context, run.tags, read_size(tags), too_small or TaskSize())
-        sized = run if size is None else run.with_tags({**run.tags, **size_tags(size)})
+        sized = _with_size(run, size)
         of_task = super().get_cpu_and_memory_overrides(context, sized)
         container = {
             "name": self.get_container_name(context),
@@ -225,8 +225,7 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
                 self.ecs.stop_task(task=arn, cluster=cluster, reason=reason)
 
     def _sized(self, container_context: EcsContainerContext, run: DagsterRun) -> DagsterRun:
-        size = self._size(container_context, run)
-        return run if size is None else run.with_tags({**run.tags, **size_tags(size)})
+        return _with_size(run, self._size(container_context, run))
 
     def _size(self, container_context: EcsContainerContext, run: DagsterRun) -> TaskSize | None:
         """The size that the run's task gets; None for the deployment's own."""
@@ -304,6 +303,12 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
                 RETRY_STRATEGY_TAG: ReexecutionStrategy.FROM_ASSET_FAILURE.value,
             },
         )
+
+
+def _with_size(run: DagsterRun, size: TaskSize | None) -> DagsterRun:
+    """The run with the tags by which EcsRunLauncher knows a size, and no others."""
+    others = {k: v for k, v in run.tags.items() if k not in (CPU_TAG, MEMORY_TAG, DISK_TAG)}
+    return run.with_tags({**others, **size_tags(size or TaskSize())})
 
 
 def _resources(found: Mapping[str, Any]) -> TaskSize:
