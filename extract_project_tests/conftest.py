@@ -180,7 +180,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     over them now and then ends in `terminate called without an active exception`.
     """
     status = config.stash.get(_STATUS, None)
-    if status is not None:
+    if status is not None and not hasattr(config, "workerinput"):  # a worker still has to report
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
