@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up test storm bench bench-memory bench-scale bench-types lint stack cost format lock clean
+.PHONY: demo up test storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost format lock clean
 
 demo: $(READY) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -30,7 +30,11 @@ bench-types: $(READY) ## what each program makes of difficult types; writes docs
 storm: $(READY) ## a real installation under random edits, schedules and kills, for MINUTES
 	$(BIN)/python -m extract_project_tests.orchestration.storm --minutes $(MINUTES) --seed $(SEED)
 
+storm-ecs: $(READY) ## EXTRACTS at once on the local ECS, with faults of every kind
+	$(BIN)/python -m extract_project_tests.orchestration.ecs_storm --extracts $(EXTRACTS) --seed $(SEED)
+
 MINUTES ?= 60
+EXTRACTS ?= 200
 SEED ?= 1
 SCALE ?= 1
 ROUNDS ?= 3

@@ -12,23 +12,23 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from extract_project.embedded.process import await_ready, free_port, is_listening, running
 
 _START_SECONDS = 120
-_INSTANCE = """\
-telemetry:
-  enabled: false
-nux:
-  enabled: false
-scheduler:
-  module: dagster._core.scheduler
-  class: DagsterDaemonScheduler
-  config: {max_tick_retries: 5}
-run_monitoring:
-  enabled: true
-  poll_interval_seconds: 5
-"""
+_INSTANCE: Mapping[str, Any] = {
+    "telemetry": {"enabled": False},
+    "nux": {"enabled": False},
+    "scheduler": {
+        "module": "dagster._core.scheduler",
+        "class": "DagsterDaemonScheduler",
+        "config": {"max_tick_retries": 5},
+    },
+    "run_monitoring": {"enabled": True, "poll_interval_seconds": 5},
+}
 _WORKSPACE = """\
 load_from:
   - grpc_server:
@@ -77,14 +77,14 @@ def dagster_processes(
     home: Path,
     environment: Mapping[str, str],
     port: int | None = None,
-    sections: str = "",
+    sections: Mapping[str, Any] | None = None,
 ) -> DagsterProcesses:
     """Write the instance's configuration, and say what is to be started.
 
-    `sections` is what dagster.yaml has besides.
+    `sections` are those that dagster.yaml has besides, or in place of what it would have.
     """
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(_INSTANCE + sections)
+    (home / "dagster.yaml").write_text(yaml.safe_dump({**_INSTANCE, **(sections or {})}))
     workspace = home / "workspace.yaml"
     grpc_port, port = free_port(), port or free_port()
     workspace.write_text(_WORKSPACE.format(port=grpc_port))
@@ -117,7 +117,7 @@ def dagster_server(
     home: Path,
     environment: Mapping[str, str],
     port: int | None = None,
-    sections: str = "",
+    sections: Mapping[str, Any] | None = None,
 ) -> Iterator[DagsterServer]:
     """Start the three processes with `environment`, and wait until the UI knows the extracts."""
     processes = dagster_processes(home, environment, port, sections)

@@ -46,6 +46,12 @@ class Faults:
         """Accept the tasks of a step, and leave them waiting."""
         self.unstarted_steps.add(step)
 
+    def none(self) -> None:
+        """No more of them."""
+        self.refusals.clear()
+        self.unstarted = 0
+        self.unstarted_steps.clear()
+
     def holds_back(self, tags: Mapping[str, str]) -> bool:
         """Whether a task that has just been accepted is to be left waiting."""
         if tags.get("dagster/step_key") in self.unstarted_steps:

@@ -54,12 +54,20 @@ class Runtime:
         process = self._processes.get(arn)
         return process.pid if process else None
 
-    def kill(self, arn: str, end: End) -> None:
-        """SIGKILL for every process of a task, for this reason."""
+    def alive(self, arn: str) -> bool:
+        """Whether the process of a task runs."""
+        process = self._processes.get(arn)
+        return process is not None and process.exit_code is None
+
+    def kill(self, arn: str, end: End) -> bool:
+        """SIGKILL for every process of a task, for this reason; False when it had ended before."""
         with self._lock:
             process = self._processes[arn]
+            if process.exit_code is not None:
+                return False
             process.end = end
             process.kill()
+            return True
 
     def fail_to_start(self, arn: str, end: End) -> None:
         """End a task that waits for its process."""

@@ -98,13 +98,17 @@ class LocalEcs:
         """The tasks that Dagster launched for a run."""
         return [each for each in self.launched if each.tags.get("dagster/run_id") == run_id]
 
-    def lose(self, arn: str) -> None:
-        """Let the host of a task vanish."""
-        self.runtime.kill(arn, HOST_LOST)
+    def running(self) -> list[Launched]:
+        """The tasks whose process runs."""
+        return [each for each in list(self.launched) if self.runtime.alive(each.arn)]
 
-    def exhaust_memory(self, arn: str) -> None:
-        """Let the kernel kill a task that has taken more memory than it has."""
-        self.runtime.kill(arn, OUT_OF_MEMORY)
+    def lose(self, arn: str) -> bool:
+        """Let the host of a task vanish; False when the task had ended before."""
+        return self.runtime.kill(arn, HOST_LOST)
+
+    def exhaust_memory(self, arn: str) -> bool:
+        """Let the kernel kill a task that has taken more memory than it has; False as above."""
+        return self.runtime.kill(arn, OUT_OF_MEMORY)
 
     def refuse_image(self, arn: str) -> None:
         """Let the image of a task that waits not be found."""

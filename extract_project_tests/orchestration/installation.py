@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dagster import DagsterInstance, DagsterRun, RunsFilter
 
@@ -108,7 +109,7 @@ def installation(
     files: Mapping[str, str],
     more: Mapping[str, str] | None = None,
     *,
-    sections: Callable[[Mapping[str, str]], str] | None = None,
+    sections: Callable[[Mapping[str, str]], Mapping[str, Any]] | None = None,
 ) -> Iterator[Installation]:
     """Dagster's three processes on a manifest of these files; `more` is environment.
 
@@ -121,7 +122,7 @@ def installation(
     for path, text in files.items():
         site.put_sql(path, text)
     environment = {**os.environ, **site.environment, **(more or {})}
-    further = sections({**site.environment, **(more or {})}) if sections else ""
+    further = sections({**site.environment, **(more or {})}) if sections else None
     with dagster_server(home, environment, sections=further) as dagster:
         yield Installation(site, dagster, Deployment(dagster.url), environment)
     for bucket in (manifest, data):

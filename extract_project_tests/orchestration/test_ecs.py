@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import yaml
 from dagster import DagsterInstance, DagsterRun, RunsFilter
 from dagster_graphql import DagsterGraphQLClient
 
@@ -15,7 +14,7 @@ from extract_project.orchestration.deployment import Run
 from extract_project.orchestration.failed import FailedExtract, Question
 from extract_project.orchestration.rerun import ask
 from extract_project_tests.local_ecs import Launched, LocalEcs, local_ecs
-from extract_project_tests.local_ecs.service import CLUSTER, CONTAINER
+from extract_project_tests.local_ecs.instance import on_ecs
 from extract_project_tests.orchestration.installation import Installation, installation
 from extract_project_tests.waiting import await_value
 
@@ -39,31 +38,6 @@ STEP_TAG, KILLED = "dagster/step_key", 137
 MANY, MOST_CHARACTERS = 2000, 6000
 
 
-def sections(ecs: LocalEcs, environment: Mapping[str, str]) -> str:
-    """What a deployment on ECS has in its dagster.yaml."""
-    definition = ecs.define_task("extract-run", environment)
-    return yaml.safe_dump(
-        {
-            "run_retries": {"enabled": True, "max_retries": 0},
-            "run_launcher": {
-                "module": "extract_project.orchestration.ecs",
-                "class": "ExtractEcsRunLauncher",
-                "config": {
-                    "use_current_ecs_task_config": False,
-                    "secrets_tag": None,
-                    "task_definition": definition,
-                    "container_name": CONTAINER,
-                    "run_task_kwargs": {
-                        "cluster": CLUSTER,
-                        "launchType": "FARGATE",
-                        "networkConfiguration": ecs.network(),
-                    },
-                },
-            },
-        }
-    )
-
-
 @pytest.fixture(scope="module")
 def ecs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEcs]:
     with local_ecs(tmp_path_factory.mktemp("ecs")) as running:
@@ -77,7 +51,7 @@ def running(
     home = tmp_path_factory.mktemp("dagster")
     more = {**ecs.environment, **module_aws.environment}
     with installation(
-        module_aws, home, "ecs", FILES, more, sections=lambda given: sections(ecs, given)
+        module_aws, home, "ecs", FILES, more, sections=lambda given: on_ecs(ecs, given)
     ) as running:
         yield running
 
