@@ -96,3 +96,8 @@ def test_numbers_as_text_are_exact_or_an_error(numbers: list[Decimal | None]) ->
         assert raised.value.index == bad[0]
     else:
         assert exact_number(text, target).to_pylist() == numbers
+
+
+def test_more_digits_than_any_decimal_has_do_not_wrap_around() -> None:
+    with pytest.raises(Misfit):
+        exact_number(pa.array(["1" * 75]), pa.decimal256(76, 9))
