@@ -83,19 +83,7 @@ def _cast(column: pa.Array, target: pa.DataType) -> pa.Array:
     if pa.types.is_decimal(target) and pa.types.is_integer(column.type):
         # Straight, Arrow asks for room for the largest integer, whatever the values are.
         column = column.cast(_ANY_INTEGER)
-    elif pa.types.is_string(column.type):
-        scale = target.scale if pa.types.is_decimal(target) else 0
-        # Arrow looks at the digits of the text only, not at those that the scale adds.
-        column = _cast_decimal(column, pa.decimal256(76, scale))
-    if pa.types.is_decimal(target):
-        return _cast_decimal(column, target)
     return pc.cast(column, target, safe=True)
-
-
-def _cast_decimal(column: pa.Array, target: pa.DataType) -> pa.Array:
-    decimals = pc.cast(column, target, safe=True)
-    decimals.validate(full=True)
-    return decimals
 
 
 def _first_misfit(column: pa.Array, target: pa.DataType) -> int:

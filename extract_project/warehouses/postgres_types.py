@@ -60,6 +60,7 @@ class CopyColumns:
     def parse(self, block: bytes) -> pa.RecordBatch:
         """Whole rows of CSV as one batch; raises TypeMappingError with the column at fault."""
         names = [str(index) for index in range(len(self.schema))]
+        # Arrow's CSV reader looks at the digits of a number, not at those that its scale adds.
         types = {
             n: pa.string() if field.name in self.unbounded else _read_as(field.type)
             for n, field in zip(names, self.schema, strict=True)
