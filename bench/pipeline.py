@@ -20,8 +20,9 @@ def main(source: str) -> None:
     extract = find_extract(s3, settings.manifest, f"bench/{source}", settings.dialects)
     target = Target(settings.data.bucket, settings.data.key(extract.published_path()))
     warehouse = settings.warehouses[extract.warehouse]
-    with stage(s3, warehouse, extract, target, Provenance("bench")) as staged:
-        settle(s3, settings.state_location, staged, extract.header)
+    state = settings.state_location
+    with stage(s3, warehouse, extract, target, Provenance("bench"), state=state) as staged:
+        settle(s3, state, staged, extract.header)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
     │   └── QueryCancelled     somebody ended the query in the warehouse
     ├── TypeMappingError       a column cannot be written without losing something
     ├── AuditError             a check cannot be carried out as the header states it
+    ├── SchemaError            the result's columns are not those declared, or those published
     ├── StagingError           the result could not be encoded or uploaded
     ├── Superseded             a run that started later has already published
     ├── DeploymentError        no Dagster answers, or it does not do what it was asked
@@ -23,6 +24,7 @@ extract retried by itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -120,6 +122,24 @@ class AuditError(ExtractError):
     """A check names something that the result does not have, or its query fails."""
 
     cause = Cause.AUDIT
+
+
+class SchemaError(ExtractError):
+    """The result's columns are not those that the header declares, or that readers have.
+
+    `check` is the check that it breaks; `faults` say what differs, each with the header's key that
+    it belongs to; `advice` is what to do next.
+    """
+
+    cause = Cause.AUDIT
+
+    def __init__(
+        self, check: str, faults: Sequence[tuple[tuple[str, ...], str]], advice: str
+    ) -> None:
+        super().__init__("\n".join(text for _, text in faults))
+        self.check = check
+        self.faults = tuple(faults)
+        self.advice = advice
 
 
 class StagingError(ExtractError):

@@ -14,6 +14,7 @@ from extract_project.manifest.frontmatter import FrontMatter, Path, read_front_m
 from extract_project.manifest.header import Header, read_header
 from extract_project.manifest.partitions import Partition
 from extract_project.manifest.problem import Problem, Refused, refuse, suggestion
+from extract_project.publish.contract import declared_types
 from extract_project.publish.formats.options import FileFormat, parse_compression
 from extract_project.warehouses.protocol import Placeholder, Query
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from extract_project.manifest.guard import Statement
 
 SUFFIX = ".sql"
-_DATA_KEYS = ("warehouse", "params", "format", "compression")
+_DATA_KEYS = ("warehouse", "params", "format", "compression", "columns")
 # Object metadata, in which the path stands percent-encoded, holds 2 KB.
 _PATH_BYTES = 256
 _BOM = b"\xef\xbb\xbf"
@@ -100,7 +101,8 @@ class Extract(BaseModel):
     def query(self, partition: Partition | None = None) -> Query:
         """The statement with its values, ready for a warehouse."""
         values = {**self.header.params, **(partition.values if partition else {})}
-        return Query(self.text, self.placeholders, self.statement_end, values)
+        declared = declared_types(self.header.columns)
+        return Query(self.text, self.placeholders, self.statement_end, values, declared)
 
     def place(self, path: Path) -> tuple[int, int]:
         """Line and column of a header key in the file."""

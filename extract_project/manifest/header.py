@@ -18,15 +18,18 @@ from pydantic import (
 
 from extract_project.constants import Constant
 from extract_project.manifest.cron import ON_SOURCE_CHANGE, Crons, TimeZone
-from extract_project.manifest.frontmatter import FrontMatter
+from extract_project.manifest.frontmatter import FrontMatter, Path
 from extract_project.manifest.partitions import Partitions, read_partitions
 from extract_project.manifest.problem import Problem, Refused, suggestion
 from extract_project.manifest.task_size import Cpu, Disk, Memory, TaskSize
 from extract_project.publish.checks import CHECK_NAMES, Check
+from extract_project.publish.checks.base import CheckSpec
+from extract_project.publish.contract import KEY as CONTRACT
+from extract_project.publish.contract import Column, Columns, Contract
 from extract_project.publish.formats.options import Compression, Format, parse_compression
 from extract_project.units import Duration
 
-PLANNED = {"incremental", "split", "columns", "on_schema_change"}
+PLANNED = {"incremental", "split"}
 """Keys of the contract that this version refuses instead of ignoring."""
 
 # Dagster's rules, stated here so that a bad value is one red extract with its line, and not an
@@ -86,6 +89,17 @@ class Header(_Part):
     compression: Compression | None = Field(
         None, description="default: zstd for parquet and arrow, gzip for csv and jsonl"
     )
+    columns: Columns | None = Field(
+        None,
+        description="the contract: every column of the result, in order, as 'name: int64', "
+        "'name: int64 not null', or 'name: {type: int64, nullable: false}'; values are cast to "
+        "the type where each of them is exact, and any other result is refused",
+    )
+    on_schema_change: Literal["fail", "warn", "allow"] = Field(
+        "warn",
+        description="columns differ from the current version's: refuse the result, publish it "
+        "with a warning, or do not compare; with 'columns', only those get as far as this",
+    )
     on_empty: Literal["publish", "fail", "keep"] = Field(
         "publish",
         description="no rows: publish the schema alone, fail, or keep the current version",
@@ -124,6 +138,17 @@ class Header(_Part):
     def on_source_change(self) -> bool:
         """Whether it runs when a table that it reads has changed."""
         return self.schedule == (ON_SOURCE_CHANGE,)
+
+    @property
+    def audits(self) -> tuple[CheckSpec, ...]:
+        """Every check of the rows: those of `checks`, and the one that `columns` is."""
+        return (*([Contract(columns=self.columns)] if self.columns else ()), *self.checks)
+
+    def path_of_check(self, name: str) -> Path:
+        """Where in the header a check of `audits` is asked for."""
+        if self.columns and name == CONTRACT:
+            return (CONTRACT,)
+        return ("checks", [check.name for check in self.checks].index(name))
 
     @property
     def task_size(self) -> TaskSize:
@@ -187,8 +212,17 @@ def _problem(item: Any, front_matter: FrontMatter) -> Problem:
         path = (*path[:2], *path[3:])  # the third is the discriminator's tag, not a key
     if path[:2] == ("partitions", "keys"):
         path = ("partitions", *path[2:])  # a plain list, in the file
+    if path[:1] == ("columns",):
+        path = _column_path(item, path, front_matter)
     line, column = front_matter.place(path)
     return Problem(line=line, column=column, message=_message(item, path))
+
+
+def _column_path(item: Any, path: Path, front_matter: FrontMatter) -> Path:
+    """The column's own key, where the short form has no `type` below it."""
+    if item["type"] == "column_name":
+        return (*path, item["ctx"]["column"])
+    return path if path in front_matter.places else path[:2]
 
 
 _UNION_WORDS = {"function-before", "function-after", "[key]"}
@@ -207,6 +241,8 @@ def _message(item: Any, path: tuple[Any, ...]) -> str:
         return (
             f"{where}{item['input']!r} is not possible: {suggestion(str(item['input']), choices)}"
         )
+    if kind == "column_name":
+        return str(context["error"])
     if kind == "value_error":
         return f"{where if len(path) else ''}{context['error']}"
     if kind == "string_pattern_mismatch":
@@ -223,6 +259,8 @@ def _unknown_key(path: tuple[Any, ...]) -> str:
         return f"{word!r} is a check of its own: write it as another entry, behind another dash"
     if path[0] == "checks":
         known = [*CHECK_NAMES, "severity", "label"]
+    elif path[0] == "columns":
+        known = list(Column.model_fields)
     elif path[0] == "retries":
         known = list(Retries.model_fields)
     elif path[0] == "partitions":

@@ -50,6 +50,8 @@ class Partition:
     """Inclusive, with its time zone; None where partitions are no windows of time."""
     end: datetime | None = None
     """Exclusive."""
+    before: str | None = None
+    """Key of the window before, where there is one."""
 
     @property
     def values(self) -> Mapping[str, Value]:

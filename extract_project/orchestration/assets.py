@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
 
+from extract_project.errors import SchemaError
 from extract_project.journal import Journal
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.failures import (
@@ -20,13 +21,15 @@ from extract_project.orchestration.failures import (
     is_expected,
     refusal,
     refusal_of_empty,
+    refusal_of_schema,
 )
 from extract_project.orchestration.journaling import journal_of, record_failure, record_staged
 from extract_project.orchestration.keys import asset_key, group_name, op_name, table_key
-from extract_project.orchestration.metadata import check_result
+from extract_project.orchestration.metadata import check_result, schema_result
 from extract_project.orchestration.partitions import partition_of, partitions_of
 from extract_project.orchestration.requests import FAILURE_TAG
 from extract_project.orchestration.task_tags import POOL_TAG, size_tags
+from extract_project.publish import continuity
 from extract_project.publish.staging import Provenance, Staged, stage
 from extract_project.publish.upload import Target
 from extract_project.publish.versions import Version, find_version
@@ -67,15 +70,7 @@ def extract_asset(extract: Extract, site: Site) -> dg.AssetsDefinition:
             f"upstream_{number}": dg.AssetIn(key=key, dagster_type=dg.Nothing)
             for number, key in enumerate(_upstream(extract))
         },
-        check_specs=[
-            dg.AssetCheckSpec(
-                check.name,
-                asset=asset_key(extract.path),
-                description=check.rule,
-                blocking=check.severity == "error",
-            )
-            for check in header.checks
-        ],
+        check_specs=_check_specs(extract),
         retry_policy=dg.RetryPolicy(
             max_retries=header.retries.max,
             delay=header.retries.delay.total_seconds(),
@@ -116,6 +111,24 @@ def _spec(extract: Extract, site: Site) -> dg.AssetSpec:
     )
 
 
+def _check_specs(extract: Extract) -> list[dg.AssetCheckSpec]:
+    header, key = extract.header, asset_key(extract.path)
+    specs = [
+        dg.AssetCheckSpec(
+            check.name, asset=key, description=check.rule, blocking=check.severity == "error"
+        )
+        for check in header.audits
+    ]
+    if header.on_schema_change != "allow":
+        blocking = header.on_schema_change == "fail"
+        specs.append(
+            dg.AssetCheckSpec(
+                continuity.CHECK, asset=key, description=continuity.RULE, blocking=blocking
+            )
+        )
+    return specs
+
+
 def _upstream(extract: Extract) -> list[dg.AssetKey]:
     extracts = [asset_key(path) for path in extract.header.depends_on]
     tables = [table_key(extract.warehouse, table) for table in extract.tables]
@@ -146,9 +159,15 @@ def _materialize(context: dg.AssetExecutionContext, extract: Extract, site: Site
     try:
         provenance = Provenance(context.run.run_id, site.snapshot_id, partition)
         warehouse = site.settings.warehouses[extract.warehouse]
-        with stage(s3, warehouse, extract, target, provenance) as staged:
+        state = site.settings.state_location
+        with stage(s3, warehouse, extract, target, provenance, state=state) as staged:
             record_staged(journal, staged)
             yield from _judged(staged, attempt)
+    except SchemaError as error:
+        yield schema_result(error, asset_key(extract.path))
+        refused = refusal_of_schema(error, attempt, _current(s3, target))
+        _record(context, journal, refused)
+        raise refused from None
     except dg.Failure as refused:
         _record(context, journal, refused)
         raise

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from extract_project.errors import Cause, ExtractError, WarehouseError
+from extract_project.errors import Cause, ExtractError, SchemaError, WarehouseError
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.task_end import cause_of_end, last_words, out_of_memory
 from extract_project.publish.audit import Outcome
@@ -110,8 +110,8 @@ def refusal(staged: Staged, attempt: Attempt, refused: Sequence[Outcome]) -> dg.
     """The failure of a run whose result did not pass its audit."""
     lines = []
     for outcome in refused:
-        index = [check.name for check in attempt.extract.header.checks].index(outcome.name)
-        line, column = attempt.extract.place(("checks", index))
+        path = attempt.extract.header.path_of_check(outcome.name)
+        line, column = attempt.extract.place(path)
         lines.append(f"{attempt.place(line, column)}: {outcome.verdict.summary}")
         lines += [
             "    " + ", ".join(f"{name}={value}" for name, value in row.items())
@@ -119,6 +119,19 @@ def refusal(staged: Staged, attempt: Attempt, refused: Sequence[Outcome]) -> dg.
         ]
     advice = "; to let such results pass with a warning, add 'severity: warn' to the check"
     return _refused(staged, attempt, lines, _next_step(Cause.AUDIT, attempt) + advice)
+
+
+def refusal_of_schema(error: SchemaError, attempt: Attempt, current: Version | None) -> dg.Failure:
+    """The failure of a run whose result has columns that it must not have."""
+    faults = [
+        f"{attempt.place(*attempt.extract.place(path))}: {fault}" for path, fault in error.faults
+    ]
+    paragraphs = ["\n".join(faults), standing(current), f"next: {error.advice}"]
+    return dg.Failure(
+        description="\n\n".join(paragraphs),
+        metadata=_metadata(attempt, current) | {CAUSE: error.cause.value},
+        allow_retries=False,
+    )
 
 
 def refusal_of_empty(staged: Staged, attempt: Attempt) -> dg.Failure:

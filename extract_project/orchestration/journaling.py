@@ -6,6 +6,7 @@ import dagster as dg
 
 from extract_project.journal import Journal
 from extract_project.orchestration.failures import CAUSE, Attempt
+from extract_project.publish import continuity
 from extract_project.publish.publishing import Published
 from extract_project.publish.staging import Staged
 
@@ -29,6 +30,9 @@ def record_staged(journal: Journal, staged: Staged) -> None:
         peak_memory=receipt.peak_memory,
         checks={check.name: check.passed for check in receipt.checks} or None,
     )
+    for check in receipt.checks:
+        if check.name == continuity.CHECK and not check.passed:
+            journal.write("schema_changed", level="warning", difference=check.summary.splitlines())
 
 
 def record_published(journal: Journal, staged: Staged, published: Published) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 import dagster as dg
 
+from extract_project.errors import SchemaError
 from extract_project.publish.audit import Outcome
 from extract_project.publish.profile import ColumnProfile, shown
 from extract_project.publish.publishing import Published
 from extract_project.publish.receipt import Receipt
 from extract_project.publish.staging import Staged
 
+_REJECTED = "candidate rejected, the published version stays: "
 _OUTCOMES = {
     "published": "published as a new version",
     "unchanged": "verified unchanged: the current version has this very content",
@@ -64,7 +66,7 @@ def check_result(outcome: Outcome, key: dg.AssetKey, published: bool) -> dg.Asse
     if verdict.samples:
         rows = [{k: shown(v) for k, v in row.items()} for row in verdict.samples]
         metadata["samples"] = dg.MetadataValue.md(_markdown(rows))
-    prefix = "" if published else "candidate rejected, the published version stays: "
+    prefix = "" if published else _REJECTED
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=outcome.name,
@@ -72,6 +74,17 @@ def check_result(outcome: Outcome, key: dg.AssetKey, published: bool) -> dg.Asse
         severity=dg.AssetCheckSeverity[outcome.severity.upper()],
         description=verdict.summary if verdict.passed else prefix + verdict.summary,
         metadata=metadata,
+    )
+
+
+def schema_result(error: SchemaError, key: dg.AssetKey) -> dg.AssetCheckResult:
+    """The check that a result broke by its columns, before any row was looked at."""
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=error.check,
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{_REJECTED}{error}",
     )
 
 

@@ -36,7 +36,9 @@ def partition_named(header: Header, key: str) -> Partition:
     if not isinstance(definition, dg.TimeWindowPartitionsDefinition):
         return Partition(key)
     window = definition.time_window_for_partition_key(key)
-    return Partition(key, window.start, window.end)
+    earlier = definition.get_prev_partition_window(window.start)
+    before = earlier and definition.get_partition_key_for_timestamp(earlier.start.timestamp())
+    return Partition(key, window.start, window.end, before)
 
 
 def partition_of(context: dg.AssetExecutionContext, extract: Extract) -> Partition | None:

@@ -52,6 +52,8 @@ def settle(s3: S3Client, state: Location, staged: Staged, header: Header) -> Pub
 def _same_content(s3: S3Client, state: Location, staged: Staged, previous: Version) -> bool:
     if previous.size != staged.receipt.bytes:
         return False
+    if previous.provenance.get("schema-sha256") != staged.receipt.schema_sha256:
+        return False  # text of other types, which may look the same
     digest = previous.provenance.get("data-sha256")
     if digest is None and (receipt_id := previous.provenance.get("receipt")):
         receipt = load_receipt(s3, state, previous.key, receipt_id)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -24,6 +25,8 @@ from extract_project.manifest.partitions import Partition
 from extract_project.prefetch import prefetch
 from extract_project.publish.audit import Audit, Outcome, audit_directory
 from extract_project.publish.clock import Clock, TimedSink
+from extract_project.publish.continuity import compare_with_version
+from extract_project.publish.contract import agreed_schema, kept
 from extract_project.publish.deadline import deadline
 from extract_project.publish.formats.encoder import open_encoder
 from extract_project.publish.profile import Profile
@@ -31,6 +34,7 @@ from extract_project.publish.receipt import CheckRecord, Receipt, schema_hash, w
 from extract_project.publish.rowgroups import row_groups
 from extract_project.publish.upload import Target, Upload, sweep
 from extract_project.publish.versions import Version, find_version
+from extract_project.s3 import Location
 from extract_project.warehouses.protocol import Label, Result, Session, Warehouse
 
 if TYPE_CHECKING:
@@ -63,13 +67,21 @@ class Staged:
 
 @contextmanager
 def stage(
-    s3: S3Client, warehouse: Warehouse, extract: Extract, target: Target, provenance: Provenance
+    s3: S3Client,
+    warehouse: Warehouse,
+    extract: Extract,
+    target: Target,
+    provenance: Provenance,
+    *,
+    state: Location,
 ) -> Iterator[Staged]:
     """Stage an extract; unless it has been published on leaving, it is aborted.
 
-    Raises WarehouseError, TypeMappingError, AuditError or StagingError; whatever is raised, in
-    here or by the caller, the query is cancelled, the upload aborted and nothing becomes visible
-    (G2).
+    `state` is where receipts are, which say the columns of what is current.
+
+    Raises WarehouseError, TypeMappingError, SchemaError, AuditError or StagingError; whatever is
+    raised, in here or by the caller, the query is cancelled, the upload aborted and nothing becomes
+    visible (G2).
     """
     # Arrow's own allocator keeps what is freed; the system's gives it back, which makes the peak
     # some 40 MiB lower, and the run a little faster.
@@ -77,18 +89,20 @@ def stage(
     attempt, clock = _Attempt.begin(extract, provenance), Clock()
     with clock.stage("connect"):
         previous = find_version(s3, target.bucket, target.key)
+        readers_have = previous or _neighbour(s3, extract, target, provenance.partition)
         sweep(s3, target, extract.header.timeout + _SWEEP_MARGIN)
     upload = Upload(s3, target, extract.file_format.content_type)
     try:
         with audit_directory() as directory:
             with _connected(warehouse, attempt, clock) as session:
-                passed = _stream(session, attempt, upload, clock, directory)
+                compare = partial(compare_with_version, s3, state, extract.header, readers_have)
+                passed = _stream(session, attempt, upload, clock, directory, compare=compare)
             with clock.stage("audit"):
-                outcomes = passed.audit.conclude()
+                outcomes = passed.outcomes()
         with clock.stage("upload"):
             upload.seal()
         receipt = _receipt(attempt, upload, passed, outcomes, clock)
-        yield Staged(upload, receipt, tuple(outcomes), tuple(passed.profile.preview), previous)
+        yield Staged(upload, receipt, outcomes, tuple(passed.profile.preview), previous)
     finally:
         upload.abort()
 
@@ -131,7 +145,7 @@ class _Attempt:
         partition = self.provenance.partition
         return partition.key if partition else None
 
-    def metadata(self, result: Result) -> dict[str, str]:
+    def metadata(self, begun: _Begun) -> dict[str, str]:
         """The object metadata that is known before the first row (`rows` is not)."""
         source = self.extract.source
         metadata = {
@@ -139,9 +153,9 @@ class _Attempt:
             "sql-key": source.key,
             "sql-version": source.version_id,
             "sql-sha256": source.sha256,
-            "query-id": result.query_id,
+            "query-id": begun.result.query_id,
             "partition": self.partition_key,
-            "schema-sha256": schema_hash(result.schema),
+            "schema-sha256": schema_hash(begun.schema),
             "started-at": self.started_at.isoformat(),
             "receipt": self.receipt_id,
         }
@@ -149,30 +163,57 @@ class _Attempt:
 
 
 @dataclass(frozen=True)
-class _Passed:
-    """What was seen of a result that has passed by."""
+class _Begun:
+    """A result whose columns are known, and are those that they may be."""
 
     result: Result
-    audit: Audit
+    schema: pa.Schema
+    """Of the file: the result's, or what the header declares."""
+    continuity: Outcome | None
     profile: Profile
 
 
+@dataclass(frozen=True)
+class _Passed:
+    """What was seen of a result that has passed by."""
+
+    begun: _Begun
+    audit: Audit
+
+    @property
+    def profile(self) -> Profile:
+        return self.begun.profile
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Every check and what came of it; raises AuditError when a query of one fails."""
+        continuity = [self.begun.continuity] if self.begun.continuity else []
+        return (*self.audit.conclude(), *continuity)
+
+
+Compare = Callable[[pa.Schema], Outcome | None]
+
+
 def _stream(
-    session: Session, attempt: _Attempt, upload: Upload, clock: Clock, directory: Path
+    session: Session,
+    attempt: _Attempt,
+    upload: Upload,
+    clock: Clock,
+    directory: Path,
+    *,
+    compare: Compare,
 ) -> _Passed:
     """Run the query and show each row group to the audit, the profile and the encoder."""
     extract = attempt.extract
     with (
         deadline(extract.header.timeout, session.cancel) as due,
-        prefetch(_produce(session, attempt), _GROUPS_AHEAD, session.cancel) as items,
+        prefetch(_produce(session, attempt, compare), _GROUPS_AHEAD, session.cancel) as items,
     ):
         with clock.stage("query"):
             begun = next(items)
         assert not isinstance(begun, pa.Table)
-        result, profile = begun
-        upload.describe(attempt.metadata(result))
-        passed = _Passed(result, Audit(extract.header.checks, result.schema, directory), profile)
-        encoder = open_encoder(extract.file_format, TimedSink(upload, clock), result.schema)
+        upload.describe(attempt.metadata(begun))
+        passed = _Passed(begun, Audit(extract.header.audits, begun.schema, directory))
+        encoder = open_encoder(extract.file_format, TimedSink(upload, clock), begun.schema)
         while True:
             with clock.stage("fetch"):
                 rows = next(items, None)
@@ -188,23 +229,28 @@ def _stream(
     return passed
 
 
-def _produce(session: Session, attempt: _Attempt) -> Iterator[tuple[Result, Profile] | pa.Table]:
-    """First the result, as soon as its columns are known; then its rows in groups.
+def _produce(session: Session, attempt: _Attempt, compare: Compare) -> Iterator[_Begun | pa.Table]:
+    """First the result, as soon as its columns are known and accepted; then its rows in groups.
 
     They are profiled here, in the thread that reads, because encoding is what the others wait for.
     """
     result = session.execute(attempt.extract.query(attempt.provenance.partition))
-    profile = Profile(result.schema)
-    yield result, profile
-    for rows in row_groups(result.batches(), result.schema):
+    schema = agreed_schema(attempt.extract.header.columns, result.schema)
+    profile = Profile(schema)
+    yield _Begun(result, schema, compare(schema), profile)
+    for rows in row_groups(kept(result.batches(), schema), schema):
         profile.observe(rows)
         yield rows
 
 
 def _receipt(
-    attempt: _Attempt, upload: Upload, passed: _Passed, outcomes: list[Outcome], clock: Clock
+    attempt: _Attempt,
+    upload: Upload,
+    passed: _Passed,
+    outcomes: Sequence[Outcome],
+    clock: Clock,
 ) -> Receipt:
-    extract, schema = attempt.extract, passed.result.schema
+    extract, begun = attempt.extract, passed.begun
     return Receipt(
         id=attempt.receipt_id,
         extract=extract.path,
@@ -218,19 +264,29 @@ def _receipt(
         sql=extract.text,
         code_version=extract.code_version,
         warehouse=extract.warehouse,
-        query_id=passed.result.query_id,
-        query_url=passed.result.query_url,
+        query_id=begun.result.query_id,
+        query_url=begun.result.query_url,
         started_at=attempt.started_at,
         rows=passed.profile.rows,
         bytes=upload.size,
         data_sha256=upload.sha256,
-        schema_sha256=schema_hash(schema),
-        arrow_schema=write_schema(schema),
+        schema_sha256=schema_hash(begun.schema),
+        arrow_schema=write_schema(begun.schema),
         columns=tuple(passed.profile.columns()),
         checks=tuple(_record(outcome) for outcome in outcomes),
         stages=clock.stages(),
         peak_memory=_peak_memory(),
     )
+
+
+def _neighbour(
+    s3: S3Client, extract: Extract, target: Target, partition: Partition | None
+) -> Version | None:
+    """The window before, of a window that has not been published: readers read them as one."""
+    if partition is None or partition.before is None:
+        return None
+    own, before = (extract.published_path(key) for key in (partition.key, partition.before))
+    return find_version(s3, target.bucket, target.key.removesuffix(own) + before)
 
 
 def _record(outcome: Outcome) -> CheckRecord:

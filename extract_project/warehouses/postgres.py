@@ -200,7 +200,7 @@ class PostgresSession:
             for name, value in values.items():
                 setting = (f"extract.{name}", _text(value))
                 self._connection.execute("select set_config(%s, %s, true)", setting)
-            return statement, copy_schema(self._describe(statement))
+            return statement, copy_schema(self._describe(statement), query.declared)
         except psycopg.Error as error:
             raise _explained(error, statement) from None
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.csv
 
 from extract_project.errors import TypeMappingError
+from extract_project.warehouses.exact import Misfit, exact_number
 from extract_project.warehouses.types import file_schema, number
 
 # Object identifiers of built-in types are fixed (pg_type.dat in PostgreSQL's source).
@@ -28,6 +29,7 @@ _TYPES: dict[int, pa.DataType] = {
     1184: pa.timestamp("us", "UTC"),
     _BYTEA: pa.binary(),
 }
+_NOTHING: Mapping[str, pa.DataType] = {}
 _REFUSED = {1186: "interval", 1266: "time with time zone", 790: "money"}
 # Arrays of built-in types; an array of a type that the database defines is text as it prints.
 _ARRAYS = {
@@ -42,6 +44,8 @@ class CopyColumns:
 
     schema: pa.Schema
     arrays: frozenset[str]
+    unbounded: frozenset[str] = frozenset()
+    """Numerics without a precision, which have a type because the author declares it."""
 
     def copy(self, statement: str) -> str:
         """The COPY of a statement, with arrays as JSON; the first line stays the first line."""
@@ -56,7 +60,11 @@ class CopyColumns:
     def parse(self, block: bytes) -> pa.RecordBatch:
         """Whole rows of CSV as one batch; raises TypeMappingError with the column at fault."""
         names = [str(index) for index in range(len(self.schema))]
-        types = {n: _read_as(field.type) for n, field in zip(names, self.schema, strict=True)}
+        # Arrow's CSV reader looks at the digits of a number, not at those that its scale adds.
+        types = {
+            n: pa.string() if field.name in self.unbounded else _read_as(field.type)
+            for n, field in zip(names, self.schema, strict=True)
+        }
         try:
             table = pa.csv.read_csv(
                 pa.py_buffer(block),
@@ -76,28 +84,38 @@ class CopyColumns:
         except pa.ArrowInvalid as error:
             raise _named(error, self.schema.names) from None
         columns = [
-            _finished(column.combine_chunks(), field)
+            _declared(column.combine_chunks(), field)
+            if field.name in self.unbounded
+            else _finished(column.combine_chunks(), field)
             for column, field in zip(table.columns, self.schema, strict=True)
         ]
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
 
-def copy_schema(columns: Sequence[tuple[str, int, int]]) -> CopyColumns:
+def copy_schema(
+    columns: Sequence[tuple[str, int, int]], declared: Mapping[str, pa.DataType] = _NOTHING
+) -> CopyColumns:
     """From (name, type OID, type modifier) to what a COPY of them gives.
 
+    A numeric without a precision has the type that is declared for it.
     Raises TypeMappingError naming every column that no file keeps exactly.
     """
     faults = []
     fields = []
+    unbounded: list[str] = []
     for name, oid, modifier in columns:
         try:
-            fields.append(pa.field(name, _file_type(name, oid, modifier)))
+            if oid == _NUMERIC and modifier < 0 and _holds_numbers(declared.get(name)):
+                unbounded.append(name)
+                fields.append(pa.field(name, declared[name]))
+            else:
+                fields.append(pa.field(name, _file_type(name, oid, modifier)))
         except TypeMappingError as error:
             faults.append(f"column {name!r}: {error}")
     if faults:
         raise TypeMappingError("; ".join(faults))
     arrays = frozenset(name for name, oid, _ in columns if oid in _ARRAYS)
-    return CopyColumns(file_schema(pa.schema(fields)), arrays)
+    return CopyColumns(file_schema(pa.schema(fields)), arrays, frozenset(unbounded))
 
 
 def _file_type(name: str, oid: int, modifier: int) -> pa.DataType:
@@ -108,7 +126,7 @@ def _file_type(name: str, oid: int, modifier: int) -> pa.DataType:
     if modifier < 0:
         raise TypeMappingError(
             f"numeric without a precision has no exact type in files: "
-            f"give it one, e.g. {name}::numeric(38, 9)"
+            f"give it one, e.g. {name}::numeric(38, 9), or declare its type in 'columns'"
         )
     precision = ((modifier - 4) >> 16) & 0xFFFF
     scale = ((modifier - 4) & 0x7FF ^ 0x400) - 0x400
@@ -127,6 +145,20 @@ def _finished(column: pa.Array, field: pa.Field) -> pa.Array:
         return column
     digits = [None if value is None else bytes.fromhex(value[2:]) for value in column.to_pylist()]
     return pa.array(digits, pa.binary())
+
+
+def _declared(text: pa.StringArray, field: pa.Field) -> pa.Array:
+    try:
+        return exact_number(text, field.type)
+    except Misfit as misfit:
+        raise TypeMappingError(
+            f"column {field.name!r} has {misfit.value}, which is no exact {field.type}, as "
+            f"'columns' declares it: declare a wider type, or round it in the SQL"
+        ) from None
+
+
+def _holds_numbers(kind: pa.DataType | None) -> bool:
+    return kind is not None and (pa.types.is_decimal(kind) or pa.types.is_integer(kind))
 
 
 _COLUMN = re.compile(r"In CSV column #(\d+): (?:Row #\d+: )?(.*)", re.DOTALL)

@@ -43,6 +43,8 @@ class Query:
     end: int | None = None
     """Where the statement ends, before a semicolon and what may follow; default: with the text."""
     values: Mapping[str, Value] = field(default_factory=dict)
+    declared: Mapping[str, pa.DataType] = field(default_factory=dict)
+    """Types that the author declares, for columns whose own type no file keeps exactly."""
 
     def render(self, native: Callable[[str], str]) -> str:
         """The text with each `:name` in the warehouse's own form; no line moves."""

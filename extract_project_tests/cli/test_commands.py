@@ -39,7 +39,12 @@ def publish(site: Site, path: str, text: str) -> str:
     extract = site.extract(path, text)
     target = site.target(extract)
     with stage(
-        site.s3, DuckDBWarehouse(type="duckdb"), extract, target, Provenance("run-1")
+        site.s3,
+        DuckDBWarehouse(type="duckdb"),
+        extract,
+        target,
+        Provenance("run-1"),
+        state=site.state,
     ) as staged:
         return settle(site.s3, site.state, staged, extract.header).version_id
 

@@ -48,6 +48,11 @@ timeout: 1h30m
 retries: {max: 5, delay: 10s}
 pool: heavy
 freshness: 26h
+on_schema_change: fail
+columns:
+  a: int64 not null
+  b: {type: "Decimal(38, 9)", nullable: false}
+  c: struct<x list<text>, "y z" timestamp(9)>
 checks:
   - min_rows: 1
   - {unique: a, severity: warn}
@@ -70,6 +75,12 @@ checks:
         ("unique_a", "warn"),
         ("between_a", "error"),
     ]
+    assert parsed.columns is not None
+    assert {name: (c.type, c.nullable) for name, c in parsed.columns.items()} == {
+        "a": ("int64", False),
+        "b": ("decimal(38,9)", False),
+        "c": ('struct<x list<text>, "y z" timestamp(9)>', True),
+    }
     assert Extract.model_validate_json(extract.model_dump_json()) == extract
 
 
@@ -100,6 +111,17 @@ checks:
         ("params: {partition_key: x}", "2:1: params may not redefine partition_key"),
         ("params: {a: [1]}", "2:10: 'a': expected text, a number"),
         ("checks: [{min_row: 1}]", "2:10: unknown check 'min_row': did you mean 'min_rows'?"),
+        ("columns: {a: int46}", "2:11: 'a': unknown type 'int46': did you mean 'int64'?"),
+        ("columns:\n  a: varchar", "3:3: 'a': unknown type 'varchar': did you mean 'text'?"),
+        ("columns:\n  a: {type: itn8}", "3:7: 'type': unknown type 'itn8': did you mean 'int8'?"),
+        ("columns:\n  a: {type: text, nulable: 1}", "3:19: unknown key 'nulable': did you mean"),
+        ("columns: {a: decimal(38,9)}", "2:11: 'a': 'decimal(38': expected numbers and a closing"),
+        ("columns:\n  a: decimal(80,2)", "3:3: 'a': 'decimal(80,2)': expected 1 to 76 digits"),
+        ("columns:\n  a: int64 null", "3:3: 'a': 'null' stands behind the type in 'int64 null'"),
+        ("columns:\n  a: map<text>", "3:3: 'a': 'map<text>': expected the form map<text, int64>"),
+        ("columns:\n  a:", "3:3: 'a': expected a type, as in 'int64' or 'int64 not null'"),
+        ("columns:\n  a: date\n  A: date", "4:3: 'A' and 'a' differ in case alone"),
+        ("on_schema_change: no", "2:1: 'on_schema_change': 'no' is not possible: expected one of"),
         ("checks: [5]", "2:10: unknown check '5': expected one of"),
         ("checks: [min_rows]", "2:10: check 'min_rows' has no rule: write 'min_rows: …'"),
         ("checks: [{unique: a, min_rows: 1}]", "2:"),
@@ -191,7 +213,15 @@ def json_like(value: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"formt": "csv"}, {"format": "xml"}, {"checks": [{"min_rows": -1}]}, {"timeout": 5}]
+    "wrong",
+    [
+        {"formt": "csv"},
+        {"format": "xml"},
+        {"checks": [{"min_rows": -1}]},
+        {"timeout": 5},
+        {"columns": {"a": "int46"}},
+        {"columns": {"a": {"type": "text", "null": True}}},
+    ],
 )
 def test_the_json_schema_refuses_what_the_header_refuses(wrong: dict[str, Any]) -> None:
     with pytest.raises(jsonschema.ValidationError):

@@ -68,6 +68,7 @@ def test_check_results_point_at_the_new_materialization(site: Site, settings: Se
             "min_rows": True,
             "unique_i": True,
             "max_rows": False,
+            "schema_unchanged": True,
         }
         assert evaluations["max_rows"].severity is dg.AssetCheckSeverity.WARN
         for evaluation in evaluations.values():
@@ -93,7 +94,7 @@ def test_g1_a_refused_result_is_not_materialized(site: Site, settings: Settings)
     assert site.version_ids("extracts/sales/orders.parquet")[0] in card
     assert not retries
     evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
-    assert evaluations == {"unique_i": False, "min_rows": True}
+    assert evaluations == {"unique_i": False, "min_rows": True, "schema_unchanged": False}
 
 
 def test_g6_one_failing_extract_does_not_stop_its_neighbours(
@@ -179,6 +180,10 @@ def test_code_version_follows_what_shapes_the_data(site: Site) -> None:
         code_version("/*---\ndescription: new\n---*/\nselect 1  as one,\n 2 as two -- why") == plain
     )
     assert code_version("select 1 as one, 3 as two") != plain
+    assert (
+        code_version("/*---\ncolumns: {one: int8, two: int8}\n---*/\nselect 1 as one, 2 as two")
+        != plain
+    )
     assert code_version("/*---\nformat: csv\n---*/\nselect 1 as one, 2 as two") != plain
 
 

@@ -25,10 +25,11 @@ def main(path: str, run_id: str) -> None:
     target = Target(settings.data.bucket, settings.data.key(extract.published_path()))
     warehouse = settings.warehouses[extract.warehouse]
     say("started")
-    with stage(s3, warehouse, extract, target, Provenance(run_id)) as staged:
+    state = settings.state_location
+    with stage(s3, warehouse, extract, target, Provenance(run_id), state=state) as staged:
         say("staged")
         sys.stdin.readline()
-        published = settle(s3, settings.state_location, staged, extract.header)
+        published = settle(s3, state, staged, extract.header)
     say(f"{published.outcome} {published.version_id}")
 
 

@@ -108,7 +108,8 @@ def test_values_are_bound_never_spliced(rig: Rig, value: Any, shown: str | None)
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 def test_g5_windows_of_partitions_meet_their_rows(rig: Rig, zone: str) -> None:
     """A day from midnight to midnight, of UTC or of another time zone, in each kind of column."""
-    day = Partition("2026-01-02", *(datetime(2026, 1, n, tzinfo=ZoneInfo(zone)) for n in (2, 3)))
+    start, end = (datetime(2026, 1, n, tzinfo=ZoneInfo(zone)) for n in (2, 3))
+    day = Partition("2026-01-02", start, end)
     midnight = "00:00" if zone == "UTC" else "05:00"
     first, last = f"2026-01-02 {midnight}:00", f"2026-01-03 {midnight}:00"
     kinds = [(f"'{at}'::timestamp", f"'{at}+00:00'::timestamptz") for at in (first, last)]

@@ -1,11 +1,18 @@
 /*---
-description: One invoice per order, exact to the cent.
+description: One invoice per order, exact to the cent. Its columns are agreed with the ledger.
 owners: [team:finance]
 tags: {domain: finance, confidential: "yes"}
 group: finance_core
 priority: 10
 format: csv
 compression: none
+on_schema_change: fail
+columns:
+  invoice_id: int64 not null
+  customer_id: {type: int64, nullable: false}
+  invoice_date: date not null
+  net: decimal(18,2)
+  gross: decimal(18,2)
 checks:
   - unique: invoice_id
 ---*/
