@@ -12,6 +12,7 @@ def on_ecs(ecs: LocalEcs, environment: Mapping[str, str]) -> dict[str, Any]:
     """What a deployment on ECS has in its dagster.yaml; `environment` is of its tasks."""
     definition = ecs.define_task("extract-run", environment)
     return {
+        "run_coordinator": {"module": "dagster", "class": "QueuedRunCoordinator"},
         "run_retries": {"enabled": True, "max_retries": 0},
         "run_launcher": {
             "module": "extract_project.orchestration.ecs",

@@ -1,11 +1,11 @@
 """Many extracts at once on ECS, with faults: `python -m …orchestration.ecs_storm --extracts 200`.
 
-Half of them are one run of many ("materialize all"), the other half a run each. Meanwhile RunTask
-is throttled or finds no capacity; tasks never start, die with their host, or of memory, in any
-phase; and Dagster's daemon, code server and webserver are killed. Afterwards every extract is
-published or red with a cause, no attempt had two tasks, and no task is left, nor a query, nor an
-upload that nobody would sweep. Then what failed is rerun, without faults, and everything is
-published.
+Half of them are in runs of several, as "materialize all" makes them, the others in a run each.
+Meanwhile RunTask is throttled or finds no capacity; tasks never start, die with their host, or of
+memory, in any phase; and Dagster's daemon, code server and webserver are killed. Afterwards every
+extract is published or red with a cause, no attempt had two tasks, and no task is left, nor a
+query, nor an upload that nobody would sweep. Then what failed is rerun, without faults, and
+everything is published.
 
 Not covered: what the local ECS does not (see there). The warehouse and Dagster's storage are real
 Postgres servers.
@@ -48,7 +48,7 @@ from extract_project_tests.local_ecs.instance import on_ecs
 from extract_project_tests.orchestration.storm import Processes, Report
 from extract_project_tests.waiting import await_value
 
-_AT_A_TIME = 6
+_AT_A_TIME, _TOGETHER = 6, 12
 _START_SECONDS = 45
 _HEADER = "/*---\nretries: {max: 1, delay: 2s}\ntimeout: 2m\n---*/\n"
 _QUICK = "select {number} as n"
@@ -70,6 +70,8 @@ class EcsStorm:
     """Postgres, as libpq connects to it."""
     random: random.Random
     paths: list[str] = field(default_factory=list)
+    several: set[str] = field(default_factory=set)
+    """Ids of the runs of several extracts."""
     killed: set[str] = field(default_factory=set)
     """ARNs of the tasks that were killed."""
     refused: str = ""
@@ -93,9 +95,13 @@ class EcsStorm:
             list(pool.map(self.site.put_sql, texts, texts.values()))
 
     def launch(self) -> None:
-        """Half in one run, half in a run each; a webserver that was just killed is asked again."""
+        """Half in runs of several, half in a run each.
+
+        A webserver that was just killed is asked again.
+        """
         half = len(self.paths) // 2
-        for paths in (self.paths[:half], *([path] for path in self.paths[half:])):
+        together = [self.paths[i : min(i + _TOGETHER, half)] for i in range(0, half, _TOGETHER)]
+        for paths in (*together, *([path] for path in self.paths[half:])):
             try:
                 await_value(f"{paths[0]} to be launched", partial(self._launch, paths), 120)
             except AssertionError as error:
@@ -135,18 +141,25 @@ class EcsStorm:
             seconds,
         )
 
+    def _coordinates(self, task: Launched) -> bool:
+        return _step(task) is None and task.tags["dagster/run_id"] in self.several
+
     def _launch(self, paths: list[str]) -> bool:
         try:
-            self.deployment.launch(paths)
+            run_id = self.deployment.launch(paths)
         except DeploymentError as error:
             self.refused = str(error)
             return False
+        if len(paths) > 1:
+            self.several.add(run_id)
         return True
 
     def _kill(self, kill: Callable[[str], bool]) -> None:
         running = self.ecs.running()
         if running:
-            chosen = self.random.choice(running)
+            # With a task that coordinates die all that it has not started yet: seldom, then.
+            weights = [1 if self._coordinates(each) else 6 for each in running]
+            (chosen,) = self.random.choices(running, weights)
             if kill(chosen.arn):
                 self.killed.add(chosen.arn)
 

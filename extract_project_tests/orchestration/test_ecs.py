@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from dagster import DagsterInstance, DagsterRun, RunsFilter
+from dagster._core.events import DagsterEventType
 from dagster_graphql import DagsterGraphQLClient
+from playwright.sync_api import Page, expect
 
 from extract_project.embedded.s3_server import S3Server
 from extract_project.orchestration.deployment import Run
@@ -135,6 +137,25 @@ def test_each_run_is_a_task_as_large_as_its_header_says(
         assert len(running.site.version_ids(f"extracts/{path}.parquet")) == 1
     assert len({ecs.runtime.pid(each.arn) for (each,) in tasks.values()}) == 3
     assert "The task of this run has 2 vCPU, 9GB" in messages(running, run_ids["a/large"])
+
+
+def test_a_new_file_goes_all_the_way_from_the_bucket_to_the_page_of_its_asset(
+    running: Installation, ecs: LocalEcs, page: Page
+) -> None:
+    """Bucket, sensor, schedule, queue, task, version, browser: all but AWS itself is real."""
+    header = "/*---\n{{schedule: '* * * * *', memory: 1GB, enabled: {enabled}}}\n---*/\n"
+    running.site.put_sql("d/scheduled", header.format(enabled="true") + "select 1 as i")
+    version_ids = running.await_versions("d/scheduled", 1)
+    running.site.put_sql("d/scheduled", header.format(enabled="false") + "select 1 as i")
+    run = running.runs("d/scheduled")[-1]
+    (task,) = ecs.of_run(run.run_id)
+    assert (task.cpu, task.memory) == (256, 1024)
+    assert "extract/tick" in run.tags
+    with DagsterInstance.from_config(str(running.server.home)) as instance:
+        assert instance.all_logs(run.run_id, of_type=DagsterEventType.RUN_ENQUEUED)
+    page.goto(f"{running.server.url}/assets/d/scheduled?view=events")
+    expect(page.get_by_text(version_ids[-1]).first).to_be_visible()
+    await_end(running, run.run_id)
 
 
 def test_of_several_in_one_run_each_has_a_task_of_its_own(
