@@ -2,7 +2,7 @@
 
 Three things overlap: a thread reads from the warehouse and profiles, the caller's thread audits
 and encodes, two threads upload. Each waits for the next, so memory holds three row groups and
-three parts (G9).
+three parts of an upload (G9).
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.partitions import Partition
 from extract_project.prefetch import prefetch
 from extract_project.publish.audit import Audit, Outcome, audit_directory
-from extract_project.publish.clock import Clock, TimedSink
+from extract_project.publish.clock import Clock
 from extract_project.publish.deadline import deadline
-from extract_project.publish.formats.encoder import open_encoder
+from extract_project.publish.output import Content, OneObject, Output
+from extract_project.publish.parted import PartedOutput
 from extract_project.publish.profile import Profile
 from extract_project.publish.receipt import CheckRecord, Receipt, schema_hash, write_schema
 from extract_project.publish.rowgroups import row_groups
-from extract_project.publish.upload import Target, Upload, sweep
+from extract_project.publish.upload import Target
 from extract_project.publish.versions import Version, find_version
 from extract_project.warehouses.protocol import Label, Result, Session, Warehouse
 
@@ -53,7 +54,7 @@ class Provenance:
 class Staged:
     """A whole result, uploaded and audited, that nobody can see."""
 
-    upload: Upload
+    output: Output
     receipt: Receipt
     outcomes: tuple[Outcome, ...]
     preview: tuple[dict[str, str], ...]
@@ -68,7 +69,7 @@ def stage(
     """Stage an extract; unless it has been published on leaving, it is aborted.
 
     Raises WarehouseError, TypeMappingError, AuditError or StagingError; whatever is raised, in
-    here or by the caller, the query is cancelled, the upload aborted and nothing becomes visible
+    here or by the caller, the query is cancelled, every upload aborted and nothing becomes visible
     (G2).
     """
     # Arrow's own allocator keeps what is freed; the system's gives it back, which makes the peak
@@ -77,20 +78,25 @@ def stage(
     attempt, clock = _Attempt.begin(extract, provenance), Clock()
     with clock.stage("connect"):
         previous = find_version(s3, target.bucket, target.key)
-        sweep(s3, target, extract.header.timeout + _SWEEP_MARGIN)
-    upload = Upload(s3, target, extract.file_format.content_type)
+        output = _output(s3, target, extract, clock)
+        output.sweep(extract.header.timeout + _SWEEP_MARGIN)
     try:
         with audit_directory() as directory:
             with _connected(warehouse, attempt, clock) as session:
-                passed = _stream(session, attempt, upload, clock, directory)
+                passed = _stream(session, attempt, output, clock, directory)
             with clock.stage("audit"):
                 outcomes = passed.audit.conclude()
-        with clock.stage("upload"):
-            upload.seal()
-        receipt = _receipt(attempt, upload, passed, outcomes, clock)
-        yield Staged(upload, receipt, tuple(outcomes), tuple(passed.profile.preview), previous)
+        content = output.seal()
+        receipt = _receipt(attempt, content, passed, outcomes, clock)
+        yield Staged(output, receipt, tuple(outcomes), tuple(passed.profile.preview), previous)
     finally:
-        upload.abort()
+        output.abort()
+
+
+def _output(s3: S3Client, target: Target, extract: Extract, clock: Clock) -> Output:
+    if extract.header.split:
+        return PartedOutput(s3, target, extract.file_format, extract.header.split, clock)
+    return OneObject(s3, target, extract.file_format, clock)
 
 
 @contextmanager
@@ -158,7 +164,7 @@ class _Passed:
 
 
 def _stream(
-    session: Session, attempt: _Attempt, upload: Upload, clock: Clock, directory: Path
+    session: Session, attempt: _Attempt, output: Output, clock: Clock, directory: Path
 ) -> _Passed:
     """Run the query and show each row group to the audit, the profile and the encoder."""
     extract = attempt.extract
@@ -170,9 +176,8 @@ def _stream(
             begun = next(items)
         assert not isinstance(begun, pa.Table)
         result, profile = begun
-        upload.describe(attempt.metadata(result))
+        output.begin(result.schema, attempt.metadata(result))
         passed = _Passed(result, Audit(extract.header.checks, result.schema, directory), profile)
-        encoder = open_encoder(extract.file_format, TimedSink(upload, clock), result.schema)
         while True:
             with clock.stage("fetch"):
                 rows = next(items, None)
@@ -181,10 +186,7 @@ def _stream(
                 break
             with clock.stage("audit"):
                 passed.audit.observe(rows)
-            with clock.stage("encode"):
-                encoder.write(rows)
-        with clock.stage("encode"):
-            encoder.close()
+            output.write(rows)
     return passed
 
 
@@ -202,13 +204,17 @@ def _produce(session: Session, attempt: _Attempt) -> Iterator[tuple[Result, Prof
 
 
 def _receipt(
-    attempt: _Attempt, upload: Upload, passed: _Passed, outcomes: list[Outcome], clock: Clock
+    attempt: _Attempt,
+    content: Content,
+    passed: _Passed,
+    outcomes: list[Outcome],
+    clock: Clock,
 ) -> Receipt:
     extract, schema = attempt.extract, passed.result.schema
     return Receipt(
         id=attempt.receipt_id,
         extract=extract.path,
-        key=upload.target.key,
+        key=content.key,
         run_id=attempt.provenance.run_id,
         snapshot=attempt.provenance.snapshot,
         partition=attempt.partition_key,
@@ -221,9 +227,10 @@ def _receipt(
         query_id=passed.result.query_id,
         query_url=passed.result.query_url,
         started_at=attempt.started_at,
-        rows=passed.profile.rows,
-        bytes=upload.size,
-        data_sha256=upload.sha256,
+        rows=content.rows,
+        bytes=content.bytes,
+        data_sha256=content.sha256,
+        parts=content.parts,
         schema_sha256=schema_hash(schema),
         arrow_schema=write_schema(schema),
         columns=tuple(passed.profile.columns()),
