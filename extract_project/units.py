@@ -13,6 +13,10 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(
     r"\s*(\d+)\s*(s|m|h|d|sec|min|hours?|days?|minutes?|seconds?)(?![a-z])", re.ASCII
 )
+_MIB = 1 << 20
+_MIB_OF = {"m": 1, "g": 1024, "t": 1024**2}
+_SIZE = re.compile(r"\s*(\d+)\s*(M|G|T)i?B\s*", re.IGNORECASE | re.ASCII)
+_SIZE_PATTERN = r"^\s*\d+\s*[MmGgTt][iI]?[bB]\s*$"
 _PATTERN = r"^\s*(\d+\s*(s|m|h|d|sec|min|hours?|days?|minutes?|seconds?)\s*)+$"
 
 
@@ -42,6 +46,27 @@ Duration = Annotated[
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration),
     WithJsonSchema({"type": "string", "pattern": _PATTERN, "examples": ["90s", "30m", "1h"]}),
+]
+
+
+def parse_size(value: Any) -> Any:
+    """`256MB` to bytes, of which a MB has 1,048,576; raises ValueError that shows the form."""
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"{value!r} is no size: expected a number and a unit, as in 256MB, 2GB")
+    return int(found.group(1)) * _MIB_OF[found.group(2).lower()] * _MIB
+
+
+def format_size(value: int) -> str:
+    """The form that `parse_size` reads back: `256MB`."""
+    return f"{value // _MIB}MB"
+
+
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(format_size, when_used="unless-none"),
+    WithJsonSchema({"type": "string", "pattern": _SIZE_PATTERN, "examples": ["256MB", "2GB"]}),
 ]
 
 

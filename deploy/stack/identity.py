@@ -106,6 +106,7 @@ def _state() -> list[iam.PolicyStatement]:
 def _publish() -> list[iam.PolicyStatement]:
     objects = [
         "s3:AbortMultipartUpload",
+        "s3:DeleteObject",  # parts that are no longer named get delete markers
         "s3:GetObject",
         "s3:GetObjectVersion",
         "s3:PutObject",

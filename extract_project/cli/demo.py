@@ -221,7 +221,7 @@ def _results(settings: Settings, extracts: dict[str, Extract]) -> Table:
         results.add_row(
             extract.path,
             f"{receipt.rows:,}" if receipt else "?",
-            format_bytes(newest.version.size),
+            format_bytes(newest.bytes),
             f"{receipt.stages.total:.2f}" if receipt else "?",
             key,
             newest.version.version_id,

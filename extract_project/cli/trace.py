@@ -10,6 +10,7 @@ from rich.table import Table
 
 from extract_project.cli.console import explains_itself, json_option, out, table
 from extract_project.errors import NotPublished
+from extract_project.publish.parts import published_key
 from extract_project.publish.receipt import Receipt, load_receipt
 from extract_project.publish.versions import Version, require_version
 from extract_project.s3 import connect
@@ -60,7 +61,7 @@ def traced(uri: str) -> tuple[Version, Receipt]:
     receipt_id = version.provenance.get("receipt")
     if receipt_id is None:
         raise NotPublished(f"{version.uri} was not written by an extract: it has no receipt")
-    receipt = load_receipt(s3, load_settings().state_location, key, receipt_id)
+    receipt = load_receipt(s3, load_settings().state_location, published_key(key), receipt_id)
     if receipt is None:
         raise NotPublished(f"the receipt {receipt_id} of {version.uri} has been removed")
     return version, receipt
@@ -72,6 +73,7 @@ def _facts(version: Version, receipt: Receipt) -> list[tuple[str, str]]:
         ("extract", receipt.extract),
         ("published", f"{version.modified:%Y-%m-%d %H:%M:%S} UTC"),
         ("rows, bytes", f"{receipt.rows:,} rows, {format_bytes(receipt.bytes)}"),
+        *([("parts", f"{receipt.parts:,}")] if receipt.parts else []),
         ("SQL", f"{receipt.sql_key} version {receipt.sql_version or '(unversioned bucket)'}"),
         ("warehouse", receipt.warehouse),
         ("query id", receipt.query_id or "(this warehouse has none)"),

@@ -34,6 +34,11 @@ class Entry:
     version: Version
     receipt: Receipt | None
 
+    @property
+    def bytes(self) -> int:
+        """Of the object, or of all its parts."""
+        return self.receipt.bytes if self.receipt else self.version.size
+
 
 @click.command()
 @click.argument("extract")
@@ -103,7 +108,7 @@ def history_table(entries: list[Entry]) -> Table:
             entry.version.version_id,
             f"{entry.version.modified:%Y-%m-%d %H:%M:%S}",
             f"{receipt.rows:,}" if receipt else "?",
-            format_bytes(entry.version.size),
+            format_bytes(entry.bytes),
             entry.version.provenance.get("sql-version", "?"),
             entry.version.provenance.get("run-id", "?")[:8],
         )
@@ -117,6 +122,6 @@ def _plain(entry: Entry) -> dict[str, object]:
         "uri": version.uri,
         "version_id": version.version_id,
         "published_at": version.modified.isoformat(),
-        "bytes": version.size,
+        "bytes": entry.bytes,
         "rows": entry.receipt.rows if entry.receipt else None,
     }

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from extract_project.manifest.guard import Statement
 
 SUFFIX = ".sql"
+PARTS_MANIFEST = "_manifest.json"
+"""Name of the manifest object, where an extract is published in parts."""
+PART_NAME = re.compile(r"part-([0-9]{5,})(\.[^/]*)?")
+"""Name of a part object: its number, and its extension."""
+
 _DATA_KEYS = ("warehouse", "params", "format", "compression", "columns")
 # Object metadata, in which the path stands percent-encoded, holds 2 KB.
 _PATH_BYTES = 256
@@ -92,11 +97,14 @@ class Extract(BaseModel):
         return parse_compression(self.header.format, self.header.compression)
 
     def published_path(self, partition: str | None = None) -> str:
-        """Path of the published object below EXTRACT_DATA; of a partition, where there are any."""
-        extension = self.file_format.extension
-        if partition is None:
-            return f"{self.path}{extension}"
-        return f"{self.path}/partition={partition}/{self.name}{extension}"
+        """Path below EXTRACT_DATA of the object whose versions are those of the extract, or of one
+        of its partitions: the file, or where there are parts, the manifest object.
+        """
+        folder = self.path if partition is None else f"{self.path}/partition={partition}"
+        if self.header.has_parts:
+            return f"{folder}/{PARTS_MANIFEST}"
+        file = folder if partition is None else f"{folder}/{self.name}"
+        return f"{file}{self.file_format.extension}"
 
     def query(self, partition: Partition | None = None) -> Query:
         """The statement with its values, ready for a warehouse."""
@@ -187,6 +195,8 @@ def _code_version(statement: Statement, header: Header, warehouse: str) -> str:
     if header.partitions:
         keys += header.partitions.model_dump_json(include={"type", "offset"})
         keys += header.partition_timezone
+    if header.split:
+        keys += header.split.model_dump_json()
     return sha256(f"{words}\x00{keys}".encode()).hexdigest()[:16]
 
 
@@ -233,6 +243,9 @@ def _require_path(path: str) -> None:
         raise refuse(1, 1, f"the path {path!r} has an empty, blank or dotted part: rename the file")
     if parts[0].startswith(".extract"):
         raise refuse(1, 1, f"the folder {parts[0]!r} is reserved: rename it")
+    if PART_NAME.fullmatch(parts[-1]):
+        message = f"the name {parts[-1]!r} is that of a part of a split extract: rename the file"
+        raise refuse(1, 1, message)
     odd = sorted(set(re.sub(r"[A-Za-z0-9_./-]", "", path)))
     if odd:
         raise refuse(

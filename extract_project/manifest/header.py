@@ -21,6 +21,7 @@ from extract_project.manifest.cron import ON_SOURCE_CHANGE, Crons, TimeZone
 from extract_project.manifest.frontmatter import FrontMatter, Path
 from extract_project.manifest.partitions import Partitions, read_partitions
 from extract_project.manifest.problem import Problem, Refused, suggestion
+from extract_project.manifest.split import Split
 from extract_project.manifest.task_size import Cpu, Disk, Memory, TaskSize
 from extract_project.publish.checks import CHECK_NAMES, Check
 from extract_project.publish.checks.base import CheckSpec
@@ -29,7 +30,7 @@ from extract_project.publish.contract import Column, Columns, Contract
 from extract_project.publish.formats.options import Compression, Format, parse_compression
 from extract_project.units import Duration
 
-PLANNED = {"incremental", "split"}
+PLANNED = {"incremental"}
 """Keys of the contract that this version refuses instead of ignoring."""
 
 # Dagster's rules, stated here so that a bad value is one red extract with its line, and not an
@@ -100,6 +101,11 @@ class Header(_Part):
         description="columns differ from the current version's: refuse the result, publish it "
         "with a warning, or do not compare; with 'columns', only those get as far as this",
     )
+    split: Split | None = Field(
+        None,
+        description="{rows: N} or {bytes: 256MB}: several part objects and a _manifest.json that "
+        "lists them; default: one object",
+    )
     on_empty: Literal["publish", "fail", "keep"] = Field(
         "publish",
         description="no rows: publish the schema alone, fail, or keep the current version",
@@ -154,6 +160,11 @@ class Header(_Part):
     def task_size(self) -> TaskSize:
         """What it asks of its ECS task."""
         return TaskSize(self.cpu, self.memory, self.disk)
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether it is published as part objects and a manifest object that lists them."""
+        return self.split is not None
 
     @property
     def bound_names(self) -> tuple[str, ...]:
@@ -265,6 +276,8 @@ def _unknown_key(path: tuple[Any, ...]) -> str:
         known = list(Retries.model_fields)
     elif path[0] == "partitions":
         known = [key for key in Partitions.model_fields if key != "keys"]
+    elif path[0] == "split":
+        known = list(Split.model_fields)
     return f"unknown key {word!r}: {suggestion(word, known)}"
 
 

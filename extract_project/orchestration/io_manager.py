@@ -67,7 +67,7 @@ class ExtractIOManager(dg.IOManager):
             record_failure(journal, failed)
             raise failed from (None if is_expected(error) else error)
         finally:
-            obj.upload.abort()  # does nothing once published
+            obj.output.abort()  # does nothing once published
         context.log.info(
             "%s: %s, %s rows, version %s",
             attempt.place(),

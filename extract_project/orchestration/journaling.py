@@ -40,7 +40,7 @@ def record_published(journal: Journal, staged: Staged, published: Published) -> 
     journal.write(
         published.outcome,
         query_id=staged.receipt.query_id,
-        uri=staged.upload.target.uri,
+        uri=staged.output.target.uri,
         version_id=published.version_id,
         rows=staged.receipt.rows,
     )

@@ -27,7 +27,7 @@ def materialization_metadata(
 ) -> dict[str, dg.MetadataValue[Any]]:
     """Everything about one result, the same that its receipt holds."""
     receipt = staged.receipt
-    target = staged.upload.target
+    target = staged.output.target
     stages = receipt.stages
     metadata: dict[str, dg.MetadataValue[Any]] = {
         "dagster/row_count": dg.MetadataValue.int(receipt.rows),
@@ -50,6 +50,8 @@ def materialization_metadata(
         "preview": dg.MetadataValue.md(_markdown(staged.preview)),
         "columns": dg.MetadataValue.md(_profile_table(receipt.columns, receipt.rows)),
     }
+    if receipt.parts is not None:
+        metadata["parts"] = dg.MetadataValue.int(receipt.parts)
     if receipt.query_id:
         metadata["query_id"] = dg.MetadataValue.text(receipt.query_id)
     if receipt.query_url:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Literal
 
 from extract_project.errors import StagingError, Superseded
 from extract_project.manifest.header import Header
-from extract_project.publish.receipt import Receipt, load_receipt, save_receipt
+from extract_project.publish.receipt import load_receipt, save_receipt
 from extract_project.publish.staging import Staged
-from extract_project.publish.upload import Upload
+from extract_project.publish.upload import NotApplied
 from extract_project.publish.versions import Version, find_version
-from extract_project.s3 import Location, error_code
+from extract_project.s3 import Location
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -44,57 +44,50 @@ def settle(s3: S3Client, state: Location, staged: Staged, header: Header) -> Pub
     if previous and not staged.receipt.rows and header.on_empty == "keep":
         return Published(previous.version_id, "kept")
     if previous and header.unchanged == "skip" and _same_content(s3, state, staged, previous):
-        return Published(previous.version_id, "unchanged")
-    version_id = publish(s3, state, staged.upload, staged.receipt, previous)
-    return Published(version_id, "published")
+        published = Published(previous.version_id, "unchanged")
+    else:
+        published = Published(publish(s3, state, staged), "published")
+    staged.output.tidy(published.version_id)
+    return published
 
 
 def _same_content(s3: S3Client, state: Location, staged: Staged, previous: Version) -> bool:
-    if previous.size != staged.receipt.bytes:
-        return False
     if previous.provenance.get("schema-sha256") != staged.receipt.schema_sha256:
         return False  # text of other types, which may look the same
     digest = previous.provenance.get("data-sha256")
     if digest is None and (receipt_id := previous.provenance.get("receipt")):
         receipt = load_receipt(s3, state, previous.key, receipt_id)
         digest = receipt.data_sha256 if receipt else None
-    return digest == staged.receipt.data_sha256
+    return digest == staged.receipt.data_sha256 and staged.output.is_whole(previous)
 
 
-def publish(
-    s3: S3Client, state: Location, upload: Upload, receipt: Receipt, previous: Version | None
-) -> str:
+def publish(s3: S3Client, state: Location, staged: Staged) -> str:
     """Publish and return the VersionId of this very write.
 
-    `previous` is the version that was current when the run began. Raises Superseded when a later
-    run was faster, StagingError when S3 loses the upload; both leave what is current untouched.
+    Raises Superseded when a later run was faster, StagingError when S3 loses the upload; both leave
+    what is current untouched.
     """
+    receipt, previous, target = staged.receipt, staged.previous, staged.output.target
     save_receipt(s3, state, receipt)
-    if not upload.is_multipart:
-        upload.describe({"rows": str(receipt.rows), "data-sha256": receipt.data_sha256})
-    target = upload.target
     for _ in range(_TRIES):
         condition = {"IfMatch": f'"{previous.etag}"'} if previous else {"IfNoneMatch": "*"}
         try:
-            return upload.publish(condition).version_id
-        except s3.exceptions.ClientError as error:
-            code = error_code(error)
-            if code not in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"):
-                raise
+            return staged.output.publish(receipt, condition).version_id
+        except NotApplied as refused:
             previous = find_version(s3, target.bucket, target.key)
             if previous and previous.provenance.get("receipt") == receipt.id:
                 return previous.version_id
-            if code == "NoSuchUpload":
+            if refused.upload_is_gone:
                 raise StagingError(
                     f"the upload of {target.uri} was aborted by somebody else: run it again",
                     transient=True,
-                ) from error
+                ) from refused
             if previous and previous.started_at and previous.started_at > receipt.started_at:
                 raise Superseded(
                     f"{target.uri} already holds version {previous.version_id} of run "
                     f"{previous.provenance.get('run-id')}, which started later "
                     f"({previous.started_at:%Y-%m-%d %H:%M:%S} UTC): newer data stays"
-                ) from error
+                ) from refused
     raise StagingError(
         f"{target.uri} changed {_TRIES} times while it was being published: run it again",
         transient=True,

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from extract_project.errors import NotPublished
+from extract_project.publish.parts import Part, is_manifest, load_manifest
+from extract_project.publish.receipt import read_schema
 from extract_project.publish.versions import Version
 
 if TYPE_CHECKING:
@@ -27,8 +30,9 @@ _BATCH_ROWS = 65_536
 class ObjectFile(io.RawIOBase):
     """One object version as a seekable file; every read is a range request of that version."""
 
-    def __init__(self, s3: S3Client, version: Version) -> None:
-        self._s3, self._version = s3, version
+    def __init__(self, s3: S3Client, bucket: str, key: str, version_id: str, size: int) -> None:
+        self._s3, self._size = s3, size
+        self._object: Any = {"Bucket": bucket, "Key": key, "VersionId": version_id}
         self._position = 0
 
     def readable(self) -> bool:
@@ -41,21 +45,15 @@ class ObjectFile(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._version.size}
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}
         self._position = start[whence] + offset
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        end = min(self._position + len(buffer), self._version.size)
+        end = min(self._position + len(buffer), self._size)
         if end <= self._position:
             return 0
-        chosen: Any = {"VersionId": self._version.version_id}
-        reply = self._s3.get_object(
-            Bucket=self._version.bucket,
-            Key=self._version.key,
-            Range=f"bytes={self._position}-{end - 1}",
-            **chosen,
-        )
+        reply = self._s3.get_object(**self._object, Range=f"bytes={self._position}-{end - 1}")
         data = reply["Body"].read()
         buffer[: len(data)] = data
         self._position += len(data)
@@ -65,9 +63,28 @@ class ObjectFile(io.RawIOBase):
 def open_version(
     s3: S3Client, version: Version, schema: pa.Schema | None = None
 ) -> pa.RecordBatchReader:
-    """A stream of the rows of one published version; see `read_rows`."""
-    file = io.BufferedReader(ObjectFile(s3, version), _BUFFER)
-    return read_rows(file, version.key.rpartition("/")[2], schema)
+    """A stream of the rows of one published version, of all its parts in order where it has any;
+    see `read_rows`.
+    """
+    if not is_manifest(version.key):
+        file = ObjectFile(s3, version.bucket, version.key, version.version_id, version.size)
+        return _open(file, version.key, schema)
+    manifest = load_manifest(s3, version)
+    exact = read_schema(manifest)
+    parts = (open_part(s3, version.bucket, part, exact) for part in manifest.parts)
+    first = next(parts)
+    batches = (batch for part in chain([first], parts) for batch in part)
+    return pa.RecordBatchReader.from_batches(first.schema, batches)
+
+
+def open_part(s3: S3Client, bucket: str, part: Part, schema: pa.Schema) -> pa.RecordBatchReader:
+    """A stream of the rows of one part, by the version that its manifest names."""
+    file = ObjectFile(s3, bucket, part.key, part.version_id, part.bytes)
+    return _open(file, part.key, schema)
+
+
+def _open(file: ObjectFile, key: str, schema: pa.Schema | None) -> pa.RecordBatchReader:
+    return read_rows(io.BufferedReader(file, _BUFFER), key.rpartition("/")[2], schema)
 
 
 def read_rows(file: BinaryIO, name: str, schema: pa.Schema | None = None) -> pa.RecordBatchReader:

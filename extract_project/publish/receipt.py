@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -61,7 +61,7 @@ class Receipt(BaseModel):
     extract: str
     """Path of the SQL file without `.sql`."""
     key: str
-    """The published object's key."""
+    """The published object's key; where there are parts, that of the manifest object."""
     run_id: str
     snapshot: str | None
     """Id of the snapshot that the run was launched with, where it was launched with one."""
@@ -80,7 +80,10 @@ class Receipt(BaseModel):
     rows: int
     bytes: int
     data_sha256: str
-    """Of the object's bytes: what `sha256sum` prints for the downloaded file."""
+    """Of the object's bytes: what `sha256sum` prints for the downloaded file. Where there are
+    parts, of their checksums, in order, one a line."""
+    parts: int | None = None
+    """How many part objects there are, where the extract is split."""
     schema_sha256: str
     arrow_schema: str
     """The schema as an Arrow IPC message in base64: text formats are read back with it."""
@@ -95,11 +98,18 @@ def write_schema(schema: pa.Schema) -> str:
     return base64.b64encode(schema.serialize().to_pybytes()).decode()
 
 
-def read_schema(receipt: Receipt) -> pa.Schema:
+class HasSchema(Protocol):
+    """A receipt, or the manifest of an extract in parts."""
+
+    @property
+    def arrow_schema(self) -> str: ...
+
+
+def read_schema(written: HasSchema) -> pa.Schema:
     """The exact schema that the result was written in."""
     import pyarrow as pa
 
-    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(receipt.arrow_schema)))
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(written.arrow_schema)))
 
 
 def schema_hash(schema: pa.Schema) -> str:

@@ -2,7 +2,7 @@
 
 Three things overlap: a thread reads from the warehouse and profiles, the caller's thread audits
 and encodes, two threads upload. Each waits for the next, so memory holds three row groups and
-three parts (G9).
+three parts of an upload (G9).
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.partitions import Partition
 from extract_project.prefetch import prefetch
 from extract_project.publish.audit import Audit, Outcome, audit_directory
-from extract_project.publish.clock import Clock, TimedSink
+from extract_project.publish.clock import Clock
 from extract_project.publish.continuity import compare_with_version
 from extract_project.publish.contract import agreed_schema, kept
 from extract_project.publish.deadline import deadline
-from extract_project.publish.formats.encoder import open_encoder
+from extract_project.publish.output import Content, OneObject, Output
+from extract_project.publish.parted import PartedOutput
 from extract_project.publish.profile import Profile
 from extract_project.publish.receipt import CheckRecord, Receipt, schema_hash, write_schema
 from extract_project.publish.rowgroups import row_groups
-from extract_project.publish.upload import Target, Upload, sweep
+from extract_project.publish.upload import Target
 from extract_project.publish.versions import Version, find_version
 from extract_project.s3 import Location
 from extract_project.warehouses.protocol import Label, Result, Session, Warehouse
@@ -57,7 +58,7 @@ class Provenance:
 class Staged:
     """A whole result, uploaded and audited, that nobody can see."""
 
-    upload: Upload
+    output: Output
     receipt: Receipt
     outcomes: tuple[Outcome, ...]
     preview: tuple[dict[str, str], ...]
@@ -80,8 +81,8 @@ def stage(
     `state` is where receipts are, which say the columns of what is current.
 
     Raises WarehouseError, TypeMappingError, SchemaError, AuditError or StagingError; whatever is
-    raised, in here or by the caller, the query is cancelled, the upload aborted and nothing becomes
-    visible (G2).
+    raised, in here or by the caller, the query is cancelled, every upload aborted and nothing
+    becomes visible (G2).
     """
     # Arrow's own allocator keeps what is freed; the system's gives it back, which makes the peak
     # some 40 MiB lower, and the run a little faster.
@@ -90,21 +91,26 @@ def stage(
     with clock.stage("connect"):
         previous = find_version(s3, target.bucket, target.key)
         readers_have = previous or _neighbour(s3, extract, target, provenance.partition)
-        sweep(s3, target, extract.header.timeout + _SWEEP_MARGIN)
-    upload = Upload(s3, target, extract.file_format.content_type)
+        output = _output(s3, target, extract, clock)
+        output.sweep(extract.header.timeout + _SWEEP_MARGIN)
     try:
         with audit_directory() as directory:
             with _connected(warehouse, attempt, clock) as session:
                 compare = partial(compare_with_version, s3, state, extract.header, readers_have)
-                passed = _stream(session, attempt, upload, clock, directory, compare=compare)
+                passed = _stream(session, attempt, output, clock, directory, compare=compare)
             with clock.stage("audit"):
                 outcomes = passed.outcomes()
-        with clock.stage("upload"):
-            upload.seal()
-        receipt = _receipt(attempt, upload, passed, outcomes, clock)
-        yield Staged(upload, receipt, outcomes, tuple(passed.profile.preview), previous)
+        content = output.seal()
+        receipt = _receipt(attempt, content, passed, outcomes, clock)
+        yield Staged(output, receipt, outcomes, tuple(passed.profile.preview), previous)
     finally:
-        upload.abort()
+        output.abort()
+
+
+def _output(s3: S3Client, target: Target, extract: Extract, clock: Clock) -> Output:
+    if extract.header.split:
+        return PartedOutput(s3, target, extract.file_format, extract.header.split, clock)
+    return OneObject(s3, target, extract.file_format, clock)
 
 
 @contextmanager
@@ -196,7 +202,7 @@ Compare = Callable[[pa.Schema], Outcome | None]
 def _stream(
     session: Session,
     attempt: _Attempt,
-    upload: Upload,
+    output: Output,
     clock: Clock,
     directory: Path,
     *,
@@ -211,9 +217,8 @@ def _stream(
         with clock.stage("query"):
             begun = next(items)
         assert not isinstance(begun, pa.Table)
-        upload.describe(attempt.metadata(begun))
+        output.begin(begun.schema, attempt.metadata(begun))
         passed = _Passed(begun, Audit(extract.header.audits, begun.schema, directory))
-        encoder = open_encoder(extract.file_format, TimedSink(upload, clock), begun.schema)
         while True:
             with clock.stage("fetch"):
                 rows = next(items, None)
@@ -222,10 +227,7 @@ def _stream(
                 break
             with clock.stage("audit"):
                 passed.audit.observe(rows)
-            with clock.stage("encode"):
-                encoder.write(rows)
-        with clock.stage("encode"):
-            encoder.close()
+            output.write(rows)
     return passed
 
 
@@ -245,7 +247,7 @@ def _produce(session: Session, attempt: _Attempt, compare: Compare) -> Iterator[
 
 def _receipt(
     attempt: _Attempt,
-    upload: Upload,
+    content: Content,
     passed: _Passed,
     outcomes: Sequence[Outcome],
     clock: Clock,
@@ -254,7 +256,7 @@ def _receipt(
     return Receipt(
         id=attempt.receipt_id,
         extract=extract.path,
-        key=upload.target.key,
+        key=content.key,
         run_id=attempt.provenance.run_id,
         snapshot=attempt.provenance.snapshot,
         partition=attempt.partition_key,
@@ -267,9 +269,10 @@ def _receipt(
         query_id=begun.result.query_id,
         query_url=begun.result.query_url,
         started_at=attempt.started_at,
-        rows=passed.profile.rows,
-        bytes=upload.size,
-        data_sha256=upload.sha256,
+        rows=content.rows,
+        bytes=content.bytes,
+        data_sha256=content.sha256,
+        parts=content.parts,
         schema_sha256=schema_hash(begun.schema),
         arrow_schema=write_schema(begun.schema),
         columns=tuple(passed.profile.columns()),

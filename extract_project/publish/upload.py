@@ -3,12 +3,15 @@
 Bytes that fit into one part are held in memory and put at the end; anything larger is a multipart
 upload, whose parts S3 shows to nobody until it is completed. Publishing is one conditional request
 either way, and the VersionId is the one that this request returned.
+
+(The parts of an upload are S3's; they have nothing to do with the part objects of a split extract,
+each of which is an upload of its own.)
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +31,7 @@ _FIRST_PART = 8 * _MIB
 _LARGEST_PART = 64 * _MIB
 _UPLOADS = 2
 _PREFIX = "extract-"
+_NOT_APPLIED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload")
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,14 @@ class Written:
     etag: str
 
 
+class NotApplied(Exception):
+    """S3 did not carry out a write: its condition does not hold, or its upload is gone."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.upload_is_gone = code == "NoSuchUpload"
+
+
 def part_size(number: int) -> int:
     """Bytes of part `number` (from 1): small files in small parts, and 10,000 parts are never
     met below 280 GB, at two parts in flight and one being filled.
@@ -71,14 +83,18 @@ def part_size(number: int) -> int:
 class Upload:
     """A file being written to S3; `publish` makes it visible, `abort` makes it never have been.
 
-    Memory: `_UPLOADS` parts in flight and one being filled. Exactly one of `publish` and `abort`
-    takes effect; `abort` after `publish` does nothing.
+    Memory: `_UPLOADS` parts in flight and one being filled; sealed, what was not sent, which with
+    `hold_nothing` is nothing. Exactly one of `publish` and `abort` takes effect; `abort` after
+    `publish` does nothing.
     """
 
-    def __init__(self, s3: S3Client, target: Target, content_type: str) -> None:
+    def __init__(
+        self, s3: S3Client, target: Target, content_type: str, *, hold_nothing: bool = False
+    ) -> None:
         self._s3 = s3
         self.target = target
         self._content_type = content_type
+        self._hold_nothing = hold_nothing
         self._metadata: dict[str, str] = {}
         self._buffer = bytearray()
         self._digest = hashlib.sha256()
@@ -120,19 +136,31 @@ class Upload:
 
     def seal(self) -> None:
         """Send what is left and wait until S3 has every part; raises StagingError."""
-        if self._upload_id is not None:
-            if self._buffer:
-                self._send(len(self._buffer))
-            self._completed_parts()
+        unsent = self._buffer or not self._parts
+        if unsent and (self.is_multipart or self._hold_nothing):
+            self._send(len(self._buffer))
+            self._buffer = bytearray()
+        self._completed_parts()
+        self._pool.shutdown()
 
     def publish(self, condition: Mapping[str, str]) -> Written:
         """Make it the current version, if `condition` (`IfMatch` / `IfNoneMatch`) holds.
 
-        Raises the client's error when it does not (`PreconditionFailed`), or when S3 refuses;
-        StagingError when this upload has been published or aborted before.
+        Raises NotApplied when it does not, or when S3 has lost the upload, and the client's error
+        when S3 refuses; StagingError when this upload has been published or aborted before.
         """
         if not self._open:
             raise StagingError(f"the upload of {self.target.uri} has ended: stage it again")
+        try:
+            written = self._write(condition)
+        except self._s3.exceptions.ClientError as error:
+            if error_code(error) in _NOT_APPLIED:
+                raise NotApplied(error_code(error)) from error
+            raise
+        self._finish()
+        return written
+
+    def _write(self, condition: Mapping[str, str]) -> Written:
         if self._upload_id is None:
             put = self._s3.put_object(
                 Bucket=self.target.bucket,
@@ -143,18 +171,15 @@ class Upload:
                 **self.target.encryption,
                 **condition,  # type: ignore[arg-type]
             )
-            written = Written(put["VersionId"], put["ETag"].strip('"'))
-        else:
-            completed = self._s3.complete_multipart_upload(
-                Bucket=self.target.bucket,
-                Key=self.target.key,
-                UploadId=self._upload_id,
-                MultipartUpload={"Parts": self._completed_parts()},  # type: ignore[typeddict-item]
-                **condition,  # type: ignore[arg-type]
-            )
-            written = Written(completed["VersionId"], completed["ETag"].strip('"'))
-        self._finish()
-        return written
+            return Written(put["VersionId"], put["ETag"].strip('"'))
+        completed = self._s3.complete_multipart_upload(
+            Bucket=self.target.bucket,
+            Key=self.target.key,
+            UploadId=self._upload_id,
+            MultipartUpload={"Parts": self._completed_parts()},  # type: ignore[typeddict-item]
+            **condition,  # type: ignore[arg-type]
+        )
+        return Written(completed["VersionId"], completed["ETag"].strip('"'))
 
     def abort(self) -> None:
         """Forget everything: no object, no parts. Safe to call at any time, any number of times."""
@@ -162,13 +187,7 @@ class Upload:
             return
         self._finish()
         if self._upload_id is not None:
-            try:
-                self._s3.abort_multipart_upload(
-                    Bucket=self.target.bucket, Key=self.target.key, UploadId=self._upload_id
-                )
-            except self._s3.exceptions.ClientError as error:
-                if error_code(error) != "NoSuchUpload":
-                    raise
+            _abort(self._s3, self.target.bucket, self.target.key, self._upload_id)
 
     def _finish(self) -> None:
         self._open = False
@@ -237,22 +256,30 @@ class Upload:
         )
 
 
-def sweep(s3: S3Client, target: Target, older_than: timedelta) -> int:
-    """Abort uploads of this key that no living run can own; returns how many there were.
+def sweep(
+    s3: S3Client, bucket: str, prefix: str, owns: Callable[[str], bool], older_than: timedelta
+) -> int:
+    """Abort uploads of keys below `prefix` which `owns` says are this extract's, and that no
+    living run can own; returns how many there were.
 
     A run lives no longer than its timeout, so an upload begun before that is what a `kill -9`
     left behind.
     """
     limit = datetime.now(UTC) - older_than
     count = 0
-    pages = s3.get_paginator("list_multipart_uploads").paginate(
-        Bucket=target.bucket, Prefix=target.key
-    )
+    pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
         for item in page.get("Uploads", []):
-            if item["Key"] == target.key and item["Initiated"] < limit:
-                s3.abort_multipart_upload(
-                    Bucket=target.bucket, Key=target.key, UploadId=item["UploadId"]
-                )
+            if owns(item["Key"]) and item["Initiated"] < limit:
+                _abort(s3, bucket, item["Key"], item["UploadId"])
                 count += 1
     return count
+
+
+def _abort(s3: S3Client, bucket: str, key: str, upload_id: str) -> None:
+    """Somebody else may have aborted it in the meantime."""
+    try:
+        s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+    except s3.exceptions.ClientError as error:
+        if error_code(error) != "NoSuchUpload":
+            raise

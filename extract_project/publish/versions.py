@@ -94,5 +94,6 @@ def published_partitions(s3: S3Client, data: Location, extract: Extract) -> list
     """Keys of the partitions that have a current version, in order."""
     before = data.key(f"{extract.path}/partition=")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=data.bucket, Prefix=before)
-    keys = (item["Key"] for page in pages for item in page.get("Contents", []))
-    return sorted({key.removeprefix(before).partition("/")[0] for key in keys})
+    keys = {item["Key"] for page in pages for item in page.get("Contents", [])}
+    partitions = {key.removeprefix(before).partition("/")[0] for key in keys}
+    return sorted(each for each in partitions if data.key(extract.published_path(each)) in keys)

@@ -157,6 +157,28 @@ def test_get_downloads_and_verifies(configured: Site, tmp_path: Path) -> None:
     assert pq.read_table(file)["n"].to_pylist() == [1]
 
 
+def test_a_split_extract_is_listed_traced_and_downloaded(configured: Site, tmp_path: Path) -> None:
+    text = "/*---\nsplit: {rows: 2}\n---*/\nselect n from range(5) t(n) order by n"
+    version_id = publish(configured, "a/b", text)
+    (listed,) = json.loads(call("versions", "a/b", "--json").stdout)
+    bucket = configured.data.bucket
+    part = configured.body("extracts/a/b/part-00000.parquet")
+    assert (listed["version_id"], listed["rows"]) == (version_id, 5)
+    assert listed["bytes"] > len(part)
+    for name in ("_manifest.json", "part-00002.parquet"):
+        traced = json.loads(call("trace", f"s3://{bucket}/extracts/a/b/{name}", "--json").stdout)
+        assert (traced["run_id"], traced["parts"], traced["sql"]) == ("run-1", 3, text)
+    assert "3 parts, verified" in call("get", "a/b", "-o", tmp_path / "b").output
+    assert sorted(file.name for file in (tmp_path / "b").iterdir()) == [
+        "_manifest.json",
+        *(f"part-0000{n}.parquet" for n in range(3)),
+    ]
+    assert (tmp_path / "b/part-00000.parquet").read_bytes() == part
+    assert "is not empty" in call("get", "a/b", "-o", tmp_path / "b").output
+    call("get", "a/b", "--one-file", "-o", tmp_path / "b.parquet")
+    assert pq.read_table(tmp_path / "b.parquet")["n"].to_pylist() == [0, 1, 2, 3, 4]
+
+
 def test_get_refuses_an_object_that_was_tampered_with(configured: Site, tmp_path: Path) -> None:
     publish(configured, "a/b", "select 1 as n")
     key = "extracts/a/b.parquet"

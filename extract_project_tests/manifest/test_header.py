@@ -103,6 +103,11 @@ checks:
             "2:1: compression 'zstd(9)': levels of zstd go from 1 to 1",
         ),
         ("compression: zstd(99)", "2:1: compression 'zstd(99)': levels of zstd go from 1 to 22"),
+        ("split: {}", "2:1: 'split': expected one of 'rows: N' and 'bytes: 256MB'"),
+        ("split: {rows: 1, bytes: 9MB}", "2:1: 'split': expected one of 'rows: N'"),
+        ("split: {bytes: 1MB}", "2:1: 'split': 'bytes' is below 8MB"),
+        ("split: {bytes: 9}", "2:9: 'bytes': 9 is no size: expected a number and a unit"),
+        ("split: {row: 9}", "2:9: unknown key 'row': did you mean 'rows'?"),
         ("schedule: daily", "2:1: 'schedule': 'daily' is no cron: expected five fields"),
         ("schedule: ['0 6 * * *', '0 61 * * *']", "2:25: 'schedule': '0 61 * * *' is no cron"),
         ("schedule: 0 0 30 2 *", "2:1: 'schedule': '0 0 30 2 *' is no cron"),
@@ -145,6 +150,24 @@ checks:
 )
 def test_each_fault_has_its_place_and_a_suggestion(yaml_text: str, expected: str) -> None:
     assert reasons(header(yaml_text))[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("yaml_text", "published"),
+    [
+        ("split: {rows: 5}", "a/b/_manifest.json"),
+        ("split: {bytes: 2GB}\npartitions: [eu]", "a/b/partition=eu/_manifest.json"),
+    ],
+)
+def test_a_split_extract_is_published_under_its_manifest(yaml_text: str, published: str) -> None:
+    extract = valid(
+        f"/*---\n{yaml_text}\n---*/\nselect :partition_key as k"
+        if "partitions" in yaml_text
+        else header(yaml_text)
+    )
+    partition = "eu" if extract.header.partitions else None
+    assert extract.published_path(partition) == published
+    assert Extract.model_validate_json(extract.model_dump_json()) == extract
 
 
 def test_every_fault_is_reported_not_only_the_first() -> None:

@@ -9,6 +9,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from extract_project.publish.versions import published_partitions
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
 from extract_project_tests.orchestration.executing import definitions, execute, materialization
@@ -111,11 +112,11 @@ def test_backfills_are_one_run_for_each_partition(site: Site, settings: Settings
     assert policy.max_partitions_per_run == 1
 
 
-@pytest.mark.parametrize("file_format", ["parquet", "csv"])
+@pytest.mark.parametrize("keys", ["format: parquet", "format: csv", "split: {rows: 1}"])
 def test_readers_get_their_partition_or_all_of_them(
-    site: Site, settings: Settings, file_format: str
+    site: Site, settings: Settings, keys: str
 ) -> None:
-    site.put_sql("a/b", BY_KEY.replace("[eu, us]", f"[eu, us]\nformat: {file_format}"))
+    site.put_sql("a/b", BY_KEY.replace("[eu, us]", f"[eu, us]\n{keys}"))
     seen: dict[str, Any] = {}
 
     @dg.asset(ins={"b": dg.AssetIn(key=["a", "b"])}, key=["c", "whole"])
@@ -137,6 +138,10 @@ def test_readers_get_their_partition_or_all_of_them(
         assert execute(defs, instance, "c/each", partition="us").success
         assert execute(defs, instance, "c/whole").success
     assert seen == {"eu": ["eu"], "us": ["us"], "each": ["us"]}
+    extract = site.snapshot().extracts[0]
+    part = site.data.key("a/b/partition=unpublished/part-00000.parquet")
+    site.s3.put_object(Bucket=site.data.bucket, Key=part)
+    assert published_partitions(site.s3, site.data, extract) == ["eu", "us"]
 
 
 def test_g6_partitions_that_do_not_fit_each_other_break_nothing(

@@ -10,6 +10,7 @@ from extract_project_tests.snowflake_server import Answer, Column, snowflake_ser
 from extract_project_tests.warehouses.rigs import snowflake_service, snowflake_settings
 
 MIB = 1 << 20
+KEY, PARTS_KEY = "extracts/a/b.parquet", "extracts/a/b/_manifest.json"
 UNIQUE = "/*---\nchecks: [{unique: i}]\n---*/\n"
 ROWS = """
 select i, hash(i) as h, i::varchar as text, (i / 7)::decimal(18, 2) as d from range({rows}) t(i)
@@ -28,6 +29,14 @@ def test_g9_an_exact_unique_spills_to_disk(site: Site) -> None:
     assert peak_memory(site, UNIQUE + ROWS.format(rows=20_000_000)) < 512 * MIB
 
 
+def test_g9_hundreds_of_parts_wait_for_the_audit_outside_memory(site: Site) -> None:
+    header = "/*---\nsplit: {rows: 20000}\n---*/\n"
+    few, many = (
+        peak_memory(site, header + ROWS.format(rows=20_000 * n), PARTS_KEY) for n in (100, 500)
+    )
+    assert many < few * 1.15
+
+
 def test_g9_a_snowflake_result_takes_the_same_memory_at_any_length(site: Site) -> None:
     """Chunks of 4 MB, from a server that could send all of them faster than they are read."""
     columns = [Column("N", "FIXED", 38, 0), Column("D", "FIXED", 15, 2), Column("T", "TEXT")]
@@ -44,14 +53,13 @@ def test_g9_a_snowflake_result_takes_the_same_memory_at_any_length(site: Site) -
     assert peaks[1] < peaks[0] * 1.15
 
 
-def peak_memory(site: Site, sql: str, **settings: str) -> int:
+def peak_memory(site: Site, sql: str, key: str = KEY, **settings: str) -> int:
     """Bytes, as the process that made the version recorded them in its receipt."""
     site.put_sql("a/b", sql)
     process = start_process(site, "a/b", **settings)
     await_line(process, "started")
     await_line(process, "staged")
     process.communicate("go\n")
-    key = "extracts/a/b.parquet"
     version = find_version(site.s3, site.data.bucket, key)
     assert version is not None
     receipt = load_receipt(site.s3, site.state, key, version.provenance["receipt"])

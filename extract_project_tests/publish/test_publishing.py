@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 
@@ -28,7 +29,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.publish.publishing import Published, publish, settle
 from extract_project.publish.receipt import load_receipt
 from extract_project.publish.staging import Provenance, Staged, stage
-from extract_project.publish.upload import Target, Upload, sweep
+from extract_project.publish.upload import sweep
 from extract_project.publish.versions import find_version, list_versions
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
@@ -97,7 +98,7 @@ def test_g1_nothing_is_visible_before_it_is_whole(site: Site, rows: int) -> None
         state=site.state,
     ) as staged:
         assert find_version(site.s3, target.bucket, target.key) is None
-        assert staged.upload.is_multipart == (rows == MANY)
+        assert site.open_uploads() == (rows == MANY)
         published = settle(site.s3, site.state, staged, extract.header)
     assert site.version_ids(target.key) == [published.version_id]
     assert pq.read_table(io.BytesIO(site.body(target.key))).num_rows == rows
@@ -223,12 +224,15 @@ def count_parts(site: Site) -> int:
 
 def assert_swept(site: Site, key: str) -> None:
     """What a kill leaves is what a later sweep removes; a younger upload it leaves alone."""
-    target = Target(site.data.bucket, key)
     left = site.open_uploads()
-    assert sweep(site.s3, target, timedelta(hours=1)) == 0
+    assert sweep_older(site, key, timedelta(hours=1)) == 0
     assert site.open_uploads() == left
-    assert sweep(site.s3, target, timedelta(seconds=-60)) == left
+    assert sweep_older(site, key, timedelta(seconds=-60)) == left
     assert site.open_uploads() == 0
+
+
+def sweep_older(site: Site, key: str, age: timedelta) -> int:
+    return sweep(site.s3, site.data.bucket, key, key.__eq__, age)
 
 
 @pytest.mark.parametrize(
@@ -308,22 +312,22 @@ def test_g4_of_two_runs_the_later_started_wins(attempts: ExitStack, site: Site, 
     extract = site.extract("a/b", ROWS.format(rows=rows))
     earlier = begin(attempts, site, extract, "earlier")
     later = begin(attempts, site, extract, "later")
-    won = publish(site.s3, site.state, later.upload, later.receipt, later.previous)
+    won = publish(site.s3, site.state, later)
     with pytest.raises(Superseded, match="newer data stays"):
-        publish(site.s3, site.state, earlier.upload, earlier.receipt, earlier.previous)
-    earlier.upload.abort()
+        publish(site.s3, site.state, earlier)
+    earlier.output.abort()
     assert site.version_ids(site.target(extract).key) == [won]
     assert site.open_uploads() == 0
     with pytest.raises(StagingError, match="has ended"):
-        earlier.upload.publish({})
+        earlier.output.publish(earlier.receipt, {})
 
 
 def test_g4_a_run_started_earlier_is_published_over(attempts: ExitStack, site: Site) -> None:
     extract = site.extract("a/b", ROWS.format(rows=10))
     earlier = begin(attempts, site, extract, "earlier")
     later = begin(attempts, site, extract, "later")
-    first = publish(site.s3, site.state, earlier.upload, earlier.receipt, earlier.previous)
-    second = publish(site.s3, site.state, later.upload, later.receipt, later.previous)
+    first = publish(site.s3, site.state, earlier)
+    second = publish(site.s3, site.state, later)
     assert site.version_ids(site.target(extract).key) == [second, first]
 
 
@@ -333,11 +337,9 @@ def test_g4_publishing_again_after_a_lost_reply_is_the_same_version(
     """S3 applied the write and the reply was lost: the retry finds the run's own version."""
     extract = site.extract("a/b", ROWS.format(rows=10))
     staged = begin(attempts, site, extract, "run")
-    first = publish(site.s3, site.state, staged.upload, staged.receipt, None)
-    again = Upload(site.s3, site.target(extract), "application/octet-stream")
-    again.write(b"the same bytes, had they been kept")
-    assert publish(site.s3, site.state, again, staged.receipt, None) == first
-    again.abort()
+    first = publish(site.s3, site.state, staged)
+    again = begin(attempts, site, extract, "run")
+    assert publish(site.s3, site.state, replace(staged, output=again.output)) == first
     assert site.version_ids(site.target(extract).key) == [first]
 
 
@@ -346,11 +348,11 @@ def test_an_upload_that_somebody_aborted_is_a_transient_error(
 ) -> None:
     extract = site.extract("a/b", ROWS.format(rows=MANY))
     staged = begin(attempts, site, extract, "run")
-    sweep(site.s3, site.target(extract), timedelta(seconds=-60))
+    staged.output.sweep(timedelta(seconds=-60))
     with pytest.raises(StagingError) as raised:
-        publish(site.s3, site.state, staged.upload, staged.receipt, None)
+        publish(site.s3, site.state, staged)
     assert raised.value.transient
-    staged.upload.abort()
+    staged.output.abort()
 
 
 @pytest.mark.parametrize("rows", [10, MANY], ids=["one put", "multipart"])

@@ -3,6 +3,7 @@ description: What each supplier has of each part, and at which cost.
 owners: [team:logistics]
 schedule: [0 6 * * *, 0 18 * * *]
 pool: heavy
+split: {rows: 250000}
 on_empty: fail
 checks:
   - unique: [part_id, supplier_id]

@@ -1,0 +1,30 @@
+"""How a result is divided into several part objects, as the header states it."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from extract_project.units import Size
+
+_LEAST_BYTES = 8 << 20
+
+
+class Split(BaseModel):
+    """Where one part ends and the next begins: at a number of rows, or at a size."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int | None = Field(None, ge=1)
+    """No part has more rows; all but the last have exactly as many."""
+    bytes: Size | None = None
+    """A part ends with the row group (12 MiB in memory at most) at which its file is as large."""
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        if (self.rows is None) == (self.bytes is None):
+            raise ValueError("expected one of 'rows: N' and 'bytes: 256MB'")
+        if self.bytes is not None and self.bytes < _LEAST_BYTES:
+            raise ValueError("'bytes' is below 8MB: so small a part costs more than it helps")
+        return self
