@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.progress import DownloadColumn, Progress
 
-from extract_project.cli.console import err, explains_itself, out, partition_option
+from extract_project.cli.console import as_of_option, err, explains_itself, out, partition_option
 from extract_project.cli.versions import key_of, resolve
 from extract_project.errors import StagingError
-from extract_project.publish.receipt import load_receipt
+from extract_project.publish.history import as_of as current_at
+from extract_project.publish.receipt import receipt_of
 from extract_project.publish.versions import require_version
 from extract_project.s3 import connect
 from extract_project.settings import load_settings
@@ -24,18 +26,32 @@ _CHUNK = 1 << 20
 @click.argument("extract")
 @partition_option
 @click.option("--version", "version_id", help="A VersionId; default: the current version.")
+@as_of_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: the file's name.")
 @explains_itself
-def get(extract: str, partition: str | None, version_id: str | None, output: Path | None) -> None:
+def get(
+    *,
+    extract: str,
+    partition: str | None,
+    version_id: str | None,
+    as_of: datetime | None,
+    output: Path | None,
+) -> None:
     """Download a version of EXTRACT (folder/name) and verify it against its receipt.
 
     \b
     extract get sales/orders
     extract get sales/orders --version 3HL4 -o old.parquet
+    extract get sales/orders --as-of 24h
     """
+    if version_id and as_of:
+        raise click.UsageError("--version and --as-of both say which version: leave one out")
     settings = load_settings()
     s3 = connect()
     key = key_of(settings, resolve(settings, extract), partition)
+    if as_of:
+        found = current_at(s3, settings.state_location, settings.data.bucket, key, as_of)
+        version_id = found.listed.version_id
     version = require_version(s3, settings.data.bucket, key, version_id)
     target = output or Path(key.rpartition("/")[2])
     unfinished = target.with_name(f"{target.name}.unfinished")
@@ -51,8 +67,7 @@ def get(extract: str, partition: str | None, version_id: str | None, output: Pat
             digest.update(chunk)
             file.write(chunk)
             progress.advance(task, len(chunk))
-    receipt_id = version.provenance.get("receipt")
-    receipt = receipt_id and load_receipt(s3, settings.state_location, key, receipt_id)
+    receipt = receipt_of(s3, settings.state_location, version)
     if receipt and receipt.data_sha256 != digest.hexdigest():
         unfinished.unlink()
         raise StagingError(
