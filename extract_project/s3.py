@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 # botocore's three attempts give up within half a second of 503 SlowDown; a run that has queried
 # for an hour deserves better.
+METADATA = "extract-{}"
+"""Name of a fact in the metadata of an object: S3 puts `x-amz-meta-` before it."""
+
 _ATTEMPTS = 10
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60

@@ -1,9 +1,9 @@
-"""Durations and sizes as people write them: `90s`, `1h30m`, `2 days`, `256MB`, `4GiB`."""
+"""Durations, times and sizes as people write them: `90s`, `1h30m`, `2 days`, `256MB`, `4GiB`."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -28,6 +28,27 @@ def parse_duration(value: Any) -> Any:
         parts = _PART.findall(value.lower())
         return timedelta(seconds=sum(int(n) * _SECONDS[unit[0]] for n, unit in parts))
     raise ValueError(f"{value!r} is no duration: expected a number and a unit, as in 90s, 30m, 1h")
+
+
+def parse_moment(text: str, now: datetime | None = None) -> datetime:
+    """`2026-01-31T06:00:00Z`, or how long ago, as in `24h`; UTC where no zone is given.
+
+    Raises ValueError that shows both forms.
+    """
+    try:
+        ago = parse_duration(text)
+    except ValueError:
+        pass
+    else:
+        return (now or datetime.now(UTC)) - ago  # type: ignore[no-any-return]
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no time: expected one as 2026-01-31T06:00:00 (UTC, or with its offset), "
+            f"or how long ago, as 24h"
+        ) from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def format_duration(value: timedelta) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any, TextIO
 
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from extract_project.errors import ExtractError
-from extract_project.units import parse_duration
+from extract_project.units import parse_duration, parse_moment
 
 OK, NO, CANNOT = 0, 1, 2
 
@@ -69,6 +70,20 @@ def _duration(_: click.Context, __: click.Parameter, value: str | None) -> str |
 
 since_option = click.option(
     "--since", callback=_duration, help="Only attempts of this time, as in 30m, 6h, 2d."
+)
+
+
+def _moment(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
+    try:
+        return None if value is None else parse_moment(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+as_of_option = click.option(
+    "--as-of",
+    callback=_moment,
+    help="What was current then: a time as 2026-01-31T06:00 (UTC), or how long ago, as 24h.",
 )
 partition_option = click.option(
     "--partition", help="Which partition, where the extract has any, as 2026-01-01."

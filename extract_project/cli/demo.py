@@ -21,7 +21,7 @@ from rich.text import Text
 from extract_project.cli.console import NO, explains_itself, out, table
 from extract_project.cli.push import push_folder
 from extract_project.cli.run import run_and_watch
-from extract_project.cli.versions import history, history_table
+from extract_project.cli.versions import history_table, published_history
 from extract_project.embedded.dagster_server import DagsterServer, dagster_server
 from extract_project.embedded.process import free_port, is_listening
 from extract_project.embedded.site import EmbeddedSite, embedded_site
@@ -95,7 +95,7 @@ def demo(directory: Path, manifest: Path, scale: float) -> None:
         out.print(Rule(f"change one SQL file: {_CHANGED}"))
         _change(installation, manifest)
         run_and_watch(deployment, [_CHANGED])
-        out.print(history_table(history(settings, extracts[_CHANGED], 2)))
+        out.print(history_table(published_history(settings, extracts[_CHANGED], 2)))
 
         out.print(Rule("what is published now"))
         out.print(_results(settings, extracts))
@@ -213,18 +213,19 @@ def _results(settings: Settings, extracts: dict[str, Extract]) -> Table:
         partition = _PARTITION if extract.header.partitions else None
         key = settings.data.key(extract.published_path(partition))
         try:
-            (newest,) = history(settings, extract, 1, partition)
+            (newest,) = published_history(settings, extract, 1, partition).entries
         except NotPublished:
             results.add_row(extract.path, "[red]refused[/]", "", "", key, "")
             continue
-        receipt = newest.receipt
+        receipt, version = newest.receipt, newest.version
+        assert version is not None
         results.add_row(
             extract.path,
             f"{receipt.rows:,}" if receipt else "?",
             format_bytes(newest.bytes),
             f"{receipt.stages.total:.2f}" if receipt else "?",
             key,
-            newest.version.version_id,
+            version.version_id,
         )
     return results
 
@@ -245,6 +246,7 @@ in another terminal, while it runs:
 
   . .venv/bin/activate && . {directory}/env
   extract versions {_CHANGED}
+  extract diff {_CHANGED}                  # was it the SQL, or the data?
   extract trace {uri}
   extract get {_CHANGED} -o revenue.parquet
   extract push sql_manifest                # after you have added or changed a file

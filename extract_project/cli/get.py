@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import DownloadColumn, Progress
 
-from extract_project.cli.console import err, explains_itself, out, partition_option
+from extract_project.cli.console import as_of_option, err, explains_itself, out, partition_option
 from extract_project.cli.versions import key_of, resolve
 from extract_project.errors import ExtractError, StagingError
 from extract_project.manifest.extract import PARTS_MANIFEST, Extract
+from extract_project.publish.history import as_of as current_at
 from extract_project.publish.parts import PartsManifest, is_manifest, load_manifest
-from extract_project.publish.receipt import load_receipt
+from extract_project.publish.receipt import receipt_of
 from extract_project.publish.versions import Version, require_version
 from extract_project.s3 import connect
 from extract_project.settings import load_settings
@@ -41,13 +43,16 @@ class Download:
 @click.argument("extract")
 @partition_option
 @click.option("--version", "version_id", help="A VersionId; default: the current version.")
+@as_of_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: the file's name.")
 @click.option("--one-file", is_flag=True, help="Of a split extract, one file instead of its parts.")
 @explains_itself
 def get(
+    *,
     extract: str,
     partition: str | None,
     version_id: str | None,
+    as_of: datetime | None,
     output: Path | None,
     one_file: bool,
 ) -> None:
@@ -58,15 +63,20 @@ def get(
     \b
     extract get sales/orders
     extract get sales/orders --version 3HL4 -o old.parquet
+    extract get sales/orders --as-of 24h
     """
+    if version_id and as_of:
+        raise click.UsageError("--version and --as-of both say which version: leave one out")
     settings = load_settings()
     s3 = connect()
     found = resolve(settings, extract)
     key = key_of(settings, found, partition)
+    if as_of:
+        current = current_at(s3, settings.state_location, settings.data.bucket, key, as_of)
+        version_id = current.listed.version_id
     version = require_version(s3, settings.data.bucket, key, version_id)
     if not is_manifest(key):
-        receipt_id = version.provenance.get("receipt")
-        receipt = receipt_id and load_receipt(s3, settings.state_location, key, receipt_id)
+        receipt = receipt_of(s3, settings.state_location, version)
         target = output or Path(key.rpartition("/")[2])
         digest = receipt.data_sha256 if receipt else None
         _download(s3, version, [Download(key, version.version_id, version.size, target, digest)])

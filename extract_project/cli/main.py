@@ -6,10 +6,12 @@ import click
 
 from extract_project.cli.check import check
 from extract_project.cli.demo import demo, up
+from extract_project.cli.diff import diff
 from extract_project.cli.failed import failed
 from extract_project.cli.get import get
 from extract_project.cli.push import push
 from extract_project.cli.rerun import rerun
+from extract_project.cli.rollback import rollback
 from extract_project.cli.run import run
 from extract_project.cli.schema import schema
 from extract_project.cli.trace import trace
@@ -22,5 +24,8 @@ def main() -> None:
     """Drop a .sql file into S3: it is an asset in seconds, its result a version of one object."""
 
 
-for command in (check, demo, failed, get, push, rerun, run, schema, trace, up, versions):
+for command in (
+    *(check, demo, diff, failed, get, push, rerun),
+    *(rollback, run, schema, trace, up, versions),
+):
     main.add_command(command)

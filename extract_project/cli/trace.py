@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import click
 from rich.syntax import Syntax
 from rich.table import Table
+from rich.text import Text
 
 from extract_project.cli.console import explains_itself, json_option, out, table
 from extract_project.errors import NotPublished
-from extract_project.publish.parts import published_key
+from extract_project.publish.parts import whole_key
 from extract_project.publish.receipt import Receipt, load_receipt
-from extract_project.publish.versions import Version, require_version
+from extract_project.publish.versions import Restoration, Version, require_version
 from extract_project.s3 import connect
 from extract_project.settings import load_settings
 from extract_project.units import format_bytes
@@ -31,12 +35,13 @@ def trace(uri: str, as_json: bool) -> None:
     """
     version, receipt = traced(uri)
     if as_json:
-        click.echo(receipt.model_dump_json(indent=2))
+        facts = receipt.model_dump(mode="json") | {"restored": _plain(version.restoration)}
+        click.echo(json.dumps(facts, indent=2))
         return
-    facts = Table.grid(padding=(0, 2))
+    listed = Table.grid(padding=(0, 2))
     for name, value in _facts(version, receipt):
-        facts.add_row(f"[bold]{name}[/]", value)
-    out.print(facts)
+        listed.add_row(f"[bold]{name}[/]", Text(value))
+    out.print(listed)
     columns = table("column", "type", "nulls", "lowest", "highest")
     for column in receipt.columns:
         columns.add_row(
@@ -61,7 +66,7 @@ def traced(uri: str) -> tuple[Version, Receipt]:
     receipt_id = version.provenance.get("receipt")
     if receipt_id is None:
         raise NotPublished(f"{version.uri} was not written by an extract: it has no receipt")
-    receipt = load_receipt(s3, load_settings().state_location, published_key(key), receipt_id)
+    receipt = load_receipt(s3, load_settings().state_location, whole_key(key), receipt_id)
     if receipt is None:
         raise NotPublished(f"the receipt {receipt_id} of {version.uri} has been removed")
     return version, receipt
@@ -70,6 +75,7 @@ def traced(uri: str) -> tuple[Version, Receipt]:
 def _facts(version: Version, receipt: Receipt) -> list[tuple[str, str]]:
     return [
         ("object", version.uri),
+        *_restored(version.restoration),
         ("extract", receipt.extract),
         ("published", f"{version.modified:%Y-%m-%d %H:%M:%S} UTC"),
         ("rows, bytes", f"{receipt.rows:,} rows, {format_bytes(receipt.bytes)}"),
@@ -84,3 +90,19 @@ def _facts(version: Version, receipt: Receipt) -> list[tuple[str, str]]:
         ("data sha256", receipt.data_sha256),
         ("schema sha256", receipt.schema_sha256),
     ]
+
+
+def _restored(restoration: Restoration | None) -> list[tuple[str, str]]:
+    """What follows these lines is of the version that was restored."""
+    if restoration is None:
+        return []
+    return [
+        ("restored", f"{restoration.at:%Y-%m-%d %H:%M:%S} UTC by {restoration.by}"),
+        ("restored from", f"version {restoration.restored_from}"),
+        ("reason", restoration.reason),
+        ("restored in", f"run {restoration.run_id}" if restoration.run_id else "(no run)"),
+    ]
+
+
+def _plain(restoration: Restoration | None) -> dict[str, Any] | None:
+    return asdict(restoration) | {"at": restoration.at.isoformat()} if restoration else None

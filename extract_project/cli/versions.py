@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 import click
 from rich.table import Table
 
 from extract_project.cli.console import (
+    err,
     explains_itself,
     json_option,
     out,
@@ -18,8 +18,8 @@ from extract_project.cli.console import (
 from extract_project.errors import NotPublished
 from extract_project.manifest.bucket import find_extract
 from extract_project.manifest.extract import Extract
-from extract_project.publish.receipt import Receipt, load_receipt
-from extract_project.publish.versions import Version, list_versions, published_partitions
+from extract_project.publish.history import Entry, History, read_history
+from extract_project.publish.versions import published_partitions
 from extract_project.s3 import connect
 from extract_project.settings import Settings, load_settings
 from extract_project.units import format_bytes
@@ -27,38 +27,36 @@ from extract_project.units import format_bytes
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A version with what its receipt says."""
-
-    version: Version
-    receipt: Receipt | None
-
-    @property
-    def bytes(self) -> int:
-        """Of the object, or of all its parts."""
-        return self.receipt.bytes if self.receipt else self.version.size
-
-
 @click.command()
 @click.argument("extract")
 @partition_option
-@click.option("--limit", default=20, show_default=True, help="How many, the newest first.")
+@click.option(
+    "--limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many, the newest first.",
+)
 @json_option
 @explains_itself
 def versions(extract: str, partition: str | None, limit: int, as_json: bool) -> None:
     """List the published versions of EXTRACT (folder/name), the current one first.
+
+    Each is compared with the version before it: the difference in rows, and whether other SQL
+    made it or its columns are others.
 
     \b
     extract versions sales/orders
     extract versions sales/order_lines --partition 2026-01-01
     """
     settings = load_settings()
-    entries = history(settings, resolve(settings, extract), limit, partition)
+    history = published_history(settings, resolve(settings, extract), limit, partition)
     if as_json:
-        click.echo(json.dumps([_plain(entry) for entry in entries], indent=2))
+        click.echo(json.dumps([_plain(entry) for entry in history.entries], indent=2))
     else:
-        out.print(history_table(entries))
+        out.print(history_table(history))
+    if history.older:
+        err.print(f"and {history.older:,} older: --limit {len(history.entries) + history.older}")
 
 
 def resolve(settings: Settings, path: str) -> Extract:
@@ -77,51 +75,77 @@ def key_of(settings: Settings, extract: Extract, partition: str | None) -> str:
     return settings.data.key(extract.published_path(partition))
 
 
-def history(
+def published_history(
     settings: Settings, extract: Extract, limit: int, partition: str | None = None
-) -> list[Entry]:
-    """The newest versions of an extract's object."""
-    s3 = connect()
+) -> History:
+    """The newest versions of an extract's object; raises NotPublished where there is none."""
     key = key_of(settings, extract, partition)
-    entries = []
-    for version in list_versions(s3, settings.data.bucket, key):
-        receipt_id = version.provenance.get("receipt")
-        receipt = receipt_id and load_receipt(s3, settings.state_location, key, receipt_id)
-        entries.append(Entry(version, receipt or None))
-        if len(entries) == limit:
-            break
-    if not entries:
+    history = read_history(
+        connect(), settings.state_location, settings.data.bucket, key, limit=limit
+    )
+    if not history.entries:
         which = f" --partition {partition}" if partition else ""
         raise NotPublished(
             f"{extract.path} has no version yet: materialize it with: "
             f"extract run {extract.path}{which}"
         )
-    return entries
+    return history
 
 
-def history_table(entries: list[Entry]) -> Table:
-    listed = table("", "VersionId", "published", "rows", "bytes", "SQL version", "run")
-    for index, entry in enumerate(entries):
-        receipt = entry.receipt
-        listed.add_row(
-            "current" if index == 0 else "",
-            entry.version.version_id,
-            f"{entry.version.modified:%Y-%m-%d %H:%M:%S}",
-            f"{receipt.rows:,}" if receipt else "?",
-            format_bytes(entry.bytes),
-            entry.version.provenance.get("sql-version", "?"),
-            entry.version.provenance.get("run-id", "?")[:8],
-        )
+def history_table(history: History) -> Table:
+    """One line per version or delete marker; columns that would be empty are left out."""
+    rows = [_cells(entry) for entry in history.entries]
+    shown = [name for name in rows[0] if name == "" or any(row[name] for row in rows)]
+    listed = table(*shown)
+    for row in rows:
+        listed.add_row(*(row[name] for name in shown))
     return listed
 
 
-def _plain(entry: Entry) -> dict[str, object]:
-    version = entry.version
+def _cells(entry: Entry) -> dict[str, str]:
+    version, receipt, change = entry.version, entry.receipt, entry.change
+    provenance = version.provenance if version else {}
+    changed = {"SQL": change.sql, "schema": change.schema}
     return {
-        **version.provenance,
-        "uri": version.uri,
-        "version_id": version.version_id,
-        "published_at": version.modified.isoformat(),
+        "": "current" if entry.is_current else "" if version else "deleted",
+        "VersionId": entry.listed.version_id,
+        "published (UTC)": f"{entry.at:%Y-%m-%d %H:%M:%S}",
+        "rows": f"{receipt.rows:,}" if receipt else "?" if version else "",
+        "+/-": f"{change.rows:+,}" if change.rows is not None else "",
+        "bytes": format_bytes(entry.bytes) if version else "",
+        "changed": ", ".join(what for what, has_changed in changed.items() if has_changed),
+        "SQL version": provenance.get("sql-version", ""),
+        "query id": provenance.get("query-id", ""),
+        "run": provenance.get("run-id", "")[:8],
+        "restored": _restored(entry),
+    }
+
+
+def _restored(entry: Entry) -> str:
+    restoration = entry.version.restoration if entry.version else None
+    if restoration is None:
+        return ""
+    return f"from {restoration.restored_from} by {restoration.by}: {restoration.reason}"
+
+
+def _plain(entry: Entry) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "version_id": entry.listed.version_id,
+        "published_at": entry.at.isoformat(),
+        "current": entry.is_current,
+        "deleted": entry.version is None,
+    }
+    if entry.version is None:
+        return facts
+    return {
+        **entry.version.provenance,
+        **facts,
+        "uri": entry.version.uri,
         "bytes": entry.bytes,
         "rows": entry.receipt.rows if entry.receipt else None,
+        "rows_change": entry.change.rows,
+        "sql_changed": entry.change.sql,
+        "schema_changed": entry.change.schema,
+        "query_id": entry.version.provenance.get("query-id"),
+        "restored_from": entry.version.provenance.get("restored-from"),
     }

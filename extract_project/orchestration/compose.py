@@ -18,6 +18,7 @@ from extract_project.orchestration.keys import asset_key, table_key
 from extract_project.orchestration.live import manifest_sensor
 from extract_project.orchestration.loading import RefusedManifest
 from extract_project.orchestration.rerun import rerun_job, rerun_sensor
+from extract_project.orchestration.rollback import rollback_job
 from extract_project.orchestration.schedules import schedules
 from extract_project.orchestration.sources import source_sensors
 
@@ -51,7 +52,7 @@ def compose(
             rerun_sensor(valid.values()),
             *([alert_sensor(valid.values(), settings)] if settings.alerts.channels else []),
         ],
-        jobs=[rerun_job(valid.values(), settings.dagster_url)],
+        jobs=[rerun_job(valid.values(), settings.dagster_url), rollback_job(valid, site)],
         resources={
             IO_MANAGER: ExtractIOManager(
                 site.connect, settings.data, settings.state_location, valid

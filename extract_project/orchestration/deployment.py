@@ -152,6 +152,20 @@ class Deployment:
         reason = "; ".join(str(error.get("message")).strip() for error in errors)
         raise DeploymentError(f"dagster did not launch {what}: {reason}")
 
+    def launch_job(self, name: str, config: Mapping[str, Any]) -> str:
+        """Run a job of this project that is not of extracts; returns the run's id."""
+        try:
+            return self._client.submit_job_execution(
+                name,
+                repository_location_name=LOCATION,
+                repository_name=REPOSITORY,
+                run_config=dict(config),
+            )
+        except DagsterGraphQLClientError as error:
+            if isinstance(error.__cause__, TransportError | ConnectionError):
+                raise self._no_answer(error) from None
+            raise DeploymentError(f"dagster did not launch {name}: {error}") from None
+
     def evaluate_sensor(self, name: str, cursor: str) -> str:
         """What a sensor makes of a cursor: its new cursor, without any run being launched."""
         selector = {

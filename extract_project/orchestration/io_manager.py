@@ -28,7 +28,7 @@ from extract_project.orchestration.keys import asset_key
 from extract_project.orchestration.metadata import materialization_metadata
 from extract_project.publish.publishing import settle
 from extract_project.publish.reading import open_version
-from extract_project.publish.receipt import load_receipt, read_schema
+from extract_project.publish.receipt import read_schema, receipt_of
 from extract_project.publish.staging import Staged
 from extract_project.publish.versions import require_version
 from extract_project.s3 import Location
@@ -60,8 +60,11 @@ class ExtractIOManager(dg.IOManager):
             extract, obj.receipt.partition, context.step_context.previous_attempt_count + 1
         )
         journal = journal_of(attempt, obj.receipt.run_id)
+        s3 = self._connect()
         try:
-            published = settle(self._connect(), self._state, obj, extract.header)
+            # Before anything is published: what fails here leaves the current version as it is.
+            before = receipt_of(s3, self._state, obj.previous) if obj.previous else None
+            published = settle(s3, self._state, obj, extract.header)
         except Exception as error:
             failed = failure(error, attempt, obj.previous)
             record_failure(journal, failed)
@@ -76,7 +79,7 @@ class ExtractIOManager(dg.IOManager):
             published.version_id,
         )
         record_published(journal, obj, published)
-        context.add_output_metadata(materialization_metadata(obj, published))
+        context.add_output_metadata(materialization_metadata(obj, published, before))
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The current version, or the given one, as the type that the asset's argument names.
@@ -94,8 +97,7 @@ class ExtractIOManager(dg.IOManager):
         wanted = (context.definition_metadata or {}).get(VERSION_ID)
         key = self._data.key(extract.published_path(partition))
         version = require_version(s3, self._data.bucket, key, wanted)
-        receipt_id = version.provenance.get("receipt")
-        receipt = receipt_id and load_receipt(s3, self._state, version.key, receipt_id)
+        receipt = receipt_of(s3, self._state, version)
         reader = open_version(s3, version, read_schema(receipt) if receipt else None)
         if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
             # Dagster has no place for what is said of several partitions at once.

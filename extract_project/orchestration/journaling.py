@@ -8,6 +8,7 @@ from extract_project.journal import Journal
 from extract_project.orchestration.failures import CAUSE, Attempt
 from extract_project.publish import continuity
 from extract_project.publish.publishing import Published
+from extract_project.publish.rollback import Restored
 from extract_project.publish.staging import Staged
 
 
@@ -43,6 +44,20 @@ def record_published(journal: Journal, staged: Staged, published: Published) -> 
         uri=staged.output.target.uri,
         version_id=published.version_id,
         rows=staged.receipt.rows,
+    )
+
+
+def record_restored(journal: Journal, restored: Restored) -> None:
+    """An older version is current again."""
+    restoration = restored.version.restoration
+    journal.write(
+        "restored",
+        uri=restored.version.uri,
+        version_id=restored.version.version_id,
+        restored_from=restoration and restoration.restored_from,
+        by=restoration and restoration.by,
+        reason=restoration and restoration.reason,
+        rows=restored.receipt.rows,
     )
 
 

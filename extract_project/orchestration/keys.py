@@ -10,8 +10,10 @@ import dagster as dg
 from extract_project.manifest.extract import Extract, InvalidExtract
 
 RERUN_JOB, RERUN_OP = "rerun_failed_extracts", "launch_reruns"
+ROLLBACK_JOB, ROLLBACK_OP = "rollback_extract", "restore_version"
 SCHEDULE_PREFIX = "at_"
 
+_RESERVED = {RERUN_JOB, RERUN_OP, ROLLBACK_JOB, ROLLBACK_OP}
 _TAKEN_BY_DAGSTER = re.compile(r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")
 _PLAIN = re.compile(r"^[A-Za-z0-9]+(_[A-Za-z0-9]+)*$")
 
@@ -42,7 +44,7 @@ def op_name(path: str) -> str:
     """
     parts = path.split("/")
     name = "__".join(_safe(part) for part in parts)
-    ours = name in (RERUN_JOB, RERUN_OP) or name.startswith(SCHEDULE_PREFIX)
+    ours = name in _RESERVED or name.startswith(SCHEDULE_PREFIX)
     if not ours and all(_PLAIN.match(part) for part in parts):
         return name
     return f"{name}_{sha256(path.encode()).hexdigest()[:8]}"

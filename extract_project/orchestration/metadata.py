@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 
 from extract_project.errors import SchemaError
 from extract_project.publish.audit import Outcome
+from extract_project.publish.history import Change, change
 from extract_project.publish.profile import ColumnProfile, shown
 from extract_project.publish.publishing import Published
 from extract_project.publish.receipt import Receipt
+from extract_project.publish.rollback import Restored
 from extract_project.publish.staging import Staged
+from extract_project.publish.versions import Version
 
 _REJECTED = "candidate rejected, the published version stays: "
 _OUTCOMES = {
@@ -23,19 +27,21 @@ _OUTCOMES = {
 
 
 def materialization_metadata(
-    staged: Staged, published: Published
+    staged: Staged, published: Published, before: Receipt | None
 ) -> dict[str, dg.MetadataValue[Any]]:
-    """Everything about one result, the same that its receipt holds."""
-    receipt = staged.receipt
-    target = staged.output.target
-    stages = receipt.stages
-    metadata: dict[str, dg.MetadataValue[Any]] = {
-        "dagster/row_count": dg.MetadataValue.int(receipt.rows),
-        "dagster/uri": dg.MetadataValue.text(f"{target.uri}?versionId={published.version_id}"),
-        "dagster/column_schema": dg.MetadataValue.table_schema(_table_schema(receipt)),
+    """Everything about one result, the same that its receipt holds.
+
+    `before` is the receipt of what was current when the run began.
+    """
+    receipt, stages = staged.receipt, staged.receipt.stages
+    uri = f"{staged.output.target.uri}?versionId={published.version_id}"
+    difference = change(receipt, before)
+    if published.outcome != "published":
+        difference = replace(difference, rows=0)
+    return {
+        **_facts(receipt, uri, published.version_id),
+        **_compared(difference, staged.previous),
         "outcome": dg.MetadataValue.text(_OUTCOMES[published.outcome]),
-        "s3_version_id": dg.MetadataValue.text(published.version_id),
-        "bytes": dg.MetadataValue.int(receipt.bytes),
         "seconds": dg.MetadataValue.float(stages.total),
         "seconds_connect": dg.MetadataValue.float(stages.connect),
         "seconds_query": dg.MetadataValue.float(stages.query),
@@ -44,21 +50,59 @@ def materialization_metadata(
         "seconds_encode": dg.MetadataValue.float(stages.encode),
         "seconds_upload": dg.MetadataValue.float(stages.upload),
         "peak_memory_mib": dg.MetadataValue.float(round(receipt.peak_memory / 2**20, 1)),
+        "preview": dg.MetadataValue.md(_markdown(staged.preview)),
+    }
+
+
+def restored_metadata(
+    restored: Restored, before: Receipt | None
+) -> dict[str, dg.MetadataValue[Any]]:
+    """What a rollback made current; `before` is the receipt of what it replaced."""
+    version, restoration = restored.version, restored.version.restoration
+    assert restoration is not None
+    return {
+        **_facts(restored.receipt, version.uri, version.version_id),
+        **_compared(change(restored.receipt, before), restored.replaced),
+        "outcome": dg.MetadataValue.text(f"rolled back by {restoration.by}: {restoration.reason}"),
+        "restored_from": dg.MetadataValue.text(restoration.restored_from),
+        "restored_by": dg.MetadataValue.text(restoration.by),
+        "reason": dg.MetadataValue.text(restoration.reason),
+    }
+
+
+def _facts(receipt: Receipt, uri: str, version_id: str) -> dict[str, dg.MetadataValue[Any]]:
+    facts: dict[str, dg.MetadataValue[Any]] = {
+        "dagster/row_count": dg.MetadataValue.int(receipt.rows),
+        "dagster/uri": dg.MetadataValue.text(uri),
+        "dagster/column_schema": dg.MetadataValue.table_schema(_table_schema(receipt)),
+        "s3_version_id": dg.MetadataValue.text(version_id),
+        "bytes": dg.MetadataValue.int(receipt.bytes),
         "data_sha256": dg.MetadataValue.text(receipt.data_sha256),
         "sql_version": dg.MetadataValue.text(receipt.sql_version or "unversioned bucket"),
         "sql": dg.MetadataValue.md(f"```sql\n{receipt.sql}\n```"),
-        "preview": dg.MetadataValue.md(_markdown(staged.preview)),
         "columns": dg.MetadataValue.md(_profile_table(receipt.columns, receipt.rows)),
     }
     if receipt.parts is not None:
-        metadata["parts"] = dg.MetadataValue.int(receipt.parts)
+        facts["parts"] = dg.MetadataValue.int(receipt.parts)
     if receipt.query_id:
-        metadata["query_id"] = dg.MetadataValue.text(receipt.query_id)
+        facts["query_id"] = dg.MetadataValue.text(receipt.query_id)
     if receipt.query_url:
-        metadata["query"] = dg.MetadataValue.url(receipt.query_url)
-    if staged.previous:
-        metadata["previous_s3_version_id"] = dg.MetadataValue.text(staged.previous.version_id)
-    return metadata
+        facts["query"] = dg.MetadataValue.url(receipt.query_url)
+    return facts
+
+
+def _compared(difference: Change, previous: Version | None) -> dict[str, dg.MetadataValue[Any]]:
+    """Against the version before; figures are plotted over the runs."""
+    compared: dict[str, dg.MetadataValue[Any]] = {}
+    if previous:
+        compared["previous_s3_version_id"] = dg.MetadataValue.text(previous.version_id)
+    if difference.rows is not None:
+        compared["rows_change"] = dg.MetadataValue.int(difference.rows)
+    if difference.sql is not None:
+        compared["sql_changed"] = dg.MetadataValue.bool(difference.sql)
+    if difference.schema is not None:
+        compared["schema_changed"] = dg.MetadataValue.bool(difference.schema)
+    return compared
 
 
 def check_result(outcome: Outcome, key: dg.AssetKey, published: bool) -> dg.AssetCheckResult:

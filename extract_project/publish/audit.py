@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from extract_project.publish.checks.base import Auditor, CheckSpec, Verdict, resolve
 from extract_project.publish.checks.unique import Unique
+from extract_project.publish.lockdown import locked_down
 
 if TYPE_CHECKING:
     import duckdb
@@ -75,7 +76,8 @@ class Audit:
             yield None
             return
         self._spool.close()
-        with _locked_down(self._spool.path, self._directory / "spill") as connection:
+        tables, spill = {"result": self._spool.path}, self._directory / "spill"
+        with locked_down(tables, spill, _MEMORY_LIMIT) as connection:
             yield connection
 
 
@@ -100,30 +102,6 @@ class _Spool:
 
     def close(self) -> None:
         self._writer.close()
-
-
-@contextmanager
-def _locked_down(spool: Path, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB that can read the spool, as table `result`, and nothing else on this machine."""
-    import duckdb
-
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": _MEMORY_LIMIT,
-        "temp_directory": str(spill),
-        "preserve_insertion_order": False,
-        "python_enable_replacements": False,
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
-    with duckdb.connect(":memory:", config=config) as connection:
-        name = str(spool).replace("'", "''")
-        connection.execute("set enable_progress_bar = false")
-        connection.execute("set timezone = 'UTC'")
-        connection.execute(f"set allowed_paths = ['{name}']")
-        connection.execute("set enable_external_access = false")
-        connection.execute("set lock_configuration = true")
-        connection.execute(f"create view result as select * from read_parquet('{name}')")
-        yield connection
 
 
 @contextmanager

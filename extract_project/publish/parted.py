@@ -7,14 +7,11 @@ under the condition that decides between runs. A part version that no manifest n
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING
 
 from extract_project.errors import StagingError
 from extract_project.manifest.split import Split
@@ -26,11 +23,11 @@ from extract_project.publish.parts import (
     PartsManifest,
     current_versions,
     folder,
-    list_parts,
+    hide_unnamed,
     load_manifest,
     part_key,
-    published_key,
     sha256_of_parts,
+    whole_key,
 )
 from extract_project.publish.receipt import Receipt
 from extract_project.publish.upload import NotApplied, Target, Upload, Written, sweep
@@ -61,7 +58,7 @@ class PartedOutput:
 
     def sweep(self, older_than: timedelta) -> None:
         bucket, key = self.target.bucket, self.target.key
-        sweep(self._s3, bucket, folder(key), lambda each: published_key(each) == key, older_than)
+        sweep(self._s3, bucket, folder(key), lambda each: whole_key(each) == key, older_than)
 
     def begin(self, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         self._schema, self._metadata = schema, metadata
@@ -107,20 +104,7 @@ class PartedOutput:
         return self._manifest.publish(condition)
 
     def tidy(self, version_id: str) -> None:
-        """Delete markers for part keys that the published manifest does not name.
-
-        Only for what was written by runs that started before the one that made the manifest: those
-        cannot be published any more (G4), whereas a later one may have completed its parts and be
-        about to. What fails here is found again by the next run.
-        """
-        try:
-            for orphan in self._orphans(version_id):
-                chosen: Any = {"IfMatch": f'"{orphan.etag}"'}
-                self._s3.delete_object(Bucket=orphan.bucket, Key=orphan.key, **chosen)
-        except (BotoCoreError, ClientError) as error:
-            logging.getLogger(__name__).warning(
-                "parts beside %s that it does not name were left there: %s", self.target.uri, error
-            )
+        hide_unnamed(self._s3, self.target, version_id)
 
     def abort(self) -> None:
         self._manifest.abort()
@@ -202,18 +186,3 @@ class PartedOutput:
         self._manifest.describe({"rows": str(receipt.rows), "data-sha256": receipt.data_sha256})
         self._manifest.write(manifest.model_dump_json(indent=1).encode())
         self._manifest.seal()
-
-    def _orphans(self, version_id: str) -> Iterator[Version]:
-        """Current part versions that the manifest does not name and never will; none when it is no
-        longer the current one.
-        """
-        bucket, key = self.target.bucket, self.target.key
-        lying = set(list_parts(self._s3, bucket, key))
-        current = find_version(self._s3, bucket, key)
-        if current is None or current.version_id != version_id:
-            return
-        manifest = load_manifest(self._s3, current)
-        unnamed = sorted(lying - {part.key for part in manifest.parts})
-        for found in current_versions(self._s3, bucket, unnamed):
-            if found and found.started_at and found.started_at < manifest.started_at:
-                yield found

@@ -6,14 +6,17 @@ reads through one version of the manifest reads one consistent set, whatever is 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.manifest.extract import PART_NAME, PARTS_MANIFEST
+from extract_project.publish.upload import Target
 from extract_project.publish.versions import Version, find_version
 
 if TYPE_CHECKING:
@@ -79,7 +82,7 @@ def part_number(key: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def published_key(key: str) -> str:
+def whole_key(key: str) -> str:
     """The key that an object is published under: a part object's manifest, or itself."""
     return key if part_number(key) is None else f"{folder(key)}{PARTS_MANIFEST}"
 
@@ -103,7 +106,7 @@ def list_parts(s3: S3Client, bucket: str, manifest_key: str) -> Iterator[str]:
     )
     for page in pages:
         for item in page.get("Contents", []):
-            if published_key(item["Key"]) == manifest_key:
+            if whole_key(item["Key"]) == manifest_key:
                 yield item["Key"]
 
 
@@ -111,3 +114,35 @@ def current_versions(s3: S3Client, bucket: str, keys: Iterable[str]) -> list[Ver
     """What each key holds now."""
     with ThreadPoolExecutor(_HEADS, thread_name_prefix="head") as pool:
         return list(pool.map(lambda key: find_version(s3, bucket, key), keys))
+
+
+def hide_unnamed(s3: S3Client, target: Target, version_id: str) -> None:
+    """Delete markers for part keys that a published manifest does not name, while it is current.
+
+    Only for what was written by runs that started before the one that made the manifest: those
+    cannot be published any more (G4), whereas a later one may have completed its parts and be
+    about to. What fails here is found again by the next run.
+    """
+    try:
+        for orphan in _orphans(s3, target, version_id):
+            chosen: Any = {"IfMatch": f'"{orphan.etag}"'}
+            s3.delete_object(Bucket=orphan.bucket, Key=orphan.key, **chosen)
+    except (BotoCoreError, ClientError) as error:
+        logging.getLogger(__name__).warning(
+            "parts beside %s that it does not name were left there: %s", target.uri, error
+        )
+
+
+def _orphans(s3: S3Client, target: Target, version_id: str) -> Iterator[Version]:
+    """Current part versions that the manifest does not name and never will; none when it is no
+    longer the current one.
+    """
+    lying = set(list_parts(s3, target.bucket, target.key))
+    current = find_version(s3, target.bucket, target.key)
+    if current is None or current.version_id != version_id:
+        return
+    manifest = load_manifest(s3, current)
+    unnamed = sorted(lying - {part.key for part in manifest.parts})
+    for found in current_versions(s3, target.bucket, unnamed):
+        if found and found.started_at and found.started_at < manifest.started_at:
+            yield found

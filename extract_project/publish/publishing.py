@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal
 
 from extract_project.errors import StagingError, Superseded
 from extract_project.manifest.header import Header
-from extract_project.publish.receipt import load_receipt, save_receipt
+from extract_project.publish.receipt import Receipt, load_receipt, save_receipt
 from extract_project.publish.staging import Staged
-from extract_project.publish.upload import NotApplied
+from extract_project.publish.upload import NotApplied, Target
 from extract_project.publish.versions import Version, find_version
 from extract_project.s3 import Location
 
@@ -69,6 +69,9 @@ def publish(s3: S3Client, state: Location, staged: Staged) -> str:
     """
     receipt, previous, target = staged.receipt, staged.previous, staged.output.target
     save_receipt(s3, state, receipt)
+    # An ETag is made of content: the key may have been rolled back to what it held when the run
+    # began, and the condition would hold.
+    _require_newest(receipt, find_version(s3, target.bucket, target.key), target)
     for _ in range(_TRIES):
         condition = {"IfMatch": f'"{previous.etag}"'} if previous else {"IfNoneMatch": "*"}
         try:
@@ -82,13 +85,23 @@ def publish(s3: S3Client, state: Location, staged: Staged) -> str:
                     f"the upload of {target.uri} was aborted by somebody else: run it again",
                     transient=True,
                 ) from refused
-            if previous and previous.started_at and previous.started_at > receipt.started_at:
-                raise Superseded(
-                    f"{target.uri} already holds version {previous.version_id} of run "
-                    f"{previous.provenance.get('run-id')}, which started later "
-                    f"({previous.started_at:%Y-%m-%d %H:%M:%S} UTC): newer data stays"
-                ) from refused
+            _require_newest(receipt, previous, target)
     raise StagingError(
         f"{target.uri} changed {_TRIES} times while it was being published: run it again",
         transient=True,
+    )
+
+
+def _require_newest(receipt: Receipt, current: Version | None, target: Target) -> None:
+    """Raise Superseded when what is current was begun after this run."""
+    if current is None or current.started_at is None or current.started_at <= receipt.started_at:
+        return
+    restored = current.restoration
+    begun = f"({current.started_at:%Y-%m-%d %H:%M:%S} UTC)"
+    raise Superseded(
+        f"{target.uri} already holds version {current.version_id}, to which {restored.by} rolled "
+        f"back after this run had started {begun}: it stays until the next run"
+        if restored
+        else f"{target.uri} already holds version {current.version_id} of run "
+        f"{current.provenance.get('run-id')}, which started later {begun}: newer data stays"
     )

@@ -94,7 +94,8 @@ def read_rows(file: BinaryIO, name: str, schema: pa.Schema | None = None) -> pa.
     NotPublished for a file that no extract writes.
     """
     if name.endswith(".parquet"):
-        parquet = pq.ParquetFile(file)
+        # Arrow keeps what it has buffered ahead until the end: the whole file, in the end.
+        parquet = pq.ParquetFile(file, pre_buffer=False)
         batches = parquet.iter_batches(_BATCH_ROWS)
         return pa.RecordBatchReader.from_batches(parquet.schema_arrow, batches)
     if name.endswith(".arrow"):

@@ -9,12 +9,14 @@ receipt; a receipt without an object (a run killed between the two) means nothin
 from __future__ import annotations
 
 import base64
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.publish.profile import ColumnProfile
+from extract_project.publish.versions import Version
 from extract_project.s3 import Location
 
 if TYPE_CHECKING:
@@ -93,6 +95,11 @@ class Receipt(BaseModel):
     peak_memory: int
     """Bytes of resident memory, at the highest, of the process that made it."""
 
+    @property
+    def finished_at(self) -> datetime:
+        """When the result was whole: just before it was published."""
+        return self.started_at + timedelta(seconds=self.stages.total)
+
 
 def write_schema(schema: pa.Schema) -> str:
     return base64.b64encode(schema.serialize().to_pybytes()).decode()
@@ -136,6 +143,12 @@ def load_receipt(s3: S3Client, state: Location, key: str, receipt_id: str) -> Re
     except s3.exceptions.NoSuchKey:
         return None
     return Receipt.model_validate_json(reply["Body"].read())
+
+
+def receipt_of(s3: S3Client, state: Location, version: Version) -> Receipt | None:
+    """The receipt of a version, or None where it has none or it has been removed."""
+    receipt_id = version.provenance.get("receipt")
+    return load_receipt(s3, state, version.key, receipt_id) if receipt_id else None
 
 
 def _location(state: Location, key: str, receipt_id: str) -> Location:

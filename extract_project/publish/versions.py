@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from heapq import merge
+from typing import TYPE_CHECKING, Any
 
 from extract_project.errors import NotPublished
-from extract_project.manifest.extract import Extract
+from extract_project.manifest.extract import PARTS_MANIFEST, Extract
+from extract_project.publish.formats.options import EXTENSIONS
 from extract_project.s3 import Location, error_code, from_header
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class Version:
     modified: datetime
     provenance: Mapping[str, str]
     """`x-amz-meta-extract-…` without the prefix: `run-id`, `sql-key`, `receipt`, …"""
+    content_type: str = "application/octet-stream"
 
     @property
     def uri(self) -> str:
@@ -39,6 +42,48 @@ class Version:
         """When the run that made it started; None for an object that is not ours."""
         text = self.provenance.get("started-at")
         return datetime.fromisoformat(text) if text else None
+
+    @property
+    def restoration(self) -> Restoration | None:
+        """How it became current without a run of its own; None for the result of a run."""
+        known = self.provenance
+        if "restored-from" not in known:
+            return None
+        return Restoration(
+            restored_from=known["restored-from"],
+            replaced=known.get("replaced"),
+            by=known["restored-by"],
+            reason=known["reason"],
+            at=datetime.fromisoformat(known["restored-at"]),
+            run_id=known.get("restored-in"),
+        )
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """A rollback: which older version was made current again, by whom, and why."""
+
+    restored_from: str
+    """VersionId of the version whose bytes these are."""
+    replaced: str | None
+    """VersionId of what was current before; None where nothing was."""
+    by: str
+    reason: str
+    at: datetime
+    run_id: str | None
+    """The Dagster run that did it; None where somebody did it without Dagster."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A version or a delete marker, as the bucket lists it."""
+
+    version_id: str
+    modified: datetime
+    """To the second. S3 dates an object of several parts to when its upload began."""
+    is_latest: bool
+    is_deleted: bool
+    """A delete marker: from then on nothing was current."""
 
 
 def find_version(
@@ -64,6 +109,7 @@ def find_version(
             for name, value in head["Metadata"].items()
             if name.startswith(_PREFIX)
         },
+        content_type=head["ContentType"],
     )
 
 
@@ -79,15 +125,57 @@ def require_version(s3: S3Client, bucket: str, key: str, version_id: str | None 
     return version
 
 
-def list_versions(s3: S3Client, bucket: str, key: str) -> Iterator[Version]:
-    """Every version of a key, the newest first; delete markers are not among them."""
+def list_history(s3: S3Client, bucket: str, key: str) -> Iterator[Listed]:
+    """Every version and delete marker of a key, the newest first, without what each one carries."""
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
     for page in pages:
-        for item in page.get("Versions", []):
-            if item["Key"] == key:
-                version = find_version(s3, bucket, key, item["VersionId"])
-                if version is not None:
-                    yield version
+        versions, markers = page.get("Versions", []), page.get("DeleteMarkers", [])
+        yield from merge(
+            [_listed(item, False) for item in versions if item["Key"] == key],
+            [_listed(item, True) for item in markers if item["Key"] == key],
+            key=lambda each: (each.is_latest, each.modified),
+            reverse=True,
+        )
+        if any(item["Key"] != key for item in (*versions, *markers)):
+            return  # keys that begin with this one come after it
+
+
+def list_versions(s3: S3Client, bucket: str, key: str) -> Iterator[Version]:
+    """Every version of a key, the newest first; delete markers are not among them."""
+    for listed in list_history(s3, bucket, key):
+        version = None if listed.is_deleted else find_version(s3, bucket, key, listed.version_id)
+        if version is not None:
+            yield version
+
+
+def _listed(item: Any, is_deleted: bool) -> Listed:
+    return Listed(item["VersionId"], item["LastModified"], item["IsLatest"], is_deleted)
+
+
+def published_key(s3: S3Client, data: Location, path: str, partition: str | None = None) -> str:
+    """The key of an extract's object, for readers who do not have its SQL file.
+
+    Where its format has changed, or its `split`, there are several: it is the one that was
+    published last. Raises NotPublished when there never was any.
+    """
+    folder, name = data.key(path), path.rpartition("/")[2]
+    if partition:
+        folder = f"{folder}/partition={partition}"
+    file = f"{folder}/{name}" if partition else folder
+    keys = {f"{file}{extension}" for extension in EXTENSIONS} | {f"{folder}/{PARTS_MANIFEST}"}
+    newest: dict[str, datetime] = {}
+    for prefix in (f"{file}.", f"{folder}/{PARTS_MANIFEST}"):
+        pages = s3.get_paginator("list_object_versions").paginate(Bucket=data.bucket, Prefix=prefix)
+        for page in pages:
+            for item in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                if item["Key"] in keys and item["IsLatest"]:
+                    newest[item["Key"]] = item["LastModified"]
+    if not newest:
+        raise NotPublished(
+            f"s3://{data.bucket}/{folder} has never been published in any format: "
+            f"expected the extract's path, and the partition where it has any"
+        )
+    return max(newest, key=lambda key: newest[key])
 
 
 def published_partitions(s3: S3Client, data: Location, extract: Extract) -> list[str]:

@@ -17,14 +17,6 @@ from extract_project_tests.conftest import Site
 
 
 @pytest.fixture
-def configured(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """The settings of a site are this process's environment."""
-    for name, value in site.environment.items():
-        monkeypatch.setenv(name, value)
-    return site
-
-
-@pytest.fixture
 def unconfigured(monkeypatch: pytest.MonkeyPatch) -> None:
     """No settings at all."""
     for name in ("EXTRACT_MANIFEST", "EXTRACT_DATA", "EXTRACT_WAREHOUSES__SHOP__TYPE"):

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -283,13 +282,6 @@ def test_g2_an_interrupted_run_cancels_and_aborts(site: Site) -> None:
     assert process.returncode != 0
     assert site.version_ids("extracts/a/b.parquet") == []
     assert site.open_uploads() == 0
-
-
-@pytest.fixture
-def attempts() -> Iterator[ExitStack]:
-    """Runs that are under way; what they have not published is aborted at the end."""
-    with ExitStack() as stack:
-        yield stack
 
 
 def begin(attempts: ExitStack, site: Site, extract: Extract, run_id: str) -> Staged:

@@ -14,11 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from extract_project.errors import StagingError, Superseded
+from extract_project.errors import NotPublished, StagingError, Superseded
 from extract_project.publish.parts import PartsManifest, list_parts, load_manifest
 from extract_project.publish.publishing import publish, settle
 from extract_project.publish.reading import open_version
+from extract_project.publish.rollback import Order, restore
 from extract_project.publish.staging import Staged
+from extract_project.publish.upload import Target
 from extract_project.publish.versions import Version, find_version, require_version
 from extract_project_tests.conftest import Site
 from extract_project_tests.publish.test_publishing import (
@@ -148,6 +150,37 @@ def test_an_older_manifest_still_finds_its_parts_after_fewer_were_published(site
     assert site.version_ids(KEY) == [few.version_id, many.version_id]
 
 
+def test_a_rollback_makes_the_parts_of_an_older_manifest_current_again(site: Site) -> None:
+    materialize(site, site.extract("a/b", split(rows=250)))
+    old = current(site)
+    materialize(site, site.extract("a/b", split(rows=50, mark=1)))
+    new = current(site)
+    target = Target(site.data.bucket, KEY)
+    restored = restore(site.s3, site.state, target, Order(old.version_id, "half is missing", "ada"))
+    assert restored.replaced == new
+    assert numbers(site, current(site)) == list(range(250))
+    assert len(lying(site)) == 3
+    named = {part.key: part.version_id for part in manifest_of(site).parts}
+    assert {key: site.version_ids(key)[0] for key in named} == named  # and none of them expires
+    restore(site.s3, site.state, target, Order(new.version_id, "it was right", "ada"))
+    assert numbers(site, current(site)) == list(range(50))
+    assert len(lying(site)) == 1
+    assert site.open_uploads() == 0
+
+
+def test_a_rollback_says_which_part_is_gone(site: Site) -> None:
+    materialize(site, site.extract("a/b", split(rows=250)))
+    old = current(site)
+    materialize(site, site.extract("a/b", split(rows=50, mark=1)))
+    lost = manifest_of(site, old).parts[0]
+    site.s3.delete_object(Bucket=site.data.bucket, Key=lost.key, VersionId=lost.version_id)
+    with pytest.raises(NotPublished, match=r"part s3://.*part-00000.parquet version .* is gone"):
+        restore(
+            site.s3, site.state, Target(site.data.bucket, KEY), Order(old.version_id, "why", "ada")
+        )
+    assert numbers(site, current(site)) == list(range(50))
+
+
 def test_another_format_leaves_no_part_of_the_one_before(site: Site) -> None:
     materialize(site, site.extract("a/b", split(200)))
     materialize(site, site.extract("a/b", split(100, header="split: {rows: 100}\nformat: csv")))
@@ -223,7 +256,7 @@ def test_g2_a_refused_result_is_aborted(site: Site) -> None:
     text = split(1000, header="split: {rows: 100}\nchecks: [{max_rows: 1}]")
     with ExitStack() as attempts:
         staged = begin(attempts, site, site.extract("a/b", text), "refused")
-        assert [outcome.refuses for outcome in staged.outcomes] == [True]
+        assert any(outcome.refuses for outcome in staged.outcomes)
     assert site.version_ids(KEY) == [before.version_id]
     assert site.open_uploads() == 0
     assert len(lying(site)) == 1

@@ -55,6 +55,12 @@ class FileFormat:
         )
 
 
+EXTENSIONS = frozenset(
+    FileFormat(name, codec, None).extension for name, codecs in _CODECS.items() for codec in codecs
+)
+"""How the name of a published object can end."""
+
+
 def parse_compression(name: Format, compression: str | None) -> FileFormat:
     """`zstd(9)` for a format; raises ValueError with the choices that the format has."""
     codecs = _CODECS[name]

@@ -1,0 +1,172 @@
+"""`extract diff`: two versions of one extract: was it the SQL, or the data?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+from rich.syntax import Syntax
+from rich.table import Table
+
+from extract_project.cli.console import (
+    NO,
+    OK,
+    err,
+    explains_itself,
+    json_option,
+    out,
+    partition_option,
+    table,
+)
+from extract_project.cli.versions import key_of, resolve
+from extract_project.publish.comparison import Figures, Row, RowDifference
+from extract_project.publish.difference import Difference, compare
+from extract_project.publish.history import Entry, chosen
+from extract_project.publish.profile import shown
+from extract_project.s3 import connect
+from extract_project.settings import load_settings
+
+
+@click.command()
+@click.argument("extract")
+@click.argument("old", default="previous")
+@click.argument("new", default="current")
+@partition_option
+@click.option("--key", help="Columns that identify a row, as in id or order_id,line_number.")
+@json_option
+@explains_itself
+def diff(
+    *, extract: str, old: str, new: str, partition: str | None, key: str | None, as_json: bool
+) -> None:
+    """Compare two versions of EXTRACT (folder/name): its SQL, columns and rows.
+
+    OLD and NEW are a VersionId, 'current', 'previous', a time (what was current then), or how
+    long ago. Rows are told apart by --key, else by the 'unique' check of the SQL file. Exit code
+    0 when columns and rows are the same, 1 when they differ.
+
+    \b
+    extract diff sales/orders
+    extract diff sales/orders 24h
+    extract diff sales/orders 3HL4kqtJ 2026-01-31T06:00 --key order_id,line_number
+    """
+    settings = load_settings()
+    s3, state = connect(), settings.state_location
+    object_key = key_of(settings, resolve(settings, extract), partition)
+    before, after = (
+        chosen(s3, state, settings.data.bucket, object_key, word) for word in (old, new)
+    )
+    columns = [name.strip() for name in key.split(",")] if key else []
+    with err.status(f"comparing {extract}"):
+        difference = compare(s3, before, after, columns)
+    if as_json:
+        click.echo(json.dumps(_plain(difference, before, after), indent=2))
+    else:
+        _show(difference, before, after)
+    raise SystemExit(OK if difference.same else NO)
+
+
+def _show(difference: Difference, before: Entry, after: Entry) -> None:
+    out.print(difference.verdict, markup=False)
+    sides = Table.grid(padding=(0, 2))
+    for sign, entry in (("-", before), ("+", after)):
+        rows = f"{entry.receipt.rows:,} rows" if entry.receipt else ""
+        moment = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
+        sides.add_row(sign, entry.listed.version_id, moment, rows, _restored(entry))
+    out.print(sides)
+    if difference.sql.text:
+        out.print()
+        out.print(Syntax(difference.sql.text, "diff", background_color="default"))
+    if difference.schema:
+        out.print()
+        for line in difference.schema.lines():
+            out.print(line, markup=False)
+    if difference.rows:
+        _show_rows(difference.rows)
+
+
+def _restored(entry: Entry) -> str:
+    restoration = entry.version.restoration if entry.version else None
+    return f"restored from {restoration.restored_from}" if restoration else ""
+
+
+def _show_rows(rows: RowDifference) -> None:
+    if rows.note:
+        out.print(f"\nrows are counted as they are: {rows.note}", markup=False)
+    elif rows.key and not rows.same:
+        out.print(f"\nrows by {', '.join(rows.key)}", markup=False)
+    differing = [column for column in rows.columns if column.differs]
+    if differing:
+        out.print()
+        out.print(_column_table(rows))
+    for title, samples in (
+        ("changed", [_changes(each.key, each.old, each.new) for each in rows.samples_changed]),
+        ("added", [_values(each) for each in rows.samples_added]),
+        ("removed", [_values(each) for each in rows.samples_removed]),
+    ):
+        total = {"changed": rows.changed, "added": rows.added, "removed": rows.removed}[title]
+        if samples:
+            first = f", the first {len(samples)}" if total > len(samples) else ""
+            out.print(f"\n{total:,} {title}{first}:")
+            for line in samples:
+                out.print(f"  {line}", markup=False)
+
+
+def _column_table(rows: RowDifference) -> Table:
+    listed = table("column", "changed", "nulls", "sum", "lowest", "highest")
+    differing = [column for column in rows.columns if column.differs]
+    for column in differing:
+        old, new = column.old, column.new
+        where = "" if old and new else " (new)" if new else " (removed)"
+        listed.add_row(
+            column.name + where,
+            f"{column.changed:,}" if column.changed else "",
+            *(_both(old, new, figure) for figure in ("nulls", "total", "lowest", "highest")),
+        )
+    same = len(rows.columns) - len(differing)
+    if same:
+        listed.add_row(f"[dim]{same} others: the same[/]")
+    return listed
+
+
+def _both(old: Figures | None, new: Figures | None, figure: str) -> str:
+    """`before → now`; one of them where nothing changed."""
+    values = [getattr(side, figure) if side else None for side in (old, new)]
+    texts = ["" if value is None else _number(value) for value in values]
+    if texts[0] == texts[1] or not all(texts):
+        return texts[0] or texts[1]
+    return " → ".join(texts)
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _values(row: Row) -> str:
+    return ", ".join(f"{name}={shown(value)}" for name, value in row.items())
+
+
+def _changes(key: Row, old: Row, new: Row) -> str:
+    changed = (f"{name}: {shown(old[name])} → {shown(new[name])}" for name in old)
+    return f"{_values(key)}: {', '.join(changed)}"
+
+
+def _plain(difference: Difference, before: Entry, after: Entry) -> dict[str, Any]:
+    return {
+        "verdict": difference.verdict,
+        "same": difference.same,
+        "old": _side(before),
+        "new": _side(after),
+        "sql": asdict(difference.sql),
+        "schema": difference.schema.lines(),
+        "rows": asdict(difference.rows) if difference.rows else None,
+    }
+
+
+def _side(entry: Entry) -> dict[str, Any]:
+    return {
+        "version_id": entry.listed.version_id,
+        "published_at": entry.at.isoformat(),
+        "rows": entry.receipt.rows if entry.receipt else None,
+    }

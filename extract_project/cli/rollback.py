@@ -1,0 +1,120 @@
+"""`extract rollback`: an older version is current again, without a rerun."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from extract_project.cli.console import NO, err, explains_itself, out, partition_option
+from extract_project.cli.versions import key_of, resolve
+from extract_project.errors import DeploymentError, NotPublished
+from extract_project.publish.history import Entry, chosen, read_history
+from extract_project.publish.rollback import Order, restore
+from extract_project.publish.upload import Target
+from extract_project.publish.versions import Version
+from extract_project.s3 import connect
+from extract_project.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_POLL_SECONDS = 0.5
+_NEWEST = 20
+
+
+@click.command()
+@click.argument("extract")
+@click.argument("version")
+@click.option("--reason", required=True, help="Why; it is recorded with the version.")
+@click.option("--by", help="Who; default: the user of this machine.")
+@partition_option
+@click.option(
+    "--without-dagster", is_flag=True, help="Restore with your own AWS credentials, unrecorded."
+)
+@explains_itself
+def rollback(
+    *,
+    extract: str,
+    version: str,
+    reason: str,
+    by: str | None,
+    partition: str | None,
+    without_dagster: bool,
+) -> None:
+    """Make VERSION of EXTRACT (folder/name) current again: its bytes become a new version.
+
+    A run that is under way cannot replace it; the next one does. The deployment restores it, in a
+    run that is the record of it. VERSION is as in extract diff. Exit code 1 when the run fails.
+
+    \b
+    extract rollback sales/orders 3HL4kqtJ --reason 'half of the orders are missing'
+    extract rollback sales/orders previous --reason 'wrong currency'
+    """
+    settings = load_settings()
+    s3 = connect()
+    key = key_of(settings, resolve(settings, extract), partition)
+    target = Target(settings.data.bucket, key, settings.kms_key_id)
+    old = chosen(s3, settings.state_location, target.bucket, key, version)
+    order = Order(old.listed.version_id, reason, by or getpass.getuser())
+    if without_dagster:
+        new = restore(s3, settings.state_location, target, order).version
+    else:
+        new = _through_dagster(
+            s3, settings, target, extract=extract, partition=partition, order=order
+        )
+    _say(extract, partition, old, new)
+
+
+def _through_dagster(
+    s3: S3Client,
+    settings: Settings,
+    target: Target,
+    *,
+    extract: str,
+    partition: str | None,
+    order: Order,
+) -> Version:
+    """Launch the job and wait for it; returns the version that it made."""
+    from extract_project.orchestration.deployment import Deployment
+    from extract_project.orchestration.keys import ROLLBACK_JOB, ROLLBACK_OP
+    from extract_project.orchestration.rollback import rollback_config
+
+    deployment = Deployment(settings.dagster_url)
+    config = rollback_config(extract, partition, order)
+    try:
+        run_id = deployment.launch_job(ROLLBACK_JOB, config)
+    except DeploymentError as error:
+        raise DeploymentError(
+            f"{error}\nor restore it with your own AWS credentials, which nothing in Dagster "
+            f"will show: --without-dagster"
+        ) from None
+    with err.status(f"run {run_id[:8]} restores {order.version_id}"):
+        while not (run := deployment.run(run_id, {extract: ROLLBACK_OP})).finished:
+            time.sleep(_POLL_SECONDS)
+    if run.status != "SUCCESS":
+        reasons = [step.error for step in run.steps if step.error]
+        out.print("\n".join(reasons) or f"run {run_id} has failed: see its log", markup=False)
+        raise SystemExit(NO)
+    state = settings.state_location
+    for made in read_history(s3, state, target.bucket, target.key, limit=_NEWEST).versions:
+        if made.restoration and made.restoration.run_id == run_id:
+            return made
+    raise NotPublished(f"what run {run_id} restored has been replaced since: see extract versions")
+
+
+def _say(extract: str, partition: str | None, old: Entry, new: Version) -> None:
+    rows = f", {old.receipt.rows:,} rows" if old.receipt else ""
+    out.print(
+        f"{new.uri}\nis current: it is version {old.listed.version_id} of "
+        f"{old.at:%Y-%m-%d %H:%M:%S} UTC{rows}. The next run publishes over it. To undo this:\n",
+        markup=False,
+    )
+    replaced = new.restoration.replaced if new.restoration else None
+    if replaced is None:  # there was nothing, behind a delete marker
+        out.print(f"  aws s3api delete-object --bucket {new.bucket} --key '{new.key}'")
+        return
+    which = f" --partition {partition}" if partition else ""
+    out.print(f"  extract rollback {extract} {replaced}{which} --reason 'undo'", markup=False)

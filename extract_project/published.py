@@ -1,0 +1,91 @@
+"""Published extracts for programs that read them: what is current, what was, and the whole history.
+
+    from extract_project.published import history, open_published
+
+    orders = open_published("s3://acme-data/extracts", "sales/orders")
+    for batch in orders: ...                     # pyarrow.RecordBatchReader, in bounded memory
+    table = open_published("s3://acme-data/extracts", "sales/orders", as_of="24h").read_all()
+
+Needs read access to the bucket (`s3:GetObject`, `s3:GetObjectVersion`, `s3:ListBucketVersions`),
+and neither Dagster nor the settings of a deployment. Types are exact in every format: those of text
+formats come from the receipt, which is beside the data.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from extract_project.publish.history import Entry, read_history
+from extract_project.publish.history import as_of as current_at
+from extract_project.publish.versions import published_key, require_version
+from extract_project.s3 import Location, connect
+from extract_project.units import parse_moment
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from mypy_boto3_s3 import S3Client
+
+
+def open_published(
+    data: str,
+    extract: str,
+    *,
+    partition: str | None = None,
+    version: str | None = None,
+    as_of: str | datetime | None = None,
+    state: str | None = None,
+    s3: S3Client | None = None,
+) -> pa.RecordBatchReader:
+    """The rows of an extract (`folder/name`): of its current version, or of the one asked for.
+
+    `data` is what the deployment has as EXTRACT_DATA, `state` its EXTRACT_STATE where it has one.
+    `version` is a VersionId; `as_of` a time (without a zone: UTC), or how long ago, as `24h`: what
+    was current then. Whatever is published meanwhile, all rows are of one version. Raises
+    NotPublished where there is none, ValueError for what is no location or time.
+    """
+    from extract_project.publish.reading import open_version
+    from extract_project.publish.receipt import read_schema, receipt_of
+
+    if version and as_of:
+        raise ValueError("version and as_of both say which version: give one of them")
+    client = s3 or connect()
+    location, receipts = _locations(data, state)
+    key = published_key(client, location, extract, partition)
+    if as_of:
+        entry = current_at(client, receipts, location.bucket, key, _moment(as_of))
+        version = entry.listed.version_id
+    found = require_version(client, location.bucket, key, version)
+    receipt = receipt_of(client, receipts, found)
+    return open_version(client, found, read_schema(receipt) if receipt else None)
+
+
+def history(
+    data: str,
+    extract: str,
+    *,
+    partition: str | None = None,
+    limit: int | None = None,
+    state: str | None = None,
+    s3: S3Client | None = None,
+) -> tuple[Entry, ...]:
+    """Every version of an extract and every delete marker, the newest first.
+
+    Each entry has `at` (from when on it was current), `version` (VersionId, bytes, provenance),
+    `receipt` (rows, SQL, checks, columns), and `change` against the version before it.
+    """
+    client = s3 or connect()
+    location, receipts = _locations(data, state)
+    key = published_key(client, location, extract, partition)
+    return read_history(client, receipts, location.bucket, key, limit=limit).entries
+
+
+def _locations(data: str, state: str | None) -> tuple[Location, Location]:
+    location = Location.parse(data)
+    return location, Location.parse(state) if state else location / ".extract"
+
+
+def _moment(value: str | datetime) -> datetime:
+    if isinstance(value, str):
+        return parse_moment(value)
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
