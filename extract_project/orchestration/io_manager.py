@@ -12,6 +12,7 @@ are known. `dg.AssetIn(metadata={"version_id": "…"})` loads a given version in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import dagster as dg
@@ -26,12 +27,13 @@ from extract_project.orchestration.journaling import (
 )
 from extract_project.orchestration.keys import asset_key
 from extract_project.orchestration.metadata import materialization_metadata
+from extract_project.orchestration.task_cost import current_task
 from extract_project.publish.publishing import settle
 from extract_project.publish.reading import open_version
 from extract_project.publish.receipt import load_receipt, read_schema
 from extract_project.publish.staging import Staged
 from extract_project.publish.versions import require_version
-from extract_project.s3 import Location
+from extract_project.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,12 +47,12 @@ class ExtractIOManager(dg.IOManager):
     def __init__(
         self,
         connect: Callable[[], S3Client],
-        data: Location,
-        state: Location,
+        settings: Settings,
         extracts: Mapping[str, Extract],
     ) -> None:
         self._connect = connect
-        self._data, self._state = data, state
+        self._settings = settings
+        self._data, self._state = settings.data, settings.state_location
         self._extracts = {asset_key(path): extract for path, extract in extracts.items()}
 
     def handle_output(self, context: dg.OutputContext, obj: Staged) -> None:
@@ -60,6 +62,8 @@ class ExtractIOManager(dg.IOManager):
             extract, obj.receipt.partition, context.step_context.previous_attempt_count + 1
         )
         journal = journal_of(attempt, obj.receipt.run_id)
+        # Asked before, so that nothing waits between the publish and its record.
+        task = current_task(self._settings.ecs_metadata_uri)
         try:
             published = settle(self._connect(), self._state, obj, extract.header)
         except Exception as error:
@@ -75,8 +79,10 @@ class ExtractIOManager(dg.IOManager):
             obj.receipt.rows,
             published.version_id,
         )
-        record_published(journal, obj, published)
-        context.add_output_metadata(materialization_metadata(obj, published))
+        prices = self._settings.fargate.prices
+        cost = task.cost(prices, datetime.now(UTC)) if task else None
+        record_published(journal, obj, published, cost)
+        context.add_output_metadata(materialization_metadata(obj, published, cost))
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The current version, or the given one, as the type that the asset's argument names.

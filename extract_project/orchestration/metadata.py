@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from extract_project.errors import SchemaError
+from extract_project.orchestration.task_cost import TaskCost
 from extract_project.publish.audit import Outcome
 from extract_project.publish.profile import ColumnProfile, shown
 from extract_project.publish.publishing import Published
@@ -21,11 +22,17 @@ _OUTCOMES = {
     "kept": "no rows, so the current version was kept (on_empty: keep)",
 }
 
+_USAGE = {
+    "seconds": "warehouse_seconds",
+    "credits": "estimated_credits",
+    "basis": "warehouse_cost_basis",
+}
+
 
 def materialization_metadata(
-    staged: Staged, published: Published
+    staged: Staged, published: Published, cost: TaskCost | None
 ) -> dict[str, dg.MetadataValue[Any]]:
-    """Everything about one result, the same that its receipt holds."""
+    """Everything about one result, the same that its receipt holds, and what its task cost."""
     receipt = staged.receipt
     target = staged.upload.target
     stages = receipt.stages
@@ -54,9 +61,22 @@ def materialization_metadata(
         metadata["query_id"] = dg.MetadataValue.text(receipt.query_id)
     if receipt.query_url:
         metadata["query"] = dg.MetadataValue.url(receipt.query_url)
+    if cost:
+        metadata |= {name: _value(value) for name, value in cost.facts().items()}
+    if receipt.usage:
+        used = receipt.usage.model_dump(exclude_none=True)
+        metadata |= {_USAGE[name]: _value(value) for name, value in used.items()}
     if staged.previous:
         metadata["previous_s3_version_id"] = dg.MetadataValue.text(staged.previous.version_id)
     return metadata
+
+
+def _value(value: float | int | str) -> dg.MetadataValue[Any]:
+    if isinstance(value, str):
+        return dg.MetadataValue.text(value)
+    if isinstance(value, int):
+        return dg.MetadataValue.int(value)
+    return dg.MetadataValue.float(value)
 
 
 def check_result(outcome: Outcome, key: dg.AssetKey, published: bool) -> dg.AssetCheckResult:
