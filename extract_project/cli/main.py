@@ -6,8 +6,11 @@ import click
 
 from extract_project.cli.check import check
 from extract_project.cli.demo import demo, up
+from extract_project.cli.doctor import doctor
 from extract_project.cli.failed import failed
 from extract_project.cli.get import get
+from extract_project.cli.plan import plan
+from extract_project.cli.preview import preview
 from extract_project.cli.push import push
 from extract_project.cli.rerun import rerun
 from extract_project.cli.run import run
@@ -22,5 +25,8 @@ def main() -> None:
     """Drop a .sql file into S3: it is an asset in seconds, its result a version of one object."""
 
 
-for command in (check, demo, failed, get, push, rerun, run, schema, trace, up, versions):
+for command in (
+    *(check, demo, doctor, failed, get, plan, preview, push, rerun, run, schema, trace, up),
+    versions,
+):
     main.add_command(command)
