@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from dagster import DagsterInstance
 from dagster_graphql import DagsterGraphQLClient
 from playwright.sync_api import Page, expect
 
+from extract_project.embedded.process import free_port
 from extract_project.embedded.s3_server import S3Server
+from extract_project_tests.deploy.template import Evaluation
 from extract_project_tests.orchestration.conftest import BROWSER_SECONDS
 from extract_project_tests.orchestration.executing import materialization
 from extract_project_tests.orchestration.installation import Installation, installation
@@ -50,6 +57,29 @@ def running(
     settings = snowflake_settings(snowflake)
     with installation(module_aws, home, "processes", FILES, settings) as running:
         yield running
+
+
+@pytest.mark.parametrize("process", ["Code", "Webserver", "Daemon"])
+def test_the_health_check_of_a_container_tells_well_from_ill(
+    running: Installation, process: str, tmp_path: Path
+) -> None:
+    """The commands of deploy/template.yaml, on running processes and where there are none."""
+    (server,) = yaml.safe_load((running.server.home / "workspace.yaml").read_text())["load_from"]
+    ports = {"4000": server["grpc_server"]["port"], "3000": running.server.url.rpartition(":")[2]}
+    shell, *command = Evaluation().container(process)["HealthCheck"]["Command"]
+    assert shell == "CMD"
+
+    def status(ports: dict[str, Any], home: Path) -> int:
+        words = [re.sub("4000|3000", lambda port: str(ports[port[0]]), word) for word in command]
+        path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
+        environment = {**running.environment, "PATH": path, "DAGSTER_HOME": str(home)}
+        return subprocess.run(words, env=environment, capture_output=True).returncode
+
+    def well() -> bool:
+        return status(ports, running.server.home) == 0
+
+    assert await_value("health", well, 60)
+    assert status(dict.fromkeys(ports, free_port()), tmp_path) != 0
 
 
 def test_a_run_of_one_extract_publishes_one_version(running: Installation) -> None:
