@@ -1,6 +1,6 @@
 # One image for code server, webserver, daemon and runs: they always have the same code.
-# Pin the base by digest in your own build: --build-arg PYTHON_IMAGE=python@sha256:…
-ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+# The digest of the index, for x86 and ARM alike; docs/deploy.md says how to renew it.
+ARG PYTHON_IMAGE=python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /build
@@ -17,6 +17,12 @@ COPY pyproject.toml README.md ./
 COPY extract_project extract_project
 RUN /opt/backend/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/venv/bin/pip install --no-cache-dir --no-index --no-deps dist/*.whl
+# What has been installed, as CycloneDX; the tool that says so stays out of the image.
+COPY deploy/sbom.lock ./
+RUN python3 -m venv /opt/sbom \
+    && /opt/sbom/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r sbom.lock \
+    && /opt/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+        --output-file sbom.cdx.json /opt/venv
 
 FROM ${PYTHON_IMAGE}
 # DAGSTER_HOME is the only directory that is written to: mount a volume there (and on /tmp), and
@@ -31,6 +37,7 @@ RUN groupadd --gid 10001 extract \
 COPY --from=build /opt/venv /opt/venv
 # Outside DAGSTER_HOME, where a mounted volume would hide it.
 COPY workspace.yaml /opt/extract/workspace.yaml
+COPY --from=build /build/sbom.cdx.json /opt/extract/sbom.cdx.json
 WORKDIR /opt/extract
 # An empty volume of Fargate's is root's, unless the image says that there is one, and whose it is.
 VOLUME ["/opt/dagster", "/tmp"]

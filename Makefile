@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up test storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost format lock clean
+.PHONY: demo up test storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost sbom format lock clean
 
 demo: $(READY) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -62,6 +62,13 @@ stack: ## synthesize the AWS stack; fail when deploy/template.yaml is another, o
 cost: ## what the stack costs; writes docs/cost.md
 	$(PYTHON) -m deploy.cost > docs/cost.md
 
+SBOM_ENV := $(VENV)-sbom
+
+sbom: ## what requirements.lock installs, as CycloneDX; writes dist/sbom.cdx.json
+	$(PYTHON) -m venv $(SBOM_ENV) && $(SBOM_ENV)/bin/pip install --quiet --no-deps --only-binary :all: --require-hashes -r deploy/sbom.lock
+	mkdir -p dist
+	$(SBOM_ENV)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json requirements.lock
+
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -71,12 +78,13 @@ lock: ## pin every dependency with hashes, for every platform
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) pyproject.toml -o requirements.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) --extra dev pyproject.toml -o requirements-dev.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) bench/peers/requirements.in -o bench/peers/requirements.lock
+	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) deploy/sbom.in -o deploy/sbom.lock
 	rm -rf $(VENV)-lock
 
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 clean: ## everything that the other targets made
-	rm -rf $(VENV) $(STACK_ENV) $(CHECK_ENV) .bench .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(STACK_ENV) $(CHECK_ENV) $(SBOM_ENV) dist .bench .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "this project needs Python 3.11 or later, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12 …")'

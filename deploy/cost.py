@@ -8,21 +8,19 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
+from extract_project.prices import ARM, ASSUMED, LEAST_SECONDS, REGION, X86, FargatePrices
+
 HOURS, DAYS = 730, 30.4
 PER_DAY = (20, 200, 5_000)
 MINUTES = (1, 3, 10)
-REGION, ASSUMED = "us-east-1", "2026-11-25"
 
 
 @dataclass(frozen=True)
 class Prices:
     """In US dollars, on demand, without tax; the inputs of everything below."""
 
-    vcpu_hour: float = 0.04048
-    gb_hour: float = 0.004445
-    arm_vcpu_hour: float = 0.03238
-    arm_gb_hour: float = 0.00356
-    disk_gb_hour: float = 0.000111
+    fargate: FargatePrices = X86
+    fargate_arm: FargatePrices = ARM
     endpoint_hour: float = 0.01
     nat_hour: float = 0.045
     nat_gb: float = 0.045
@@ -35,6 +33,14 @@ class Prices:
     alarm_month: float = 0.1
     log_gb: float = 0.5
     list_or_put_request: float = 0.005 / 1000
+
+    def rows(self) -> dict[str, float]:
+        """Each by the name that it has on the page."""
+        found: dict[str, float] = {}
+        for name, value in vars(self).items():
+            parts = vars(value) if isinstance(value, FargatePrices) else {"": value}
+            found |= {f"{name} {part}".replace("_", " ").strip(): p for part, p in parts.items()}
+        return found
 
 
 @dataclass(frozen=True)
@@ -58,19 +64,13 @@ class Shape:
     sensor_seconds: int = 5
 
 
-def fargate(prices: Prices, vcpu: float, gb: float, hours: float, *, arm: bool = False) -> float:
-    cpu_price = prices.arm_vcpu_hour if arm else prices.vcpu_hour
-    memory_price = prices.arm_gb_hour if arm else prices.gb_hour
-    return hours * (vcpu * cpu_price + gb * memory_price)
-
-
 def always_on(prices: Prices, shape: Shape) -> dict[str, float]:
     """A month of what costs the same whether or not an extract runs."""
     looks = HOURS * 3600 / shape.sensor_seconds
     return {
         f"{shape.services} services on Fargate, {shape.service_vcpu} vCPU and "
         f"{shape.service_gb:g} GB each": shape.services
-        * fargate(prices, shape.service_vcpu, shape.service_gb, HOURS),
+        * prices.fargate.of(shape.service_vcpu, shape.service_gb, 0, HOURS),
         f"{shape.endpoints} interface endpoints in {shape.zones} zones": shape.endpoints
         * shape.zones
         * prices.endpoint_hour
@@ -92,10 +92,10 @@ def runs(prices: Prices, shape: Shape, per_day: int, minutes: float, *, arm: boo
     """A month of extracts that each take so many billed minutes."""
     count = per_day * DAYS
     hours = minutes / 60
-    task = fargate(prices, shape.run_vcpu, shape.run_gb, hours, arm=arm)
-    disk = shape.run_extra_disk_gb * prices.disk_gb_hour * hours
+    fargate = prices.fargate_arm if arm else prices.fargate
+    task = fargate.of(shape.run_vcpu, shape.run_gb, shape.run_extra_disk_gb, hours)
     logs = shape.run_log_mb / 1000 * prices.log_gb
-    return count * (task + disk + logs + shape.run_requests * prices.list_or_put_request)
+    return count * (task + logs + shape.run_requests * prices.list_or_put_request)
 
 
 def _row(*cells: object) -> str:
@@ -147,16 +147,65 @@ def page(prices: Prices, shape: Shape) -> str:
         month = total + runs(prices, shape, count, 3)
         lines.append(_row(f"{count:,}", f"{month:,.2f}", f"{month / (count * DAYS):.4f}"))
     lines += ["", "## The inputs", "", _row("price", "dollars"), _row("---", "--:")]
-    for name, value in vars(prices).items():
-        lines.append(_row(name.replace("_", " "), f"{value:.6f}".rstrip("0").rstrip(".")))
+    for name, value in prices.rows().items():
+        lines.append(_row(name, f"{value:.6f}".rstrip("0").rstrip(".")))
     lines += [
         "",
         "Sizes are those of `deploy/template.yaml` (a test compares them). Assumed besides: "
         f"{shape.run_log_mb} MB of",
         f"logs and {shape.run_requests} requests for each run, {shape.core_log_gb:g} GB of logs of "
         "the services.",
+        *_each_materialization(prices, shape),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _each_materialization(prices: Prices, shape: Shape) -> list[str]:
+    """How the figures that Dagster plots are made."""
+    minute = LEAST_SECONDS / 3600
+    least = prices.fargate.of(shape.run_vcpu, shape.run_gb, shape.run_extra_disk_gb, minute)
+    return [
+        "",
+        "## What one materialization cost",
+        "",
+        "Each materialization of a task has figures of its own, which the asset's page plots over",
+        "time, and which are in its journal (`task`). Elsewhere than on ECS there are none.",
+        "",
+        _row("figure", "what it is"),
+        _row("---", "---"),
+        _row(
+            "`task_vcpu`, `task_memory_mib`",
+            "size of the task, as ECS's task metadata endpoint has it",
+        ),
+        _row(
+            "`task_seconds`",
+            f"from the pull of the image to the publish; {LEAST_SECONDS} at least, which is what "
+            "Fargate bills",
+        ),
+        _row(
+            "`estimated_fargate_usd`",
+            f"those seconds at `EXTRACT_FARGATE__VCPU_HOUR`, `…__GB_HOUR` and `…__DISK_GB_HOUR` "
+            f"(disk beyond 20 GB); default: the prices above, of the processor that the task has. "
+            f"The least is {least:.6f}",
+        ),
+        _row(
+            "`warehouse_seconds`",
+            "Snowflake: how long the query was there, with compiling and queueing",
+        ),
+        _row(
+            "`estimated_credits`",
+            "those seconds at the list rate of the warehouse's size, as if the query had it for "
+            "itself; only of standard warehouses, whose rate is known",
+        ),
+        "",
+        "They are estimates, and say so beside themselves (`cost_basis`, `warehouse_cost_basis`). "
+        "Not in them:",
+        "the seconds between the publish and the end of the task, and runs that published nothing;",
+        "Spot, Savings Plans and tax; of Snowflake, idle time until a warehouse suspends, the",
+        "minute that each resume costs at least, other clusters, and queries that ran beside this",
+        "one. Several extracts in one task each count from the task's start: do not add those up.",
+        "The bill is what counts; these tell which extract got dearer, and when.",
+    ]
 
 
 if __name__ == "__main__":

@@ -72,8 +72,11 @@ def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iter
         thread.join()
 
 
-def in_thread(name: str, work: Callable[[], T]) -> T:
-    """Do one thing that may block in a driver; an interrupted caller leaves it to itself."""
+def in_thread(name: str, work: Callable[[], T], timeout: float | None = None) -> T:
+    """Do one thing that may block in a driver; an interrupted caller leaves it to itself.
+
+    So does one that has waited for `timeout` seconds, with a TimeoutError.
+    """
     done: queue.Queue[tuple[T] | BaseException] = queue.Queue()
 
     def run() -> None:
@@ -83,7 +86,10 @@ def in_thread(name: str, work: Callable[[], T]) -> T:
             done.put(error)
 
     threading.Thread(target=run, name=name, daemon=True).start()
-    outcome = done.get()
+    try:
+        outcome = done.get(timeout=timeout)
+    except queue.Empty:
+        raise TimeoutError(f"{name}: no answer within {timeout} s") from None
     if isinstance(outcome, BaseException):
         raise outcome
     return outcome[0]

@@ -9,6 +9,8 @@
 | EXTRACT_WAREHOUSES__<NAME>__<FIELD> | the named warehouses: TYPE, and that type's fields |
 | EXTRACT_KMS_KEY_ID | SSE-KMS key of published objects |
 | EXTRACT_DAGSTER_URL | the webserver, to launch runs and to reload; default http://127.0.0.1:3000 |
+| EXTRACT_FARGATE__VCPU_HOUR | US dollars, to estimate what a task cost; default: us-east-1 |
+| EXTRACT_FARGATE__GB_HOUR, EXTRACT_FARGATE__DISK_GB_HOUR | the same for memory and more disk |
 | EXTRACT_ALERTS__SNS_TOPIC | ARN of the SNS topic that alerts are published to |
 | EXTRACT_ALERTS__SLACK_WEBHOOK | address of the Slack incoming webhook that alerts are posted to |
 | EXTRACT_ALERTS__EMAIL_TO | addresses that alerts are mailed to, separated by commas |
@@ -17,19 +19,23 @@
 | EXTRACT_ALERTS__SMTP_PORT | default 587 for starttls, 465 for tls, 25 for none |
 | EXTRACT_ALERTS__SMTP_USER, EXTRACT_ALERTS__SMTP_PASSWORD | where the mail server asks for them |
 | EXTRACT_ALERTS__SMTP_SECURITY | starttls (the default), tls or none |
+| ECS_CONTAINER_METADATA_URI_V4 | set by ECS: where a task asks about itself |
 """
 
 from __future__ import annotations
 
+import platform
+from dataclasses import asdict
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from extract_project.alerts.settings import AlertSettings
 from extract_project.errors import SettingsError
 from extract_project.manifest.extract import Dialects
 from extract_project.manifest.problem import suggestion
+from extract_project.prices import FargatePrices, prices_of
 from extract_project.s3 import Location
 from extract_project.warehouses import WarehouseSettings, warehouse_fields
 
@@ -43,6 +49,21 @@ def _location(value: Any) -> Any:
 
 
 S3Location = Annotated[Location, NoDecode, BeforeValidator(_location)]
+
+
+class FargateSettings(BaseModel):
+    """Prices of a task, in US dollars for an hour; what is not set is us-east-1's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    vcpu_hour: float | None = Field(None, ge=0)
+    gb_hour: float | None = Field(None, ge=0)
+    disk_gb_hour: float | None = Field(None, ge=0)
+
+    @property
+    def prices(self) -> FargatePrices:
+        given = {name: price for name, price in self if price is not None}
+        return FargatePrices(**{**asdict(prices_of(platform.machine())), **given})
 
 
 class Settings(BaseSettings):
@@ -60,6 +81,8 @@ class Settings(BaseSettings):
     kms_key_id: str | None = None
     dagster_url: str = "http://127.0.0.1:3000"
     alerts: AlertSettings = AlertSettings()
+    fargate: FargateSettings = FargateSettings()
+    ecs_metadata_uri: str | None = Field(None, validation_alias="ECS_CONTAINER_METADATA_URI_V4")
 
     @model_validator(mode="after")
     def _default_warehouse_exists(self) -> Self:
@@ -86,6 +109,9 @@ class Settings(BaseSettings):
         return self.state or self.data / ".extract"
 
 
+_GROUPS: dict[str, type[BaseModel]] = {"alerts": AlertSettings, "fargate": FargateSettings}
+
+
 def load_settings() -> Settings:
     """Read the environment; raises SettingsError with one line per variable to correct."""
     try:
@@ -104,9 +130,9 @@ def _explain(item: Any) -> str:
     error, context = item["type"], item.get("ctx", {})
     if error == "missing":
         return f"{variable} is not set: see the table in extract_project/settings.py"
-    if error == "extra_forbidden" and path[0] == "alerts":
-        hint = suggestion(path[-1], AlertSettings.model_fields)
-        return f"{variable} is no setting of alerts: {hint}"
+    if error == "extra_forbidden" and path[0] in _GROUPS:
+        hint = suggestion(path[-1], _GROUPS[path[0]].model_fields)
+        return f"{variable} is no setting of {path[0]}: {hint}"
     if error == "extra_forbidden":
         known = [each.lower() for each in warehouse_fields(kind)]
         hint = suggestion(path[-1], known)

@@ -7,7 +7,8 @@ import os
 import pytest
 
 from extract_project.errors import SettingsError
-from extract_project.settings import Settings, load_settings
+from extract_project.prices import X86
+from extract_project.settings import FargateSettings, Settings, load_settings
 from extract_project.warehouses.snowflake import SnowflakeWarehouse
 
 BASE = {"EXTRACT_MANIFEST": "s3://sql/prefix", "EXTRACT_DATA": "s3://data"}
@@ -42,6 +43,18 @@ def test_a_warehouse_is_read_from_its_variables(monkeypatch: pytest.MonkeyPatch)
 def test_redshift_is_a_dialect_of_what_speaks_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, TYPE="postgres", HOST="h", USER="u", DIALECT="redshift")
     assert settings.dialects.of("snow") == "redshift"
+
+
+def test_a_price_that_is_set_replaces_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setenv("EXTRACT_FARGATE__VCPU_HOUR", "0.05")
+    prices = load(monkeypatch, TYPE="duckdb").fargate.prices
+    assert (prices.vcpu_hour, prices.gb_hour) == (0.05, X86.gb_hour)
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert FargateSettings().prices.vcpu_hour < X86.vcpu_hour
+    monkeypatch.setenv("EXTRACT_FARGATE__VCPU_HOURS", "0.05")
+    with pytest.raises(SettingsError, match=r"VCPU_HOURS is no setting of fargate: did you mean"):
+        load_settings()
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,8 @@ def explains_itself(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def _duration(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+def duration(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """The value of an option, once it is known to be a duration."""
     try:
         if value is not None:
             parse_duration(value)
@@ -69,7 +70,7 @@ def _duration(_: click.Context, __: click.Parameter, value: str | None) -> str |
 
 
 since_option = click.option(
-    "--since", callback=_duration, help="Only attempts of this time, as in 30m, 6h, 2d."
+    "--since", callback=duration, help="Only attempts of this time, as in 30m, 6h, 2d."
 )
 
 

@@ -7,8 +7,11 @@ import click
 from extract_project.cli.check import check
 from extract_project.cli.demo import demo, up
 from extract_project.cli.diff import diff
+from extract_project.cli.doctor import doctor
 from extract_project.cli.failed import failed
 from extract_project.cli.get import get
+from extract_project.cli.plan import plan
+from extract_project.cli.preview import preview
 from extract_project.cli.push import push
 from extract_project.cli.rerun import rerun
 from extract_project.cli.rollback import rollback
@@ -25,7 +28,7 @@ def main() -> None:
 
 
 for command in (
-    *(check, demo, diff, failed, get, push, rerun),
+    *(check, demo, diff, doctor, failed, get, plan, preview, push, rerun),
     *(rollback, run, schema, trace, up, versions),
 ):
     main.add_command(command)

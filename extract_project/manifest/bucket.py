@@ -65,7 +65,7 @@ def read_manifest(
         *(kept[file] for file in listed if file in kept),
         *(parse_extract(f.path, f.content, f.source, dialects) for f in files),
     ]
-    extracts, invalid = _sorted_out(parsed)
+    extracts, invalid = sort_out(parsed)
     return Snapshot(
         manifest=manifest.uri,
         extracts=extracts,
@@ -143,10 +143,13 @@ def _version(version_id: str | None) -> str | None:
     return None if version_id in (None, "null") else version_id
 
 
-def _sorted_out(
+def sort_out(
     parsed: Iterable[Extract | InvalidExtract],
 ) -> tuple[tuple[Extract, ...], tuple[InvalidExtract, ...]]:
-    """Sort out what can only be seen with all files side by side."""
+    """The valid and the invalid ones of a manifest.
+
+    Collisions and bad references can only be seen with all files side by side.
+    """
     files: dict[str, list[Extract | InvalidExtract]] = {}
     for file in sorted(parsed, key=lambda each: each.source.key):
         files.setdefault(file.path, []).append(file)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
@@ -132,6 +133,23 @@ class Partitions(BaseModel):
     def bound_names(self) -> tuple[str, ...]:
         """The `:name`s that have a value."""
         return (KEY,) if self.type == "static" else (KEY, START, END)
+
+    def accepts(self, key: str) -> bool:
+        """Whether it is a key of the list, or is written as the start of a window."""
+        if self.type == "static":
+            return key in self.keys
+        try:
+            return datetime.strptime(key, self.key_format).strftime(self.key_format) == key
+        except ValueError:
+            return False
+
+    def example(self, zone: ZoneInfo) -> Partition:
+        """One partition, whose values have the types that those of every other have."""
+        if self.type == "static":
+            return Partition(self.keys[0])
+        start = self.start.replace(tzinfo=zone)
+        end = start + _LONGEST_OFFSET[self.type]
+        return Partition(start.strftime(self.key_format), start, end)
 
     @property
     def key_format(self) -> str:

@@ -54,9 +54,7 @@ def compose(
         ],
         jobs=[rerun_job(valid.values(), settings.dagster_url), rollback_job(valid, site)],
         resources={
-            IO_MANAGER: ExtractIOManager(
-                site.connect, settings.data, settings.state_location, valid
-            )
+            IO_MANAGER: ExtractIOManager(site.connect, settings, valid),
         },
         executor=one_or_many_executor,
     )

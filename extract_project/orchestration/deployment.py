@@ -16,6 +16,8 @@ from gql.transport.exceptions import TransportError
 from gql.transport.requests import RequestsHTTPTransport
 
 from extract_project.errors import DeploymentError
+from extract_project.orchestration import health
+from extract_project.orchestration.health import Health, read_health
 from extract_project.orchestration.partitions import PARTITION_TAG
 
 LOCATION, REPOSITORY, JOB = "extract_project", "__repository__", "__ASSET_JOB"
@@ -95,6 +97,10 @@ class Deployment:
         self._url = url
         self._client = DagsterGraphQLClient("unused", transport=transport)
         self._gql = Client(transport=transport, fetch_schema_from_transport=False)
+
+    def health(self) -> Health:
+        """Whether it answers, has loaded this code location, and has a daemon."""
+        return read_health(self._ask(health.QUERY, {}), LOCATION)
 
     def reload(self) -> None:
         """Have the code location read the manifest again."""

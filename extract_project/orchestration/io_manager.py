@@ -12,6 +12,7 @@ are known. `dg.AssetIn(metadata={"version_id": "…"})` loads a given version in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import dagster as dg
@@ -26,12 +27,13 @@ from extract_project.orchestration.journaling import (
 )
 from extract_project.orchestration.keys import asset_key
 from extract_project.orchestration.metadata import materialization_metadata
+from extract_project.orchestration.task_cost import current_task
 from extract_project.publish.publishing import settle
 from extract_project.publish.reading import open_version
 from extract_project.publish.receipt import read_schema, receipt_of
 from extract_project.publish.staging import Staged
 from extract_project.publish.versions import require_version
-from extract_project.s3 import Location
+from extract_project.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,12 +47,12 @@ class ExtractIOManager(dg.IOManager):
     def __init__(
         self,
         connect: Callable[[], S3Client],
-        data: Location,
-        state: Location,
+        settings: Settings,
         extracts: Mapping[str, Extract],
     ) -> None:
         self._connect = connect
-        self._data, self._state = data, state
+        self._settings = settings
+        self._data, self._state = settings.data, settings.state_location
         self._extracts = {asset_key(path): extract for path, extract in extracts.items()}
 
     def handle_output(self, context: dg.OutputContext, obj: Staged) -> None:
@@ -61,6 +63,8 @@ class ExtractIOManager(dg.IOManager):
         )
         journal = journal_of(attempt, obj.receipt.run_id)
         s3 = self._connect()
+        # Asked before, so that nothing waits between the publish and its record.
+        task = current_task(self._settings.ecs_metadata_uri)
         try:
             # Before anything is published: what fails here leaves the current version as it is.
             before = receipt_of(s3, self._state, obj.previous) if obj.previous else None
@@ -78,8 +82,10 @@ class ExtractIOManager(dg.IOManager):
             obj.receipt.rows,
             published.version_id,
         )
-        record_published(journal, obj, published)
-        context.add_output_metadata(materialization_metadata(obj, published, before))
+        prices = self._settings.fargate.prices
+        cost = task.cost(prices, datetime.now(UTC)) if task else None
+        record_published(journal, obj, published, cost)
+        context.add_output_metadata(materialization_metadata(obj, published, before, cost))
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The current version, or the given one, as the type that the asset's argument names.

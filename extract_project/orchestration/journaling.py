@@ -6,6 +6,7 @@ import dagster as dg
 
 from extract_project.journal import Journal
 from extract_project.orchestration.failures import CAUSE, Attempt
+from extract_project.orchestration.task_cost import TaskCost
 from extract_project.publish import continuity
 from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Restored
@@ -36,14 +37,19 @@ def record_staged(journal: Journal, staged: Staged) -> None:
             journal.write("schema_changed", level="warning", difference=check.summary.splitlines())
 
 
-def record_published(journal: Journal, staged: Staged, published: Published) -> None:
-    """What the result became, and where it is."""
+def record_published(
+    journal: Journal, staged: Staged, published: Published, cost: TaskCost | None
+) -> None:
+    """What the result became, where it is, and what it cost."""
+    usage = staged.receipt.usage
     journal.write(
         published.outcome,
         query_id=staged.receipt.query_id,
         uri=staged.output.target.uri,
         version_id=published.version_id,
         rows=staged.receipt.rows,
+        task=cost.facts() if cost else None,
+        warehouse_usage=usage.model_dump(exclude_none=True) if usage else None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from extract_project.errors import SchemaError
+from extract_project.orchestration.task_cost import TaskCost
 from extract_project.publish.audit import Outcome
 from extract_project.publish.history import Change, change
 from extract_project.publish.profile import ColumnProfile, shown
@@ -25,13 +26,19 @@ _OUTCOMES = {
     "kept": "no rows, so the current version was kept (on_empty: keep)",
 }
 
+_USAGE = {
+    "seconds": "warehouse_seconds",
+    "credits": "estimated_credits",
+    "basis": "warehouse_cost_basis",
+}
+
 
 def materialization_metadata(
-    staged: Staged, published: Published, before: Receipt | None
+    staged: Staged, published: Published, before: Receipt | None, cost: TaskCost | None
 ) -> dict[str, dg.MetadataValue[Any]]:
     """Everything about one result, the same that its receipt holds.
 
-    `before` is the receipt of what was current when the run began.
+    `before` is the receipt of what was current when the run began; `cost`, that of its ECS task.
     """
     receipt, stages = staged.receipt, staged.receipt.stages
     uri = f"{staged.output.target.uri}?versionId={published.version_id}"
@@ -41,6 +48,7 @@ def materialization_metadata(
     return {
         **_facts(receipt, uri, published.version_id),
         **_compared(difference, staged.previous),
+        **_cost(receipt, cost),
         "outcome": dg.MetadataValue.text(_OUTCOMES[published.outcome]),
         "seconds": dg.MetadataValue.float(stages.total),
         "seconds_connect": dg.MetadataValue.float(stages.connect),
@@ -103,6 +111,22 @@ def _compared(difference: Change, previous: Version | None) -> dict[str, dg.Meta
     if difference.schema is not None:
         compared["schema_changed"] = dg.MetadataValue.bool(difference.schema)
     return compared
+
+
+def _cost(receipt: Receipt, cost: TaskCost | None) -> dict[str, dg.MetadataValue[Any]]:
+    facts = {name: _value(value) for name, value in (cost.facts() if cost else {}).items()}
+    if receipt.usage:
+        used = receipt.usage.model_dump(exclude_none=True)
+        facts |= {_USAGE[name]: _value(value) for name, value in used.items()}
+    return facts
+
+
+def _value(value: float | int | str) -> dg.MetadataValue[Any]:
+    if isinstance(value, str):
+        return dg.MetadataValue.text(value)
+    if isinstance(value, int):
+        return dg.MetadataValue.int(value)
+    return dg.MetadataValue.float(value)
 
 
 def check_result(outcome: Outcome, key: dg.AssetKey, published: bool) -> dg.AssetCheckResult:

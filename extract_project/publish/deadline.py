@@ -14,8 +14,9 @@ from extract_project.units import format_duration
 class Deadline:
     """Whether the extract's time is up."""
 
-    def __init__(self, limit: timedelta) -> None:
+    def __init__(self, limit: timedelta, set_by: str) -> None:
         self._limit = limit
+        self._set_by = set_by
         self.passed = threading.Event()
 
     def require(self) -> None:
@@ -23,16 +24,18 @@ class Deadline:
         if self.passed.is_set():
             raise QueryTimeout(
                 f"not done after {format_duration(self._limit)}, so the query was cancelled: "
-                f"make it cheaper, or raise 'timeout' in the header"
+                f"make it cheaper, or raise {self._set_by}"
             )
 
 
 @contextmanager
-def deadline(limit: timedelta, cancel: Callable[[], None]) -> Iterator[Deadline]:
+def deadline(
+    limit: timedelta, cancel: Callable[[], None], set_by: str = "'timeout' in the header"
+) -> Iterator[Deadline]:
     """Call `cancel`, from another thread, when the time is up; an error that follows from it, or
     the next `require`, is then a QueryTimeout.
     """
-    due = Deadline(limit)
+    due = Deadline(limit, set_by)
 
     def expire() -> None:
         due.passed.set()

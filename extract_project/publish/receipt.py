@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from extract_project.publish.profile import ColumnProfile
 from extract_project.publish.versions import Version
 from extract_project.s3 import Location
+from extract_project.warehouses.protocol import Usage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,6 +93,8 @@ class Receipt(BaseModel):
     columns: tuple[ColumnProfile, ...]
     checks: tuple[CheckRecord, ...]
     stages: Stages
+    usage: Usage | None = None
+    """What the query took of its warehouse, where that says so."""
     peak_memory: int
     """Bytes of resident memory, at the highest, of the process that made it."""
 

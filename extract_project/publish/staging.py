@@ -278,6 +278,7 @@ def _receipt(
         columns=tuple(passed.profile.columns()),
         checks=tuple(_record(outcome) for outcome in outcomes),
         stages=clock.stages(),
+        usage=begun.result.usage,
         peak_memory=_peak_memory(),
     )
 

@@ -135,6 +135,7 @@ class DuckDBResult:
 
     query_id = None
     query_url = None
+    usage = None
 
     def __init__(self, reader: Any) -> None:
         from extract_project.warehouses.types import file_schema

@@ -219,6 +219,7 @@ class PostgresResult:
     """A described statement; it runs when its batches are read."""
 
     query_url = None
+    usage = None
 
     def __init__(
         self,

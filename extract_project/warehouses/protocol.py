@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from pydantic import BaseModel, ConfigDict
+
 from extract_project.constants import Value
 
 if TYPE_CHECKING:
@@ -86,6 +88,18 @@ class Change:
     """When it was, where the warehouse knows it."""
 
 
+class Usage(BaseModel):
+    """What a query took of a warehouse that is billed by time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seconds: float
+    credits: float | None = None
+    """An estimate, where the warehouse's rate is known."""
+    basis: str
+    """How the figures were made, for who reads them."""
+
+
 class Result(Protocol):
     """A running query whose columns are known and whose rows have not been read."""
 
@@ -100,6 +114,10 @@ class Result(Protocol):
     @property
     def query_url(self) -> str | None:
         """Where a person looks at this query, where the warehouse has such a page."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the query took, once its rows are read; None where the warehouse does not say."""
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, once, in `schema`; raises WarehouseError or TypeMappingError."""

@@ -27,8 +27,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from extract_project.constants import Value
 from extract_project.errors import Cause, QueryCancelled, WarehouseError
 from extract_project.prefetch import in_thread
-from extract_project.warehouses.protocol import Change, Label, Query
+from extract_project.warehouses.protocol import Change, Label, Query, Usage
 from extract_project.warehouses.snowflake_chunks import Chunks, Patience
+from extract_project.warehouses.snowflake_usage import usage_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -293,6 +294,7 @@ class SnowflakeResult:
         self._columns: SnowflakeColumns = snowflake_columns(cursor.description or [])
         self.query_id = query_id
         self.query_url = url
+        self.usage: Usage | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -312,6 +314,7 @@ class SnowflakeResult:
                 cause=Cause.NETWORK,
                 transient=True,
             )
+        self.usage = usage_of(self._cursor.connection, self.query_id)
 
     def _renewed(self) -> Sequence[ResultBatch]:
         from snowflake.connector import Error

@@ -1,4 +1,4 @@
-"""The settings of a site as this process's environment."""
+"""Commands with the settings of a site, and without any."""
 
 from __future__ import annotations
 
@@ -13,3 +13,10 @@ def configured(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     for name, value in site.environment.items():
         monkeypatch.setenv(name, value)
     return site
+
+
+@pytest.fixture
+def unconfigured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings at all."""
+    for name in ("EXTRACT_MANIFEST", "EXTRACT_DATA", "EXTRACT_WAREHOUSES__SHOP__TYPE"):
+        monkeypatch.delenv(name, raising=False)

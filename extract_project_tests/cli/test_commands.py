@@ -16,13 +16,6 @@ from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 
 
-@pytest.fixture
-def unconfigured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings at all."""
-    for name in ("EXTRACT_MANIFEST", "EXTRACT_DATA", "EXTRACT_WAREHOUSES__SHOP__TYPE"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def call(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 

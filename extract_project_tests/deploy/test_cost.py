@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deploy.cost import Prices, Shape, always_on, page, runs
+from extract_project.prices import FargatePrices
 from extract_project_tests.deploy.template import ROOT, of_type, template
 
 
@@ -33,6 +34,7 @@ def test_the_sizes_are_those_of_the_template() -> None:
 
 def test_a_month_by_hand() -> None:
     """5,000 tasks a day of one minute, with half a vCPU and one GB, at two round prices."""
-    prices = Prices(vcpu_hour=0.06, gb_hour=0.03, disk_gb_hour=0, log_gb=0, list_or_put_request=0)
+    fargate = FargatePrices(vcpu_hour=0.06, gb_hour=0.03, disk_gb_hour=0)
+    prices = Prices(fargate, log_gb=0, list_or_put_request=0)
     assert round(runs(prices, Shape(), 5_000, 1), 2) == 152.0
     assert round(sum(always_on(Prices(), Shape()).values())) == 225

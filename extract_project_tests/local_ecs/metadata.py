@@ -6,16 +6,23 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 _PREFIX = "/v4/"
+_PULL = timedelta(seconds=20)
+"""How long before its process a task's image began to be pulled, and billing with it."""
+_FARGATES_OWN_MIB = 16
 
 
 @contextmanager
-def metadata_endpoint(task: Callable[[str], Any]) -> Iterator[str]:
-    """Serve what `task` knows of an id; gives the URL that task ids are appended to."""
+def metadata_endpoint(task: Callable[[str], tuple[Any, datetime] | None]) -> Iterator[str]:
+    """Serve what `task` knows of an id: the task, and when its process started.
+
+    Gives the URL that task ids are appended to.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -24,7 +31,7 @@ def metadata_endpoint(task: Callable[[str], Any]) -> Iterator[str]:
             if found is None:
                 self.send_error(HTTPStatus.NOT_FOUND)
                 return
-            body = json.dumps(_body(found, rest)).encode()
+            body = json.dumps(_body(*found, rest)).encode()
             self.send_response(HTTPStatus.OK)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -45,8 +52,39 @@ def metadata_endpoint(task: Callable[[str], Any]) -> Iterator[str]:
         thread.join()
 
 
-def _body(task: Any, what: str) -> dict[str, Any]:
-    container = {"Name": task.containers[0].name, "Image": task.containers[0].image}
+def _body(task: Any, started: datetime, what: str) -> dict[str, Any]:
+    """As Fargate answers, with what it answers in it that a process can have use for."""
+    limits = {"CPU": int(task.cpu) / 1024, "Memory": int(task.memory)}
+    container = {
+        "Name": task.containers[0].name,
+        "Image": task.containers[0].image,
+        "DesiredStatus": task.desired_status,
+        "KnownStatus": task.last_status,
+        "CreatedAt": _time(started),
+        "StartedAt": _time(started),
+        "Type": "NORMAL",
+    }
     if what != "task":
         return container
-    return {"Cluster": task.cluster_arn, "TaskARN": task.task_arn, "Containers": [container]}
+    family, _, revision = task.task_definition_arn.rpartition("/")[2].partition(":")
+    disk = int(task.ephemeral_storage["sizeInGiB"]) * 1024 + _FARGATES_OWN_MIB
+    return {
+        "Cluster": task.cluster_arn,
+        "TaskARN": task.task_arn,
+        "Family": family,
+        "Revision": revision,
+        "DesiredStatus": task.desired_status,
+        "KnownStatus": task.last_status,
+        "Limits": limits,
+        "PullStartedAt": _time(started - _PULL),
+        "PullStoppedAt": _time(started),
+        "AvailabilityZone": "us-east-1a",
+        "LaunchType": "FARGATE",
+        "EphemeralStorageMetrics": {"Utilized": 100, "Reserved": disk},
+        "Containers": [container],
+    }
+
+
+def _time(moment: datetime) -> str:
+    """With nanoseconds, as Go writes it."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}789Z"

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class Runtime:
         self._tasks: dict[str, Any] = {}
         self._unstarted: set[str] = set()
         self._processes: dict[str, Process] = {}
+        self._started: dict[str, datetime] = {}
         self._lock = threading.RLock()
         self._over = threading.Event()
 
@@ -45,10 +47,11 @@ class Runtime:
                 self._unstarted.add(task.task_arn)
             self._tasks[task.task_arn] = task
 
-    def task(self, task_id: str) -> Any:
-        """The task of an id; None where there is none."""
-        found = (each for arn, each in list(self._tasks.items()) if arn.endswith(f"/{task_id}"))
-        return next(found, None)
+    def started(self, task_id: str) -> tuple[Any, datetime] | None:
+        """The task of an id, and when its process started; None where there is none."""
+        found = (arn for arn in list(self._started) if arn.endswith(f"/{task_id}"))
+        arn = next(found, None)
+        return None if arn is None else (self._tasks[arn], self._started[arn])
 
     def pid(self, arn: str) -> int | None:
         process = self._processes.get(arn)
@@ -119,6 +122,7 @@ class Runtime:
             reply = self._client("secretsmanager").get_secret_value(SecretId=secret["valueFrom"])
             environment[secret["name"]] = reply["SecretString"]
         environment["ECS_CONTAINER_METADATA_URI_V4"] = f"{metadata_url}{task.id}"
+        self._started[task.task_arn] = datetime.now(UTC)
         command = override.get("command") or definition.get("command") or ()
         self._processes[task.task_arn] = Process(
             [*definition.get("entryPoint", ()), *command],

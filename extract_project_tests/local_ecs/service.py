@@ -134,7 +134,7 @@ def local_ecs(directory: Path, stop_timeout: float = 30) -> Iterator[LocalEcs]:
             stop_timeout,
         )
         waiting.append(runtime)
-        with metadata_endpoint(runtime.task) as url, runtime.running(url):
+        with metadata_endpoint(runtime.started) as url, runtime.running(url):
             _client(endpoint, "ecs").create_cluster(clusterName=CLUSTER)
             _client(endpoint, "logs").create_log_group(logGroupName=LOG_GROUP)
             yield LocalEcs(endpoint, faults, launched, runtime, directory)

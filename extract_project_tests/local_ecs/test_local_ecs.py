@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -75,7 +76,10 @@ def test_a_task_can_ask_who_it_is(ecs: LocalEcs) -> None:
     assert await_stopped(ecs, arn)[2] == 0
     stream = f"python/{CONTAINER}/{arn.rpartition('/')[2]}"
     reply = ecs.client("logs").get_log_events(logGroupName=LOG_GROUP, logStreamName=stream)
-    assert arn in reply["events"][0]["message"]
+    said = json.loads(reply["events"][0]["message"])
+    assert said["TaskARN"] == arn
+    assert said["Limits"] == {"CPU": 0.25, "Memory": 512}
+    assert said["PullStartedAt"] < said["Containers"][0]["StartedAt"]
 
 
 def test_stopping_is_sigterm_and_then_sigkill(ecs: LocalEcs) -> None:

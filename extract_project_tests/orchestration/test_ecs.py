@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from dagster import DagsterInstance, DagsterRun, RunsFilter
@@ -15,8 +16,10 @@ from extract_project.embedded.s3_server import S3Server
 from extract_project.orchestration.deployment import Run
 from extract_project.orchestration.failed import FailedExtract, Question
 from extract_project.orchestration.rerun import ask
+from extract_project.prices import FargatePrices
 from extract_project_tests.local_ecs import Launched, LocalEcs, local_ecs
 from extract_project_tests.local_ecs.instance import on_ecs
+from extract_project_tests.orchestration.executing import materialization
 from extract_project_tests.orchestration.installation import Installation, installation
 from extract_project_tests.waiting import await_value
 
@@ -37,6 +40,7 @@ FILES = {
 }
 STEPS = {path: path.replace("/", "__") for path in FILES}
 STEP_TAG, KILLED = "dagster/step_key", 137
+PRICES = FargatePrices(vcpu_hour=0.04, gb_hour=0.0044, disk_gb_hour=0.0001)
 MANY, MOST_CHARACTERS = 2000, 6000
 
 
@@ -51,7 +55,8 @@ def running(
     module_aws: S3Server, ecs: LocalEcs, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     home = tmp_path_factory.mktemp("dagster")
-    more = {**ecs.environment, **module_aws.environment}
+    prices = {f"EXTRACT_FARGATE__{k.upper()}": str(v) for k, v in vars(PRICES).items()}
+    more = {**ecs.environment, **module_aws.environment, **prices}
     with installation(
         module_aws, home, "ecs", FILES, more, sections=lambda given: on_ecs(ecs, given)
     ) as running:
@@ -114,6 +119,13 @@ def stored_run(running: Installation, run_id: str) -> DagsterRun:
         return run
 
 
+def recorded(running: Installation, path: str) -> dict[str, Any]:
+    """The metadata of the latest materialization."""
+    with DagsterInstance.from_config(str(running.server.home)) as instance:
+        metadata = materialization(instance, path).metadata
+    return {name: value.value for name, value in metadata.items()}
+
+
 def messages(running: Installation, run_id: str) -> str:
     with DagsterInstance.from_config(str(running.server.home)) as instance:
         return "\n".join(entry.user_message or entry.message for entry in instance.all_logs(run_id))
@@ -137,6 +149,14 @@ def test_each_run_is_a_task_as_large_as_its_header_says(
         assert len(running.site.version_ids(f"extracts/{path}.parquet")) == 1
     assert len({ecs.runtime.pid(each.arn) for (each,) in tasks.values()}) == 3
     assert "The task of this run has 2 vCPU, 9GB" in messages(running, run_ids["a/large"])
+    plain, roomy = recorded(running, "a/plain"), recorded(running, "a/roomy")
+    assert (plain["task_vcpu"], plain["task_memory_mib"]) == (0.25, 512)
+    assert roomy["task_memory_mib"] == 2048
+    assert plain["task_seconds"] >= 60
+    hours = roomy["task_seconds"] / 3600
+    hourly = 0.25 * PRICES.vcpu_hour + 2 * PRICES.gb_hour + 10 * PRICES.disk_gb_hour
+    assert roomy["estimated_fargate_usd"] == pytest.approx(hours * hourly, rel=0.01)
+    assert "2 GB at $0.0044" in roomy["cost_basis"]
 
 
 def test_a_new_file_goes_all_the_way_from_the_bucket_to_the_page_of_its_asset(
@@ -182,6 +202,8 @@ def test_of_several_in_one_run_each_has_a_task_of_its_own(
     names = [each.tags.get(STEP_TAG) for each in ecs.of_run(run_id)]
     assert names.index("c__first") < names.index("c__second")
     assert "a/large.sql gets a task with 2 vCPU, 9GB" in messages(running, run_id)
+    sizes = [recorded(running, path)["task_memory_mib"] for path in paths]
+    assert sizes == [512, 9 * 1024, 2048, 512, 2048]  # each its own, not the coordinator's
 
 
 def test_in_a_run_of_several_what_happens_to_one_task_is_no_business_of_the_others(

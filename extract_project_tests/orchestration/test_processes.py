@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from dagster import DagsterInstance
 from dagster_graphql import DagsterGraphQLClient
 from playwright.sync_api import Page, expect
 
+from extract_project.embedded.process import free_port
 from extract_project.embedded.s3_server import S3Server
+from extract_project_tests.deploy.template import Evaluation
 from extract_project_tests.orchestration.conftest import BROWSER_SECONDS
+from extract_project_tests.orchestration.executing import materialization
 from extract_project_tests.orchestration.installation import Installation, installation
 from extract_project_tests.snowflake_server import Service, SnowflakeServer, snowflake_server
 from extract_project_tests.snowflake_server.service import Query as ServerQuery
@@ -48,6 +57,29 @@ def running(
     settings = snowflake_settings(snowflake)
     with installation(module_aws, home, "processes", FILES, settings) as running:
         yield running
+
+
+@pytest.mark.parametrize("process", ["Code", "Webserver", "Daemon"])
+def test_the_health_check_of_a_container_tells_well_from_ill(
+    running: Installation, process: str, tmp_path: Path
+) -> None:
+    """The commands of deploy/template.yaml, on running processes and where there are none."""
+    (server,) = yaml.safe_load((running.server.home / "workspace.yaml").read_text())["load_from"]
+    ports = {"4000": server["grpc_server"]["port"], "3000": running.server.url.rpartition(":")[2]}
+    shell, *command = Evaluation().container(process)["HealthCheck"]["Command"]
+    assert shell == "CMD"
+
+    def status(ports: dict[str, Any], home: Path) -> int:
+        words = [re.sub("4000|3000", lambda port: str(ports[port[0]]), word) for word in command]
+        path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
+        environment = {**running.environment, "PATH": path, "DAGSTER_HOME": str(home)}
+        return subprocess.run(words, env=environment, capture_output=True).returncode
+
+    def well() -> bool:
+        return status(ports, running.server.home) == 0
+
+    assert await_value("health", well, 60)
+    assert status(dict.fromkeys(ports, free_port()), tmp_path) != 0
 
 
 def test_a_run_of_one_extract_publishes_one_version(running: Installation) -> None:
@@ -91,12 +123,32 @@ def test_g3_a_run_executes_the_sql_that_it_was_launched_with(running: Installati
 def test_g10_a_snowflake_run_leads_to_its_query(
     running: Installation, snowflake: SnowflakeServer
 ) -> None:
+    snowflake.service.monitored = {
+        "warehouseExternalSize": "Small",
+        "warehouseServerType": "STANDARD",
+        "totalDuration": 36_000,
+    }
     assert running.run("snow/orders").status == "SUCCESS"
     (query,) = [each for each in snowflake.service.queries if "snow/orders" in each.tag]
     site, key = running.site, "extracts/snow/orders.parquet"
     head = site.s3.head_object(Bucket=site.data.bucket, Key=key)
     assert head["Metadata"]["extract-query-id"] == query.id
     assert json.loads(query.tag)["run_id"] == head["Metadata"]["extract-run-id"]
+    with DagsterInstance.from_config(str(running.server.home)) as instance:
+        recorded = materialization(instance, "snow/orders").metadata
+    assert recorded["warehouse_seconds"].value == 36.0
+    assert recorded["estimated_credits"].value == 0.02
+    assert "at 2 credits an hour" in str(recorded["warehouse_cost_basis"].value)
+    assert "task_seconds" not in recorded  # which is for ECS
+
+
+def test_the_doctor_finds_nothing_wrong(running: Installation) -> None:
+    def told() -> list[dict[str, Any]] | None:
+        found: list[dict[str, Any]] = json.loads(running.call("doctor", "--json").stdout)
+        return found if all(each["ok"] for each in found) else None
+
+    (dagster,) = (each for each in await_value("health", told) if each["subject"] == "dagster")
+    assert "extract_project loaded, daemon alive" in dagster["detail"]
 
 
 def test_g8_a_terminated_run_is_cancelled_and_so_is_its_query(

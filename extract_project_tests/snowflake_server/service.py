@@ -81,6 +81,8 @@ class Service:
     """Seconds for which a request waits for its query before it answers `in progress`."""
     inline_rows: bool = True
     """Whether the first chunk stands in the reply, as at Snowflake."""
+    monitored: Reply = field(default_factory=dict)
+    """What is said of every query whose status is asked, beside the status."""
     faults: Faults = field(default_factory=Faults)
     sessions: list[Session] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
@@ -233,6 +235,7 @@ class Service:
                     {
                         "id": query.id,
                         "status": query.state,
+                        **self.monitored,
                         "errorCode": error.code if error else None,
                         "errorMessage": error.message if error else None,
                     }

@@ -539,3 +539,42 @@ def test_rows_are_counted_against_what_was_reported(
     with pytest.raises(WarehouseError, match=r"reported 3,001 rows and 3,000 arrived") as raised:
         read(session, MANY)
     assert raised.value.transient
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds", "credits"),
+    [
+        (("X-Small", "STANDARD", 36_000), 36.0, 0.01),
+        (("2X-Large", "STANDARD", 1_800_000), 1800.0, 16.0),
+        (("Medium", "SNOWPARK", 36_000), 36.0, None),
+        (("Gigantic", "STANDARD", 36_000), 36.0, None),
+        ((None, None, 20), None, None),
+    ],
+)
+def test_what_a_query_took_is_asked_without_another_query(
+    server: SnowflakeServer,
+    session: SnowflakeSession,
+    said: tuple[str | None, str | None, int],
+    seconds: float | None,
+    credits: float | None,
+) -> None:
+    size, kind, milliseconds = said
+    server.service.monitored = {
+        "warehouseExternalSize": size,
+        "warehouseServerType": kind,
+        "totalDuration": milliseconds,
+    }
+    result = session.execute(Query("select 1 as i"))
+    list(result.batches())
+    usage = result.usage
+    assert (usage and usage.seconds, usage and usage.credits) == (seconds, credits)
+    assert len(server.service.queries) == 1
+
+
+def test_a_status_that_cannot_be_read_costs_nothing(
+    server: SnowflakeServer, session: SnowflakeSession
+) -> None:
+    server.service.monitored = {"totalDuration": "long"}
+    result = session.execute(Query("select 1 as i"))
+    assert sum(batch.num_rows for batch in result.batches()) == 1
+    assert result.usage is None

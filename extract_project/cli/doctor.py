@@ -1,0 +1,57 @@
+"""`extract doctor`: can this installation work, and if not, what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import click
+
+from extract_project.cli.console import NO, err, explains_itself, json_option, out
+from extract_project.doctor import Finding, examine
+from extract_project.errors import SettingsError
+from extract_project.settings import load_settings
+
+
+@click.command()
+@json_option
+@explains_itself
+def doctor(as_json: bool) -> None:
+    """Check settings, buckets, rights, warehouses, Dagster, clock and disk; exit code 1 when red.
+
+    It asks with the rights of whoever calls it, and leaves nothing behind: uploads are aborted,
+    writes have a condition that cannot hold.
+
+    \b
+    extract doctor --json
+    """
+    found = []
+    with err.status("looking"):
+        for finding in _findings():
+            found.append(finding)
+            if not as_json:
+                _print(finding)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+    raise SystemExit(0 if all(finding.ok for finding in found) else NO)
+
+
+def _findings() -> Iterator[Finding]:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        for line in str(error).splitlines():
+            happened, _, fix = line.partition(": ")
+            yield Finding("settings", False, happened, fix)
+        return
+    names = ", ".join(sorted(settings.warehouses))
+    yield Finding("settings", True, f"{settings.manifest} → {settings.data}; warehouses: {names}")
+    yield from examine(settings)
+
+
+def _print(finding: Finding) -> None:
+    out.print("[green]✓[/]" if finding.ok else "[red]✗[/]", end=" ")
+    out.print(f"{finding.subject}: {finding.detail}", markup=False)
+    if finding.fix:
+        out.print(f"    {finding.fix}", markup=False)

@@ -1,0 +1,116 @@
+"""`extract plan`: what a push would change, before anybody pushes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.markup import escape
+
+from extract_project.cli.console import NO, err, explains_itself, json_option, out
+from extract_project.manifest.folder import sql_files
+from extract_project.publish.plan import Described, Planned, describe
+from extract_project.publish.plan import plan as plan_push
+from extract_project.s3 import connect
+from extract_project.settings import load_settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_COLOURS = {"new": "green", "changed": "yellow", "removed": "red", "invalid": "red"}
+_DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--delete", is_flag=True, help="As of a push that removes what the folder lacks.")
+@click.option("--diff", is_flag=True, help="Show the changed lines of SQL files.")
+@click.option("--no-describe", is_flag=True, help="Ask no warehouse: leave schemas out.")
+@json_option
+@explains_itself
+def plan(*, folder: Path, delete: bool, diff: bool, no_describe: bool, as_json: bool) -> None:
+    """Show what `extract push FOLDER` would change: SQL files, data, and schemas.
+
+    Nothing is written, and no query runs: warehouses describe what is new or changed. Exit code 1
+    when a file is invalid or a warehouse refuses its query.
+
+    \b
+    extract plan sql_manifest
+    extract plan sql_manifest --diff --no-describe
+    """
+    settings, s3 = load_settings(), connect()
+    planned = plan_push(s3, settings.manifest, sql_files(folder), settings.dialects, delete=delete)
+    schemas: dict[str, Described] = {}
+    if not no_describe:
+        with err.status("asking warehouses"):
+            asked = describe(
+                s3, settings.data, settings.state_location, settings.warehouses, planned
+            )
+            schemas = {each.path: described for each, described in asked}
+    if as_json:
+        found = [_plain(each, schemas.get(each.path), diff) for each in planned]
+        click.echo(json.dumps(found, indent=2))
+    else:
+        for each in planned:
+            _print(each, schemas.get(each.path), diff)
+        counts = ", ".join(
+            f"{sum(each.change == change for each in planned)} {change}" for change in _COLOURS
+        )
+        out.print(f"{settings.manifest}: {counts}")
+    refused = any(each.refusal for each in schemas.values())
+    raise SystemExit(NO if refused or any(each.problems for each in planned) else 0)
+
+
+def _print(planned: Planned, described: Described | None, diff: bool) -> None:
+    colour = _COLOURS[planned.change]
+    says = _effect(planned, described)
+    out.print(f"[{colour}]{planned.change:8}[/] {escape(planned.path)}  [dim]{escape(says)}[/]")
+    for problem in planned.problems:
+        out.print(f"           {problem}", markup=False)
+    if described:
+        for line in described.refusal.splitlines() or described.changes:
+            out.print(f"           {line}", markup=False)
+    for line in planned.diff() if diff else ():
+        out.print(f"    {line}", markup=False, style=_DIFF_COLOURS.get(line[:1]))
+
+
+def _effect(planned: Planned, described: Described | None) -> str:
+    if planned.change == "removed":
+        return "what is published stays"
+    if planned.change == "invalid":
+        return ""
+    words = [] if planned.change == "new" else [
+        "the data changes" if planned.changes_data else "the data does not"
+    ]  # fmt: skip
+    if described and described.planned is not None:
+        words.append(f"{len(described.planned)} columns")
+        if described.published is None:
+            words.append("nothing published yet")
+        else:
+            words.append("the schema changes" if described.changes else "the schema stays")
+    return ", ".join(words)
+
+
+def _plain(planned: Planned, described: Described | None, diff: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "extract": planned.path,
+        "change": planned.change,
+        "changes_data": planned.changes_data,
+        "problems": planned.problems,
+    }
+    if described:
+        found["schema"] = {
+            "published": described.published and _types(described.published),
+            "planned": described.planned and _types(described.planned),
+            "changes": described.changes,
+            "refusal": described.refusal or None,
+        }
+    if diff:
+        found["diff"] = planned.diff()
+    return found
+
+
+def _types(schema: pa.Schema) -> dict[str, str]:
+    return {field.name: str(field.type) for field in schema}

@@ -1,0 +1,166 @@
+"""`extract preview`: the first rows of a local SQL file, without publishing anything."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from extract_project.cli.console import (
+    NO,
+    duration,
+    err,
+    explains_itself,
+    json_option,
+    out,
+    partition_option,
+    table,
+)
+from extract_project.constants import Constant, Value
+from extract_project.errors import Cause, ManifestError, TypeMappingError, WarehouseError
+from extract_project.manifest.extract import Extract, InvalidExtract
+from extract_project.manifest.folder import parse_file
+from extract_project.manifest.problem import suggestion
+from extract_project.publish.plan import example_partition, placed
+from extract_project.publish.profile import shown
+from extract_project.publish.sample import Sample, sample
+from extract_project.settings import load_settings
+from extract_project.units import parse_duration
+from extract_project.warehouses.protocol import Label, Query
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_VALUE: TypeAdapter[Value] = TypeAdapter(Constant)
+_ANSWERS = {Cause.SQL, Cause.PERMISSION, Cause.TIMEOUT, Cause.MEMORY}
+"""Failures that say something of the file, and not of the way to the warehouse."""
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--rows", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@partition_option
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Bind another value.")
+@click.option(
+    "--timeout",
+    default="1m",
+    show_default=True,
+    callback=duration,
+    help="Then the query is cancelled.",
+)
+@json_option
+@explains_itself
+def preview(
+    *,
+    file: Path,
+    rows: int,
+    partition: str | None,
+    params: tuple[str, ...],
+    timeout: str,
+    as_json: bool,
+) -> None:
+    """Print the first rows of a local FILE with their types; nothing is published.
+
+    The query is the one that a run would execute, and is cancelled once the rows are there (which
+    Snowflake makes only when it has computed all of them). Exit code 1 when the file is invalid, or
+    the warehouse refuses it.
+
+    \b
+    extract preview sql_manifest/sales/orders.sql
+    extract preview sql_manifest/sales/lines.sql --partition 2026-01-01 --param limit=5
+    """
+    settings = load_settings()
+    parsed = parse_file(file.name, file, settings.dialects)
+    if isinstance(parsed, InvalidExtract):
+        for problem in parsed.problems:
+            err.print(problem.at(str(file)), markup=False)
+        raise SystemExit(NO)
+    query = _query(parsed, partition, dict(_param(each) for each in params))
+    label = Label(f"preview of {parsed.path}", parsed.source.sha256[:12], "preview", partition)
+    try:
+        with err.status(f"asking warehouse {parsed.warehouse}"):
+            found = sample(
+                settings.warehouses[parsed.warehouse],
+                query,
+                label,
+                rows=rows,
+                timeout=parse_duration(timeout),
+            )
+    except (WarehouseError, TypeMappingError) as error:
+        if error.cause not in _ANSWERS:
+            raise
+        err.print(placed(error, str(file)), markup=False)
+        raise SystemExit(NO) from None
+    if as_json:
+        click.echo(json.dumps(_plain(found), indent=2))
+    else:
+        _print(found)
+
+
+def _query(extract: Extract, partition: str | None, given: dict[str, Value]) -> Query:
+    """The query of a run, with the values that were given for this one."""
+    partitions, example = extract.header.partitions, example_partition(extract)
+    if partitions is None and partition is not None:
+        raise ManifestError(f"{extract.path} has no partitions: leave --partition out")
+    if partitions and example and (partition is None or not partitions.accepts(partition)):
+        what = "has partitions" if partition is None else f"has no partition {partition!r}"
+        raise ManifestError(f"{extract.path} {what}: name one, as in --partition {example.key}")
+    if partition is None:
+        query = extract.query()
+    else:
+        from extract_project.orchestration.partitions import partition_named
+
+        query = extract.query(partition_named(extract.header, partition))
+    known = {each.name for each in query.placeholders}
+    for name in given:
+        if name not in known:
+            hint = suggestion(name, known) if known else "it has no ':name' at all"
+            raise ManifestError(f"the SQL of {extract.path} has no ':{name}': {hint}")
+    return replace(query, values={**query.values, **given})
+
+
+def _param(text: str) -> tuple[str, Value]:
+    """`name=value`; the value is read as in a header: 5, 1.50, 2026-01-01, true, text."""
+    name, equals, value = text.partition("=")
+    try:
+        if equals:
+            return name, _VALUE.validate_python(yaml.safe_load(value))
+    except (yaml.YAMLError, ValidationError):
+        pass
+    raise ManifestError(f"--param {text!r} is no value: expected name=value, as in --param days=5")
+
+
+def _print(found: Sample) -> None:
+    listed = table(*(f"{field.name}\n[dim]{field.type}[/]" for field in found.rows.schema))
+    for row in _rows(found.rows):
+        listed.add_row(*(shown(value) for value in row))
+    out.print(listed)
+    count = found.rows.num_rows
+    out.print(f"{count} rows, which are all" if found.complete else f"the first {count} rows")
+
+
+def _plain(found: Sample) -> dict[str, Any]:
+    names = found.rows.schema.names
+    return {
+        "columns": {field.name: str(field.type) for field in found.rows.schema},
+        "rows": [
+            {name: _json(value) for name, value in zip(names, row, strict=True)}
+            for row in _rows(found.rows)
+        ],
+        "complete": found.complete,
+        "query_id": found.query_id,
+    }
+
+
+def _rows(rows: pa.Table) -> list[tuple[Any, ...]]:
+    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+
+
+def _json(value: Any) -> Any:
+    """Exact: what JSON has no type for is text."""
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,32 @@
+"""Whether an installation can work: small checks, each of which gives one finding with its fix.
+
+Checks only look. What has to be tried by writing is tried so that nothing becomes visible: an
+upload that is aborted, a conditional write whose condition cannot hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from extract_project.doctor.buckets import bucket_checks
+from extract_project.doctor.finding import Finding
+from extract_project.doctor.surroundings import clock, dagster, disk
+from extract_project.doctor.warehouses import sign_in
+from extract_project.s3 import connect
+from extract_project.settings import Settings
+
+__all__ = ["Finding", "examine"]
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Every finding, as soon as it is there; raises nothing for what is wrong."""
+    s3 = connect()
+    yield from (check() for check in bucket_checks(s3, settings))
+    for name, warehouse in settings.warehouses.items():
+        yield from sign_in(name, warehouse)
+    rest: list[Callable[[], Finding]] = [
+        lambda: dagster(settings.dagster_url),
+        lambda: clock(s3, settings),
+        disk,
+    ]
+    yield from (check() for check in rest)

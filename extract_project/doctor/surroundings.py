@@ -1,0 +1,78 @@
+"""What is around a run: Dagster, the clock, local disk."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from extract_project.doctor.finding import Finding
+from extract_project.errors import ExtractError
+from extract_project.settings import Settings
+from extract_project.units import format_bytes, format_duration
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_MOST_SKEW = timedelta(seconds=30)
+"""S3 refuses requests beyond 15 minutes; long before that, `started later` means nothing (G4)."""
+_LEAST_DISK = 2**30
+
+
+def dagster(url: str) -> Finding:
+    """A webserver answers, has loaded the code location, and hears of its daemon."""
+    from extract_project.orchestration.deployment import LOCATION, Deployment
+
+    try:
+        health = Deployment(url).health()
+    except ExtractError as error:
+        happened, _, fix = str(error).partition(": ")
+        return Finding("dagster", False, happened, fix)
+    if not health.loaded:
+        detail = f"{health.version} at {url} has no code location {LOCATION}: {health.load_error}"
+        return Finding("dagster", False, detail, "look at the code server's log, then reload")
+    if health.sick_daemons:
+        detail = f"{health.version} at {url} does not hear of {', '.join(health.sick_daemons)}"
+        fix = "start dagster-daemon, or look at its log: nothing starts by itself without it"
+        return Finding("dagster", False, detail, fix)
+    return Finding("dagster", True, f"{health.version} at {url}, {LOCATION} loaded, daemon alive")
+
+
+def clock(s3: S3Client, settings: Settings) -> Finding:
+    """This machine's clock beside that of S3, which also answers where it refuses."""
+    reply: dict[str, object]
+    try:
+        reply = dict(s3.head_bucket(Bucket=settings.data.bucket))
+    except ClientError as error:
+        reply = dict(error.response)
+    except BotoCoreError as error:
+        return Finding("clock", False, f"S3 does not answer: {error}", "see the lines above")
+    metadata = reply["ResponseMetadata"]
+    date = metadata.get("HTTPHeaders", {}).get("date") if isinstance(metadata, dict) else None
+    if date is None:
+        return Finding("clock", True, "S3 does not tell the time")
+    skew = abs(datetime.now(UTC) - parsedate_to_datetime(date))
+    if skew > _MOST_SKEW:
+        detail = f"this clock and that of S3 are {format_duration(skew)} apart"
+        return Finding("clock", False, detail, "synchronise this machine's clock (NTP)")
+    return Finding("clock", True, f"within {format_duration(_MOST_SKEW)} of that of S3")
+
+
+def disk() -> Finding:
+    """Room for what exact checks and DuckDB put aside while they work."""
+    place = Path(tempfile.gettempdir())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            free = shutil.disk_usage(place).free
+    except OSError as error:
+        return Finding("disk", False, f"{place}: {error}", "mount a writable volume on it")
+    detail = f"{format_bytes(free)} free in {place}"
+    if free < _LEAST_DISK:
+        fix = "make room, ask for more 'disk' in the header, or set TMPDIR to a larger volume"
+        return Finding("disk", False, detail, fix)
+    return Finding("disk", True, detail)

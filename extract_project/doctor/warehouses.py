@@ -1,0 +1,55 @@
+"""Warehouses: signed in to, and whether the user that runs queries could write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from extract_project.doctor.finding import Finding
+from extract_project.errors import ExtractError, WarehouseError
+from extract_project.publish.sample import sample
+from extract_project.warehouses.protocol import Label, Query, Warehouse
+
+_TIMEOUT = timedelta(seconds=60)
+_LABEL = Label("doctor", "none", "doctor")
+_POWERS = {
+    "postgres": "select usesuper as answer from pg_user where usename = current_user",
+    "snowflake": "select current_role() in "
+    "('ACCOUNTADMIN', 'SECURITYADMIN', 'SYSADMIN', 'ORGADMIN', 'USERADMIN') as answer",
+}
+"""By type of warehouse: whether the user or role may do anything, as far as one query can tell.
+
+DuckDB is not among them: its file is opened read-only.
+"""
+
+
+def sign_in(name: str, warehouse: Warehouse) -> Iterator[Finding]:
+    """Sign in and run one query; then, where it can be known, whether that is too powerful."""
+    subject = f"warehouse {name}"
+    try:
+        _answer(warehouse, "select 1 as answer")
+    except ExtractError as error:
+        fix = f"correct EXTRACT_WAREHOUSES__{name.upper()}__…"
+        if isinstance(error, WarehouseError) and error.transient:
+            fix = f"see whether it is reachable, and {fix}"
+        yield Finding(subject, False, str(error), fix)
+        return
+    yield Finding(subject, True, f"{warehouse.type}: signed in, and 'select 1' answers")
+    question = _POWERS.get(warehouse.type)
+    if question is None:
+        return
+    try:
+        powerful = _answer(warehouse, question)
+    except ExtractError as error:
+        yield Finding(f"{subject}: rights", False, str(error), "look at its grants by hand")
+        return
+    if powerful:
+        fix = "sign in as one that has select on what is extracted, and nothing else"
+        yield Finding(f"{subject}: rights", False, "its user or role may do anything", fix)
+    else:
+        yield Finding(f"{subject}: rights", True, "its user or role is no administrator")
+
+
+def _answer(warehouse: Warehouse, sql: str) -> object:
+    found = sample(warehouse, Query(sql), _LABEL, rows=1, timeout=_TIMEOUT)
+    return found.rows.column(0)[0].as_py() if found.rows.num_rows else None

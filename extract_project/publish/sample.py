@@ -1,0 +1,59 @@
+"""The first rows of a query, and nothing published: what its author looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pyarrow as pa
+
+from extract_project.prefetch import prefetch
+from extract_project.publish.deadline import deadline
+from extract_project.warehouses.protocol import Label, Query, Result, Session, Warehouse
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some rows of a result, in its schema."""
+
+    rows: pa.Table
+    complete: bool
+    """Whether these are all rows that there are."""
+    query_id: str | None
+
+
+def sample(
+    warehouse: Warehouse, query: Query, label: Label, *, rows: int, timeout: timedelta
+) -> Sample:
+    """Run a query and take its first rows; then, or when the time is up, it is cancelled.
+
+    Raises WarehouseError, QueryTimeout or TypeMappingError.
+    """
+    with (
+        warehouse.connect(label, timeout) as session,
+        deadline(timeout, session.cancel, "--timeout") as due,
+        prefetch(_produce(session, query), 1, session.cancel) as items,
+    ):
+        result = next(items)
+        assert not isinstance(result, pa.RecordBatch)
+        batches = (item for item in items if isinstance(item, pa.RecordBatch))
+        taken = list(_first(batches, rows + 1))
+        due.require()
+        found = pa.Table.from_batches(taken, result.schema)
+        return Sample(found.slice(0, rows), found.num_rows <= rows, result.query_id)
+
+
+def _produce(session: Session, query: Query) -> Iterator[Result | pa.RecordBatch]:
+    result = session.execute(query)
+    yield result
+    yield from result.batches()
+
+
+def _first(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Batches up to so many rows, without asking for one more."""
+    for batch in batches:
+        yield batch.slice(0, rows)
+        rows -= batch.num_rows
+        if rows <= 0:
+            return

@@ -1,0 +1,55 @@
+"""What a query took of its virtual warehouse, as Snowflake tells the session that ran it.
+
+Asking for a query's status is one request that runs nothing, needs no privilege, and answers with
+the query's duration and its warehouse's size. The connector hands out the status alone; the rest
+is in the reply that it keeps private (`_get_query_status_with_response`), so this module alone
+touches it, as `snowflake_chunks` does with chunks.
+
+Credits are an estimate: a warehouse is billed for as long as it runs, whatever runs on it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from extract_project.prefetch import in_thread
+from extract_project.warehouses.protocol import Usage
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+_ASK_SECONDS = 5.0
+_STANDARD = "STANDARD"
+# https://docs.snowflake.com/en/user-guide/warehouses-overview#warehouse-size
+_SIZES = ("xsmall", "small", "medium", "large", "xlarge", "2xlarge", "3xlarge", "4xlarge",
+          "5xlarge", "6xlarge")  # fmt: skip
+_CREDITS_PER_HOUR = {size: 2**number for number, size in enumerate(_SIZES)}
+
+
+def usage_of(connection: SnowflakeConnection, query_id: str) -> Usage | None:
+    """Of a query that is over; None where Snowflake does not say, or not in time."""
+    untyped: Any = connection
+    try:
+        _, reply = in_thread(
+            "usage", lambda: untyped._get_query_status_with_response(query_id), _ASK_SECONDS
+        )
+        return _usage(reply)
+    except Exception:  # whatever fails: the result is there, and worth more than its price
+        return None
+
+
+def _usage(reply: Any) -> Usage | None:
+    size, seconds = str(reply.warehouse_external_size), reply.total_duration / 1000
+    if not size or seconds <= 0:
+        return None  # nothing ran in a warehouse: metadata, or the cache of results
+    rate = _CREDITS_PER_HOUR.get(re.sub("[^a-z0-9]", "", size.lower()))
+    kind = str(reply.warehouse_server_type)
+    ran = f"{seconds:g} s from start to end, with compiling and queueing, on {size} ({kind})"
+    if rate is None or kind != _STANDARD:
+        return Usage(seconds=seconds, basis=f"{ran}, whose rate is not known here")
+    return Usage(
+        seconds=seconds,
+        credits=round(seconds / 3600 * rate, 6),
+        basis=f"{ran} at {rate} credits an hour, as if the query had it for itself",
+    )

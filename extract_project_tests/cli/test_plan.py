@@ -1,0 +1,109 @@
+"""`extract plan`: what a push would change is told, and nothing is done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extract_project.publish.plan import describe, plan
+from extract_project.warehouses.postgres import PostgresWarehouse
+from extract_project_tests.cli.test_commands import call, publish, write
+from extract_project_tests.conftest import DIALECTS, Site
+
+OLD = "select 1 as id, 'x' as town"
+
+
+def planned(folder: Path, *options: str) -> dict[str, Any]:
+    found = json.loads(call("plan", folder, "--json", *options).stdout)
+    return {each["extract"]: each for each in found}
+
+
+def test_each_file_and_its_schema(configured: Site, tmp_path: Path) -> None:
+    for path in ("a/same", "a/words", "a/columns", "a/gone"):
+        publish(configured, path, OLD)
+    before = configured.snapshot()
+    write(tmp_path, "a/same", OLD)
+    write(tmp_path, "a/words", f"/*---\ndescription: better\n---*/\n{OLD}")
+    write(tmp_path, "a/columns", "select 1::decimal(9, 2) as id, 'y' as city")
+    write(tmp_path, "a/new", "select n from range(10000000000) t(n)")
+    told = planned(tmp_path, "--delete", "--diff")
+    assert {path: (each["change"], each["changes_data"]) for path, each in told.items()} == {
+        "a/columns": ("changed", True),
+        "a/gone": ("removed", True),
+        "a/new": ("new", True),
+        "a/words": ("changed", False),
+    }
+    columns = told["a/columns"]["schema"]
+    assert columns["published"] == {"id": "int32", "town": "string"}
+    assert columns["changes"] == [
+        "breaking: 'id' is decimal(9,2); it was int32",
+        "breaking: 'city' stands where 'town' was",
+    ]
+    assert told["a/words"]["schema"]["changes"] == []
+    assert told["a/new"]["schema"] == {
+        "published": None, "planned": {"n": "int64"}, "changes": [], "refusal": None,
+    }  # fmt: skip
+    assert f"-{OLD}" in told["a/columns"]["diff"]
+    assert "a/gone" not in planned(tmp_path)
+    assert configured.snapshot() == before
+
+    shown = call("plan", tmp_path)
+    assert shown.exit_code == 0
+    assert "changed  a/words  the data does not, 2 columns, the schema stays" in shown.output
+    assert "1 new, 2 changed, 0 removed, 0 invalid" in shown.output
+
+
+def test_what_cannot_run_is_told_with_its_place(configured: Site, tmp_path: Path) -> None:
+    configured.put_sql("a/base", "select 1 as one")
+    write(tmp_path, "a/refused", "select 1 as one,\n  oops as two")
+    write(tmp_path, "a/after", "/*---\ndepends_on: [a/base]\n---*/\nselect 2 as two")
+    write(tmp_path, "a/fine", "select 3 as three")
+    write(tmp_path, "a/promised", "/*---\ncolumns: {four: int32}\n---*/\nselect 'x' as four")
+    result = call("plan", tmp_path)
+    assert result.exit_code == 1
+    assert "a/refused.sql:2:3: " in result.output
+    assert "a/promised.sql:2:" in result.output
+    assert "new      a/fine  1 columns, nothing published yet" in result.output
+    assert call("plan", tmp_path, "--no-describe").exit_code == 0
+    # What is only in the bucket can be depended on, until it is removed.
+    told = planned(tmp_path, "--delete", "--no-describe")
+    assert told["a/after"]["change"] == "invalid"
+    assert told["a/after"]["problems"][0].startswith("a/after.sql:2:14: no extract 'a/base'")
+
+
+def test_partitions_are_described_and_compared_with_the_newest(
+    configured: Site, tmp_path: Path
+) -> None:
+    header = "/*---\npartitions: {type: monthly, start: 2026-01-15, timezone: Europe/Berlin}\n---*/"
+    write(tmp_path, "a/months", f"{header}\nselect :partition_start as s, :partition_key as k")
+    write(tmp_path, "a/keys", "/*---\npartitions: [eu, us]\n---*/\nselect :partition_key as k")
+    told = planned(tmp_path)
+    assert told["a/months"]["schema"]["planned"] == {"s": "timestamp[us, tz=UTC]", "k": "string"}
+    assert told["a/keys"]["schema"]["planned"] == {"k": "string"}
+
+
+def test_a_warehouse_that_refuses_one_query_describes_the_next(
+    site: Site, postgres: PostgresWarehouse, tmp_path: Path
+) -> None:
+    header = "/*---\nparams: {x: 1}\n---*/\n"  # with a value there is a transaction, which fails
+    texts = {"a": "select no_such, :x as x", "b": "select :x as one", "c": "select missing.x"}
+    files = {f"{name}.sql": write(tmp_path, name, header + text) for name, text in texts.items()}
+    changes = plan(site.s3, site.manifest, files, DIALECTS, delete=False)
+    found = describe(site.s3, site.data, site.state, {"shop": postgres}, changes)
+    answers = {each.path: described for each, described in found}
+    assert answers["a"].refusal.startswith("a.sql:4:8: ")
+    assert answers["b"].planned is not None
+    assert answers["c"].planned is None
+
+
+def test_a_warehouse_that_cannot_be_asked_is_no_answer(
+    configured: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXTRACT_WAREHOUSES__SHOP__PATH", str(tmp_path / "none.duckdb"))
+    write(tmp_path, "a/new", "select 1 as one")
+    result = call("plan", tmp_path)
+    assert result.exit_code == 2
+    assert "none.duckdb" in result.output
