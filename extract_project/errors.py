@@ -10,6 +10,7 @@
     ├── TypeMappingError       a column cannot be written without losing something
     ├── AuditError             a check cannot be carried out as the header states it
     ├── SchemaError            the result's columns are not those declared, or those published
+    ├── IncrementError         new rows cannot be added to what is published
     ├── StagingError           the result could not be encoded or uploaded
     ├── Superseded             a run that started later has already published
     ├── DeploymentError        no Dagster answers, or it does not do what it was asked
@@ -140,6 +141,16 @@ class SchemaError(ExtractError):
         self.check = check
         self.faults = tuple(faults)
         self.advice = advice
+
+
+class IncrementError(ExtractError):
+    """New rows cannot be added to what is published; the text has the command that helps."""
+
+    cause = Cause.SQL
+
+    def __init__(self, message: str, *, cause: Cause | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause or type(self).cause
 
 
 class StagingError(ExtractError):

@@ -23,8 +23,9 @@ _MARKS = {"SUCCESS": "[green]✓[/]", "FAILURE": "[red]✗[/]", "SKIPPED": "[yel
 @click.command()
 @click.argument("extracts", nargs=-1, required=True)
 @partition_option
+@click.option("--full-refresh", is_flag=True, help="Incremental ones: publish everything anew.")
 @explains_itself
-def run(extracts: tuple[str, ...], partition: str | None) -> None:
+def run(extracts: tuple[str, ...], partition: str | None, full_refresh: bool) -> None:
     """Materialize EXTRACTS (folder/name) in one run, and wait; exit code 1 when one fails.
 
     \b
@@ -34,24 +35,33 @@ def run(extracts: tuple[str, ...], partition: str | None) -> None:
     from extract_project.orchestration.deployment import Deployment
 
     deployment = Deployment(load_settings().dagster_url)
-    finished = run_and_watch(deployment, list(extracts), partition)
+    finished = run_and_watch(deployment, list(extracts), partition, full_refresh=full_refresh)
     for step in finished.steps:
         if step.error:
             out.print(step.error, markup=False)
     raise SystemExit(0 if finished.status == "SUCCESS" else NO)
 
 
-def run_and_watch(deployment: Deployment, paths: list[str], partition: str | None = None) -> Run:
+def run_and_watch(
+    deployment: Deployment,
+    paths: list[str],
+    partition: str | None = None,
+    *,
+    full_refresh: bool = False,
+) -> Run:
     """Launch one run of these extracts, or of a partition of them; show each one's progress.
 
     Returns how it ended.
     """
+    from extract_project.orchestration.requests import FULL_REFRESH_TAG
+
     known = deployment.extracts()
     for path in paths:
         if path not in known:
             raise ExtractError(f"no extract {path!r}: {suggestion(path, known)}")
     _require_partition(deployment.partitioned(), paths, partition)
-    run_id = deployment.launch(paths, partition)
+    tags = {FULL_REFRESH_TAG: "true"} if full_refresh else {}
+    run_id = deployment.launch(paths, partition, tags)
     columns = (
         SpinnerColumn(finished_text=" "),
         TextColumn("{task.description}"),

@@ -80,6 +80,8 @@ def _facts(version: Version, receipt: Receipt) -> list[tuple[str, str]]:
         ("published", f"{version.modified:%Y-%m-%d %H:%M:%S} UTC"),
         ("rows, bytes", f"{receipt.rows:,} rows, {format_bytes(receipt.bytes)}"),
         *([("parts", f"{receipt.parts:,}")] if receipt.parts else []),
+        *([("added", f"{receipt.rows_added:,} rows")] if receipt.rows_added is not None else []),
+        *([("watermark", receipt.watermark)] if receipt.watermark else []),
         ("SQL", f"{receipt.sql_key} version {receipt.sql_version or '(unversioned bucket)'}"),
         ("warehouse", receipt.warehouse),
         ("query id", receipt.query_id or "(this warehouse has none)"),

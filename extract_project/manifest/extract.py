@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from extract_project.constants import Value
 from extract_project.manifest.frontmatter import FrontMatter, Path, read_front_matter
 from extract_project.manifest.header import Header, read_header
+from extract_project.manifest.incremental import WATERMARK, require_use_of_watermark
 from extract_project.manifest.partitions import Partition
 from extract_project.manifest.problem import Problem, Refused, refuse, suggestion
 from extract_project.publish.contract import declared_types
@@ -106,9 +108,11 @@ class Extract(BaseModel):
         file = folder if partition is None else f"{folder}/{self.name}"
         return f"{file}{self.file_format.extension}"
 
-    def query(self, partition: Partition | None = None) -> Query:
+    def query(self, partition: Partition | None = None, watermark: Value = None) -> Query:
         """The statement with its values, ready for a warehouse."""
         values = {**self.header.params, **(partition.values if partition else {})}
+        if self.header.incremental:
+            values[WATERMARK] = watermark
         declared = declared_types(self.header.columns)
         return Query(self.text, self.placeholders, self.statement_end, values, declared)
 
@@ -168,6 +172,7 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
         raise refuse(*front_matter.place(("warehouse",)), message)
     statement = read_statement(text, kind, header.bound_names)
     _require_use_of_partitions(header, statement, front_matter)
+    require_use_of_watermark(header, statement, text, front_matter)
     tables = upstream_tables(statement)
     if header.on_source_change and not tables:
         message = "the SQL reads no table, so that none can change: use a cron"
@@ -197,6 +202,8 @@ def _code_version(statement: Statement, header: Header, warehouse: str) -> str:
         keys += header.partition_timezone
     if header.split:
         keys += header.split.model_dump_json()
+    if header.incremental:
+        keys += header.incremental.model_dump_json(include={"cursor"})
     return sha256(f"{words}\x00{keys}".encode()).hexdigest()[:16]
 
 

@@ -17,6 +17,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from extract_project.manifest.incremental import WATERMARK
 from extract_project.manifest.parameters import find_placeholders
 from extract_project.manifest.problem import Refused, position, refuse
 from extract_project.warehouses.protocol import Placeholder
@@ -95,10 +96,12 @@ def _with_literals(text: str, placeholders: Sequence[Placeholder]) -> str:
     """The text with a number of the same length for each `:name`.
 
     Dialects read a colon in many ways (in DuckDB, `:a` after `select` is an alias of nothing); a
-    number is a value everywhere, and every position stays what it was.
+    number is a value everywhere, and every position stays what it was. The watermark alone becomes
+    a name, `_watermark`, because what it is compared with is looked at.
     """
     for each in placeholders:
-        text = f"{text[: each.start]}{'1' * (each.end - each.start)}{text[each.end :]}"
+        same = f"_{WATERMARK}" if each.name == WATERMARK else "1" * (each.end - each.start)
+        text = f"{text[: each.start]}{same}{text[each.end :]}"
     return text
 
 

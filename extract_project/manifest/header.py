@@ -19,6 +19,7 @@ from pydantic import (
 from extract_project.constants import Constant
 from extract_project.manifest.cron import ON_SOURCE_CHANGE, Crons, TimeZone
 from extract_project.manifest.frontmatter import FrontMatter, Path
+from extract_project.manifest.incremental import WATERMARK, Incremental
 from extract_project.manifest.partitions import Partitions, read_partitions
 from extract_project.manifest.problem import Problem, Refused, suggestion
 from extract_project.manifest.split import Split
@@ -29,9 +30,6 @@ from extract_project.publish.contract import KEY as CONTRACT
 from extract_project.publish.contract import Column, Columns, Contract
 from extract_project.publish.formats.options import Compression, Format, parse_compression
 from extract_project.units import Duration
-
-PLANNED = {"incremental"}
-"""Keys of the contract that this version refuses instead of ignoring."""
 
 # Dagster's rules, stated here so that a bad value is one red extract with its line, and not an
 # error of the whole code location (dagster/_core/definitions/utils.py, .../asset_spec.py).
@@ -45,7 +43,7 @@ Owner = Annotated[str, StringConstraints(pattern=_OWNER)]
 TagKey = Annotated[str, StringConstraints(pattern=_TAG_KEY)]
 TagValue = Annotated[str, StringConstraints(pattern=_TAG_VALUE)]
 ParamName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-_RESERVED_PARAMS = {"partition_key", "partition_start", "partition_end", "watermark"}
+_RESERVED_PARAMS = {"partition_key", "partition_start", "partition_end", WATERMARK}
 
 
 class _Part(BaseModel):
@@ -84,6 +82,11 @@ class Header(_Part):
         None,
         description="hourly, daily, weekly, monthly, {type, start, end, timezone, offset}, or a "
         "list of keys; bound as :partition_key, :partition_start, :partition_end",
+    )
+    incremental: Incremental | None = Field(
+        None,
+        description="{cursor: column, lag: 1h}: only rows past :watermark, added to what is "
+        "published in parts",
     )
     params: dict[ParamName, Constant] = Field({}, description="constants, bound as :name")
     format: Format = "parquet"
@@ -164,12 +167,16 @@ class Header(_Part):
     @property
     def has_parts(self) -> bool:
         """Whether it is published as part objects and a manifest object that lists them."""
-        return self.split is not None
+        return self.split is not None or self.incremental is not None
 
     @property
     def bound_names(self) -> tuple[str, ...]:
         """Every `:name` that has a value in this extract's SQL."""
-        return (*self.params, *(self.partitions.bound_names if self.partitions else ()))
+        return (
+            *self.params,
+            *(self.partitions.bound_names if self.partitions else ()),
+            *((WATERMARK,) if self.incremental else ()),
+        )
 
     @property
     def partition_timezone(self) -> str:
@@ -263,9 +270,7 @@ def _message(item: Any, path: tuple[Any, ...]) -> str:
 
 def _unknown_key(path: tuple[Any, ...]) -> str:
     word = str(path[-1])
-    if len(path) == 1 and word in PLANNED:
-        return f"{word!r} is not available in this version: remove it"
-    known = [*Header.model_fields, *PLANNED]
+    known = list(Header.model_fields)
     if path[0] == "checks" and word in CHECK_NAMES:
         return f"{word!r} is a check of its own: write it as another entry, behind another dash"
     if path[0] == "checks":
@@ -278,6 +283,8 @@ def _unknown_key(path: tuple[Any, ...]) -> str:
         known = [key for key in Partitions.model_fields if key != "keys"]
     elif path[0] == "split":
         known = list(Split.model_fields)
+    elif path[0] == "incremental":
+        known = list(Incremental.model_fields)
     return f"unknown key {word!r}: {suggestion(word, known)}"
 
 

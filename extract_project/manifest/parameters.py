@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from extract_project.manifest.incremental import WATERMARK
 from extract_project.manifest.partitions import END, KEY, START
 from extract_project.manifest.problem import Problem, Refused, position, suggestion
 from extract_project.warehouses.protocol import Placeholder
@@ -63,6 +64,8 @@ def _follows_value(before: Token | None, colon: Token) -> bool:
 def _known(name: str, known: Collection[str]) -> str:
     if name.startswith("partition_") and KEY not in known:
         return "this file has no 'partitions'; add 'partitions: daily' to its header"
+    if name == WATERMARK:
+        return "this file is not incremental; add 'incremental: {cursor: …}' to its header"
     if name in (START, END) and KEY in known:
         return "a list of partitions has no windows of time; use :partition_key"
     if not known:

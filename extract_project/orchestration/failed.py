@@ -19,7 +19,12 @@ from extract_project.orchestration.attempts import (
     unfinished_business,
 )
 from extract_project.orchestration.keys import group_name
-from extract_project.orchestration.requests import RERUN_OF_TAG, run_tags
+from extract_project.orchestration.requests import (
+    FULL_REFRESH_TAG,
+    RERUN_OF_TAG,
+    run_tags,
+    wants_full_refresh,
+)
 
 
 class Question(BaseModel):
@@ -73,12 +78,20 @@ def answer(instance: dg.DagsterInstance, extracts: Sequence[Extract], question: 
         reruns=tuple(
             Rerun(
                 members=tuple(_plain(each) for each in run),
-                tags=run_tags([each.extract for each in run]) | {RERUN_OF_TAG: run[0].run_id},
+                tags=run_tags([each.extract for each in run])
+                | {RERUN_OF_TAG: run[0].run_id}
+                | carried_on(instance, run[0].run_id),
             )
             for run in _grouped(instance, extracts, attempts)
         ),
         running=tuple(each.name for each in attempts if each.state is State.RUNNING),
     )
+
+
+def carried_on(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
+    """The tags of a failed run that say what is to be done, and not why it was launched."""
+    run = instance.get_run_by_id(run_id)
+    return {FULL_REFRESH_TAG: "true"} if run and wants_full_refresh(run) else {}
 
 
 def failures(

@@ -199,12 +199,12 @@ def standing(current: Version | None) -> str:
 
 
 def _refused(staged: Staged, attempt: Attempt, lines: list[str], next_step: str) -> dg.Failure:
-    count = f"{staged.receipt.rows:,} rows were staged and refused; nothing was published"
+    count = f"{staged.receipt.rows_staged:,} rows were staged and refused; nothing was published"
     paragraphs = ["\n".join(lines), count, standing(staged.previous), next_step]
     return dg.Failure(
         description="\n\n".join(paragraphs),
         metadata=_metadata(attempt, staged.previous)
-        | {CAUSE: Cause.AUDIT.value, "rows_staged": staged.receipt.rows},
+        | {CAUSE: Cause.AUDIT.value, "rows_staged": staged.receipt.rows_staged},
         allow_retries=False,
     )
 

@@ -27,6 +27,7 @@ def record_staged(journal: Journal, staged: Staged) -> None:
         "staged",
         query_id=receipt.query_id,
         rows=receipt.rows,
+        rows_added=receipt.rows_added,
         bytes=receipt.bytes,
         seconds=receipt.stages.model_dump(),
         peak_memory=receipt.peak_memory,

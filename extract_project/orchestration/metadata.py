@@ -88,10 +88,15 @@ def _facts(receipt: Receipt, uri: str, version_id: str) -> dict[str, dg.Metadata
         "data_sha256": dg.MetadataValue.text(receipt.data_sha256),
         "sql_version": dg.MetadataValue.text(receipt.sql_version or "unversioned bucket"),
         "sql": dg.MetadataValue.md(f"```sql\n{receipt.sql}\n```"),
-        "columns": dg.MetadataValue.md(_profile_table(receipt.columns, receipt.rows)),
+        "columns": dg.MetadataValue.md(_profile_table(receipt.columns, receipt.rows_staged)),
     }
     if receipt.parts is not None:
         facts["parts"] = dg.MetadataValue.int(receipt.parts)
+    if receipt.rows_added is not None and receipt.bytes_added is not None:
+        facts["rows_added"] = dg.MetadataValue.int(receipt.rows_added)
+        facts["bytes_added"] = dg.MetadataValue.int(receipt.bytes_added)
+    if receipt.watermark is not None:
+        facts["watermark"] = dg.MetadataValue.text(receipt.watermark)
     if receipt.query_id:
         facts["query_id"] = dg.MetadataValue.text(receipt.query_id)
     if receipt.query_url:

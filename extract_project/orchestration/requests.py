@@ -12,6 +12,8 @@ from extract_project.orchestration.keys import asset_key
 PATH_TAG, CAUSE_TAG, TICK_TAG = "extract/path", "extract/cause", "extract/tick"
 FAILURE_TAG = "extract/failure"
 RERUN_OF_TAG, RERUN_NUMBER_TAG = "extract/rerun_of", "extract/rerun_number"
+FULL_REFRESH_TAG = "extract/full_refresh"
+"""`true` has the incremental extracts of a run publish everything anew."""
 PRIORITY_TAG = "dagster/priority"
 
 
@@ -29,6 +31,11 @@ def run_request(
         partition_key=partition,
         tags=run_tags(extracts, **tags),
     )
+
+
+def wants_full_refresh(run: dg.DagsterRun) -> bool:
+    """Whether a run was launched with the tag that asks for it."""
+    return run.tags.get(FULL_REFRESH_TAG, "").lower() == "true"
 
 
 def run_tags(extracts: Sequence[Extract], **tags: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from extract_project.orchestration.attempts import LatestAttempt
 from extract_project.orchestration.deployment import Deployment
 from extract_project.orchestration.failed import Answer, FailedExtract, Question, answer, failures
 from extract_project.orchestration.keys import RERUN_JOB, RERUN_OP, asset_key
-from extract_project.orchestration.requests import RERUN_NUMBER_TAG, run_request
+from extract_project.orchestration.requests import RERUN_NUMBER_TAG, run_request, wants_full_refresh
 from extract_project.units import parse_duration
 
 SENSOR = "rerun_failed"
@@ -136,6 +136,7 @@ def _by_itself(
         if failed is None or first.cause not in _PASSING:
             continue
         ended = datetime.fromtimestamp(failed.end_time or now.timestamp(), UTC)
+        full = {"full_refresh": "true"} if wants_full_refresh(failed.dagster_run) else {}
         number = int(failed.dagster_run.tags.get(RERUN_NUMBER_TAG, "0")) + 1
         if number > _MOST_IN_A_ROW or now - ended < _PAUSE * number:
             continue
@@ -146,4 +147,5 @@ def _by_itself(
             cause="rerun",
             rerun_of=first.run_id,
             rerun_number=str(number),
+            **full,
         )

@@ -34,6 +34,11 @@ class Content:
     sha256: str
     parts: int | None = None
     """How many part objects, where there are any."""
+    added_rows: int | None = None
+    """Of the rows, those that were not published before, where rows are added."""
+    added_bytes: int | None = None
+    watermark: str | None = None
+    """The highest cursor value, where the extract is incremental."""
 
 
 class Output(Protocol):

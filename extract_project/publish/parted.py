@@ -1,5 +1,8 @@
 """Several part objects, and the manifest object that makes them a version.
 
+A full result replaces the parts that are there, in the same keys; what an incremental extract adds
+comes after them, in keys that nobody has written yet.
+
 Each part is an upload of its own that stays incomplete until the whole result has been audited
 (G1). Then they are completed, and the manifest, which names the versions that this gave, is put
 under the condition that decides between runs. A part version that no manifest names means nothing.
@@ -9,23 +12,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from extract_project.errors import StagingError
+from extract_project.manifest.incremental import Incremental
 from extract_project.manifest.split import Split
 from extract_project.publish.clock import Clock
+from extract_project.publish.cursor import Cursor, Span, ordinal, written
 from extract_project.publish.formats.options import FileFormat
+from extract_project.publish.increment import Base
 from extract_project.publish.output import Content, File
 from extract_project.publish.parts import (
     Part,
     PartsManifest,
+    Watermark,
     current_versions,
     folder,
     hide_unnamed,
     load_manifest,
     part_key,
+    part_number,
     sha256_of_parts,
     whole_key,
 )
@@ -38,21 +46,45 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _MOST_PARTS = 10_000
+_UNLIMITED = 1 << 62
 _AT_A_TIME = 8
 _JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How parts are cut, and what they come after."""
+
+    split: Split | None = None
+    """Default: all rows of a run in one part."""
+    incremental: Incremental | None = None
+    base: Base | None = None
+    """What rows are added to."""
+
+
+@dataclass
+class _NewPart:
+    """A part of this run."""
+
+    file: File
+    span: Span | None = None
 
 
 class PartedOutput:
     """The result in part objects beside the published key, which is that of their manifest."""
 
     def __init__(
-        self, s3: S3Client, target: Target, file_format: FileFormat, split: Split, clock: Clock
+        self, s3: S3Client, target: Target, file_format: FileFormat, layout: Layout, clock: Clock
     ) -> None:
-        self._s3, self._format, self._split, self._clock = s3, file_format, split, clock
+        self._s3, self._format, self._layout, self._clock = s3, file_format, layout, clock
+        self._split = layout.split or Split(rows=_UNLIMITED)
+        self._before = layout.base.manifest.parts if layout.base else ()
+        self._cursor: Cursor | None = None
         self._schema: pa.Schema | None = None
         self._metadata: Mapping[str, str] = {}
-        self._files: list[File] = []
-        self._open: File | None = None
+        self._first: int | None = None
+        self._new: list[_NewPart] = []
+        self._open: _NewPart | None = None
         self._manifest = Upload(s3, target, _JSON)
         self.target = target
 
@@ -62,36 +94,53 @@ class PartedOutput:
 
     def begin(self, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         self._schema, self._metadata = schema, metadata
+        if self._layout.incremental:
+            self._cursor = Cursor.find(self._layout.incremental, schema)
 
     def write(self, rows: pa.Table) -> None:
         start = 0
         while start < rows.num_rows:
-            file = self._open = self._open or self._next()
-            room = self._split.rows - file.rows if self._split.rows else None
+            part = self._open = self._open or self._next()
+            room = self._split.rows - part.file.rows if self._split.rows else None
             piece = rows.slice(start, room)
-            file.write(piece)
+            part.file.write(piece)
+            if self._cursor and (span := Span.of(piece.column(self._cursor.name))):
+                part.span = span.joined(part.span)
             start += piece.num_rows
-            if self._is_full(file):
-                file.seal()
+            if self._is_full(part.file):
+                part.file.seal()
                 self._open = None
 
     def seal(self) -> Content:
-        if not self._files:  # a file with the full schema and no rows
+        if not self._new and not self._before:  # a file with the full schema and no rows
             self._open = self._next()
         if self._open is not None:
-            self._open.seal()
+            self._open.file.seal()
+        rows = sum(each.file.rows for each in self._new)
+        size = sum(each.file.upload.size for each in self._new)
+        checksums = [
+            *(part.sha256 for part in self._before),
+            *(each.file.upload.sha256 for each in self._new),
+        ]
+        watermark = self._watermark()
         return Content(
             self.target.key,
-            sum(each.rows for each in self._files),
-            sum(each.upload.size for each in self._files),
-            sha256_of_parts(each.upload.sha256 for each in self._files),
-            len(self._files),
+            sum(part.rows for part in self._before) + rows,
+            sum(part.bytes for part in self._before) + size,
+            sha256_of_parts(checksums),
+            len(checksums),
+            added_rows=rows if self._layout.base else None,
+            added_bytes=size if self._layout.base else None,
+            watermark=watermark.value if watermark else None,
         )
 
     def is_whole(self, version: Version) -> bool:
         """Not so where a run ended between its parts and its manifest: the versions that are
-        named are then no longer the current ones of their keys, and may expire.
+        named are then no longer the current ones of their keys, and may expire. (Nothing is written
+        over the parts of an incremental extract, and a run that adds has found them all.)
         """
+        if self._layout.base:
+            return True
         parts = load_manifest(self._s3, version).parts
         found = current_versions(self._s3, version.bucket, (part.key for part in parts))
         return [each and each.version_id for each in found] == [part.version_id for part in parts]
@@ -109,24 +158,31 @@ class PartedOutput:
     def abort(self) -> None:
         self._manifest.abort()
         with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="abort") as pool:
-            list(pool.map(lambda file: file.upload.abort(), self._files))
+            list(pool.map(lambda part: part.file.upload.abort(), self._new))
 
-    def _next(self) -> File:
-        number = len(self._files)
-        if number == _MOST_PARTS:
+    def _next(self) -> _NewPart:
+        if self._first is None:
+            self._first = self._unused_number() if self._layout.incremental else 0
+        if len(self._new) == _MOST_PARTS:
             raise StagingError(
                 f"'split' makes more than {_MOST_PARTS:,} parts of this result: "
                 f"choose larger ones in the header"
             )
-        key = part_key(self.target.key, number, self._format.extension)
+        key = part_key(self.target.key, self._first + len(self._new), self._format.extension)
         target = replace(self.target, key=key)
         # Hundreds of parts wait for the end of the audit: none of their bytes may wait in memory.
         upload = Upload(self._s3, target, self._format.content_type, hold_nothing=True)
         upload.describe(self._metadata)
         assert self._schema is not None
-        file = File(upload, self._schema, self._format, self._clock)
-        self._files.append(file)
-        return file
+        part = _NewPart(File(upload, self._schema, self._format, self._clock))
+        self._new.append(part)
+        return part
+
+    def _unused_number(self) -> int:
+        """Above all numbers in use: what no manifest names may be about to be published."""
+        lying = list_parts(self._s3, self.target.bucket, self.target.key)
+        keys = [*lying, *(part.key for part in self._before)]
+        return max((part_number(key) or 0 for key in keys), default=-1) + 1
 
     def _is_full(self, file: File) -> bool:
         if self._split.rows:
@@ -140,20 +196,23 @@ class PartedOutput:
 
     def _completed(self, receipt: Receipt) -> list[Part]:
         with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="complete") as pool:
-            return list(pool.map(lambda file: self._complete(file, receipt), self._files))
+            return list(pool.map(lambda part: self._complete(part, receipt), self._new))
 
-    def _complete(self, file: File, receipt: Receipt) -> Part:
-        upload = file.upload
+    def _complete(self, part: _NewPart, receipt: Receipt) -> Part:
+        upload = part.file.upload
+        # A part that rows are added to for months must never be hidden by one that is not named.
+        condition = {"IfNoneMatch": "*"} if self._layout.incremental else {}
         try:
-            version_id = upload.publish({}).version_id
+            version_id = upload.publish(condition).version_id
         except NotApplied:
-            # Gone, or completed by a request whose reply was lost.
+            # Gone, or taken by another run, or completed by a request whose reply was lost.
             versions = list_versions(self._s3, self.target.bucket, upload.target.key)
             found = (v.version_id for v in versions if v.provenance.get("receipt") == receipt.id)
             own = next(found, None)
             if own is None:
                 raise StagingError(
-                    f"the upload of {upload.target.uri} was aborted by somebody else: run it again",
+                    f"another run has aborted the upload of {upload.target.uri}, or has taken its "
+                    f"key: run it again",
                     transient=True,
                 ) from None
             version_id = own
@@ -161,9 +220,21 @@ class PartedOutput:
             key=upload.target.key,
             version_id=version_id,
             bytes=upload.size,
-            rows=file.rows,
+            rows=part.file.rows,
             sha256=upload.sha256,
+            min=written(part.span.lowest) if part.span else None,
+            max=written(part.span.highest) if part.span else None,
         )
+
+    def _watermark(self) -> Watermark | None:
+        if self._cursor is None:
+            return None
+        spans = [each.span.highest for each in self._new if each.span]
+        values = [*spans, *([self._layout.base.watermark] if self._layout.base else [])]
+        if not values:
+            return None
+        highest = written(max(values, key=ordinal))
+        return Watermark(column=self._cursor.name, type=str(self._cursor.type), value=highest)
 
     def _list(self, receipt: Receipt, parts: list[Part]) -> None:
         manifest = PartsManifest(
@@ -180,9 +251,10 @@ class PartedOutput:
             bytes=receipt.bytes,
             data_sha256=receipt.data_sha256,
             arrow_schema=receipt.arrow_schema,
-            parts=tuple(parts),
+            watermark=self._watermark(),
+            parts=(*self._before, *parts),
         )
         self._manifest.describe(self._metadata)
         self._manifest.describe({"rows": str(receipt.rows), "data-sha256": receipt.data_sha256})
-        self._manifest.write(manifest.model_dump_json(indent=1).encode())
+        self._manifest.write(manifest.model_dump_json(indent=1, exclude_none=True).encode())
         self._manifest.seal()

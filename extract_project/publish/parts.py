@@ -35,6 +35,20 @@ class Part(BaseModel):
     bytes: int
     rows: int
     sha256: str
+    min: str | None = None
+    """The lowest cursor value in it, where the extract is incremental."""
+    max: str | None = None
+
+
+class Watermark(BaseModel):
+    """The highest cursor value that was ever published."""
+
+    model_config = ConfigDict(frozen=True)
+
+    column: str
+    type: str
+    value: str
+    """Exact, as a CSV file has it."""
 
 
 class PartsManifest(BaseModel):
@@ -43,12 +57,12 @@ class PartsManifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     extract: str
-    partition: str | None
+    partition: str | None = None
     run_id: str
     receipt: str
     sql_key: str
-    sql_version: str | None
-    query_id: str | None
+    sql_version: str | None = None
+    query_id: str | None = None
     code_version: str
     started_at: AwareDatetime
     rows: int
@@ -57,6 +71,8 @@ class PartsManifest(BaseModel):
     """Of the checksums of the parts, in order, one a line."""
     arrow_schema: str
     """As in the receipt: an Arrow IPC message in base64."""
+    watermark: Watermark | None = None
+    """Where the extract is incremental; it moves with this object and never without it."""
     parts: tuple[Part, ...]
     """In the order of the rows; never none."""
 

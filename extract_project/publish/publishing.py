@@ -64,8 +64,8 @@ def _same_content(s3: S3Client, state: Location, staged: Staged, previous: Versi
 def publish(s3: S3Client, state: Location, staged: Staged) -> str:
     """Publish and return the VersionId of this very write.
 
-    Raises Superseded when a later run was faster, StagingError when S3 loses the upload; both leave
-    what is current untouched.
+    Raises Superseded when a later run was faster, StagingError when S3 loses the upload or when
+    rows would be added to something else than `previous`; all leave what is current untouched.
     """
     receipt, previous, target = staged.receipt, staged.previous, staged.output.target
     save_receipt(s3, state, receipt)
@@ -83,6 +83,12 @@ def publish(s3: S3Client, state: Location, staged: Staged) -> str:
             if refused.upload_is_gone:
                 raise StagingError(
                     f"the upload of {target.uri} was aborted by somebody else: run it again",
+                    transient=True,
+                ) from refused
+            if staged.appends:
+                raise StagingError(
+                    f"another run has published {target.uri} since this one began, and its rows "
+                    f"would be lost: run it again",
                     transient=True,
                 ) from refused
             _require_newest(receipt, previous, target)

@@ -125,11 +125,11 @@ def _csv_batches(text: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         ),
     )
     for batch in reader:
-        columns = [_from_text(c, f.type) for c, f in zip(batch.columns, schema, strict=True)]
+        columns = [from_text(c, f.type) for c, f in zip(batch.columns, schema, strict=True)]
         yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _from_text(text: pa.Array, kind: pa.DataType) -> pa.Array:
+def from_text(text: pa.Array, kind: pa.DataType) -> pa.Array:
     """The inverse of `text.plain_text`."""
     if pa.types.is_binary(kind):
         decoded = [None if v is None else base64.b64decode(v) for v in text.to_pylist()]
@@ -179,7 +179,7 @@ def _typed(value: Any, kind: pa.DataType) -> Any:
     if pa.types.is_struct(kind):
         return {field.name: _typed(value[field.name], field.type) for field in kind.fields}
     if pa.types.is_map(kind):
-        keys = _from_text(pa.array(list(value), pa.string()), kind.key_type).to_pylist()
+        keys = from_text(pa.array(list(value), pa.string()), kind.key_type).to_pylist()
         items = (_typed(item, kind.item_type) for item in value.values())
         return list(zip(keys, items, strict=True))
     if pa.types.is_floating(kind):
@@ -187,6 +187,6 @@ def _typed(value: Any, kind: pa.DataType) -> Any:
     if pa.types.is_decimal(kind):
         return Decimal(value)
     if isinstance(value, str) and not pa.types.is_string(kind):
-        scalar = _from_text(pa.array([value]), kind)[0]
+        scalar = from_text(pa.array([value]), kind)[0]
         return scalar.value if pa.types.is_temporal(kind) else scalar.as_py()
     return value

@@ -86,7 +86,13 @@ class Receipt(BaseModel):
     """Of the object's bytes: what `sha256sum` prints for the downloaded file. Where there are
     parts, of their checksums, in order, one a line."""
     parts: int | None = None
-    """How many part objects there are, where the extract is split."""
+    """How many part objects there are, where the extract is split or incremental."""
+    rows_added: int | None = None
+    """Of the rows, those that this run added, where it is an incremental one; `columns` and
+    `checks` are then about these."""
+    bytes_added: int | None = None
+    watermark: str | None = None
+    """The highest cursor value published, where the extract is incremental."""
     schema_sha256: str
     arrow_schema: str
     """The schema as an Arrow IPC message in base64: text formats are read back with it."""
@@ -102,6 +108,11 @@ class Receipt(BaseModel):
     def finished_at(self) -> datetime:
         """When the result was whole: just before it was published."""
         return self.started_at + timedelta(seconds=self.stages.total)
+
+    @property
+    def rows_staged(self) -> int:
+        """The rows that this very run has written and audited."""
+        return self.rows if self.rows_added is None else self.rows_added
 
 
 def write_schema(schema: pa.Schema) -> str:

@@ -11,7 +11,7 @@ import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -28,8 +28,9 @@ from extract_project.publish.clock import Clock
 from extract_project.publish.continuity import compare_with_version
 from extract_project.publish.contract import agreed_schema, kept
 from extract_project.publish.deadline import deadline
+from extract_project.publish.increment import Base, Increment, find_base
 from extract_project.publish.output import Content, OneObject, Output
-from extract_project.publish.parted import PartedOutput
+from extract_project.publish.parted import Layout, PartedOutput
 from extract_project.publish.profile import Profile
 from extract_project.publish.receipt import CheckRecord, Receipt, schema_hash, write_schema
 from extract_project.publish.rowgroups import row_groups
@@ -52,6 +53,8 @@ class Provenance:
     run_id: str
     snapshot: str | None = None
     partition: Partition | None = None
+    full_refresh: bool = False
+    """Whether an incremental extract is to publish everything anew."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,9 @@ class Staged:
     preview: tuple[dict[str, str], ...]
     previous: Version | None
     """What was current when the run began."""
+    appends: bool = False
+    """Whether it holds the rows of `previous` and new ones, so that it can follow on nothing
+    else."""
 
 
 @contextmanager
@@ -80,9 +86,9 @@ def stage(
 
     `state` is where receipts are, which say the columns of what is current.
 
-    Raises WarehouseError, TypeMappingError, SchemaError, AuditError or StagingError; whatever is
-    raised, in here or by the caller, the query is cancelled, every upload aborted and nothing
-    becomes visible (G2).
+    Raises WarehouseError, TypeMappingError, SchemaError, IncrementError, AuditError or
+    StagingError; whatever is raised, in here or by the caller, the query is cancelled, every upload
+    aborted and nothing becomes visible (G2).
     """
     # Arrow's own allocator keeps what is freed; the system's gives it back, which makes the peak
     # some 40 MiB lower, and the run a little faster.
@@ -91,7 +97,9 @@ def stage(
     with clock.stage("connect"):
         previous = find_version(s3, target.bucket, target.key)
         readers_have = previous or _neighbour(s3, extract, target, provenance.partition)
-        output = _output(s3, target, extract, clock)
+        base = None if provenance.full_refresh else find_base(s3, extract, previous)
+        attempt = replace(attempt, base=base)
+        output = _output(s3, target, attempt, clock)
         output.sweep(extract.header.timeout + _SWEEP_MARGIN)
     try:
         with audit_directory() as directory:
@@ -102,15 +110,18 @@ def stage(
                 outcomes = passed.outcomes()
         content = output.seal()
         receipt = _receipt(attempt, content, passed, outcomes, clock)
-        yield Staged(output, receipt, outcomes, tuple(passed.profile.preview), previous)
+        preview = tuple(passed.profile.preview)
+        yield Staged(output, receipt, outcomes, preview, previous, base is not None)
     finally:
         output.abort()
 
 
-def _output(s3: S3Client, target: Target, extract: Extract, clock: Clock) -> Output:
-    if extract.header.split:
-        return PartedOutput(s3, target, extract.file_format, extract.header.split, clock)
-    return OneObject(s3, target, extract.file_format, clock)
+def _output(s3: S3Client, target: Target, attempt: _Attempt, clock: Clock) -> Output:
+    header, file_format = attempt.extract.header, attempt.extract.file_format
+    if header.has_parts:
+        layout = Layout(header.split, header.incremental, attempt.base)
+        return PartedOutput(s3, target, file_format, layout, clock)
+    return OneObject(s3, target, file_format, clock)
 
 
 @contextmanager
@@ -130,6 +141,8 @@ class _Attempt:
     provenance: Provenance
     started_at: datetime
     receipt_id: str
+    base: Base | None = None
+    """What an incremental extract adds to."""
 
     @classmethod
     def begin(cls, extract: Extract, provenance: Provenance) -> _Attempt:
@@ -210,9 +223,15 @@ def _stream(
 ) -> _Passed:
     """Run the query and show each row group to the audit, the profile and the encoder."""
     extract = attempt.extract
+    increment = Increment(extract, attempt.base, directory)
+
+    def cancel() -> None:
+        increment.cancel()
+        session.cancel()
+
     with (
-        deadline(extract.header.timeout, session.cancel) as due,
-        prefetch(_produce(session, attempt, compare), _GROUPS_AHEAD, session.cancel) as items,
+        deadline(extract.header.timeout, cancel) as due,
+        prefetch(_produce(session, attempt, increment, compare), _GROUPS_AHEAD, cancel) as items,
     ):
         with clock.stage("query"):
             begun = next(items)
@@ -231,16 +250,20 @@ def _stream(
     return passed
 
 
-def _produce(session: Session, attempt: _Attempt, compare: Compare) -> Iterator[_Begun | pa.Table]:
+def _produce(
+    session: Session, attempt: _Attempt, increment: Increment, compare: Compare
+) -> Iterator[_Begun | pa.Table]:
     """First the result, as soon as its columns are known and accepted; then its rows in groups.
 
     They are profiled here, in the thread that reads, because encoding is what the others wait for.
     """
-    result = session.execute(attempt.extract.query(attempt.provenance.partition))
+    watermark = attempt.base.bound if attempt.base else None
+    result = session.execute(attempt.extract.query(attempt.provenance.partition, watermark))
     schema = agreed_schema(attempt.extract.header.columns, result.schema)
     profile = Profile(schema)
     yield _Begun(result, schema, compare(schema), profile)
-    for rows in row_groups(kept(result.batches(), schema), schema):
+    batches = increment.new_rows(schema, kept(result.batches(), schema))
+    for rows in row_groups(batches, schema):
         profile.observe(rows)
         yield rows
 
@@ -273,6 +296,9 @@ def _receipt(
         bytes=content.bytes,
         data_sha256=content.sha256,
         parts=content.parts,
+        rows_added=content.added_rows,
+        bytes_added=content.added_bytes,
+        watermark=content.watermark,
         schema_sha256=schema_hash(begun.schema),
         arrow_schema=write_schema(begun.schema),
         columns=tuple(passed.profile.columns()),

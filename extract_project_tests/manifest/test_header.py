@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.frontmatter import read_front_matter
-from extract_project.manifest.header import PLANNED, Header, header_schema
+from extract_project.manifest.header import Header, header_schema
 from extract_project.units import format_duration, parse_duration
 from extract_project_tests.manifest.parsing import header, parse, reasons, valid
 
@@ -173,13 +173,6 @@ def test_a_split_extract_is_published_under_its_manifest(yaml_text: str, publish
 def test_every_fault_is_reported_not_only_the_first() -> None:
     found = reasons(header("shedule: x\nformat: parket"))
     assert [reason.split(":")[0] for reason in found] == ["3", "2"]
-
-
-@pytest.mark.parametrize("key", sorted(PLANNED))
-def test_a_key_of_a_later_version_is_refused_not_ignored(key: str) -> None:
-    assert reasons(header(f"{key}: x")) == [
-        f"2:1: {key!r} is not available in this version: remove it"
-    ]
 
 
 def test_an_unclosed_header() -> None:

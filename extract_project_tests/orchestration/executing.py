@@ -17,7 +17,11 @@ def definitions(site: Site, settings: Settings, *assets: dg.AssetsDefinition) ->
 
 
 def execute(
-    defs: dg.Definitions, instance: dg.DagsterInstance, *keys: str, partition: str | None = None
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    *keys: str,
+    partition: str | None = None,
+    tags: dict[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
     job = defs.resolve_implicit_global_asset_job_def()
     selection = [dg.AssetKey(key.split("/")) for key in keys] or None
@@ -26,6 +30,7 @@ def execute(
         raise_on_error=False,
         asset_selection=selection,
         partition_key=partition,
+        tags=tags,
     )
 
 

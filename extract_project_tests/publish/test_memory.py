@@ -37,6 +37,19 @@ def test_g9_hundreds_of_parts_wait_for_the_audit_outside_memory(site: Site) -> N
     assert many < few * 1.15
 
 
+def test_g9_an_overlap_of_millions_of_rows_spills_to_disk(site: Site) -> None:
+    """The second run gets all rows again, and finds that each of them is published."""
+    header = "/*---\nincremental: {cursor: i, lag: 100000000}\nunchanged: publish\n---*/\n"
+    sql = f"{header}{ROWS.format(rows=4_000_000)} where :watermark is null or i >= :watermark"
+    peaks = [peak_memory(site, sql, PARTS_KEY) for _ in range(2)]
+    version = find_version(site.s3, site.data.bucket, PARTS_KEY)
+    assert version is not None
+    receipt = load_receipt(site.s3, site.state, PARTS_KEY, version.provenance["receipt"])
+    assert receipt is not None
+    assert (receipt.rows, receipt.rows_added) == (4_000_000, 0)
+    assert peaks[1] < 512 * MIB
+
+
 def test_g9_a_snowflake_result_takes_the_same_memory_at_any_length(site: Site) -> None:
     """Chunks of 4 MB, from a server that could send all of them faster than they are read."""
     columns = [Column("N", "FIXED", 38, 0), Column("D", "FIXED", 15, 2), Column("T", "TEXT")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
+from extract_project.constants import Value
 from extract_project.errors import WarehouseError
 from extract_project.manifest.partitions import Partition
 from extract_project.warehouses.postgres import PostgresWarehouse
@@ -124,6 +125,34 @@ def test_g5_windows_of_partitions_meet_their_rows(rig: Rig, zone: str) -> None:
             e=day.values["partition_end"],
         )
         assert int(found.column(0).to_pylist()[0]) == 1, inside
+
+
+@pytest.mark.parametrize(
+    ("kind", "lower", "bound"),
+    [
+        ("timestamp", "2026-01-01 06:00:00.000001", datetime(2026, 1, 1, 6, 0, 0, 2)),
+        ("timestamp", "2026-01-01 06:00:00", datetime(1, 1, 1)),
+        ("timestamptz", "2026-01-01 06:00:00+01", datetime(2026, 1, 1, 5, 0, 1, tzinfo=UTC)),
+        ("date", "2026-01-01", date(2026, 1, 2)),
+        ("bigint", "9007199254740992", 9007199254740993),
+        ("decimal(38,0)", "99999999999999999999999999999999999998", Decimal("9" * 38)),
+    ],
+)
+def test_a_watermark_is_null_at_first_and_then_a_bound(
+    rig: Rig, kind: str, lower: str, bound: Value
+) -> None:
+    """Of a row below it and one that it equals."""
+    upper = f"'{bound.isoformat(' ')}'" if isinstance(bound, datetime) else f"'{bound}'"
+    for text in (
+        ":mark is null or c >= :mark",
+        f"cast(:mark as {kind}) is null or c >= cast(:mark as {kind})",
+    ):
+        query = (
+            f"select count(*) as n from (select cast('{lower}' as {kind}) as c "
+            f"union all select cast({upper} as {kind})) as r where {text}"
+        )
+        found = [int(rig.table(query, mark=each).column(0)[0].as_py()) for each in (None, bound)]
+        assert found == [2, 2 if bound == datetime(1, 1, 1) else 1]
 
 
 def test_an_error_points_at_the_line_of_the_file(rig: Rig) -> None:

@@ -23,21 +23,24 @@ class JsonlEncoder:
 
     def __init__(self, sink: Sink, schema: pa.Schema, file_format: FileFormat) -> None:
         self._stream = TextStream(sink, file_format)
-        names = [json.dumps(name, ensure_ascii=False) for name in schema.names]
-        self._openings = [f"{'{' if i == 0 else ','}{name}:" for i, name in enumerate(names)]
 
     def write(self, rows: pa.Table) -> None:
         for batch in rows.to_batches():
-            pieces: list[object] = []
-            for opening, column in zip(self._openings, batch.columns, strict=True):
-                pieces += [opening, _literal(column)]
-            line = pc.binary_join_element_wise(
-                *pieces, "}\n", "", null_handling="replace", null_replacement="null"
-            )
-            self._stream.write(line)
+            self._stream.write(pc.binary_join_element_wise(json_rows(batch), "\n", ""))
 
     def close(self) -> None:
         self._stream.close()
+
+
+def json_rows(batch: pa.RecordBatch) -> pa.StringArray:
+    """Each row as a JSON object: rows of one schema have equal texts when they are equal."""
+    pieces: list[object] = []
+    for number, (name, column) in enumerate(zip(batch.schema.names, batch.columns, strict=True)):
+        opening = f"{',' if number else '{'}{json.dumps(name, ensure_ascii=False)}:"
+        pieces += [opening, _literal(column)]
+    return pc.binary_join_element_wise(
+        *pieces, "}", "", null_handling="replace", null_replacement="null"
+    )
 
 
 def _literal(values: pa.Array) -> pa.StringArray:
