@@ -103,6 +103,10 @@ checks:
             "2:1: compression 'zstd(9)': levels of zstd go from 1 to 1",
         ),
         ("compression: zstd(99)", "2:1: compression 'zstd(99)': levels of zstd go from 1 to 22"),
+        ("incremental: {lag: 1h}", "2:1: 'cursor': field required"),
+        ("incremental: {cursor: a, lag: soon}", "2:26: 'lag': 'soon' is no lag: expected a dur"),
+        ("incremental: {cursor: a, lg: 1h}", "2:26: unknown key 'lg': did you mean 'lag'?"),
+        ("incremental: {cursor: a}", "2:1: the SQL does not use the watermark"),
         ("split: {}", "2:1: 'split': expected one of 'rows: N' and 'bytes: 256MB'"),
         ("split: {rows: 1, bytes: 9MB}", "2:1: 'split': expected one of 'rows: N'"),
         ("split: {bytes: 1MB}", "2:1: 'split': 'bytes' is below 8MB"),
@@ -150,6 +154,41 @@ checks:
 )
 def test_each_fault_has_its_place_and_a_suggestion(yaml_text: str, expected: str) -> None:
     assert reasons(header(yaml_text))[0].startswith(expected)
+
+
+WHERE = "select u from t where :watermark is null or "
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "postgres", "snowflake"])
+@pytest.mark.parametrize(
+    ("condition", "line_and_sign"),
+    [
+        ("\nu > :watermark", "5:5 >="),
+        ("\n:watermark < u", "5:1 <="),
+        ("\nu > cast(:watermark as timestamp)", "5:10 >="),
+        ("u >= :watermark and u < now()", None),
+        ("u between :watermark and now()", None),
+    ],
+)
+def test_a_watermark_that_would_lose_ties_is_refused(
+    dialect: str, condition: str, line_and_sign: str | None
+) -> None:
+    text = f"/*---\nincremental: {{cursor: u, lag: 1h}}\n---*/\n{WHERE}{condition}"
+    if line_and_sign is None:
+        extract = valid(text, dialect)
+        assert extract.query().values == {"watermark": None}
+        assert Extract.model_validate_json(extract.model_dump_json()) == extract
+        return
+    (reason,) = reasons(text, dialect)
+    place, sign = line_and_sign.split()
+    assert reason.startswith(f"{place}: rows with exactly the watermark's value")
+    assert f"write '{sign}'" in reason
+
+
+def test_increments_have_no_partitions_and_watermarks_belong_to_increments() -> None:
+    both = "/*---\npartitions: daily\nincremental: {cursor: u}\n---*/\n"
+    assert reasons(f"{both}{WHERE}u >= :partition_start")[0].startswith("3:1: 'incremental' does")
+    assert "this file is not incremental" in reasons(f"{WHERE}true")[0]
 
 
 @pytest.mark.parametrize(
