@@ -31,6 +31,7 @@ from extract_project.publish.parts import (
     current_versions,
     folder,
     hide_unnamed,
+    list_parts,
     load_manifest,
     part_key,
     part_number,
