@@ -40,10 +40,11 @@ def define_alarms(stack: cdk.Stack) -> None:
         dimensions={"RuleName": ref("RunStopped")}, threshold=1, below=False, minutes=1,
     )  # fmt: skip
     _alarm(
-        stack, "DatabaseStorage", "less than 5 GiB left, and automatic growth did not help",
+        stack, "DatabaseStorage", "less than 1 GiB left, and automatic growth did not help",
         namespace="AWS/RDS", metric_name="FreeStorageSpace", statistic="Minimum",
         dimensions={"DBInstanceIdentifier": ref("Database")},
-        threshold=5 * _GIB, below=True, minutes=15,
+        # RDS grows what has less than a tenth left, which is 2 GiB of the first 20.
+        threshold=_GIB, below=True, minutes=15,
     )  # fmt: skip
     _alarm(
         stack, "DatabaseCpu", "over 80 % for fifteen minutes",

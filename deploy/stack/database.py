@@ -46,13 +46,13 @@ def define_database(stack: cdk.Stack) -> None:
     )
     kept(warehouse)
     only_if(warehouse, SECRET)
-    rds.CfnDBSubnetGroup(
+    subnets = rds.CfnDBSubnetGroup(
         stack,
         "DatabaseSubnets",
         db_subnet_group_description="Private",
         subnet_ids=[ref("SubnetA"), ref("SubnetB")],
     )
-    rds.CfnDBParameterGroup(
+    parameters = rds.CfnDBParameterGroup(
         stack,
         "DatabaseParameters",
         family="postgres18",
@@ -97,4 +97,6 @@ def define_database(stack: cdk.Stack) -> None:
             "CKV_AWS_161": "Dagster signs in with a password only",
         },
     )
-    kept(database)
+    # What a database that stays stands on cannot be deleted: deleting the stack would fail.
+    for each in (database, subnets, parameters):
+        kept(each)

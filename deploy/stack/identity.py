@@ -106,7 +106,6 @@ def _state() -> list[iam.PolicyStatement]:
 def _publish() -> list[iam.PolicyStatement]:
     objects = [
         "s3:AbortMultipartUpload",
-        "s3:DeleteObject",  # parts that are no longer named get delete markers
         "s3:GetObject",
         "s3:GetObjectVersion",
         "s3:PutObject",
@@ -119,6 +118,8 @@ def _publish() -> list[iam.PolicyStatement]:
     ]
     return [
         _allow("Publish", objects, [data_objects()]),
+        # Parts that are no longer named get delete markers; nothing else can be hidden.
+        _allow("HideParts", ["s3:DeleteObject"], [f"{data_objects()}/part-*"]),
         _allow("ListData", bucket, [att("Data", "Arn")]),
     ]
 

@@ -17,6 +17,7 @@ from deploy.stack.parameters import (
     att,
     either,
     excused,
+    kept,
     only_if,
     ref,
     ref_number,
@@ -30,7 +31,7 @@ _PRIVATELINK_DOMAIN = "privatelink.snowflakecomputing.com"
 
 def define_network(stack: cdk.Stack) -> None:
     """The VPC with everything in it that is not a task or a database."""
-    ec2.CfnVPC(
+    vpc = ec2.CfnVPC(
         stack,
         "Vpc",
         cidr_block=ref("VpcCidr"),
@@ -38,8 +39,9 @@ def define_network(stack: cdk.Stack) -> None:
         enable_dns_support=True,
         tags=[_name("")],
     )
+    kept(vpc)  # with its subnets, because the database stays in them
     for index, zone in enumerate("AB"):
-        _subnet(stack, f"Subnet{zone}", index, index)
+        kept(_subnet(stack, f"Subnet{zone}", index, index))
     ec2.CfnRouteTable(stack, "Routes", vpc_id=ref("Vpc"), tags=[_name("-private")])
     for zone in "AB":
         _associate(stack, f"Subnet{zone}", "Routes")
@@ -112,7 +114,7 @@ def _groups(stack: cdk.Stack) -> None:
     web = _rule(_ANYWHERE, HTTPS, "AWS and Snowflake")
     _group(stack, "ServiceGroup", "Webserver, daemon and code server", [web, *sql])
     _group(stack, "RunGroup", "Runs", [web, *sql])
-    _group(stack, "DatabaseGroup", "Database of Dagster", [])
+    kept(_group(stack, "DatabaseGroup", "Database of Dagster", []))
     _group(stack, "EndpointGroup", "Endpoints of AWS services", [])
     for client in ("ServiceGroup", "RunGroup"):
         _allow(stack, client, "DatabaseGroup", DATABASE_PORT)
@@ -136,7 +138,9 @@ def _rule(cidr: str, port: int, description: str) -> dict[str, object]:
     }
 
 
-def _group(stack: cdk.Stack, name: str, description: str, egress: list[object]) -> None:
+def _group(
+    stack: cdk.Stack, name: str, description: str, egress: list[object]
+) -> ec2.CfnSecurityGroup:
     nothing = {
         "CidrIp": "127.0.0.1/32",
         "IpProtocol": "icmp",
@@ -148,6 +152,7 @@ def _group(stack: cdk.Stack, name: str, description: str, egress: list[object]) 
     group.add_property_override("SecurityGroupEgress", egress or [nothing])
     if egress:
         excused(group, {"CKV_AWS_23": "each rule has one, also those below Fn::If"})
+    return group
 
 
 def _allow(stack: cdk.Stack, client: str, server: str, port: int, *, out: bool = True) -> None:

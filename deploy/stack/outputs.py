@@ -16,8 +16,8 @@ _COMMANDS = {
     "Start": (
         "starts the services; what is not named keeps its value",
         "aws cloudformation deploy --stack-name ${AWS::StackName} --template-file "
-        "deploy/template.yaml --capabilities CAPABILITY_IAM --parameter-overrides "
-        "ImageDigest=sha256:…",
+        "deploy/template.yaml --s3-bucket ${Logs} --s3-prefix template "
+        "--capabilities CAPABILITY_IAM --parameter-overrides ImageDigest=sha256:…",
     ),
     "PushSql": (
         "the SQL files, with the settings of the warehouses as in the README",

@@ -121,12 +121,13 @@ def _bucket_policy(stack: cdk.Stack, name: str, *, history: bool) -> None:
     if history:
         # Lifecycle rules are S3's own, and go on: a policy does not stop them.
         statements.append(deny("HistoryStays", "s3:DeleteObjectVersion", {}))
-    s3.CfnBucketPolicy(
+    policy = s3.CfnBucketPolicy(
         stack,
         f"{name}Policy",
         bucket=ref(name),
         policy_document=iam.PolicyDocument(statements=statements),
     )
+    kept(policy)
 
 
 def _abort() -> _Rule:

@@ -108,7 +108,7 @@ def _task(stack: cdk.Stack, process: Process) -> None:
     definition = ecs.CfnTaskDefinition
     family = run_family() if process.name == "Run" else None
     disk = definition.EphemeralStorageProperty(size_in_gib=process.disk) if process.disk else None
-    definition(
+    task = definition(
         stack,
         f"{process.name}Task",
         family=family,
@@ -125,6 +125,11 @@ def _task(stack: cdk.Stack, process: Process) -> None:
         volumes=[definition.VolumeProperty(name=name) for name in ("home", "tmp")],
         container_definitions=[_container(process)],
     )
+    if process.name == "Run":
+        # A run of several that is under way during an upgrade starts the rest of its tasks with the
+        # revision that it began with; ECS starts nothing with one that was deregistered.
+        task.cfn_options.update_replace_policy = cdk.CfnDeletionPolicy.RETAIN
+        task.cfn_options.deletion_policy = cdk.CfnDeletionPolicy.DELETE
 
 
 def _container(process: Process) -> ecs.CfnTaskDefinition.ContainerDefinitionProperty:

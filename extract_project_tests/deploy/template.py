@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -59,11 +59,13 @@ _NOTHING = object()
 class Evaluation:
     """The template as CloudFormation would resolve it, with parameters of a deployment."""
 
+    pseudo: Mapping[str, str] = PSEUDO
+
     def __init__(self, **parameters: str) -> None:
         defaults = {name: each["Default"] for name, each in template()["Parameters"].items()}
         unknown = parameters.keys() - defaults.keys()
         assert not unknown, unknown
-        self._values: Mapping[str, Any] = {**defaults, **parameters, **PSEUDO}
+        self._values: Mapping[str, Any] = {**defaults, **parameters, **self.pseudo}
 
     def of(self, value: Any) -> Any:
         """The value with every function resolved; names of resources stand for their ids."""
@@ -78,11 +80,11 @@ class Evaluation:
                 case "Ref":
                     if argument == "AWS::NoValue":
                         return _NOTHING
-                    return self._values.get(argument, argument)
+                    return self._values[argument] if argument in self._values else self.id(argument)
                 case "Fn::GetAtt":
-                    return ".".join(argument)
+                    return self.attribute(*argument)
                 case "Fn::Sub":
-                    return re.sub(r"\$\{([^}!]+)\}", self._name, argument).replace("${!", "${")
+                    return self.text(self._parts(argument))
                 case "Fn::If":
                     condition, yes, no = argument
                     return self.of(yes if self.holds(condition) else no)
@@ -105,8 +107,24 @@ class Evaluation:
                 return any(self.holds(each) for each in argument)
         raise AssertionError(name)
 
-    def _name(self, match: re.Match[str]) -> str:
-        return str(self._values.get(match[1], match[1]))
+    def id(self, resource: str) -> Any:
+        """What `Ref` gives for a resource."""
+        return resource
+
+    def attribute(self, resource: str, name: str) -> Any:
+        """What `Fn::GetAtt` gives."""
+        return f"{resource}.{name}"
+
+    def text(self, parts: Sequence[Any]) -> Any:
+        """What `Fn::Sub` gives; `parts` are resolved."""
+        return "".join(str(each) for each in parts)
+
+    def _parts(self, text: str) -> list[Any]:
+        found: list[Any] = re.split(r"\$\{([^}!]+)\}", text)
+        for at in range(1, len(found), 2):
+            name, _, attribute = found[at].partition(".")
+            found[at] = self.of({"Fn::GetAtt": [name, attribute]} if attribute else {"Ref": name})
+        return [each.replace("${!", "${") if isinstance(each, str) else each for each in found]
 
     def container(self, process: str) -> dict[str, Any]:
         """The one container of a task definition, `Code`, `Webserver`, `Daemon` or `Run`."""

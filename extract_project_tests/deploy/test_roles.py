@@ -48,11 +48,11 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         **SQL,
         "Publish": (
             "s3:AbortMultipartUpload",
-            "s3:DeleteObject",
             "s3:GetObject",
             "s3:GetObjectVersion",
             "s3:PutObject",
         ),
+        "HideParts": ("s3:DeleteObject",),
         "ListData": (
             "s3:GetBucketVersioning",
             "s3:ListBucket",
@@ -129,6 +129,7 @@ def condition(role: str, sid: str) -> Any:
 def test_a_run_reads_sql_and_writes_extracts_and_nothing_else() -> None:
     assert resource("RunRole", "ReadSql") == {"Fn::Sub": "${Manifest.Arn}/${ManifestPrefix}/*"}
     assert resource("RunRole", "Publish") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/*"}
+    assert resource("RunRole", "HideParts") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/*/part-*"}
     assert resource("RunRole", "WriteLogs") == {"Fn::Sub": "${Logs.Arn}/dagster/*"}
     assert resource("RunRole", "UseKey") == {"Fn::GetAtt": ["Key", "Arn"]}
     assert condition("RunRole", "UseKey") == {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +17,7 @@ from extract_project_tests.local_ecs.faults import Faults
 from extract_project_tests.local_ecs.tasks import HOST_LOST, End, Process
 
 _TICK_SECONDS = 0.1
+_SECRET = re.compile(r"(arn(?::[^:]+){6}|[^:]+)(?::([^:]+)::)?")
 _INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR")
 
 
@@ -119,8 +122,7 @@ class Runtime:
         for each in (*definition.get("environment", ()), *override.get("environment", ())):
             environment[each["name"]] = each["value"]
         for secret in definition.get("secrets", ()):
-            reply = self._client("secretsmanager").get_secret_value(SecretId=secret["valueFrom"])
-            environment[secret["name"]] = reply["SecretString"]
+            environment[secret["name"]] = self._secret(secret["valueFrom"])
         environment["ECS_CONTAINER_METADATA_URI_V4"] = f"{metadata_url}{task.id}"
         self._started[task.task_arn] = datetime.now(UTC)
         command = override.get("command") or definition.get("command") or ()
@@ -131,6 +133,14 @@ class Runtime:
             definition["name"],
         )
         task.last_status = task.containers[0].last_status = "RUNNING"
+
+    def _secret(self, value_from: str) -> str:
+        """The value of a secret, or of one key of its JSON: `<arn>:<key>::`."""
+        found = _SECRET.fullmatch(value_from)
+        assert found, value_from
+        reply = self._client("secretsmanager").get_secret_value(SecretId=found[1])
+        secret = reply["SecretString"]
+        return str(json.loads(secret)[found[2]] if found[2] else secret)
 
     def _finish(self, task: Any, process: Process) -> None:
         self._send_log(task, process)

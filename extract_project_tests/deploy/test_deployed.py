@@ -1,0 +1,414 @@
+"""The committed template deployed onto moto, and what it made asked through the AWS API."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.launcher import LaunchRunContext
+from dagster._serdes import ConfigurableClassData
+from moto.cloudformation import parsing
+
+from extract_project.orchestration.ecs import ExtractEcsRunLauncher
+from extract_project_tests.deploy.deployable import deployable, used
+from extract_project_tests.deploy.double import BY_HALF, UNKNOWN, whole_cloudformation
+from extract_project_tests.deploy.makers import MAKERS
+from extract_project_tests.deploy.template import ROOT, template
+from extract_project_tests.local_ecs import LocalEcs, local_ecs
+from extract_project_tests.waiting import await_value
+
+STACK = "extracts"
+OLD, NEW = ("sha256:" + digit * 64 for digit in "ab")
+KEY_PAIR = {"SnowflakeAccount": "acme", "SnowflakeUser": "EXTRACTS"}
+ROLE = {"SnowflakeAccount": "acme"}
+POSTGRES = {"PostgresHost": "db.example.com"}
+EVERYTHING = {
+    **KEY_PAIR,
+    **POSTGRES,
+    "ImageDigest": OLD,
+    "Nat": "true",
+    "PrivateLinkService": "com.amazonaws.vpce.us-east-1.vpce-svc-1",
+    "UiCidr": "10.1.0.0/16",
+    "AlarmEmail": "oncall@example.com",
+}
+NAMELESS = {"AWS::EC2::SecurityGroupIngress"}
+"""moto gives no id of it."""
+SECRETS = {"snowflake_private_key": "-----BEGIN KEY-----", "postgres_password": "of the warehouse"}
+SETTINGS = (
+    "from extract_project.settings import load_settings; s = load_settings();"
+    "print(s.data.uri, s.warehouses['postgres'].password.get_secret_value(),"
+    "s.warehouses['snowflake'].private_key.get_secret_value(), sep='\\n')"
+)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A stack, and the AWS that it is in."""
+
+    ecs: LocalEcs
+
+    def client(self, service: str) -> Any:
+        return self.ecs.client(service)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        (found,) = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+        return dict(found)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        return {each["OutputKey"]: each["OutputValue"] for each in self.described["Outputs"]}
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """Physical ids by the names in the template."""
+        reply = self.client("cloudformation").describe_stack_resources(StackName=STACK)
+        return {
+            each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
+            for each in reply["StackResources"]
+        }
+
+    def update(self, **parameters: str) -> None:
+        body = json.dumps(deployable(**parameters))
+        self.client("cloudformation").update_stack(StackName=STACK, TemplateBody=body)
+
+    def task(self, process: str) -> dict[str, Any]:
+        reply = self.client("ecs").describe_task_definition(
+            taskDefinition=self.ids[f"{process}Task"]
+        )
+        return dict(reply["taskDefinition"])
+
+    def environment(self, process: str) -> dict[str, str]:
+        (container,) = self.task(process)["containerDefinitions"]
+        return {each["name"]: each["value"] for each in container["environment"]}
+
+    def fill_secret(self) -> None:
+        """What the output says, without the AWS command line."""
+        words = shlex.split(self.outputs["FillSecretNext"])
+        assert words[:3] == ["aws", "secretsmanager", "put-secret-value"]
+        self.client("secretsmanager").put_secret_value(
+            SecretId=words[words.index("--secret-id") + 1], SecretString=json.dumps(SECRETS)
+        )
+
+
+@contextmanager
+def deployed(directory: Path, **parameters: str) -> Iterator[Deployed]:
+    with local_ecs(directory) as ecs, whole_cloudformation(ecs.client):
+        body = json.dumps(deployable(**parameters))
+        ecs.client("cloudformation").create_stack(StackName=STACK, TemplateBody=body)
+        yield Deployed(ecs)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    with deployed(tmp_path_factory.mktemp("ecs"), **EVERYTHING) as made:
+        made.fill_secret()
+        yield made
+
+
+def test_what_is_made_by_hand_is_what_moto_does_not_make() -> None:
+    """A type that moto has learned comes off the list."""
+    known = parsing.get_model_map().keys()
+    needed = {each["Type"] for each in template()["Resources"].values()}
+    assert needed - known == UNKNOWN.keys()
+    assert known & needed >= BY_HALF.keys()
+    assert MAKERS.keys() == UNKNOWN.keys() | BY_HALF.keys()
+
+
+def test_what_stays_does_not_stand_on_what_goes() -> None:
+    """CloudFormation cannot delete a subnet group of a database that it is told to keep."""
+    resources = deployable(**EVERYTHING)["Resources"]
+    kept = {name for name, each in resources.items() if each.get("DeletionPolicy") == "Retain"}
+    assert {"Manifest", "Data", "Key", "Database", "Images"} < kept
+    assert {name for each in kept for name in used(resources[each])} <= kept
+
+
+@pytest.mark.parametrize(
+    ("parameters", "absent"),
+    [
+        (KEY_PAIR, {"NatGateway", "AlertMail", "UiDoor"}),
+        ({**ROLE, "Nat": "true"}, {"WarehouseSecret"}),
+        ({**POSTGRES, "ImageDigest": OLD}, {"NatGateway"}),
+    ],
+    ids=["key pair, no image", "workload identity and NAT", "postgres only"],
+)
+def test_a_deployment_is_complete(
+    tmp_path: Path, parameters: dict[str, str], absent: set[str]
+) -> None:
+    with deployed(tmp_path, **parameters) as made:
+        _require_complete(made, parameters)
+        assert not absent & made.ids.keys()
+        services = [each for name, each in made.ids.items() if name.endswith("Service")]
+        reply = made.client("ecs").describe_services(
+            cluster=made.ids["Cluster"], services=services
+        )["services"]
+        count = 1 if "ImageDigest" in parameters else 0
+        assert [each["desiredCount"] for each in reply] == [count] * 3
+
+
+def _require_complete(made: Deployed, parameters: Mapping[str, str]) -> None:
+    assert made.described["StackStatus"] == "CREATE_COMPLETE"
+    wanted = deployable(**parameters)
+    assert made.ids.keys() == wanted["Resources"].keys()
+    nameless = {name for name, each in made.ids.items() if not each}
+    assert {wanted["Resources"][name]["Type"] for name in nameless} <= NAMELESS
+    assert made.outputs.keys() == wanted["Outputs"].keys()
+    assert not re.search(r"\$\{|None|<moto|!Ref", " ".join(made.outputs.values()))
+
+
+def test_everything_at_once_is_complete(stack: Deployed) -> None:
+    _require_complete(stack, EVERYTHING)
+    assert len(stack.ids) == len(template()["Resources"])
+
+
+@pytest.mark.parametrize("name", ["Manifest", "Data", "Logs"])
+def test_a_bucket_is_as_s3_tells_it(stack: Deployed, name: str) -> None:
+    s3, bucket = stack.client("s3"), stack.ids[name]
+    key = stack.client("kms").describe_key(KeyId=stack.ids["Key"])["KeyMetadata"]["Arn"]
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"] == {
+        "SSEAlgorithm": "aws:kms",
+        "KMSMasterKeyID": key,
+    }
+    block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    assert set(block.values()) == {True}
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    aborting, old = sorted(rules, key=lambda each: "AbortIncompleteMultipartUpload" not in each)
+    assert aborting["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    if name == "Logs":
+        assert old["Expiration"] == {"Days": 365}
+    else:
+        assert "Expiration" not in old
+        # How many stay beyond that is taken, and not told, by moto.
+        assert old["NoncurrentVersionExpiration"]["NoncurrentDays"] == 90
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    arn = f"arn:aws:s3:::{bucket}"
+    assert all(each["Resource"] == [arn, f"{arn}/*"] for each in policy["Statement"])
+
+
+def test_the_database_is_as_rds_tells_it(stack: Deployed) -> None:
+    (found,) = stack.client("rds").describe_db_instances()["DBInstances"]
+    assert (found["DeletionProtection"], found["StorageEncrypted"]) == (True, True)
+    assert (found["BackupRetentionPeriod"], found["MultiAZ"]) == (14, True)
+    assert found["PubliclyAccessible"] is False
+    subnets = [each["SubnetIdentifier"] for each in found["DBSubnetGroup"]["Subnets"]]
+    assert set(subnets) == {stack.ids["SubnetA"], stack.ids["SubnetB"]}
+    for process in ("Code", "Webserver", "Daemon", "Run"):
+        host = stack.environment(process)["DAGSTER_POSTGRES_HOST"]
+        assert host == found["Endpoint"]["Address"]
+
+
+def test_subnets_are_apart_and_in_the_vpc(stack: Deployed) -> None:
+    wanted = [stack.ids[name] for name in ("SubnetA", "SubnetB", "PublicSubnet")]
+    found = stack.client("ec2").describe_subnets(SubnetIds=wanted)["Subnets"]
+    blocks = {each["SubnetId"]: each["CidrBlock"] for each in found}
+    assert [blocks[each] for each in wanted] == ["10.42.0.0/24", "10.42.1.0/24", "10.42.2.0/24"]
+    zones = {each["SubnetId"]: each["AvailabilityZone"] for each in found}
+    assert zones[stack.ids["SubnetA"]] != zones[stack.ids["SubnetB"]]
+
+
+@pytest.mark.parametrize(
+    ("process", "cpu", "memory"),
+    [("Code", "512", "2048"), ("Webserver", "512", "2048"), ("Daemon", "512", "2048"),
+     ("Run", "512", "1024")],
+)  # fmt: skip
+def test_a_task_is_as_ecs_tells_it(stack: Deployed, process: str, cpu: str, memory: str) -> None:
+    task, (container,) = stack.task(process), stack.task(process)["containerDefinitions"]
+    assert (task["cpu"], task["memory"]) == (cpu, memory)
+    assert task["requiresCompatibilities"] == ["FARGATE"]
+    repository, digest = container["image"].split("@")
+    assert digest == OLD
+    uris = [each["repositoryUri"] for each in
+            stack.client("ecr").describe_repositories()["repositories"]]  # fmt: skip
+    assert [repository] == uris
+    roles = {each["Arn"] for each in stack.client("iam").list_roles()["Roles"]}
+    assert {task["taskRoleArn"], task["executionRoleArn"]} <= roles
+    options = container["logConfiguration"]["options"]
+    groups = stack.client("logs").describe_log_groups()["logGroups"]
+    (group,) = [each for each in groups if each["logGroupName"] == options["awslogs-group"]]
+    assert (group["retentionInDays"], "kmsKeyId" in group) == (365, True)
+
+
+def test_what_runs_reads_its_settings_and_secrets(stack: Deployed) -> None:
+    """The run task with another command, as docs/deploy.md runs the doctor."""
+    network = _written(stack)["config"]["run_task_kwargs"]["networkConfiguration"]
+    override = {"name": "run", "command": [sys.executable, "-c", SETTINGS]}
+    reply = stack.client("ecs").run_task(
+        cluster=stack.ids["Cluster"],
+        taskDefinition="extracts-run",
+        launchType="FARGATE",
+        networkConfiguration=network,
+        overrides={"containerOverrides": [override]},
+    )
+    (task,) = reply["tasks"]
+    id = task["taskArn"].rpartition("/")[2]
+
+    def ended() -> bool:
+        found = stack.client("ecs").describe_tasks(
+            cluster=stack.ids["Cluster"], tasks=[task["taskArn"]]
+        )
+        return bool(found["tasks"][0]["lastStatus"] == "STOPPED")
+
+    await_value("the task to end", ended)
+    # Its output is where the template has it go.
+    events = stack.client("logs").get_log_events(
+        logGroupName=stack.ids["RunLogs"], logStreamName=f"run/run/{id}"
+    )["events"]
+    assert [each["message"] for each in events] == [
+        f"s3://{stack.ids['Data']}/extracts",
+        SECRETS["postgres_password"],
+        SECRETS["snowflake_private_key"],
+    ]
+
+
+def test_the_command_that_pushes_sql_works(stack: Deployed, tmp_path: Path) -> None:
+    """As printed, in a shell; from a directory with SQL files in it."""
+    (tmp_path / "sql_manifest" / "sales").mkdir(parents=True)
+    (tmp_path / "sql_manifest" / "sales" / "orders.sql").write_text("select 1 as i")
+    code = stack.environment("Code").items()
+    warehouses = {name: value for name, value in code if name.startswith("EXTRACT_WAREHOUSE")}
+    warehouses["EXTRACT_WAREHOUSES__POSTGRES__PASSWORD"] = "not asked"
+    warehouses["EXTRACT_WAREHOUSES__SNOWFLAKE__PRIVATE_KEY"] = "not asked"
+    # moto takes the statements that deny what is not TLS, and leaves their conditions out.
+    stack.client("s3").delete_bucket_policy(Bucket=stack.ids["Manifest"])
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", stack.outputs["PushSqlNext"]],
+        cwd=tmp_path,
+        env={"PATH": path, "PYTHONPATH": str(ROOT), **warehouses, **stack.ecs.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    objects = stack.client("s3").list_objects_v2(Bucket=stack.ids["Manifest"])["Contents"]
+    assert [each["Key"] for each in objects] == ["sql/sales/orders.sql"]
+
+
+def test_the_command_that_starts_has_a_bucket_for_the_template(stack: Deployed) -> None:
+    """Over 51,200 bytes, `aws cloudformation deploy` refuses to go without."""
+    words = shlex.split(stack.outputs["StartNext"])
+    assert words[words.index("--s3-bucket") + 1] == stack.ids["Logs"]
+    assert words[words.index("--stack-name") + 1] == STACK
+
+
+def _written(stack: Deployed) -> dict[str, Any]:
+    """The launcher's part of what the deployed daemon writes as its dagster.yaml."""
+    return dict(yaml.safe_load(stack.environment("Daemon")["DAGSTER_YAML"])["run_launcher"])
+
+
+def _launcher(stack: Deployed) -> ExtractEcsRunLauncher:
+    """What Dagster makes of that."""
+    written = _written(stack)
+    data = ConfigurableClassData(
+        written["module"], written["class"], yaml.safe_dump(written["config"])
+    )
+    found = data.rehydrate(as_type=ExtractEcsRunLauncher)
+    assert found is not None
+    return found
+
+
+@dg.op
+def nothing() -> None:
+    """A step."""
+
+
+@dg.job(tags={"ecs/memory": "3000"})
+def planned() -> None:
+    nothing()
+
+
+def _launch(launcher: ExtractEcsRunLauncher, instance: dg.DagsterInstance) -> dg.DagsterRun:
+    job = dg.reconstructable(planned)
+    run = instance.create_run_for_job(
+        planned, job_code_origin=job.get_python_origin(), tags=planned.tags
+    )
+    launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def launching(
+    stack: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[ExtractEcsRunLauncher, dg.DagsterInstance]]:
+    """The deployed launcher; its tasks do not begin, since a whole run is tested elsewhere."""
+    for name, value in stack.ecs.environment.items():
+        monkeypatch.setenv(name, value)
+    stack.ecs.faults.never_start()
+    launcher = _launcher(stack)
+    with dg.instance_for_test() as instance:
+        launcher.register_instance(instance)
+        yield launcher, instance
+
+
+def test_the_deployed_launcher_launches(
+    stack: Deployed, launching: tuple[ExtractEcsRunLauncher, dg.DagsterInstance]
+) -> None:
+    run = _launch(*launching)
+    (task,) = stack.client("ecs").describe_tasks(
+        cluster=stack.ids["Cluster"], tasks=[run.tags["ecs/task_arn"]]
+    )["tasks"]
+    assert task["taskDefinitionArn"] == stack.ids["RunTask"]
+    assert (task["cpu"], task["memory"]) == ("512", "3072")
+    (override,) = task["overrides"]["containerOverrides"]
+    assert override["command"][:3] == ["dagster", "api", "execute_run"]
+    details = {e["name"]: e["value"] for a in task["attachments"] for e in a["details"]}
+    assert details["subnetId"] in (stack.ids["SubnetA"], stack.ids["SubnetB"])
+
+
+def test_another_image_changes_tasks_and_services_only(
+    stack: Deployed, launching: tuple[ExtractEcsRunLauncher, dg.DagsterInstance]
+) -> None:
+    before = stack.ids
+    stack.update(**{**EVERYTHING, "ImageDigest": NEW})
+    after = stack.ids
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    assert changed == {"CodeTask", "WebserverTask", "DaemonTask", "RunTask"}
+    for process in ("Code", "Webserver", "Daemon"):
+        (service,) = stack.client("ecs").describe_services(
+            cluster=after["Cluster"], services=[after[f"{process}Service"]]
+        )["services"]
+        assert service["taskDefinition"] == after[f"{process}Task"]
+        (container,) = stack.task(process)["containerDefinitions"]
+        assert container["image"].endswith(NEW)
+    assert _launcher(stack).task_definition == after["RunTask"]
+    # A run of several that began before the update still starts its tasks, with its image.
+    old = stack.client("ecs").describe_task_definition(taskDefinition=before["RunTask"])
+    assert old["taskDefinition"]["status"] == "ACTIVE"
+    run = _launch(*launching)
+    (task,) = stack.client("ecs").describe_tasks(
+        cluster=after["Cluster"], tasks=[run.tags["ecs/task_arn"]]
+    )["tasks"]
+    assert task["taskDefinitionArn"] == before["RunTask"]
+
+
+def test_deleting_the_stack_keeps_what_cannot_be_made_again(tmp_path: Path) -> None:
+    with deployed(tmp_path, **KEY_PAIR) as made:
+        kept = made.ids
+        made.client("cloudformation").delete_stack(StackName=STACK)
+        (summary,) = made.client("cloudformation").list_stacks()["StackSummaries"]
+        assert summary["StackStatus"] == "DELETE_COMPLETE"
+        s3 = made.client("s3")
+        buckets = {each["Name"] for each in s3.list_buckets()["Buckets"]}
+        assert buckets == {kept[name] for name in ("Manifest", "Data", "Logs")}
+        for name in ("Manifest", "Data"):
+            policy = json.loads(s3.get_bucket_policy(Bucket=kept[name])["Policy"])
+            assert "HistoryStays" in [each["Sid"] for each in policy["Statement"]]
+        assert len(made.client("rds").describe_db_instances()["DBInstances"]) == 1
+        names = made.client("secretsmanager").list_secrets()["SecretList"]
+        assert {each["ARN"] for each in names} == {kept["DatabaseSecret"], kept["WarehouseSecret"]}
