@@ -13,7 +13,7 @@ up: $(READY) ## the same parts, running until Ctrl-C, with the Dagster UI
 	@$(BIN)/extract up
 
 test: $(READY) ## all tests, against real servers
-	$(BIN)/pytest --numprocesses 3 --dist loadfile
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## this project and its peers side by side; writes docs/performance.md
 	$(BIN)/python -m bench --scale $(SCALE) --rounds $(ROUNDS)

@@ -29,7 +29,7 @@ METADATA = (
 
 @pytest.fixture(scope="module")
 def ecs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEcs]:
-    with local_ecs(tmp_path_factory.mktemp("ecs"), stop_timeout=1) as running:
+    with local_ecs(tmp_path_factory.mktemp("ecs"), stop_timeout=5) as running:
         running.define_task("python", {"WHO": "world"})
         yield running
 
