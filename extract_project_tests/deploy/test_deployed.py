@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import dagster as dg
 import pytest
 import yaml
@@ -349,6 +350,8 @@ def launching(
     """The deployed launcher; its tasks do not begin, since a whole run is tested elsewhere."""
     for name, value in stack.ecs.environment.items():
         monkeypatch.setenv(name, value)
+    # The launcher takes boto3's own session, which would keep these credentials for other tests.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     stack.ecs.faults.never_start()
     launcher = _launcher(stack)
     with dg.instance_for_test() as instance:
