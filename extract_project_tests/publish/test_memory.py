@@ -34,7 +34,7 @@ def test_g9_hundreds_of_parts_wait_for_the_audit_outside_memory(site: Site) -> N
     few, many = (
         peak_memory(site, header + ROWS.format(rows=20_000 * n), PARTS_KEY) for n in (100, 500)
     )
-    assert many < few * 1.15
+    assert many < few + 128 * MIB  # a part that waits with its encoder takes two
 
 
 def test_g9_an_overlap_of_millions_of_rows_spills_to_disk(site: Site) -> None:
