@@ -26,6 +26,8 @@ from extract_project.manifest.split import Split
 from extract_project.manifest.task_size import Cpu, Disk, Memory, TaskSize
 from extract_project.publish.checks import CHECK_NAMES, Check
 from extract_project.publish.checks.base import CheckSpec
+from extract_project.publish.checks.freshness import Recency
+from extract_project.publish.checks.usual import USUAL, Usual
 from extract_project.publish.contract import KEY as CONTRACT
 from extract_project.publish.contract import Column, Columns, Contract
 from extract_project.publish.formats.options import Compression, Format, parse_compression
@@ -117,6 +119,11 @@ class Header(_Part):
         "skip", description="the same content again: add no version, or add one all the same"
     )
     checks: list[Check] = []
+    anomalies: Literal["warn", "fail", "allow"] = Field(
+        "warn",
+        description="fewer or more rows than the versions before usually had, or NULLs: publish "
+        "with a warning, refuse, or do not compare",
+    )
     timeout: Duration = timedelta(hours=1)
     retries: Retries = Retries()
     cpu: Cpu | None = Field(
@@ -150,13 +157,23 @@ class Header(_Part):
 
     @property
     def audits(self) -> tuple[CheckSpec, ...]:
-        """Every check of the rows: those of `checks`, and the one that `columns` is."""
-        return (*([Contract(columns=self.columns)] if self.columns else ()), *self.checks)
+        """Every check of the rows: those of `checks`, those of `columns` and of `anomalies`."""
+        contract = [Contract(columns=self.columns)] if self.columns else []
+        return (*contract, *self.checks, *self._usual)
+
+    @property
+    def _usual(self) -> list[CheckSpec]:
+        if self.anomalies == "allow":
+            return []
+        severity: Literal["error", "warn"] = "error" if self.anomalies == "fail" else "warn"
+        return [Usual(anomalies=self.anomalies, severity=severity)]
 
     def path_of_check(self, name: str) -> Path:
         """Where in the header a check of `audits` is asked for."""
         if self.columns and name == CONTRACT:
             return (CONTRACT,)
+        if name == USUAL:
+            return ("anomalies",)
         return ("checks", [check.name for check in self.checks].index(name))
 
     @property
@@ -271,6 +288,8 @@ def _message(item: Any, path: tuple[Any, ...]) -> str:
 def _unknown_key(path: tuple[Any, ...]) -> str:
     word = str(path[-1])
     known = list(Header.model_fields)
+    if path[0] == "checks" and "freshness" in path[:-1]:
+        return f"unknown key {word!r}: {suggestion(word, list(Recency.model_fields))}"
     if path[0] == "checks" and word in CHECK_NAMES:
         return f"{word!r} is a check of its own: write it as another entry, behind another dash"
     if path[0] == "checks":

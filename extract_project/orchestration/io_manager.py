@@ -67,7 +67,7 @@ class ExtractIOManager(dg.IOManager):
         task = current_task(self._settings.ecs_metadata_uri)
         try:
             # Before anything is published: what fails here leaves the current version as it is.
-            before = receipt_of(s3, self._state, obj.previous) if obj.previous else None
+            before = obj.past.receipt
             published = settle(s3, self._state, obj, extract.header)
         except Exception as error:
             failed = failure(error, attempt, obj.previous)

@@ -8,9 +8,13 @@ from extract_project.journal import Journal
 from extract_project.orchestration.failures import CAUSE, Attempt
 from extract_project.orchestration.task_cost import TaskCost
 from extract_project.publish import continuity
+from extract_project.publish.checks.usual import USUAL
 from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Restored
 from extract_project.publish.staging import Staged
+
+_TOLD = {continuity.CHECK: "schema_changed", USUAL: "unusual"}
+"""Checks that the journal tells of by themselves, since most of the time nothing refuses them."""
 
 
 def journal_of(attempt: Attempt, run_id: str) -> Journal:
@@ -34,8 +38,9 @@ def record_staged(journal: Journal, staged: Staged) -> None:
         checks={check.name: check.passed for check in receipt.checks} or None,
     )
     for check in receipt.checks:
-        if check.name == continuity.CHECK and not check.passed:
-            journal.write("schema_changed", level="warning", difference=check.summary.splitlines())
+        if check.name in _TOLD and not check.passed:
+            lines = check.summary.splitlines()
+            journal.write(_TOLD[check.name], level="warning", difference=lines)
 
 
 def record_published(

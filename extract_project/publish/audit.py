@@ -9,14 +9,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from extract_project.publish.checks.base import Auditor, CheckSpec, Verdict, resolve
+from extract_project.publish.checks.base import Auditor, CheckSpec, Subject, Verdict, resolve
 from extract_project.publish.checks.unique import Unique
 from extract_project.publish.lockdown import locked_down
 
@@ -43,10 +43,11 @@ class Outcome:
 class Audit:
     """Shows every row group to every auditor, then asks for the verdicts."""
 
-    def __init__(self, checks: Sequence[CheckSpec], schema: pa.Schema, directory: Path) -> None:
+    def __init__(self, checks: Sequence[CheckSpec], subject: Subject, directory: Path) -> None:
         """Raises AuditError when a check does not fit the result's columns."""
-        keys = _identifying_columns(checks, schema)
-        self._auditors = [(check, check.auditor(schema, keys)) for check in checks]
+        schema = subject.schema
+        subject = replace(subject, keys=_identifying_columns(checks, schema))
+        self._auditors = [(check, check.auditor(subject)) for check in checks]
         self._directory = directory
         self._spool = _Spool.needed(
             [auditor for _, auditor in self._auditors], schema, directory / "result.parquet"

@@ -7,14 +7,14 @@ result's values exactly is the file's, each value looked at; `not null` is a che
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from extract_project.errors import SchemaError
-from extract_project.publish.checks.base import Auditor, CheckSpec, Verdict
+from extract_project.publish.checks.base import Auditor, CheckSpec, Subject, Verdict
 from extract_project.publish.checks.columns import NotNull
 from extract_project.publish.column_types import PATTERN, parse_type, spelled
 
@@ -111,9 +111,9 @@ class Contract(CheckSpec):
     def _required(self) -> list[str]:
         return [name for name, column in self.columns.items() if not column.nullable]
 
-    def auditor(self, schema: pa.Schema, keys: Sequence[str]) -> Auditor:
+    def auditor(self, subject: Subject) -> Auditor:
         required = self._required
-        nulls = NotNull(not_null=required).auditor(schema, keys) if required else None
+        nulls = NotNull(not_null=required).auditor(subject) if required else None
         return _ContractAuditor(self.rule, nulls)
 
 

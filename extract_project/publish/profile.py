@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +25,16 @@ class ColumnProfile(BaseModel):
     highest: str | None
 
 
+class Figures(BaseModel):
+    """What can be compared between versions."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    nulls: Mapping[str, int]
+    """Of every column."""
+
+
 class Profile:
     """Collects the profile of a stream of rows."""
 
@@ -44,6 +55,12 @@ class Profile:
             self._nulls[index] += column.null_count
             if _ordered(column.type):
                 self._extremes[index] = _wider(self._extremes[index], pc.min_max(column))
+
+    def figures(self) -> Figures:
+        """Its rows, and each column's NULLs."""
+        return Figures(
+            rows=self.rows, nulls=dict(zip(self._schema.names, self._nulls, strict=True))
+        )
 
     def columns(self) -> list[ColumnProfile]:
         """One profile per column, in the order of the schema."""

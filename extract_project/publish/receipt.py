@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from extract_project.publish.profile import ColumnProfile
+from extract_project.publish.profile import ColumnProfile, Figures
 from extract_project.publish.versions import Version
 from extract_project.s3 import Location
 from extract_project.warehouses.protocol import Usage
@@ -97,6 +97,9 @@ class Receipt(BaseModel):
     arrow_schema: str
     """The schema as an Arrow IPC message in base64: text formats are read back with it."""
     columns: tuple[ColumnProfile, ...]
+    recent: tuple[Figures, ...] = ()
+    """What the next result of the same SQL is compared with: the figures of a few versions (or of
+    windows, where it has such partitions), this one last."""
     checks: tuple[CheckRecord, ...]
     stages: Stages
     usage: Usage | None = None
@@ -113,6 +116,14 @@ class Receipt(BaseModel):
     def rows_staged(self) -> int:
         """The rows that this very run has written and audited."""
         return self.rows if self.rows_added is None else self.rows_added
+
+    @property
+    def figures(self) -> Figures:
+        """Of this very result."""
+        if self.recent:
+            return self.recent[-1]
+        nulls = {each.name: each.nulls for each in self.columns}
+        return Figures(rows=self.rows_staged, nulls=nulls)
 
 
 def write_schema(schema: pa.Schema) -> str:

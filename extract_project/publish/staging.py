@@ -24,6 +24,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.partitions import Partition
 from extract_project.prefetch import prefetch
 from extract_project.publish.audit import Audit, Outcome, audit_directory
+from extract_project.publish.checks.base import Past, Subject
 from extract_project.publish.clock import Clock
 from extract_project.publish.continuity import compare_with_version
 from extract_project.publish.contract import agreed_schema, kept
@@ -31,11 +32,12 @@ from extract_project.publish.deadline import deadline
 from extract_project.publish.increment import Base, Increment, find_base
 from extract_project.publish.output import Content, OneObject, Output
 from extract_project.publish.parted import Layout, PartedOutput
+from extract_project.publish.past import PublishedPast
 from extract_project.publish.profile import Profile
 from extract_project.publish.receipt import CheckRecord, Receipt, schema_hash, write_schema
 from extract_project.publish.rowgroups import row_groups
 from extract_project.publish.upload import Target
-from extract_project.publish.versions import Version, find_version
+from extract_project.publish.versions import Version
 from extract_project.s3 import Location
 from extract_project.warehouses.protocol import Label, Result, Session, Warehouse
 
@@ -65,11 +67,15 @@ class Staged:
     receipt: Receipt
     outcomes: tuple[Outcome, ...]
     preview: tuple[dict[str, str], ...]
-    previous: Version | None
-    """What was current when the run began."""
+    past: PublishedPast
     appends: bool = False
     """Whether it holds the rows of `previous` and new ones, so that it can follow on nothing
     else."""
+
+    @property
+    def previous(self) -> Version | None:
+        """What was current when the run began."""
+        return self.past.version
 
 
 @contextmanager
@@ -95,9 +101,9 @@ def stage(
     pa.set_memory_pool(pa.system_memory_pool())
     attempt, clock = _Attempt.begin(extract, provenance), Clock()
     with clock.stage("connect"):
-        previous = find_version(s3, target.bucket, target.key)
-        readers_have = previous or _neighbour(s3, extract, target, provenance.partition)
-        base = None if provenance.full_refresh else find_base(s3, extract, previous)
+        past = PublishedPast(s3, state, extract, target, provenance.partition)
+        readers_have = past.readers_have
+        base = None if provenance.full_refresh else find_base(s3, extract, past.version)
         attempt = replace(attempt, base=base)
         output = _output(s3, target, attempt, clock)
         output.sweep(extract.header.timeout + _SWEEP_MARGIN)
@@ -105,13 +111,15 @@ def stage(
         with audit_directory() as directory:
             with _connected(warehouse, attempt, clock) as session:
                 compare = partial(compare_with_version, s3, state, extract.header, readers_have)
-                passed = _stream(session, attempt, output, clock, directory, compare=compare)
+                passed = _stream(
+                    session, attempt, output, clock, directory, past=past, compare=compare
+                )
             with clock.stage("audit"):
                 outcomes = passed.outcomes()
         content = output.seal()
-        receipt = _receipt(attempt, content, passed, outcomes, clock)
+        receipt = _receipt(attempt, content, passed, outcomes, clock, past=past)
         preview = tuple(passed.profile.preview)
-        yield Staged(output, receipt, outcomes, preview, previous, base is not None)
+        yield Staged(output, receipt, outcomes, preview, past, base is not None)
     finally:
         output.abort()
 
@@ -219,6 +227,7 @@ def _stream(
     clock: Clock,
     directory: Path,
     *,
+    past: Past,
     compare: Compare,
 ) -> _Passed:
     """Run the query and show each row group to the audit, the profile and the encoder."""
@@ -237,7 +246,8 @@ def _stream(
             begun = next(items)
         assert not isinstance(begun, pa.Table)
         output.begin(begun.schema, attempt.metadata(begun))
-        passed = _Passed(begun, Audit(extract.header.audits, begun.schema, directory))
+        subject = Subject(begun.schema, attempt.started_at, past)
+        passed = _Passed(begun, Audit(extract.header.audits, subject, directory))
         while True:
             with clock.stage("fetch"):
                 rows = next(items, None)
@@ -274,8 +284,10 @@ def _receipt(
     passed: _Passed,
     outcomes: Sequence[Outcome],
     clock: Clock,
+    *,
+    past: PublishedPast,
 ) -> Receipt:
-    extract, begun = attempt.extract, passed.begun
+    extract, begun, figures = attempt.extract, passed.begun, passed.profile.figures()
     return Receipt(
         id=attempt.receipt_id,
         extract=extract.path,
@@ -302,21 +314,12 @@ def _receipt(
         schema_sha256=schema_hash(begun.schema),
         arrow_schema=write_schema(begun.schema),
         columns=tuple(passed.profile.columns()),
+        recent=(figures,) if extract.header.anomalies == "allow" else past.followed_by(figures),
         checks=tuple(_record(outcome) for outcome in outcomes),
         stages=clock.stages(),
         usage=begun.result.usage,
         peak_memory=_peak_memory(),
     )
-
-
-def _neighbour(
-    s3: S3Client, extract: Extract, target: Target, partition: Partition | None
-) -> Version | None:
-    """The window before, of a window that has not been published: readers read them as one."""
-    if partition is None or partition.before is None:
-        return None
-    own, before = (extract.published_path(key) for key in (partition.key, partition.before))
-    return find_version(s3, target.bucket, target.key.removesuffix(own) + before)
 
 
 def _record(outcome: Outcome) -> CheckRecord:

@@ -56,6 +56,9 @@ columns:
 checks:
   - min_rows: 1
   - {unique: a, severity: warn}
+  - rows_change: -10%..+50%
+  - freshness: {column: at, within: 2h}
+    severity: warn
   - between: {a: [1, null]}""")
     )
     parsed = extract.header
@@ -73,6 +76,8 @@ checks:
     assert [(check.name, check.severity) for check in parsed.checks] == [
         ("min_rows", "error"),
         ("unique_a", "warn"),
+        ("rows_change", "error"),
+        ("freshness_at", "warn"),
         ("between_a", "error"),
     ]
     assert parsed.columns is not None
@@ -139,6 +144,21 @@ checks:
             "3:5: 'min_rows': input should be greater than or equal to 0",
         ),
         ("checks:\n  - min_rows: 1\n    severty: warn", "4:5: unknown key 'severty'"),
+        (
+            "checks:\n  - rows_change: 50",
+            "3:5: 'rows_change': 50 is no change in rows: expected ±50%",
+        ),
+        ("checks:\n  - rows_change: 5..9%", "3:5: 'rows_change': '5..9%' is no change in rows"),
+        (
+            "checks:\n  - freshness: {column: at, within: soon}",
+            "3:29: 'within': 'soon' is no duration: expected a number and a unit",
+        ),
+        ("checks:\n  - freshness: {column: at}", "3:5: 'within': field required"),
+        ("checks:\n  - freshness: {column: at, within: 2h, clumn: x}", "3:41: unknown key 'clumn'"),
+        (
+            "anomalies: error",
+            "2:1: 'anomalies': 'error' is not possible: expected one of allow, fail, warn",
+        ),
         ("checks:\n  - unique: a\n  - unique: [a]", "2:1: check 'unique_a' stands twice"),
         ("checks:\n  - max_null_ratio: {a: 2}", "3:22: 'a': input should be less than"),
         ("checks:\n  - between: {a: [null, null]}", "3:5: 'between': a has no limit"),

@@ -69,6 +69,7 @@ def test_check_results_point_at_the_new_materialization(site: Site, settings: Se
             "unique_i": True,
             "max_rows": False,
             "schema_unchanged": True,
+            "usual": True,
         }
         assert evaluations["max_rows"].severity is dg.AssetCheckSeverity.WARN
         for evaluation in evaluations.values():
@@ -94,7 +95,12 @@ def test_g1_a_refused_result_is_not_materialized(site: Site, settings: Settings)
     assert site.version_ids("extracts/sales/orders.parquet")[0] in card
     assert not retries
     evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
-    assert evaluations == {"unique_i": False, "min_rows": True, "schema_unchanged": False}
+    assert evaluations == {
+        "unique_i": False,
+        "min_rows": True,
+        "usual": True,
+        "schema_unchanged": False,
+    }
 
 
 def test_g6_one_failing_extract_does_not_stop_its_neighbours(

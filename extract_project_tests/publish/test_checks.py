@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,28 +15,44 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from extract_project.errors import AuditError
 from extract_project.publish.audit import Audit, Outcome
 from extract_project.publish.checks import Check
-from extract_project.publish.checks.base import CheckSpec
+from extract_project.publish.checks.base import CheckSpec, Past, Subject
+from extract_project.publish.checks.usual import Usual
+from extract_project.publish.profile import Figures
 
-CHECK: TypeAdapter[CheckSpec] = TypeAdapter(Check)
+CHECK: TypeAdapter[CheckSpec] = TypeAdapter(Check | Usual)
 
 
-def audit(table: pa.Table, *checks: dict[str, Any], batch_rows: int = 3) -> list[Outcome]:
+NOW = datetime(2026, 1, 6, 6, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was published before, made up."""
+
+    latest: Figures | None = None
+    comparable: Sequence[Figures] = ()
+    kind: str = "versions"
+
+
+def audit(
+    table: pa.Table, *checks: dict[str, Any], batch_rows: int = 3, past: Past = Before()
+) -> list[Outcome]:
     """The outcomes for a table that passes by a few rows at a time."""
     specs = [CHECK.validate_python(check) for check in checks]
     with TemporaryDirectory() as directory:
-        auditing = Audit(specs, table.schema, Path(directory))
+        auditing = Audit(specs, Subject(table.schema, NOW, past), Path(directory))
         for start in range(0, table.num_rows, batch_rows):
             auditing.observe(table.slice(start, batch_rows))
         return auditing.conclude()
 
 
-def verdict(table: pa.Table, check: dict[str, Any]) -> Any:
-    (outcome,) = audit(table, check)
+def verdict(table: pa.Table, check: dict[str, Any], past: Past = Before()) -> Any:
+    (outcome,) = audit(table, check, past=past)
     return outcome.verdict
 
 
@@ -96,6 +114,134 @@ def test_each_check(check: dict[str, Any], violations: int) -> None:
         assert sum(counted) == violations
 
 
+@pytest.mark.parametrize(
+    ("rule", "before", "rows", "passes"),
+    [
+        ("±50%", 100, 50, True),
+        ("50%", 100, 49, False),
+        ("+-50%", 100, 150, True),
+        ("+/-50%", 100, 151, False),
+        (" -10%..+50% ", 100, 90, True),
+        ("-10%..+50%", 100, 89, False),
+        ("-10%..", 100, 100_000, True),
+        ("-10%..", 100, 0, False),
+        ("..+0.5%", 1_000, 1_005, True),
+        ("..+0.5%", 1_000, 1_006, False),
+        ("+5%..+10%", 100, 104, False),
+        ("±1%", 0, 1_000, True),
+        ("±1%", None, 1_000, True),
+    ],
+)
+def test_rows_change(rule: str, before: int | None, rows: int, passes: bool) -> None:
+    past = Before(None if before is None else Figures(rows=before, nulls={}))
+    found = verdict(pa.table({"n": range(rows)}), {"rows_change": rule}, past)
+    assert found.passed is passes, found.summary
+    if before:
+        assert f"{rows:,} rows, {(rows - before) * 100 / before:+.1f}%" in found.summary
+
+
+@pytest.mark.parametrize(
+    "rule", ["", "..", "±50", 50, "-50%", "10%..50%", "+50%..-10%", "±x%", "-10%..+50", "5%%"]
+)
+def test_a_change_in_rows_of_another_form_is_refused(rule: object) -> None:
+    with pytest.raises(ValidationError, match=r"expected ±50%, or a range as -10%\.\.\+50%"):
+        CHECK.validate_python({"rows_change": rule})
+
+
+@pytest.mark.parametrize(
+    ("column", "within", "passes"),
+    [
+        ("at", "1d6h", True),
+        ("at", "1d5h59m", False),
+        ("DAY", "6h", True),  # the fifth of January ends when the sixth begins
+        ("day", "5h59m", False),
+        ("naive", "30h", True),
+        ("naive", "29h", False),
+        ("nanoseconds", "30h", True),
+        ("tomorrow", "1s", True),
+        ("forever", "1s", True),
+        ("never", "9999d", False),
+    ],
+)
+def test_freshness(column: str, within: str, passes: bool) -> None:
+    newest = datetime(2026, 1, 5)
+    table = pa.table(
+        {
+            "at": ORDERS["at"],
+            "day": ORDERS["day"],
+            "naive": pa.array([None, newest, None, None, None], pa.timestamp("s")),
+            "nanoseconds": pa.array([newest] * 5, pa.timestamp("ns", "Europe/Berlin")),
+            "tomorrow": pa.array([date(2026, 1, 7)] * 5, pa.date64()),
+            "forever": pa.array([date.max] * 5, pa.date32()),
+            "never": pa.nulls(5, pa.date32()),
+        }
+    )
+    found = verdict(table, {"freshness": {"column": column, "within": within}})
+    assert found.passed is passes, found.summary
+
+
+def versions(*rows: int, nulls: Sequence[int] = ()) -> Before:
+    figures = [
+        Figures(rows=count, nulls={"n": nulls[i]} if nulls else {}) for i, count in enumerate(rows)
+    ]
+    return Before(comparable=figures)
+
+
+@pytest.mark.parametrize(
+    ("before", "rows", "usual"),
+    [
+        ([100, 100, 100], 5_000, True),  # too few to say anything
+        ([100, 100, 100, 100], 101, True),
+        ([100, 100, 100, 100], 0, False),
+        ([7, 7, 7, 7], 8, True),
+        ([7, 7, 7, 7], 0, False),
+        ([7, 7, 0, 7], 0, False),  # seen once, it may have been the same accident
+        ([7, 0, 0, 7], 0, True),
+        ([0, 0, 0, 0], 3, True),
+        ([10_000] * 10, 10_900, True),
+        ([10_000] * 10, 11_100, False),
+        ([10_000] * 10, 5_000, False),
+        ([10_000] * 9 + [20], 20, False),  # published with a warning, and no more usual for that
+        ([10_000] * 5 + [20, 20] + [10_000] * 3, 20, True),  # a weekend
+        ([1_000 * n for n in range(10, 20)], 20_000, True),  # it grows
+        ([8_000, 12_000, 9_000, 11_000, 10_000], 15_500, True),  # it scatters
+        ([8_000, 12_000, 9_000, 11_000, 10_000], 16_500, False),
+    ],
+)
+def test_usual_rows(before: list[int], rows: int, usual: bool) -> None:
+    found = verdict(pa.table({"n": range(rows)}), {"anomalies": "warn"}, versions(*before))
+    assert found.passed is usual, found.summary
+
+
+@pytest.mark.parametrize(
+    ("nulls", "now", "usual"),
+    [
+        ([0, 0, 0, 0], 0, True),
+        ([0, 0, 0, 0], 20, True),
+        ([0, 0, 0, 0], 21, False),
+        ([500, 500, 500, 500], 550, True),
+        ([500, 500, 500, 500], 600, False),
+        ([500, 500, 500, 500], 0, False),
+        ([0, 0, 0], 1_000, True),
+    ],
+)
+def test_usual_nulls(nulls: list[int], now: int, usual: bool) -> None:
+    values = [None] * now + [1] * (1_000 - now)
+    table = pa.table({"n": pa.array(values, pa.int64()), "new": pa.nulls(1_000)})
+    before = versions(*[1_000] * len(nulls), nulls=nulls)
+    found = verdict(table, {"anomalies": "warn"}, before)
+    assert found.passed is usual, found.summary
+
+
+def test_what_is_unusual_is_said_with_its_range() -> None:
+    table = pa.table({"n": pa.nulls(50, pa.int64())})
+    before = versions(*[1_000] * 10, nulls=[100] * 10)
+    assert verdict(table, {"anomalies": "warn"}, before).summary.splitlines() == [
+        "50 rows; usual are 874 to 1,126, over the last 10 versions",
+        "n is null in 100.00% of the rows; usual are 0.00% to 26.97%, over the last 10 versions",
+    ]
+
+
 def test_samples_name_the_row_and_its_keys() -> None:
     outcomes = audit(ORDERS, {"unique": ["id"]}, {"accepted_values": {"status": ["O"]}})
     assert outcomes[1].verdict.samples == (
@@ -129,6 +275,8 @@ def test_only_an_error_refuses() -> None:
         ({"unique": ["id", "nope"]}, "names column 'nope', which the result does not have"),
         ({"between": {"day": ["soon", None]}}, "column 'day', a date32.*soon"),
         ({"accepted_values": {"id": ["x"]}}, "column 'id', a int64, with x"),
+        ({"freshness": {"column": "dya", "within": "1d"}}, "did you mean 'day'"),
+        ({"freshness": {"column": "id", "within": "1d"}}, "column 'id' is, a int64: expected"),
         ({"sql": "select nope from result"}, "check 'sql_.*' failed: .*nope"),
         ({"sql": "select * from read_csv('/etc/passwd')"}, "failed: .*disabled by configuration"),
     ],

@@ -7,6 +7,7 @@ timeout: 10m
 retries: {max: 3, delay: 10s}
 checks:
   - min_rows: 1
+  - rows_change: -10%..
   - unique: [order_id, line_number]
   - not_null: [part_id, supplier_id]
   - sql: select * from result where received_on < shipped_on

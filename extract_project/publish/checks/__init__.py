@@ -17,18 +17,22 @@ from extract_project.publish.checks.columns import (
     MaxNullRatio,
     NotNull,
 )
+from extract_project.publish.checks.freshness import Freshness
 from extract_project.publish.checks.rows import MaxRows, MinRows
+from extract_project.publish.checks.rows_change import RowsChange
 from extract_project.publish.checks.sql import SqlCheck
 from extract_project.publish.checks.unique import Unique
 
 _CHECKS = {
     "min_rows": MinRows,
     "max_rows": MaxRows,
+    "rows_change": RowsChange,
     "unique": Unique,
     "not_null": NotNull,
     "accepted_values": AcceptedValues,
     "between": Between,
     "max_null_ratio": MaxNullRatio,
+    "freshness": Freshness,
     "sql": SqlCheck,
 }
 
@@ -46,11 +50,13 @@ def _which(value: Any) -> str | None:
 Check = Annotated[
     Annotated[MinRows, Tag("min_rows")]
     | Annotated[MaxRows, Tag("max_rows")]
+    | Annotated[RowsChange, Tag("rows_change")]
     | Annotated[Unique, Tag("unique")]
     | Annotated[NotNull, Tag("not_null")]
     | Annotated[AcceptedValues, Tag("accepted_values")]
     | Annotated[Between, Tag("between")]
     | Annotated[MaxNullRatio, Tag("max_null_ratio")]
+    | Annotated[Freshness, Tag("freshness")]
     | Annotated[SqlCheck, Tag("sql")],
     Discriminator(
         _which,

@@ -6,8 +6,9 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -16,6 +17,8 @@ from extract_project.errors import AuditError
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+    from extract_project.publish.profile import Figures
 
 SAMPLES = 5
 _NAME_LENGTH = 80
@@ -38,6 +41,34 @@ class Verdict:
     figures: Mapping[str, int | float | str] = field(default_factory=dict)
     samples: tuple[dict[str, Any], ...] = ()
     """Up to SAMPLES violating rows: the offending values, with what identifies the row."""
+
+
+class Past(Protocol):
+    """What is published already, read from S3 when an auditor first asks for it."""
+
+    @property
+    def latest(self) -> Figures | None:
+        """Of the current version of the same key; None where there is none."""
+
+    @property
+    def comparable(self) -> Sequence[Figures]:
+        """Of some versions that the result should be like, the newest last."""
+
+    @property
+    def kind(self) -> str:
+        """What those are: `versions`, or `partitions`."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a result is judged by, besides its rows."""
+
+    schema: pa.Schema
+    began_at: datetime
+    """When its run began."""
+    past: Past
+    keys: Sequence[str] = ()
+    """Columns that identify a row, for samples; they may be none."""
 
 
 class Auditor(ABC):
@@ -77,11 +108,10 @@ class CheckSpec(BaseModel, ABC):
         """The rule in words: `order_id is unique`."""
 
     @abstractmethod
-    def auditor(self, schema: pa.Schema, keys: Sequence[str]) -> Auditor:
-        """An auditor for a result with this schema.
+    def auditor(self, subject: Subject) -> Auditor:
+        """An auditor for one result.
 
-        `keys` are the columns that identify a row, for samples; they may be none. Raises
-        AuditError when the check names a column that the result does not have.
+        Raises AuditError when the check names a column that the result does not have.
         """
 
 

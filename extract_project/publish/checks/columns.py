@@ -14,6 +14,7 @@ from extract_project.publish.checks.base import (
     Auditor,
     CheckSpec,
     Samples,
+    Subject,
     Verdict,
     check_name,
     one_or_more,
@@ -39,8 +40,10 @@ class NotNull(CheckSpec):
     def rule(self) -> str:
         return f"{', '.join(self.not_null)} never null"
 
-    def auditor(self, schema: pa.Schema, keys: Sequence[str]) -> Auditor:
-        return _NullRatios({resolve(c, schema, self.name): 0 for c in self.not_null}, keys)
+    def auditor(self, subject: Subject) -> Auditor:
+        return _NullRatios(
+            {resolve(c, subject.schema, self.name): 0 for c in self.not_null}, subject.keys
+        )
 
 
 class MaxNullRatio(CheckSpec):
@@ -56,9 +59,9 @@ class MaxNullRatio(CheckSpec):
     def rule(self) -> str:
         return ", ".join(f"{c} null in at most {r:.2%}" for c, r in self.max_null_ratio.items())
 
-    def auditor(self, schema: pa.Schema, keys: Sequence[str]) -> Auditor:
-        limits = {resolve(c, schema, self.name): r for c, r in self.max_null_ratio.items()}
-        return _NullRatios(limits, keys)
+    def auditor(self, subject: Subject) -> Auditor:
+        limits = {resolve(c, subject.schema, self.name): r for c, r in self.max_null_ratio.items()}
+        return _NullRatios(limits, subject.keys)
 
 
 class AcceptedValues(CheckSpec):
@@ -77,12 +80,12 @@ class AcceptedValues(CheckSpec):
             for column, values in self.accepted_values.items()
         )
 
-    def auditor(self, schema: pa.Schema, keys: Sequence[str]) -> Auditor:
+    def auditor(self, subject: Subject) -> Auditor:
         sets = {}
         for column, values in self.accepted_values.items():
-            name = resolve(column, schema, self.name)
-            sets[name] = _typed(values, schema.field(name), self.name)
-        return _Accepted(self.rule, sets, keys)
+            name = resolve(column, subject.schema, self.name)
+            sets[name] = _typed(values, subject.schema.field(name), self.name)
+        return _Accepted(self.rule, sets, subject.keys)
 
 
 class Between(CheckSpec):
@@ -113,12 +116,12 @@ class Between(CheckSpec):
 
         return "; ".join(f"{c} {words(*ends)}" for c, ends in self.between.items())
 
-    def auditor(self, schema: pa.Schema, keys: Sequence[str]) -> Auditor:
+    def auditor(self, subject: Subject) -> Auditor:
         ranges = {}
         for column, ends in self.between.items():
-            name = resolve(column, schema, self.name)
-            ranges[name] = _typed(ends, schema.field(name), self.name)
-        return _Ranges(self.rule, ranges, keys)
+            name = resolve(column, subject.schema, self.name)
+            ranges[name] = _typed(ends, subject.schema.field(name), self.name)
+        return _Ranges(self.rule, ranges, subject.keys)
 
 
 class _PerColumn(Auditor):

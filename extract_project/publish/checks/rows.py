@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from extract_project.publish.checks.base import Auditor, CheckSpec, Verdict
+from extract_project.publish.checks.base import Auditor, CheckSpec, Subject, Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +25,7 @@ class MinRows(CheckSpec):
     def rule(self) -> str:
         return f"at least {self.min_rows:,} rows"
 
-    def auditor(self, schema: pa.Schema, keys: Sequence[str]) -> Auditor:
+    def auditor(self, subject: Subject) -> Auditor:
         return _RowCount(self.rule, lowest=self.min_rows)
 
 
@@ -43,7 +42,7 @@ class MaxRows(CheckSpec):
     def rule(self) -> str:
         return f"at most {self.max_rows:,} rows"
 
-    def auditor(self, schema: pa.Schema, keys: Sequence[str]) -> Auditor:
+    def auditor(self, subject: Subject) -> Auditor:
         return _RowCount(self.rule, highest=self.max_rows)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
@@ -13,13 +12,13 @@ from extract_project.publish.checks.base import (
     SAMPLES,
     Auditor,
     CheckSpec,
+    Subject,
     Verdict,
     check_name,
 )
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 
 class SqlCheck(CheckSpec):
@@ -48,7 +47,7 @@ class SqlCheck(CheckSpec):
     def rule(self) -> str:
         return f"no row from: {' '.join(self.sql.split())}"
 
-    def auditor(self, schema: pa.Schema, keys: Sequence[str]) -> Auditor:
+    def auditor(self, subject: Subject) -> Auditor:
         return _SqlAuditor(self.name, self.sql)
 
 

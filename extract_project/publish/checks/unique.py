@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -11,6 +10,7 @@ from extract_project.publish.checks.base import (
     SAMPLES,
     Auditor,
     CheckSpec,
+    Subject,
     Verdict,
     check_name,
     one_or_more,
@@ -19,8 +19,6 @@ from extract_project.publish.checks.base import (
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
-
 
 _COUNT = "rows with this key"
 
@@ -38,8 +36,8 @@ class Unique(CheckSpec):
     def rule(self) -> str:
         return f"{', '.join(self.unique)} unique"
 
-    def auditor(self, schema: pa.Schema, keys: Sequence[str]) -> Auditor:
-        return _Unique([resolve(column, schema, self.name) for column in self.unique])
+    def auditor(self, subject: Subject) -> Auditor:
+        return _Unique([resolve(column, subject.schema, self.name) for column in self.unique])
 
 
 class _Unique(Auditor):
