@@ -11,6 +11,7 @@
     ├── AuditError             a check cannot be carried out as the header states it
     ├── SchemaError            the result's columns are not those declared, or those published
     ├── IncrementError         new rows cannot be added to what is published
+    ├── ReleaseError           what is to be released was not refused, or not like this
     ├── StagingError           the result could not be encoded or uploaded
     ├── Superseded             a run that started later has already published
     ├── DeploymentError        no Dagster answers, or it does not do what it was asked
@@ -151,6 +152,14 @@ class IncrementError(ExtractError):
     def __init__(self, message: str, *, cause: Cause | None = None) -> None:
         super().__init__(message)
         self.cause = cause or type(self).cause
+
+
+class ReleaseError(ExtractError):
+    """A run cannot be released: it did not refuse this extract, partition and SQL, or no check of
+    it that can be released did.
+    """
+
+    cause = Cause.AUDIT
 
 
 class StagingError(ExtractError):

@@ -5,6 +5,7 @@ AWS is configured as the AWS SDK documents it (region, roles, `AWS_ENDPOINT_URL_
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 # for an hour deserves better.
 METADATA = "extract-{}"
 """Name of a fact in the metadata of an object: S3 puts `x-amz-meta-` before it."""
+
+MOST_METADATA = 2048
+"""Bytes of names and values that S3 takes as an object's metadata."""
 
 _ATTEMPTS = 10
 _CONNECT_SECONDS = 10
@@ -110,6 +114,13 @@ def require_versioning(s3: S3Client, bucket: str) -> None:
 def header_safe(value: str) -> str:
     """Percent-encode what an HTTP header cannot carry (object metadata is sent as headers)."""
     return quote(value, safe=" !#$&'()*+,/:;=?@[]-._~")
+
+
+def metadata_size(facts: Mapping[str, str]) -> int:
+    """Bytes that facts take as the metadata of an object."""
+    return sum(
+        len(METADATA.format(name)) + len(header_safe(value)) for name, value in facts.items()
+    )
 
 
 def from_header(value: str) -> str:

@@ -13,6 +13,7 @@ from extract_project.cli.get import get
 from extract_project.cli.plan import plan
 from extract_project.cli.preview import preview
 from extract_project.cli.push import push
+from extract_project.cli.release import release
 from extract_project.cli.rerun import rerun
 from extract_project.cli.rollback import rollback
 from extract_project.cli.run import run
@@ -29,6 +30,6 @@ def main() -> None:
 
 for command in (
     *(check, demo, diff, doctor, failed, get, plan, preview, push, rerun),
-    *(rollback, run, schema, trace, up, versions),
+    *(release, rollback, run, schema, trace, up, versions),
 ):
     main.add_command(command)

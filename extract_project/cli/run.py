@@ -61,7 +61,14 @@ def run_and_watch(
             raise ExtractError(f"no extract {path!r}: {suggestion(path, known)}")
     _require_partition(deployment.partitioned(), paths, partition)
     tags = {FULL_REFRESH_TAG: "true"} if full_refresh else {}
-    run_id = deployment.launch(paths, partition, tags)
+    return watch(deployment, deployment.launch(paths, partition, tags), known, paths)
+
+
+def watch(deployment: Deployment, run_id: str, known: dict[str, str], paths: list[str]) -> Run:
+    """Show each extract's progress in a run; returns how it ended.
+
+    `known` is what `Deployment.extracts` gave.
+    """
     columns = (
         SpinnerColumn(finished_text=" "),
         TextColumn("{task.description}"),

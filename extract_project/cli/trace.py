@@ -16,6 +16,7 @@ from extract_project.cli.console import explains_itself, json_option, out, table
 from extract_project.errors import NotPublished
 from extract_project.publish.parts import whole_key
 from extract_project.publish.receipt import Receipt, load_receipt
+from extract_project.publish.release import Release
 from extract_project.publish.versions import Restoration, Version, require_version
 from extract_project.s3 import connect
 from extract_project.settings import load_settings
@@ -79,6 +80,7 @@ def _facts(version: Version, receipt: Receipt) -> list[tuple[str, str]]:
         ("extract", receipt.extract),
         ("published", f"{version.modified:%Y-%m-%d %H:%M:%S} UTC"),
         ("rows, bytes", f"{receipt.rows:,} rows, {format_bytes(receipt.bytes)}"),
+        *_released(receipt.release),
         *([("parts", f"{receipt.parts:,}")] if receipt.parts else []),
         *([("added", f"{receipt.rows_added:,} rows")] if receipt.rows_added is not None else []),
         *([("watermark", receipt.watermark)] if receipt.watermark else []),
@@ -91,6 +93,16 @@ def _facts(version: Version, receipt: Receipt) -> list[tuple[str, str]]:
         ("started", f"{receipt.started_at:%Y-%m-%d %H:%M:%S} UTC"),
         ("data sha256", receipt.data_sha256),
         ("schema sha256", receipt.schema_sha256),
+    ]
+
+
+def _released(release: Release | None) -> list[tuple[str, str]]:
+    if release is None:
+        return []
+    return [
+        ("released", f"by {release.by}, although {', '.join(release.checks)} failed"),
+        ("reason", release.reason),
+        ("refused in", f"run {release.of_run}"),
     ]
 
 

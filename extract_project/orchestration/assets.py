@@ -27,6 +27,7 @@ from extract_project.orchestration.journaling import journal_of, record_failure,
 from extract_project.orchestration.keys import asset_key, group_name, op_name, table_key
 from extract_project.orchestration.metadata import check_result, schema_result
 from extract_project.orchestration.partitions import partition_of, partitions_of
+from extract_project.orchestration.release import release_of
 from extract_project.orchestration.requests import FAILURE_TAG, wants_full_refresh
 from extract_project.orchestration.task_tags import POOL_TAG, size_tags
 from extract_project.publish import continuity
@@ -158,7 +159,11 @@ def _materialize(context: dg.AssetExecutionContext, extract: Extract, site: Site
     )
     try:
         provenance = Provenance(
-            context.run.run_id, site.snapshot_id, partition, wants_full_refresh(context.run)
+            context.run.run_id,
+            site.snapshot_id,
+            partition,
+            full_refresh=wants_full_refresh(context.run),
+            release=release_of(context.instance, context.run, attempt),
         )
         warehouse = site.settings.warehouses[extract.warehouse]
         state = site.settings.state_location

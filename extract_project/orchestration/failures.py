@@ -24,6 +24,9 @@ from extract_project.s3 import error_code
 CAUSE = "cause"
 """The entry of a failure's metadata that says what kind it is."""
 
+SQL_SHA256 = "sql_sha256"
+"""The entry that says which SQL it was, by content."""
+
 _TRANSIENT_S3 = {
     *("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "503", "500"),
     *("Throttling", "ThrottlingException", "RequestTimeTooSkewed", "ExpiredToken"),
@@ -117,7 +120,11 @@ def refusal(staged: Staged, attempt: Attempt, refused: Sequence[Outcome]) -> dg.
             "    " + ", ".join(f"{name}={value}" for name, value in row.items())
             for row in outcome.verdict.samples
         ]
-    advice = "; to let such results pass with a warning, add 'severity: warn' to the check"
+    partition = f" --partition {attempt.partition}" if attempt.partition else ""
+    advice = (
+        "; to let such results pass with a warning, add 'severity: warn' to the check; to publish "
+        f"this once: extract release {attempt.extract.path}{partition} --reason '…'"
+    )
     return _refused(staged, attempt, lines, _next_step(Cause.AUDIT, attempt) + advice)
 
 
@@ -213,6 +220,7 @@ def _metadata(attempt: Attempt, current: Version | None) -> dict[str, Any]:
     source = attempt.extract.source
     metadata: dict[str, Any] = {
         "sql_file": f"{source.key} (version {source.version_id})",
+        SQL_SHA256: source.sha256,
         "current_version": current.uri if current else "none",
     }
     if attempt.partition:

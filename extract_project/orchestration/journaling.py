@@ -37,6 +37,8 @@ def record_staged(journal: Journal, staged: Staged) -> None:
         peak_memory=receipt.peak_memory,
         checks={check.name: check.passed for check in receipt.checks} or None,
     )
+    if receipt.release:
+        journal.write("released", level="warning", **receipt.release.model_dump())
     for check in receipt.checks:
         if check.name in _TOLD and not check.passed:
             lines = check.summary.splitlines()

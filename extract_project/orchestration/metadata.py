@@ -15,6 +15,7 @@ from extract_project.publish.history import Change, change
 from extract_project.publish.profile import ColumnProfile, shown
 from extract_project.publish.publishing import Published
 from extract_project.publish.receipt import Receipt
+from extract_project.publish.release import Release
 from extract_project.publish.rollback import Restored
 from extract_project.publish.staging import Staged
 from extract_project.publish.versions import Version
@@ -49,6 +50,7 @@ def materialization_metadata(
         **_facts(receipt, uri, published.version_id),
         **_compared(difference, staged.previous),
         **_cost(receipt, cost),
+        **_released(receipt.release),
         "outcome": dg.MetadataValue.text(_OUTCOMES[published.outcome]),
         "seconds": dg.MetadataValue.float(stages.total),
         "seconds_connect": dg.MetadataValue.float(stages.connect),
@@ -104,6 +106,17 @@ def _facts(receipt: Receipt, uri: str, version_id: str) -> dict[str, dg.Metadata
     return facts
 
 
+def _released(release: Release | None) -> dict[str, dg.MetadataValue[Any]]:
+    if release is None:
+        return {}
+    return {
+        "released_checks": dg.MetadataValue.text(", ".join(release.checks)),
+        "released_by": dg.MetadataValue.text(release.by),
+        "release_reason": dg.MetadataValue.text(release.reason),
+        "release_of": dg.MetadataValue.dagster_run(release.of_run),
+    }
+
+
 def _compared(difference: Change, previous: Version | None) -> dict[str, dg.MetadataValue[Any]]:
     """Against the version before; figures are plotted over the runs."""
     compared: dict[str, dg.MetadataValue[Any]] = {}
@@ -142,6 +155,8 @@ def check_result(outcome: Outcome, key: dg.AssetKey, published: bool) -> dg.Asse
         rows = [{k: shown(v) for k, v in row.items()} for row in verdict.samples]
         metadata["samples"] = dg.MetadataValue.md(_markdown(rows))
     prefix = "" if published else _REJECTED
+    if outcome.released:
+        prefix += f"released by {outcome.released.by} ({outcome.released.reason}): "
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=outcome.name,

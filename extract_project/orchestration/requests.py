@@ -14,6 +14,9 @@ FAILURE_TAG = "extract/failure"
 RERUN_OF_TAG, RERUN_NUMBER_TAG = "extract/rerun_of", "extract/rerun_number"
 FULL_REFRESH_TAG = "extract/full_refresh"
 """`true` has the incremental extracts of a run publish everything anew."""
+RELEASE_TAG = "extract/release"
+"""Id of the run whose refused result may pass, once, in the run that carries this."""
+RELEASE_REASON_TAG, RELEASE_BY_TAG = "extract/release_reason", "extract/release_by"
 PRIORITY_TAG = "dagster/priority"
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.publish.profile import ColumnProfile, Figures
+from extract_project.publish.release import Release
 from extract_project.publish.versions import Version
 from extract_project.s3 import Location
 from extract_project.warehouses.protocol import Usage
@@ -101,6 +102,8 @@ class Receipt(BaseModel):
     """What the next result of the same SQL is compared with: the figures of a few versions (or of
     windows, where it has such partitions), this one last."""
     checks: tuple[CheckRecord, ...]
+    release: Release | None = None
+    """On whose word it was published although checks failed that would have refused it."""
     stages: Stages
     usage: Usage | None = None
     """What the query took of its warehouse, where that says so."""

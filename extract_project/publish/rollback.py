@@ -20,13 +20,18 @@ from extract_project.publish.receipt import Receipt, receipt_of
 from extract_project.publish.rollback_parts import restored_parts
 from extract_project.publish.upload import Target
 from extract_project.publish.versions import Version, find_version, list_history, require_version
-from extract_project.s3 import METADATA, Location, error_code, header_safe
+from extract_project.s3 import (
+    METADATA,
+    MOST_METADATA,
+    Location,
+    error_code,
+    header_safe,
+    metadata_size,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_MOST_METADATA = 2048
-"""Bytes of names and values that S3 takes as an object's metadata."""
 _CHANGED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload")
 
 
@@ -115,13 +120,12 @@ def _whole(receipt: Receipt | None, old: Version) -> Receipt:
 
 
 def _metadata(provenance: Mapping[str, str]) -> dict[str, str]:
-    metadata = {METADATA.format(name): header_safe(value) for name, value in provenance.items()}
-    excess = sum(len(name) + len(value) for name, value in metadata.items()) - _MOST_METADATA
+    excess = metadata_size(provenance) - MOST_METADATA
     if excess > 0:
         raise StagingError(
-            f"the reason is too long by {excess} bytes: S3 keeps {_MOST_METADATA} bytes of metadata"
+            f"the reason is too long by {excess} bytes: S3 keeps {MOST_METADATA} bytes of metadata"
         )
-    return metadata
+    return {METADATA.format(name): header_safe(value) for name, value in provenance.items()}
 
 
 def _publish(

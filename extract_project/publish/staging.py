@@ -23,8 +23,9 @@ import pyarrow as pa
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.partitions import Partition
 from extract_project.prefetch import prefetch
-from extract_project.publish.audit import Audit, Outcome, audit_directory
+from extract_project.publish.audit import Audit, Outcome, audit_directory, let_through
 from extract_project.publish.checks.base import Past, Subject
+from extract_project.publish.checks.usual import USUAL
 from extract_project.publish.clock import Clock
 from extract_project.publish.continuity import compare_with_version
 from extract_project.publish.contract import agreed_schema, kept
@@ -35,10 +36,11 @@ from extract_project.publish.parted import Layout, PartedOutput
 from extract_project.publish.past import PublishedPast
 from extract_project.publish.profile import Profile
 from extract_project.publish.receipt import CheckRecord, Receipt, schema_hash, write_schema
+from extract_project.publish.release import Release
 from extract_project.publish.rowgroups import row_groups
 from extract_project.publish.upload import Target
 from extract_project.publish.versions import Version
-from extract_project.s3 import Location
+from extract_project.s3 import MOST_METADATA, Location, metadata_size
 from extract_project.warehouses.protocol import Label, Result, Session, Warehouse
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
 _GROUPS_AHEAD = 1
 _SWEEP_MARGIN = timedelta(hours=1)
+_LATER_METADATA = 768
+"""Bytes of metadata that are left for later: rows and checksum, and what a rollback says."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Provenance:
     partition: Partition | None = None
     full_refresh: bool = False
     """Whether an incremental extract is to publish everything anew."""
+    release: Release | None = None
+    """Which checks may fail this once, and on whose word."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ def stage(
                     session, attempt, output, clock, directory, past=past, compare=compare
                 )
             with clock.stage("audit"):
-                outcomes = passed.outcomes()
+                outcomes = let_through(passed.outcomes(), provenance.release)
         content = output.seal()
         receipt = _receipt(attempt, content, passed, outcomes, clock, past=past)
         preview = tuple(passed.profile.preview)
@@ -186,7 +192,10 @@ class _Attempt:
             "started-at": self.started_at.isoformat(),
             "receipt": self.receipt_id,
         }
-        return {key: value for key, value in metadata.items() if value is not None}
+        known = {key: value for key, value in metadata.items() if value is not None}
+        release = self.provenance.release
+        told = {**known, **release.metadata} if release else known
+        return told if metadata_size(told) <= MOST_METADATA - _LATER_METADATA else known
 
 
 @dataclass(frozen=True)
@@ -288,6 +297,9 @@ def _receipt(
     past: PublishedPast,
 ) -> Receipt:
     extract, begun, figures = attempt.extract, passed.begun, passed.profile.figures()
+    release = _used(outcomes)
+    # Who releases what is unusual says that from now on it is not.
+    learns_anew = extract.header.anomalies == "allow" or (release and USUAL in release.checks)
     return Receipt(
         id=attempt.receipt_id,
         extract=extract.path,
@@ -314,12 +326,21 @@ def _receipt(
         schema_sha256=schema_hash(begun.schema),
         arrow_schema=write_schema(begun.schema),
         columns=tuple(passed.profile.columns()),
-        recent=(figures,) if extract.header.anomalies == "allow" else past.followed_by(figures),
+        recent=(figures,) if learns_anew else past.followed_by(figures),
         checks=tuple(_record(outcome) for outcome in outcomes),
+        release=release,
         stages=clock.stages(),
         usage=begun.result.usage,
         peak_memory=_peak_memory(),
     )
+
+
+def _used(outcomes: Sequence[Outcome]) -> Release | None:
+    """The release, with the checks that needed it; None where none did."""
+    needed = [each for each in outcomes if each.released]
+    if not needed or needed[0].released is None:
+        return None
+    return needed[0].released.model_copy(update={"checks": tuple(each.name for each in needed)})
 
 
 def _record(outcome: Outcome) -> CheckRecord:

@@ -1,0 +1,68 @@
+"""`extract release`: publish a result that was refused, on somebody's word."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING
+
+import click
+
+from extract_project.cli.console import NO, err, explains_itself, out, partition_option
+from extract_project.cli.run import watch
+from extract_project.errors import Cause, ReleaseError
+from extract_project.settings import load_settings
+
+if TYPE_CHECKING:
+    from extract_project.orchestration.failed import Answer, FailedExtract, Rerun
+
+
+@click.command()
+@click.argument("extract")
+@click.option("--reason", required=True, help="Why; it is recorded with the version.")
+@click.option("--by", help="Who; default: the user of this machine.")
+@partition_option
+@explains_itself
+def release(*, extract: str, reason: str, by: str | None, partition: str | None) -> None:
+    """Publish EXTRACT (folder/name) although its latest attempt was refused.
+
+    It runs once more, on the data as it is now, and the checks that refused it only warn this
+    once; any other check still refuses. Exit code 1 when it does.
+
+    \b
+    extract release sales/orders --reason 'the shop was closed: these few orders are all'
+    """
+    from extract_project.orchestration.deployment import Deployment
+    from extract_project.orchestration.failed import Question
+    from extract_project.orchestration.release import release_tags
+    from extract_project.orchestration.requests import PATH_TAG
+    from extract_project.orchestration.rerun import ask
+
+    deployment = Deployment(load_settings().dagster_url)
+    rerun, refused = _refused(ask(deployment, Question()), extract, partition)
+    err.print(f"refused in run {refused.run_id[:8]}:\n{refused.card}\n", markup=False)
+    tags = release_tags(refused.run_id, reason, by or getpass.getuser())
+    run_id = deployment.launch([extract], partition, {**rerun.tags, PATH_TAG: extract, **tags})
+    ended = watch(deployment, run_id, deployment.extracts(), [extract])
+    for step in ended.steps:
+        if step.error:
+            out.print(step.error, markup=False)
+    raise SystemExit(0 if ended.status == "SUCCESS" else NO)
+
+
+def _refused(answered: Answer, extract: str, partition: str | None) -> tuple[Rerun, FailedExtract]:
+    """The latest attempt, which must have been refused."""
+    name = f"{extract} {partition}" if partition else extract
+    for rerun in answered.reruns:
+        for member in rerun.members:
+            if member.name != name:
+                continue
+            if member.cause != Cause.AUDIT:
+                raise ReleaseError(
+                    f"the latest attempt of {name} was not refused ({member.cause}), so there is "
+                    f"nothing to release: mend it, then extract rerun {extract}"
+                )
+            return rerun, member
+    raise ReleaseError(
+        f"the latest attempt of {name} was not refused: extract failed lists what was; name a "
+        f"partition with --partition"
+    )
