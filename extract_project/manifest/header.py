@@ -166,7 +166,8 @@ class Header(_Part):
         if self.anomalies == "allow":
             return []
         severity: Literal["error", "warn"] = "error" if self.anomalies == "fail" else "warn"
-        return [Usual(anomalies=self.anomalies, severity=severity)]
+        may_be_empty = self.incremental is not None
+        return [Usual(anomalies=self.anomalies, severity=severity, may_be_empty=may_be_empty)]
 
     def path_of_check(self, name: str) -> Path:
         """Where in the header a check of `audits` is asked for."""

@@ -213,6 +213,12 @@ def test_usual_rows(before: list[int], rows: int, usual: bool) -> None:
     assert found.passed is usual, found.summary
 
 
+def test_an_increment_without_rows_is_usual() -> None:
+    check = {"anomalies": "warn", "may_be_empty": True}
+    assert verdict(pa.table({"n": []}), check, versions(9, 9, 9, 9)).summary == "no new rows"
+    assert not verdict(pa.table({"n": range(99)}), check, versions(9, 9, 9, 9)).passed
+
+
 @pytest.mark.parametrize(
     ("nulls", "now", "usual"),
     [

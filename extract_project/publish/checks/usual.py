@@ -38,6 +38,9 @@ class Usual(CheckSpec):
     """What `anomalies` is; it needs no entry in `checks`."""
 
     anomalies: Literal["warn", "fail"]
+    may_be_empty: bool = False
+    """Whether no rows at all are never unusual: those of an incremental extract, which make no
+    version, are not learned from."""
 
     @property
     def name(self) -> str:
@@ -48,7 +51,7 @@ class Usual(CheckSpec):
         return f"rows and nulls as in up to {VERSIONS} versions before of the same SQL"
 
     def auditor(self, subject: Subject) -> Auditor:
-        return _Usual(subject.schema.names, subject.past)
+        return _Usual(subject.schema.names, subject.past, self.may_be_empty)
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,8 @@ def _around(seen: Sequence[float], margin: float) -> Range:
 
 
 class _Usual(Auditor):
-    def __init__(self, columns: Sequence[str], past: Past) -> None:
-        self._past = past
+    def __init__(self, columns: Sequence[str], past: Past, may_be_empty: bool) -> None:
+        self._past, self._may_be_empty = past, may_be_empty
         self._nulls = dict.fromkeys(columns, 0)
         self._rows = 0
 
@@ -102,6 +105,8 @@ class _Usual(Auditor):
         if len(before) < _FEWEST:
             summary = f"nothing is usual before {_FEWEST} {kind} of this SQL: {len(before)} so far"
             return Verdict(True, summary, figures)
+        if not self._rows and self._may_be_empty:
+            return Verdict(True, "no new rows", figures)
         usual = usual_rows([each.rows for each in before])
         low, high = ceil(usual.low), floor(usual.high)
         figures |= {"usual rows, from": low, "usual rows, to": high}
