@@ -10,8 +10,10 @@ from extract_project.cli.diff import diff
 from extract_project.cli.doctor import doctor
 from extract_project.cli.failed import failed
 from extract_project.cli.get import get
+from extract_project.cli.pin import pin, unpin
 from extract_project.cli.plan import plan
 from extract_project.cli.preview import preview
+from extract_project.cli.prune import prune
 from extract_project.cli.push import push
 from extract_project.cli.release import release
 from extract_project.cli.rerun import rerun
@@ -29,7 +31,7 @@ def main() -> None:
 
 
 for command in (
-    *(check, demo, diff, doctor, failed, get, plan, preview, push, rerun),
-    *(release, rollback, run, schema, trace, up, versions),
+    *(check, demo, diff, doctor, failed, get, pin, plan, preview, prune),
+    *(push, release, rerun, rollback, run, schema, trace, unpin, up, versions),
 ):
     main.add_command(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import click
 from rich.table import Table
@@ -19,6 +20,7 @@ from extract_project.errors import NotPublished
 from extract_project.manifest.bucket import find_extract
 from extract_project.manifest.extract import Extract
 from extract_project.publish.history import Entry, History, read_history
+from extract_project.publish.pins import Pin, read_pins
 from extract_project.publish.versions import published_partitions
 from extract_project.s3 import connect
 from extract_project.settings import Settings, load_settings
@@ -50,11 +52,14 @@ def versions(extract: str, partition: str | None, limit: int, as_json: bool) -> 
     extract versions sales/order_lines --partition 2026-01-01
     """
     settings = load_settings()
-    history = published_history(settings, resolve(settings, extract), limit, partition)
+    found = resolve(settings, extract)
+    history = published_history(settings, found, limit, partition)
+    key = key_of(settings, found, partition)
+    pins = read_pins(connect(), settings.state_location, key)
     if as_json:
-        click.echo(json.dumps([_plain(entry) for entry in history.entries], indent=2))
+        click.echo(json.dumps([_plain(entry, pins) for entry in history.entries], indent=2))
     else:
-        out.print(history_table(history))
+        out.print(history_table(history, pins))
     if history.older:
         err.print(f"and {history.older:,} older: --limit {len(history.entries) + history.older}")
 
@@ -92,9 +97,9 @@ def published_history(
     return history
 
 
-def history_table(history: History) -> Table:
+def history_table(history: History, pins: Mapping[str, Pin] | None = None) -> Table:
     """One line per version or delete marker; columns that would be empty are left out."""
-    rows = [_cells(entry) for entry in history.entries]
+    rows = [_cells(entry, pins or {}) for entry in history.entries]
     shown = [name for name in rows[0] if name == "" or any(row[name] for row in rows)]
     listed = table(*shown)
     for row in rows:
@@ -102,9 +107,10 @@ def history_table(history: History) -> Table:
     return listed
 
 
-def _cells(entry: Entry) -> dict[str, str]:
+def _cells(entry: Entry, pins: Mapping[str, Pin]) -> dict[str, str]:
     version, receipt, change = entry.version, entry.receipt, entry.change
     provenance = version.provenance if version else {}
+    release, pin = receipt and receipt.release, pins.get(entry.listed.version_id)
     changed = {"SQL": change.sql, "schema": change.schema}
     return {
         "": "current" if entry.is_current else "" if version else "deleted",
@@ -118,6 +124,8 @@ def _cells(entry: Entry) -> dict[str, str]:
         "query id": provenance.get("query-id", ""),
         "run": provenance.get("run-id", "")[:8],
         "restored": _restored(entry),
+        "released": f"by {release.by}: {release.reason}" if release else "",
+        "pinned": f"by {pin.by}: {pin.reason}" if pin else "",
     }
 
 
@@ -128,7 +136,7 @@ def _restored(entry: Entry) -> str:
     return f"from {restoration.restored_from} by {restoration.by}: {restoration.reason}"
 
 
-def _plain(entry: Entry) -> dict[str, object]:
+def _plain(entry: Entry, pins: Mapping[str, Pin]) -> dict[str, object]:
     facts: dict[str, object] = {
         "version_id": entry.listed.version_id,
         "published_at": entry.at.isoformat(),
@@ -147,5 +155,6 @@ def _plain(entry: Entry) -> dict[str, object]:
         "sql_changed": entry.change.sql,
         "schema_changed": entry.change.schema,
         "query_id": entry.version.provenance.get("query-id"),
+        "pinned": entry.listed.version_id in pins,
         "restored_from": entry.version.provenance.get("restored-from"),
     }

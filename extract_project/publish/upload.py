@@ -11,7 +11,7 @@ each of which is an upload of its own.)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -187,7 +187,7 @@ class Upload:
             return
         self._finish()
         if self._upload_id is not None:
-            _abort(self._s3, self.target.bucket, self.target.key, self._upload_id)
+            abort(self._s3, self.target.bucket, self.target.key, self._upload_id)
 
     def _finish(self) -> None:
         self._open = False
@@ -256,27 +256,43 @@ class Upload:
         )
 
 
+@dataclass(frozen=True)
+class Abandoned:
+    """An upload that nobody will finish."""
+
+    key: str
+    upload_id: str
+    begun_at: datetime
+
+
 def sweep(
     s3: S3Client, bucket: str, prefix: str, owns: Callable[[str], bool], older_than: timedelta
 ) -> int:
-    """Abort uploads of keys below `prefix` which `owns` says are this extract's, and that no
-    living run can own; returns how many there were.
+    """Abort what `abandoned` finds; returns how many there were."""
+    found = list(abandoned(s3, bucket, prefix, owns, older_than))
+    for each in found:
+        abort(s3, bucket, each.key, each.upload_id)
+    return len(found)
+
+
+def abandoned(
+    s3: S3Client, bucket: str, prefix: str, owns: Callable[[str], bool], older_than: timedelta
+) -> Iterator[Abandoned]:
+    """Uploads of keys below `prefix` which `owns` says are this extract's, and that no living run
+    can own.
 
     A run lives no longer than its timeout, so an upload begun before that is what a `kill -9`
     left behind.
     """
     limit = datetime.now(UTC) - older_than
-    count = 0
     pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
         for item in page.get("Uploads", []):
             if owns(item["Key"]) and item["Initiated"] < limit:
-                _abort(s3, bucket, item["Key"], item["UploadId"])
-                count += 1
-    return count
+                yield Abandoned(item["Key"], item["UploadId"], item["Initiated"])
 
 
-def _abort(s3: S3Client, bucket: str, key: str, upload_id: str) -> None:
+def abort(s3: S3Client, bucket: str, key: str, upload_id: str) -> None:
     """Somebody else may have aborted it in the meantime."""
     try:
         s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)

@@ -1,0 +1,61 @@
+"""`extract pin` and `extract unpin`: versions that nothing removes."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from extract_project.cli.console import explains_itself, out, partition_option
+from extract_project.cli.versions import key_of, resolve
+from extract_project.errors import NotPublished
+from extract_project.publish import pins
+from extract_project.publish.history import chosen
+from extract_project.publish.versions import Version
+from extract_project.s3 import connect
+from extract_project.settings import load_settings
+
+
+@click.command()
+@click.argument("extract")
+@click.argument("version")
+@click.option("--reason", required=True, help="Why; it is shown by extract versions.")
+@click.option("--by", help="Who; default: the user of this machine.")
+@partition_option
+@explains_itself
+def pin(*, extract: str, version: str, reason: str, by: str | None, partition: str | None) -> None:
+    """Keep VERSION of EXTRACT (folder/name), whatever prune and the bucket's lifecycle do.
+
+    S3 holds it (a legal hold) until it is unpinned; of what is split, all its parts. VERSION is as
+    in extract diff.
+
+    \b
+    extract pin sales/orders 3HL4kqtJ --reason 'annual accounts 2025'
+    """
+    found = _found(extract, version, partition)
+    pins.pin(connect(), load_settings().state_location, found, by or getpass.getuser(), reason)
+    out.print(f"{found.uri}\nstays until: extract unpin {extract} {found.version_id}", markup=False)
+
+
+@click.command()
+@click.argument("extract")
+@click.argument("version")
+@partition_option
+@explains_itself
+def unpin(*, extract: str, version: str, partition: str | None) -> None:
+    """Let VERSION of EXTRACT (folder/name) go the way of all others again."""
+    found = _found(extract, version, partition)
+    pins.unpin(connect(), load_settings().state_location, found)
+    out.print(f"{found.uri}\nis no longer held", markup=False)
+
+
+def _found(extract: str, version: str, partition: str | None) -> Version:
+    settings, s3 = load_settings(), connect()
+    key = key_of(settings, resolve(settings, extract), partition)
+    found = chosen(s3, settings.state_location, settings.data.bucket, key, version).version
+    if found is None:
+        raise NotPublished(
+            f"{version} of {extract} is no version: list what there is with: "
+            f"extract versions {extract}"
+        )
+    return found

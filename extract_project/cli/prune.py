@@ -1,0 +1,173 @@
+"""`extract prune`: remove old versions, and uploads that nobody will finish."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from extract_project.cli.console import duration, err, explains_itself, json_option, out, table
+from extract_project.errors import NotPublished
+from extract_project.manifest.bucket import read_manifest
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.problem import suggestion
+from extract_project.publish.retention import Prunable, Rule, find_prunable, owns, remove
+from extract_project.publish.upload import Abandoned, abandoned, abort
+from extract_project.s3 import connect
+from extract_project.settings import Settings, load_settings
+from extract_project.units import format_bytes, parse_duration
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_MARGIN = timedelta(hours=1)
+
+
+@click.command()
+@click.argument("extracts", nargs=-1)
+@click.option(
+    "--keep",
+    default=30,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="How many replaced versions of each object stay, the newest.",
+)
+@click.option(
+    "--older-than",
+    default="90d",
+    show_default=True,
+    callback=duration,
+    help="Only what was replaced so long ago.",
+)
+@click.option("--uploads", is_flag=True, help="Uploads that runs left behind, instead of versions.")
+@click.option("--yes", is_flag=True, help="Remove them; otherwise it only says what would go.")
+@json_option
+@explains_itself
+def prune(
+    *,
+    extracts: tuple[str, ...],
+    keep: int,
+    older_than: str,
+    uploads: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Remove old versions of EXTRACTS (folder/name), or of all of them.
+
+    What is current or pinned stays, and so does every part that a version which stays names. The
+    lifecycle rule of the stack's bucket does the usual part of this by itself.
+
+    \b
+    extract prune sales/orders --keep 5 --older-than 30d
+    extract prune --older-than 90d --yes
+    extract prune --uploads --yes
+    """
+    settings, s3 = load_settings(), connect()
+    chosen = _chosen(settings, s3, extracts)
+    if uploads:
+        _prune_uploads(s3, settings, chosen, yes=yes, as_json=as_json)
+        return
+    rule = Rule(keep, datetime.now(UTC) - parse_duration(older_than))
+    found: list[tuple[str, Prunable]] = []
+    with err.status("looking for old versions"):
+        for path in chosen:
+            prunable = find_prunable(s3, settings.state_location, settings.data, path, rule)
+            found += [(path, each) for each in prunable]
+    if yes:
+        with err.status(f"removing {len(found):,} of them"):
+            remove(s3, settings.data.bucket, [each for _, each in found])
+    _say(found, yes=yes, as_json=as_json)
+
+
+def _chosen(settings: Settings, s3: S3Client, paths: Sequence[str]) -> dict[str, Extract | None]:
+    """The extracts of the manifest, or those named, which may have left it."""
+    snapshot = read_manifest(s3, settings.manifest, settings.dialects)
+    known: dict[str, Extract | None] = {each.path: each for each in snapshot.extracts}
+    known |= {each.path: None for each in snapshot.invalid}
+    for path in paths:
+        if path not in known and not _has_left(s3, settings, path):
+            raise NotPublished(f"no extract {path!r}, and none was: {suggestion(path, known)}")
+    return {path: known.get(path) for path in paths} if paths else known
+
+
+def _has_left(s3: S3Client, settings: Settings, path: str) -> bool:
+    """Whether something is published of a file that is gone."""
+    data = settings.data
+    pages = s3.get_paginator("list_object_versions").paginate(
+        Bucket=data.bucket, Prefix=data.key(path)
+    )
+    items = (each for page in pages for each in page.get("Versions", []))
+    return any(owns(data, path, item["Key"]) for item in items)
+
+
+def _say(found: Sequence[tuple[str, Prunable]], *, yes: bool, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([_plain(path, each) for path, each in found], indent=2))
+        return
+    listed = table("extract", "versions", "parts", "delete markers", "bytes", "replaced (UTC)")
+    for path in dict.fromkeys(path for path, _ in found):
+        own = [each for of, each in found if of == path]
+        kinds = [each.kind for each in own]
+        moments = sorted(each.replaced_at for each in own)
+        listed.add_row(
+            path,
+            *(f"{kinds.count(kind):,}" for kind in ("version", "part", "delete marker")),
+            format_bytes(sum(each.stored.bytes for each in own)),
+            f"{moments[0]:%Y-%m-%d} to {moments[-1]:%Y-%m-%d}",
+        )
+    if found:
+        out.print(listed)
+    size = format_bytes(sum(each.stored.bytes for _, each in found))
+    done = "removed" if yes else "would go"
+    out.print(f"{len(found):,} {done}, {size}" + ("" if yes or not found else ": --yes does it"))
+
+
+def _plain(path: str, each: Prunable) -> dict[str, Any]:
+    stored = each.stored
+    return {
+        "extract": path,
+        "kind": each.kind,
+        "key": stored.key,
+        "version_id": stored.version_id,
+        "bytes": stored.bytes,
+        "replaced_at": each.replaced_at.isoformat(),
+    }
+
+
+def _prune_uploads(
+    s3: S3Client,
+    settings: Settings,
+    chosen: dict[str, Extract | None],
+    *,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    found = list(_abandoned(s3, settings, chosen))
+    if yes:
+        for each in found:
+            abort(s3, settings.data.bucket, each.key, each.upload_id)
+    if as_json:
+        plain = [{"key": each.key, "begun_at": each.begun_at.isoformat()} for each in found]
+        click.echo(json.dumps(plain, indent=2))
+        return
+    for each in found:
+        out.print(f"{each.begun_at:%Y-%m-%d %H:%M} {each.key}", markup=False)
+    done = "aborted" if yes else "would be aborted"
+    out.print(f"{len(found):,} uploads {done}" + ("" if yes or not found else ": --yes does it"))
+
+
+def _abandoned(
+    s3: S3Client, settings: Settings, chosen: dict[str, Extract | None]
+) -> Iterator[Abandoned]:
+    """Uploads that no living run can own: it lives no longer than its timeout."""
+    data = settings.data
+    for path, extract in chosen.items():
+        timeout = extract.header.timeout if extract else timedelta(days=1)
+
+        def own(key: str, path: str = path) -> bool:
+            return owns(data, path, key)
+
+        yield from abandoned(s3, data.bucket, data.key(path), own, timeout + _MARGIN)
