@@ -103,7 +103,7 @@ class EcsStorm:
         together = [self.paths[i : min(i + _TOGETHER, half)] for i in range(0, half, _TOGETHER)]
         for paths in (*together, *([path] for path in self.paths[half:])):
             try:
-                await_value(f"{paths[0]} to be launched", partial(self._launch, paths), 120)
+                await_value(f"{paths[0]} to be launched", partial(self._launch, paths), 600)
             except AssertionError as error:
                 raise AssertionError(self.refused) from error
 
