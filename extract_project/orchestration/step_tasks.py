@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import DagsterEvent, EngineEventData
+from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
 from dagster._core.execution.context.system import IStepContext
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData, UserFailureData
 from dagster._core.execution.plan.plan import ExecutionPlan
@@ -40,9 +40,14 @@ from extract_project.orchestration.task_tags import POOL_TAG
 
 _LOOK_SECONDS = 5
 _LOOKS = 3
-"""In how many looks a task has to be gone before it is given up: what it had to say has been
-stored by then, and ECS shows a new task only after a moment."""
+"""In how many looks a task has to be gone before it is given up: ECS shows a new one only after a
+moment."""
 _DESCRIBED_AT_ONCE = 100
+_ENDS = {
+    DagsterEventType.STEP_SUCCESS,
+    DagsterEventType.STEP_FAILURE,
+    DagsterEventType.STEP_UP_FOR_RETRY,
+}
 
 
 def task_per_extract(
@@ -91,15 +96,18 @@ class _Watched:
     """Monotonic seconds."""
     seen: Mapping[str, Any] | None = None
     """As ECS describes it; None before the first look, and when ECS does not know it."""
+    seen_at: float = 0.0
+    """When ECS was asked."""
     looks_gone: int = 0
 
     @property
     def status(self) -> str | None:
         return self.seen.get("lastStatus") if self.seen else None
 
-    def looked_at(self, seen: Mapping[str, Any] | None) -> _Watched:
+    def looked_at(self, seen: Mapping[str, Any] | None, at: float) -> _Watched:
         gone = seen is None or seen.get("lastStatus") == "STOPPED"
-        return replace(self, seen=seen, looks_gone=self.looks_gone + 1 if gone else 0)
+        looks = self.looks_gone + 1 if gone else 0
+        return replace(self, seen=seen, seen_at=at, looks_gone=looks)
 
 
 class TaskPerExtract(StepHandler):
@@ -111,7 +119,8 @@ class TaskPerExtract(StepHandler):
         self._start_timeout = start_timeout
         self._watched: dict[str, _Watched] = {}
         self._too_small: dict[str, TaskSize] = {}
-        self._looked = float("-inf")
+        self._asked_of = set[str]()
+        """The steps that have been asked of since the last look."""
 
     @property
     def name(self) -> str:
@@ -141,16 +150,21 @@ class TaskPerExtract(StepHandler):
     def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
         """Look for a task that ended without a word, and say it in its place."""
         step = _context(step_handler_context)
-        self._look()
-        watched = self._watched.get(step.step.key)
+        key = step.step.key
+        if key in self._asked_of:  # a new round: one look serves all steps of it
+            self._look()
+        self._asked_of.add(key)
+        watched = self._watched.get(key)
         if watched is None:
             return CheckStepHealthResult.healthy()
         if watched.looks_gone >= _LOOKS:
-            self._bury(step_handler_context, watched)
+            if not _has_said_so(step_handler_context):
+                self._bury(step_handler_context, watched)
+            del self._watched[key]
         elif self._never_started(watched):
             told = f"Its container did not run within {self._start_timeout:.0f} seconds"
             self._launcher.stop_step(watched.task, told)
-            del self._watched[step.step.key]
+            del self._watched[key]
             told = f"{told}.\n{self._launcher.facts(watched.task, watched.seen)}"
             _end(step_handler_context, told, again=_policy_allows(step_handler_context))
         # Never `unhealthy`: Dagster's answer to that has no place for a cause.
@@ -166,28 +180,24 @@ class TaskPerExtract(StepHandler):
             yield DagsterEvent.engine_event(step, message, EngineEventData({}))
 
     def _look(self) -> None:
-        """Ask ECS about every task, unless that was a moment ago."""
-        now = time.monotonic()
-        if now - self._looked < _LOOK_SECONDS / 2:
-            return
-        self._looked = now
+        """Ask ECS about every task."""
+        self._asked_of.clear()
         steps = list(self._watched)
         for start in range(0, len(steps), _DESCRIBED_AT_ONCE):
             chunk = steps[start : start + _DESCRIBED_AT_ONCE]
+            now = time.monotonic()
             found = self._launcher.describe([self._watched[step].task for step in chunk])
             for step in chunk:
                 watched = self._watched[step]
-                self._watched[step] = watched.looked_at(found.get(watched.task.arn))
+                self._watched[step] = watched.looked_at(found.get(watched.task.arn), now)
 
     def _never_started(self, watched: _Watched) -> bool:
         waiting = watched.status in ("PROVISIONING", "PENDING", "ACTIVATING")
-        waited = time.monotonic() - watched.since
-        return waiting and 0 < self._start_timeout < waited
+        return waiting and 0 < self._start_timeout < watched.seen_at - watched.since
 
     def _bury(self, context: StepHandlerContext, watched: _Watched) -> None:
         """Store how a task ended that cannot do so itself any more."""
         key = _context(context).step.key
-        del self._watched[key]
         told = self._launcher.facts(watched.task, watched.seen)
         if cause_of_end(told) is not Cause.MEMORY:
             _end(context, told, again=_policy_allows(context))
@@ -220,11 +230,19 @@ def _end(context: StepHandlerContext, told: str, again: float | None = None) -> 
     return DagsterEvent.step_failure_event(step, failed)
 
 
+def _has_said_so(context: StepHandlerContext) -> bool:
+    """Whether the latest attempt at a step has stored how it ended, which the executor may not
+    have read yet."""
+    key = _context(context).step.key
+    found = context.instance.get_records_for_run(context.dagster_run.run_id, of_type=_ENDS)
+    events = (record.event_log_entry.dagster_event for record in found.records)
+    ends = sum(event is not None and event.step_key == key for event in events)
+    return ends > _attempts_before(context)
+
+
 def _policy_allows(context: StepHandlerContext) -> float | None:
     """Seconds until the next try by the extract's own `retries`; None when there is none left."""
-    step, state = _context(context), context.execute_step_args.known_state
-    policy = step.op_retry_policy
-    attempts = state.get_retry_state().get_attempt_count(step.step.key) if state else 0
+    policy, attempts = _context(context).op_retry_policy, _attempts_before(context)
     if policy is None or attempts >= policy.max_retries:
         return None
     return policy.calculate_delay(attempts + 1)
@@ -233,10 +251,7 @@ def _policy_allows(context: StepHandlerContext) -> float | None:
 def _arguments(context: StepHandlerContext) -> ExecuteStepArgs:
     """What the step's process needs to know, small enough for ECS in a run of any size."""
     given = context.execute_step_args
-    (key,) = given.step_keys_to_execute or ()
-    attempts = (
-        given.known_state.get_retry_state().get_attempt_count(key) if given.known_state else 0
-    )
+    key, attempts = _context(context).step.key, _attempts_before(context)
     return ExecuteStepArgs(
         job_origin=given.job_origin,
         run_id=given.run_id,
@@ -246,6 +261,12 @@ def _arguments(context: StepHandlerContext) -> ExecuteStepArgs:
         known_state=KnownExecutionState(previous_retry_attempts={key: attempts}),
         print_serialized_events=False,
     )
+
+
+def _attempts_before(context: StepHandlerContext) -> int:
+    state = context.execute_step_args.known_state
+    key = _context(context).step.key
+    return state.get_retry_state().get_attempt_count(key) if state else 0
 
 
 def _context(context: StepHandlerContext) -> IStepContext:

@@ -25,6 +25,8 @@ class Faults:
         """Of which steps of a run of several no task does."""
         self.seen = 0
         """How many calls have met a fault."""
+        self.slowness = 0.0
+        """Seconds that ECS takes to describe tasks."""
 
     def throttle(self, times: int) -> None:
         """Refuse the next calls as the API's own rate limit does."""
@@ -48,6 +50,7 @@ class Faults:
 
     def none(self) -> None:
         """No more of them."""
+        self.slowness = 0.0
         self.refusals.clear()
         self.unstarted = 0
         self.unstarted_steps.clear()

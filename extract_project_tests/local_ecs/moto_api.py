@@ -9,6 +9,7 @@ moto remembers, hold for this process, in which the API is served: one ECS at a 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -89,6 +90,7 @@ def moto_api(faults: Faults, accepted: Callable[[Any, Launched], None]) -> Itera
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     with (
         mock.patch.object(api, "run_task", run_task),
+        mock.patch.object(api, "describe_tasks", _slow_describe_tasks(faults)),
         mock.patch.object(backend, "stop_task", stop_task),
         mock.patch.object(
             backend, "_calculate_task_resource_requirements", staticmethod(_needs_nothing)
@@ -103,6 +105,19 @@ def moto_api(faults: Faults, accepted: Callable[[Any, Launched], None]) -> Itera
         finally:
             server.stop()
             state_manager.unset_transition("ecs::task")
+
+
+def _slow_describe_tasks(
+    faults: Faults,
+) -> Callable[[EC2ContainerServiceResponse], ActionResult]:
+    real = EC2ContainerServiceResponse.describe_tasks
+
+    def describe_tasks(self: EC2ContainerServiceResponse) -> ActionResult:
+        reply = real(self)
+        time.sleep(faults.slowness)  # what it says is as old as that when it arrives
+        return reply
+
+    return describe_tasks
 
 
 def _needs_nothing(definition: Any) -> dict[str, Any]:

@@ -247,6 +247,20 @@ def test_in_a_run_of_several_what_happens_to_one_task_is_no_business_of_the_othe
     assert "because 0.25 vCPU, 1GB was not enough" in messages(running, run_id)
 
 
+def test_a_slow_ecs_makes_no_task_of_a_run_of_several_look_dead(
+    running: Installation, ecs: LocalEcs
+) -> None:
+    """Each round of looks takes longer than any of the extracts."""
+    paths = ["a/plain", "a/large", "a/roomy", "c/first", "c/second"]
+    ecs.faults.slowness = 4.0
+    run_id = running.deployment.launch(paths)
+    try:
+        assert await_end(running, run_id).status == "SUCCESS"
+    finally:
+        ecs.faults.none()
+    assert {len(tasks) for tasks in by_step(ecs, run_id).values()} == {1}
+
+
 @pytest.mark.parametrize("end", ["terminated", "coordinator lost"])
 def test_when_a_run_of_several_ends_so_do_its_tasks(
     running: Installation, ecs: LocalEcs, end: str
