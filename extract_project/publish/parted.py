@@ -40,7 +40,7 @@ from extract_project.publish.parts import (
 )
 from extract_project.publish.receipt import Receipt
 from extract_project.publish.upload import NotApplied, Target, Upload, Written, sweep
-from extract_project.publish.versions import Version, find_version, list_versions
+from extract_project.publish.versions import Version, list_versions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -148,8 +148,6 @@ class PartedOutput:
 
     def publish(self, receipt: Receipt, condition: Mapping[str, str]) -> Written:
         if not self._manifest.size:
-            # Parts that would go to a manifest which is not published are better not completed.
-            self._require(condition)
             self._list(receipt, self._completed(receipt))
         return self._manifest.publish(condition)
 
@@ -189,11 +187,6 @@ class PartedOutput:
         if self._split.rows:
             return file.rows == self._split.rows
         return self._split.bytes is not None and file.upload.size >= self._split.bytes
-
-    def _require(self, condition: Mapping[str, str]) -> None:
-        current = find_version(self._s3, self.target.bucket, self.target.key)
-        if condition.get("IfMatch") != (f'"{current.etag}"' if current else None):
-            raise NotApplied("PreconditionFailed")
 
     def _completed(self, receipt: Receipt) -> list[Part]:
         with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="complete") as pool:

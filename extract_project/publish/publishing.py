@@ -1,13 +1,16 @@
 """Making a staged result the current version of its key: one conditional request.
 
-The condition is what the key held when the run began. When it no longer holds, three things can
-have happened, and the object's own metadata tells which: our own write went through although its
-reply was lost; a run that started later has published, and its data stays (G4); or a run that
-started earlier has, and we try again on top of it.
+The condition is that the key still holds what has just been looked at, which is not of a run that
+started later (G4). When it does not hold, three things can have happened, and the object's own
+metadata tells which: our own write went through although its reply was lost; a run that started
+later has published, and its data stays; or a run that started earlier has, and we try again on top
+of it. What is added to rows that are there already (an incremental extract) is only ever added to
+what the run began with.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -40,25 +43,27 @@ def settle(s3: S3Client, state: Location, staged: Staged, header: Header) -> Pub
 
     Raises as `publish` does.
     """
-    previous = staged.previous
-    if previous and not staged.receipt.rows and header.on_empty == "keep":
-        return Published(previous.version_id, "kept")
-    if previous and header.unchanged == "skip" and _same_content(s3, state, staged, previous):
-        published = Published(previous.version_id, "unchanged")
+    target = staged.output.target
+    # Not what the run began with: an earlier run may have published since, or somebody deleted it.
+    current = find_version(s3, target.bucket, target.key)
+    if current and not staged.receipt.rows and header.on_empty == "keep":
+        return Published(current.version_id, "kept")
+    if current and header.unchanged == "skip" and _same_content(s3, state, staged, current):
+        published = Published(current.version_id, "unchanged")
     else:
         published = Published(publish(s3, state, staged), "published")
     staged.output.tidy(published.version_id)
     return published
 
 
-def _same_content(s3: S3Client, state: Location, staged: Staged, previous: Version) -> bool:
-    if previous.provenance.get("schema-sha256") != staged.receipt.schema_sha256:
+def _same_content(s3: S3Client, state: Location, staged: Staged, current: Version) -> bool:
+    if current.provenance.get("schema-sha256") != staged.receipt.schema_sha256:
         return False  # text of other types, which may look the same
-    digest = previous.provenance.get("data-sha256")
-    if digest is None and (receipt_id := previous.provenance.get("receipt")):
-        receipt = load_receipt(s3, state, previous.key, receipt_id)
+    digest = current.provenance.get("data-sha256")
+    if digest is None and (receipt_id := current.provenance.get("receipt")):
+        receipt = load_receipt(s3, state, current.key, receipt_id)
         digest = receipt.data_sha256 if receipt else None
-    return digest == staged.receipt.data_sha256 and staged.output.is_whole(previous)
+    return digest == staged.receipt.data_sha256 and staged.output.is_whole(current)
 
 
 def publish(s3: S3Client, state: Location, staged: Staged) -> str:
@@ -67,35 +72,21 @@ def publish(s3: S3Client, state: Location, staged: Staged) -> str:
     Raises Superseded when a later run was faster, StagingError when S3 loses the upload or when
     rows would be added to something else than `previous`; all leave what is current untouched.
     """
-    receipt, previous, target = staged.receipt, staged.previous, staged.output.target
+    receipt, target = staged.receipt, staged.output.target
     save_receipt(s3, state, receipt)
-    # An ETag is made of content: the key may have been rolled back to what it held when the run
-    # began, and the condition would hold.
-    _require_newest(receipt, find_version(s3, target.bucket, target.key), target)
-    for _ in range(_TRIES):
-        condition = {"IfMatch": f'"{previous.etag}"'} if previous else {"IfNoneMatch": "*"}
+    refusals: list[NotApplied] = []
+    while True:
+        current = find_version(s3, target.bucket, target.key)
+        if current and current.provenance.get("receipt") == receipt.id:
+            return current.version_id
+        _require_newest(receipt, current, target)
+        _require_base(staged, current)
+        _require_hope(refusals, target)
+        condition = {"IfMatch": f'"{current.etag}"'} if current else {"IfNoneMatch": "*"}
         try:
             return staged.output.publish(receipt, condition).version_id
         except NotApplied as refused:
-            previous = find_version(s3, target.bucket, target.key)
-            if previous and previous.provenance.get("receipt") == receipt.id:
-                return previous.version_id
-            if refused.upload_is_gone:
-                raise StagingError(
-                    f"the upload of {target.uri} was aborted by somebody else: run it again",
-                    transient=True,
-                ) from refused
-            if staged.appends:
-                raise StagingError(
-                    f"another run has published {target.uri} since this one began, and its rows "
-                    f"would be lost: run it again",
-                    transient=True,
-                ) from refused
-            _require_newest(receipt, previous, target)
-    raise StagingError(
-        f"{target.uri} changed {_TRIES} times while it was being published: run it again",
-        transient=True,
-    )
+            refusals.append(refused)
 
 
 def _require_newest(receipt: Receipt, current: Version | None, target: Target) -> None:
@@ -111,3 +102,32 @@ def _require_newest(receipt: Receipt, current: Version | None, target: Target) -
         else f"{target.uri} already holds version {current.version_id} of run "
         f"{current.provenance.get('run-id')}, which started later {begun}: newer data stays"
     )
+
+
+def _require_base(staged: Staged, current: Version | None) -> None:
+    """Raise StagingError when rows would be added to something else than what the run began with.
+
+    By version: an ETag is made of content.
+    """
+    began_with = staged.previous.version_id if staged.previous else None
+    if staged.appends and began_with != (current.version_id if current else None):
+        raise StagingError(
+            f"another run has published {staged.output.target.uri} since this one began, and its "
+            f"rows would be lost: run it again",
+            transient=True,
+        )
+
+
+def _require_hope(refusals: Sequence[NotApplied], target: Target) -> None:
+    """Raise StagingError when a further try would not be applied either."""
+    if refusals and refusals[-1].upload_is_gone:
+        raise StagingError(
+            f"the upload of {target.uri} was aborted by somebody else: run it again",
+            transient=True,
+        )
+    if len(refusals) == _TRIES:
+        raise StagingError(
+            f"S3 did not publish {target.uri}, which changed meanwhile, or is written by others "
+            f"right now, {_TRIES} times ({refusals[-1]}): run it again",
+            transient=True,
+        )

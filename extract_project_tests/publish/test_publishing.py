@@ -323,6 +323,23 @@ def test_g4_a_run_started_earlier_is_published_over(attempts: ExitStack, site: S
     assert site.version_ids(site.target(extract).key) == [second, first]
 
 
+def test_g4_what_was_current_when_the_run_began_is_published_again_over_older_data(
+    attempts: ExitStack, site: Site
+) -> None:
+    """A run under way publishes or deletes; a later one that has the content from before wins."""
+    first = site.extract("a/b", "select 1 as n")
+    materialize(site, first)
+    earlier = begin(attempts, site, site.extract("a/b", "select 2 as n"), "earlier")
+    later, last = (begin(attempts, site, first, run_id) for run_id in ("later", "last"))
+    publish(site.s3, site.state, earlier)
+    assert settle(site.s3, site.state, later, first.header).outcome == "published"
+    key = site.target(first).key
+    assert site.body(key) == site.body(key, site.version_ids(key)[-1])
+    site.s3.delete_object(Bucket=site.data.bucket, Key=key)
+    assert settle(site.s3, site.state, last, first.header).outcome == "published"
+    assert len(site.version_ids(key)) == 4
+
+
 def test_g4_publishing_again_after_a_lost_reply_is_the_same_version(
     attempts: ExitStack, site: Site
 ) -> None:
