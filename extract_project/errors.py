@@ -13,6 +13,7 @@
     ├── IncrementError         new rows cannot be added to what is published
     ├── ReleaseError           what is to be released was not refused, or not like this
     ├── StagingError           the result could not be encoded or uploaded
+    ├── DiskFull               the local disk takes no more of what the run puts there
     ├── Superseded             a run that started later has already published
     ├── DeploymentError        no Dagster answers, or it does not do what it was asked
     ├── AlertError             a message did not leave through its channel (transient or not)
@@ -44,6 +45,7 @@ class Cause(StrEnum):
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
     MEMORY = "out of memory"
+    DISK = "disk full"
     KILLED = "killed"
     SETTINGS = "settings"
     OURS = "ours"
@@ -170,6 +172,12 @@ class StagingError(ExtractError):
     def __init__(self, message: str, *, transient: bool = False) -> None:
         super().__init__(message)
         self.transient = transient
+
+
+class DiskFull(ExtractError):
+    """Checks and comparisons need more of the local disk than there is; the text names the path."""
+
+    cause = Cause.DISK
 
 
 class Superseded(ExtractError):

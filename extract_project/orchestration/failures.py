@@ -46,6 +46,7 @@ _NEXT = {
     Cause.CANCELLED: "if that was not meant: extract run {path}",
     Cause.SUPERSEDED: "nothing has to be done: readers have newer data than this run's",
     Cause.MEMORY: f"raise 'memory' in the header, or select fewer columns at a time; {_RERUN}",
+    Cause.DISK: f"raise 'disk' in the header, or check fewer columns with unique; {_RERUN}",
     Cause.KILLED: "look at the end of the run's log; then: extract rerun --failed",
     Cause.SETTINGS: f"correct the setting; {_RERUN}",
     Cause.OURS: "report it with the stack below; the other extracts are not affected",

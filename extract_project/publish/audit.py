@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from extract_project.publish.checks.base import Auditor, CheckSpec, Subject, Verdict, resolve
 from extract_project.publish.checks.unique import Unique
+from extract_project.publish.disk import local_disk, spilling
 from extract_project.publish.lockdown import locked_down
 from extract_project.publish.release import Release
 
@@ -91,7 +92,10 @@ class Audit:
             return
         self._spool.close()
         tables, spill = {"result": self._spool.path}, self._directory / "spill"
-        with locked_down(tables, spill, _MEMORY_LIMIT) as connection:
+        with (
+            spilling(self._directory),
+            locked_down(tables, spill, _MEMORY_LIMIT) as connection,
+        ):
             yield connection
 
 
@@ -120,9 +124,11 @@ class _Spool:
 
 @contextmanager
 def audit_directory() -> Iterator[Path]:
-    """Local disk for one audit, removed with everything in it."""
-    with tempfile.TemporaryDirectory(prefix="extract-audit-") as directory:
-        yield Path(directory)
+    """Local disk for one audit, removed with everything in it; raises DiskFull when it is full."""
+    with tempfile.TemporaryDirectory(prefix="extract-audit-") as name:
+        directory = Path(name)
+        with local_disk(directory):
+            yield directory
 
 
 def _identifying_columns(checks: Sequence[CheckSpec], schema: pa.Schema) -> list[str]:

@@ -26,6 +26,7 @@ from extract_project.constants import Value
 from extract_project.errors import Cause, IncrementError, QueryCancelled
 from extract_project.manifest.extract import Extract
 from extract_project.publish.cursor import Cursor, Span, ordinal
+from extract_project.publish.disk import spilling
 from extract_project.publish.formats.jsonl import json_rows
 from extract_project.publish.parts import Part, PartsManifest, load_manifest
 from extract_project.publish.reading import open_part
@@ -256,7 +257,10 @@ class Increment:
             "threads": _THREADS,  # each holds blocks of its own
             "preserve_insertion_order": False,
         }
-        with duckdb.connect(str(self._directory / "increment.duckdb"), config=config) as connection:
+        with (
+            spilling(self._directory),
+            duckdb.connect(str(self._directory / "increment.duckdb"), config=config) as connection,
+        ):
             connection.execute("set enable_progress_bar = false")
             self._connection = connection
             try:

@@ -70,6 +70,8 @@ class _SqlAuditor(Auditor):
                 for row in rows[: SAMPLES - len(samples)]:
                     samples.append(dict(zip(names, row, strict=True)))
                 count += len(rows)
+        except duckdb.IOException:
+            raise  # of the local disk: it reaches nothing else
         except duckdb.Error as error:
             raise AuditError(
                 f"check {self._name!r} failed: {error}; the result stands as table 'result'"
