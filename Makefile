@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up test storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost sbom format lock clean
+.PHONY: demo up test attack storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost sbom format lock clean
 
 demo: $(READY) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -26,6 +26,9 @@ bench-scale: $(READY) ## what a manifest of 100, 1,000 and 5,000 SQL files costs
 
 bench-types: $(READY) ## what each program makes of difficult types; writes docs/types.md
 	$(BIN)/python -m bench.types
+
+attack: $(READY) ## S3 fails at every request; then runs, kills and edits in any order, for MINUTES
+	$(BIN)/python -m extract_project_tests.attack --minutes $(MINUTES) --seed $(SEED)
 
 storm: $(READY) ## a real installation under random edits, schedules and kills, for MINUTES
 	$(BIN)/python -m extract_project_tests.orchestration.storm --minutes $(MINUTES) --seed $(SEED)

@@ -6,6 +6,7 @@ AWS is configured as the AWS SDK documents it (region, roles, `AWS_ENDPOINT_URL_
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -14,6 +15,7 @@ from extract_project.errors import BucketError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
 # botocore's three attempts give up within half a second of 503 SlowDown; a run that has queried
 # for an hour deserves better.
@@ -24,6 +26,7 @@ MOST_METADATA = 2048
 """Bytes of names and values that S3 takes as an object's metadata."""
 
 _ATTEMPTS = 10
+_READS = 3
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 _CONNECTIONS = 32
@@ -78,6 +81,20 @@ def connect() -> S3Client:
             max_pool_connections=_CONNECTIONS,
         ),
     )
+
+
+def read_object(s3: S3Client, chosen: GetObjectRequestTypeDef) -> bytes:
+    """The bytes of a small object, or of a range of one.
+
+    The client tries a request again until its reply begins; a connection that breaks while the
+    body comes is left to whoever reads it.
+    """
+    from botocore.exceptions import HTTPClientError, IncompleteReadError
+
+    for _ in range(_READS - 1):
+        with suppress(HTTPClientError, IncompleteReadError):
+            return s3.get_object(**chosen)["Body"].read()
+    return s3.get_object(**chosen)["Body"].read()
 
 
 def error_code(error: Exception) -> str:

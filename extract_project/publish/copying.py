@@ -11,9 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from extract_project.publish.upload import Target
+from extract_project.publish.upload import Target, abort_or_leave
 from extract_project.publish.versions import Version
-from extract_project.s3 import error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -52,7 +51,7 @@ def copy_version(
             **condition,  # type: ignore[arg-type]
         )
     except BaseException:
-        _abort(s3, upload)
+        abort_or_leave(s3, target.bucket, target.key, upload_id)
         raise
     return str(done["VersionId"])
 
@@ -83,11 +82,3 @@ def _part(number: int, reply: Mapping[str, Any]) -> dict[str, Any]:
     if "ChecksumCRC32" in reply:
         part["ChecksumCRC32"] = reply["ChecksumCRC32"]
     return part
-
-
-def _abort(s3: S3Client, upload: Any) -> None:
-    try:
-        s3.abort_multipart_upload(**upload)
-    except s3.exceptions.ClientError as error:
-        if error_code(error) != "NoSuchUpload":
-            raise

@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from extract_project.manifest.extract import PART_NAME, PARTS_MANIFEST
 from extract_project.publish.upload import Target
 from extract_project.publish.versions import Version, find_version
+from extract_project.s3 import read_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -110,9 +111,8 @@ def sha256_of_parts(checksums: Iterable[str]) -> str:
 
 def load_manifest(s3: S3Client, version: Version) -> PartsManifest:
     """What a version of a manifest object says."""
-    chosen: Any = {"VersionId": version.version_id}
-    reply = s3.get_object(Bucket=version.bucket, Key=version.key, **chosen)
-    return PartsManifest.model_validate_json(reply["Body"].read())
+    chosen: Any = {"Bucket": version.bucket, "Key": version.key, "VersionId": version.version_id}
+    return PartsManifest.model_validate_json(read_object(s3, chosen))
 
 
 def list_parts(s3: S3Client, bucket: str, manifest_key: str) -> Iterator[str]:

@@ -19,6 +19,7 @@ from extract_project.errors import NotPublished
 from extract_project.publish.parts import Part, is_manifest, load_manifest
 from extract_project.publish.receipt import read_schema
 from extract_project.publish.versions import Version
+from extract_project.s3 import read_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -53,8 +54,8 @@ class ObjectFile(io.RawIOBase):
         end = min(self._position + len(buffer), self._size)
         if end <= self._position:
             return 0
-        reply = self._s3.get_object(**self._object, Range=f"bytes={self._position}-{end - 1}")
-        data = reply["Body"].read()
+        chosen: Any = {**self._object, "Range": f"bytes={self._position}-{end - 1}"}
+        data = read_object(self._s3, chosen)
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)

@@ -11,14 +11,14 @@ from __future__ import annotations
 import base64
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.publish.profile import ColumnProfile, Figures
 from extract_project.publish.release import Release
 from extract_project.publish.versions import Version
-from extract_project.s3 import Location
+from extract_project.s3 import Location, read_object
 from extract_project.warehouses.protocol import Usage
 
 if TYPE_CHECKING:
@@ -167,10 +167,10 @@ def load_receipt(s3: S3Client, state: Location, key: str, receipt_id: str) -> Re
     """The receipt of a published object, or None when it has been removed."""
     location = _location(state, key, receipt_id)
     try:
-        reply: Any = s3.get_object(Bucket=location.bucket, Key=location.prefix)
+        content = read_object(s3, {"Bucket": location.bucket, "Key": location.prefix})
     except s3.exceptions.NoSuchKey:
         return None
-    return Receipt.model_validate_json(reply["Body"].read())
+    return Receipt.model_validate_json(content)
 
 
 def receipt_of(s3: S3Client, state: Location, version: Version) -> Receipt | None:

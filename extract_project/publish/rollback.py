@@ -18,7 +18,7 @@ from extract_project.publish.copying import copy_version
 from extract_project.publish.parts import is_manifest
 from extract_project.publish.receipt import Receipt, receipt_of
 from extract_project.publish.rollback_parts import restored_parts
-from extract_project.publish.upload import Target
+from extract_project.publish.upload import NOT_APPLIED, Target
 from extract_project.publish.versions import Version, find_version, list_history, require_version
 from extract_project.s3 import (
     METADATA,
@@ -31,8 +31,6 @@ from extract_project.s3 import (
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-_CHANGED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload")
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ def _publish(
     try:
         return restored(s3, target, old, metadata, condition)
     except s3.exceptions.ClientError as error:
-        if error_code(error) not in _CHANGED:
+        if error_code(error) not in NOT_APPLIED:
             raise
         current = find_version(s3, target.bucket, target.key)
         at = METADATA.format("restored-at")

@@ -11,12 +11,15 @@ each of which is an upload of its own.)
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from extract_project.errors import StagingError
 from extract_project.s3 import error_code, header_safe
@@ -31,7 +34,13 @@ _FIRST_PART = 8 * _MIB
 _LARGEST_PART = 64 * _MIB
 _UPLOADS = 2
 _PREFIX = "extract-"
-_NOT_APPLIED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload")
+NOT_APPLIED = {
+    *("PreconditionFailed", "ConditionalRequestConflict"),
+    *("412", "409"),  # the same, where the reply broke off before it had said so
+    "NoSuchKey",  # where the condition is an ETag, and the key has been deleted
+    "NoSuchUpload",
+}
+"""S3's names for a conditional write that it did not carry out."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,7 @@ class Upload:
         try:
             written = self._write(condition)
         except self._s3.exceptions.ClientError as error:
-            if error_code(error) in _NOT_APPLIED:
+            if error_code(error) in NOT_APPLIED:
                 raise NotApplied(error_code(error)) from error
             raise
         self._finish()
@@ -187,7 +196,7 @@ class Upload:
             return
         self._finish()
         if self._upload_id is not None:
-            abort(self._s3, self.target.bucket, self.target.key, self._upload_id)
+            abort_or_leave(self._s3, self.target.bucket, self.target.key, self._upload_id)
 
     def _finish(self) -> None:
         self._open = False
@@ -290,6 +299,20 @@ def abandoned(
         for item in page.get("Uploads", []):
             if owns(item["Key"]) and item["Initiated"] < limit:
                 yield Abandoned(item["Key"], item["UploadId"], item["Initiated"])
+
+
+def abort_or_leave(s3: S3Client, bucket: str, key: str, upload_id: str) -> None:
+    """Abort an upload; when S3 does not answer, leave it to the sweep of a later run.
+
+    Nothing else is lost then, and what the run ended with is what its reader has to know.
+    """
+    try:
+        abort(s3, bucket, key, upload_id)
+    except (BotoCoreError, ClientError) as error:
+        logging.getLogger(__name__).warning(
+            "an upload of s3://%s/%s was left open, until a later run sweeps: %s",
+            *(bucket, key, error),
+        )
 
 
 def abort(s3: S3Client, bucket: str, key: str, upload_id: str) -> None:

@@ -15,8 +15,11 @@ from extract_project.s3 import Location, error_code, from_header
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 _PREFIX = "extract-"
+_ABSENT = ("404", "NoSuchKey", "NoSuchVersion", "405", "InvalidArgument")
+"""405 is a delete marker; an argument that S3 finds invalid is a VersionId that is none."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,9 @@ def find_version(
     """The given version, or the current one; None when there is none."""
     chosen = {"VersionId": version_id} if version_id else {}
     try:
-        head = s3.head_object(Bucket=bucket, Key=key, **chosen)  # type: ignore[arg-type]
+        head = _head(s3, {"Bucket": bucket, "Key": key, **chosen})
     except s3.exceptions.ClientError as error:
-        if error_code(error) in ("404", "NoSuchKey", "NoSuchVersion", "400", "405"):
+        if error_code(error) in _ABSENT:
             return None
         raise
     return Version(
@@ -111,6 +114,18 @@ def find_version(
         },
         content_type=head["ContentType"],
     )
+
+
+def _head(s3: S3Client, chosen: Any) -> HeadObjectOutputTypeDef:
+    try:
+        return s3.head_object(**chosen)
+    except s3.exceptions.ClientError as error:
+        if error_code(error) != "400":
+            raise
+    # The reply to HEAD has no body that would say why: what was given is no VersionId, or the
+    # credentials have expired, which must not look as if nothing were published.
+    s3.get_object(**chosen)["Body"].close()
+    return s3.head_object(**chosen)
 
 
 def require_version(s3: S3Client, bucket: str, key: str, version_id: str | None = None) -> Version:

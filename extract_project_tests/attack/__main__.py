@@ -1,0 +1,93 @@
+"""Every attack, then random walks until the time is up: `make attack MINUTES=30 SEED=1`.
+
+A walk that fails says its seed and, shrunk, its steps; the same SEED begins with the same walks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+
+from hypothesis import HealthCheck, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from extract_project.embedded.s3_server import S3Server, s3_server
+from extract_project.s3 import Location, connect
+from extract_project_tests.attack.model import published_key
+from extract_project_tests.attack.proxy import FaultProxy, fault_proxy
+from extract_project_tests.attack.requests import attack_requests
+from extract_project_tests.attack.rig import SHAPES, Rig, without_patience
+from extract_project_tests.conftest import Site
+
+_WALKS = settings(
+    max_examples=5,
+    stateful_step_count=50,
+    database=None,
+    deadline=None,
+    print_blob=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m extract_project_tests.attack")
+    parser.add_argument("--minutes", type=float, default=10, help="how long to walk at random")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="extract-attack-") as directory,
+        s3_server(Path(directory)) as server,
+        fault_proxy(server.endpoint) as proxy,
+        without_patience(),
+    ):
+        os.environ.update(server.environment)
+        site = _site(server)
+        return _attack(site, proxy) + _walk(site, proxy, options.minutes, options.seed)
+
+
+def _site(server: S3Server) -> Site:
+    for bucket in ("attack-manifest", "attack-data"):
+        server.make_bucket(bucket)
+    manifest, data = Location("attack-manifest", "sql"), Location("attack-data", "extracts")
+    return Site(server, connect(), manifest, data)
+
+
+def _attack(site: Site, proxy: FaultProxy) -> int:
+    wrong = 0
+    for shape in SHAPES:
+        findings = attack_requests(Rig(site, f"requests/{shape[:5]}", shape), proxy, list)
+        _say(f"{shape}: {findings.attacks} attacks, of which {findings.failed} ended a run")
+        for each in findings.wrong:
+            _say(f"WRONG: {each}")
+        wrong += len(findings.wrong)
+    return wrong
+
+
+def _walk(site: Site, proxy: FaultProxy, minutes: float, first_seed: int) -> int:
+    end, keys = time.monotonic() + 60 * minutes, count()
+    for number in count(first_seed):
+        for is_split in (False, True):
+            machine = published_key(site, proxy, keys, is_split=is_split, kills_processes=True)
+            try:
+                run_state_machine_as_test(seed(number)(machine), settings=_WALKS)
+            except Exception:
+                _say(f"WRONG: split={is_split}, SEED={number}")
+                raise
+        if time.monotonic() > end:
+            _say(f"walks: {next(keys)} keys, up to SEED={number}")
+            return 0
+    raise AssertionError("count does not end")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

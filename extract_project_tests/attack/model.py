@@ -1,0 +1,422 @@
+"""One key, and everything that can happen to it in any order, against a model of what must come.
+
+Runs begin, are published, refused, killed and retried, several at once; the SQL changes; older
+versions are rolled back to; the key is deleted and undeleted by hand; uploads are aborted by a
+lifecycle rule; S3 fails in the middle; readers hold on to versions. After each step the key holds
+what the model says (G1, G2, G4, G12), nothing that was there has changed, and every version leads
+back to its run and its SQL (G10).
+
+To attack another way of publishing, add a rule that begins it, and to `Content` what it publishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+from botocore.exceptions import BotoCoreError, ClientError
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+
+from extract_project.errors import ExtractError, NotPublished, StagingError, Superseded
+from extract_project.manifest.extract import Extract
+from extract_project.publish.publishing import Published, settle
+from extract_project.publish.reading import open_version
+from extract_project.publish.receipt import save_receipt
+from extract_project.publish.rollback import Order, restore
+from extract_project.publish.staging import Staged
+from extract_project.publish.versions import list_history
+from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
+from extract_project_tests.attack.rig import Rig, Seen, Shape, impatient, sql
+from extract_project_tests.conftest import Site
+from extract_project_tests.publish.test_publishing import await_line, kill, start_process
+
+_MARKS = st.integers(0, 2)
+_FAULTS = st.sampled_from([fault for fault in Fault if fault is not Fault.STALL])
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a result holds; equal contents are equal bytes."""
+
+    shape: Shape
+    mark: int
+    rows: int
+
+    def sql(self, *, always: bool) -> str:
+        header = "unchanged: publish" if always else ""
+        return sql(self.shape, self.mark, self.rows, header)
+
+
+@dataclass(eq=False)
+class Attempt:
+    """A run that is staged."""
+
+    number: int
+    """In the order in which runs began, and rollbacks were made."""
+    content: Content
+    extract: Extract
+    staged: Staged
+    stack: ExitStack
+    uploads: frozenset[str]
+    always: bool
+    """Whether it publishes the same content again."""
+    is_swept: bool = False
+
+    @property
+    def run_id(self) -> str:
+        return f"run-{self.number}"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A version that there is, and will be."""
+
+    version_id: str
+    number: int
+    content: Content
+    run_id: str
+    sql_version: str | None
+    is_restored: bool = False
+
+
+@dataclass(eq=False)
+class Reader:
+    """Somebody who has opened a version."""
+
+    fact: Fact
+    rows: pa.RecordBatchReader
+
+
+@dataclass
+class Model:
+    """What the key must hold."""
+
+    facts: list[Fact] = field(default_factory=list)
+    """The newest first."""
+    markers: list[str] = field(default_factory=list)
+    """Delete markers on top of the newest version, the newest last."""
+    is_buried: bool = False
+    """Split: a run has died between its parts and its manifest, and its parts are on top."""
+
+    @property
+    def current(self) -> Fact | None:
+        return None if self.markers or not self.facts else self.facts[0]
+
+    def add(self, fact: Fact) -> None:
+        self.facts.insert(0, fact)
+        self.markers, self.is_buried = [], False
+
+    def expected(self, attempt: Attempt) -> str:
+        """What becomes of a run that is published now."""
+        current = self.current
+        same = current is not None and current.content == attempt.content and not self.is_buried
+        if same and not attempt.always:
+            return "unchanged"
+        if current and current.number > attempt.number:
+            return "superseded"
+        return "lost" if attempt.is_swept and attempt.uploads else "published"
+
+
+class PublishedKey(RuleBasedStateMachine):
+    """The rules; `published_key` says where, and for what shapes of results."""
+
+    new_rig: Callable[[], Rig]
+    proxy: FaultProxy
+    shapes: tuple[Shape, ...]
+    kills_processes: bool = False
+
+    attempts: Bundle[Attempt] = Bundle("attempts")
+    readers: Bundle[Reader] = Bundle("readers")
+    versions: Bundle[Fact] = Bundle("versions")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rig = type(self).new_rig()
+        self.s3 = impatient(self.proxy.endpoint)
+        self.model = Model()
+        self.number = 0
+        self.living: list[Attempt] = []
+        self.dead = ExitStack()
+        """What was killed never gets to clean up, until the test is over."""
+        self.checked: set[str] = set()
+
+    def begun(self, mark: int, size: int, *, always: bool) -> Attempt:
+        shape = self.shapes[size % len(self.shapes)]
+        sizes = {"one put": (10, 0), "multipart": (600,), "split": (250, 120, 0)}[shape]
+        rows = sizes[size % len(sizes)]
+        content = Content(shape, mark if rows else 0, rows)
+        self.number += 1
+        extract = self.rig.site.extract(self.rig.path, content.sql(always=always))
+        before = self.rig.open_uploads().keys()
+        stack = ExitStack()
+        staged = stack.enter_context(self.rig.staged(self.s3, extract, f"run-{self.number}"))
+        uploads = frozenset(self.rig.open_uploads().keys() - before)
+        attempt = Attempt(self.number, content, extract, staged, stack, uploads, always)
+        self.living.append(attempt)
+        return attempt
+
+    def ended(self, attempt: Attempt) -> None:
+        self.living.remove(attempt)
+        attempt.stack.close()
+
+    def fact(self, attempt: Attempt, version_id: str) -> Fact:
+        return Fact(
+            version_id,
+            attempt.number,
+            attempt.content,
+            attempt.run_id,
+            attempt.extract.source.version_id,
+        )
+
+    def settled(self, attempt: Attempt) -> Published:
+        return settle(self.s3, self.rig.site.state, attempt.staged, attempt.extract.header)
+
+    def published(self, attempt: Attempt) -> Fact | None:
+        """Publish, and hold what comes of it against the model."""
+        expected = self.model.expected(attempt)
+        outcome, version_id = self.outcome(attempt)
+        assert outcome == expected
+        if expected == "unchanged":
+            assert self.model.current is not None
+            assert version_id == self.model.current.version_id
+        if expected != "published":
+            return None
+        fact = self.fact(attempt, version_id)
+        self.model.add(fact)
+        return fact
+
+    def outcome(self, attempt: Attempt) -> tuple[str, str]:
+        try:
+            published = self.settled(attempt)
+        except Superseded:
+            return "superseded", ""
+        except StagingError as error:
+            return (
+                ("lost", "") if "was aborted by somebody else" in str(error) else (str(error), "")
+            )
+        finally:
+            self.ended(attempt)
+        return published.outcome, published.version_id
+
+    # Runs.
+
+    @rule(target=attempts, mark=_MARKS, size=st.integers(0, 5), always=st.booleans())
+    def begin(self, mark: int, size: int, always: bool) -> Attempt:
+        return self.begun(mark, size, always=always)
+
+    @rule(target=versions, attempt=consumes(attempts))
+    def publish(self, attempt: Attempt) -> Any:
+        return _maybe(self.published(attempt))
+
+    @rule(target=versions, mark=_MARKS, size=st.integers(0, 5))
+    def run(self, mark: int, size: int) -> Any:
+        """From beginning to end, while others are under way."""
+        return _maybe(self.published(self.begun(mark, size, always=False)))
+
+    @rule(attempt=consumes(attempts))
+    def refuse(self, attempt: Attempt) -> None:
+        self.ended(attempt)
+
+    @rule(attempt=consumes(attempts), receipted=st.booleans())
+    def kill_staged(self, attempt: Attempt, receipted: bool) -> None:
+        """What `kill -9` leaves: uploads that nobody aborts, perhaps a receipt."""
+        if receipted:
+            save_receipt(self.rig.site.s3, self.rig.site.state, attempt.staged.receipt)
+        self.dead.push(attempt.stack.pop_all())
+        self.living.remove(attempt)
+
+    @rule(target=versions, attempt=consumes(attempts), fault=_FAULTS, nth=st.integers(0, 12))
+    def publish_under_fault(self, attempt: Attempt, fault: Fault, nth: int) -> Any:
+        """S3 fails for good from the nth request on that can fail so."""
+        expected = self.model.expected(attempt)
+        met, completed = 0, False
+
+        def choose(request: Request) -> Fault | None:
+            nonlocal met, completed
+            completed = completed or (
+                request.operation == "CompleteMultipartUpload" and "/part-" in request.key
+            )
+            met += request.may_suffer(fault)
+            return fault if met > nth and request.may_suffer(fault) else None
+
+        with self.proxy.choosing(choose):
+            try:
+                published: Published | None = self.settled(attempt)
+            except (ExtractError, ClientError, BotoCoreError):
+                published = None
+            finally:
+                self.ended(attempt)
+        self.model.is_buried = self.model.is_buried or completed
+        own = [v for v in self.rig.versions() if v.provenance["run-id"] == attempt.run_id]
+        own = [v for v in own if "restored-from" not in v.provenance]
+        if published and published.outcome == "published":
+            assert [v.version_id for v in own] == [published.version_id]
+        assert len(own) <= (expected == "published")
+        if not own:
+            return multiple()
+        fact = self.fact(attempt, own[0].version_id)
+        self.model.add(fact)
+        return fact
+
+    @precondition(lambda self: self.kills_processes)
+    @rule(target=versions, mark=_MARKS, is_publishing=st.booleans())
+    def kill_process(self, mark: int, is_publishing: bool) -> Any:
+        """A real process, killed when it has staged, or somewhere while it publishes."""
+        content = Content(self.shapes[-1], mark, {"multipart": 600}.get(self.shapes[-1], 250))
+        self.number += 1
+        rig, run_id = self.rig, f"run-{self.number}"
+        extract = rig.site.extract(rig.path, content.sql(always=True))
+        process = start_process(rig.site, rig.path, run_id)
+        await_line(process, "started")
+        await_line(process, "staged")
+        if is_publishing:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        kill(process)
+        own = [v for v in rig.versions() if v.provenance["run-id"] == run_id]
+        if not own:
+            self.model.is_buried = self.model.is_buried or is_publishing
+            return multiple()
+        fact = Fact(own[0].version_id, self.number, content, run_id, extract.source.version_id)
+        self.model.add(fact)
+        return fact
+
+    # People.
+
+    @rule(target=versions, fact=versions)
+    def roll_back(self, fact: Fact) -> Any:
+        self.number += 1
+        rig, current = self.rig, self.model.current
+        order = Order(fact.version_id, "why", "ada")
+        if current and current.run_id == fact.run_id:
+            try:
+                restore(rig.site.s3, rig.site.state, rig.target, order)
+            except NotPublished:
+                return multiple()
+            raise AssertionError("what is current already was restored")
+        restored = restore(rig.site.s3, rig.site.state, rig.target, order)
+        new = Fact(
+            restored.version.version_id,
+            self.number,
+            fact.content,
+            fact.run_id,
+            fact.sql_version,
+            is_restored=True,
+        )
+        self.model.add(new)
+        return new
+
+    @precondition(lambda self: self.model.current)
+    @rule()
+    def delete(self) -> None:
+        target = self.rig.target
+        reply = self.rig.site.s3.delete_object(Bucket=target.bucket, Key=target.key)
+        self.model.markers.append(reply["VersionId"])
+
+    @precondition(lambda self: self.model.markers)
+    @rule()
+    def undelete(self) -> None:
+        target, marker = self.rig.target, self.model.markers.pop()
+        self.rig.site.s3.delete_object(Bucket=target.bucket, Key=target.key, VersionId=marker)
+
+    @rule()
+    def abort_uploads(self) -> None:
+        """A lifecycle rule, or somebody who tidies, does not know which runs are alive."""
+        self.rig.abort_open_uploads()
+        for attempt in self.living:
+            attempt.is_swept = True
+
+    # Readers.
+
+    @precondition(lambda self: self.model.current)
+    @rule(target=readers)
+    def open(self) -> Reader:
+        fact, version = self.model.current, self.rig.current()
+        assert fact is not None
+        assert version is not None
+        return Reader(fact, open_version(self.rig.site.s3, version))
+
+    @rule(reader=consumes(readers))
+    def read(self, reader: Reader) -> None:
+        table = reader.rows.read_all()
+        content = reader.fact.content
+        assert table.num_rows == content.rows
+        assert set(table["mark"].to_pylist()) <= {content.mark}
+
+    # What always holds.
+
+    @invariant()
+    def holds_what_the_model_says(self) -> None:
+        rig, model = self.rig, self.model
+        current = rig.current()
+        assert (current and current.version_id) == (model.current and model.current.version_id)
+        listed = list(list_history(rig.site.s3, rig.target.bucket, rig.target.key))
+        ids = [each.version_id for each in listed if not each.is_deleted]
+        assert ids == [fact.version_id for fact in model.facts], "history is another"
+        for fact in model.facts:
+            if fact.version_id not in self.checked:
+                self.check(fact)
+                self.checked.add(fact.version_id)
+
+    def check(self, fact: Fact) -> None:
+        """A version is whole, and leads back to where it came from."""
+        found = [v for v in self.rig.versions() if v.version_id == fact.version_id]
+        assert len(found) == 1
+        assert self.rig.read(found[0]) == Seen(fact.content.mark, fact.content.rows)
+        receipt = self.rig.receipt(found[0])
+        known = found[0].provenance
+        assert (known["run-id"], known["sql-version"]) == (fact.run_id, fact.sql_version)
+        assert (receipt.run_id, receipt.sql_version) == (fact.run_id, fact.sql_version)
+        assert (found[0].restoration is not None) == fact.is_restored
+
+    def teardown(self) -> None:
+        """Whoever is alive gives up; then every version is as it ever was."""
+        try:
+            killed = {id for id in self.rig.open_uploads() if not self._is_living(id)}
+            for attempt in list(self.living):
+                self.ended(attempt)
+            assert self.rig.open_uploads().keys() <= killed, "an upload was left open"
+            for fact in self.model.facts:
+                self.check(fact)
+        finally:
+            self.dead.close()
+            self.rig.abort_open_uploads()
+
+    def _is_living(self, upload_id: str) -> bool:
+        return any(upload_id in attempt.uploads for attempt in self.living)
+
+
+def published_key(
+    site: Site,
+    proxy: FaultProxy,
+    numbers: Iterator[int],
+    *,
+    is_split: bool,
+    kills_processes: bool = False,
+) -> type[PublishedKey]:
+    """The rules for one object, of one put or several parts; or for part objects."""
+    shapes: tuple[Shape, ...] = ("split",) if is_split else ("one put", "one put", "multipart")
+    members = {
+        "new_rig": staticmethod(lambda: Rig(site, f"walk/key{next(numbers)}", shapes[-1])),
+        "proxy": proxy,
+        "shapes": shapes,
+        "kills_processes": kills_processes,
+    }
+    return type("Walk", (PublishedKey,), members)
+
+
+def _maybe(fact: Fact | None) -> Any:
+    return multiple() if fact is None else fact

@@ -1,0 +1,174 @@
+"""One published key under attack: runs of it through a client that loses patience soon."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow.compute as pc
+import pytest
+
+from extract_project.manifest.extract import Extract
+from extract_project.publish import upload
+from extract_project.publish.parts import (
+    current_versions,
+    is_manifest,
+    list_parts,
+    load_manifest,
+    whole_key,
+)
+from extract_project.publish.publishing import Published, settle
+from extract_project.publish.reading import open_version
+from extract_project.publish.receipt import Receipt, receipt_of
+from extract_project.publish.staging import Provenance, Staged, stage
+from extract_project.publish.upload import Target
+from extract_project.publish.versions import Version, find_version, list_versions
+from extract_project.warehouses.duckdb import DuckDBWarehouse
+from extract_project_tests.conftest import Site
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+Shape = Literal["one put", "multipart", "split"]
+SHAPES: tuple[Shape, ...] = ("one put", "multipart", "split")
+_ROWS = {"one put": 10, "multipart": 600, "split": 250}
+_HEADERS = {"one put": "", "multipart": "compression: none", "split": "split: {rows: 100}"}
+_LONG = {"one put": 1, "multipart": 300, "split": 1}
+"""Times 32 bytes a row."""
+
+SMALLEST_PART = 5 << 20
+"""Of an upload, as S3 has it; with it, `multipart` results are of two parts."""
+
+
+@contextmanager
+def without_patience() -> Iterator[None]:
+    """Retries follow at once, and parts of uploads are as small as S3 takes them."""
+    from botocore.retries.standard import ExponentialBackoff
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(upload, "_FIRST_PART", SMALLEST_PART)
+        patch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
+        yield
+
+
+def impatient(endpoint: str, read_seconds: float = 60) -> S3Client:
+    """As `extract_project.s3.connect`, with fewer tries, and shorter ones where one is to stall."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": 3},
+            read_timeout=read_seconds,
+            max_pool_connections=32,
+        ),
+    )
+
+
+def sql(shape: Shape, mark: int, rows: int | None = None, header: str = "") -> str:
+    """A result whose every row says which one it is; equal marks are equal content."""
+    lines = [line for line in (_HEADERS[shape], header) if line]
+    front = "\n".join(["/*---", *lines, "---*/"]) if lines else ""
+    digest = f"repeat(md5((i + {mark})::varchar), {_LONG[shape]})"
+    return (
+        f"{front}\nselect i, {digest} as digest, {mark} as mark "
+        f"from range({_ROWS[shape] if rows is None else rows}) t(i) order by i"
+    )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a reader finds in a version."""
+
+    mark: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Rig:
+    """One extract of a site."""
+
+    site: Site
+    path: str
+    shape: Shape
+
+    @property
+    def target(self) -> Target:
+        name = "/_manifest.json" if self.shape == "split" else ".parquet"
+        return Target(self.site.data.bucket, self.site.data.key(f"{self.path}{name}"))
+
+    @contextmanager
+    def staged(self, s3: S3Client, extract: Extract, run_id: str) -> Iterator[Staged]:
+        warehouse, provenance = DuckDBWarehouse(type="duckdb"), Provenance(run_id)
+        with stage(
+            s3, warehouse, extract, self.target, provenance, state=self.site.state
+        ) as staged:
+            yield staged
+
+    def run(self, s3: S3Client, extract: Extract, run_id: str) -> Published:
+        with self.staged(s3, extract, run_id) as staged:
+            return settle(s3, self.site.state, staged, extract.header)
+
+    def current(self) -> Version | None:
+        return find_version(self.site.s3, self.target.bucket, self.target.key)
+
+    def versions(self) -> list[Version]:
+        """The newest first."""
+        return list(list_versions(self.site.s3, self.target.bucket, self.target.key))
+
+    def receipt(self, version: Version) -> Receipt:
+        """Every version must have one (G10)."""
+        receipt = receipt_of(self.site.s3, self.site.state, version)
+        assert receipt is not None, f"{version.uri} has no receipt"
+        return receipt
+
+    def read(self, version: Version) -> Seen:
+        """What a version holds, which must be whole, audited and of one run (G1, G10)."""
+        receipt = self.receipt(version)
+        if is_manifest(version.key):
+            manifest = load_manifest(self.site.s3, version)
+            for part in manifest.parts:
+                body = self.site.body(part.key, part.version_id)
+                assert (len(body), sha256(body).hexdigest()) == (part.bytes, part.sha256)
+            assert manifest.data_sha256 == receipt.data_sha256
+        else:
+            body = self.site.body(version.key, version.version_id)
+            assert sha256(body).hexdigest() == receipt.data_sha256
+        table = open_version(self.site.s3, version).read_all()
+        assert table.num_rows == receipt.rows
+        found = re.search(r"(\d+) as mark", receipt.sql)
+        assert found is not None
+        mark = int(found.group(1))
+        assert set(pc.unique(table["mark"]).to_pylist()) <= {mark}
+        return Seen(mark, table.num_rows)
+
+    def open_uploads(self) -> dict[str, str]:
+        """Of this key and its parts: UploadId and key."""
+        reply = self.site.s3.list_multipart_uploads(Bucket=self.target.bucket)
+        uploads = {each["UploadId"]: each["Key"] for each in reply.get("Uploads", [])}
+        return {id: key for id, key in uploads.items() if whole_key(key) == self.target.key}
+
+    def abort_open_uploads(self) -> None:
+        """What a sweep does once they are old enough."""
+        for upload_id, key in self.open_uploads().items():
+            self.site.s3.abort_multipart_upload(
+                Bucket=self.target.bucket, Key=key, UploadId=upload_id
+            )
+
+    def assert_tidy(self) -> None:
+        """A listing shows the parts that the manifest names, in the versions that it names."""
+        assert self.open_uploads() == {}
+        version = self.current()
+        if version is None or not is_manifest(version.key):
+            return
+        named = load_manifest(self.site.s3, version).parts
+        lying = list(list_parts(self.site.s3, version.bucket, version.key))
+        assert lying == [part.key for part in named]
+        heads = current_versions(self.site.s3, version.bucket, lying)
+        assert [head and head.version_id for head in heads] == [p.version_id for p in named]

@@ -1,0 +1,29 @@
+"""Short walks through the model, the same ones each time; `make attack` walks at random."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from extract_project_tests.attack.model import PublishedKey, published_key
+from extract_project_tests.attack.proxy import FaultProxy
+from extract_project_tests.conftest import Site
+
+WALKS = settings(
+    max_examples=5,
+    stateful_step_count=30,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("is_split", [False, True], ids=["one object", "split"])
+def test_g1_g2_g4_g10_g12_in_any_order(site: Site, proxy: FaultProxy, is_split: bool) -> None:
+    machine: type[PublishedKey] = published_key(site, proxy, count(), is_split=is_split)
+    run_state_machine_as_test(machine, settings=WALKS)

@@ -1,0 +1,26 @@
+"""A sixth of all attacks; `make attack` carries out every one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from extract_project_tests.attack.proxy import FaultProxy
+from extract_project_tests.attack.requests import Attack, attack_requests
+from extract_project_tests.attack.rig import SHAPES, Rig, Shape
+from extract_project_tests.conftest import Site
+
+
+def some(attacks: Sequence[Attack]) -> Sequence[Attack]:
+    """Other faults and durations at each request, the same ones in each test run."""
+    return sorted(attacks, key=str)[::6]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_g1_g2_every_request_may_fail_in_every_way(
+    site: Site, proxy: FaultProxy, shape: Shape
+) -> None:
+    findings = attack_requests(Rig(site, "a/b", shape), proxy, some)
+    assert findings.wrong == []
+    assert 0 < findings.failed < findings.attacks
