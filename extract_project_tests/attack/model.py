@@ -12,12 +12,14 @@ To attack another way of publishing, add a rule that begins it, and to `Content`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 from botocore.exceptions import BotoCoreError, ClientError
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -42,7 +44,7 @@ from extract_project_tests.attack.rig import Rig, Seen, Shape, impatient, sql
 from extract_project_tests.conftest import Site
 from extract_project_tests.publish.test_publishing import await_line, kill, start_process
 
-_MARKS = st.integers(0, 2)
+_MARKS = st.integers(0, 1)
 _FAULTS = st.sampled_from([fault for fault in Fault if fault is not Fault.STALL])
 
 
@@ -118,11 +120,13 @@ class Model:
         self.facts.insert(0, fact)
         self.markers, self.is_buried = [], False
 
-    def expected(self, attempt: Attempt) -> str:
-        """What becomes of a run that is published now."""
+    def expected(self, attempt: Attempt, *, is_decided: bool = False) -> str:
+        """What becomes of a run that is published now; `is_decided`, after it has found that its
+        content is another than the current one's.
+        """
         current = self.current
         same = current is not None and current.content == attempt.content and not self.is_buried
-        if same and not attempt.always:
+        if same and not attempt.always and not is_decided:
             return "unchanged"
         if current and current.number > attempt.number:
             return "superseded"
@@ -150,11 +154,13 @@ class PublishedKey(RuleBasedStateMachine):
         self.living: list[Attempt] = []
         self.dead = ExitStack()
         """What was killed never gets to clean up, until the test is over."""
+        self.left = set[str]()
+        """Uploads that a run could not abort, because it was killed or cut off."""
         self.checked: set[str] = set()
 
     def begun(self, mark: int, size: int, *, always: bool) -> Attempt:
         shape = self.shapes[size % len(self.shapes)]
-        sizes = {"one put": (10, 0), "multipart": (600,), "split": (250, 120, 0)}[shape]
+        sizes = {"one put": (10, 0), "multipart": (600,), "split": (250, 120)}[shape]
         rows = sizes[size % len(sizes)]
         content = Content(shape, mark if rows else 0, rows)
         self.number += 1
@@ -212,7 +218,7 @@ class PublishedKey(RuleBasedStateMachine):
 
     # Runs.
 
-    @rule(target=attempts, mark=_MARKS, size=st.integers(0, 5), always=st.booleans())
+    @rule(target=attempts, mark=_MARKS, size=st.integers(0, 3), always=st.booleans())
     def begin(self, mark: int, size: int, always: bool) -> Attempt:
         return self.begun(mark, size, always=always)
 
@@ -220,7 +226,39 @@ class PublishedKey(RuleBasedStateMachine):
     def publish(self, attempt: Attempt) -> Any:
         return _maybe(self.published(attempt))
 
-    @rule(target=versions, mark=_MARKS, size=st.integers(0, 5))
+    @rule(target=versions, slow=consumes(attempts), fast=consumes(attempts))
+    def publish_meanwhile(self, slow: Attempt, fast: Attempt) -> Any:
+        """The slow one has looked at the key; the fast one publishes before it can write."""
+        current = self.model.current
+        # An ETag is made of content: the same one again, in the same moment, cannot be told apart.
+        assume(
+            self.model.expected(fast) != "published"
+            or not current
+            or self.rig.shape == "split"
+            or fast.content != current.content
+        )
+        expected, added = self.model.expected(slow), list[Future[Fact | None]]()
+
+        def choose(request: Request) -> Fault | None:
+            nonlocal expected
+            if request.publishes(self.rig.target.key) and not added:
+                added.append(Future())
+                _settle(added[0], lambda: self.published(fast))
+                expected = self.model.expected(slow, is_decided=True)
+            return None
+
+        with self.proxy.choosing(choose):
+            outcome, version_id = self.outcome(slow)
+        facts = [each.result() for each in added]
+        assert outcome == expected
+        if outcome == "published":
+            facts.append(self.fact(slow, version_id))
+            self.model.add(self.fact(slow, version_id))
+        if fast in self.living:
+            facts.append(self.published(fast))
+        return multiple(*(fact for fact in facts if fact))
+
+    @rule(target=versions, mark=_MARKS, size=st.integers(0, 3))
     def run(self, mark: int, size: int) -> Any:
         """From beginning to end, while others are under way."""
         return _maybe(self.published(self.begun(mark, size, always=False)))
@@ -236,6 +274,21 @@ class PublishedKey(RuleBasedStateMachine):
             save_receipt(self.rig.site.s3, self.rig.site.state, attempt.staged.receipt)
         self.dead.push(attempt.stack.pop_all())
         self.living.remove(attempt)
+        self.left |= attempt.uploads
+
+    @precondition(lambda self: self.rig.shape == "split")
+    @rule(attempt=consumes(attempts))
+    def kill_among_parts(self, attempt: Attempt) -> None:
+        """Its parts are there, and no manifest names them."""
+        expected = self.model.expected(attempt)
+        manifest = self.rig.target.key
+        with self.proxy.choosing(lambda r: Fault.RESET_BEFORE if r.publishes(manifest) else None):
+            try:
+                assert self.settled(attempt).outcome == expected
+            except (ExtractError, BotoCoreError):
+                assert expected != "unchanged"
+        self.kill_staged(attempt, receipted=True)
+        self.model.is_buried = self.model.is_buried or expected == "published"
 
     @rule(target=versions, attempt=consumes(attempts), fault=_FAULTS, nth=st.integers(0, 12))
     def publish_under_fault(self, attempt: Attempt, fault: Fault, nth: int) -> Any:
@@ -258,6 +311,7 @@ class PublishedKey(RuleBasedStateMachine):
                 published = None
             finally:
                 self.ended(attempt)
+        self.left |= attempt.uploads
         self.model.is_buried = self.model.is_buried or completed
         own = [v for v in self.rig.versions() if v.provenance["run-id"] == attempt.run_id]
         own = [v for v in own if "restored-from" not in v.provenance]
@@ -278,6 +332,7 @@ class PublishedKey(RuleBasedStateMachine):
         self.number += 1
         rig, run_id = self.rig, f"run-{self.number}"
         extract = rig.site.extract(rig.path, content.sql(always=True))
+        before = rig.open_uploads().keys()
         process = start_process(rig.site, rig.path, run_id)
         await_line(process, "started")
         await_line(process, "staged")
@@ -286,6 +341,7 @@ class PublishedKey(RuleBasedStateMachine):
             process.stdin.write("go\n")
             process.stdin.flush()
         kill(process)
+        self.left |= rig.open_uploads().keys() - before
         own = [v for v in rig.versions() if v.provenance["run-id"] == run_id]
         if not own:
             self.model.is_buried = self.model.is_buried or is_publishing
@@ -371,6 +427,11 @@ class PublishedKey(RuleBasedStateMachine):
                 self.check(fact)
                 self.checked.add(fact.version_id)
 
+    @invariant()
+    def leaves_no_uploads(self) -> None:
+        alive = (attempt.uploads for attempt in self.living)
+        assert self.rig.open_uploads().keys() <= self.left.union(*alive), "an upload is open"
+
     def check(self, fact: Fact) -> None:
         """A version is whole, and leads back to where it came from."""
         found = [v for v in self.rig.versions() if v.version_id == fact.version_id]
@@ -385,18 +446,14 @@ class PublishedKey(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Whoever is alive gives up; then every version is as it ever was."""
         try:
-            killed = {id for id in self.rig.open_uploads() if not self._is_living(id)}
             for attempt in list(self.living):
                 self.ended(attempt)
-            assert self.rig.open_uploads().keys() <= killed, "an upload was left open"
+            self.leaves_no_uploads()
             for fact in self.model.facts:
                 self.check(fact)
         finally:
             self.dead.close()
             self.rig.abort_open_uploads()
-
-    def _is_living(self, upload_id: str) -> bool:
-        return any(upload_id in attempt.uploads for attempt in self.living)
 
 
 def published_key(
@@ -416,6 +473,14 @@ def published_key(
         "kills_processes": kills_processes,
     }
     return type("Walk", (PublishedKey,), members)
+
+
+def _settle(future: Future[Fact | None], work: Callable[[], Fact | None]) -> None:
+    """In this thread, for whoever waits in another."""
+    try:
+        future.set_result(work())
+    except BaseException as error:
+        future.set_exception(error)
 
 
 def _maybe(fact: Fact | None) -> Any:

@@ -72,6 +72,10 @@ class Request:
         """Whether the reply has a body."""
         return self.operation in _ANSWERED_AT_LENGTH
 
+    def publishes(self, key: str) -> bool:
+        """Whether it is the one that makes a new version of the key visible."""
+        return self.key == key and self.operation in ("PutObject", "CompleteMultipartUpload")
+
     def may_suffer(self, fault: Fault) -> bool:
         """Whether S3, or the network, does that to such a request."""
         match fault:
@@ -122,7 +126,7 @@ Choose = Callable[[Request], Fault | None]
 
 
 class FaultProxy:
-    """The running proxy. `choose` is asked about each request, one at a time."""
+    """The running proxy. What is asked about a request may make others meanwhile."""
 
     def __init__(self, server: ThreadingHTTPServer, upstream: str) -> None:
         self.endpoint = f"http://127.0.0.1:{server.server_port}"
@@ -146,10 +150,11 @@ class FaultProxy:
     def asked(self, request: Request) -> Fault | None:
         with self._lock:
             self.seen.append(request)
-            fault = self._choose(request) if self._choose else None
-            if fault:
-                self.spoilt.append((request, fault))
-            return fault
+            choose = self._choose
+        fault = choose(request) if choose else None
+        if fault:
+            self.spoilt.append((request, fault))
+        return fault
 
 
 @contextmanager

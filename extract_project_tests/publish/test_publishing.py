@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pyarrow.parquet as pq
@@ -338,6 +338,25 @@ def test_g4_what_was_current_when_the_run_began_is_published_again_over_older_da
     site.s3.delete_object(Bucket=site.data.bucket, Key=key)
     assert settle(site.s3, site.state, last, first.header).outcome == "published"
     assert len(site.version_ids(key)) == 4
+
+
+def test_g4_a_version_of_a_clock_ahead_stays_until_that_time(site: Site) -> None:
+    """Which run is the later one is said by their clocks."""
+    extract = site.extract("a/b", "select 1 as n")
+    materialize(site, extract)
+    key = site.target(extract).key
+    metadata = site.s3.head_object(Bucket=site.data.bucket, Key=key)["Metadata"]
+    for minutes, is_ahead in ((10, True), (-10, False)):
+        started_at = datetime.now(UTC) + timedelta(minutes=minutes)
+        site.s3.put_object(
+            Bucket=site.data.bucket,
+            Key=key,
+            Body=site.body(key),
+            Metadata={**metadata, "extract-started-at": started_at.isoformat()},
+        )
+        other = site.extract("a/b", "select 2 as n")
+        with pytest.raises(Superseded, match="started later") if is_ahead else nullcontext():
+            assert materialize(site, other).outcome == "published"
 
 
 def test_g4_publishing_again_after_a_lost_reply_is_the_same_version(
