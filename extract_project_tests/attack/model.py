@@ -243,6 +243,7 @@ class PublishedKey(RuleBasedStateMachine):
             nonlocal expected
             if request.publishes(self.rig.target.key) and not added:
                 added.append(Future())
+                self.model.is_buried = self.rig.shape == "split"  # below the parts of the slow one
                 _settle(added[0], lambda: self.published(fast))
                 expected = self.model.expected(slow, is_decided=True)
             return None
@@ -252,8 +253,10 @@ class PublishedKey(RuleBasedStateMachine):
         facts = [each.result() for each in added]
         assert outcome == expected
         if outcome == "published":
+            overtaken = any(facts) and self.rig.shape == "split"
             facts.append(self.fact(slow, version_id))
             self.model.add(self.fact(slow, version_id))
+            self.model.is_buried = overtaken  # its parts lie below those of the fast one
         if fast in self.living:
             facts.append(self.published(fast))
         return multiple(*(fact for fact in facts if fact))
