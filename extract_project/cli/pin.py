@@ -43,7 +43,11 @@ def pin(*, extract: str, version: str, reason: str, by: str | None, partition: s
 @partition_option
 @explains_itself
 def unpin(*, extract: str, version: str, partition: str | None) -> None:
-    """Let VERSION of EXTRACT (folder/name) go the way of all others again."""
+    """Let VERSION of EXTRACT (folder/name) go the way of all others again.
+
+    \b
+    extract unpin sales/orders 3HL4kqtJ
+    """
     found = _found(extract, version, partition)
     pins.unpin(connect(), load_settings().state_location, found)
     out.print(f"{found.uri}\nis no longer held", markup=False)

@@ -23,6 +23,7 @@ from extract_project.publish.clock import Clock
 from extract_project.publish.cursor import Cursor, Span, ordinal, written
 from extract_project.publish.formats.options import FileFormat
 from extract_project.publish.increment import Base
+from extract_project.publish.memory import give_back_freed
 from extract_project.publish.output import Content, File
 from extract_project.publish.parts import (
     Part,
@@ -111,6 +112,7 @@ class PartedOutput:
             if self._is_full(part.file):
                 part.file.seal()
                 self._open = None
+                give_back_freed()
 
     def seal(self) -> Content:
         if not self._new and not self._before:  # a file with the full schema and no rows

@@ -7,8 +7,6 @@ three parts of an upload (G9).
 
 from __future__ import annotations
 
-import resource
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +29,7 @@ from extract_project.publish.continuity import compare_with_version
 from extract_project.publish.contract import agreed_schema, kept
 from extract_project.publish.deadline import deadline
 from extract_project.publish.increment import Base, Increment, find_base
+from extract_project.publish.memory import peak_memory, use_system_allocator
 from extract_project.publish.output import Content, OneObject, Output
 from extract_project.publish.parted import Layout, PartedOutput
 from extract_project.publish.past import PublishedPast
@@ -102,9 +101,7 @@ def stage(
     StagingError; whatever is raised, in here or by the caller, the query is cancelled, every upload
     aborted and nothing becomes visible (G2).
     """
-    # Arrow's own allocator keeps what is freed; the system's gives it back, which makes the peak
-    # some 40 MiB lower, and the run a little faster.
-    pa.set_memory_pool(pa.system_memory_pool())
+    use_system_allocator()
     attempt, clock = _Attempt.begin(extract, provenance), Clock()
     with clock.stage("connect"):
         past = PublishedPast(s3, state, extract, target, provenance.partition)
@@ -331,7 +328,7 @@ def _receipt(
         release=release,
         stages=clock.stages(),
         usage=begun.result.usage,
-        peak_memory=_peak_memory(),
+        peak_memory=peak_memory(),
     )
 
 
@@ -351,18 +348,3 @@ def _record(outcome: Outcome) -> CheckRecord:
         passed=outcome.verdict.passed,
         summary=outcome.verdict.summary,
     )
-
-
-def _peak_memory() -> int:
-    """Bytes of resident memory, at the highest.
-
-    On Linux `getrusage` starts with what the parent process had when it forked, whatever its size;
-    the kernel's own high-water mark starts with this program.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
