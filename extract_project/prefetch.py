@@ -11,6 +11,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+CANCEL_AGAIN_SECONDS = 0.5
 _WAIT_SECONDS = 0.1
 
 
@@ -24,8 +25,9 @@ def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iter
     """Produce `items` in a thread of its own, at most `depth` ahead of the consumer.
 
     The consumer waits in Python, so a signal reaches it even while the producer is stuck in a
-    driver. Leaving early calls `cancel` (which must make the producer return soon) and waits for
-    the thread. The producer's exception is raised where the consumer would have read its item.
+    driver. Leaving early calls `cancel`, which must end what the producer does at that moment,
+    until the thread has ended. The producer's exception is raised where the consumer would have
+    read its item.
     """
     ended = False
     waiting: queue.Queue[T | _End] = queue.Queue(depth)
@@ -41,7 +43,7 @@ def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iter
 
     def produce() -> None:
         try:
-            for item in items:
+            for item in () if stopped.is_set() else items:
                 put(item)
                 if stopped.is_set():
                     return
@@ -62,14 +64,19 @@ def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iter
             yield item
 
     thread = threading.Thread(target=produce, name="fetch", daemon=True)
-    thread.start()
     try:
+        thread.start()
         yield consume()
     finally:
         stopped.set()
-        if not ended:
+        while not ended:
+            # Again and again: a query that is about to start does not notice, in any driver.
             cancel()
-        thread.join()
+            if thread.is_alive():
+                thread.join(CANCEL_AGAIN_SECONDS)
+            ended = not thread.is_alive()
+        if thread.is_alive():
+            thread.join()
 
 
 def in_thread(name: str, work: Callable[[], T], timeout: float | None = None) -> T:

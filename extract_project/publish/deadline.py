@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from extract_project.errors import QueryTimeout
+from extract_project.prefetch import CANCEL_AGAIN_SECONDS
 from extract_project.units import format_duration
 
 
@@ -32,22 +33,26 @@ class Deadline:
 def deadline(
     limit: timedelta, cancel: Callable[[], None], set_by: str = "'timeout' in the header"
 ) -> Iterator[Deadline]:
-    """Call `cancel`, from another thread, when the time is up; an error that follows from it, or
-    the next `require`, is then a QueryTimeout.
+    """Call `cancel`, from another thread, when the time is up and until this is left; an error that
+    follows from it, or the next `require`, is then a QueryTimeout.
     """
     due = Deadline(limit, set_by)
+    left = threading.Event()
 
-    def expire() -> None:
-        due.passed.set()
-        cancel()
+    def watch() -> None:
+        wait = limit.total_seconds()
+        while not left.wait(wait):
+            due.passed.set()
+            cancel()
+            wait = CANCEL_AGAIN_SECONDS
 
-    timer = threading.Timer(limit.total_seconds(), expire)
-    timer.daemon = True
-    timer.start()
+    watching = threading.Thread(target=watch, name="deadline", daemon=True)
+    watching.start()
     try:
         yield due
     except Exception:
         due.require()
         raise
     finally:
-        timer.cancel()
+        left.set()
+        watching.join()

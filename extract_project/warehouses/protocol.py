@@ -136,7 +136,10 @@ class Session(Protocol):
         """The last change of each table, by its name; those that nothing is known of are absent."""
 
     def cancel(self) -> None:
-        """End the running query in the warehouse; safe from any thread, and when nothing runs."""
+        """End the running query in the warehouse; safe from any thread, and when nothing runs.
+
+        A query that is about to start may not notice: call it again until what was to end has.
+        """
 
 
 class Warehouse(Protocol):

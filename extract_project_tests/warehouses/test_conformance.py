@@ -16,6 +16,7 @@ import pytest
 from extract_project.constants import Value
 from extract_project.errors import WarehouseError
 from extract_project.manifest.partitions import Partition
+from extract_project.prefetch import prefetch
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Query
 from extract_project_tests.snowflake_server import snowflake_server
@@ -207,6 +208,33 @@ def test_g8_cancel_ends_the_query_in_the_warehouse(rig: Rig) -> None:
     await_value("the warehouse to be idle", lambda: rig.running() == 0)
     (failure,) = failures
     assert not failure.transient
+
+
+def test_g8_a_query_that_starts_just_after_the_cancel_is_ended_too(rig: Rig) -> None:
+    """A signal in that moment used to leave the run waiting for its whole query."""
+    entered, cancelled, past_it = threading.Event(), threading.Event(), threading.Event()
+
+    def produce() -> Iterator[pa.RecordBatch]:
+        entered.set()
+        cancelled.wait()
+        yield from session.execute(rig.query(rig.slow)).batches()
+
+    def cancel() -> None:
+        session.cancel()
+        cancelled.set()
+
+    def leave() -> None:
+        with prefetch(produce(), 1, cancel):
+            entered.wait()
+        past_it.set()
+
+    with rig.session() as session:
+        threading.Thread(target=leave, daemon=True).start()
+        try:
+            await_value("the end of the query", past_it.is_set)
+        finally:
+            session.cancel()
+    await_value("the warehouse to be idle", lambda: rig.running() == 0)
 
 
 def test_cancelling_when_nothing_runs_is_harmless(rig: Rig) -> None:
