@@ -23,6 +23,7 @@ from extract_project.orchestration.failures import (
     refusal_of_empty,
     refusal_of_schema,
 )
+from extract_project.orchestration.interrupts import redelivered_interrupts
 from extract_project.orchestration.journaling import journal_of, record_failure, record_staged
 from extract_project.orchestration.keys import asset_key, group_name, op_name, table_key
 from extract_project.orchestration.metadata import check_result, schema_result
@@ -84,7 +85,8 @@ def extract_asset(extract: Extract, site: Site) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.multi_run(1) if header.partitions else None,
     )
     def materialize(context: dg.AssetExecutionContext) -> Yields:
-        yield from _materialize(context, extract, site)
+        with redelivered_interrupts():
+            yield from _materialize(context, extract, site)
 
     return materialize
 
