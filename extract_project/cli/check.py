@@ -25,7 +25,9 @@ from extract_project.settings import load_settings
 @json_option
 @explains_itself
 def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
-    """Check headers and SQL of files and folders; exit code 1 when one is invalid.
+    """Check headers and SQL of files and folders.
+
+    Exit code 1 when one is invalid.
 
     \b
     extract check sql_manifest

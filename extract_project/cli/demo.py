@@ -76,7 +76,7 @@ class Installation:
 @scale_option
 @explains_itself
 def demo(directory: Path, manifest: Path, scale: float) -> None:
-    """Show the whole way: SQL files to versions in S3, an audit at work, a change of SQL."""
+    """Show the whole way: SQL to versions, an audit, a change of SQL."""
     started = time.monotonic()
     with _installation(directory, manifest, scale) as installation:
         deployment, settings = installation.deployment, installation.settings

@@ -40,11 +40,11 @@ from extract_project.settings import load_settings
 def diff(
     *, extract: str, old: str, new: str, partition: str | None, key: str | None, as_json: bool
 ) -> None:
-    """Compare two versions of EXTRACT (folder/name): its SQL, columns and rows.
+    """Compare two versions of EXTRACT (folder/name): SQL and data.
 
-    OLD and NEW are a VersionId, 'current', 'previous', a time (what was current then), or how
-    long ago. Rows are told apart by --key, else by the 'unique' check of the SQL file. Exit code
-    0 when columns and rows are the same, 1 when they differ.
+    OLD and NEW are a VersionId or its beginning, 'current', 'previous', a time (what was current
+    then), or how long ago. Rows are told apart by --key, else by the 'unique' check of the SQL
+    file. Exit code 0 when columns and rows are the same, 1 when they differ.
 
     \b
     extract diff sales/orders

@@ -18,10 +18,10 @@ from extract_project.settings import load_settings
 @json_option
 @explains_itself
 def doctor(as_json: bool) -> None:
-    """Check settings, buckets, rights, warehouses, Dagster, clock and disk; exit code 1 when red.
+    """Check settings, buckets, rights, warehouses and Dagster.
 
     It asks with the rights of whoever calls it, and leaves nothing behind: uploads are aborted,
-    writes have a condition that cannot hold.
+    writes have a condition that cannot hold. Exit code 1 when a line is red.
 
     \b
     extract doctor --json

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @json_option
 @explains_itself
 def failed(group: str | None, since: str | None, as_json: bool) -> None:
-    """List what failed at its latest attempt; exit code 1 when there is something.
+    """List what failed at its latest attempt, and why.
+
+    Exit code 1 when there is something.
 
     \b
     extract failed --since 12h

@@ -16,6 +16,7 @@ from extract_project.cli.versions import key_of, resolve
 from extract_project.errors import ExtractError, StagingError
 from extract_project.manifest.extract import PARTS_MANIFEST, Extract
 from extract_project.publish.history import as_of as current_at
+from extract_project.publish.history import chosen
 from extract_project.publish.parts import PartsManifest, is_manifest, load_manifest
 from extract_project.publish.receipt import receipt_of
 from extract_project.publish.versions import Version, require_version
@@ -42,7 +43,7 @@ class Download:
 @click.command()
 @click.argument("extract")
 @partition_option
-@click.option("--version", "version_id", help="A VersionId; default: the current version.")
+@click.option("--version", "version_id", help="As in extract diff; default: the current version.")
 @as_of_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: the file's name.")
 @click.option("--one-file", is_flag=True, help="Of a split extract, one file instead of its parts.")
@@ -56,9 +57,10 @@ def get(
     output: Path | None,
     one_file: bool,
 ) -> None:
-    """Download a version of EXTRACT (folder/name) and verify it against its receipt.
+    """Download a version of EXTRACT (folder/name), and verify it.
 
-    Of a split extract: a directory with its parts and their manifest.
+    The checksum must be that of its receipt. Of a split extract: a directory with its parts and
+    their manifest.
 
     \b
     extract get sales/orders
@@ -71,7 +73,10 @@ def get(
     s3 = connect()
     found = resolve(settings, extract)
     key = key_of(settings, found, partition)
-    if as_of:
+    if version_id:
+        named = chosen(s3, settings.state_location, settings.data.bucket, key, version_id)
+        version_id = named.listed.version_id
+    elif as_of:
         current = current_at(s3, settings.state_location, settings.data.bucket, key, as_of)
         version_id = current.listed.version_id
     version = require_version(s3, settings.data.bucket, key, version_id)
@@ -117,8 +122,8 @@ def _download(s3: S3Client, version: Version, downloads: list[Download]) -> None
             task = progress.add_task(each.path.name, total=each.bytes)
             unfinished = _unfinished(each.path)
             digest = hashlib.sha256()
-            chosen: Any = {"VersionId": each.version_id}
-            body = s3.get_object(Bucket=version.bucket, Key=each.key, **chosen)["Body"]
+            of_it: Any = {"VersionId": each.version_id}
+            body = s3.get_object(Bucket=version.bucket, Key=each.key, **of_it)["Body"]
             with unfinished.open("wb") as file:
                 for chunk in body.iter_chunks(_CHUNK):
                     digest.update(chunk)

@@ -27,7 +27,7 @@ from extract_project.cli.versions import versions
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="extract-project")
 def main() -> None:
-    """Drop a .sql file into S3: it is an asset in seconds, its result a version of one object."""
+    """Drop a .sql file into S3: an asset in seconds, its result a version."""
 
 
 for command in (

@@ -24,10 +24,10 @@ from extract_project.settings import load_settings
 @partition_option
 @explains_itself
 def pin(*, extract: str, version: str, reason: str, by: str | None, partition: str | None) -> None:
-    """Keep VERSION of EXTRACT (folder/name), whatever prune and the bucket's lifecycle do.
+    """Keep VERSION of EXTRACT (folder/name): nothing removes it.
 
-    S3 holds it (a legal hold) until it is unpinned; of what is split, all its parts. VERSION is as
-    in extract diff.
+    Neither prune nor the bucket's lifecycle: S3 holds it (a legal hold) until it is unpinned; of
+    what is split, all its parts. VERSION is as in extract diff.
 
     \b
     extract pin sales/orders 3HL4kqtJ --reason 'annual accounts 2025'
@@ -43,7 +43,7 @@ def pin(*, extract: str, version: str, reason: str, by: str | None, partition: s
 @partition_option
 @explains_itself
 def unpin(*, extract: str, version: str, partition: str | None) -> None:
-    """Let VERSION of EXTRACT (folder/name) go the way of all others again.
+    """Let VERSION of EXTRACT (folder/name) go as others do.
 
     \b
     extract unpin sales/orders 3HL4kqtJ

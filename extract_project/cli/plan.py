@@ -31,7 +31,7 @@ _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @json_option
 @explains_itself
 def plan(*, folder: Path, delete: bool, diff: bool, no_describe: bool, as_json: bool) -> None:
-    """Show what `extract push FOLDER` would change: SQL files, data, and schemas.
+    """Show what pushing FOLDER would change: SQL, data, schemas.
 
     Nothing is written, and no query runs: warehouses describe what is new or changed. Exit code 1
     when a file is invalid or a warehouse refuses its query.

@@ -64,7 +64,7 @@ def preview(
     timeout: str,
     as_json: bool,
 ) -> None:
-    """Print the first rows of a local FILE with their types; nothing is published.
+    """Print the first rows of a local FILE, publishing nothing.
 
     The query is the one that a run would execute, and is cancelled once the rows are there (which
     Snowflake makes only when it has computed all of them). Exit code 1 when the file is invalid, or

@@ -55,7 +55,7 @@ def prune(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Remove old versions of EXTRACTS (folder/name), or of all of them.
+    """Remove old versions of EXTRACTS (folder/name), or of all.
 
     What is current or pinned stays, and so does every part that a version which stays names. The
     lifecycle rule of the stack's bucket does the usual part of this by itself.
@@ -120,9 +120,14 @@ def _say(found: Sequence[tuple[str, Prunable]], *, yes: bool, as_json: bool) -> 
         )
     if found:
         out.print(listed)
+    else:
+        out.print(
+            "nothing to remove: every replaced version is among the newest, too young, or pinned"
+        )
+        return
     size = format_bytes(sum(each.stored.bytes for _, each in found))
     done = "removed" if yes else "would go"
-    out.print(f"{len(found):,} {done}, {size}" + ("" if yes or not found else ": --yes does it"))
+    out.print(f"{len(found):,} {done}, {size}" + ("" if yes else ": --yes does it"))
 
 
 def _plain(path: str, each: Prunable) -> dict[str, Any]:

@@ -22,7 +22,9 @@ from extract_project.settings import Settings, load_settings
 @click.option("--force", is_flag=True, help="Push invalid files too: they show red in the UI.")
 @explains_itself
 def push(folder: Path, delete: bool, force: bool) -> None:
-    """Upload the SQL files of FOLDER that are new or changed to EXTRACT_MANIFEST.
+    """Upload the SQL files of FOLDER that are new or changed.
+
+    They are live within seconds, in EXTRACT_MANIFEST.
 
     \b
     extract push sql_manifest

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extract_project.cli.console import NO, err, explains_itself, out, partition_option
-from extract_project.cli.run import watch
+from extract_project.cli.console import NO, err, explains_itself, partition_option
+from extract_project.cli.run import report, watch
 from extract_project.errors import Cause, ReleaseError
 from extract_project.settings import load_settings
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @partition_option
 @explains_itself
 def release(*, extract: str, reason: str, by: str | None, partition: str | None) -> None:
-    """Publish EXTRACT (folder/name) although its latest attempt was refused.
+    """Publish EXTRACT (folder/name) although it was refused.
 
     It runs once more, on the data as it is now, and the checks that refused it only warn this
     once; any other check still refuses. Exit code 1 when it does.
@@ -43,9 +43,7 @@ def release(*, extract: str, reason: str, by: str | None, partition: str | None)
     tags = release_tags(refused.run_id, reason, by or getpass.getuser())
     run_id = deployment.launch([extract], partition, {**rerun.tags, PATH_TAG: extract, **tags})
     ended = watch(deployment, run_id, deployment.extracts(), [extract])
-    for step in ended.steps:
-        if step.error:
-            out.print(step.error, markup=False)
+    report(ended)
     raise SystemExit(0 if ended.status == "SUCCESS" else NO)
 
 

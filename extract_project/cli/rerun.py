@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from extract_project.cli.console import NO, err, explains_itself, out, since_option
+from extract_project.cli.run import report
 from extract_project.errors import ExtractError
 from extract_project.manifest.problem import suggestion
 from extract_project.settings import load_settings
@@ -37,9 +38,10 @@ def rerun(
     yes: bool,
     no_wait: bool,
 ) -> None:
-    """Run again what failed at its latest attempt: all of it, or the EXTRACTS named.
+    """Run again what failed: all of it, or the EXTRACTS named.
 
-    Each extract and partition gets a run of its own. Exit code 1 when one fails again.
+    What counts is the latest attempt. Each extract and partition gets a run of its own. Exit code 1
+    when one fails again.
 
     \b
     extract rerun --failed
@@ -99,9 +101,7 @@ def _all_succeed(deployment: Deployment, launched: dict[str, str]) -> bool:
                     continue
                 del waiting[run_id]
                 out.print(f"{_MARKS.get(run.status, '-')} {names}")
-                for step in run.steps:
-                    if step.error:
-                        out.print(step.error, markup=False)
+                report(run)
                 well = well and run.status == "SUCCESS"
             if waiting:
                 time.sleep(_POLL_SECONDS)

@@ -44,10 +44,11 @@ def rollback(
     partition: str | None,
     without_dagster: bool,
 ) -> None:
-    """Make VERSION of EXTRACT (folder/name) current again: its bytes become a new version.
+    """Make VERSION of EXTRACT (folder/name) current again.
 
-    A run that is under way cannot replace it; the next one does. The deployment restores it, in a
-    run that is the record of it. VERSION is as in extract diff. Exit code 1 when the run fails.
+    Its bytes become a new version. A run that is under way cannot replace it; the next one does.
+    The deployment restores it, in a run that is the record of it. VERSION is as in extract diff.
+    Exit code 1 when the run fails.
 
     \b
     extract rollback sales/orders 3HL4kqtJ --reason 'half of the orders are missing'

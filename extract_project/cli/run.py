@@ -26,7 +26,9 @@ _MARKS = {"SUCCESS": "[green]✓[/]", "FAILURE": "[red]✗[/]", "SKIPPED": "[yel
 @click.option("--full-refresh", is_flag=True, help="Incremental ones: publish everything anew.")
 @explains_itself
 def run(extracts: tuple[str, ...], partition: str | None, full_refresh: bool) -> None:
-    """Materialize EXTRACTS (folder/name) in one run, and wait; exit code 1 when one fails.
+    """Materialize EXTRACTS (folder/name) in one run, and wait.
+
+    Exit code 1 when one fails.
 
     \b
     extract run sales/orders finance/revenue
@@ -36,9 +38,7 @@ def run(extracts: tuple[str, ...], partition: str | None, full_refresh: bool) ->
 
     deployment = Deployment(load_settings().dagster_url)
     finished = run_and_watch(deployment, list(extracts), partition, full_refresh=full_refresh)
-    for step in finished.steps:
-        if step.error:
-            out.print(step.error, markup=False)
+    report(finished)
     raise SystemExit(0 if finished.status == "SUCCESS" else NO)
 
 
@@ -88,6 +88,15 @@ def watch(deployment: Deployment, run_id: str, known: dict[str, str], paths: lis
             if run.finished:
                 return run
             time.sleep(_POLL_SECONDS)
+
+
+def report(run: Run) -> None:
+    """What became of each extract of a finished run: its result, or its card."""
+    for step in run.steps:
+        if step.result:
+            out.print(f"{step.path}: {step.result}", markup=False, highlight=False)
+        if step.error:
+            out.print(step.error, markup=False)
 
 
 def _require_partition(partitioned: set[str], paths: list[str], partition: str | None) -> None:

@@ -42,10 +42,10 @@ _SHOWN = 5
 @json_option
 @explains_itself
 def versions(extract: str, partition: str | None, limit: int, as_json: bool) -> None:
-    """List the published versions of EXTRACT (folder/name), the current one first.
+    """List the published versions of EXTRACT (folder/name).
 
-    Each is compared with the version before it: the difference in rows, and whether other SQL
-    made it or its columns are others.
+    The current one first. Each is compared with the version before it: the difference in rows, and
+    whether other SQL made it or its columns are others.
 
     \b
     extract versions sales/orders

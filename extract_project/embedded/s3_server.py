@@ -39,11 +39,13 @@ class S3Server:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def make_bucket(self, bucket: str) -> None:
-        """Create a bucket that keeps versions; one that is there already stays as it is."""
+    def make_bucket(self, bucket: str, *, can_hold: bool = False) -> None:
+        """Create a bucket that keeps versions, and that `extract pin` can hold; one that is there
+        already stays as it is.
+        """
         s3 = _client(self.endpoint)
         if bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
-            s3.create_bucket(Bucket=bucket)
+            s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=can_hold)
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
 

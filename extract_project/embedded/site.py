@@ -65,5 +65,5 @@ def embedded_site(directory: Path, port: int | None = None) -> Iterator[Embedded
     """
     with _owned(directory), s3_server(directory / "s3", port) as server:
         for bucket in (MANIFEST_BUCKET, DATA_BUCKET):
-            server.make_bucket(bucket)
+            server.make_bucket(bucket, can_hold=True)
         yield EmbeddedSite(directory, server)

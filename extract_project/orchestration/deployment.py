@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dagster_graphql import (
@@ -19,20 +19,36 @@ from extract_project.errors import DeploymentError
 from extract_project.orchestration import health
 from extract_project.orchestration.health import Health, read_health
 from extract_project.orchestration.partitions import PARTITION_TAG
+from extract_project.units import format_bytes
 
 LOCATION, REPOSITORY, JOB = "extract_project", "__repository__", "__ASSET_JOB"
 
 _RUN = gql("""
 query Run($id: ID!) {
   runOrError(runId: $id) {
+    ... on Run { status stepStats { stepKey status } stepKeysToExecute }
+    ... on Error { message }
+  }
+}
+""")
+_EVENTS = gql("""
+query Events($id: ID!, $after: String) {
+  runOrError(runId: $id) {
     ... on Run {
-      status
-      stepStats { stepKey status startTime endTime }
-      stepKeysToExecute
-      eventConnection(limit: 1000, afterCursor: null) {
+      eventConnection(limit: 1000, afterCursor: $after) {
+        cursor
+        hasMore
         events {
           __typename
-          ... on ExecutionStepFailureEvent { stepKey error { message cause { message } } }
+          ... on ExecutionStepFailureEvent { stepKey error { message } }
+          ... on MaterializationEvent {
+            stepKey
+            metadataEntries {
+              label
+              ... on TextMetadataEntry { text }
+              ... on IntMetadataEntry { intRepr }
+            }
+          }
         }
       }
     }
@@ -74,7 +90,10 @@ class Step:
     path: str
     status: str
     """`WAITING`, `IN_PROGRESS`, `SUCCESS` or `FAILURE`."""
-    error: str
+    error: str = ""
+    """The card of a failure, once the run has finished."""
+    result: str = ""
+    """What became of a success, once the run has finished."""
 
 
 @dataclass(frozen=True)
@@ -189,24 +208,51 @@ class Deployment:
 
     def run(self, run_id: str, steps: dict[str, str]) -> Run:
         """The state of a run; `steps` is what `extracts` gave."""
-        found = self._ask(_RUN, {"id": run_id})["runOrError"]
-        if "status" not in found:
-            raise DeploymentError(f"run {run_id}: {found.get('message')}")
+        found = self._run(_RUN, run_id)
         states = {each["stepKey"]: each["status"] or "" for each in found["stepStats"]}
-        errors = {
-            event["stepKey"]: _message(event["error"])
-            for event in found["eventConnection"]["events"]
-            if event["__typename"] == "ExecutionStepFailureEvent"
-        }
         planned = set(found["stepKeysToExecute"] or ())
-        return Run(
+        run = Run(
             found["status"],
             tuple(
-                Step(path, states.get(step, "WAITING"), errors.get(step, ""))
+                Step(path, states.get(step, "WAITING"))
                 for path, step in steps.items()
                 if step in planned
             ),
         )
+        return self._told(run_id, run, steps) if run.finished else run
+
+    def _told(self, run_id: str, run: Run, names: Mapping[str, str]) -> Run:
+        """A finished run, with what its events say of each step."""
+        errors, results = {}, {}
+        for event in self._events(run_id):
+            if event["__typename"] == "ExecutionStepFailureEvent":
+                errors[event["stepKey"]] = _message(event["error"])
+            elif event["__typename"] == "MaterializationEvent":
+                results[event["stepKey"]] = _result(event["metadataEntries"])
+        steps = (
+            replace(
+                step,
+                error=errors.get(names[step.path], ""),
+                result=results.get(names[step.path], ""),
+            )
+            for step in run.steps
+        )
+        return replace(run, steps=tuple(steps))
+
+    def _events(self, run_id: str) -> Iterator[dict[str, Any]]:
+        after: str | None = None
+        while True:
+            page = self._run(_EVENTS, run_id, after=after)["eventConnection"]
+            yield from page["events"]
+            if not page["hasMore"]:
+                return
+            after = page["cursor"]
+
+    def _run(self, query: Any, run_id: str, **variables: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self._ask(query, {"id": run_id, **variables})["runOrError"]
+        if "message" in found:
+            raise DeploymentError(f"run {run_id}: {found['message']}")
+        return found
 
     def _ask(self, query: Any, variables: dict[str, Any]) -> dict[str, Any]:
         query.variable_values = variables
@@ -227,3 +273,12 @@ def _message(error: dict[str, Any] | None) -> str:
     """The card without the name of its exception class."""
     text = (error or {}).get("message") or ""
     return str(text).removeprefix("dagster._core.definitions.events.Failure: ").strip()
+
+
+def _result(entries: Sequence[Mapping[str, Any]]) -> str:
+    """How much there is, what became of it, and under which version."""
+    known = {each["label"]: each.get("text") or each.get("intRepr") for each in entries}
+    if "outcome" not in known or known.get("bytes") is None:
+        return ""
+    rows, size = int(known["dagster/row_count"] or 0), format_bytes(int(known["bytes"] or 0))
+    return f"{rows:,} rows, {size}: {known['outcome']}\n{known['dagster/uri']}"

@@ -156,8 +156,8 @@ def as_of(s3: S3Client, state: Location, bucket: str, key: str, moment: datetime
 def chosen(s3: S3Client, state: Location, bucket: str, key: str, word: str) -> Entry:
     """The version that a word names: a VersionId, `current`, `previous`, or a time.
 
-    `previous` is the version before the current one, or before the deletion. Raises
-    NotPublished when there is none.
+    Of a VersionId its beginning does, where only one begins so; `previous` is the version before
+    the current one, or before the deletion. Raises NotPublished when there is none.
     """
     if word in (_CURRENT, _PREVIOUS):
         history = read_history(s3, state, bucket, key, limit=_NEWEST)
@@ -196,14 +196,25 @@ def _current_or_previous(entries: Sequence[Entry], word: str, place: str) -> Ent
     return found
 
 
-def _named(s3: S3Client, state: Location, bucket: str, key: str, version_id: str) -> Entry:
-    for listed in list_history(s3, bucket, key):
-        if listed.version_id == version_id and listed.is_deleted:
-            raise NotPublished(f"{version_id} is a delete marker of s3://{bucket}/{key}, no data")
-        if listed.version_id == version_id:
-            version = find_version(s3, bucket, key, version_id)
-            return Entry(listed, version, receipt_of(s3, state, version) if version else None)
-    raise NotPublished(
-        f"s3://{bucket}/{key} has no version {version_id!r}: expected a VersionId of this key, "
-        f"'current', 'previous', or a time; list what there is with: extract versions"
-    )
+def _named(s3: S3Client, state: Location, bucket: str, key: str, word: str) -> Entry:
+    """The entry of a VersionId, or of enough of its beginning."""
+    beginning, place = word.removesuffix("…"), f"s3://{bucket}/{key}"
+    listed = list(list_history(s3, bucket, key))
+    found = [each for each in listed if each.version_id == word] or [
+        each for each in listed if beginning and each.version_id.startswith(beginning)
+    ]
+    if not found:
+        raise NotPublished(
+            f"{place} has no version {word!r}: expected a VersionId of this key or its beginning, "
+            f"'current', 'previous', or a time; list what there is with: extract versions"
+        )
+    if len(found) > 1:
+        some = ", ".join(each.version_id for each in found[:3])
+        raise NotPublished(
+            f"{len(found)} versions of {place} begin with {word!r}: {some}; say more"
+        )
+    (only,) = found
+    if only.is_deleted:
+        raise NotPublished(f"{only.version_id} is a delete marker of {place}, no data")
+    version = find_version(s3, bucket, key, only.version_id)
+    return Entry(only, version, receipt_of(s3, state, version) if version else None)

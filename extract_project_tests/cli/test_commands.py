@@ -178,6 +178,10 @@ def test_get_refuses_an_object_that_was_tampered_with(configured: Site, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_list_of_commands_cuts_nothing_off() -> None:
+    assert "..." not in call("--help").output.partition("Commands:")[2]
+
+
 def test_every_command_has_help_with_an_example() -> None:
     for name, command in main.commands.items():
         result = call(name, "--help")

@@ -6,6 +6,7 @@ With Dagster's own processes, a browser and the command line, as whoever is on c
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -154,6 +155,8 @@ def test_the_command_line_reruns_what_failed_and_nothing_else(
     mended = morning.call("rerun", "sales/duplicates")
     assert mended.returncode == 0, mended.stderr
     assert "✓ sales/duplicates" in mended.stdout
+    (uri,) = re.findall(r"sales/duplicates: \d+ rows, .+\n(s3://\S+)", mended.stdout)
+    assert morning.call("trace", uri).returncode == 0
     assert len(morning.runs("sales/good")) == before
     nothing = morning.call("rerun", "sales/good")
     assert nothing.returncode == 2

@@ -103,6 +103,11 @@ def test_versions_by_name(site: Site) -> None:
     second = publish(site, "select 2 as n")
     named = [chosen(*where, word).listed.version_id for word in ("current", "previous", first)]
     assert named == [second, first, first]
+    differ = next(at for at, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)
+    for beginning in (first[: differ + 1], f"{first[:-1]}…"):
+        assert chosen(*where, beginning).listed.version_id == first
+    with pytest.raises(NotPublished, match=r"2 versions of .* begin with"):
+        chosen(*where, first[:differ])
     marker = delete(site)
     assert chosen(*where, "previous").listed.version_id == second
     with pytest.raises(NotPublished, match="it was deleted"):
