@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from heapq import merge
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from extract_project.errors import NotPublished
@@ -185,12 +184,13 @@ def _compared(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _current_or_previous(entries: Sequence[Entry], word: str, place: str) -> Entry:
-    versions = (entry for entry in entries if entry.version)
+    versions = [entry for entry in entries if entry.version]
     deleted = bool(entries) and entries[0].version is None
-    found = next(islice(versions, int(word == _PREVIOUS and not deleted), None), None)
-    if found is None:
-        which = "no version" if word == _CURRENT else "only one version, and none before it"
+    wanted = versions[int(word == _PREVIOUS and not deleted) :]
+    if not wanted:
+        which = "only one version, and none before it" if versions else "no version"
         raise NotPublished(f"{place} has {which}: see extract versions")
+    found = wanted[0]
     if word == _CURRENT and not found.is_current:
         raise NotPublished(f"{place} has no current version, it was deleted: see extract versions")
     return found

@@ -97,6 +97,8 @@ def test_a_version_counts_from_when_it_was_whole(site: Site) -> None:
 
 def test_versions_by_name(site: Site) -> None:
     where = (site.s3, site.state, site.data.bucket, KEY)
+    with pytest.raises(NotPublished, match="has no version: see"):
+        chosen(*where, "previous")
     first = publish(site, "select 1 as n")
     with pytest.raises(NotPublished, match="only one version"):
         chosen(*where, "previous")
