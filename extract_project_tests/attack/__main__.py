@@ -10,14 +10,16 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 
 from hypothesis import HealthCheck, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from extract_project.embedded.s3_server import S3Server, s3_server
 from extract_project.s3 import Location, connect
+from extract_project_tests.attack.increments import incremental_key
 from extract_project_tests.attack.model import published_key
 from extract_project_tests.attack.proxy import FaultProxy, fault_proxy
 from extract_project_tests.attack.requests import attack_requests
@@ -47,7 +49,13 @@ def main() -> int:
     ):
         os.environ.update(server.environment)
         site = _site(server)
-        return _attack(site, proxy) + _walk(site, proxy, options.minutes, options.seed)
+        keys = count()
+        machines = {
+            "one object": published_key(site, proxy, keys, is_split=False, kills_processes=True),
+            "split": published_key(site, proxy, keys, is_split=True, kills_processes=True),
+            "incremental": incremental_key(site, proxy, keys, Path(directory)),
+        }
+        return _attack(site, proxy) + _walk(machines, options.minutes, options.seed)
 
 
 def _site(server: S3Server) -> Site:
@@ -60,7 +68,9 @@ def _site(server: S3Server) -> Site:
 def _attack(site: Site, proxy: FaultProxy) -> int:
     wrong = 0
     for shape in SHAPES:
-        findings = attack_requests(Rig(site, f"requests/{shape[:5]}", shape), proxy, list)
+        findings = attack_requests(
+            Rig(site, f"requests/{shape.replace(' ', '_')}", shape), proxy, list
+        )
         _say(f"{shape}: {findings.attacks} attacks, of which {findings.failed} ended a run")
         for each in findings.wrong:
             _say(f"WRONG: {each}")
@@ -68,18 +78,19 @@ def _attack(site: Site, proxy: FaultProxy) -> int:
     return wrong
 
 
-def _walk(site: Site, proxy: FaultProxy, minutes: float, first_seed: int) -> int:
-    end, keys = time.monotonic() + 60 * minutes, count()
+def _walk(
+    machines: Mapping[str, type[RuleBasedStateMachine]], minutes: float, first_seed: int
+) -> int:
+    end = time.monotonic() + 60 * minutes
     for number in count(first_seed):
-        for is_split in (False, True):
-            machine = published_key(site, proxy, keys, is_split=is_split, kills_processes=True)
+        for name, machine in machines.items():
             try:
                 run_state_machine_as_test(seed(number)(machine), settings=_WALKS)
             except Exception:
-                _say(f"WRONG: split={is_split}, SEED={number}")
+                _say(f"WRONG: {name}, SEED={number}")
                 raise
         if time.monotonic() > end:
-            _say(f"walks: {next(keys)} keys, up to SEED={number}")
+            _say(f"walks: {', '.join(machines)}; up to SEED={number}")
             return 0
     raise AssertionError("count does not end")
 

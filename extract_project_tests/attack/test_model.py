@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from extract_project_tests.attack.increments import incremental_key
 from extract_project_tests.attack.model import PublishedKey, published_key
 from extract_project_tests.attack.proxy import FaultProxy
 from extract_project_tests.conftest import Site
@@ -27,3 +29,10 @@ WALKS = settings(
 def test_g1_g2_g4_g10_g12_in_any_order(site: Site, proxy: FaultProxy, is_split: bool) -> None:
     machine: type[PublishedKey] = published_key(site, proxy, count(), is_split=is_split)
     run_state_machine_as_test(machine, settings=WALKS)
+
+
+def test_g2_g4_increments_in_any_order(site: Site, proxy: FaultProxy, tmp_path: Path) -> None:
+    machine = incremental_key(site, proxy, count(), tmp_path)
+    run_state_machine_as_test(
+        machine, settings=settings(WALKS, max_examples=3, stateful_step_count=20)
+    )

@@ -1,0 +1,408 @@
+"""One incremental key while events arrive, on time, late and twice, and runs do what they do.
+
+Whatever was published, killed, rolled back, deleted or refreshed before: a version holds each event
+that had arrived when its run asked, once; a run that nobody disturbs publishes them all; and where
+two runs would add to the same rows, one of them does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from botocore.exceptions import BotoCoreError, ClientError
+from hypothesis import assume
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
+
+from extract_project.errors import ExtractError, StagingError, Superseded
+from extract_project.manifest.extract import Extract
+from extract_project.publish.parts import load_manifest
+from extract_project.publish.publishing import Published, settle
+from extract_project.publish.reading import open_version
+from extract_project.publish.receipt import save_receipt
+from extract_project.publish.rollback import Order, restore
+from extract_project.publish.staging import Provenance, Staged, stage
+from extract_project.publish.versions import find_version, list_history
+from extract_project.warehouses.duckdb import DuckDBWarehouse
+from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
+from extract_project_tests.attack.rig import Rig, impatient
+from extract_project_tests.conftest import Site
+
+_LAG_MINUTES = 60
+_SQL = """/*---
+incremental: {cursor: seen, lag: 60m}
+split: {rows: 4}
+---*/
+select n, seen from events where :watermark is null or seen >= :watermark order by seen, n
+"""
+_FIRST = datetime(2026, 1, 1)
+_MINUTES = st.lists(
+    st.one_of(st.just(0), st.integers(-_LAG_MINUTES, -1), st.integers(1, 90)), max_size=4
+)
+"""Ties, late events, new ones; or none."""
+
+_ANEW = st.sampled_from([False, False, False, True])
+_FAULTS = st.sampled_from([fault for fault in Fault if fault is not Fault.STALL])
+
+
+@dataclass(eq=False)
+class Attempt:
+    """A run that is staged."""
+
+    number: int
+    """In the order in which runs began, and rollbacks were made."""
+    events: int
+    """How many had arrived when it asked."""
+    base: Fact | None
+    staged: Staged
+    stack: ExitStack
+    uploads: frozenset[str]
+    is_swept: bool = False
+
+    @property
+    def run_id(self) -> str:
+        return f"run-{self.number}"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A version that there is, and will be."""
+
+    version_id: str
+    number: int
+    events: int
+
+
+@dataclass
+class Source:
+    """A table of events, numbered as they arrive."""
+
+    path: Path
+    minutes: list[int] = field(default_factory=list)
+    """The cursor of each."""
+
+    def __post_init__(self) -> None:
+        self._execute("create table events (n integer, seen timestamp)")
+
+    def arrive(self, minutes: list[int]) -> None:
+        """Later than all by so much, or earlier by so much of the lag."""
+        first = len(self.minutes)
+        for each in minutes:
+            self.minutes.append(max(self.minutes, default=0) + each)
+        values = [
+            f"({n}, '{_FIRST + timedelta(minutes=seen)}')"
+            for n, seen in enumerate(self.minutes[first:], first)
+        ]
+        if values:
+            self._execute(f"insert into events values {', '.join(values)}")
+
+    def highest(self, events: int) -> datetime | None:
+        """The cursor of the newest of the first so many."""
+        arrived = self.minutes[:events]
+        return _FIRST + timedelta(minutes=max(arrived)) if arrived else None
+
+    def _execute(self, sql: str) -> None:
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute(sql)
+
+
+class IncrementalKey(RuleBasedStateMachine):
+    """The rules; `incremental_key` says where."""
+
+    new_rig: Callable[[], Rig]
+    new_source: Callable[[], Source]
+    proxy: FaultProxy
+
+    attempts: Bundle[Attempt] = Bundle("attempts")
+    versions: Bundle[Fact] = Bundle("versions")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rig, self.source = type(self).new_rig(), type(self).new_source()
+        self.s3 = impatient(self.proxy.endpoint)
+        self.number = 0
+        self.facts: list[Fact] = []
+        """The newest first."""
+        self.markers: list[str] = []
+        """Delete markers on top of the newest version, the newest last."""
+        self.living: list[Attempt] = []
+        self.dead = ExitStack()
+        self.left = set[str]()
+        self.checked: set[str] = set()
+
+    @property
+    def current(self) -> Fact | None:
+        return None if self.markers or not self.facts else self.facts[0]
+
+    @property
+    def extract(self) -> Extract:
+        return self.rig.site.extract(self.rig.path, _SQL)
+
+    def begun(self, *, anew: bool) -> Attempt:
+        self.number += 1
+        rig, before = self.rig, self.rig.open_uploads().keys()
+        provenance = Provenance(f"run-{self.number}", full_refresh=anew)
+        warehouse = DuckDBWarehouse(type="duckdb", path=str(self.source.path))
+        stack = ExitStack()
+        staging = stage(
+            self.s3, warehouse, self.extract, rig.target, provenance, state=rig.site.state
+        )
+        staged = stack.enter_context(staging)
+        attempt = Attempt(
+            self.number,
+            len(self.source.minutes),
+            self.current if staged.appends else None,
+            staged,
+            stack,
+            frozenset(rig.open_uploads().keys() - before),
+        )
+        self.living.append(attempt)
+        return attempt
+
+    def ended(self, attempt: Attempt) -> None:
+        self.living.remove(attempt)
+        attempt.stack.close()
+
+    def published(self, attempt: Attempt) -> Fact | None:
+        """Publish, and hold what comes of it against what is current."""
+        current, made = self.current, None
+        try:
+            made = self.settled(attempt)
+        except Superseded:
+            assert current is not None
+            assert current.number > attempt.number
+        except StagingError:
+            overtaken = attempt.staged.appends and attempt.base is not current
+            if not (overtaken or attempt.is_swept):
+                raise
+        finally:
+            self.ended(attempt)
+        return self.judged(attempt, made, current)
+
+    def judged(self, attempt: Attempt, made: Published | None, current: Fact | None) -> Fact | None:
+        """Take note of what a run did to `current`."""
+        if made is None:
+            return None
+        if made.outcome == "unchanged":
+            assert current is not None
+            assert (made.version_id, attempt.events) == (current.version_id, current.events)
+            return None
+        assert current is None or current.number < attempt.number, "older data replaced newer"
+        assert not attempt.staged.appends or attempt.base is current, "rows of another run are lost"
+        return self.added(Fact(made.version_id, attempt.number, attempt.events))
+
+    def added(self, fact: Fact) -> Fact:
+        self.facts.insert(0, fact)
+        self.markers = []
+        return fact
+
+    def settled(self, attempt: Attempt) -> Published:
+        return settle(self.s3, self.rig.site.state, attempt.staged, self.extract.header)
+
+    @initialize(target=versions, minutes=_MINUTES)
+    def first_run(self, minutes: list[int]) -> Any:
+        return self.run(minutes, anew=False)
+
+    @rule(target=attempts, minutes=_MINUTES, anew=_ANEW)
+    def begin(self, minutes: list[int], anew: bool) -> Attempt:
+        self.source.arrive(minutes)
+        return self.begun(anew=anew)
+
+    @rule(target=versions, attempt=consumes(attempts))
+    def publish(self, attempt: Attempt) -> Any:
+        return _maybe(self.published(attempt))
+
+    @rule(target=versions, slow=consumes(attempts), fast=consumes(attempts))
+    def publish_meanwhile(self, slow: Attempt, fast: Attempt) -> Any:
+        """The slow one has completed its parts; the fast one publishes before its manifest."""
+        assume(slow is not fast)
+        added: list[Fact | None] = []
+        made: Published | None = None
+
+        def choose(request: Request) -> Fault | None:
+            if request.publishes(self.rig.target.key) and fast in self.living:
+                added.append(self.published(fast))
+            return None
+
+        with self.proxy.choosing(choose):
+            try:
+                made = self.settled(slow)
+            except (Superseded, StagingError):
+                pass
+            finally:
+                self.ended(slow)
+        added.append(self.judged(slow, made, self.current))
+        if fast in self.living:
+            added.append(self.published(fast))
+        return multiple(*(fact for fact in added if fact))
+
+    @rule(target=versions, minutes=_MINUTES, anew=_ANEW)
+    def run(self, minutes: list[int], anew: bool) -> Any:
+        """From beginning to end, undisturbed: every event is there then."""
+        self.source.arrive(minutes)
+        fact = self.published(self.begun(anew=anew))
+        assert self.current is not None
+        assert self.current.events == len(self.source.minutes)
+        return _maybe(fact)
+
+    @rule(target=versions, before=_MINUTES, between=_MINUTES, anew=_ANEW, in_order=st.booleans())
+    def race(self, before: list[int], between: list[int], anew: bool, in_order: bool) -> Any:
+        """Two runs, of which one begins while the other is under way."""
+        self.source.arrive(before)
+        first = self.begun(anew=anew)
+        self.source.arrive(between)
+        both = [first, self.begun(anew=False)]
+        added = [self.published(each) for each in (both if in_order else both[::-1])]
+        return multiple(*(fact for fact in added if fact))
+
+    @rule(attempt=consumes(attempts))
+    def refuse(self, attempt: Attempt) -> None:
+        self.ended(attempt)
+
+    @rule(attempt=consumes(attempts), among_parts=st.booleans())
+    def kill(self, attempt: Attempt, among_parts: bool) -> None:
+        """What `kill -9` leaves: uploads, a receipt, or parts that no manifest names."""
+        manifest = self.rig.target.key
+        if among_parts:
+            with (
+                self.proxy.choosing(
+                    lambda r: Fault.RESET_BEFORE if r.publishes(manifest) else None
+                ),
+                suppress(ExtractError, BotoCoreError),
+            ):
+                assert self.settled(attempt).outcome == "unchanged"
+        else:
+            save_receipt(self.rig.site.s3, self.rig.site.state, attempt.staged.receipt)
+        self.dead.push(attempt.stack.pop_all())
+        self.living.remove(attempt)
+        self.left |= attempt.uploads
+
+    @rule(target=versions, attempt=consumes(attempts), fault=_FAULTS, nth=st.integers(0, 12))
+    def publish_under_fault(self, attempt: Attempt, fault: Fault, nth: int) -> Any:
+        """S3 fails for good from the nth request on that can fail so."""
+        met, current = 0, self.current
+
+        def choose(request: Request) -> Fault | None:
+            nonlocal met
+            met += request.may_suffer(fault)
+            return fault if met > nth and request.may_suffer(fault) else None
+
+        with self.proxy.choosing(choose):
+            try:
+                self.settled(attempt)
+            except (ExtractError, ClientError, BotoCoreError):
+                pass
+            finally:
+                self.ended(attempt)
+        self.left |= attempt.uploads
+        own = [
+            Published(version.version_id, "published")
+            for version in self.rig.versions()
+            if version.provenance["run-id"] == attempt.run_id and version.restoration is None
+        ]
+        assert len(own) <= 1
+        return _maybe(self.judged(attempt, own[0] if own else None, current))
+
+    @rule(target=versions, fact=versions)
+    def roll_back(self, fact: Fact) -> Any:
+        assume(self.current is None or self.current.events != fact.events)
+        self.number += 1
+        rig = self.rig
+        restored = restore(
+            rig.site.s3, rig.site.state, rig.target, Order(fact.version_id, "why", "ada")
+        )
+        return self.added(Fact(restored.version.version_id, self.number, fact.events))
+
+    @rule()
+    def delete(self) -> None:
+        assume(self.current)
+        target = self.rig.target
+        reply = self.rig.site.s3.delete_object(Bucket=target.bucket, Key=target.key)
+        self.markers.append(reply["VersionId"])
+
+    @rule()
+    def undelete(self) -> None:
+        assume(self.markers)
+        target, marker = self.rig.target, self.markers.pop()
+        self.rig.site.s3.delete_object(Bucket=target.bucket, Key=target.key, VersionId=marker)
+
+    @rule()
+    def abort_uploads(self) -> None:
+        self.rig.abort_open_uploads()
+        for attempt in self.living:
+            attempt.is_swept = True
+
+    @invariant()
+    def holds_what_the_model_says(self) -> None:
+        rig = self.rig
+        current = rig.current()
+        assert (current and current.version_id) == (self.current and self.current.version_id)
+        listed = list_history(rig.site.s3, rig.target.bucket, rig.target.key)
+        ids = [each.version_id for each in listed if not each.is_deleted]
+        assert ids == [fact.version_id for fact in self.facts], "history is another"
+        for fact in self.facts:
+            if fact.version_id not in self.checked:
+                self.check(fact)
+                self.checked.add(fact.version_id)
+
+    @invariant()
+    def leaves_no_uploads(self) -> None:
+        alive = (attempt.uploads for attempt in self.living)
+        assert self.rig.open_uploads().keys() <= self.left.union(*alive), "an upload is open"
+
+    def check(self, fact: Fact) -> None:
+        """A version has each of its events once, and the watermark is theirs."""
+        target = self.rig.target
+        version = find_version(self.rig.site.s3, target.bucket, target.key, fact.version_id)
+        assert version is not None
+        rows = open_version(self.rig.site.s3, version).read_all()
+        assert sorted(rows["n"].to_pylist()) == list(range(fact.events))
+        manifest = load_manifest(self.rig.site.s3, version)
+        highest = self.source.highest(fact.events)
+        moved = manifest.watermark and datetime.fromisoformat(manifest.watermark.value)
+        assert moved == highest
+        assert (manifest.rows, self.rig.receipt(version).rows) == (fact.events, fact.events)
+
+    def teardown(self) -> None:
+        """Whoever is alive gives up; then every version is as it ever was."""
+        try:
+            for attempt in list(self.living):
+                self.ended(attempt)
+            self.leaves_no_uploads()
+            for fact in self.facts:
+                self.check(fact)
+        finally:
+            self.dead.close()
+            self.rig.abort_open_uploads()
+
+
+def incremental_key(
+    site: Site, proxy: FaultProxy, numbers: Iterator[int], directory: Path
+) -> type[IncrementalKey]:
+    """The rules for one key, with a source of its own in `directory`."""
+    files = count()
+    members = {
+        "new_rig": staticmethod(lambda: Rig(site, f"walk/added{next(numbers)}", "split")),
+        "new_source": staticmethod(lambda: Source(directory / f"{next(files)}.duckdb")),
+        "proxy": proxy,
+    }
+    return type("Walk", (IncrementalKey,), members)
+
+
+def _maybe(fact: Fact | None) -> Any:
+    return multiple() if fact is None else fact
