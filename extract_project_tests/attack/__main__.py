@@ -50,7 +50,7 @@ def main() -> int:
         os.environ.update(server.environment)
         site = _site(server)
         keys = count()
-        machines = {
+        machines: dict[str, type[RuleBasedStateMachine]] = {
             "one object": published_key(site, proxy, keys, is_split=False, kills_processes=True),
             "split": published_key(site, proxy, keys, is_split=True, kills_processes=True),
             "incremental": incremental_key(site, proxy, keys, Path(directory)),

@@ -21,26 +21,24 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
-    RuleBasedStateMachine,
     consumes,
     initialize,
-    invariant,
     multiple,
     rule,
 )
 
 from extract_project.errors import ExtractError, StagingError, Superseded
-from extract_project.manifest.extract import Extract
 from extract_project.publish.parts import load_manifest
-from extract_project.publish.publishing import Published, settle
+from extract_project.publish.publishing import Published
 from extract_project.publish.reading import open_version
 from extract_project.publish.receipt import save_receipt
 from extract_project.publish.rollback import Order, restore
-from extract_project.publish.staging import Provenance, Staged, stage
-from extract_project.publish.versions import find_version, list_history
+from extract_project.publish.staging import Provenance, stage
+from extract_project.publish.versions import find_version
 from extract_project.warehouses.duckdb import DuckDBWarehouse
+from extract_project_tests.attack.machine import Attempt, History, KeyMachine
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
-from extract_project_tests.attack.rig import Rig, impatient
+from extract_project_tests.attack.rig import Rig
 from extract_project_tests.conftest import Site
 
 _LAG_MINUTES = 60
@@ -61,22 +59,15 @@ _FAULTS = st.sampled_from([fault for fault in Fault if fault is not Fault.STALL]
 
 
 @dataclass(eq=False)
-class Attempt:
+class Run(Attempt):
     """A run that is staged."""
 
-    number: int
-    """In the order in which runs began, and rollbacks were made."""
     events: int
     """How many had arrived when it asked."""
     base: Fact | None
-    staged: Staged
-    stack: ExitStack
-    uploads: frozenset[str]
-    is_swept: bool = False
-
-    @property
-    def run_id(self) -> str:
-        return f"run-{self.number}"
+    """What it adds to."""
+    before: int
+    """How many runs had tried to publish."""
 
 
 @dataclass(frozen=True)
@@ -121,80 +112,66 @@ class Source:
             connection.execute(sql)
 
 
-class IncrementalKey(RuleBasedStateMachine):
+class IncrementalKey(KeyMachine[Run, Fact]):
     """The rules; `incremental_key` says where."""
 
-    new_rig: Callable[[], Rig]
     new_source: Callable[[], Source]
-    proxy: FaultProxy
 
-    attempts: Bundle[Attempt] = Bundle("attempts")
+    attempts: Bundle[Run] = Bundle("attempts")
     versions: Bundle[Fact] = Bundle("versions")
 
     def __init__(self) -> None:
-        super().__init__()
-        self.rig, self.source = type(self).new_rig(), type(self).new_source()
-        self.s3 = impatient(self.proxy.endpoint)
-        self.number = 0
-        self.facts: list[Fact] = []
-        """The newest first."""
-        self.markers: list[str] = []
-        """Delete markers on top of the newest version, the newest last."""
-        self.living: list[Attempt] = []
-        self.dead = ExitStack()
-        self.left = set[str]()
-        self.checked: set[str] = set()
+        self.model = History[Fact]()
+        super().__init__(self.model)
+        self.source = type(self).new_source()
+        self.tries = 0
 
-    @property
-    def current(self) -> Fact | None:
-        return None if self.markers or not self.facts else self.facts[0]
-
-    @property
-    def extract(self) -> Extract:
-        return self.rig.site.extract(self.rig.path, _SQL)
-
-    def begun(self, *, anew: bool) -> Attempt:
+    def begun(self, *, anew: bool) -> Run:
         self.number += 1
         rig, before = self.rig, self.rig.open_uploads().keys()
         provenance = Provenance(f"run-{self.number}", full_refresh=anew)
         warehouse = DuckDBWarehouse(type="duckdb", path=str(self.source.path))
         stack = ExitStack()
-        staging = stage(
-            self.s3, warehouse, self.extract, rig.target, provenance, state=rig.site.state
-        )
+        extract = rig.site.extract(rig.path, _SQL)
+        staging = stage(self.s3, warehouse, extract, rig.target, provenance, state=rig.site.state)
         staged = stack.enter_context(staging)
-        attempt = Attempt(
+        attempt = Run(
             self.number,
-            len(self.source.minutes),
-            self.current if staged.appends else None,
+            extract,
             staged,
             stack,
             frozenset(rig.open_uploads().keys() - before),
+            events=len(self.source.minutes),
+            base=self.model.current if staged.appends else None,
+            before=self.tries,
         )
         self.living.append(attempt)
         return attempt
 
-    def ended(self, attempt: Attempt) -> None:
-        self.living.remove(attempt)
-        attempt.stack.close()
+    def settled(self, attempt: Run) -> Published:
+        self.tries += 1
+        return super().settled(attempt)
 
-    def published(self, attempt: Attempt) -> Fact | None:
+    def published(self, attempt: Run) -> Fact | None:
         """Publish, and hold what comes of it against what is current."""
-        current, made = self.current, None
+        current, made = self.model.current, None
         try:
             made = self.settled(attempt)
         except Superseded:
             assert current is not None
             assert current.number > attempt.number
         except StagingError:
-            overtaken = attempt.staged.appends and attempt.base is not current
-            if not (overtaken or attempt.is_swept):
+            rebased = attempt.staged.appends and attempt.base is not current
+            # Whoever began beside it numbers its parts alike, and may have taken a key; whoever
+            # begins again sees that.
+            overtaken = self.tries - 1 > attempt.before
+            if not (rebased or overtaken or attempt.is_swept):
                 raise
         finally:
             self.ended(attempt)
         return self.judged(attempt, made, current)
 
-    def judged(self, attempt: Attempt, made: Published | None, current: Fact | None) -> Fact | None:
+    def judged(self, attempt: Run, made: Published | None, current: Fact | None) -> Fact | None:
         """Take note of what a run did to `current`."""
         if made is None:
             return None
@@ -204,31 +181,25 @@ class IncrementalKey(RuleBasedStateMachine):
             return None
         assert current is None or current.number < attempt.number, "older data replaced newer"
         assert not attempt.staged.appends or attempt.base is current, "rows of another run are lost"
-        return self.added(Fact(made.version_id, attempt.number, attempt.events))
-
-    def added(self, fact: Fact) -> Fact:
-        self.facts.insert(0, fact)
-        self.markers = []
+        fact = Fact(made.version_id, attempt.number, attempt.events)
+        self.model.add(fact)
         return fact
-
-    def settled(self, attempt: Attempt) -> Published:
-        return settle(self.s3, self.rig.site.state, attempt.staged, self.extract.header)
 
     @initialize(target=versions, minutes=_MINUTES)
     def first_run(self, minutes: list[int]) -> Any:
         return self.run(minutes, anew=False)
 
     @rule(target=attempts, minutes=_MINUTES, anew=_ANEW)
-    def begin(self, minutes: list[int], anew: bool) -> Attempt:
+    def begin(self, minutes: list[int], anew: bool) -> Run:
         self.source.arrive(minutes)
         return self.begun(anew=anew)
 
     @rule(target=versions, attempt=consumes(attempts))
-    def publish(self, attempt: Attempt) -> Any:
+    def publish(self, attempt: Run) -> Any:
         return _maybe(self.published(attempt))
 
     @rule(target=versions, slow=consumes(attempts), fast=consumes(attempts))
-    def publish_meanwhile(self, slow: Attempt, fast: Attempt) -> Any:
+    def publish_meanwhile(self, slow: Run, fast: Run) -> Any:
         """The slow one has completed its parts; the fast one publishes before its manifest."""
         assume(slow is not fast)
         added: list[Fact | None] = []
@@ -246,7 +217,7 @@ class IncrementalKey(RuleBasedStateMachine):
                 pass
             finally:
                 self.ended(slow)
-        added.append(self.judged(slow, made, self.current))
+        added.append(self.judged(slow, made, self.model.current))
         if fast in self.living:
             added.append(self.published(fast))
         return multiple(*(fact for fact in added if fact))
@@ -256,8 +227,8 @@ class IncrementalKey(RuleBasedStateMachine):
         """From beginning to end, undisturbed: every event is there then."""
         self.source.arrive(minutes)
         fact = self.published(self.begun(anew=anew))
-        assert self.current is not None
-        assert self.current.events == len(self.source.minutes)
+        assert self.model.current is not None
+        assert self.model.current.events == len(self.source.minutes)
         return _maybe(fact)
 
     @rule(target=versions, before=_MINUTES, between=_MINUTES, anew=_ANEW, in_order=st.booleans())
@@ -271,11 +242,11 @@ class IncrementalKey(RuleBasedStateMachine):
         return multiple(*(fact for fact in added if fact))
 
     @rule(attempt=consumes(attempts))
-    def refuse(self, attempt: Attempt) -> None:
+    def refuse(self, attempt: Run) -> None:
         self.ended(attempt)
 
     @rule(attempt=consumes(attempts), among_parts=st.booleans())
-    def kill(self, attempt: Attempt, among_parts: bool) -> None:
+    def kill(self, attempt: Run, among_parts: bool) -> None:
         """What `kill -9` leaves: uploads, a receipt, or parts that no manifest names."""
         manifest = self.rig.target.key
         if among_parts:
@@ -288,14 +259,12 @@ class IncrementalKey(RuleBasedStateMachine):
                 assert self.settled(attempt).outcome == "unchanged"
         else:
             save_receipt(self.rig.site.s3, self.rig.site.state, attempt.staged.receipt)
-        self.dead.push(attempt.stack.pop_all())
-        self.living.remove(attempt)
-        self.left |= attempt.uploads
+        self.died(attempt)
 
     @rule(target=versions, attempt=consumes(attempts), fault=_FAULTS, nth=st.integers(0, 12))
-    def publish_under_fault(self, attempt: Attempt, fault: Fault, nth: int) -> Any:
+    def publish_under_fault(self, attempt: Run, fault: Fault, nth: int) -> Any:
         """S3 fails for good from the nth request on that can fail so."""
-        met, current = 0, self.current
+        met, current = 0, self.model.current
 
         def choose(request: Request) -> Fault | None:
             nonlocal met
@@ -320,50 +289,15 @@ class IncrementalKey(RuleBasedStateMachine):
 
     @rule(target=versions, fact=versions)
     def roll_back(self, fact: Fact) -> Any:
-        assume(self.current is None or self.current.events != fact.events)
+        assume(self.model.current is None or self.model.current.events != fact.events)
         self.number += 1
         rig = self.rig
         restored = restore(
             rig.site.s3, rig.site.state, rig.target, Order(fact.version_id, "why", "ada")
         )
-        return self.added(Fact(restored.version.version_id, self.number, fact.events))
-
-    @rule()
-    def delete(self) -> None:
-        assume(self.current)
-        target = self.rig.target
-        reply = self.rig.site.s3.delete_object(Bucket=target.bucket, Key=target.key)
-        self.markers.append(reply["VersionId"])
-
-    @rule()
-    def undelete(self) -> None:
-        assume(self.markers)
-        target, marker = self.rig.target, self.markers.pop()
-        self.rig.site.s3.delete_object(Bucket=target.bucket, Key=target.key, VersionId=marker)
-
-    @rule()
-    def abort_uploads(self) -> None:
-        self.rig.abort_open_uploads()
-        for attempt in self.living:
-            attempt.is_swept = True
-
-    @invariant()
-    def holds_what_the_model_says(self) -> None:
-        rig = self.rig
-        current = rig.current()
-        assert (current and current.version_id) == (self.current and self.current.version_id)
-        listed = list_history(rig.site.s3, rig.target.bucket, rig.target.key)
-        ids = [each.version_id for each in listed if not each.is_deleted]
-        assert ids == [fact.version_id for fact in self.facts], "history is another"
-        for fact in self.facts:
-            if fact.version_id not in self.checked:
-                self.check(fact)
-                self.checked.add(fact.version_id)
-
-    @invariant()
-    def leaves_no_uploads(self) -> None:
-        alive = (attempt.uploads for attempt in self.living)
-        assert self.rig.open_uploads().keys() <= self.left.union(*alive), "an upload is open"
+        new = Fact(restored.version.version_id, self.number, fact.events)
+        self.model.add(new)
+        return new
 
     def check(self, fact: Fact) -> None:
         """A version has each of its events once, and the watermark is theirs."""
@@ -377,18 +311,6 @@ class IncrementalKey(RuleBasedStateMachine):
         moved = manifest.watermark and datetime.fromisoformat(manifest.watermark.value)
         assert moved == highest
         assert (manifest.rows, self.rig.receipt(version).rows) == (fact.events, fact.events)
-
-    def teardown(self) -> None:
-        """Whoever is alive gives up; then every version is as it ever was."""
-        try:
-            for attempt in list(self.living):
-                self.ended(attempt)
-            self.leaves_no_uploads()
-            for fact in self.facts:
-                self.check(fact)
-        finally:
-            self.dead.close()
-            self.rig.abort_open_uploads()
 
 
 def incremental_key(

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -23,24 +23,20 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
-    RuleBasedStateMachine,
     consumes,
-    invariant,
     multiple,
     precondition,
     rule,
 )
 
 from extract_project.errors import ExtractError, NotPublished, StagingError, Superseded
-from extract_project.manifest.extract import Extract
-from extract_project.publish.publishing import Published, settle
+from extract_project.publish.publishing import Published
 from extract_project.publish.reading import open_version
 from extract_project.publish.receipt import save_receipt
 from extract_project.publish.rollback import Order, restore
-from extract_project.publish.staging import Staged
-from extract_project.publish.versions import list_history
+from extract_project_tests.attack.machine import Attempt, History, KeyMachine
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
-from extract_project_tests.attack.rig import Rig, Seen, Shape, impatient, sql
+from extract_project_tests.attack.rig import Rig, Seen, Shape, sql
 from extract_project_tests.conftest import Site
 from extract_project_tests.publish.test_publishing import await_line, kill, start_process
 
@@ -62,23 +58,12 @@ class Content:
 
 
 @dataclass(eq=False)
-class Attempt:
+class Run(Attempt):
     """A run that is staged."""
 
-    number: int
-    """In the order in which runs began, and rollbacks were made."""
     content: Content
-    extract: Extract
-    staged: Staged
-    stack: ExitStack
-    uploads: frozenset[str]
     always: bool
     """Whether it publishes the same content again."""
-    is_swept: bool = False
-
-    @property
-    def run_id(self) -> str:
-        return f"run-{self.number}"
 
 
 @dataclass(frozen=True)
@@ -102,25 +87,17 @@ class Reader:
 
 
 @dataclass
-class Model:
+class Model(History[Fact]):
     """What the key must hold."""
 
-    facts: list[Fact] = field(default_factory=list)
-    """The newest first."""
-    markers: list[str] = field(default_factory=list)
-    """Delete markers on top of the newest version, the newest last."""
     is_buried: bool = False
     """Split: a run has died between its parts and its manifest, and its parts are on top."""
 
-    @property
-    def current(self) -> Fact | None:
-        return None if self.markers or not self.facts else self.facts[0]
-
     def add(self, fact: Fact) -> None:
-        self.facts.insert(0, fact)
-        self.markers, self.is_buried = [], False
+        super().add(fact)
+        self.is_buried = False
 
-    def expected(self, attempt: Attempt, *, is_decided: bool = False) -> str:
+    def expected(self, attempt: Run, *, is_decided: bool = False) -> str:
         """What becomes of a run that is published now; `is_decided`, after it has found that its
         content is another than the current one's.
         """
@@ -133,32 +110,21 @@ class Model:
         return "lost" if attempt.is_swept and attempt.uploads else "published"
 
 
-class PublishedKey(RuleBasedStateMachine):
+class PublishedKey(KeyMachine[Run, Fact]):
     """The rules; `published_key` says where, and for what shapes of results."""
 
-    new_rig: Callable[[], Rig]
-    proxy: FaultProxy
     shapes: tuple[Shape, ...]
     kills_processes: bool = False
 
-    attempts: Bundle[Attempt] = Bundle("attempts")
+    attempts: Bundle[Run] = Bundle("attempts")
     readers: Bundle[Reader] = Bundle("readers")
     versions: Bundle[Fact] = Bundle("versions")
 
     def __init__(self) -> None:
-        super().__init__()
-        self.rig = type(self).new_rig()
-        self.s3 = impatient(self.proxy.endpoint)
         self.model = Model()
-        self.number = 0
-        self.living: list[Attempt] = []
-        self.dead = ExitStack()
-        """What was killed never gets to clean up, until the test is over."""
-        self.left = set[str]()
-        """Uploads that a run could not abort, because it was killed or cut off."""
-        self.checked: set[str] = set()
+        super().__init__(self.model)
 
-    def begun(self, mark: int, size: int, *, always: bool) -> Attempt:
+    def begun(self, mark: int, size: int, *, always: bool) -> Run:
         shape = self.shapes[size % len(self.shapes)]
         sizes = {"one put": (10, 0), "multipart": (600,), "split": (250, 120)}[shape]
         rows = sizes[size % len(sizes)]
@@ -169,15 +135,11 @@ class PublishedKey(RuleBasedStateMachine):
         stack = ExitStack()
         staged = stack.enter_context(self.rig.staged(self.s3, extract, f"run-{self.number}"))
         uploads = frozenset(self.rig.open_uploads().keys() - before)
-        attempt = Attempt(self.number, content, extract, staged, stack, uploads, always)
+        attempt = Run(self.number, extract, staged, stack, uploads, content, always)
         self.living.append(attempt)
         return attempt
 
-    def ended(self, attempt: Attempt) -> None:
-        self.living.remove(attempt)
-        attempt.stack.close()
-
-    def fact(self, attempt: Attempt, version_id: str) -> Fact:
+    def fact(self, attempt: Run, version_id: str) -> Fact:
         return Fact(
             version_id,
             attempt.number,
@@ -186,10 +148,7 @@ class PublishedKey(RuleBasedStateMachine):
             attempt.extract.source.version_id,
         )
 
-    def settled(self, attempt: Attempt) -> Published:
-        return settle(self.s3, self.rig.site.state, attempt.staged, attempt.extract.header)
-
-    def published(self, attempt: Attempt) -> Fact | None:
+    def published(self, attempt: Run) -> Fact | None:
         """Publish, and hold what comes of it against the model."""
         expected = self.model.expected(attempt)
         outcome, version_id = self.outcome(attempt)
@@ -203,7 +162,7 @@ class PublishedKey(RuleBasedStateMachine):
         self.model.add(fact)
         return fact
 
-    def outcome(self, attempt: Attempt) -> tuple[str, str]:
+    def outcome(self, attempt: Run) -> tuple[str, str]:
         try:
             published = self.settled(attempt)
         except Superseded:
@@ -219,15 +178,15 @@ class PublishedKey(RuleBasedStateMachine):
     # Runs.
 
     @rule(target=attempts, mark=_MARKS, size=st.integers(0, 3), always=st.booleans())
-    def begin(self, mark: int, size: int, always: bool) -> Attempt:
+    def begin(self, mark: int, size: int, always: bool) -> Run:
         return self.begun(mark, size, always=always)
 
     @rule(target=versions, attempt=consumes(attempts))
-    def publish(self, attempt: Attempt) -> Any:
+    def publish(self, attempt: Run) -> Any:
         return _maybe(self.published(attempt))
 
     @rule(target=versions, slow=consumes(attempts), fast=consumes(attempts))
-    def publish_meanwhile(self, slow: Attempt, fast: Attempt) -> Any:
+    def publish_meanwhile(self, slow: Run, fast: Run) -> Any:
         """The slow one has looked at the key; the fast one publishes before it can write."""
         current = self.model.current
         # An ETag is made of content: the same one again, in the same moment, cannot be told apart.
@@ -267,21 +226,19 @@ class PublishedKey(RuleBasedStateMachine):
         return _maybe(self.published(self.begun(mark, size, always=False)))
 
     @rule(attempt=consumes(attempts))
-    def refuse(self, attempt: Attempt) -> None:
+    def refuse(self, attempt: Run) -> None:
         self.ended(attempt)
 
     @rule(attempt=consumes(attempts), receipted=st.booleans())
-    def kill_staged(self, attempt: Attempt, receipted: bool) -> None:
+    def kill_staged(self, attempt: Run, receipted: bool) -> None:
         """What `kill -9` leaves: uploads that nobody aborts, perhaps a receipt."""
         if receipted:
             save_receipt(self.rig.site.s3, self.rig.site.state, attempt.staged.receipt)
-        self.dead.push(attempt.stack.pop_all())
-        self.living.remove(attempt)
-        self.left |= attempt.uploads
+        self.died(attempt)
 
     @precondition(lambda self: self.rig.shape == "split")
     @rule(attempt=consumes(attempts))
-    def kill_among_parts(self, attempt: Attempt) -> None:
+    def kill_among_parts(self, attempt: Run) -> None:
         """Its parts are there, and no manifest names them."""
         expected = self.model.expected(attempt)
         manifest = self.rig.target.key
@@ -294,7 +251,7 @@ class PublishedKey(RuleBasedStateMachine):
         self.model.is_buried = self.model.is_buried or expected == "published"
 
     @rule(target=versions, attempt=consumes(attempts), fault=_FAULTS, nth=st.integers(0, 12))
-    def publish_under_fault(self, attempt: Attempt, fault: Fault, nth: int) -> Any:
+    def publish_under_fault(self, attempt: Run, fault: Fault, nth: int) -> Any:
         """S3 fails for good from the nth request on that can fail so."""
         expected = self.model.expected(attempt)
         met, completed = 0, False
@@ -378,26 +335,6 @@ class PublishedKey(RuleBasedStateMachine):
         self.model.add(new)
         return new
 
-    @precondition(lambda self: self.model.current)
-    @rule()
-    def delete(self) -> None:
-        target = self.rig.target
-        reply = self.rig.site.s3.delete_object(Bucket=target.bucket, Key=target.key)
-        self.model.markers.append(reply["VersionId"])
-
-    @precondition(lambda self: self.model.markers)
-    @rule()
-    def undelete(self) -> None:
-        target, marker = self.rig.target, self.model.markers.pop()
-        self.rig.site.s3.delete_object(Bucket=target.bucket, Key=target.key, VersionId=marker)
-
-    @rule()
-    def abort_uploads(self) -> None:
-        """A lifecycle rule, or somebody who tidies, does not know which runs are alive."""
-        self.rig.abort_open_uploads()
-        for attempt in self.living:
-            attempt.is_swept = True
-
     # Readers.
 
     @precondition(lambda self: self.model.current)
@@ -415,26 +352,6 @@ class PublishedKey(RuleBasedStateMachine):
         assert table.num_rows == content.rows
         assert set(table["mark"].to_pylist()) <= {content.mark}
 
-    # What always holds.
-
-    @invariant()
-    def holds_what_the_model_says(self) -> None:
-        rig, model = self.rig, self.model
-        current = rig.current()
-        assert (current and current.version_id) == (model.current and model.current.version_id)
-        listed = list(list_history(rig.site.s3, rig.target.bucket, rig.target.key))
-        ids = [each.version_id for each in listed if not each.is_deleted]
-        assert ids == [fact.version_id for fact in model.facts], "history is another"
-        for fact in model.facts:
-            if fact.version_id not in self.checked:
-                self.check(fact)
-                self.checked.add(fact.version_id)
-
-    @invariant()
-    def leaves_no_uploads(self) -> None:
-        alive = (attempt.uploads for attempt in self.living)
-        assert self.rig.open_uploads().keys() <= self.left.union(*alive), "an upload is open"
-
     def check(self, fact: Fact) -> None:
         """A version is whole, and leads back to where it came from."""
         found = [v for v in self.rig.versions() if v.version_id == fact.version_id]
@@ -445,18 +362,6 @@ class PublishedKey(RuleBasedStateMachine):
         assert (known["run-id"], known["sql-version"]) == (fact.run_id, fact.sql_version)
         assert (receipt.run_id, receipt.sql_version) == (fact.run_id, fact.sql_version)
         assert (found[0].restoration is not None) == fact.is_restored
-
-    def teardown(self) -> None:
-        """Whoever is alive gives up; then every version is as it ever was."""
-        try:
-            for attempt in list(self.living):
-                self.ended(attempt)
-            self.leaves_no_uploads()
-            for fact in self.model.facts:
-                self.check(fact)
-        finally:
-            self.dead.close()
-            self.rig.abort_open_uploads()
 
 
 def published_key(
