@@ -225,6 +225,13 @@ class PublishedKey(KeyMachine[Run, Fact]):
         """From beginning to end, while others are under way."""
         return _maybe(self.published(self.begun(mark, size, always=False)))
 
+    @rule(target=versions, mark=_MARKS, size=st.integers(0, 3), in_order=st.booleans())
+    def race(self, mark: int, size: int, in_order: bool) -> Any:
+        """Two runs of different content, of which one begins while the other is under way."""
+        both = [self.begun(each, size, always=False) for each in (mark, 1 - mark)]
+        added = [self.published(each) for each in (both if in_order else both[::-1])]
+        return multiple(*(fact for fact in added if fact))
+
     @rule(attempt=consumes(attempts))
     def refuse(self, attempt: Run) -> None:
         self.ended(attempt)
