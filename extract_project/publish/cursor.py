@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,8 @@ from extract_project.publish.reading import from_text
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _MICROSECONDS = 10**6
 _EPOCH = datetime(1970, 1, 1)
+_DIGITS = 80
+"""More than any cursor has."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Cursor:
         if incremental.lag and number == isinstance(incremental.lag, timedelta):
             expected = "a number, as the cursor is" if number else "a duration, as in 1h"
             raise IncrementError(f"'lag' of the cursor {name!r}, of type {kind}, is {expected}")
-        return cls(name, kind, incremental.lag)
+        return cls(name, kind, incremental.lag or (0 if number else timedelta()))
 
     def read(self, text: str) -> pa.Scalar:
         """The inverse of `written`."""
@@ -89,7 +91,10 @@ class Cursor:
         if not pa.types.is_timestamp(self.type):
             assert isinstance(self.lag, int)
             value: int | Decimal = watermark.as_py()
-            return value - self.lag
+            if isinstance(value, int):
+                return value - self.lag
+            # The context by default rounds to 28 digits, perhaps to above the watermark.
+            return Context(prec=_DIGITS).subtract(value, Decimal(self.lag))
         micros = watermark.value * _MICROSECONDS // _PER_SECOND[self.type.unit]
         moment = _earlier(_EPOCH + timedelta(microseconds=micros), self.lag)
         return moment.replace(tzinfo=UTC) if self.type.tz else moment

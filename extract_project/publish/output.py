@@ -62,8 +62,10 @@ class Output(Protocol):
     def seal(self) -> Content:
         """Wait until everything is in S3; raises StagingError."""
 
-    def is_whole(self, version: Version) -> bool:
-        """Whether everything that a version with the same checksum consists of is in its place."""
+    def is_whole(self, version: Version, receipt: Receipt) -> bool:
+        """Whether all that a version with the same checksum is about to be left as is in its place:
+        its parts, and what the next run has to know.
+        """
 
     def publish(self, receipt: Receipt, condition: Mapping[str, str]) -> Written:
         """Make it the current version if `condition` holds, else raise NotApplied: to be tried
@@ -132,7 +134,7 @@ class OneObject:
         self._file.seal()
         return Content(self.target.key, self._file.rows, self._upload.size, self._upload.sha256)
 
-    def is_whole(self, version: Version) -> bool:
+    def is_whole(self, version: Version, receipt: Receipt) -> bool:
         return version.size == self._upload.size
 
     def publish(self, receipt: Receipt, condition: Mapping[str, str]) -> Written:

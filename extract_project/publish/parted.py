@@ -32,11 +32,10 @@ from extract_project.publish.parts import (
     current_versions,
     folder,
     hide_unnamed,
-    list_parts,
     load_manifest,
     part_key,
-    part_number,
     sha256_of_parts,
+    used_numbers,
     whole_key,
 )
 from extract_project.publish.receipt import Receipt
@@ -137,14 +136,20 @@ class PartedOutput:
             watermark=watermark.value if watermark else None,
         )
 
-    def is_whole(self, version: Version) -> bool:
+    def is_whole(self, version: Version, receipt: Receipt) -> bool:
         """Not so where a run ended between its parts and its manifest: the versions that are
         named are then no longer the current ones of their keys, and may expire. (Nothing is written
-        over the parts of an incremental extract, and a run that adds has found them all.)
+        over the parts of an incremental extract, and a run that adds has found them all.) Nor
+        where the manifest says of other SQL that it made these rows, or has no watermark: the
+        next run could not add to them.
         """
         if self._layout.base:
             return True
-        parts = load_manifest(self._s3, version).parts
+        manifest = load_manifest(self._s3, version)
+        known = (manifest.code_version, manifest.watermark)
+        if self._layout.incremental and known != (receipt.code_version, self._watermark()):
+            return False
+        parts = manifest.parts
         found = current_versions(self._s3, version.bucket, (part.key for part in parts))
         return [each and each.version_id for each in found] == [part.version_id for part in parts]
 
@@ -180,10 +185,11 @@ class PartedOutput:
         return part
 
     def _unused_number(self) -> int:
-        """Above all numbers in use: what no manifest names may be about to be published."""
-        lying = list_parts(self._s3, self.target.bucket, self.target.key)
-        keys = [*lying, *(part.key for part in self._before)]
-        return max((part_number(key) or 0 for key in keys), default=-1) + 1
+        """Above all numbers that were ever in use: what no manifest names may be about to be
+        published, and what is hidden be restored.
+        """
+        used = used_numbers(self._s3, self.target.bucket, self.target.key)
+        return max(used, default=-1) + 1
 
     def _is_full(self, file: File) -> bool:
         if self._split.rows:

@@ -126,6 +126,18 @@ def list_parts(s3: S3Client, bucket: str, manifest_key: str) -> Iterator[str]:
                 yield item["Key"]
 
 
+def used_numbers(s3: S3Client, bucket: str, manifest_key: str) -> Iterator[int]:
+    """Numbers of part objects that there are or were, hidden ones too."""
+    pages = s3.get_paginator("list_object_versions").paginate(
+        Bucket=bucket, Prefix=f"{folder(manifest_key)}part-"
+    )
+    for page in pages:
+        for item in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+            number = part_number(item["Key"])
+            if number is not None and whole_key(item["Key"]) == manifest_key:
+                yield number
+
+
 def current_versions(s3: S3Client, bucket: str, keys: Iterable[str]) -> list[Version | None]:
     """What each key holds now."""
     with ThreadPoolExecutor(_HEADS, thread_name_prefix="head") as pool:

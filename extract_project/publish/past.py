@@ -33,9 +33,11 @@ class PublishedPast:
         extract: Extract,
         target: Target,
         partition: Partition | None,
+        *,
+        full_refresh: bool = False,
     ) -> None:
         self._s3, self._state, self._extract, self._target = s3, state, extract, target
-        self._partition = partition
+        self._partition, self._full_refresh = partition, full_refresh
         self.version = find_version(s3, target.bucket, target.key)
         """What was current when the run began."""
 
@@ -60,14 +62,19 @@ class PublishedPast:
         return self.version or self.neighbour
 
     @property
-    def latest(self) -> Figures | None:
-        return self.receipt.figures if self.receipt else None
+    def rows(self) -> int | None:
+        return self.receipt.rows if self.receipt else None
 
     @cached_property
     def comparable(self) -> tuple[Figures, ...]:
-        """Of versions that the same SQL made, of this key, or of the windows before this one."""
+        """Of versions that the same SQL made, of this key, or of the windows before this one.
+
+        What an incremental run adds is like what others added, and like no whole.
+        """
         before = self._receipt(self.neighbour) if self._in_windows else self.receipt
         if before is None or before.code_version != self._extract.code_version:
+            return ()
+        if self._extract.header.incremental and (self._full_refresh or before.rows_added is None):
             return ()
         return before.recent or (before.figures,)
 

@@ -40,15 +40,20 @@ class Pin(BaseModel):
 def pin(s3: S3Client, state: Location, version: Version, by: str, reason: str) -> Pin:
     """Keep a version until it is unpinned; raises BucketError where the bucket cannot."""
     _require_object_lock(s3, version.bucket)
-    _hold(s3, version.bucket, _held(s3, version), "ON")
     made = Pin(by=by, reason=reason, at=datetime.now(UTC))
     record = _record(state, version.key, version.version_id)
+    # First: whoever unpins another version meanwhile has to see that its parts are wanted.
     s3.put_object(
         Bucket=record.bucket,
         Key=record.prefix,
         Body=made.model_dump_json(indent=1).encode(),
         ContentType="application/json",
     )
+    try:
+        _hold(s3, version.bucket, _held(s3, version), "ON")
+    except BaseException:
+        s3.delete_object(Bucket=record.bucket, Key=record.prefix)
+        raise
     return made
 
 
@@ -57,12 +62,21 @@ def unpin(s3: S3Client, state: Location, version: Version) -> None:
     record = _record(state, version.key, version.version_id)
     # First: a record without a hold would promise what nobody keeps.
     s3.delete_object(Bucket=record.bucket, Key=record.prefix)
-    still = {
+    own = list(_held(s3, version))
+    still = _wanted(s3, state, version)
+    _hold(s3, version.bucket, [each for each in own if each not in still], "OFF")
+    # Somebody may have pinned another version of the same parts in between.
+    since = _wanted(s3, state, version) - still
+    _hold(s3, version.bucket, [each for each in own if each in since], "ON")
+
+
+def _wanted(s3: S3Client, state: Location, version: Version) -> set[tuple[str, str]]:
+    """All that the pinned versions of the same key consist of."""
+    return {
         part
         for version_id in pinned_ids(s3, state, version.key)
         for part in _held(s3, require_version(s3, version.bucket, version.key, version_id))
     }
-    _hold(s3, version.bucket, [each for each in _held(s3, version) if each not in still], "OFF")
 
 
 def pinned_ids(s3: S3Client, state: Location, key: str) -> list[str]:

@@ -63,7 +63,7 @@ def _same_content(s3: S3Client, state: Location, staged: Staged, current: Versio
     if digest is None and (receipt_id := current.provenance.get("receipt")):
         receipt = load_receipt(s3, state, current.key, receipt_id)
         digest = receipt.data_sha256 if receipt else None
-    return digest == staged.receipt.data_sha256 and staged.output.is_whole(current)
+    return digest == staged.receipt.data_sha256 and staged.output.is_whole(current, staged.receipt)
 
 
 def publish(s3: S3Client, state: Location, staged: Staged) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _BUFFER = 4 << 20
 _BATCH_ROWS = 65_536
+_LONGEST_ROW = 32 << 20
+"""Of CSV, in bytes: arrow reads so much at once, and no row may be longer."""
 
 
 class ObjectFile(io.RawIOBase):
@@ -117,6 +119,7 @@ def read_rows(file: BinaryIO, name: str, schema: pa.Schema | None = None) -> pa.
 def _csv_batches(text: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     reader = pa.csv.open_csv(
         text,
+        read_options=pa.csv.ReadOptions(block_size=_LONGEST_ROW, use_threads=False),
         parse_options=pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         convert_options=pa.csv.ConvertOptions(
             column_types={name: pa.string() for name in schema.names},

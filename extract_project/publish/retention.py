@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from botocore.exceptions import ClientError
 
@@ -102,17 +102,26 @@ def find_prunable(
 
 
 def remove(s3: S3Client, bucket: str, prunable: Sequence[Prunable]) -> None:
-    """Remove them for good; raises BucketError where S3 refuses."""
-    for start in range(0, len(prunable), _AT_ONCE):
-        chunk = [each.stored for each in prunable[start : start + _AT_ONCE]]
-        objects: Any = [{"Key": each.key, "VersionId": each.version_id} for each in chunk]
-        try:
-            errors = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-        except ClientError as error:
-            raise _refused(bucket, error_code(error), str(error)) from error
-        for each in errors.get("Errors", []):
-            where = f"{each.get('Key')} version {each.get('VersionId')}"
-            raise _refused(bucket, each.get("Code", ""), f"{where}: {each.get('Message')}")
+    """Remove them for good; raises BucketError where S3 refuses.
+
+    One kind after the other, because one request may do a part of what it says: the parts of a
+    version that could not be removed stay, and so does the delete marker that hides one.
+    """
+    for kind in get_args(Kind):
+        stored = [each.stored for each in prunable if each.kind == kind]
+        for start in range(0, len(stored), _AT_ONCE):
+            _delete(s3, bucket, stored[start : start + _AT_ONCE])
+
+
+def _delete(s3: S3Client, bucket: str, stored: Sequence[Stored]) -> None:
+    objects: Any = [{"Key": each.key, "VersionId": each.version_id} for each in stored]
+    try:
+        reply = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+    except ClientError as error:
+        raise _refused(bucket, error_code(error), str(error)) from error
+    for each in reply.get("Errors", []):
+        where = f"{each.get('Key')} version {each.get('VersionId')}"
+        raise _refused(bucket, each.get("Code", ""), f"{where}: {each.get('Message')}")
 
 
 def _refused(bucket: str, code: str, told: str) -> BucketError:

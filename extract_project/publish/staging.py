@@ -104,7 +104,14 @@ def stage(
     use_system_allocator()
     attempt, clock = _Attempt.begin(extract, provenance), Clock()
     with clock.stage("connect"):
-        past = PublishedPast(s3, state, extract, target, provenance.partition)
+        past = PublishedPast(
+            s3,
+            state,
+            extract,
+            target,
+            provenance.partition,
+            full_refresh=provenance.full_refresh,
+        )
         readers_have = past.readers_have
         base = None if provenance.full_refresh else find_base(s3, extract, past.version)
         attempt = replace(attempt, base=base)
@@ -252,7 +259,8 @@ def _stream(
             begun = next(items)
         assert not isinstance(begun, pa.Table)
         output.begin(begun.schema, attempt.metadata(begun))
-        subject = Subject(begun.schema, attempt.started_at, past)
+        rows_before = attempt.base.manifest.rows if attempt.base else 0
+        subject = Subject(begun.schema, attempt.started_at, past, rows_before=rows_before)
         passed = _Passed(begun, Audit(extract.header.audits, subject, directory))
         while True:
             with clock.stage("fetch"):

@@ -171,20 +171,24 @@ def published_key(s3: S3Client, data: Location, path: str, partition: str | None
     """The key of an extract's object, for readers who do not have its SQL file.
 
     Where its format has changed, or its `split`, there are several: it is the one that was
-    published last. Raises NotPublished when there never was any.
+    published last, of those that are still there. Raises NotPublished when there never was any.
     """
     folder, name = data.key(path), path.rpartition("/")[2]
     if partition:
         folder = f"{folder}/partition={partition}"
     file = f"{folder}/{name}" if partition else folder
     keys = {f"{file}{extension}" for extension in EXTENSIONS} | {f"{folder}/{PARTS_MANIFEST}"}
-    newest: dict[str, datetime] = {}
+    newest: dict[str, tuple[bool, datetime]] = {}
     for prefix in (f"{file}.", f"{folder}/{PARTS_MANIFEST}"):
         pages = s3.get_paginator("list_object_versions").paginate(Bucket=data.bucket, Prefix=prefix)
         for page in pages:
-            for item in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+            listed = [
+                *((item, True) for item in page.get("Versions", [])),
+                *((item, False) for item in page.get("DeleteMarkers", [])),
+            ]
+            for item, is_there in listed:
                 if item["Key"] in keys and item["IsLatest"]:
-                    newest[item["Key"]] = item["LastModified"]
+                    newest[item["Key"]] = (is_there, item["LastModified"])
     if not newest:
         raise NotPublished(
             f"s3://{data.bucket}/{folder} has never been published in any format: "

@@ -228,6 +228,12 @@ def test_csv_of_one_empty_column_keeps_its_rows() -> None:
     assert read(content, file_format("csv"), table.schema).to_pydict() == table.to_pydict()
 
 
+def test_csv_with_a_value_of_many_mebibytes_can_be_read() -> None:
+    table = pa.table({"a": pa.array(["x", "y" * (5 << 20), "z"], pa.string())})
+    content = write(table, file_format("csv"))
+    assert read(content, file_format("csv"), table.schema).to_pydict() == table.to_pydict()
+
+
 def test_jsonl_has_exact_numbers() -> None:
     lines = write(TRICKY, file_format("jsonl")).decode().splitlines()
     first = json.loads(lines[0], parse_float=Decimal)

@@ -129,6 +129,11 @@ def test_the_key_is_found_without_the_sql_file(site: Site) -> None:
     await_next_second()
     materialize(site, site.extract("a/b", "/*---\nformat: csv\n---*/\nselect 1 as one"))
     assert published_key(site.s3, site.data, "a/b") == "extracts/a/b.csv.gz"
+    await_next_second()
+    publish(site, "select 2 as one")
+    await_next_second()
+    site.s3.delete_object(Bucket=site.data.bucket, Key="extracts/a/b.csv.gz")
+    assert published_key(site.s3, site.data, "a/b") == KEY, "what has been tidied away is gone"
     with pytest.raises(NotPublished, match="never been published"):
         published_key(site.s3, site.data, "a/c")
 

@@ -14,6 +14,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.publish.parts import PartsManifest, list_parts, load_manifest
 from extract_project.publish.publishing import Published, publish, settle
 from extract_project.publish.reading import open_version
+from extract_project.publish.rollback import Order, restore
 from extract_project.publish.staging import Provenance, Staged, stage
 from extract_project.publish.versions import require_version
 from extract_project.warehouses.duckdb import DuckDBWarehouse
@@ -301,6 +302,86 @@ def test_other_sql_does_not_mix_with_what_is_published(source: Source, site: Sit
     source.run(changed, full_refresh=True)
     assert source.published() == [1, 2]
     assert source.run(changed).outcome == "unchanged"
+
+
+def test_a_full_refresh_that_finds_the_same_rows_lets_other_sql_go_on(
+    source: Source, site: Site
+) -> None:
+    source.add((1, "08:00"))
+    source.run()
+    changed = site.extract("a/b", (SQL % ("1h", "")).replace("where", "where n > 0 and"))
+    with pytest.raises(IncrementError, match="--full-refresh"):
+        source.run(changed)
+    assert source.run(changed, full_refresh=True).outcome == "published"
+    source.add((2, "09:00"))
+    source.run(changed)
+    assert source.published() == [1, 2]
+
+
+def test_a_part_key_is_never_used_again(source: Source, site: Site) -> None:
+    """What a rollback has hidden may be restored, beside what was published since."""
+    source.add((1, "08:00"))
+    first = source.run().version_id
+    source.add((2, "09:00"))
+    second = source.run().version_id
+    target = site.target(source.extract())
+    restore(site.s3, site.state, target, Order(first, "why", "ada"))
+    source.add((3, "10:00"))
+    third = source.run()
+    assert source.published() == [1, 2, 3]
+    restore(site.s3, site.state, target, Order(second, "why", "ada"))
+    assert source.published() == [1, 2]
+    named = load_manifest(
+        site.s3, require_version(site.s3, site.data.bucket, KEY, third.version_id)
+    ).parts
+    versions = {part.key: site.version_ids(part.key) for part in named}
+    assert [versions[part.key] for part in named] == [[part.version_id] for part in named]
+
+
+def test_rows_change_is_of_the_whole_and_what_is_usual_of_what_was_added(
+    source: Source, site: Site
+) -> None:
+    extract = source.extract(keys="checks: [{rows_change: ..+50%}]")
+
+    def add(first: int, rows: int) -> None:
+        numbers = range(first * 100, first * 100 + rows)
+        source.add(*((n, f"{first:02}:00:{n % 60:02}") for n in numbers))
+
+    def said(*, full_refresh: bool = False) -> dict[str, str]:
+        with ExitStack() as attempts:
+            staged = source.begin(attempts, extract, full_refresh=full_refresh)
+            if not any(outcome.refuses for outcome in staged.outcomes):
+                publish(site.s3, site.state, staged)
+            return {outcome.name: outcome.verdict.summary for outcome in staged.outcomes}
+
+    add(1, 40)
+    said()
+    for hour in range(2, 7):
+        add(hour, 2)
+        outcome = said()
+    assert outcome["rows_change"].startswith("50 rows, +4.2% against the 48 of the current version")
+    assert outcome["usual"].endswith("over the last 4 versions; nulls as usual"), "not the first"
+    anew = said(full_refresh=True)
+    assert anew["rows_change"].startswith("50 rows, +0.0%")
+    assert anew["usual"].endswith("0 so far"), "a whole is not like what was added"
+    add(7, 30)
+    assert "+60.0%" in said()["rows_change"]
+
+
+@pytest.mark.parametrize("lag", ["0", "0s", "5"])
+def test_a_cursor_of_38_digits_is_exact(source: Source, site: Site, lag: str) -> None:
+    large = 12345678901234567890123456789099999999
+    text = (
+        "/*---\nincremental: {cursor: n, lag: %s}\n---*/\n"
+        "select n from large where :watermark is null or n >= :watermark order by n"
+    )
+    extract = site.extract("a/b", text % lag)
+    source.execute("create table large (n decimal(38, 0))")
+    source.execute(f"insert into large values ({large})")
+    source.run(extract)
+    source.execute(f"insert into large values ({large + 1}), ({large + 2})")
+    source.run(extract)
+    assert source.published() == [large, large + 1, large + 2]
 
 
 def test_other_columns_of_the_same_sql_are_refused(source: Source, site: Site) -> None:

@@ -106,6 +106,20 @@ def test_delete_markers_that_hide_nothing_go_too(site: Site) -> None:
     assert "DeleteMarkers" not in reply
 
 
+def test_a_delete_marker_stays_while_it_hides_what_could_not_go(lockable: Site) -> None:
+    site = lockable
+    old = publish(site)
+    site.s3.delete_object(Bucket=site.data.bucket, Key=KEY)
+    hold: Any = {"Bucket": site.data.bucket, "Key": KEY, "VersionId": old}
+    found = prunable(site, 0)
+    site.s3.put_object_legal_hold(**hold, LegalHold={"Status": "ON"})
+    with pytest.raises(BucketError):
+        remove(site.s3, site.data.bucket, found)
+    assert find_version(site.s3, site.data.bucket, KEY) is None
+    site.s3.put_object_legal_hold(**hold, LegalHold={"Status": "OFF"})
+    assert prune(site, 0) == ["version", "delete marker"]
+
+
 def test_parts_stay_as_long_as_a_manifest_names_them(lockable: Site) -> None:
     site = lockable
     made = [publish(site, text=SPLIT.format(start, 20)) for start in (10, 11, 13, 16)]

@@ -47,7 +47,7 @@ class Past(Protocol):
     """What is published already, read from S3 when an auditor first asks for it."""
 
     @property
-    def latest(self) -> Figures | None:
+    def rows(self) -> int | None:
         """Of the current version of the same key; None where there is none."""
 
     @property
@@ -69,6 +69,8 @@ class Subject:
     past: Past
     keys: Sequence[str] = ()
     """Columns that identify a row, for samples; they may be none."""
+    rows_before: int = 0
+    """How many rows are published that this result is added to."""
 
 
 class Auditor(ABC):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from extract_project.publish.checks.base import Auditor, CheckSpec, Past, Subject, Verdict
+from extract_project.publish.checks.base import Auditor, CheckSpec, Subject, Verdict
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _BOTH = rf"(?:±|\+-|\+/-)?({_NUMBER})%"
@@ -48,7 +48,7 @@ class RowsChange(CheckSpec):
         return f"{self.rows_change.strip()} rows against the current version"
 
     def auditor(self, subject: Subject) -> Auditor:
-        return _RowsChange(self.rule, *read_range(self.rows_change), subject.past)
+        return _RowsChange(self.rule, *read_range(self.rows_change), subject)
 
 
 def read_range(text: str) -> tuple[Decimal | None, Decimal | None]:
@@ -66,29 +66,31 @@ def read_range(text: str) -> tuple[Decimal | None, Decimal | None]:
 
 
 class _RowsChange(Auditor):
-    def __init__(self, rule: str, low: Decimal | None, high: Decimal | None, past: Past) -> None:
-        self._rule, self._low, self._high, self._past = rule, low, high, past
-        self._rows = 0
+    def __init__(
+        self, rule: str, low: Decimal | None, high: Decimal | None, subject: Subject
+    ) -> None:
+        self._rule, self._low, self._high, self._past = rule, low, high, subject.past
+        self._rows = subject.rows_before
 
     def observe(self, batch: Any, first_row: int) -> None:
         self._rows += batch.num_rows
 
     def conclude(self, result: Any) -> Verdict:
-        latest = self._past.latest
+        before = self._past.rows
         counted = {"rows": self._rows}
-        if latest is None:
+        if before is None:
             return Verdict(
                 True, "no current version that says its rows: nothing to compare with", counted
             )
-        if not latest.rows:
+        if not before:
             return Verdict(True, "the current version has no rows to take a share of", counted)
-        change = Decimal(100 * (self._rows - latest.rows)) / latest.rows
+        change = Decimal(100 * (self._rows - before)) / before
         fits = (self._low is None or change >= self._low) and (
             self._high is None or change <= self._high
         )
         summary = (
-            f"{self._rows:,} rows, {change:+.1f}% against the {latest.rows:,} of the current "
+            f"{self._rows:,} rows, {change:+.1f}% against the {before:,} of the current "
             f"version; the rule is {self._rule}"
         )
-        figures = {"rows": self._rows, "rows before": latest.rows, "percent": float(change)}
+        figures = {"rows": self._rows, "rows before": before, "percent": float(change)}
         return Verdict(fits, summary, figures)
