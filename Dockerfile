@@ -30,13 +30,15 @@ FROM ${PYTHON_IMAGE}
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    DAGSTER_HOME=/opt/dagster
+    DAGSTER_HOME=/opt/dagster \
+    AWS_CONFIG_FILE=/opt/extract/aws.cfg
 RUN groupadd --gid 10001 extract \
     && useradd --no-log-init --uid 10001 --gid 10001 --no-create-home extract \
     && install --directory --owner 10001 --group 10001 /opt/dagster
 COPY --from=build /opt/venv /opt/venv
 # Outside DAGSTER_HOME, where a mounted volume would hide it.
 COPY workspace.yaml /opt/extract/workspace.yaml
+COPY deploy/aws.cfg /opt/extract/aws.cfg
 COPY --from=build /build/sbom.cdx.json /opt/extract/sbom.cdx.json
 WORKDIR /opt/extract
 # An empty volume of Fargate's is root's, unless the image says that there is one, and whose it is.

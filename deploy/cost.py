@@ -23,6 +23,7 @@ class Prices:
     fargate_arm: FargatePrices = ARM
     endpoint_hour: float = 0.01
     nat_hour: float = 0.045
+    public_address_hour: float = 0.005
     nat_gb: float = 0.045
     database_hour: float = 0.065
     database_single_hour: float = 0.032
@@ -134,7 +135,8 @@ def page(prices: Prices, shape: Shape) -> str:
     lines += [
         _row("**together**", f"**{total:,.2f}**"),
         "",
-        f"`DbMultiAz=false` saves {single:,.2f}. `Nat=true` adds {prices.nat_hour * HOURS:,.2f},",
+        f"`DbMultiAz=false` saves {single:,.2f}. `Nat=true` adds "
+        f"{(prices.nat_hour + prices.public_address_hour) * HOURS:,.2f},",
         f"and {prices.nat_gb} for each GB from Snowflake that is not on S3 of the same region.",
         f"Each 1,000 SQL files more add {looks:,.2f} of requests.",
         "",

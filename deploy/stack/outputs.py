@@ -10,7 +10,8 @@ _COMMANDS = {
     "PushImage": (
         "the image; its digest is printed at the end",
         "aws ecr get-login-password | docker login --username AWS --password-stdin "
-        "${Images.RepositoryUri} && docker build -t ${Images.RepositoryUri}:1 . "
+        "${Images.RepositoryUri} && docker build --platform linux/amd64 --provenance=false "
+        "-t ${Images.RepositoryUri}:1 . "
         "&& docker push ${Images.RepositoryUri}:1",
     ),
     "Start": (

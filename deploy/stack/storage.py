@@ -11,7 +11,7 @@ from aws_cdk import aws_s3 as s3
 from deploy.stack.parameters import att, excused, kept, ref, ref_number
 
 _ABORT_DAYS = 1
-_IMAGES = 50
+_UNTAGGED_DAYS = 14
 _Rule = s3.CfnBucket.RuleProperty
 
 
@@ -167,14 +167,16 @@ def _expire() -> _Rule:
 
 
 def _registry(stack: cdk.Stack) -> None:
-    oldest = {
+    untagged = {
         "rules": [
             {
                 "rulePriority": 1,
+                # Never one with a tag: it may be what is deployed.
                 "selection": {
-                    "tagStatus": "any",
-                    "countType": "imageCountMoreThan",
-                    "countNumber": _IMAGES,
+                    "tagStatus": "untagged",
+                    "countType": "sinceImagePushed",
+                    "countUnit": "days",
+                    "countNumber": _UNTAGGED_DAYS,
                 },
                 "action": {"type": "expire"},
             }
@@ -191,7 +193,7 @@ def _registry(stack: cdk.Stack) -> None:
             encryption_type="KMS", kms_key=att("Key", "Arn")
         ),
         lifecycle_policy=ecr.CfnRepository.LifecyclePolicyProperty(
-            lifecycle_policy_text=stack.to_json_string(oldest)
+            lifecycle_policy_text=stack.to_json_string(untagged)
         ),
     )
     kept(repository)

@@ -194,6 +194,9 @@ def _environment(process: Process) -> list[Any]:
     if process.instance:
         found.append(_Variable(name="DAGSTER_YAML", value=cdk.Fn.sub(INSTANCE.read_text())))
         found.append(_Variable(name="EXTRACT_CODE_SERVER_HOST", value=f"code.{DOMAIN}"))
+    if process.name == "Daemon":
+        # Its health check, by default, looks away for half an hour while a thread hangs.
+        found.append(_Variable(name="DAGSTER_DAEMON_HEARTBEAT_TOLERANCE", value="600"))
     if process.warehouse:
         found += _settings()
     return found

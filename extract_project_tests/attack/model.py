@@ -39,6 +39,7 @@ from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
 from extract_project_tests.attack.rig import Rig, Seen, Shape, sql
 from extract_project_tests.conftest import Site
 from extract_project_tests.publish.test_publishing import await_line, kill, start_process
+from extract_project_tests.waiting import await_value
 
 _MARKS = st.integers(0, 1)
 _FAULTS = st.sampled_from([fault for fault in Fault if fault is not Fault.STALL])
@@ -300,7 +301,8 @@ class PublishedKey(KeyMachine[Run, Fact]):
         rig, run_id = self.rig, f"run-{self.number}"
         extract = rig.site.extract(rig.path, content.sql(always=True))
         before = rig.open_uploads().keys()
-        process = start_process(rig.site, rig.path, run_id)
+        others = self.proxy.connections
+        process = start_process(rig.site, rig.path, run_id, AWS_ENDPOINT_URL_S3=self.proxy.endpoint)
         await_line(process, "started")
         await_line(process, "staged")
         if is_publishing:
@@ -308,6 +310,8 @@ class PublishedKey(KeyMachine[Run, Fact]):
             process.stdin.write("go\n")
             process.stdin.flush()
         kill(process)
+        # What it had asked for, S3 may still do.
+        await_value("its last requests", lambda: self.proxy.connections <= others)
         self.left |= rig.open_uploads().keys() - before
         own = [v for v in rig.versions() if v.provenance["run-id"] == run_id]
         if not own:

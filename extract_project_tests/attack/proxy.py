@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 _ANSWERED_AT_LENGTH = {
@@ -133,6 +134,8 @@ class FaultProxy:
         self.upstream = upstream
         self.seen: list[Request] = []
         self.spoilt: list[tuple[Request, Fault]] = []
+        self.connections = 0
+        """How many clients are connected, or have a request that S3 still works at."""
         self._choose: Choose | None = None
         self._lock = threading.Lock()
 
@@ -146,6 +149,10 @@ class FaultProxy:
         finally:
             with self._lock:
                 self._choose = None
+
+    def connected(self, change: Literal[1, -1]) -> None:
+        with self._lock:
+            self.connections += change
 
     def asked(self, request: Request) -> Fault | None:
         with self._lock:
@@ -189,6 +196,10 @@ class _Handler(BaseHTTPRequestHandler):
     @property
     def proxy(self) -> FaultProxy:
         raise NotImplementedError
+
+    def setup(self) -> None:
+        super().setup()
+        self.proxy.connected(1)
 
     def log_message(self, format: str, *args: object) -> None:
         """The test says what it wants to know."""
@@ -288,3 +299,4 @@ class _Handler(BaseHTTPRequestHandler):
             self._upstream.close()
         with suppress(OSError, ValueError):
             super().finish()
+        self.proxy.connected(-1)

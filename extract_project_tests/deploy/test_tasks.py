@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+import boto3
 import pytest
 import yaml
 
@@ -107,6 +108,23 @@ def test_the_image_owns_the_volumes() -> None:
     assert 'VOLUME ["/opt/dagster", "/tmp"]' in dockerfile
     assert "USER 10001:10001" in dockerfile
     assert "\nENTRYPOINT" not in dockerfile
+
+
+def test_links_to_logs_are_signed_as_kms_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In older regions the SDK signs links in a way that S3 refuses for objects under KMS keys."""
+    dockerfile, dockerignore = ((ROOT / f).read_text() for f in ("Dockerfile", ".dockerignore"))
+    assert "AWS_CONFIG_FILE=/opt/extract/aws.cfg" in dockerfile
+    assert "COPY deploy/aws.cfg /opt/extract/aws.cfg" in dockerfile
+    assert "!deploy/aws.cfg" in dockerignore
+
+    def link() -> str:
+        client = boto3.session.Session("id", "secret", region_name="eu-west-1").client("s3")
+        return client.generate_presigned_url("get_object", {"Bucket": "b", "Key": "k"})
+
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    assert "X-Amz-Algorithm=AWS4" not in link(), "then the file is not needed any more"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(ROOT / "deploy" / "aws.cfg"))
+    assert "X-Amz-Algorithm=AWS4" in link()
 
 
 @pytest.mark.parametrize("process", SERVICES)
