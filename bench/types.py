@@ -203,6 +203,8 @@ def _ours(trial: _Trial, column: Tricky) -> str:
     run = measure(command, site.environment, site.directory / "types.log", _SECONDS)
     if "TypeMappingError" in run.output:
         return "refused"
+    if run.exit_code:
+        raise RuntimeError(f"{column.name} from {trial.source} failed:\n{run.output}")
     return _verdict(trial.s3, f"extracts/bench/{trial.source}.parquet", column, run)
 
 

@@ -315,7 +315,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
         self.left |= rig.open_uploads().keys() - before
         own = [v for v in rig.versions() if v.provenance["run-id"] == run_id]
         if not own:
-            self.model.is_buried = self.model.is_buried or is_publishing
+            self.model.is_buried = self.model.is_buried or rig.has_part_of(run_id)
             return multiple()
         fact = Fact(own[0].version_id, self.number, content, run_id, extract.source.version_id)
         self.model.add(fact)

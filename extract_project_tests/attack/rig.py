@@ -148,6 +148,14 @@ class Rig:
         assert set(pc.unique(table["mark"]).to_pylist()) <= {mark}
         return Seen(mark, table.num_rows)
 
+    def has_part_of(self, run_id: str) -> bool:
+        """Whether a run has completed a part that is now the current version of its key."""
+        if not is_manifest(self.target.key):
+            return False
+        lying = list_parts(self.site.s3, self.target.bucket, self.target.key)
+        parts = current_versions(self.site.s3, self.target.bucket, lying)
+        return any(part and part.provenance["run-id"] == run_id for part in parts)
+
     def open_uploads(self) -> dict[str, str]:
         """Of this key and its parts: UploadId and key."""
         reply = self.site.s3.list_multipart_uploads(Bucket=self.target.bucket)
