@@ -36,11 +36,9 @@ def parse_moment(text: str, now: datetime | None = None) -> datetime:
     Raises ValueError that shows both forms.
     """
     try:
-        ago = parse_duration(text)
-    except ValueError:
+        return (now or datetime.now(UTC)) - parse_duration(text)  # type: ignore[no-any-return]
+    except (ValueError, OverflowError):
         pass
-    else:
-        return (now or datetime.now(UTC)) - ago  # type: ignore[no-any-return]
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from heapq import merge
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _READERS = 16
 _NEWEST = 20
+_S3_BEGAN = datetime(2006, 3, 14, tzinfo=UTC)
 _CURRENT, _PREVIOUS = "current", "previous"
 
 
@@ -166,6 +167,9 @@ def chosen(s3: S3Client, state: Location, bucket: str, key: str, word: str) -> E
     try:
         moment = parse_moment(word)
     except ValueError:
+        return _named(s3, state, bucket, key, word)
+    if not _S3_BEGAN <= moment <= datetime.now(UTC) + timedelta(days=1):
+        # 67143d and 67141123 are beginnings of VersionIds, no days ago and no year.
         return _named(s3, state, bucket, key, word)
     return as_of(s3, state, bucket, key, moment)
 

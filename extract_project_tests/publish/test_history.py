@@ -116,8 +116,9 @@ def test_versions_by_name(site: Site) -> None:
         chosen(*where, "current")
     with pytest.raises(NotPublished, match="delete marker"):
         chosen(*where, marker)
-    with pytest.raises(NotPublished, match="has no version 'nonsense'"):
-        chosen(*where, "nonsense")
+    for word in ("nonsense", "67143d", "671435908999d", "67141123", "99999999999999999999d"):
+        with pytest.raises(NotPublished, match=f"has no version '{word}'"):
+            chosen(*where, word)
 
 
 def test_the_key_is_found_without_the_sql_file(site: Site) -> None:
