@@ -23,7 +23,6 @@ from hypothesis.stateful import (
     Bundle,
     consumes,
     initialize,
-    multiple,
     rule,
 )
 
@@ -36,7 +35,7 @@ from extract_project.publish.rollback import Order, restore
 from extract_project.publish.staging import Provenance, stage
 from extract_project.publish.versions import find_version
 from extract_project.warehouses.duckdb import DuckDBWarehouse
-from extract_project_tests.attack.machine import Attempt, History, KeyMachine
+from extract_project_tests.attack.machine import FAULTS, Attempt, History, KeyMachine, those
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
 from extract_project_tests.attack.rig import Rig
 from extract_project_tests.conftest import Site
@@ -55,7 +54,6 @@ _MINUTES = st.lists(
 """Ties, late events, new ones; or none."""
 
 _ANEW = st.sampled_from([False, False, False, True])
-_FAULTS = st.sampled_from([fault for fault in Fault if fault is not Fault.STALL])
 
 
 @dataclass(eq=False)
@@ -196,7 +194,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
 
     @rule(target=versions, attempt=consumes(attempts))
     def publish(self, attempt: Run) -> Any:
-        return _maybe(self.published(attempt))
+        return those(self.published(attempt))
 
     @rule(target=versions, slow=consumes(attempts), fast=consumes(attempts))
     def publish_meanwhile(self, slow: Run, fast: Run) -> Any:
@@ -220,7 +218,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
         added.append(self.judged(slow, made, self.model.current))
         if fast in self.living:
             added.append(self.published(fast))
-        return multiple(*(fact for fact in added if fact))
+        return those(*added)
 
     @rule(target=versions, minutes=_MINUTES, anew=_ANEW)
     def run(self, minutes: list[int], anew: bool) -> Any:
@@ -229,7 +227,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
         fact = self.published(self.begun(anew=anew))
         assert self.model.current is not None
         assert self.model.current.events == len(self.source.minutes)
-        return _maybe(fact)
+        return those(fact)
 
     @rule(target=versions, before=_MINUTES, between=_MINUTES, anew=_ANEW, in_order=st.booleans())
     def race(self, before: list[int], between: list[int], anew: bool, in_order: bool) -> Any:
@@ -239,7 +237,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
         self.source.arrive(between)
         both = [first, self.begun(anew=False)]
         added = [self.published(each) for each in (both if in_order else both[::-1])]
-        return multiple(*(fact for fact in added if fact))
+        return those(*added)
 
     @rule(attempt=consumes(attempts))
     def refuse(self, attempt: Run) -> None:
@@ -261,7 +259,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
             save_receipt(self.rig.site.s3, self.rig.site.state, attempt.staged.receipt)
         self.died(attempt)
 
-    @rule(target=versions, attempt=consumes(attempts), fault=_FAULTS, nth=st.integers(0, 12))
+    @rule(target=versions, attempt=consumes(attempts), fault=FAULTS, nth=st.integers(0, 12))
     def publish_under_fault(self, attempt: Run, fault: Fault, nth: int) -> Any:
         """S3 fails for good from the nth request on that can fail so."""
         met, current = 0, self.model.current
@@ -285,7 +283,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
             if version.provenance["run-id"] == attempt.run_id and version.restoration is None
         ]
         assert len(own) <= 1
-        return _maybe(self.judged(attempt, own[0] if own else None, current))
+        return those(self.judged(attempt, own[0] if own else None, current))
 
     @rule(target=versions, fact=versions)
     def roll_back(self, fact: Fact) -> Any:
@@ -324,7 +322,3 @@ def incremental_key(
         "proxy": proxy,
     }
     return type("Walk", (IncrementalKey,), members)
-
-
-def _maybe(fact: Fact | None) -> Any:
-    return multiple() if fact is None else fact

@@ -6,15 +6,16 @@ from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, multiple, precondition, rule
 
 from extract_project.manifest.extract import Extract
 from extract_project.publish.publishing import Published, settle
 from extract_project.publish.staging import Staged
 from extract_project.publish.versions import list_history
-from extract_project_tests.attack.proxy import FaultProxy
+from extract_project_tests.attack.proxy import Fault, FaultProxy
 from extract_project_tests.attack.rig import Rig, impatient
 
 
@@ -41,6 +42,9 @@ class Versioned(Protocol):
     @property
     def version_id(self) -> str: ...
 
+
+FAULTS = st.sampled_from([fault for fault in Fault if fault is not Fault.STALL])
+"""A stalled request only takes time, and is among those that `requests.py` has fail."""
 
 A = TypeVar("A", bound=Attempt)
 F = TypeVar("F", bound=Versioned)
@@ -148,3 +152,8 @@ class KeyMachine(RuleBasedStateMachine, Generic[A, F]):
         finally:
             self.dead.close()
             self.rig.abort_open_uploads()
+
+
+def those(*facts: Versioned | None) -> Any:
+    """What a rule gives that may have made versions: those that there are."""
+    return multiple(*(fact for fact in facts if fact))

@@ -24,7 +24,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     consumes,
-    multiple,
     precondition,
     rule,
 )
@@ -34,7 +33,7 @@ from extract_project.publish.publishing import Published
 from extract_project.publish.reading import open_version
 from extract_project.publish.receipt import save_receipt
 from extract_project.publish.rollback import Order, restore
-from extract_project_tests.attack.machine import Attempt, History, KeyMachine
+from extract_project_tests.attack.machine import FAULTS, Attempt, History, KeyMachine, those
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
 from extract_project_tests.attack.rig import Rig, Seen, Shape, sql
 from extract_project_tests.conftest import Site
@@ -42,7 +41,6 @@ from extract_project_tests.publish.test_publishing import await_line, kill, star
 from extract_project_tests.waiting import await_value
 
 _MARKS = st.integers(0, 1)
-_FAULTS = st.sampled_from([fault for fault in Fault if fault is not Fault.STALL])
 
 
 @dataclass(frozen=True)
@@ -184,7 +182,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
 
     @rule(target=versions, attempt=consumes(attempts))
     def publish(self, attempt: Run) -> Any:
-        return _maybe(self.published(attempt))
+        return those(self.published(attempt))
 
     @rule(target=versions, slow=consumes(attempts), fast=consumes(attempts))
     def publish_meanwhile(self, slow: Run, fast: Run) -> Any:
@@ -219,19 +217,19 @@ class PublishedKey(KeyMachine[Run, Fact]):
             self.model.is_buried = overtaken  # its parts lie below those of the fast one
         if fast in self.living:
             facts.append(self.published(fast))
-        return multiple(*(fact for fact in facts if fact))
+        return those(*facts)
 
     @rule(target=versions, mark=_MARKS, size=st.integers(0, 3))
     def run(self, mark: int, size: int) -> Any:
         """From beginning to end, while others are under way."""
-        return _maybe(self.published(self.begun(mark, size, always=False)))
+        return those(self.published(self.begun(mark, size, always=False)))
 
     @rule(target=versions, mark=_MARKS, size=st.integers(0, 3), in_order=st.booleans())
     def race(self, mark: int, size: int, in_order: bool) -> Any:
         """Two runs of different content, of which one begins while the other is under way."""
         both = [self.begun(each, size, always=False) for each in (mark, 1 - mark)]
         added = [self.published(each) for each in (both if in_order else both[::-1])]
-        return multiple(*(fact for fact in added if fact))
+        return those(*added)
 
     @rule(attempt=consumes(attempts))
     def refuse(self, attempt: Run) -> None:
@@ -258,7 +256,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
         self.kill_staged(attempt, receipted=True)
         self.model.is_buried = self.model.is_buried or expected == "published"
 
-    @rule(target=versions, attempt=consumes(attempts), fault=_FAULTS, nth=st.integers(0, 12))
+    @rule(target=versions, attempt=consumes(attempts), fault=FAULTS, nth=st.integers(0, 12))
     def publish_under_fault(self, attempt: Run, fault: Fault, nth: int) -> Any:
         """S3 fails for good from the nth request on that can fail so."""
         expected = self.model.expected(attempt)
@@ -287,7 +285,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
             assert [v.version_id for v in own] == [published.version_id]
         assert len(own) <= (expected == "published")
         if not own:
-            return multiple()
+            return those()
         fact = self.fact(attempt, own[0].version_id)
         self.model.add(fact)
         return fact
@@ -316,7 +314,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
         own = [v for v in rig.versions() if v.provenance["run-id"] == run_id]
         if not own:
             self.model.is_buried = self.model.is_buried or rig.has_part_of(run_id)
-            return multiple()
+            return those()
         fact = Fact(own[0].version_id, self.number, content, run_id, extract.source.version_id)
         self.model.add(fact)
         return fact
@@ -332,7 +330,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
             try:
                 restore(rig.site.s3, rig.site.state, rig.target, order)
             except NotPublished:
-                return multiple()
+                return those()
             raise AssertionError("what is current already was restored")
         restored = restore(rig.site.s3, rig.site.state, rig.target, order)
         new = Fact(
@@ -400,7 +398,3 @@ def _settle(future: Future[Fact | None], work: Callable[[], Fact | None]) -> Non
         future.set_result(work())
     except BaseException as error:
         future.set_exception(error)
-
-
-def _maybe(fact: Fact | None) -> Any:
-    return multiple() if fact is None else fact
