@@ -40,11 +40,6 @@ def test_a_warehouse_is_read_from_its_variables(monkeypatch: pytest.MonkeyPatch)
     assert "pem" not in repr(settings)
 
 
-def test_redshift_is_a_dialect_of_what_speaks_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = load(monkeypatch, TYPE="postgres", HOST="h", USER="u", DIALECT="redshift")
-    assert settings.dialects.of("snow") == "redshift"
-
-
 def test_a_price_that_is_set_replaces_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setenv("EXTRACT_FARGATE__VCPU_HOUR", "0.05")
@@ -73,6 +68,10 @@ def test_a_price_that_is_set_replaces_that_one(monkeypatch: pytest.MonkeyPatch) 
             {"TYPE": "snowflake", "ACOUNT": "a", "PASSWORD": "hunter2"},
             "EXTRACT_WAREHOUSES__SNOW__ACOUNT is no setting of a snowflake warehouse: "
             "did you mean 'account'",
+        ),
+        (
+            {"TYPE": "postgres", "HOST": "h", "USER": "u", "DIALECT": "redshift"},
+            "EXTRACT_WAREHOUSES__SNOW__DIALECT is no setting of a postgres warehouse",
         ),
         (
             {"TYPE": "snowflake", "ACCOUNT": "a", "PASSWORD": "hunter2", "PORT": "x"},

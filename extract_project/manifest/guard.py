@@ -38,7 +38,6 @@ _POSTGRES = {
 _SIDE_EFFECTS = {
     "duckdb": {"nextval", "setval", "write_log", "checkpoint", "force_checkpoint", "set_config"},
     "postgres": _POSTGRES,
-    "redshift": _POSTGRES,
     "snowflake": set[str](),
 }
 DIALECTS = tuple(_SIDE_EFFECTS)

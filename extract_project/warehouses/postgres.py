@@ -1,4 +1,4 @@
-"""PostgreSQL, and what speaks its protocol: a read-only session, streamed as `COPY … CSV`.
+"""PostgreSQL: a read-only session, streamed as `COPY … CSV`.
 
 Why COPY and CSV: its text is exact for every type, and Arrow's CSV reader turns it into typed
 columns without a Python object per value, faster than the server can write them. (ADBC's driver
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -104,9 +104,7 @@ class PostgresWarehouse(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["postgres"]
-    dialect: Literal["postgres", "redshift"] = Field(
-        "postgres", description="the SQL that it speaks, for checking files"
-    )
+    dialect: ClassVar[str] = "postgres"
     host: str = Field(description="host name, or the directory of a Unix socket")
     port: int = 5432
     database: str = "postgres"
