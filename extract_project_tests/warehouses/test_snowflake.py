@@ -28,7 +28,7 @@ from extract_project.warehouses.snowflake import (
     SnowflakeWarehouse,
     query_url,
 )
-from extract_project.warehouses.snowflake_chunks import Patience
+from extract_project.warehouses.snowflake.chunks import Patience
 from extract_project_tests.snowflake_server import (
     Answer,
     SnowflakeError,

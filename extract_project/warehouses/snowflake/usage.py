@@ -3,7 +3,7 @@
 Asking for a query's status is one request that runs nothing, needs no privilege, and answers with
 the query's duration and its warehouse's size. The connector hands out the status alone; the rest
 is in the reply that it keeps private (`_get_query_status_with_response`), so this module alone
-touches it, as `snowflake_chunks` does with chunks.
+touches it, as `chunks` does with chunks.
 
 Credits are an estimate: a warehouse is billed for as long as it runs, whatever runs on it.
 """

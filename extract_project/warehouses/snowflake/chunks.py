@@ -4,7 +4,7 @@ The connector's own iterator gives up when a chunk's download breaks, waits fore
 stalls, does not look for new addresses when they have expired, and does not count rows (measured
 on 5.2.0). Here every chunk is downloaded by itself and counted, and only that one is asked for
 again. Its stream is taken as it was sent (`_fetch_arrow_stream_ptr`, which is private: the public
-`to_arrow` converts with loss, see `snowflake_types`).
+`to_arrow` converts with loss, see `types`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,158 @@
+"""One signed-in session: a query that can be cancelled while it runs.
+
+A query is started asynchronously, which gives its id at once: it can then be cancelled, and looked
+at, while it runs. Its result is asked for until it is there; Snowflake holds each such request
+until it has news.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from extract_project.constants import Value
+from extract_project.errors import QueryCancelled, WarehouseError
+from extract_project.warehouses.protocol import Change, Query
+from extract_project.warehouses.snowflake.chunks import Patience
+from extract_project.warehouses.snowflake.history import query_url
+from extract_project.warehouses.snowflake.result import SnowflakeResult
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.cursor import SnowflakeCursor
+
+_QUICK_SECONDS = 0.25
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+_CANCEL_TRIES = 3
+_NANOS = 10**9
+
+
+class SnowflakeSession:
+    """One signed-in session."""
+
+    def __init__(self, connection: SnowflakeConnection, account: str | None) -> None:
+        self._connection = connection
+        self._account = account
+        self.patience = Patience()
+        self._running: str | None = None
+        self._cancelled = threading.Event()
+
+    def execute(self, query: Query) -> SnowflakeResult:
+        from snowflake.connector import Error
+
+        cursor = self._connection.cursor()
+        query_id = None
+        try:
+            query_id = str(cursor.execute_async(*_bound(query))["queryId"])
+            self._running = query_id
+            self._await(cursor, query_id)
+            url = query_url(self._account, query_id)
+            return SnowflakeResult(cursor, query_id, url, self.patience)
+        except Error as error:
+            raise self._explained(error, query, query_id) from None
+        except WarehouseError as error:
+            error.query_id = query_id
+            raise
+
+    def describe(self, query: Query) -> pa.Schema:
+        from snowflake.connector import Error
+
+        from extract_project.warehouses.snowflake.types import snowflake_columns
+
+        try:
+            return snowflake_columns(
+                self._connection.cursor().describe(*_bound(query)) or []
+            ).schema
+        except Error as error:
+            raise self._explained(error, query, None) from None
+
+    def last_changes(self, tables: Sequence[str]) -> dict[str, Change]:
+        """By SYSTEM$LAST_CHANGE_COMMIT_TIME, which knows tables and views; in nanoseconds, about.
+
+        A table that the role cannot see is left out: running the query is what explains it.
+        """
+        from snowflake.connector import Error
+
+        changes = {}
+        cursor = self._connection.cursor()
+        for table in tables:
+            name = table.replace("'", "''")
+            try:
+                cursor.execute(f"select system$last_change_commit_time('{name}')")
+                row: Any = cursor.fetchone()
+            except Error:
+                continue
+            if row and row[0] is not None:
+                seconds = int(row[0]) / _NANOS
+                changes[table] = Change(str(row[0]), datetime.fromtimestamp(seconds, UTC))
+        return changes
+
+    def cancel(self) -> None:
+        from snowflake.connector import Error
+
+        self._cancelled.set()
+        query_id = self._running
+        if query_id is None:
+            return
+        for tries in range(_CANCEL_TRIES):
+            try:
+                self._connection.cursor().abort_query(query_id)
+                return
+            except Error:
+                time.sleep(_FIRST_PAUSE * 4**tries)
+
+    def _await(self, cursor: SnowflakeCursor, query_id: str) -> None:
+        """Ask for the result until it is there; Snowflake answers when it has news, or in 45 s."""
+        from snowflake.connector import ProgrammingError
+
+        from extract_project.warehouses.snowflake.errors import IN_PROGRESS
+
+        pause = _FIRST_PAUSE
+        while True:
+            if self._cancelled.is_set():
+                self.cancel()
+                raise QueryCancelled("the run was ended, and its query cancelled")
+            asked = time.monotonic()
+            try:
+                cursor.query_result(query_id)
+            except ProgrammingError as error:
+                if error.errno not in IN_PROGRESS:
+                    raise
+                if time.monotonic() - asked < _QUICK_SECONDS:
+                    self._cancelled.wait(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                return
+
+    def _explained(self, error: Exception, query: Query, query_id: str | None) -> WarehouseError:
+        from extract_project.warehouses.snowflake.errors import explained
+
+        known = explained(error, "snowflake", query)
+        known.query_id = query_id or getattr(error, "sfqid", None)
+        known.query_url = query_url(self._account, known.query_id)
+        return known
+
+
+def _bound(query: Query) -> tuple[str, list[Value] | None]:
+    """The text with a question mark for each `:name`, and the values in their order."""
+    values = query.bound
+    text = query.render(lambda name: _marker(values[name]))
+    ordered = [_binding(values[each.name]) for each in query.placeholders]
+    return text, ordered or None
+
+
+def _marker(value: Value) -> str:
+    """The connector sends a datetime as nanoseconds counted in a double; as text it stays exact."""
+    if isinstance(value, datetime):
+        return "?::timestamp_tz" if value.tzinfo else "?::timestamp_ntz"
+    return "?"
+
+
+def _binding(value: Value) -> Value:
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    return value

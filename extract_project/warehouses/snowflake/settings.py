@@ -1,0 +1,179 @@
+"""The settings of a Snowflake account, and signing in with them.
+
+The connector's calls swallow exceptions of signal handlers while they wait (measured on 5.2.0), so
+signing in happens in a thread of its own; queries run in the pipeline's.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from extract_project.prefetch import in_thread
+from extract_project.warehouses.protocol import Label
+from extract_project.warehouses.snowflake.history import query_tag
+from extract_project.warehouses.snowflake.session import SnowflakeSession
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+_LOGIN_SECONDS = 60
+_ATTEMPT_SECONDS = 120
+_LATE = timedelta(minutes=1)
+"""The server ends a statement by itself this long after our own deadline should have."""
+_CHUNK_MEGABYTES = 48
+
+
+class SnowflakeWarehouse(BaseModel):
+    """`EXTRACT_WAREHOUSES__<NAME>__…` of a Snowflake account.
+
+    One way to sign in: `PRIVATE_KEY` or `PRIVATE_KEY_PATH`; `TOKEN` with `AUTHENTICATOR` `oauth` or
+    `programmatic_access_token`; `WORKLOAD_IDENTITY_PROVIDER`, which needs no secret at all;
+    `PASSWORD`; or `CONNECTION_NAME`, an entry of `connections.toml`, to which the other fields are
+    added.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["snowflake"]
+    dialect: ClassVar[str] = "snowflake"
+    account: str | None = Field(None, description="organization-account, or locator.region")
+    user: str | None = None
+    role: str | None = None
+    warehouse: str | None = None
+    database: str | None = None
+    schema_: str | None = Field(None, alias="schema")
+    authenticator: str | None = None
+    private_key: SecretStr | None = Field(None, description="PEM text; \\n may stand for line ends")
+    private_key_path: str | None = None
+    private_key_passphrase: SecretStr | None = None
+    token: SecretStr | None = None
+    workload_identity_provider: Literal["AWS", "AZURE", "GCP", "OIDC"] | None = None
+    password: SecretStr | None = None
+    connection_name: str | None = None
+    host: str | None = None
+    port: int | None = None
+    protocol: Literal["http", "https"] | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_sign_in(self) -> Self:
+        ways = ("private_key", "private_key_path", "token", "workload_identity_provider",
+                "password", "connection_name")  # fmt: skip
+        chosen = [name.upper() for name in ways if getattr(self, name) is not None]
+        if len(chosen) != 1:
+            found = f"{' and '.join(chosen)} are set" if chosen else "nothing is set"
+            raise ValueError(f"to sign in, set one of {', '.join(ways).upper()}: {found}")
+        if self.account is None and self.connection_name is None:
+            raise ValueError("ACCOUNT is not set: expected organization-account")
+        methods = {"oauth", "programmatic_access_token"}
+        if self.token is not None and (self.authenticator or "").lower() not in methods:
+            raise ValueError("TOKEN needs AUTHENTICATOR: oauth or programmatic_access_token")
+        return self
+
+    @contextmanager
+    def connect(self, label: Label, timeout: timedelta) -> Iterator[SnowflakeSession]:
+        """Sign in; raises WarehouseError with Snowflake's reason and the setting to look at."""
+        if self.password is not None:
+            warnings.warn(
+                "Snowflake no longer lets service users in by PASSWORD alone: use a key pair "
+                "(PRIVATE_KEY) or, on AWS, WORKLOAD_IDENTITY_PROVIDER=AWS, which needs no secret",
+                stacklevel=2,
+            )
+        connection = in_thread("sign-in", lambda: self._sign_in(label, timeout))
+        try:
+            yield SnowflakeSession(connection, self.account)
+        finally:
+            connection.close(retry=False)
+
+    def _sign_in(self, label: Label, timeout: timedelta) -> SnowflakeConnection:
+        from extract_project.warehouses.snowflake.errors import explained
+
+        connector = _connector()
+        try:
+            connection: SnowflakeConnection = connector.connect(**self._options(label, timeout))
+        except connector.Error as error:
+            where = self.account or f"connection {self.connection_name!r}"
+            raise explained(error, f"snowflake {where} did not let {self._who} in") from None
+        return connection
+
+    @property
+    def _who(self) -> str:
+        return f"user {self.user!r}" if self.user else "us"
+
+    def _options(self, label: Label, timeout: timedelta) -> dict[str, Any]:
+        """The connector's arguments; what is not set is left to `connections.toml`."""
+        given = {
+            "account": self.account,
+            "user": self.user,
+            "role": self.role,
+            "warehouse": self.warehouse,
+            "database": self.database,
+            "schema": self.schema_,
+            "host": self.host,
+            "port": self.port,
+            "protocol": self.protocol,
+            "connection_name": self.connection_name,
+            "authenticator": self._authenticator,
+            "private_key": _plain(self.private_key, line_ends=True),
+            "private_key_file": self.private_key_path,
+            "private_key_password": _plain(self.private_key_passphrase),
+            "token": _plain(self.token),
+            "password": _plain(self.password),
+            "workload_identity_provider": self.workload_identity_provider,
+        }
+        return {key: value for key, value in given.items() if value is not None} | {
+            "paramstyle": "qmark",
+            "application": "extract_project",
+            "login_timeout": _LOGIN_SECONDS,
+            "retry_timeout": _ATTEMPT_SECONDS,
+            "enable_server_session_keep_alive_auto_detection": False,
+            "session_parameters": {
+                "QUERY_TAG": query_tag(label),
+                "STATEMENT_TIMEOUT_IN_SECONDS": int((timeout + _LATE).total_seconds()),
+                "TIMEZONE": "UTC",
+                # What a `kill -9` leaves running, Snowflake ends five minutes later.
+                "ABORT_DETACHED_QUERY": True,
+                # The default of 160 MB is more than a small task has to spare.
+                "CLIENT_RESULT_CHUNK_SIZE": _CHUNK_MEGABYTES,
+                "CLIENT_TELEMETRY_ENABLED": False,
+            },
+        }
+
+    @property
+    def _authenticator(self) -> str | None:
+        if self.private_key is not None or self.private_key_path is not None:
+            return "SNOWFLAKE_JWT"
+        if self.workload_identity_provider is not None:
+            return "WORKLOAD_IDENTITY"
+        return self.authenticator.upper() if self.authenticator else None
+
+
+def _connector() -> ModuleType:
+    """The connector without pandas, which it imports wherever that is installed and never needs
+    here: a quarter of a second and 40 MB of every run. A program that has imported pandas itself
+    keeps it.
+    """
+    if "pandas" in sys.modules:
+        import snowflake.connector
+    else:
+        sys.modules["pandas"] = None  # type: ignore[assignment]
+        try:
+            import snowflake.connector
+        finally:
+            del sys.modules["pandas"]
+    return snowflake.connector
+
+
+def _plain(secret: SecretStr | None, line_ends: bool = False) -> str | None:
+    if secret is None:
+        return None
+    text = secret.get_secret_value()
+    return re.sub(r"\\n", "\n", text) if line_ends else text
