@@ -184,7 +184,7 @@ def _word_of(node: exp.Expr, tokens: Sequence[Token]) -> Token:
 
 def _function_name(node: exp.Expr) -> str:
     if isinstance(node, exp.Anonymous):
-        return str(node.this).lower()
+        return node.name.lower()  # a quoted name calls the same function
     if isinstance(node, exp.Func):
         return node.sql_name().lower()
     if isinstance(node, exp.Column) and node.name.lower() == "nextval" and node.table:
