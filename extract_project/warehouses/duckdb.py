@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from extract_project.errors import Cause, TypeMappingError, WarehouseError
-from extract_project.warehouses.protocol import Change, Label, Query
+from extract_project.warehouses.protocol import Change, Label, Query, Rendered
 
 if TYPE_CHECKING:
     import duckdb
@@ -86,14 +86,14 @@ class DuckDBSession:
         self._path = path
 
     def execute(self, query: Query) -> DuckDBResult:
-        text = query.render("${}".format)
-        return DuckDBResult(self._reader(text, query))
+        rendered = query.render("${}".format)
+        return DuckDBResult(self._reader(rendered, query), rendered)
 
     def describe(self, query: Query) -> pa.Schema:
         from extract_project.warehouses.types import file_schema
 
-        text = f"from ({query.statement('${}'.format)}\n) limit 0"
-        return file_schema(self._reader(text, query, before=len("from (")).schema)
+        rendered = query.statement("${}".format)
+        return file_schema(self._reader(rendered, query, "from (", "\n) limit 0").schema)
 
     def last_changes(self, tables: Sequence[str]) -> dict[str, Change]:
         """Of the database file as a whole: DuckDB keeps no time for each table."""
@@ -108,16 +108,17 @@ class DuckDBSession:
     def cancel(self) -> None:
         self._connection.interrupt()
 
-    def _reader(self, text: str, query: Query, before: int = 0) -> Any:
-        """`before` characters of the text's first line are not the author's."""
+    def _reader(self, rendered: Rendered, query: Query, before: str = "", after: str = "") -> Any:
+        """`before` and `after` stand around the author's text."""
         import duckdb
 
+        text = f"{before}{rendered.text}{after}"
         try:
             self._require_one_select(text)
             self._connection.execute(text, query.bound)
             return self._connection.to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:
-            raise _explained(error, before) from error
+            raise _explained(error, rendered, len(before)) from error
 
     def _require_one_select(self, text: str) -> None:
         """DuckDB's own parser has the last word on what is one read-only statement (G7)."""
@@ -137,10 +138,11 @@ class DuckDBResult:
     query_url = None
     usage = None
 
-    def __init__(self, reader: Any) -> None:
+    def __init__(self, reader: Any, rendered: Rendered) -> None:
         from extract_project.warehouses.types import file_schema
 
         self._reader = reader
+        self._rendered = rendered
         self.schema: pa.Schema = file_schema(reader.schema)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -154,7 +156,7 @@ class DuckDBResult:
             except StopIteration:
                 return
             except (duckdb.Error, OSError) as error:
-                raise _explained(error) from error
+                raise _explained(error, self._rendered) from error
             _refuse_infinity(batch)
             yield conform(batch, self.schema)
 
@@ -178,7 +180,8 @@ def _refuse_infinity(batch: pa.RecordBatch) -> None:
                 )
 
 
-def _explained(error: Exception, before: int = 0) -> WarehouseError:
+def _explained(error: Exception, rendered: Rendered, before: int = 0) -> WarehouseError:
+    """`before` characters of the first line that was sent are not the author's."""
     message = str(error)
     if message.startswith("Out of Memory"):
         reason = message.splitlines()[0]
@@ -193,6 +196,8 @@ def _explained(error: Exception, before: int = 0) -> WarehouseError:
     column = len(found.group(3)) - len(f"LINE {found.group(1)}: ") + 1
     if line == 1:
         column -= before
-    shortened = found.group(2).startswith("...")
     summary = message[: found.start()].strip()
-    return WarehouseError(summary, line=line, column=None if shortened else column)
+    if found.group(2).startswith("..."):  # a long line, whose beginning it leaves out
+        return WarehouseError(summary, line=line)
+    line, column = rendered.origin_of(line, column)
+    return WarehouseError(summary, line=line, column=column)

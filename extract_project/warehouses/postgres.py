@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from extract_project.constants import Value
 from extract_project.errors import Cause, QueryCancelled, QueryTimeout, WarehouseError
 from extract_project.prefetch import prefetch
-from extract_project.warehouses.protocol import Change, Label, Query
+from extract_project.warehouses.protocol import Change, Label, Query, Rendered
 
 if TYPE_CHECKING:
     import psycopg
@@ -186,7 +186,7 @@ class PostgresSession:
         except psycopg.Error:  # the connection is gone, and the query with it
             return
 
-    def _prepared(self, query: Query) -> tuple[str, CopyColumns]:
+    def _prepared(self, query: Query) -> tuple[Rendered, CopyColumns]:
         """The statement as the server gets it, with its values set, and its columns."""
         import psycopg
 
@@ -198,7 +198,7 @@ class PostgresSession:
             for name, value in values.items():
                 setting = (f"extract.{name}", _text(value))
                 self._connection.execute("select set_config(%s, %s, true)", setting)
-            return statement, copy_schema(self._describe(statement), query.declared)
+            return statement, copy_schema(self._describe(statement.text), query.declared)
         except psycopg.Error as error:
             raise _explained(error, statement) from None
 
@@ -222,7 +222,7 @@ class PostgresResult:
     def __init__(
         self,
         connection: psycopg.Connection[Any],
-        statement: str,
+        statement: Rendered,
         columns: CopyColumns,
         cancel: Callable[[], None],
     ) -> None:
@@ -263,7 +263,7 @@ class PostgresResult:
         from libpq directly: psycopg's own `copy` takes half as much time again, per row.
         """
         server = self._connection.pgconn
-        _require_ok(server.exec_(self._columns.copy(self._statement).encode()))
+        _require_ok(server.exec_(self._columns.copy(self._statement.text).encode()))
         block = bytearray()
         while True:
             size, row = server.get_copy_data(1)
@@ -297,7 +297,7 @@ def _is_transient(sqlstate: str | None) -> bool:
     return sqlstate is not None and (sqlstate in _TRANSIENT or sqlstate[:2] in _TRANSIENT_CLASSES)
 
 
-def _explained(error: psycopg.Error, statement: str) -> WarehouseError:
+def _explained(error: psycopg.Error, statement: Rendered) -> WarehouseError:
     diagnostic = error.diag
     message = diagnostic.message_primary or str(error).strip()
     for more in (diagnostic.message_detail, diagnostic.message_hint):
@@ -305,9 +305,7 @@ def _explained(error: psycopg.Error, statement: str) -> WarehouseError:
             message = f"{message}; {more[:1].lower()}{more[1:]}"
     line = column = None
     if diagnostic.statement_position:
-        from extract_project.manifest.problem import position
-
-        line, column = position(statement, int(diagnostic.statement_position) - 1)
+        line, column = statement.origin(int(diagnostic.statement_position) - 1)
     code = error.sqlstate
     if code == _CANCELED:
         kind = QueryTimeout if "statement timeout" in message else QueryCancelled

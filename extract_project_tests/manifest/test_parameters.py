@@ -81,5 +81,5 @@ def test_rendering_replaces_placeholders_and_moves_nothing_else(values: list[str
     assert [each.name for each in extract.placeholders] == expected
     rendered = extract.query().render("${}".format)
     restored = PARAMS + "select " + ",\n".join("$" + v[1:] if v[0] == ":" else v for v in values)
-    assert rendered == restored
+    assert rendered.text == restored
     assert extract.query().bound == {name: {"a": 1, "name": "x"}[name] for name in expected}

@@ -166,6 +166,29 @@ def test_an_error_points_at_the_line_of_the_file(rig: Rig) -> None:
     assert not raised.value.transient
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select :x as a, :longer_than_its_value as b, nope from shop.orders",
+        "select :at as a, :x as b,\n  :at as c, :at as d, nope from shop.orders",
+        "select nope, :x as a from shop.orders",
+        "select 1 as a from shop.orders where :x = 1 and\n\n:x = 2 and nope = :at -- the end",
+        "select 'Größe' as a, :x as b, nope from shop.orders",
+    ],
+)
+def test_an_error_behind_a_value_points_at_its_column(rig: Rig, sql: str) -> None:
+    """What is sent for a `:name` is longer or shorter than it is in the file."""
+    values = {"x": 1, "longer_than_its_value": 2, "at": datetime(2026, 1, 1, 6)}
+    used = {name: value for name, value in values.items() if f":{name}" in sql}
+    query = rig.query(sql, **used)
+    before = query.text[: query.text.index("nope")]
+    place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
+    for ask in ("execute", "describe"):
+        with rig.session() as session, pytest.raises(WarehouseError) as raised:
+            getattr(session, ask)(query)
+        assert (raised.value.line, raised.value.column) == place, ask
+
+
 def test_a_table_that_is_not_there_is_named_and_not_tried_again(rig: Rig) -> None:
     with (
         rig.session() as session,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from extract_project.constants import Value
 from extract_project.errors import QueryCancelled, WarehouseError
-from extract_project.warehouses.protocol import Change, Query
+from extract_project.warehouses.protocol import Change, Query, Rendered
 from extract_project.warehouses.snowflake.chunks import Patience
 from extract_project.warehouses.snowflake.history import query_url
 from extract_project.warehouses.snowflake.result import SnowflakeResult
@@ -132,6 +132,8 @@ class SnowflakeSession:
         from extract_project.warehouses.snowflake.errors import explained
 
         known = explained(error, "snowflake", query)
+        if known.line and known.column:
+            known.line, known.column = _rendered(query).origin_of(known.line, known.column)
         known.query_id = query_id or getattr(error, "sfqid", None)
         known.query_url = query_url(self._account, known.query_id)
         return known
@@ -139,10 +141,12 @@ class SnowflakeSession:
 
 def _bound(query: Query) -> tuple[str, list[Value] | None]:
     """The text with a question mark for each `:name`, and the values in their order."""
-    values = query.bound
-    text = query.render(lambda name: _marker(values[name]))
-    ordered = [_binding(values[each.name]) for each in query.placeholders]
-    return text, ordered or None
+    ordered = [_binding(query.values[each.name]) for each in query.placeholders]
+    return _rendered(query).text, ordered or None
+
+
+def _rendered(query: Query) -> Rendered:
+    return query.render(lambda name: _marker(query.values[name]))
 
 
 def _marker(value: Value) -> str:
