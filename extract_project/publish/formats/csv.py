@@ -1,6 +1,7 @@
 """CSV as RFC 4180 has it: CRLF, a header row, quotes only where they are needed.
 
-NULL is an empty unquoted field and the empty string is `""`, so that both survive.
+NULL is an empty unquoted field and the empty string is `""`, so that both survive. The value `\\.`
+is quoted, as Postgres quotes it: alone on a line it ends the data for psql before 18.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from extract_project.publish.formats.encoder import Sink
 from extract_project.publish.formats.options import FileFormat
 from extract_project.publish.formats.text import TextStream, plain_text
 
-_NEEDS_QUOTES = r'[",\r\n]|^$|^\s|\s$'
+_NEEDS_QUOTES = r'[",\r\n]|^$|^\s|\s$|^\\\.$'
 
 
 class CsvEncoder:
