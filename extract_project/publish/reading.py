@@ -16,6 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from extract_project.errors import NotPublished
+from extract_project.publish.formats.options import FileFormat, named_format
 from extract_project.publish.parts import Part, is_manifest, load_manifest
 from extract_project.publish.receipt import read_schema
 from extract_project.publish.versions import Version
@@ -71,7 +72,7 @@ def open_version(
     """
     if not is_manifest(version.key):
         file = ObjectFile(s3, version.bucket, version.key, version.version_id, version.size)
-        return _open(file, version.key, schema)
+        return _open(file, version_format(version), schema)
     manifest = load_manifest(s3, version)
     exact = read_schema(manifest)
     parts = (open_part(s3, version.bucket, part, exact) for part in manifest.parts)
@@ -80,40 +81,59 @@ def open_version(
     return pa.RecordBatchReader.from_batches(first.schema, batches)
 
 
+def version_format(version: Version) -> FileFormat:
+    """What a version of one object says of its format, else what its name says.
+
+    Raises NotPublished for an object that no extract writes.
+    """
+    told = version.provenance.get("format")
+    return _known_format(f".{told}" if told else version.key)
+
+
+def _known_format(key: str) -> FileFormat:
+    found = named_format(key)
+    if found is None:
+        name = key.rpartition("/")[2]
+        raise NotPublished(f"{name} is no extract: expected parquet, arrow, csv or jsonl")
+    return found
+
+
 def open_part(s3: S3Client, bucket: str, part: Part, schema: pa.Schema) -> pa.RecordBatchReader:
     """A stream of the rows of one part, by the version that its manifest names."""
     file = ObjectFile(s3, bucket, part.key, part.version_id, part.bytes)
-    return _open(file, part.key, schema)
+    return _open(file, _known_format(part.key), schema)
 
 
-def _open(file: ObjectFile, key: str, schema: pa.Schema | None) -> pa.RecordBatchReader:
-    return read_rows(io.BufferedReader(file, _BUFFER), key.rpartition("/")[2], schema)
+def _open(
+    file: ObjectFile, file_format: FileFormat, schema: pa.Schema | None
+) -> pa.RecordBatchReader:
+    return read_rows(io.BufferedReader(file, _BUFFER), file_format, schema)
 
 
-def read_rows(file: BinaryIO, name: str, schema: pa.Schema | None = None) -> pa.RecordBatchReader:
-    """A stream of the rows of a file, in bounded memory; its name says which format it is.
+def read_rows(
+    file: BinaryIO, file_format: FileFormat, schema: pa.Schema | None = None
+) -> pa.RecordBatchReader:
+    """A stream of the rows of a file, in bounded memory.
 
     `schema` is what the receipt says: text formats need it to give back exact types. Raises
-    NotPublished for a file that no extract writes.
+    NotPublished where it is needed and not given.
     """
-    if name.endswith(".parquet"):
+    if file_format.name == "parquet":
         # Arrow keeps what it has buffered ahead until the end: the whole file, in the end.
         parquet = pq.ParquetFile(file, pre_buffer=False)
         batches = parquet.iter_batches(_BATCH_ROWS)
         return pa.RecordBatchReader.from_batches(parquet.schema_arrow, batches)
-    if name.endswith(".arrow"):
+    if file_format.name == "arrow":
         reader = pa.ipc.open_file(pa.PythonFile(file, "r"))
         groups = (reader.get_batch(i) for i in range(reader.num_record_batches))
         return pa.RecordBatchReader.from_batches(reader.schema, groups)
     if schema is None:
-        raise NotPublished(f"{name} has no receipt, so the types of its text are unknown")
-    codec = {"gz": "gzip", "zst": "zstd"}.get(name.rpartition(".")[2])
-    text = pa.input_stream(file, compression=codec)
-    if ".csv" in name:
-        return pa.RecordBatchReader.from_batches(schema, _csv_batches(text, schema))
-    if ".jsonl" in name:
-        return pa.RecordBatchReader.from_batches(schema, _jsonl_batches(text, schema))
-    raise NotPublished(f"{name} is no extract: expected parquet, arrow, csv or jsonl")
+        raise NotPublished(
+            f"this {file_format.name} file has no receipt, so the types of its text are unknown"
+        )
+    text = pa.input_stream(file, compression=file_format.text_codec)
+    batches = _csv_batches if file_format.name == "csv" else _jsonl_batches
+    return pa.RecordBatchReader.from_batches(schema, batches(text, schema))
 
 
 def _csv_batches(text: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

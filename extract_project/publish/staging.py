@@ -192,6 +192,7 @@ class _Attempt:
             "sql-sha256": source.sha256,
             "query-id": begun.result.query_id,
             "partition": self.partition_key,
+            "format": self.extract.file_format.extension.removeprefix("."),
             "schema-sha256": schema_hash(begun.schema),
             "started-at": self.started_at.isoformat(),
             "receipt": self.receipt_id,

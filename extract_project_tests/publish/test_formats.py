@@ -54,7 +54,7 @@ def write(table: pa.Table, chosen: FileFormat) -> bytes:
 
 
 def read(content: bytes, chosen: FileFormat, schema: pa.Schema) -> pa.Table:
-    return read_rows(io.BytesIO(content), f"name{chosen.extension}", schema).read_all()
+    return read_rows(io.BytesIO(content), chosen, schema).read_all()
 
 
 def decimals(precision: int, scale: int) -> st.SearchStrategy[Decimal]:
@@ -67,7 +67,7 @@ def decimals(precision: int, scale: int) -> st.SearchStrategy[Decimal]:
 TEXT = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
     st.sampled_from(
-        ["", " ", '"', ",", "\r\n", "\n", "\\N", "NULL", "a,b", 'say "hi"', " x ", "\x00"]
+        ["", " ", '"', ",", "\r\n", "\n", "\\N", "\\.", "NULL", "a,b", 'say "hi"', " x ", "\x00"]
     ),
 )
 MICROSECONDS = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999))

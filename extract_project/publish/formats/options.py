@@ -43,8 +43,16 @@ class FileFormat:
     @property
     def extension(self) -> str:
         """`.parquet`, `.csv.gz`: what readers choose a decoder by."""
-        text = self.name in ("csv", "jsonl")
-        return f".{self.name}{_SUFFIX[self.codec] if text else ''}"
+        return f".{self.name}{_SUFFIX[self.codec] if self._is_text else ''}"
+
+    @property
+    def text_codec(self) -> str | None:
+        """What a text file is compressed with as a whole; None where it can be read as it is."""
+        return self.codec if self._is_text and self.codec != "none" else None
+
+    @property
+    def _is_text(self) -> bool:
+        return self.name in ("csv", "jsonl")
 
     @property
     def content_type(self) -> str:
@@ -55,10 +63,22 @@ class FileFormat:
         )
 
 
-EXTENSIONS = frozenset(
-    FileFormat(name, codec, None).extension for name, codecs in _CODECS.items() for codec in codecs
-)
+_BY_EXTENSION = {
+    each.extension: each
+    for name, codecs in _CODECS.items()
+    for codec in codecs
+    for each in [FileFormat(name, codec, _DEFAULT_LEVEL.get(codec))]
+}
+EXTENSIONS = frozenset(_BY_EXTENSION)
 """How the name of a published object can end."""
+
+
+def named_format(name: str) -> FileFormat | None:
+    """The format that the end of a file's name stands for; None where it stands for none.
+
+    `daily.csv.jsonl` is JSON Lines: a SQL file's own name may have dots.
+    """
+    return next((_BY_EXTENSION[each] for each in EXTENSIONS if name.endswith(each)), None)
 
 
 def parse_compression(name: Format, compression: str | None) -> FileFormat:
