@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from extract_project.errors import Cause, TypeMappingError, WarehouseError
+from extract_project.nested import first_index
 from extract_project.warehouses.protocol import Change, Label, Query, Rendered
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _MEMORY = ":memory:"
 _BATCH_ROWS = 8_192  # four of DuckDB's vectors: values may be long
 _INFINITE_DATE, _INFINITE_TIMESTAMP = 2**31 - 1, 2**63 - 1
+_HOURS_24 = {"us": 86_400 * 10**6, "ns": 86_400 * 10**9}
+_NO_ARROW_TYPE = re.compile(r"Unsupported Arrow type (\w+)")
 _LINE = re.compile(r"^LINE (\d+): (.*)\n(\s*)\^", re.MULTILINE)
 
 
@@ -75,7 +78,11 @@ class DuckDBWarehouse(BaseModel):
                 connection.execute("set arrow_lossless_conversion = true")
                 connection.execute("set enable_external_access = false")
                 connection.execute("set lock_configuration = true")
-                yield DuckDBSession(connection, self.path)
+                session = DuckDBSession(connection, self.path)
+                try:
+                    yield session
+                finally:
+                    session.close()
 
 
 class DuckDBSession:
@@ -84,6 +91,12 @@ class DuckDBSession:
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: str) -> None:
         self._connection = connection
         self._path = path
+        self._opened: list[Any] = []
+
+    def close(self) -> None:
+        """Close what reads: as long as a reader is open, so is the database, in this process."""
+        for reader in self._opened:
+            reader.close()
 
     def execute(self, query: Query) -> DuckDBResult:
         rendered = query.render("${}".format)
@@ -111,14 +124,41 @@ class DuckDBSession:
     def _reader(self, rendered: Rendered, query: Query, before: str = "", after: str = "") -> Any:
         """`before` and `after` stand around the author's text."""
         import duckdb
+        import pyarrow as pa
 
         text = f"{before}{rendered.text}{after}"
         try:
             self._require_one_select(text)
             self._connection.execute(text, query.bound)
-            return self._connection.to_arrow_reader(_BATCH_ROWS)
+            reader = self._connection.to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:
             raise _explained(error, rendered, len(before)) from error
+        except (OSError, pa.ArrowException) as error:
+            raise self._unsupported(error) from error
+        self._opened.append(reader)
+        return reader
+
+    def _unsupported(self, error: Exception) -> TypeMappingError:
+        """Of a type that does not reach Arrow at all; which column has it, nobody says."""
+        from extract_project.warehouses.types import DEEPEST
+
+        found = _NO_ARROW_TYPE.search(str(error))
+        faults = [
+            f"column {name!r}: {described} has no exact type in files: cast it in the SQL, "
+            f"e.g. to JSON"
+            for name, described in self._described()
+            if found and found.group(1) in described
+        ] or [
+            f"column {name!r}: it is nested more than {DEEPEST} levels deep: cast it in the SQL, "
+            f"e.g. to JSON"
+            for name, described in self._described()
+            if sum(described.count(opening) for opening in "[(") > DEEPEST
+        ]
+        return TypeMappingError("; ".join(faults) or str(error))
+
+    def _described(self) -> list[tuple[str, str]]:
+        """The columns of the statement that was executed, and their types in DuckDB's words."""
+        return [(name, str(kind)) for name, kind, *_ in self._connection.description or ()]
 
     def _require_one_select(self, text: str) -> None:
         """DuckDB's own parser has the last word on what is one read-only statement (G7)."""
@@ -147,37 +187,63 @@ class DuckDBResult:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         import duckdb
+        import pyarrow as pa
 
         from extract_project.warehouses.types import conform
 
+        rows = 0
         while True:
             try:
                 batch = self._reader.read_next_batch()
             except StopIteration:
                 return
-            except (duckdb.Error, OSError) as error:
+            except (duckdb.Error, OSError, pa.ArrowException) as error:
                 raise _explained(error, self._rendered) from error
-            _refuse_infinity(batch)
+            _require_real_times(batch, rows)
+            rows += batch.num_rows
             yield conform(batch, self.schema)
 
 
-def _refuse_infinity(batch: pa.RecordBatch) -> None:
-    """DuckDB writes an infinite date or timestamp as the largest integer, which files would keep
-    as a date in the year 294247: no reader would take that for infinity.
+def _require_real_times(batch: pa.RecordBatch, rows_before: int) -> None:
+    """Refuse what only DuckDB understands.
+
+    It writes an infinite date or timestamp as the largest integer, which files would keep as a
+    date in the year 294247: no reader would take that for infinity. And it has a time 24:00:00,
+    which readers take for 00:00:00, or for none.
     """
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        for value, is_there, instead in (
+            ("infinity", _has_infinity, f"nullif({name}, 'infinity')"),
+            ("24:00:00", _has_24_hours, f"nullif({name}, '24:00:00')"),
+        ):
+            index = first_index(column, is_there)
+            if index is not None:
+                raise TypeMappingError(
+                    f"column {name!r} holds '{value}', first in row {rows_before + index + 1:,}: "
+                    f"files have no such date or time; replace it in the SQL, e.g. {instead}"
+                )
+
+
+def _has_infinity(values: pa.Array) -> bool:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
-            date = pa.types.is_date32(column.type)
-            extremes = pc.min_max(column.view(pa.int32() if date else pa.int64()))
-            largest = _INFINITE_DATE if date else _INFINITE_TIMESTAMP
-            if extremes["max"].as_py() == largest or extremes["min"].as_py() == -largest:
-                raise TypeMappingError(
-                    f"column {name!r} holds 'infinity': files have no such date; "
-                    f"replace it in the SQL, e.g. nullif({name}, 'infinity')"
-                )
+    if not (pa.types.is_date32(values.type) or pa.types.is_timestamp(values.type)):
+        return False
+    date = pa.types.is_date32(values.type)
+    extremes = pc.min_max(values.view(pa.int32() if date else pa.int64()))
+    largest = _INFINITE_DATE if date else _INFINITE_TIMESTAMP
+    return bool(extremes["max"].as_py() == largest or extremes["min"].as_py() == -largest)
+
+
+def _has_24_hours(values: pa.Array) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_time64(values.type):
+        return False
+    highest = pc.max(values.view(pa.int64())).as_py()
+    return highest is not None and highest >= _HOURS_24[values.type.unit]
 
 
 def _explained(error: Exception, rendered: Rendered, before: int = 0) -> WarehouseError:

@@ -16,6 +16,8 @@ from extract_project.warehouses.extensions import extension
 _INT64_DIGITS = 18
 _DECIMAL128_DIGITS = 38
 _DECIMAL256_DIGITS = 76
+DEEPEST = 32
+"""Levels of nesting; readers of Parquet and Arrow give up at some forty."""
 
 
 def number(precision: int, scale: int) -> pa.DataType:
@@ -35,6 +37,8 @@ def file_schema(schema: pa.Schema) -> pa.Schema:
     Raises TypeMappingError naming every column at fault: names that are empty or equal but for
     case (readers cannot tell them apart), and types that no file keeps exactly.
     """
+    if not len(schema):
+        raise TypeMappingError("the result has no columns: select at least one")
     faults = _name_faults(schema.names)
     fields = []
     for column in schema:
@@ -47,13 +51,20 @@ def file_schema(schema: pa.Schema) -> pa.Schema:
     return pa.schema(fields)
 
 
-def file_type(arrow: pa.DataType) -> pa.DataType:
-    """The file's type for one Arrow type; raises TypeMappingError where there is none."""
+def file_type(arrow: pa.DataType, depth: int = 0) -> pa.DataType:
+    """The file's type for one Arrow type; raises TypeMappingError where there is none.
+
+    `depth` counts the lists, structs and maps around it.
+    """
     types = pa.types
+    if depth > DEEPEST:
+        raise TypeMappingError(
+            f"it is nested more than {DEEPEST} levels deep: cast it in the SQL, e.g. to JSON"
+        )
     if isinstance(arrow, pa.BaseExtensionType):
         return extension(arrow).file_type
     if types.is_dictionary(arrow) or types.is_run_end_encoded(arrow):
-        return file_type(arrow.value_type)
+        return file_type(arrow.value_type, depth)
     if types.is_decimal(arrow):
         return number(arrow.precision, arrow.scale)
     if types.is_timestamp(arrow):
@@ -72,11 +83,11 @@ def file_type(arrow: pa.DataType) -> pa.DataType:
     if types.is_float16(arrow):
         return pa.float32()
     if _is_list(arrow):
-        return pa.list_(pa.field("element", file_type(arrow.value_type)))
+        return pa.list_(pa.field("element", file_type(arrow.value_type, depth + 1)))
     if types.is_struct(arrow):
-        return pa.struct([pa.field(each.name, file_type(each.type)) for each in arrow.fields])
+        return _file_struct(arrow, depth + 1)
     if types.is_map(arrow):
-        return pa.map_(file_type(arrow.key_type), file_type(arrow.item_type))
+        return pa.map_(file_type(arrow.key_type, depth + 1), file_type(arrow.item_type, depth + 1))
     if (
         types.is_boolean(arrow)
         or types.is_integer(arrow)
@@ -86,6 +97,14 @@ def file_type(arrow: pa.DataType) -> pa.DataType:
     ):
         return arrow
     raise TypeMappingError(f"{arrow} has no exact type in files: cast it in the SQL, e.g. to text")
+
+
+def _file_struct(arrow: pa.StructType, depth: int) -> pa.StructType:
+    names = [field.name for field in arrow.fields]
+    faults = _name_faults(names, "field") if names else ["it has no fields"]
+    if faults:
+        raise TypeMappingError(f"no reader understands its struct: {'; '.join(faults)}")
+    return pa.struct([pa.field(each.name, file_type(each.type, depth)) for each in arrow.fields])
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -146,16 +165,22 @@ def _is_list(arrow: pa.DataType) -> bool:
     )
 
 
-def _name_faults(names: list[str]) -> list[str]:
+_NAMING = {
+    "column": "with 'as'",
+    "field": "in the SQL, as in {'id': 1, 'name': 'a'}",
+}
+
+
+def _name_faults(names: list[str], what: str = "column") -> list[str]:
     faults = []
     seen: dict[str, str] = {}
     for position, name in enumerate(names, 1):
         if not name.strip():
-            faults.append(f"column {position} has no name: give it one with 'as'")
+            faults.append(f"{what} {position} has no name: give it one {_NAMING[what]}")
         elif name.casefold() in seen:
             faults.append(
-                f"columns {seen[name.casefold()]!r} and {name!r} have the same name: "
-                f"rename one with 'as'"
+                f"{what}s {seen[name.casefold()]!r} and {name!r} have the same name: "
+                f"rename one {_NAMING[what]}"
             )
         seen[name.casefold()] = name
     return faults

@@ -231,6 +231,7 @@ def test_a_database_that_is_not_there() -> None:
         (7, pa.int32()),
         (True, pa.bool_()),
         ("x' or 1=1 --", pa.string()),
+        ("a\0b", pa.string()),
         (Decimal("1.50"), pa.decimal128(3, 2)),
         (date(2026, 1, 1), pa.date32()),
         (datetime(2026, 1, 1, 6), pa.timestamp("us")),

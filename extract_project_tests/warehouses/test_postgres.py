@@ -87,6 +87,12 @@ TYPES: list[tuple[str, pa.DataType, object]] = [
 ]
 
 
+@pytest.mark.parametrize("sql", ["select from generate_series(1, 3)", "select * from (select) t"])
+def test_a_result_without_columns_is_refused(session: PostgresSession, sql: str) -> None:
+    with pytest.raises(TypeMappingError, match="the result has no columns"):
+        table(session, sql)
+
+
 @pytest.mark.parametrize(("sql", "kind", "value"), TYPES, ids=[sql for sql, _, _ in TYPES])
 def test_g5_types_and_limits(
     session: PostgresSession, sql: str, kind: pa.DataType, value: object

@@ -96,6 +96,27 @@ def test_names_that_readers_cannot_tell_apart(names: list[str], message: str) ->
         file_schema(pa.schema([pa.field(name, pa.int64()) for name in names]))
 
 
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (pa.struct([]), "it has no fields"),
+        (pa.struct([("", pa.int8())]), "field 1 has no name"),
+        (pa.struct([pa.field("a", pa.int8()), pa.field("A", pa.int8())]), "'a' and 'A'"),
+        (pa.list_(pa.struct([("x", pa.list_(pa.struct([])))])), "it has no fields"),
+        (pa.map_(pa.string(), pa.struct([("", pa.int8())])), "field 1 has no name"),
+    ],
+    ids=str,
+)
+def test_nested_names_that_readers_cannot_tell_apart(kind: pa.DataType, message: str) -> None:
+    with pytest.raises(TypeMappingError, match=f"column 'odd': .*{message}"):
+        file_schema(pa.schema([("fine", pa.int64()), ("odd", kind)]))
+
+
+def test_a_result_without_columns_is_refused() -> None:
+    with pytest.raises(TypeMappingError, match="the result has no columns"):
+        file_schema(pa.schema([]))
+
+
 def test_a_value_that_does_not_fit_is_an_error_never_a_wrap_around() -> None:
     far = 2**62  # seconds; 146 thousand million years
     batch = pa.RecordBatch.from_arrays([pa.array([far], pa.timestamp("s"))], ["at"])
