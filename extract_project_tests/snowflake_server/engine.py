@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import sqlglot
+from sqlglot import exp
 from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
+from extract_project_tests.snowflake_server.parameters import DEFAULTS
 from extract_project_tests.snowflake_server.wire import Chunk, Column, chunk, wire_array
 
 _CHUNK_ROWS = 50_000
@@ -98,20 +100,35 @@ class Engine:
         """From now on, this statement gives this answer."""
         self.scripted[_bare(sql)] = answer
 
-    def describe(self, cursor: duckdb.DuckDBPyConnection, sql: str, binds: Sequence[Any]) -> Answer:
+    def describe(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        sql: str,
+        binds: Sequence[Any],
+        parameters: Mapping[str, str] = DEFAULTS,
+    ) -> Answer:
         """The columns alone; nothing runs."""
         scripted = self._scripted(sql)
         if scripted:
             return Answer(scripted.columns, [])
-        reader = self._execute(cursor, f"select * from ({_duckdb_sql(sql)}) limit 0", sql, binds)
+        _prepare(cursor, parameters)
+        text = f"select * from ({_duckdb_sql(sql, parameters)}) limit 0"
+        reader = self._execute(cursor, text, sql, binds)
         return Answer(_columns(cursor, reader.schema), [])
 
-    def run(self, cursor: duckdb.DuckDBPyConnection, sql: str, binds: Sequence[Any]) -> Answer:
+    def run(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        sql: str,
+        binds: Sequence[Any],
+        parameters: Mapping[str, str] = DEFAULTS,
+    ) -> Answer:
         """Raises SnowflakeError, also when the cursor is interrupted."""
         scripted = self._scripted(sql)
         if scripted:
             return scripted
-        reader = self._execute(cursor, _duckdb_sql(sql), sql, binds)
+        _prepare(cursor, parameters)
+        reader = self._execute(cursor, _duckdb_sql(sql, parameters), sql, binds)
         columns = _columns(cursor, reader.schema)
         try:
             batches = (_on_the_wire(columns, batch) for batch in reader)
@@ -143,7 +160,14 @@ def _bare(sql: str) -> str:
     return re.sub(r"/\*.*?\*/|--[^\n]*", " ", sql, flags=re.DOTALL).strip()
 
 
-def _duckdb_sql(sql: str) -> str:
+def _prepare(cursor: duckdb.DuckDBPyConnection, parameters: Mapping[str, str]) -> None:
+    """The parameters that DuckDB has too."""
+    cursor.execute(f"set timezone = '{parameters['TIMEZONE']}'")
+    nulls = "nulls_first" if parameters["DEFAULT_NULL_ORDERING"] == "FIRST" else "nulls_last"
+    cursor.execute(f"set default_null_order = '{nulls}'")
+
+
+def _duckdb_sql(sql: str, parameters: Mapping[str, str] = DEFAULTS) -> str:
     try:
         # sqlglot takes `?::` for one operator.
         tree = sqlglot.parse_one(sql.replace("?::", "? ::"), read="snowflake")
@@ -155,6 +179,13 @@ def _duckdb_sql(sql: str) -> str:
             f"SQL compilation error:\nsyntax error line {first['line']} at position "
             f"{max(0, first['col'] - len(first['highlight']))} unexpected '{first['highlight']}'.",
         ) from error
+    ignores_case = parameters["QUOTED_IDENTIFIERS_IGNORE_CASE"] == "true"
+    with_zone = parameters["TIMESTAMP_TYPE_MAPPING"] != "TIMESTAMP_NTZ"
+    for node in list(tree.walk()):
+        if ignores_case and isinstance(node, exp.Identifier):
+            node.set("this", node.this.upper())
+        if with_zone and isinstance(node, exp.DataType) and node.is_type("timestamp"):
+            node.set("this", exp.DataType.Type.TIMESTAMPTZ)
     return normalize_identifiers(tree, dialect="snowflake").sql(dialect="duckdb")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,8 @@ from extract_project_tests.snowflake_server.engine import (
     SnowflakeError,
 )
 from extract_project_tests.snowflake_server.faults import Faults
+from extract_project_tests.snowflake_server.parameters import Parameters, applied
+from extract_project_tests.snowflake_server.wire import Column
 
 Reply = dict[str, Any]
 _SELECT = 4096
@@ -31,11 +33,16 @@ class Session:
 
     id: int
     user: str
-    parameters: dict[str, str]
+    given: Parameters
     token: str = field(default_factory=lambda: uuid4().hex)
     master: str = field(default_factory=lambda: uuid4().hex)
     state: str = "open"
     """`open`, `expired` (its token wants renewal) or `gone`."""
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Each parameter's value in this session, whoever set it."""
+        return self.given.values
 
 
 @dataclass
@@ -75,6 +82,11 @@ class Service:
     """OAuth and programmatic access tokens that are let in."""
     public_keys: dict[str, Any] = field(default_factory=dict)
     """RSA public keys by user."""
+    account_parameters: dict[str, str] = field(default_factory=dict)
+    user_parameters: dict[str, str] = field(default_factory=dict)
+    """What `alter account set …` and `alter user set …` have set, beside the defaults."""
+    unsettable: set[str] = field(default_factory=set)
+    """Parameters that this account ignores when a session sets them."""
     address: str = ""
     """Of the server, set by itself: chunks have absolute addresses."""
     hold: float = 5.0
@@ -120,9 +132,13 @@ class Service:
         if refusal:
             return _failed(SnowflakeError(*refusal))
         with self._lock:
-            session = Session(
-                len(self.sessions) + 1, user, dict(data.get("SESSION_PARAMETERS") or {})
-            )
+            given = {
+                name: str(value)
+                for name, value in dict(data.get("SESSION_PARAMETERS") or {}).items()
+                if name not in self.unsettable
+            }
+            parameters = Parameters(self.account_parameters, self.user_parameters, given)
+            session = Session(len(self.sessions) + 1, user, parameters)
             self.sessions.append(session)
         shown = ("TIMEZONE", "CLIENT_PREFETCH_THREADS")
         return _succeeded(
@@ -134,11 +150,7 @@ class Service:
                 "masterValidityInSeconds": 14400,
                 "parameters": [
                     {"name": "CLIENT_TELEMETRY_ENABLED", "value": False},
-                    *(
-                        {"name": name, "value": session.parameters[name]}
-                        for name in shown
-                        if name in session.parameters
-                    ),
+                    *({"name": name, "value": session.parameters[name]} for name in shown),
                 ],
                 "sessionInfo": {},
             }
@@ -204,7 +216,9 @@ class Service:
             return _failed(session)
         sql, binds = str(body["sqlText"]), _binds(body.get("bindings") or {})
         if body.get("describeOnly"):
-            return self._describe(sql, binds)
+            return self._describe(session, sql, binds)
+        if (answer := self._about_the_session(session, sql)) is not None:
+            return _succeeded(self._data(str(uuid4()), answer))
         query = self._by_request.get(request_id)
         if query is None:
             query = Query(str(uuid4()), sql, binds, session, body.get("parameters") or {})
@@ -214,6 +228,17 @@ class Service:
         if body.get("asyncExec"):
             return _in_progress(query, "333334")
         return self._reply(query)
+
+    def _about_the_session(self, session: Session, sql: str) -> Answer | None:
+        """What needs no warehouse, and is not among the `queries`."""
+        words = sql.casefold().split()
+        if words[:2] == ["show", "parameters"]:
+            columns, rows = session.given.rows()
+            return Answer(columns, [], rowset=rows)
+        if words[:3] == ["alter", "session", "set"]:
+            session.given.alter(sql)
+            return Answer([Column("status", "TEXT", length=100)], [], rowset=[["done"]])
+        return None
 
     def result(self, token: str, query_id: str) -> Reply:
         session = self._session(token)
@@ -280,9 +305,10 @@ class Service:
     def _query(self, query_id: str) -> Query | None:
         return next((each for each in self.queries if each.id == query_id), None)
 
-    def _describe(self, sql: str, binds: Sequence[Any]) -> Reply:
+    def _describe(self, session: Session, sql: str, binds: Sequence[Any]) -> Reply:
         try:
-            answer = self.engine.describe(self.engine.cursor(), sql, binds)
+            cursor = self.engine.cursor()
+            answer = self.engine.describe(cursor, sql, binds, session.parameters)
         except SnowflakeError as error:
             return _failed(error)
         return _succeeded(self._data(str(uuid4()), answer))
@@ -300,7 +326,10 @@ class Service:
         timer.daemon = True
         timer.start()
         try:
-            self._finish(query, answer=self.engine.run(cursor, query.sql, query.binds))
+            values = {**query.session.parameters, **query.parameters}
+            answer = self.engine.run(cursor, query.sql, query.binds, values)
+            chunks = applied(answer.columns, answer.chunks, values)
+            self._finish(query, answer=replace(answer, chunks=chunks))
         except SnowflakeError as error:
             self._finish(query, error=error)
         finally:

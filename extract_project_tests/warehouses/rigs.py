@@ -61,6 +61,12 @@ class Rig:
             return pa.Table.from_batches(list(result.batches()), result.schema)
 
 
+def read(session: Session, sql: str) -> pa.Table:
+    """The whole result of a statement without parameters."""
+    result = session.execute(Query(sql))
+    return pa.Table.from_batches(list(result.batches()), result.schema)
+
+
 def duckdb_rig(directory: Path) -> Rig:
     path = directory / "warehouse.duckdb"
 

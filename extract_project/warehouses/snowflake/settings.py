@@ -19,7 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from extract_project.prefetch import in_thread
 from extract_project.warehouses.protocol import Label
+from extract_project.warehouses.snowflake.errors import explained
 from extract_project.warehouses.snowflake.history import query_tag
+from extract_project.warehouses.snowflake.parameters import session_parameters, take_over
 from extract_project.warehouses.snowflake.session import SnowflakeSession
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ _LOGIN_SECONDS = 60
 _ATTEMPT_SECONDS = 120
 _LATE = timedelta(minutes=1)
 """The server ends a statement by itself this long after our own deadline should have."""
-_CHUNK_MEGABYTES = 48
 
 
 class SnowflakeWarehouse(BaseModel):
@@ -94,21 +95,24 @@ class SnowflakeWarehouse(BaseModel):
             connection.close(retry=False)
 
     def _sign_in(self, label: Label, timeout: timedelta) -> SnowflakeConnection:
-        from extract_project.warehouses.snowflake.errors import explained
-
         connector = _connector()
         try:
-            connection: SnowflakeConnection = connector.connect(**self._options(label, timeout))
+            connection: SnowflakeConnection = connector.connect(**self._options(label))
         except connector.Error as error:
             where = self.account or f"connection {self.connection_name!r}"
             raise explained(error, f"snowflake {where} did not let {self._who} in") from None
+        try:
+            take_over(connection, timeout + _LATE)
+        except BaseException:
+            connection.close(retry=False)
+            raise
         return connection
 
     @property
     def _who(self) -> str:
         return f"user {self.user!r}" if self.user else "us"
 
-    def _options(self, label: Label, timeout: timedelta) -> dict[str, Any]:
+    def _options(self, label: Label) -> dict[str, Any]:
         """The connector's arguments; what is not set is left to `connections.toml`."""
         given = {
             "account": self.account,
@@ -136,14 +140,9 @@ class SnowflakeWarehouse(BaseModel):
             "retry_timeout": _ATTEMPT_SECONDS,
             "enable_server_session_keep_alive_auto_detection": False,
             "session_parameters": {
+                **session_parameters(),
                 "QUERY_TAG": query_tag(label),
-                "STATEMENT_TIMEOUT_IN_SECONDS": int((timeout + _LATE).total_seconds()),
-                "TIMEZONE": "UTC",
-                # What a `kill -9` leaves running, Snowflake ends five minutes later.
-                "ABORT_DETACHED_QUERY": True,
-                # The default of 160 MB is more than a small task has to spare.
-                "CLIENT_RESULT_CHUNK_SIZE": _CHUNK_MEGABYTES,
-                "CLIENT_TELEMETRY_ENABLED": False,
+                "CLIENT_TELEMETRY_ENABLED": "false",
             },
         }
 
