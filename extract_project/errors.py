@@ -7,7 +7,9 @@
     ├── WarehouseError         the warehouse refused or lost the query (transient or not)
     │   ├── QueryTimeout       the query took longer than its header allows
     │   └── QueryCancelled     somebody ended the query in the warehouse
+    ├── RunEnded               the run was terminated, or its task stopped
     ├── TypeMappingError       a column cannot be written without losing something
+    ├── Refused                the result did not pass its audit
     ├── AuditError             a check cannot be carried out as the header states it
     ├── SchemaError            the result's columns are not those declared, or those published
     ├── IncrementError         new rows cannot be added to what is published
@@ -114,6 +116,18 @@ class QueryCancelled(WarehouseError):
     """The query was ended in the warehouse, by somebody or something other than this run."""
 
     cause = Cause.CANCELLED
+
+
+class RunEnded(ExtractError):
+    """Somebody terminated the run, or stopped its task."""
+
+    cause = Cause.CANCELLED
+
+
+class Refused(ExtractError):
+    """The result did not pass its audit; the checks that refuse it say why."""
+
+    cause = Cause.AUDIT
 
 
 class TypeMappingError(ExtractError):

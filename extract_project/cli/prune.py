@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,15 +15,13 @@ from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.problem import suggestion
 from extract_project.publish.retention import Prunable, Rule, find_prunable, owns, remove
-from extract_project.publish.upload import Abandoned, abandoned, abort
+from extract_project.publish.upload import ABANDONED_AFTER, Abandoned, abandoned, abort
 from extract_project.s3 import connect
 from extract_project.settings import Settings, load_settings
 from extract_project.units import format_bytes, parse_duration
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-_MARGIN = timedelta(hours=1)
 
 
 @click.command()
@@ -167,12 +165,11 @@ def _prune_uploads(
 def _abandoned(
     s3: S3Client, settings: Settings, chosen: dict[str, Extract | None]
 ) -> Iterator[Abandoned]:
-    """Uploads that no living run can own: it lives no longer than its timeout."""
+    """Uploads that no living run can own."""
     data = settings.data
-    for path, extract in chosen.items():
-        timeout = extract.header.timeout if extract else timedelta(days=1)
+    for path in chosen:
 
         def own(key: str, path: str = path) -> bool:
             return owns(data, path, key)
 
-        yield from abandoned(s3, data.bucket, data.key(path), own, timeout + _MARGIN)
+        yield from abandoned(s3, data.bucket, data.key(path), own, ABANDONED_AFTER)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -31,7 +32,8 @@ from extract_project.publish.checks.usual import USUAL, Usual
 from extract_project.publish.contract import KEY as CONTRACT
 from extract_project.publish.contract import Column, Columns, Contract
 from extract_project.publish.formats.options import Compression, Format, parse_compression
-from extract_project.units import Duration
+from extract_project.stopping import LONGEST_TIMEOUT
+from extract_project.units import Duration, format_duration
 
 # Dagster's rules, stated here so that a bad value is one red extract with its line, and not an
 # error of the whole code location (dagster/_core/definitions/utils.py, .../asset_spec.py).
@@ -46,6 +48,14 @@ TagKey = Annotated[str, StringConstraints(pattern=_TAG_KEY)]
 TagValue = Annotated[str, StringConstraints(pattern=_TAG_VALUE)]
 ParamName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 _RESERVED_PARAMS = {"partition_key", "partition_start", "partition_end", WATERMARK}
+
+
+def _timeout(value: timedelta) -> timedelta:
+    if not timedelta(0) < value <= LONGEST_TIMEOUT:
+        raise ValueError(
+            f"{format_duration(value)} is no timeout: expected more than 0s, at most 24h"
+        )
+    return value
 
 
 class _Part(BaseModel):
@@ -124,7 +134,9 @@ class Header(_Part):
         description="fewer or more rows than the versions before usually had, or NULLs: publish "
         "with a warning, refuse, or do not compare",
     )
-    timeout: Duration = timedelta(hours=1)
+    timeout: Annotated[Duration, AfterValidator(_timeout)] = Field(
+        timedelta(hours=1), description="of one attempt, from signing in to publishing; at most 24h"
+    )
     retries: Retries = Retries()
     cpu: Cpu | None = Field(
         None, description="vCPUs of its ECS task, rounded up; default: the deployment's"

@@ -8,40 +8,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from botocore.exceptions import BotoCoreError, ClientError
 
-from extract_project.errors import SchemaError
-from extract_project.journal import Journal
 from extract_project.manifest.extract import Extract
-from extract_project.orchestration.failures import (
-    CAUSE,
-    Attempt,
-    cancelled,
-    failure,
-    is_expected,
-    refusal,
-    refusal_of_empty,
-    refusal_of_schema,
-)
-from extract_project.orchestration.interrupts import redelivered_interrupts
-from extract_project.orchestration.journaling import journal_of, record_failure, record_staged
+from extract_project.orchestration.execution import execute
+from extract_project.orchestration.interrupts import flagged_interrupts
 from extract_project.orchestration.keys import asset_key, group_name, op_name, table_key
-from extract_project.orchestration.metadata import check_result, schema_result
-from extract_project.orchestration.partitions import partition_of, partitions_of
-from extract_project.orchestration.release import release_of
-from extract_project.orchestration.requests import FAILURE_TAG, wants_full_refresh
+from extract_project.orchestration.partitions import partitions_of
 from extract_project.orchestration.task_tags import POOL_TAG, size_tags
 from extract_project.publish import continuity
-from extract_project.publish.staging import Provenance, Staged, stage
 from extract_project.publish.upload import Target
-from extract_project.publish.versions import Version, find_version
 from extract_project.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 IO_MANAGER = "extracts"
-Yields = Iterator[dg.AssetCheckResult | dg.MaterializeResult[Staged]]
+Yields = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +41,7 @@ class Site:
 
 
 def extract_asset(extract: Extract, site: Site) -> dg.AssetsDefinition:
-    """The asset of an extract: materializing it stages, audits, and lets the IO manager publish."""
+    """The asset of an extract: materializing it stages, audits and publishes."""
     header = extract.header
     pool = header.pool or extract.warehouse
 
@@ -85,8 +67,11 @@ def extract_asset(extract: Extract, site: Site) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.multi_run(1) if header.partitions else None,
     )
     def materialize(context: dg.AssetExecutionContext) -> Yields:
-        with redelivered_interrupts():
-            yield from _materialize(context, extract, site)
+        with flagged_interrupts() as interrupts:
+            ending = execute(context, extract, site, interrupts)
+        yield from ending.events
+        if ending.failure is not None:
+            raise ending.failure from ending.because
 
     return materialize
 
@@ -136,94 +121,6 @@ def _upstream(extract: Extract) -> list[dg.AssetKey]:
     extracts = [asset_key(path) for path in extract.header.depends_on]
     tables = [table_key(extract.warehouse, table) for table in extract.tables]
     return list(dict.fromkeys([*extracts, *tables]))
-
-
-def _materialize(context: dg.AssetExecutionContext, extract: Extract, site: Site) -> Yields:
-    """Stage and audit; then either refuse, with nothing published, or hand over to publish."""
-    partition = partition_of(context, extract)
-    partition_key = partition.key if partition else None
-    attempt = Attempt(extract, partition_key, context.retry_number + 1)
-    journal = journal_of(attempt, context.run.run_id)
-    s3, target = site.connect(), site.target(extract, partition_key)
-    journal.write(
-        "started",
-        sql_version=extract.source.version_id,
-        snapshot=site.snapshot_id,
-        warehouse=extract.warehouse,
-        attempt=attempt.number,
-    )
-    context.log.info(
-        "%s: sql version %s, snapshot %s, warehouse %s",
-        attempt.place(),
-        extract.source.version_id,
-        site.snapshot_id,
-        extract.warehouse,
-    )
-    try:
-        provenance = Provenance(
-            context.run.run_id,
-            site.snapshot_id,
-            partition,
-            full_refresh=wants_full_refresh(context.run),
-            release=release_of(context.instance, context.run, attempt),
-        )
-        warehouse = site.settings.warehouses[extract.warehouse]
-        state = site.settings.state_location
-        with stage(s3, warehouse, extract, target, provenance, state=state) as staged:
-            record_staged(journal, staged)
-            yield from _judged(staged, attempt)
-    except SchemaError as error:
-        yield schema_result(error, asset_key(extract.path))
-        refused = refusal_of_schema(error, attempt, _current(s3, target))
-        _record(context, journal, refused)
-        raise refused from None
-    except dg.Failure as refused:
-        _record(context, journal, refused)
-        raise
-    except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
-        # Left to itself, Dagster takes an interrupt for a failure that the retry policy covers:
-        # the terminated run would wait, and run its query again.
-        ended = cancelled(attempt, find_version(s3, target.bucket, target.key))
-        _record(context, journal, ended)
-        raise ended from None
-    except Exception as error:
-        failed = failure(error, attempt, _current(s3, target))
-        _record(context, journal, failed)
-        raise failed from (None if is_expected(error) else error)
-
-
-def _record(context: dg.AssetExecutionContext, journal: Journal, failed: dg.Failure) -> None:
-    """In the journal, and as a tag by which the UI lists and filters runs."""
-    record_failure(journal, failed)
-    context.instance.add_run_tags(
-        context.run.run_id, {FAILURE_TAG: str(failed.metadata[CAUSE].value)}
-    )
-
-
-def _judged(staged: Staged, attempt: Attempt) -> Yields:
-    """What Dagster gets of a staged result; raises its refusal, with every check recorded."""
-    key = asset_key(attempt.extract.path)
-    refused = [outcome for outcome in staged.outcomes if outcome.refuses]
-    results = [check_result(o, key, published=not refused) for o in staged.outcomes]
-    if refused:
-        yield from results
-        raise refusal(staged, attempt, refused)
-    if not staged.receipt.rows and attempt.extract.header.on_empty == "fail":
-        yield from results
-        raise refusal_of_empty(staged, attempt)
-    yield dg.MaterializeResult(
-        value=staged,
-        check_results=results,
-        data_version=dg.DataVersion(staged.receipt.data_sha256),
-    )
-
-
-def _current(s3: "S3Client", target: Target) -> Version | None:
-    """What the key holds; unknown counts as nothing, where S3 itself is what fails."""
-    try:
-        return find_version(s3, target.bucket, target.key)
-    except (BotoCoreError, ClientError):
-        return None
 
 
 def _description(extract: Extract) -> str:

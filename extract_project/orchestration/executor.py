@@ -19,6 +19,8 @@ from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.executor.init import InitExecutorContext
 from dagster._core.executor.multiprocess import MultiprocessExecutor
 
+from extract_project.orchestration.interrupts import ending_at_interrupts
+
 
 class OneOrMany(Executor):
     """Chooses when the plan is known."""
@@ -34,12 +36,11 @@ class OneOrMany(Executor):
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
-        chosen: Executor
         if len(execution_plan.step_keys_to_execute) == 1:
-            chosen = InProcessExecutor(self._retries)
-        else:
-            chosen = self._one_each(plan_context.instance, execution_plan)
-        return chosen.execute(plan_context, execution_plan)
+            here = InProcessExecutor(self._retries)
+            return ending_at_interrupts(here.execute(plan_context, execution_plan))
+        many = self._one_each(plan_context.instance, execution_plan)
+        return many.execute(plan_context, execution_plan)
 
     def _one_each(self, instance: dg.DagsterInstance, plan: ExecutionPlan) -> Executor:
         # Imported here because a run of one extract has no need of it.

@@ -6,7 +6,6 @@ to do next. Only transient errors are worth a retry, and only those get one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from extract_project.errors import Cause, ExtractError, SchemaError, WarehouseError
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.task_end import cause_of_end, last_words, out_of_memory
-from extract_project.publish.audit import Outcome
+from extract_project.publish.attempt import RefusedResult
+from extract_project.publish.publishing import Published
 from extract_project.publish.staging import Staged
 from extract_project.publish.versions import Version
 from extract_project.s3 import error_code
@@ -72,8 +72,25 @@ class Attempt:
         return f"{place} (partition {self.partition})" if self.partition else place
 
 
-def failure(error: Exception, attempt: Attempt, current: Version | None) -> dg.Failure:
-    """The failure of a run; `current` is what the key holds now."""
+@dataclass(frozen=True)
+class Current:
+    """What readers have when an attempt has ended, as far as it is known."""
+
+    version: Version | None
+    is_known: bool = True
+    """False where S3 did not answer."""
+    may_change: bool = False
+    """Whether the attempt's own request to publish may still be carried out."""
+
+    @property
+    def uri(self) -> str:
+        if not self.is_known:
+            return "unknown"
+        return self.version.uri if self.version else "none"
+
+
+def failure(error: Exception, attempt: Attempt, current: Current) -> dg.Failure:
+    """The failure of an attempt that has not published, as far as is known."""
     known = error if isinstance(error, WarehouseError) else None
     line, column = (known.line, known.column) if known else (None, None)
     again = is_transient(error) and not attempt.last
@@ -96,24 +113,25 @@ def failure(error: Exception, attempt: Attempt, current: Version | None) -> dg.F
     )
 
 
-def cancelled(attempt: Attempt, current: Version | None) -> dg.Failure:
-    """The end of a run that was terminated, or whose task was stopped."""
-    paragraphs = [
-        f"{attempt.place()}: the run was ended from outside; its query has been cancelled",
-        standing(current),
-        _next_step(Cause.CANCELLED, attempt),
-    ]
+def ended_after_publishing(attempt: Attempt, published: Published) -> dg.Failure:
+    """The end of a run that was told to end when it had published already."""
+    told = (
+        f"{attempt.place()}: the run was ended from outside when its result was in place already: "
+        f"{published.outcome}, version {published.version_id}"
+    )
     return dg.Failure(
-        description="\n\n".join(paragraphs),
-        metadata=_metadata(attempt, current) | {CAUSE: Cause.CANCELLED.value},
+        description=f"{told}\n\nnext: nothing; to go back: extract rollback {attempt.extract.path}",
+        metadata={CAUSE: Cause.CANCELLED.value, "current_version": published.version_id},
         allow_retries=False,
     )
 
 
-def refusal(staged: Staged, attempt: Attempt, refused: Sequence[Outcome]) -> dg.Failure:
-    """The failure of a run whose result did not pass its audit."""
+def refusal(refused: RefusedResult, attempt: Attempt) -> dg.Failure:
+    """The failure of an attempt whose result was not accepted."""
+    if not refused.outcomes:
+        return _refusal_of_empty(refused.staged, attempt)
     lines = []
-    for outcome in refused:
+    for outcome in refused.outcomes:
         path = attempt.extract.header.path_of_check(outcome.name)
         line, column = attempt.extract.place(path)
         lines.append(f"{attempt.place(line, column)}: {outcome.verdict.summary}")
@@ -126,10 +144,10 @@ def refusal(staged: Staged, attempt: Attempt, refused: Sequence[Outcome]) -> dg.
         "; to let such results pass with a warning, add 'severity: warn' to the check; to publish "
         f"this once: extract release {attempt.extract.path}{partition} --reason '…'"
     )
-    return _refused(staged, attempt, lines, _next_step(Cause.AUDIT, attempt) + advice)
+    return _refused(refused.staged, attempt, lines, _next_step(Cause.AUDIT, attempt) + advice)
 
 
-def refusal_of_schema(error: SchemaError, attempt: Attempt, current: Version | None) -> dg.Failure:
+def refusal_of_schema(error: SchemaError, attempt: Attempt, current: Current) -> dg.Failure:
     """The failure of a run whose result has columns that it must not have."""
     faults = [
         f"{attempt.place(*attempt.extract.place(path))}: {fault}" for path, fault in error.faults
@@ -142,7 +160,7 @@ def refusal_of_schema(error: SchemaError, attempt: Attempt, current: Version | N
     )
 
 
-def refusal_of_empty(staged: Staged, attempt: Attempt) -> dg.Failure:
+def _refusal_of_empty(staged: Staged, attempt: Attempt) -> dg.Failure:
     """The failure of a run without rows where the header wants some."""
     line, column = attempt.extract.place(("on_empty",))
     reason = "the result has no rows, and the header says on_empty: fail"
@@ -199,30 +217,39 @@ def quoted(text: str, line: int, column: int | None) -> str:
     return f"{gutter}{lines[line - 1]}{caret}"
 
 
-def standing(current: Version | None) -> str:
+def standing(current: Current) -> str:
     """What readers have now."""
-    if current is None:
-        return "nothing has been published under this key yet, and nothing is now."
-    return f"the published version is untouched: {current.uri}"
+    if not current.is_known:
+        told = "what readers have is not known: S3 did not answer."
+    elif current.version is None:
+        told = "nothing has been published under this key yet, and nothing is now."
+    else:
+        told = f"the published version is untouched: {current.version.uri}"
+    if current.may_change:
+        told += (
+            "\nThe request that publishes this result had been sent, and S3 did not say what came "
+            "of it: it may still publish."
+        )
+    return told
 
 
 def _refused(staged: Staged, attempt: Attempt, lines: list[str], next_step: str) -> dg.Failure:
     count = f"{staged.receipt.rows_staged:,} rows were staged and refused; nothing was published"
-    paragraphs = ["\n".join(lines), count, standing(staged.previous), next_step]
+    paragraphs = ["\n".join(lines), count, standing(Current(staged.previous)), next_step]
     return dg.Failure(
         description="\n\n".join(paragraphs),
-        metadata=_metadata(attempt, staged.previous)
+        metadata=_metadata(attempt, Current(staged.previous))
         | {CAUSE: Cause.AUDIT.value, "rows_staged": staged.receipt.rows_staged},
         allow_retries=False,
     )
 
 
-def _metadata(attempt: Attempt, current: Version | None) -> dict[str, Any]:
+def _metadata(attempt: Attempt, current: Current) -> dict[str, Any]:
     source = attempt.extract.source
     metadata: dict[str, Any] = {
         "sql_file": f"{source.key} (version {source.version_id})",
         SQL_SHA256: source.sha256,
-        "current_version": current.uri if current else "none",
+        "current_version": current.uri,
     }
     if attempt.partition:
         metadata["partition"] = attempt.partition

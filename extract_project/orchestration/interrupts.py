@@ -1,40 +1,70 @@
-"""A run that is told to end does end."""
+"""A run that is told to end does end, wherever it is, and nothing is queried again.
+
+Dagster turns SIGINT and SIGTERM into an exception in whatever the main thread does at that moment,
+as long as it executes an asset; and takes that exception for a failure, which a retry policy
+covers. So an asset replaces the signal handler by one that only sets a flag, and what still gets
+through as an exception ends the run where Dagster would wait for the next try.
+"""
 
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from types import FrameType
 
+import dagster as dg
 from dagster import DagsterExecutionInterruptedError
+from dagster._core.errors import raise_execution_interrupts
+from dagster._core.events import DagsterEvent
 
-_AGAIN_SECONDS = 0.1
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
+
+
+class Interrupts:
+    """Whether this process has been told to end."""
+
+    arrived = False
 
 
 @contextmanager
-def redelivered_interrupts() -> Iterator[None]:
-    """Interrupt once more where Python had to ignore the exception of a signal.
+def flagged_interrupts() -> Iterator[Interrupts]:
+    """While in here, an interrupt raises nothing: it sets the flag."""
+    interrupts = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupts  # signals are none of its business
+        return
 
-    Dagster raises it in whatever the main thread does at that moment. In a finalizer or in the
-    callback of a weak reference ("Exception ignored in …") it goes nowhere: the terminated run
-    goes on with its query, and on ECS is killed in the end (measured: the garbage collector ran
-    while Dagster stored an event).
-    """
-    before, main = sys.unraisablehook, threading.main_thread().ident
-    assert main is not None
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        interrupts.arrived = True
 
-    def hook(ignored: sys.UnraisableHookArgs) -> None:
-        before(ignored)
-        if isinstance(ignored.exc_value, DagsterExecutionInterruptedError | KeyboardInterrupt):
-            # Later, when the callback has returned; and to the main thread, whose wait it ends.
-            again = threading.Timer(_AGAIN_SECONDS, signal.pthread_kill, (main, signal.SIGINT))
-            again.daemon = True
-            again.start()
-
-    sys.unraisablehook = hook
+    before = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
-        yield
+        yield interrupts
     finally:
-        sys.unraisablehook = before
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ending_at_interrupts(events: Iterator[DagsterEvent]) -> Iterator[DagsterEvent]:
+    """The events of an executor that retries in its own process.
+
+    Raises DagsterExecutionInterruptedError where an interrupt arrives while a step waits for its
+    next try, and where it is what the step is to be tried again for.
+    """
+    with ExitStack() as waiting:
+        for event in events:
+            waiting.close()
+            yield event
+            if event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY:
+                if _is_of_interrupt(event):
+                    raise DagsterExecutionInterruptedError
+                waiting.enter_context(raise_execution_interrupts())
+
+
+def _is_of_interrupt(event: DagsterEvent) -> bool:
+    error = event.step_retry_data.error
+    causes = (error, error.cause) if error else ()
+    return any(each is not None and each.cls_name in _INTERRUPTS for each in causes)

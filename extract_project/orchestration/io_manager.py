@@ -1,4 +1,4 @@
-"""The IO manager: publishes what an asset staged, and loads what is published.
+"""The IO manager: loads what extracts have published.
 
 An asset downstream of extracts says in its annotation what it wants:
 
@@ -12,26 +12,15 @@ are known. `dg.AssetIn(metadata={"version_id": "…"})` loads a given version in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import dagster as dg
 import pyarrow as pa
 
 from extract_project.manifest.extract import Extract
-from extract_project.orchestration.failures import Attempt, failure, is_expected
-from extract_project.orchestration.journaling import (
-    journal_of,
-    record_failure,
-    record_published,
-)
 from extract_project.orchestration.keys import asset_key
-from extract_project.orchestration.metadata import materialization_metadata
-from extract_project.orchestration.task_cost import current_task
-from extract_project.publish.publishing import settle
 from extract_project.publish.reading import open_version
 from extract_project.publish.receipt import read_schema, receipt_of
-from extract_project.publish.staging import Staged
 from extract_project.publish.versions import require_version
 from extract_project.settings import Settings
 
@@ -42,7 +31,7 @@ VERSION_ID = "version_id"
 
 
 class ExtractIOManager(dg.IOManager):
-    """Publishes and loads the extracts of one snapshot."""
+    """Loads the extracts of one snapshot."""
 
     def __init__(
         self,
@@ -51,41 +40,15 @@ class ExtractIOManager(dg.IOManager):
         extracts: Mapping[str, Extract],
     ) -> None:
         self._connect = connect
-        self._settings = settings
         self._data, self._state = settings.data, settings.state_location
         self._extracts = {asset_key(path): extract for path, extract in extracts.items()}
 
-    def handle_output(self, context: dg.OutputContext, obj: Staged) -> None:
-        """Publish: the one moment at which a result becomes visible."""
-        extract = self._extracts[context.asset_key]
-        attempt = Attempt(
-            extract, obj.receipt.partition, context.step_context.previous_attempt_count + 1
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Never called for extracts: each publishes its result by itself."""
+        raise dg.DagsterInvariantViolationError(
+            f"{context.asset_key.to_user_string()} cannot be stored with the IO manager of "
+            f"extracts, which only loads them: give this asset another io_manager_key"
         )
-        journal = journal_of(attempt, obj.receipt.run_id)
-        s3 = self._connect()
-        # Asked before, so that nothing waits between the publish and its record.
-        task = current_task(self._settings.ecs_metadata_uri)
-        try:
-            # Before anything is published: what fails here leaves the current version as it is.
-            before = obj.past.receipt
-            published = settle(s3, self._state, obj, extract.header)
-        except Exception as error:
-            failed = failure(error, attempt, obj.previous)
-            record_failure(journal, failed)
-            raise failed from (None if is_expected(error) else error)
-        finally:
-            obj.output.abort()  # does nothing once published
-        context.log.info(
-            "%s: %s, %s rows, version %s",
-            attempt.place(),
-            published.outcome,
-            obj.receipt.rows,
-            published.version_id,
-        )
-        prices = self._settings.fargate.prices
-        cost = task.cost(prices, datetime.now(UTC)) if task else None
-        record_published(journal, obj, published, cost)
-        context.add_output_metadata(materialization_metadata(obj, published, before, cost))
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The current version, or the given one, as the type that the asset's argument names.

@@ -21,6 +21,7 @@ from extract_project.publish.checks.unique import Unique
 from extract_project.publish.disk import local_disk, spilling
 from extract_project.publish.lockdown import locked_down
 from extract_project.publish.release import Release
+from extract_project.stopping import Stop
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,12 +58,14 @@ def let_through(outcomes: Iterable[Outcome], release: Release | None) -> tuple[O
 class Audit:
     """Shows every row group to every auditor, then asks for the verdicts."""
 
-    def __init__(self, checks: Sequence[CheckSpec], subject: Subject, directory: Path) -> None:
+    def __init__(
+        self, checks: Sequence[CheckSpec], subject: Subject, directory: Path, stop: Stop
+    ) -> None:
         """Raises AuditError when a check does not fit the result's columns."""
         schema = subject.schema
         subject = replace(subject, keys=_identifying_columns(checks, schema))
         self._auditors = [(check, check.auditor(subject)) for check in checks]
-        self._directory = directory
+        self._directory, self._stop = directory, stop
         self._spool = _Spool.needed(
             [auditor for _, auditor in self._auditors], schema, directory / "result.parquet"
         )
@@ -79,11 +82,13 @@ class Audit:
 
     def conclude(self) -> list[Outcome]:
         """The verdicts, in the order of the header; raises AuditError when a query fails."""
+        outcomes = []
         with self._result() as result:
-            return [
-                Outcome(check.name, check.rule, check.severity, auditor.conclude(result))
-                for check, auditor in self._auditors
-            ]
+            for check, auditor in self._auditors:
+                self._stop.require()
+                verdict = auditor.conclude(result)
+                outcomes.append(Outcome(check.name, check.rule, check.severity, verdict))
+        return outcomes
 
     @contextmanager
     def _result(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
@@ -95,6 +100,7 @@ class Audit:
         with (
             spilling(self._directory),
             locked_down(tables, spill, _MEMORY_LIMIT) as connection,
+            self._stop.cancelling(connection.interrupt),
         ):
             yield connection
 

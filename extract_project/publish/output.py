@@ -67,9 +67,12 @@ class Output(Protocol):
         its parts, and what the next run has to know.
         """
 
-    def publish(self, receipt: Receipt, condition: Mapping[str, str]) -> Written:
+    def prepare(self, receipt: Receipt) -> None:
+        """Do all that `publish` needs and that no reader sees. Safe to call again."""
+
+    def publish(self, condition: Mapping[str, str]) -> Written:
         """Make it the current version if `condition` holds, else raise NotApplied: to be tried
-        again with another condition.
+        again with another condition. This is one request.
         """
 
     def tidy(self, version_id: str) -> None:
@@ -137,9 +140,11 @@ class OneObject:
     def is_whole(self, version: Version, receipt: Receipt) -> bool:
         return version.size == self._upload.size
 
-    def publish(self, receipt: Receipt, condition: Mapping[str, str]) -> Written:
+    def prepare(self, receipt: Receipt) -> None:
         if not self._upload.is_multipart:  # otherwise S3 took the metadata with the first part
             self._upload.describe({"rows": str(receipt.rows), "data-sha256": receipt.data_sha256})
+
+    def publish(self, condition: Mapping[str, str]) -> Written:
         return self._upload.publish(condition)
 
     def tidy(self, version_id: str) -> None:

@@ -153,9 +153,11 @@ class PartedOutput:
         found = current_versions(self._s3, version.bucket, (part.key for part in parts))
         return [each and each.version_id for each in found] == [part.version_id for part in parts]
 
-    def publish(self, receipt: Receipt, condition: Mapping[str, str]) -> Written:
+    def prepare(self, receipt: Receipt) -> None:
         if not self._manifest.size:
             self._list(receipt, self._completed(receipt))
+
+    def publish(self, condition: Mapping[str, str]) -> Written:
         return self._manifest.publish(condition)
 
     def tidy(self, version_id: str) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from botocore.exceptions import ClientError
+
 from extract_project.errors import StagingError, Superseded
 from extract_project.manifest.header import Header
 from extract_project.publish.receipt import Receipt, load_receipt, save_receipt
@@ -21,6 +23,7 @@ from extract_project.publish.staging import Staged
 from extract_project.publish.upload import NotApplied, Target
 from extract_project.publish.versions import Version, find_version
 from extract_project.s3 import Location
+from extract_project.stopping import Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -44,6 +47,7 @@ def settle(s3: S3Client, state: Location, staged: Staged, header: Header) -> Pub
     Raises as `publish` does.
     """
     target = staged.output.target
+    staged.stop.at(Stage.PUBLISHING)
     # Not what the run began with: an earlier run may have published since, or somebody deleted it.
     current = find_version(s3, target.bucket, target.key)
     if current and not staged.receipt.rows and header.on_empty == "keep":
@@ -69,10 +73,12 @@ def _same_content(s3: S3Client, state: Location, staged: Staged, current: Versio
 def publish(s3: S3Client, state: Location, staged: Staged) -> str:
     """Publish and return the VersionId of this very write.
 
+    Can be stopped until the request that publishes is sent; after that, its outcome counts.
+
     Raises Superseded when a later run was faster, StagingError when S3 loses the upload or when
     rows would be added to something else than `previous`; all leave what is current untouched.
     """
-    receipt, target = staged.receipt, staged.output.target
+    receipt, target, stop = staged.receipt, staged.output.target, staged.stop
     save_receipt(s3, state, receipt)
     refusals: list[NotApplied] = []
     while True:
@@ -83,10 +89,19 @@ def publish(s3: S3Client, state: Location, staged: Staged) -> str:
         _require_base(staged, current)
         _require_hope(refusals, target)
         condition = {"IfMatch": f'"{current.etag}"'} if current else {"IfNoneMatch": "*"}
+        staged.output.prepare(receipt)
+        stop.begin_sending()
         try:
-            return staged.output.publish(receipt, condition).version_id
+            written = staged.output.publish(condition)
         except NotApplied as refused:
             refusals.append(refused)
+        except ClientError:  # S3 has refused; where nothing answers, it may have published
+            stop.end_sending()
+            raise
+        else:
+            stop.end_sending()
+            return written.version_id
+        stop.end_sending()
 
 
 def _require_newest(receipt: Receipt, current: Version | None, target: Target) -> None:

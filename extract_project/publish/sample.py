@@ -9,7 +9,7 @@ from datetime import timedelta
 import pyarrow as pa
 
 from extract_project.prefetch import prefetch
-from extract_project.publish.deadline import deadline
+from extract_project.stopping import Stage, Stop, supervised
 from extract_project.warehouses.protocol import Label, Query, Result, Session, Warehouse
 
 
@@ -30,18 +30,24 @@ def sample(
 
     Raises WarehouseError, QueryTimeout or TypeMappingError.
     """
-    with (
-        warehouse.connect(label, timeout) as session,
-        deadline(timeout, session.cancel, "--timeout") as due,
-        prefetch(_produce(session, query), 1, session.cancel) as items,
-    ):
-        result = next(items)
-        assert not isinstance(result, pa.RecordBatch)
-        batches = (item for item in items if isinstance(item, pa.RecordBatch))
-        taken = list(_first(batches, rows + 1))
-        due.require()
-        found = pa.Table.from_batches(taken, result.schema)
-        return Sample(found.slice(0, rows), found.num_rows <= rows, result.query_id)
+    stop = Stop()
+
+    def take() -> Sample:
+        with warehouse.connect(label, timeout) as session:
+            stop.at(Stage.QUERYING)
+            with (
+                stop.cancelling(session.cancel),
+                prefetch(_produce(session, query), 1, session.cancel) as items,
+            ):
+                result = next(items)
+                assert not isinstance(result, pa.RecordBatch)
+                stop.at(Stage.FETCHING)
+                batches = (item for item in items if isinstance(item, pa.RecordBatch))
+                taken = list(_first(batches, rows + 1))
+                found = pa.Table.from_batches(taken, result.schema)
+                return Sample(found.slice(0, rows), found.num_rows <= rows, result.query_id)
+
+    return supervised(take, stop, timeout, set_by="--timeout")
 
 
 def _produce(session: Session, query: Query) -> Iterator[Result | pa.RecordBatch]:

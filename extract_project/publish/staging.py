@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +27,6 @@ from extract_project.publish.checks.usual import USUAL
 from extract_project.publish.clock import Clock
 from extract_project.publish.continuity import compare_with_version
 from extract_project.publish.contract import agreed_schema, kept
-from extract_project.publish.deadline import deadline
 from extract_project.publish.increment import Base, Increment, find_base
 from extract_project.publish.memory import peak_memory, use_system_allocator
 from extract_project.publish.output import Content, OneObject, Output
@@ -37,16 +36,16 @@ from extract_project.publish.profile import Profile
 from extract_project.publish.receipt import CheckRecord, Receipt, schema_hash, write_schema
 from extract_project.publish.release import Release
 from extract_project.publish.rowgroups import row_groups
-from extract_project.publish.upload import Target
+from extract_project.publish.upload import ABANDONED_AFTER, Target
 from extract_project.publish.versions import Version
 from extract_project.s3 import MOST_METADATA, Location, metadata_size
+from extract_project.stopping import Stage, Stop
 from extract_project.warehouses.protocol import Label, Result, Session, Warehouse
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _GROUPS_AHEAD = 1
-_SWEEP_MARGIN = timedelta(hours=1)
 _LATER_METADATA = 768
 """Bytes of metadata that are left for later: rows and checksum, and what a rollback says."""
 
@@ -73,6 +72,8 @@ class Staged:
     outcomes: tuple[Outcome, ...]
     preview: tuple[dict[str, str], ...]
     past: PublishedPast
+    stop: Stop
+    """Whether it may still be published."""
     appends: bool = False
     """Whether it holds the rows of `previous` and new ones, so that it can follow on nothing
     else."""
@@ -92,17 +93,19 @@ def stage(
     provenance: Provenance,
     *,
     state: Location,
+    stop: Stop | None = None,
 ) -> Iterator[Staged]:
     """Stage an extract; unless it has been published on leaving, it is aborted.
 
-    `state` is where receipts are, which say the columns of what is current.
+    `state` is where receipts are, which say the columns of what is current. `stop` ends all this
+    from another thread.
 
     Raises WarehouseError, TypeMappingError, SchemaError, IncrementError, AuditError or
     StagingError; whatever is raised, in here or by the caller, the query is cancelled, every upload
     aborted and nothing becomes visible (G2).
     """
     use_system_allocator()
-    attempt, clock = _Attempt.begin(extract, provenance), Clock()
+    attempt, clock, stop = _Attempt.begin(extract, provenance), Clock(), stop or Stop()
     with clock.stage("connect"):
         past = PublishedPast(
             s3,
@@ -116,20 +119,31 @@ def stage(
         base = None if provenance.full_refresh else find_base(s3, extract, past.version)
         attempt = replace(attempt, base=base)
         output = _output(s3, target, attempt, clock)
-        output.sweep(extract.header.timeout + _SWEEP_MARGIN)
+        output.sweep(ABANDONED_AFTER)
     try:
         with audit_directory() as directory:
+            stop.at(Stage.CONNECTING)
             with _connected(warehouse, attempt, clock) as session:
                 compare = partial(compare_with_version, s3, state, extract.header, readers_have)
                 passed = _stream(
-                    session, attempt, output, clock, directory, past=past, compare=compare
+                    session,
+                    attempt,
+                    output,
+                    clock,
+                    directory,
+                    stop=stop,
+                    past=past,
+                    compare=compare,
                 )
+            stop.at(Stage.CHECKING)
             with clock.stage("audit"):
                 outcomes = let_through(passed.outcomes(), provenance.release)
+        stop.at(Stage.UPLOADING)
         content = output.seal()
+        stop.require()
         receipt = _receipt(attempt, content, passed, outcomes, clock, past=past)
         preview = tuple(passed.profile.preview)
-        yield Staged(output, receipt, outcomes, preview, past, base is not None)
+        yield Staged(output, receipt, outcomes, preview, past, stop, base is not None)
     finally:
         output.abort()
 
@@ -241,6 +255,7 @@ def _stream(
     clock: Clock,
     directory: Path,
     *,
+    stop: Stop,
     past: Past,
     compare: Compare,
 ) -> _Passed:
@@ -252,8 +267,9 @@ def _stream(
         increment.cancel()
         session.cancel()
 
+    stop.at(Stage.QUERYING)
     with (
-        deadline(extract.header.timeout, cancel) as due,
+        stop.cancelling(cancel),
         prefetch(_produce(session, attempt, increment, compare), _GROUPS_AHEAD, cancel) as items,
     ):
         with clock.stage("query"):
@@ -262,15 +278,17 @@ def _stream(
         output.begin(begun.schema, attempt.metadata(begun))
         rows_before = attempt.base.manifest.rows if attempt.base else 0
         subject = Subject(begun.schema, attempt.started_at, past, rows_before=rows_before)
-        passed = _Passed(begun, Audit(extract.header.audits, subject, directory))
+        passed = _Passed(begun, Audit(extract.header.audits, subject, directory, stop))
         while True:
+            stop.at(Stage.FETCHING)
             with clock.stage("fetch"):
                 rows = next(items, None)
-            due.require()
+            stop.require()
             if not isinstance(rows, pa.Table):
                 break
             with clock.stage("audit"):
                 passed.audit.observe(rows)
+            stop.at(Stage.UPLOADING)
             output.write(rows)
     return passed
 

@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from extract_project.errors import StagingError
 from extract_project.s3 import error_code, header_safe
+from extract_project.stopping import LONGEST_TIMEOUT
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -34,6 +35,8 @@ _FIRST_PART = 8 * _MIB
 _LARGEST_PART = 64 * _MIB
 _UPLOADS = 2
 _PREFIX = "extract-"
+ABANDONED_AFTER = LONGEST_TIMEOUT + timedelta(hours=1)
+"""How old an upload is that no run can own any more, whatever its header's `timeout` was."""
 NOT_APPLIED = {
     *("PreconditionFailed", "ConditionalRequestConflict"),
     *("412", "409"),  # the same, where the reply broke off before it had said so
@@ -287,11 +290,8 @@ def sweep(
 def abandoned(
     s3: S3Client, bucket: str, prefix: str, owns: Callable[[str], bool], older_than: timedelta
 ) -> Iterator[Abandoned]:
-    """Uploads of keys below `prefix` which `owns` says are this extract's, and that no living run
-    can own.
-
-    A run lives no longer than its timeout, so an upload begun before that is what a `kill -9`
-    left behind.
+    """Uploads of keys below `prefix` which `owns` says are this extract's, begun so long ago that
+    they are what a `kill -9` left behind.
     """
     limit = datetime.now(UTC) - older_than
     pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)

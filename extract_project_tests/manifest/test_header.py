@@ -96,6 +96,8 @@ checks:
         ("format: parket", "2:1: 'format': 'parket' is not possible: did you mean 'parquet'?"),
         ("owners: [bob]", "2:10: 'owners': 'bob' has the wrong form: expected 'team:name'"),
         ("group: a b", "2:1: 'group': 'a b' has the wrong form: expected letters"),
+        ("timeout: 25h", "2:1: 'timeout': 1d1h is no timeout: expected more than 0s, at most 24h"),
+        ("timeout: 0s", "2:1: 'timeout': 0s is no timeout: expected more than 0s, at most 24h"),
         ("timeout: 5", "2:1: 'timeout': 5 is no duration: expected a number and a unit"),
         ("retries: {mx: 3}", "2:11: unknown key 'mx': did you mean 'max'?"),
         ("warehouse: shp", "2:1: unknown warehouse 'shp': did you mean 'shop'?"),

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from extract_project.errors import Cause, ExtractError, WarehouseError
 from extract_project.orchestration.failures import (
     Attempt,
+    Current,
     cause_of,
     failure,
     is_transient,
@@ -37,7 +38,7 @@ def refusal(warehouse: Warehouse, sql: str) -> ExtractError:
 
 
 def card(error: Exception, attempt: Attempt = ATTEMPT) -> str:
-    return failure(error, attempt, None).description or ""
+    return failure(error, attempt, Current(None)).description or ""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Signals that arrive where Python ignores exceptions."""
+"""Signals that arrive where an exception would do harm, or would be ignored."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import signal
 import threading
 
 import pytest
-from dagster import DagsterExecutionInterruptedError
 from dagster._core.errors import raise_execution_interrupts
 
-from extract_project.orchestration.interrupts import redelivered_interrupts
+from extract_project.orchestration.interrupts import flagged_interrupts
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
 class Finalized:
@@ -19,17 +20,35 @@ class Finalized:
         signal.raise_signal(signal.SIGTERM)
 
 
-def finalize_and_wait() -> None:
-    Finalized()
-    threading.Event().wait(30)
-    raise AssertionError("the interrupt was lost")
+@pytest.mark.parametrize("number", SIGNALS)
+def test_g8_an_interrupt_is_noticed_however_often_it_comes(number: signal.Signals) -> None:
+    with raise_execution_interrupts():
+        before = signal.getsignal(number)
+        with flagged_interrupts() as interrupts:
+            assert not interrupts.arrived
+            signal.raise_signal(number)
+            signal.raise_signal(number)
+            assert interrupts.arrived
+        assert signal.getsignal(number) == before
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_g8_an_interrupt_in_a_finalizer_is_not_lost() -> None:
-    with (
-        raise_execution_interrupts(),
-        redelivered_interrupts(),
-        pytest.raises(DagsterExecutionInterruptedError),
-    ):
-        finalize_and_wait()
+    """Python ignores what is raised there."""
+    with raise_execution_interrupts(), flagged_interrupts() as interrupts:
+        Finalized()
+        assert interrupts.arrived
+
+
+def test_an_attempt_in_a_thread_leaves_signals_alone() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def work() -> None:
+        with flagged_interrupts() as interrupts:
+            seen.append(interrupts.arrived)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [False]
+    assert signal.getsignal(signal.SIGINT) == before

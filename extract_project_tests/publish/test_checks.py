@@ -23,6 +23,7 @@ from extract_project.publish.checks import Check
 from extract_project.publish.checks.base import CheckSpec, Past, Subject
 from extract_project.publish.checks.usual import Usual
 from extract_project.publish.profile import Figures
+from extract_project.stopping import Stop
 
 CHECK: TypeAdapter[CheckSpec] = TypeAdapter(Check | Usual)
 
@@ -45,7 +46,7 @@ def audit(
     """The outcomes for a table that passes by a few rows at a time."""
     specs = [CHECK.validate_python(check) for check in checks]
     with TemporaryDirectory() as directory:
-        auditing = Audit(specs, Subject(table.schema, NOW, past), Path(directory))
+        auditing = Audit(specs, Subject(table.schema, NOW, past), Path(directory), Stop())
         for start in range(0, table.num_rows, batch_rows):
             auditing.observe(table.slice(start, batch_rows))
         return auditing.conclude()

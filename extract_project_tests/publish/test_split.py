@@ -210,10 +210,11 @@ def complete_parts(site: Site, staged: Staged) -> None:
 
     previous = staged.previous
     condition = {"IfMatch": f'"{previous.etag}"'} if previous else {"IfNoneMatch": "*"}
+    staged.output.prepare(staged.receipt)
     site.s3.meta.events.register("before-call.s3.PutObject", refuse)
     try:
         with pytest.raises(ConnectionError):
-            staged.output.publish(staged.receipt, condition)
+            staged.output.publish(condition)
     finally:
         site.s3.meta.events.unregister("before-call.s3.PutObject", refuse)
 

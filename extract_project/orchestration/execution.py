@@ -1,0 +1,228 @@
+"""One attempt at an extract within a Dagster run, and what Dagster is told of its end.
+
+Whatever ends an attempt (a refusal, an error, the time limit, an interrupt) is turned into one
+`Ending` here. Nothing is raised meanwhile, so an attempt always ends with what really happened:
+also when S3 fails in the middle of a cancel, or when the run is told to end after it has published.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from botocore.exceptions import BotoCoreError, ClientError
+
+from extract_project.errors import RunEnded, SchemaError
+from extract_project.journal import Journal
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.partitions import Partition
+from extract_project.orchestration.failures import (
+    CAUSE,
+    Attempt,
+    Current,
+    ended_after_publishing,
+    failure,
+    is_expected,
+    refusal,
+    refusal_of_schema,
+)
+from extract_project.orchestration.interrupts import Interrupts
+from extract_project.orchestration.journaling import (
+    journal_of,
+    record_failure,
+    record_published,
+    record_staged,
+)
+from extract_project.orchestration.keys import asset_key
+from extract_project.orchestration.metadata import (
+    check_result,
+    materialization_metadata,
+    schema_result,
+)
+from extract_project.orchestration.partitions import partition_of
+from extract_project.orchestration.release import release_of
+from extract_project.orchestration.requests import FAILURE_TAG, wants_full_refresh
+from extract_project.orchestration.task_cost import Task, current_task
+from extract_project.prefetch import in_thread
+from extract_project.publish.attempt import Done, RefusedResult, attempt
+from extract_project.publish.publishing import Published
+from extract_project.publish.staging import Provenance, Staged
+from extract_project.publish.versions import find_version
+from extract_project.stopping import Stop
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from extract_project.orchestration.assets import Site
+
+_LOOK_UP_SECONDS = 15
+
+
+Events = Sequence[dg.AssetCheckResult | dg.MaterializeResult[None]]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What an attempt came to: events for Dagster to store, then the failure to raise, if any."""
+
+    events: Events
+    failure: dg.Failure | None
+    because: Exception | None = None
+    """Where the failure came from, unless it explains itself."""
+
+
+@dataclass(frozen=True)
+class Failed(Ending):
+    """An attempt that has not published."""
+
+    failure: dg.Failure
+
+
+def execute(
+    context: dg.AssetExecutionContext, extract: Extract, site: Site, interrupts: Interrupts
+) -> Ending:
+    """Stage, audit and publish; gives the end of it, however it ends."""
+    partition = partition_of(context, extract)
+    number = context.retry_number + 1
+    this = Attempt(extract, partition.key if partition else None, number)
+    execution = _Execution(
+        context, site, interrupts, this, journal_of(this, context.run.run_id), site.connect()
+    )
+    execution.begin()
+    return execution.end(partition)
+
+
+@dataclass(frozen=True)
+class _Execution:
+    context: dg.AssetExecutionContext
+    site: Site
+    interrupts: Interrupts
+    this: Attempt
+    journal: Journal
+    s3: S3Client
+
+    def begin(self) -> None:
+        """Say what is about to run."""
+        source, snapshot = self.this.extract.source, self.site.snapshot_id
+        self.journal.write(
+            "started",
+            sql_version=source.version_id,
+            snapshot=snapshot,
+            warehouse=self.this.extract.warehouse,
+            attempt=self.this.number,
+        )
+        self.context.log.info(
+            "%s: sql version %s, snapshot %s, warehouse %s",
+            *(self.this.place(), source.version_id, snapshot, self.this.extract.warehouse),
+        )
+
+    def end(self, partition: Partition | None) -> Ending:
+        """Run it."""
+        extract, settings, run = self.this.extract, self.site.settings, self.context.run
+        task = current_task(settings.ecs_metadata_uri)
+        stop = Stop()
+        staged: Staged | None = None
+
+        def on_staged(result: Staged) -> None:
+            nonlocal staged
+            staged = result
+            record_staged(self.journal, result)
+
+        try:
+            provenance = Provenance(
+                run.run_id,
+                self.site.snapshot_id,
+                partition,
+                full_refresh=wants_full_refresh(run),
+                release=release_of(self.context.instance, run, self.this),
+            )
+            done = attempt(
+                self.s3,
+                settings.warehouses[extract.warehouse],
+                extract,
+                self.site.target(extract, self.this.partition),
+                provenance,
+                state=settings.state_location,
+                stop=stop,
+                is_ended=lambda: self.interrupts.arrived,
+                on_staged=on_staged,
+            )
+        except Exception as error:
+            current = self._current(may_change=stop.is_sending)
+            found = _published_after_all(staged, current)
+            return self._published(found, task) if found else self._failed(error, current)
+        return self._published(done, task)
+
+    def _published(self, done: Done, task: Task | None) -> Ending:
+        staged, published = done.staged, done.published
+        prices = self.site.settings.fargate.prices
+        cost = task.cost(prices, datetime.now(UTC)) if task else None
+        record_published(self.journal, staged, published, cost)
+        self.context.log.info(
+            "%s: %s, %s rows, version %s",
+            *(self.this.place(), published.outcome, staged.receipt.rows, published.version_id),
+        )
+        event = dg.MaterializeResult[None](
+            metadata=materialization_metadata(staged, published, done.before, cost),
+            check_results=[check_result(c, self._key, published=True) for c in staged.outcomes],
+            data_version=dg.DataVersion(staged.receipt.data_sha256),
+        )
+        late = ended_after_publishing(self.this, published) if self.interrupts.arrived else None
+        return Ending([event], late)
+
+    def _failed(self, error: Exception, current: Current) -> Ending:
+        ending = self._explained(error, current)
+        self._record(ending.failure)
+        if self.interrupts.arrived and ending.failure.allow_retries:
+            ended = RunEnded(f"the run was ended from outside, after an error: {error}")
+            return self._explained(ended, current)
+        return ending
+
+    def _explained(self, error: Exception, current: Current) -> Failed:
+        if isinstance(error, RefusedResult):
+            outcomes = error.staged.outcomes
+            checks = [check_result(each, self._key, published=False) for each in outcomes]
+            return Failed(checks, refusal(error, self.this))
+        if isinstance(error, SchemaError):
+            refused = refusal_of_schema(error, self.this, current)
+            return Failed([schema_result(error, self._key)], refused)
+        because = None if is_expected(error) else error
+        return Failed((), failure(error, self.this, current), because)
+
+    def _record(self, failed: dg.Failure) -> None:
+        """In the journal, and as a tag by which the UI lists and filters runs."""
+        tags = {FAILURE_TAG: str(failed.metadata[CAUSE].value)}
+        try:
+            record_failure(self.journal, failed)
+            self.context.instance.add_run_tags(self.context.run.run_id, tags)
+        except Exception as error:  # of Dagster's storage: the failure itself has to be told
+            logging.getLogger(__name__).warning("the run was not tagged %s: %r", tags, error)
+
+    def _current(self, *, may_change: bool) -> Current:
+        """What the key holds, as far as S3 says so within a moment."""
+        target = self.site.target(self.this.extract, self.this.partition)
+        try:
+            version = in_thread(
+                "looking up what is published",
+                lambda: find_version(self.s3, target.bucket, target.key),
+                _LOOK_UP_SECONDS,
+            )
+        except (BotoCoreError, ClientError, TimeoutError):
+            return Current(None, is_known=False, may_change=may_change)
+        return Current(version, may_change=may_change)
+
+    @property
+    def _key(self) -> dg.AssetKey:
+        return asset_key(self.this.extract.path)
+
+
+def _published_after_all(staged: Staged | None, current: Current) -> Done | None:
+    """The attempt whose publishing has succeeded, though its reply did not arrive in time."""
+    version = current.version
+    if staged is None or version is None or version.provenance.get("receipt") != staged.receipt.id:
+        return None
+    return Done(staged, Published(version.version_id, "published"), staged.past.receipt)

@@ -1,0 +1,77 @@
+"""One attempt at an extract, from the query to the published version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from extract_project.errors import Refused
+from extract_project.manifest.extract import Extract
+from extract_project.publish.audit import Outcome
+from extract_project.publish.publishing import Published, settle
+from extract_project.publish.receipt import Receipt
+from extract_project.publish.staging import Provenance, Staged, stage
+from extract_project.publish.upload import Target
+from extract_project.s3 import Location
+from extract_project.stopping import Stop, supervised
+from extract_project.warehouses.protocol import Warehouse
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True)
+class Done:
+    """A result that readers have now, or had already."""
+
+    staged: Staged
+    published: Published
+    before: Receipt | None
+    """Of what was current when the attempt began."""
+
+
+class RefusedResult(Refused):
+    """A staged result that must not be published."""
+
+    def __init__(self, staged: Staged, outcomes: Sequence[Outcome]) -> None:
+        names = ", ".join(outcome.name for outcome in outcomes)
+        super().__init__(f"refused by {names}" if names else "refused for having no rows")
+        self.staged = staged
+        self.outcomes = tuple(outcomes)
+        """Those that refuse it; none where it has no rows, and the header wants some."""
+
+
+def attempt(
+    s3: S3Client,
+    warehouse: Warehouse,
+    extract: Extract,
+    target: Target,
+    provenance: Provenance,
+    *,
+    state: Location,
+    stop: Stop,
+    is_ended: Callable[[], bool],
+    on_staged: Callable[[Staged], None],
+) -> Done:
+    """Stage, audit and publish within the header's `timeout`, unless `is_ended` comes first.
+
+    Raises RefusedResult, RunEnded, QueryTimeout, and what `stage` and `publish` raise. When
+    `stop.is_sending` holds after an error, nobody knows yet whether this attempt has published.
+    """
+
+    def work() -> Done:
+        with stage(s3, warehouse, extract, target, provenance, state=state, stop=stop) as staged:
+            on_staged(staged)
+            _require_accepted(staged, extract)
+            # Before anything is published: what fails here leaves the current version as it is.
+            before = staged.past.receipt
+            return Done(staged, settle(s3, state, staged, extract.header), before)
+
+    return supervised(work, stop, extract.header.timeout, is_ended=is_ended)
+
+
+def _require_accepted(staged: Staged, extract: Extract) -> None:
+    refusing = [outcome for outcome in staged.outcomes if outcome.refuses]
+    if refusing or (not staged.receipt.rows and extract.header.on_empty == "fail"):
+        raise RefusedResult(staged, refusing)

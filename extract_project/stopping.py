@@ -1,0 +1,180 @@
+"""Work that can be ended at any moment: when its time is up, or because somebody ends it.
+
+The work runs in a thread of its own, and looks at its `Stop` at points where it is safe to end.
+The caller only waits, so a signal handler in the main thread needs to do no more than set a flag:
+nothing is ever raised into the middle of an upload, a clean-up or a report.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from datetime import timedelta
+from enum import StrEnum
+from typing import TypeVar
+
+from extract_project.errors import ExtractError, QueryTimeout, RunEnded
+from extract_project.prefetch import CANCEL_AGAIN_SECONDS
+from extract_project.units import format_duration
+
+T = TypeVar("T")
+
+LONGEST_TIMEOUT = timedelta(hours=24)
+"""What a header's `timeout` may be at most. An upload that is older has no run any more."""
+
+GRACE_SECONDS = 20.0
+"""How long stopped work may take to clean up. ECS kills a task two minutes after it is stopped."""
+
+_LOOK_SECONDS = 0.1
+
+
+class Stage(StrEnum):
+    """What an extract is doing, in the words of a failure report."""
+
+    CONNECTING = "connecting"
+    QUERYING = "waiting for the query's first rows"
+    FETCHING = "fetching rows"
+    CHECKING = "running checks"
+    UPLOADING = "uploading"
+    PUBLISHING = "publishing"
+
+    @property
+    def has_query(self) -> bool:
+        """Whether a query is under way, which ends with the run."""
+        return self in (Stage.QUERYING, Stage.FETCHING)
+
+
+class Stop:
+    """Whether work has to end, and why. The first reason stays."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancelling = threading.Lock()
+        self._cancels: list[Callable[[], None]] = []
+        self.stage = Stage.CONNECTING
+        """What the work is doing."""
+        self.error: ExtractError | None = None
+        """The reason to end."""
+        self.is_sending = False
+        """Whether the request that publishes is under way: what it came to is not known yet."""
+
+    def tell(self, error: ExtractError) -> None:
+        """Have the work end, with this error."""
+        with self._lock:
+            self.error = self.error or error
+
+    def require(self) -> None:
+        """Raise the reason to end, if there is one."""
+        if self.error is not None:
+            raise self.error
+
+    def at(self, stage: Stage) -> None:
+        """Note what comes next, unless the work has to end: then raise the reason."""
+        self.require()
+        self.stage = stage
+
+    @contextmanager
+    def cancelling(self, cancel: Callable[[], None]) -> Iterator[None]:
+        """While in here, `cancel` ends what the work waits for. It is never called after that."""
+        self._cancels.append(cancel)
+        try:
+            yield
+        finally:
+            with self._cancelling:
+                self._cancels.remove(cancel)
+
+    def begin_sending(self) -> None:
+        """Before the request that publishes: the last moment at which the work can be ended."""
+        with self._lock:
+            self.require()
+            self.is_sending = True
+
+    def end_sending(self) -> None:
+        """Once it is known what that request came to."""
+        self.is_sending = False
+
+    def cancel(self) -> None:
+        """End what the work waits for at this moment."""
+        with self._cancelling:
+            for cancel in tuple(self._cancels):
+                try:
+                    cancel()
+                except Exception as error:  # a driver's own; the next call may do better
+                    logging.getLogger(__name__).warning("cancelling failed: %r", error)
+
+
+def supervised(
+    work: Callable[[], T],
+    stop: Stop,
+    limit: timedelta,
+    *,
+    set_by: str = "'timeout' in the header",
+    is_ended: Callable[[], bool] = lambda: False,
+) -> T:
+    """Do the work in a thread, for `limit` at most, and no longer than until `is_ended`.
+
+    Stopped work has a few seconds to clean up; then it is left to itself. It still cannot publish.
+    Raises what the work raises, QueryTimeout or RunEnded. A result that the work reaches in spite
+    of being stopped is returned: `stop.error` says whether it was.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    due = time.monotonic() + limit.total_seconds()
+    threading.Thread(target=run, name="work", daemon=True).start()
+    try:
+        while not wait([done], _LOOK_SECONDS).done:
+            if is_ended():
+                stop.tell(_ended(stop.stage))
+                break
+            if time.monotonic() >= due:
+                stop.tell(_timeout(stop.stage, limit, set_by))
+                break
+    except BaseException:  # Ctrl-C in a command
+        stop.tell(_ended(stop.stage))
+        raise
+    finally:
+        if stop.error is not None:
+            _wind_up(done, stop)
+    if stop.error is not None and not (done.done() and done.exception() is None):
+        raise stop.error from None
+    return done.result()
+
+
+def _wind_up(done: Future[T], stop: Stop) -> None:
+    """Cancel what the work waits for, again and again, until it has ended or is given up."""
+    # A query that is about to start does not notice, in any driver. And cancelling may itself
+    # have to wait for a server.
+    given_up = threading.Event()
+
+    def cancel() -> None:
+        while not done.done() and not given_up.is_set():
+            stop.cancel()
+            wait([done], CANCEL_AGAIN_SECONDS)
+
+    threading.Thread(target=cancel, name="cancel", daemon=True).start()
+    wait([done], GRACE_SECONDS)
+    given_up.set()
+
+
+def _ended(stage: Stage) -> RunEnded:
+    consequence = ", and its query was cancelled" if stage.has_query else ""
+    return RunEnded(f"the run was ended from outside while it was {stage}{consequence}")
+
+
+def _timeout(stage: Stage, limit: timedelta, set_by: str) -> QueryTimeout:
+    consequence = ", so the query was cancelled" if stage.has_query else ""
+    advice = "make the query cheaper" if stage.has_query else "see what is slow there"
+    return QueryTimeout(
+        f"not done after {format_duration(limit)}{consequence}: it was {stage}; "
+        f"{advice}, or raise {set_by}"
+    )
