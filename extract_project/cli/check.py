@@ -11,8 +11,8 @@ from extract_project.cli.console import NO, explains_itself, json_option, out
 from extract_project.errors import SettingsError
 from extract_project.manifest.extract import Dialects, InvalidExtract
 from extract_project.manifest.folder import parse_file, sql_files
-from extract_project.manifest.guard import DIALECTS
 from extract_project.settings import load_settings
+from extract_project.sql.guard import DIALECTS
 
 
 @click.command()

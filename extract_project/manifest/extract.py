@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,15 @@ from extract_project.constants import Value
 from extract_project.manifest.frontmatter import FrontMatter, Path, read_front_matter
 from extract_project.manifest.header import Header, read_header
 from extract_project.manifest.incremental import WATERMARK, require_use_of_watermark
+from extract_project.manifest.parameters import explain_unknown
 from extract_project.manifest.partitions import Partition
 from extract_project.manifest.problem import Problem, Refused, refuse, suggestion
 from extract_project.publish.contract import declared_types
 from extract_project.publish.formats.options import FileFormat, parse_compression
-from extract_project.warehouses.protocol import Placeholder, Query
+from extract_project.sql.query import Placeholder, Query
 
 if TYPE_CHECKING:
-    from extract_project.manifest.guard import Statement
+    from extract_project.sql.guard import Statement
 
 SUFFIX = ".sql"
 PARTS_MANIFEST = "_manifest.json"
@@ -43,6 +45,8 @@ class Dialects:
     default: str
     any_warehouse: str | None = None
     """The dialect of every other name, where files are checked without settings."""
+    forbidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The functions that must not be used, of each warehouse that names some."""
 
     def of(self, warehouse: str) -> str | None:
         return self.by_warehouse.get(warehouse, self.any_warehouse)
@@ -79,6 +83,8 @@ class Extract(BaseModel):
     """Offset in the text at which the statement ends, before a semicolon."""
     tables: tuple[str, ...]
     """Warehouse tables that the statement reads."""
+    warnings: tuple[Problem, ...] = ()
+    """What is odd about the file, and no reason not to run it."""
     code_version: str
     """Changes when the SQL or a header key that shapes the data does, and only then."""
 
@@ -160,8 +166,7 @@ def parse_extract(
 def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> Extract:
     # Imported here because a run worker, which gets its extracts ready from a snapshot, never
     # parses SQL.
-    from extract_project.manifest.guard import read_statement
-    from extract_project.manifest.lineage import upstream_tables
+    from extract_project.sql.guard import read_statement
 
     front_matter = read_front_matter(text)
     header = read_header(front_matter)
@@ -170,11 +175,16 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
     if kind is None:
         message = f"unknown warehouse {warehouse!r}: {suggestion(warehouse, dialects.by_warehouse)}"
         raise refuse(*front_matter.place(("warehouse",)), message)
-    statement = read_statement(text, kind, header.bound_names)
+    statement = read_statement(
+        text,
+        kind,
+        params=header.bound_names,
+        explain=partial(explain_unknown, known=header.bound_names),
+        forbidden=dialects.forbidden.get(warehouse, frozenset()),
+    )
     _require_use_of_partitions(header, statement, front_matter)
     require_use_of_watermark(header, statement, text, front_matter)
-    tables = upstream_tables(statement)
-    if header.on_source_change and not tables:
+    if header.on_source_change and not statement.tables:
         message = "the SQL reads no table, so that none can change: use a cron"
         raise refuse(*front_matter.place(("schedule",)), message)
     return Extract(
@@ -186,7 +196,8 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
         kind=kind,
         placeholders=statement.placeholders,
         statement_end=statement.end,
-        tables=tables,
+        tables=statement.tables,
+        warnings=statement.warnings,
         code_version=_code_version(statement, header, warehouse),
     )
 

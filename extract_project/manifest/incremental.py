@@ -20,8 +20,8 @@ from extract_project.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
     from extract_project.manifest.frontmatter import FrontMatter
-    from extract_project.manifest.guard import Statement
     from extract_project.manifest.header import Header
+    from extract_project.sql.guard import Statement
 
 WATERMARK = "watermark"
 
@@ -64,8 +64,6 @@ def require_use_of_watermark(
     header: Header, statement: Statement, text: str, front_matter: FrontMatter
 ) -> None:
     """Raise Refused where the SQL of an incremental extract would not fit what it is."""
-    from sqlglot import exp
-
     if header.incremental is None:
         return
     if header.partitions is not None:
@@ -80,13 +78,10 @@ def require_use_of_watermark(
             f"the SQL does not use the watermark, so that every run would read everything: add "
             f"'where :{WATERMARK} is null or {header.incremental.cursor} >= :{WATERMARK}'",
         )
-    for comparison in statement.tree.find_all(exp.GT, exp.LT):
-        greater = isinstance(comparison, exp.GT)
-        side = comparison.expression if greater else comparison.this
-        for column in side.find_all(exp.Column):
-            if column.name == f"_{WATERMARK}":
-                raise refuse(
-                    *position(text, column.this.meta["start"]),
-                    f"rows with exactly the watermark's value that appear later would be lost: "
-                    f"write '{'>=' if greater else '<='}', what comes twice is dropped",
-                )
+    for comparison in statement.strictly_after:
+        if comparison.placeholder.name == WATERMARK:
+            raise refuse(
+                *position(text, comparison.placeholder.start),
+                f"rows with exactly the watermark's value that appear later would be lost: "
+                f"write '{comparison.operator}=', what comes twice is dropped",
+            )

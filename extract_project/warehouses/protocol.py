@@ -13,91 +13,30 @@ tells whether the tables that a query reads have changed since somebody last ask
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from extract_project.constants import Value
-from extract_project.manifest.problem import position
+from extract_project.sql.query import Placeholder, Query, Rendered
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
-@dataclass(frozen=True)
-class Placeholder:
-    """One `:name` in a SQL text: `text[start:end]` is the colon and the name."""
-
-    name: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """An author's text in a warehouse's own form, and the way back to the author's file."""
-
-    text: str
-    source: str
-    """The author's text."""
-    replaced: tuple[tuple[int, Placeholder], ...]
-    """Where in `text` each placeholder's replacement ends."""
-
-    def origin(self, offset: int) -> tuple[int, int]:
-        """Line and column (from 1), in the author's file, of an offset in `text`.
-
-        All of what replaces a `:name` comes from its colon.
-        """
-        end = source_end = 0
-        for next_end, placeholder in self.replaced:
-            if offset < next_end:
-                return position(
-                    self.source, min(source_end + max(0, offset - end), placeholder.start)
-                )
-            end, source_end = next_end, placeholder.end
-        return position(self.source, source_end + max(0, offset - end))
-
-    def origin_of(self, line: int, column: int) -> tuple[int, int]:
-        """The same of a line and a column (from 1) in `text`."""
-        start = sum(len(each) + 1 for each in self.text.split("\n")[: line - 1])
-        return self.origin(start + column - 1)
-
-
-@dataclass(frozen=True)
-class Query:
-    """The author's text as it stands in the file, and the values of its `:name`s."""
-
-    text: str
-    placeholders: tuple[Placeholder, ...] = ()
-    end: int | None = None
-    """Where the statement ends, before a semicolon and what may follow; default: with the text."""
-    values: Mapping[str, Value] = field(default_factory=dict)
-    declared: Mapping[str, pa.DataType] = field(default_factory=dict)
-    """Types that the author declares, for columns whose own type no file keeps exactly."""
-
-    def render(self, native: Callable[[str], str]) -> Rendered:
-        """The text with each `:name` in the warehouse's own form; no line moves."""
-        text, end, replaced = "", 0, []
-        for placeholder in self.placeholders:
-            text += self.text[end : placeholder.start] + native(placeholder.name)
-            replaced.append((len(text), placeholder))
-            end = placeholder.end
-        return Rendered(text + self.text[end:], self.text, tuple(replaced))
-
-    def statement(self, native: Callable[[str], str]) -> Rendered:
-        """As `render`, up to the end of the statement: for warehouses that wrap it in another."""
-        beyond = 0 if self.end is None else len(self.text) - self.end
-        rendered = self.render(native)
-        return replace(rendered, text=rendered.text[: len(rendered.text) - beyond])
-
-    @property
-    def bound(self) -> dict[str, Value]:
-        """The values that the text uses."""
-        return {each.name: self.values[each.name] for each in self.placeholders}
+__all__ = [
+    "Change",
+    "Label",
+    "Placeholder",
+    "Query",
+    "Rendered",
+    "Result",
+    "Session",
+    "Usage",
+    "Warehouse",
+]
 
 
 @dataclass(frozen=True)

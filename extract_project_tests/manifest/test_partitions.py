@@ -18,7 +18,7 @@ from extract_project.orchestration.partitions import (
 from extract_project_tests.manifest.parsing import reasons, valid
 
 BY_KEY = "select * from t where k = :partition_key"
-BY_TIME = "select * from t where at >= :partition_start and at < :partition_end"
+BY_TIME = "select * from t where made_at >= :partition_start and made_at < :partition_end"
 
 
 def partitioned(partitions: str, sql: str = BY_TIME) -> Extract:
@@ -135,7 +135,7 @@ def test_sql_that_uses_no_partition_is_refused() -> None:
 
 
 def test_partition_values_need_partitions() -> None:
-    (problem,) = reasons(BY_TIME.replace(" and at < :partition_end", ""))
+    (problem,) = reasons(BY_TIME.replace(" and made_at < :partition_end", ""))
     assert "':partition_start': this file has no 'partitions'" in problem
     assert "a list of partitions has no windows of time" in refusal("[a]", BY_TIME)
 

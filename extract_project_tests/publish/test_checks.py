@@ -11,7 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +23,9 @@ from extract_project.errors import AuditError
 from extract_project.publish.audit import Audit, Outcome
 from extract_project.publish.checks import Check
 from extract_project.publish.checks.base import CheckSpec, Past, Subject
+from extract_project.publish.checks.sql import SqlCheck
 from extract_project.publish.checks.usual import Usual
+from extract_project.publish.lockdown import locked_down
 from extract_project.publish.profile import Figures
 from extract_project.stopping import Stop
 
@@ -284,12 +288,23 @@ def test_only_an_error_refuses() -> None:
         ({"freshness": {"column": "dya", "within": "1d"}}, "did you mean 'day'"),
         ({"freshness": {"column": "id", "within": "1d"}}, "column 'id' is, a int64: expected"),
         ({"sql": "select nope from result"}, "check 'sql_.*' failed: .*nope"),
-        ({"sql": "select * from read_csv('/etc/passwd')"}, "failed: .*disabled by configuration"),
     ],
 )
 def test_a_check_that_does_not_fit_is_an_error(check: dict[str, Any], message: str) -> None:
     with pytest.raises(AuditError, match=message):
         verdict(ORDERS, check)
+
+
+def test_g7_a_check_reads_nothing_but_the_result(tmp_path: Path) -> None:
+    sql = "select * from read_csv('/etc/passwd')"
+    with pytest.raises(ValidationError, match="'read_csv' changes something"):
+        SqlCheck(sql=sql)
+    pq.write_table(ORDERS, tmp_path / "result.parquet")
+    files = {"result": tmp_path / "result.parquet"}
+    with locked_down(files, tmp_path / "spill", "64MB") as connection:
+        assert connection.execute("select count(*) from result").fetchone() == (len(ORDERS),)
+        with pytest.raises(duckdb.Error, match="disabled by configuration"):
+            connection.execute(sql)
 
 
 def test_no_rows_satisfy_every_check_but_min_rows() -> None:

@@ -30,8 +30,8 @@ class SqlCheck(CheckSpec):
     @field_validator("sql")
     @classmethod
     def _reads_only(cls, value: str) -> str:
-        from extract_project.manifest.guard import read_statement
-        from extract_project.manifest.problem import Refused
+        from extract_project.problem import Refused
+        from extract_project.sql.guard import read_statement
 
         try:
             read_statement(value, "duckdb")

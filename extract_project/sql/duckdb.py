@@ -1,0 +1,265 @@
+"""DuckDB: read by its own parser, which writes the tree of a statement as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from extract_project.problem import Problem, Refused, position, refuse
+from extract_project.sql import fallback, tokens
+from extract_project.sql.dialect import Call, Comparison, Name, Reading, Text
+from extract_project.sql.duckdb_functions import ENGINE, READS
+
+if TYPE_CHECKING:
+    import duckdb
+
+_NOWHERE = 2**64 - 1
+_BEGIN = ("from", "table", "show", "describe", "desc", "summarize", "pivot", "unpivot")
+_TOO_DEEP = "Max expression depth"
+_FILE = re.compile(
+    r"://|[/\\*?]|\.(csv|tsv|parquet|jsonl?|ndjson|xlsx|db|ddb|duckdb|arrow|avro|shp|gpkg|fgb)"
+    r"(\.(gz|zst))?$",
+    re.IGNORECASE,
+)
+_OF_EXTENSIONS = re.compile(
+    r"(read|http|https|st_read|st_drivers|load_aws|(postgres|mysql|sqlite|mssql|bigquery|snowflake"
+    r"|odbc|iceberg|delta|ducklake|lance|avro|excel|gsheet|arrow|adbc|uc|unity)_).*"
+    r"|getenv|shell\w*|(pandas|arrow|parquet)_scan|copy_\w+|write_\w+"
+)
+"""Functions that reach outside the database, by the names that extensions give them."""
+_OUTSIDE = "changes something, waits or reaches outside the database: an extract only reads"
+
+
+class DuckDB:
+    """The dialect of DuckDB."""
+
+    name = "duckdb"
+    lexicon = tokens.DUCKDB
+
+    def read(self, text: Text) -> Reading:
+        spelled = text.with_parameters({each.name: f"${each.name}" for each in text.placeholders})
+        found = _parser().tree(spelled)
+        if found is None:
+            return _by_tokens(text)
+        if found["error"]:
+            raise _refused(text, found)
+        if len(found["statements"]) != 1:
+            count = len(found["statements"])
+            raise refuse(1, 1, f"DuckDB reads {count} statements here: expected one")
+        if text.tokens[0].lower in ("pragma", "call"):
+            raise fallback.would_run(text.source, text.tokens[0])
+        return _Reader(text, spelled).read(found["statements"][0]["node"])
+
+    def objection(self, function: Name) -> str | None:
+        name = function[-1].lower()
+        if name in READS:
+            return None
+        return _OUTSIDE if name in ENGINE or _OF_EXTENSIONS.fullmatch(name) else None
+
+
+class _Parser:
+    """A database in memory, of which nothing but the parser is used."""
+
+    def __init__(self) -> None:
+        import duckdb
+
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection = duckdb.connect(
+            config={
+                "threads": 1,
+                "enable_external_access": False,
+                "python_enable_replacements": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+        )
+        # The function's argument is a constant, which the optimizer would compute twice.
+        self._connection.execute("pragma disable_optimizer")
+
+    def tree(self, text: str) -> dict[str, Any] | None:
+        """The statements of a text, or the parser's error; None where it is nested too deeply."""
+        with self._lock:
+            row = self._connection.execute(
+                "select json_serialize_sql(?::varchar)", [text]
+            ).fetchone()
+        assert row is not None
+        try:
+            found: dict[str, Any] = json.loads(row[0])
+        except RecursionError:
+            return None
+        return found
+
+
+@cache
+def _parser() -> _Parser:
+    return _Parser()
+
+
+def _by_tokens(text: Text) -> Reading:
+    fallback.require_query(text, _BEGIN)
+    line, column = position(text.source, text.tokens[0].start)
+    message = "this nests too deeply to be checked whole, and was checked by its words alone"
+    return Reading(
+        tuple(fallback.calls(text.tokens)),
+        fallback.tables(text.tokens),
+        tuple(fallback.strictly_after(text)),
+        (Problem(line=line, column=column, message=message),),
+    )
+
+
+def _refused(text: Text, found: dict[str, Any]) -> Refused:
+    """Why there is no tree, at the word that is to blame."""
+    message = found["error_message"]
+    acting = fallback.acting_word(text.tokens)
+    if acting:
+        return fallback.would_run(text.source, acting)
+    if found["error_type"] == "parser":
+        place = found.get("position")
+        end = text.tokens[-1].start
+        return fallback.not_sql(text, "duckdb", message, int(place) if place else end)
+    pivots = [token for token in text.tokens if token.lower in ("pivot", "pivot_wider")]
+    if pivots:
+        return refuse(
+            *position(text.source, pivots[0].start),
+            "DuckDB looks up this pivot's columns by creating a type, so that it is no read: list "
+            "the values, as in 'on id in (1, 2)'",
+        )
+    return fallback.would_run(text.source, text.tokens[0])
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """Where in a statement a part of its tree stands."""
+
+    hidden: frozenset[str] = frozenset()
+    """Names of common table expressions that hide tables here."""
+    only_columns: bool = False
+    """Whether nothing is read: `describe` tells what columns a query would have."""
+
+
+class _Reader:
+    """One walk through the parser's tree."""
+
+    def __init__(self, text: Text, spelled: str) -> None:
+        self._text = text
+        self._spelled = spelled.encode()
+        self._ascii = spelled.isascii()
+        self._calls: list[Call] = []
+        self._tables: set[Name] = set()
+        self._strict: list[Comparison] = []
+
+    def read(self, root: dict[str, Any]) -> Reading:
+        parameters: Counter[str] = Counter()
+        for node, scope in _nodes(root):
+            kind = str(node.get("type"))
+            if kind == "BASE_TABLE":
+                self._add_table(node, scope)
+            elif kind == "FUNCTION" and not node.get("is_operator"):
+                self._add_call(node)
+            elif kind == "VALUE_PARAMETER":
+                parameters[node["identifier"].lower()] += 1
+            elif kind in _STRICT:
+                self._compare(node)
+        self._require(parameters)
+        return Reading(tuple(self._calls), frozenset(self._tables), tuple(self._strict))
+
+    def _require(self, parameters: Counter[str]) -> None:
+        """Raise Refused unless the parser knows every `:name` as a value."""
+        wanted = Counter(each.name.lower() for each in self._text.placeholders)
+        for each in self._text.placeholders:
+            if parameters[each.name.lower()] < wanted[each.name.lower()]:
+                raise refuse(
+                    *position(self._text.source, each.start),
+                    f"DuckDB does not read ':{each.name}' as a value here: put spaces or "
+                    f"parentheses around it",
+                )
+
+    def _add_table(self, node: dict[str, Any], scope: _Scope) -> None:
+        parts = [node.get(part) for part in ("catalog_name", "schema_name", "table_name")]
+        name = tuple(part.lower() for part in parts if part)
+        if len(name) == 1 and name[0] in scope.hidden:
+            return
+        if len(name) == 1:
+            self._require_table(name[0], node)
+        if not scope.only_columns:
+            self._tables.add(name)
+
+    def _add_call(self, node: dict[str, Any]) -> None:
+        parts = [node.get(part) for part in ("catalog", "schema", "function_name")]
+        self._calls.append(Call(tuple(part for part in parts if part), self._offset(node)))
+        if node["function_name"].lower() == "query_table":
+            for value in _constants(node["children"]):
+                self._require_table(value, node)
+                self._tables.add(tuple(value.lower().split(".")))
+
+    def _require_table(self, name: str, node: dict[str, Any]) -> None:
+        """Raise Refused for what DuckDB would look for among the files."""
+        if _FILE.search(name):
+            offset = self._offset(node)
+            place = self._text.tokens[0].start if offset is None else offset
+            raise refuse(
+                *position(self._text.source, place),
+                f"{name!r} is a file: an extract reads the database's tables and nothing else",
+            )
+
+    def _compare(self, node: dict[str, Any]) -> None:
+        operator, lesser = _STRICT[node["type"]]
+        below = {
+            each["identifier"].lower()
+            for each, _ in _nodes(node[lesser])
+            if each.get("type") == "VALUE_PARAMETER"
+        }
+        names = dict.fromkeys(each.name for each in self._text.placeholders)
+        found = [self._text.beside(name, operator) for name in names if name.lower() in below]
+        self._strict += [Comparison(each, operator) for each in found]
+
+    def _offset(self, node: dict[str, Any]) -> int | None:
+        """The parser counts bytes."""
+        offset = node.get("query_location", _NOWHERE)
+        if offset == _NOWHERE:
+            return None
+        return int(offset) if self._ascii else len(self._spelled[:offset].decode(errors="ignore"))
+
+
+_STRICT = {"COMPARE_GREATERTHAN": (">", "right"), "COMPARE_LESSTHAN": ("<", "left")}
+
+
+def _nodes(root: Any) -> Iterator[tuple[dict[str, Any], _Scope]]:
+    """Every node of a tree, with where it stands."""
+    waiting: list[tuple[Any, _Scope]] = [(root, _Scope())]
+    while waiting:
+        node, scope = waiting.pop()
+        if isinstance(node, list):
+            waiting += [(each, scope) for each in node]
+        elif isinstance(node, dict):
+            if node.get("type") == "SHOW_REF" and node.get("show_type") != "SUMMARY":
+                scope = replace(scope, only_columns=True)
+            elif node.get("type") == "RECURSIVE_CTE_NODE":
+                scope = replace(scope, hidden=scope.hidden | {node["cte_name"].lower()})
+            yield node, scope
+            waiting += _parts(node, scope)
+
+
+def _parts(node: dict[str, Any], scope: _Scope) -> Iterator[tuple[Any, _Scope]]:
+    """What a node is made of, each with the names that hide tables in it."""
+    for each in (node.get("cte_map") or {}).get("map", ()):
+        yield each["value"], scope
+        scope = replace(scope, hidden=scope.hidden | {each["key"].lower()})
+    for key, value in node.items():
+        if key != "cte_map" and isinstance(value, (dict, list)):
+            yield value, scope
+
+
+def _constants(children: list[Any]) -> list[str]:
+    found = []
+    for child in children:
+        if child.get("type") == "VALUE_CONSTANT" and isinstance(child["value"].get("value"), str):
+            found.append(child["value"]["value"])
+        found += _constants(child.get("children", []))
+    return found

@@ -1,0 +1,141 @@
+"""`:name` in SQL: found where it stands for a value, bound by the warehouse, never spliced.
+
+A colon also writes slices (`a[1 :n]`), structs (`{'k' :v}`), paths (`v:name`), lambdas and, in
+DuckDB, aliases. All of these have a value on their left. So what stands before the colon decides:
+after a value it is no placeholder, wherever the spaces are; after a sign, or after a word that a
+value follows (`select`, `limit`, `then`), it is one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from extract_project.problem import Problem, Refused, position
+from extract_project.sql.query import Placeholder
+from extract_project.sql.tokens import Token
+from extract_project.sql.words import words
+
+_BEFORE_A_VALUE = words(
+    """
+    all and any as between both by case distinct else escape except fetch for from glob having
+    ilike in intersect is leading like limit minus not offset on or over placing qualify regexp
+    return returning rlike select set similar some then to trailing union using values when where
+    with
+    """
+)
+"""Words that no column is called without quotes: a value follows, with or without a space."""
+_OFTEN_BEFORE_A_VALUE = words(
+    """
+    at before div first groups interval mod next of overlaps preceding prior range rows start
+    symmetric top uescape until within zone
+    """
+)
+"""Words that can be columns, too: a value follows when there is a space between."""
+
+
+def find_placeholders(
+    text: str, tokens: Sequence[Token], known: Collection[str], explain: Callable[[str], str]
+) -> tuple[Placeholder, ...]:
+    """Every `:name` of the text, in order; raises Refused for what is no parameter here.
+
+    `known` are the names that have a value, and `explain` says how another name can get one.
+    `[:name]` is a slice unless the name is known.
+    """
+    found = []
+    problems = list(_foreign(text, tokens))
+    for i, word in enumerate(tokens[1:], start=1):
+        if word.kind != "word" or not _is_colon_before(tokens, i):
+            continue
+        colon = tokens[i - 1]
+        if word.text in known:
+            found.append(Placeholder(word.text, colon.start, word.end))
+        elif "[" not in [token.text for token in tokens[max(0, i - 2) : i]]:
+            problems.append(
+                _problem(text, colon, f"unknown parameter ':{word.text}': {explain(word.text)}")
+            )
+    if problems:
+        raise Refused(*problems)
+    return tuple(found)
+
+
+def _is_colon_before(tokens: Sequence[Token], i: int) -> bool:
+    """Whether a colon stands directly before a token, and no value before that."""
+    colon = tokens[i - 1]
+    return colon.text == ":" and colon.end == tokens[i].start and not ends_value(tokens, i - 2)
+
+
+def ends_value(tokens: Sequence[Token], i: int) -> bool:
+    """Whether a value can end with the token, so that a sign after it joins the two."""
+    if i < 0:
+        return False
+    token = tokens[i]
+    before = tokens[i - 1].text if i else ""
+    if token.kind == "sign":
+        return token.text in (")", "]", "}") or (token.text == "-" and before == ":")
+    if token.kind != "word" or before == ".":
+        return True
+    if token.lower in _OFTEN_BEFORE_A_VALUE:
+        return i + 1 < len(tokens) and tokens[i + 1].start == token.end
+    return token.lower not in _BEFORE_A_VALUE
+
+
+_TEMPLATE_SIGNS = ("{{", "{%", "{#", "${", "<%")
+
+
+def _foreign(text: str, tokens: Sequence[Token]) -> Iterator[Problem]:
+    """What other tools write for a value: `?`, `$1`, `:1`, `%s`, `{{ x }}`, `${x}`."""
+    for i, token in enumerate(tokens):
+        after = tokens[i + 1] if i + 1 < len(tokens) else token
+        if token.kind == "parameter":
+            yield _no_parameter(text, token, token.text)
+        elif token.kind != "sign" or after.start != token.end:
+            continue
+        elif text.startswith(_TEMPLATE_SIGNS, token.start):
+            yield _no_parameter(text, token, text[token.start : after.end])
+            return
+        elif after.kind == "number" and _is_colon_before(tokens, i + 1):
+            if not i or tokens[i - 1].text not in ("[", ":"):
+                yield _no_parameter(text, token, f":{after.text}")
+        elif token.text == "%" and not ends_value(tokens, i - 1):
+            printf = re.match(r"%(\(\w+\))?s\b", text[token.start : token.start + 80])
+            if printf:
+                yield _no_parameter(text, token, printf.group())
+
+
+def _no_parameter(text: str, token: Token, shown: str) -> Problem:
+    return _problem(
+        text,
+        token,
+        f"{shown!r} is no parameter here: values come as ':name', with the name and its value "
+        f"under 'params' in the header",
+    )
+
+
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\$\{\w+\}", re.DOTALL)
+
+
+def warnings_of_strings(
+    text: str, tokens: Sequence[Token], known: Collection[str]
+) -> Iterator[Problem]:
+    """Strings that look as if somebody expected a value in their place."""
+    for token in tokens:
+        if token.kind != "string":
+            continue
+        template = _TEMPLATE.search(token.text)
+        if template:
+            yield _problem(
+                text,
+                token,
+                f"this string has {template.group()!r} in it, and is sent as it is: values come "
+                f"as ':name', outside of quotes",
+            )
+        elif token.text[:2] == "':" and token.text[2:-1] in known:
+            yield _problem(
+                text, token, f"this is the text {token.text}, not the value: take the quotes away"
+            )
+
+
+def _problem(text: str, token: Token, message: str) -> Problem:
+    line, column = position(text, token.start)
+    return Problem(line=line, column=column, message=message)

@@ -1,0 +1,246 @@
+"""Postgres: read by the server's own parser (libpg_query, as the package pgparse)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from extract_project.problem import Refused, position, refuse
+from extract_project.sql import fallback, tokens
+from extract_project.sql.dialect import Call, Comparison, Name, Reading, Text
+from extract_project.sql.postgres_functions import ACTS, READS
+from extract_project.sql.words import words
+
+_TOKENS = 20_000
+"""The parser follows a tree on the C stack, and would take the process down with it: a longer
+statement, of which each token may be a level of its own, is judged by its tokens.
+"""
+_SECRETS = words(
+    """
+    pg_authid pg_shadow pg_user_mapping pg_subscription pg_hba_file_rules pg_file_settings
+    pg_ident_file_mappings pg_largeobject
+    """
+)
+_RESERVED = ("pg_", "lo_", "binary_upgrade_", "dblink", "txid_")
+Hidden = frozenset[str]
+
+
+class Postgres:
+    """The dialect of PostgreSQL."""
+
+    name = "postgres"
+    lexicon = tokens.POSTGRES
+
+    def read(self, text: Text) -> Reading:
+        import pgparse
+
+        if len(text.tokens) > _TOKENS:
+            return _by_tokens(text, "it is too long for Postgres' parser")
+        spelled = text.with_parameters({each.name: "$1" for each in text.placeholders})
+        try:
+            statements = pgparse.parse(spelled)
+        except RecursionError:
+            return _by_tokens(text, "it nests too deeply for Postgres' parser")
+        except pgparse.PGQueryError as error:
+            raise _not_sql(text, str(error.args[0]), int(error.args[1])) from None
+        if len(statements) != 1:
+            raise refuse(1, 1, f"Postgres reads {len(statements)} statements here: expected one")
+        reader = _Reader(text, spelled)
+        return reader.read(statements[0]["stmt"])
+
+    def objection(self, function: Name) -> str | None:
+        name = function[-1]
+        if function[:-1] not in ((), ("pg_catalog",)) and name not in _OF_EXTENSIONS:
+            return None
+        if name in READS:
+            return None
+        if name in ACTS or name in _OF_EXTENSIONS or name.startswith(_RESERVED):
+            return "changes something, waits or reaches outside the database: an extract only reads"
+        return None
+
+
+_OF_EXTENSIONS = words(
+    """
+    connectby crosstab crosstab2 crosstab3 crosstab4 crosstabn dblink_build_sql_delete
+    dblink_build_sql_insert dblink_build_sql_update dblink dblink_cancel_query dblink_close
+    dblink_connect dblink_connect_u dblink_disconnect dblink_error_message dblink_exec dblink_fetch
+    dblink_get_notify dblink_get_result dblink_is_busy dblink_open dblink_send_query
+    file_fdw_handler http http_delete http_get http_head http_patch http_post http_put
+    http_reset_curlopt http_set_curlopt lo_manage pg_buffercache_evict pg_buffercache_evict_all
+    pg_buffercache_evict_relation pg_file_rename pg_file_sync pg_file_unlink pg_file_write
+    pg_logdir_ls pg_prewarm pg_stat_statements_reset pg_start_backup pg_stop_backup pg_switch_xlog
+    pg_truncate_visibility_map pg_xlog_replay_pause pg_xlog_replay_resume heap_force_freeze
+    heap_force_kill postgres_fdw_disconnect postgres_fdw_disconnect_all xpath_table cron_schedule
+    schedule_in_database unschedule aws_lambda_invoke query_export_to_s3 table_import_from_s3
+    """
+)
+"""Functions of well-known extensions that act, in whatever schema they were created."""
+
+
+def _by_tokens(text: Text, reason: str) -> Reading:
+    fallback.require_query(text, ("table",))
+    line, column = position(text.source, text.tokens[0].start)
+    warning = refuse(line, column, f"{reason}, and was checked by its words alone").problems
+    return Reading(
+        calls=tuple(fallback.calls(text.tokens)),
+        tables=fallback.tables(text.tokens),
+        strictly_after=tuple(fallback.strictly_after(text)),
+        warnings=warning,
+    )
+
+
+def _not_sql(text: Text, reason: str, place: int) -> Refused:
+    """The refusal of a text that the parser does not take, with `place` counted from 1."""
+    token = fallback.acting_word(text.tokens)
+    if token:
+        return fallback.would_run(text.source, token)
+    return fallback.not_sql(text, "postgres", reason, place - 1)
+
+
+class _Reader:
+    """One walk through the parser's tree."""
+
+    def __init__(self, text: Text, spelled: str) -> None:
+        self._text = text
+        self._spelled = spelled.encode()
+        self._ascii = spelled.isascii()
+        self._by_start = {each.start: each for each in text.placeholders}
+        self._calls: list[Call] = []
+        self._tables: set[Name] = set()
+        self._strict: list[Comparison] = []
+        self._parameters: set[int] = set()
+
+    def read(self, statement: dict[str, Any]) -> Reading:
+        ((kind, node),) = statement.items()
+        if kind != "SelectStmt":
+            word = kind.removesuffix("Stmt").lower()
+            first = self._text.tokens[0]
+            token = fallback.acting_word(self._text.tokens) or first
+            raise fallback.would_run(self._text.source, token, "" if token.lower else word)
+        self._require_columns(node)
+        self._walk(node)
+        for each in self._text.placeholders:
+            if each.start not in self._parameters:
+                raise refuse(
+                    *position(self._text.source, each.start),
+                    f"Postgres does not read ':{each.name}' as a value here: put spaces or "
+                    f"parentheses around it",
+                )
+        return Reading(tuple(self._calls), frozenset(self._tables), tuple(self._strict))
+
+    def _require_columns(self, select: dict[str, Any]) -> None:
+        while "larg" in select:
+            select = select["larg"]
+        if "targetList" not in select and "valuesLists" not in select:
+            first = self._text.tokens[0]
+            raise refuse(
+                *position(self._text.source, first.start),
+                "the statement selects no column: name what to publish",
+            )
+
+    def _walk(self, root: Any) -> None:
+        open_nodes: list[tuple[Any, Hidden]] = [(root, frozenset())]
+        while open_nodes:
+            node, hidden = open_nodes.pop()
+            if isinstance(node, list):
+                open_nodes += [(each, hidden) for each in node]
+                continue
+            if not isinstance(node, dict):
+                continue
+            self._require_reading(node)
+            if "withClause" in node:
+                rest, hidden, queries = _with_scope(node, hidden)
+                open_nodes += queries
+                node = rest
+            for key, value in node.items():
+                if key == "FuncCall":
+                    self._calls.append(Call(_strings(value["funcname"]), self._offset(value)))
+                elif key == "RangeVar":
+                    self._add_table(value, hidden)
+                elif key == "ParamRef":
+                    self._parameters.add(self._offset(value))
+                elif key == "A_Expr":
+                    self._compare(value)
+                if isinstance(value, (dict, list)):
+                    open_nodes.append((value, hidden))
+
+    def _require_reading(self, node: dict[str, Any]) -> None:
+        words = [key for key in node if key.endswith("Stmt") and key != "SelectStmt"]
+        words += [word for key, word in _CLAUSES.items() if key in node]
+        if not words:
+            return
+        word = words[0].removesuffix("Stmt").lower()
+        found = fallback.acting_word(self._text.tokens)
+        if not found or found.lower != word:
+            first = word.split()[0]
+            same = [token for token in self._text.tokens if token.lower == first]
+            locking = [each for each in same if self._locks(each)] if first == "for" else same
+            found = (locking or same or list(self._text.tokens))[-1 if first == "for" else 0]
+        raise fallback.would_run(self._text.source, found, word)
+
+    def _locks(self, token: tokens.Token) -> bool:
+        at = self._text.tokens.index(token) + 1
+        return self._text.tokens[at].lower in ("update", "share", "no", "key")
+
+    def _add_table(self, node: dict[str, Any], hidden: Hidden) -> None:
+        parts = [node.get(part) for part in ("catalogname", "schemaname", "relname")]
+        name = tuple(part for part in parts if part)
+        if len(name) == 1 and name[0] in hidden:
+            return
+        if name[-1] in _SECRETS and name[:-1] in ((), ("pg_catalog",)):
+            raise refuse(
+                *position(self._text.source, self._offset(node)),
+                f"{name[-1]!r} holds secrets or files of the server: no extract reads it",
+            )
+        self._tables.add(name)
+
+    def _compare(self, node: dict[str, Any]) -> None:
+        operator = _strings(node.get("name", []))
+        if not self._by_start or operator not in ((">",), ("<",)):
+            return
+        side = node.get("rexpr" if operator == (">",) else "lexpr")
+        for offset in _parameters(side):
+            placeholder = self._by_start.get(self._in_text(offset))
+            if placeholder:
+                self._strict.append(Comparison(placeholder, operator[0]))
+
+    def _offset(self, node: dict[str, Any]) -> int:
+        return self._in_text(node.get("location", 0))
+
+    def _in_text(self, offset: int) -> int:
+        """The parser counts bytes."""
+        return offset if self._ascii else len(self._spelled[:offset].decode())
+
+
+_CLAUSES = {"intoClause": "into", "lockingClause": "for update"}
+
+
+def _with_scope(node: dict[str, Any], hidden: Hidden) -> tuple[dict[str, Any], Hidden, list[Any]]:
+    """The rest of a node with a `with`, the names that its tables hide there, and its queries."""
+    clause = node["withClause"]
+    defined = [each["CommonTableExpr"] for each in clause["ctes"]]
+    within = hidden.union(each["ctename"] for each in defined)
+    queries: list[Any] = []
+    before = hidden
+    for each in defined:
+        queries.append((each, within if clause.get("recursive") else before))
+        before = before | {each["ctename"]}
+    rest = {key: value for key, value in node.items() if key != "withClause"}
+    return rest, within, queries
+
+
+def _strings(names: Sequence[Any]) -> Name:
+    return tuple(each["String"]["sval"] for each in names if each.get("String"))
+
+
+def _parameters(root: Any) -> Iterator[int]:
+    """Offsets, in bytes, of the parameters below a node."""
+    open_nodes = [root]
+    while open_nodes:
+        node = open_nodes.pop()
+        if isinstance(node, dict):
+            if "ParamRef" in node:
+                yield node["ParamRef"].get("location", 0)
+            open_nodes += node.values()
+        elif isinstance(node, list):
+            open_nodes += node

@@ -1,0 +1,235 @@
+"""Snowflake: no parser of its own is to be had, so tokens decide what only reads.
+
+sqlglot's tree adds the tables, and a warning where it does not understand the statement: Snowflake
+has the last word then.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from extract_project.problem import Problem, position, refuse
+from extract_project.sql import fallback, tokens
+from extract_project.sql.dialect import Call, Comparison, Name, Reading, Text
+from extract_project.sql.tokens import Token, name_of
+from extract_project.sql.words import words
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+_SHOWS = ("show", "desc", "describe")
+# The information functions of Snowflake's reference that start with SYSTEM$ and only report.
+_SYSTEM_READS = words(
+    """
+    allowlist allowlist_privatelink auto_refresh_status behavior_change_bundle_status
+    catalog_link_status client_version_info client_vulnerability_info clustering_depth
+    clustering_information clustering_ratio current_user_task_name data_metric_scan
+    database_refresh_history database_refresh_progress database_refresh_progress_by_job
+    estimate_automatic_clustering_costs estimate_query_acceleration
+    estimate_search_optimization_costs explain_json_to_text explain_plan_json
+    external_table_pipe_status get_all_references get_classification_result get_cmk_config
+    get_compute_pool_pending_maintenance get_compute_pool_status get_directory_table_status
+    get_hash_for_application get_iceberg_table_information get_job_status get_login_failure_details
+    get_predecessor_return_value get_privatelink_config get_privatelink_endpoints_info
+    get_referenced_object_id_hash get_resultset_status get_service_dns_domain get_service_logs
+    get_service_status get_snowflake_egress_ip_ranges get_snowflake_platform_info get_tag
+    get_tag_allowed_values get_tag_on_current_column get_tag_on_current_table get_task_graph_config
+    internal_stages_public_access_status
+    is_application_all_mandatory_telemetry_event_definitions_enabled
+    is_application_authorized_for_telemetry_event_sharing
+    is_application_installed_from_same_account is_application_sharing_events_with_provider
+    is_global_data_sharing_enabled_for_account is_listing_purchased is_listing_trial
+    last_change_commit_time list_application_restricted_features list_iceberg_tables_from_catalog
+    list_namespaces_from_catalog pipe_status query_reference reference
+    show_active_behavior_change_bundles show_budgets_for_resource show_budgets_in_account
+    show_event_sharing_accounts stream_backlog stream_get_table_timestamp stream_has_data
+    supported_dbt_versions task_dependents_enabled task_runtime_info typeof verify_cmk_info
+    whitelist whitelist_privatelink
+    """
+)
+_PREFIX = "_"
+"""Stands for the colon of a `:name` where sqlglot reads it: a column of the same length."""
+_SEQUENCES = ("nextval", "getnextval")
+_CLASS = re.compile(r"<class '[\w.]*\.(\w+)'>")
+
+
+class Snowflake:
+    """The dialect of Snowflake."""
+
+    name = "snowflake"
+    lexicon = tokens.SNOWFLAKE
+
+    def read(self, text: Text) -> Reading:
+        steps = _steps(text)
+        queries = steps[1:] if text.tokens[0].lower in _SHOWS else steps
+        for step in queries:
+            fallback.require_query(replace(text, tokens=step))
+            _require_columns(replace(text, tokens=step))
+        calls = (*fallback.calls(text.tokens), *_sequences(text.tokens))
+        if len(steps) == len(queries) == 1:
+            return _with_tree(text, calls)
+        tables = frozenset[Name]().union(*map(fallback.tables, queries))
+        return Reading(calls, tables, tuple(fallback.strictly_after(text)))
+
+    def objection(self, function: Name) -> str | None:
+        name = function[-1].lower()
+        kind, _, rest = name.partition("$")
+        if name in _SEQUENCES or (kind == "system" and rest and rest not in _SYSTEM_READS):
+            return "changes something, waits, or is not known to read: an extract only reads"
+        return None
+
+
+def _steps(text: Text) -> list[Sequence[Token]]:
+    """The statements that `->>` joins; raises Refused where one after it is no query."""
+    steps: list[list[Token]] = [[]]
+    for token in text.tokens:
+        if token.text == "->>":
+            steps.append([])
+        else:
+            steps[-1].append(token)
+    for step in steps[1:]:
+        if not step or step[0].lower not in ("select", "with"):
+            wrong = step[0] if step else text.tokens[-1]
+            raise refuse(
+                *position(text.source, wrong.start),
+                f"'->>' runs {wrong.text.lower()!r} here: what stands after it has to be a "
+                f"'select …', because an extract only reads",
+            )
+    if not steps[0]:
+        raise fallback.would_run(text.source, text.tokens[0])
+    return list(steps)
+
+
+def _require_columns(text: Text) -> None:
+    first, *rest = text.tokens
+    if first.lower == "select" and (not rest or rest[0].lower == "from"):
+        raise refuse(
+            *position(text.source, first.start),
+            "the statement selects no column: name what to publish",
+        )
+
+
+def _sequences(found: Sequence[Token]) -> Iterator[Call]:
+    """`sequence.nextval`, which takes a number from the sequence without looking like a call."""
+    for before, token in pairwise(found):
+        if before.text == "." and token.kind in ("word", "name") and _lower(token) == "nextval":
+            yield Call(("nextval",), token.start)
+
+
+def _lower(token: Token) -> str:
+    return name_of(token).lower()
+
+
+def _with_tree(text: Text, calls: tuple[Call, ...]) -> Reading:
+    """Whatever sqlglot makes of the statement; its tokens have been judged already."""
+    from sqlglot import exp
+
+    tree = _parse(text)
+    if isinstance(tree, Problem):
+        return Reading(
+            calls,
+            fallback.tables(text.tokens),
+            tuple(fallback.strictly_after(text)),
+            (tree,),
+        )
+    acting = tree.find(exp.DML, exp.DDL, exp.Into, exp.Lock, exp.Command, exp.Copy, exp.Set)
+    if acting:
+        raise fallback.would_run(text.source, text.tokens[0], acting.key)
+    tables = {*_tables(tree), *fallback.tables_in_strings(text.tokens)}
+    return Reading(calls, frozenset(tables), tuple(_strictly_after(text, tree)))
+
+
+def _parse(text: Text) -> exp.Expr | Problem:
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    # sqlglot warns about statements that it only knows by name.
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)
+    spelled = text.with_parameters({each.name: _PREFIX + each.name for each in text.placeholders})
+    line, column = position(text.source, text.tokens[0].start)
+    try:
+        trees = [tree for tree in sqlglot.parse(spelled, read="snowflake") if tree]
+    except SqlglotError as error:
+        first = (getattr(error, "errors", None) or [{}])[0]
+        near = first.get("highlight") or ""
+        if near:
+            line, end = first["line"], first["col"]
+            column = max(1, end - len(near) + 1)
+        reason = _CLASS.sub(r"\1", first.get("description") or str(error).splitlines()[0])
+        return _unsure(line, column, f"near {near!r}: {reason[:1].lower()}{reason[1:].rstrip('.')}")
+    except RecursionError:
+        return _unsure(line, column, "it nests too deeply")
+    except Exception as error:  # a fault of the parser's own costs this file, never the manifest
+        return _unsure(line, column, repr(error))
+    if len(trees) != 1 or not isinstance(trees[0], exp.Expr):
+        return _unsure(line, column, "it is read as something else than one statement")
+    return trees[0]
+
+
+def _unsure(line: int, column: int, reason: str) -> Problem:
+    return Problem(
+        line=line,
+        column=column,
+        message=f"the checker does not understand this Snowflake SQL ({reason}): it only reads, "
+        f"as far as its words show, and Snowflake decides whether it is valid",
+    )
+
+
+def _tables(tree: exp.Expr) -> Iterator[Name]:
+    """The tables after `from` and `join` that no common table expression hides."""
+    from sqlglot import exp
+
+    for table in tree.find_all(exp.Table):
+        if not isinstance(table.parent, (exp.From, exp.Join, exp.Subquery, exp.Lateral)):
+            continue
+        parts = [table.args.get(part) for part in ("catalog", "db", "this")]
+        if not isinstance(parts[-1], exp.Identifier):
+            continue
+        name = tuple(_folded(part) for part in parts if isinstance(part, exp.Identifier))
+        if parts[0] and not parts[1]:  # `db..t` leaves the schema out
+            name = (name[0], "public", name[-1])
+        if len(name) > 1 or name[0] not in _hidden(table):
+            yield name
+
+
+def _hidden(table: exp.Expr) -> set[str]:
+    """Names of the common table expressions that a table can be, from where it stands."""
+    from sqlglot import exp
+
+    found: set[str] = set()
+    inside: exp.Expr | None = None
+    node: exp.Expr | None = table
+    while node is not None:
+        clause = node.args.get("with_") or node.args.get("with")
+        if isinstance(clause, exp.With):
+            for cte in clause.expressions:
+                if cte is inside and not clause.recursive:
+                    break
+                found.add(_folded(cte.args["alias"].this))
+        if isinstance(node, exp.CTE):
+            inside = node
+        node = node.parent
+    return found
+
+
+def _folded(identifier: exp.Expr) -> str:
+    return identifier.name if identifier.args.get("quoted") else identifier.name.lower()
+
+
+def _strictly_after(text: Text, tree: exp.Expr) -> Iterator[Comparison]:
+    from sqlglot import exp
+
+    starts = {each.start: each for each in text.placeholders}
+    for comparison in tree.find_all(exp.GT, exp.LT) if starts else ():
+        greater = isinstance(comparison, exp.GT)
+        lesser = comparison.expression if greater else comparison.this
+        for column in lesser.find_all(exp.Column):
+            placeholder = starts.get(column.this.meta.get("start", -1))
+            if placeholder:
+                yield Comparison(placeholder, ">" if greater else "<")

@@ -1,0 +1,180 @@
+"""SQL text cut into tokens, by the rules of each dialect.
+
+The pieces matter where a parser's tree does not say enough, or where there is no parser: where a
+`:name` stands, where the statement ends, which names are called. Comments and white space are
+left out. Every token keeps its place in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from extract_project.problem import position, refuse
+
+Kind = Literal["word", "name", "string", "number", "parameter", "sign"]
+"""A `name` is a quoted identifier; a `parameter` is one of the engine's own, such as `$1`."""
+
+
+class Token(NamedTuple):
+    """A piece of the statement: `text` is `source[start:end]`, quotes included."""
+
+    kind: Kind
+    text: str
+    start: int
+    end: int
+
+    @property
+    def lower(self) -> str:
+        """A word in lower case; nothing for any other token."""
+        return self.text.lower() if self.kind == "word" else ""
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """How a dialect writes its tokens."""
+
+    pattern: re.Pattern[str]
+    nested_comments: bool
+    signs_before_comment: str = ""
+    """Tokens that begin with one of these must not touch a comment: how the engine reads the two
+    together is not known, and what one side takes for a comment the other would run.
+    """
+    line_ends: re.Pattern[str] | None = None
+    """Characters that may or may not end a `--` comment."""
+
+
+_DIGITS = r"(?:\d[\d_]*(?:\.(?!\.)[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?\w*"
+_SIGNS = r"::|:=|=>|->>|->|<=|>=|<>|!=|\|\||."
+_E_STRING = (
+    r"[eE]'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'(?:[ \t]*[\r\n]\s*'[^'\\]*(?:(?:''|\\.)[^'\\]*)*')*"
+)
+
+
+def _pattern(space: str, comment: str, string: str, word: str, parameter: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?P<space>{space}+)|(?P<comment>{comment}|/\*)"
+        rf"|(?P<string>{string})"
+        r'|(?P<name>(?:[uU]&)?"[^"]*(?:""[^"]*)*")'
+        rf"|(?P<number>{_DIGITS})|(?P<word>{word})|(?P<parameter>{parameter})"
+        rf"|(?P<sign>{_SIGNS})",
+        re.DOTALL,
+    )
+
+
+_LETTER = r"A-Za-z_\x80-\U0010ffff"  # as Postgres reads names: any character that is not ASCII
+_QUOTED = r"'[^']*(?:''[^']*)*'"
+_DOLLARS = rf"(?P<tag>\$(?:[{_LETTER}][0-9{_LETTER}]*)?\$).*?(?P=tag)"
+
+POSTGRES = Lexicon(
+    _pattern(
+        space=r"[ \t\r\n\f\v]",
+        comment=r"--[^\r\n]*",
+        string=rf"{_E_STRING}|(?:[bBxXnN]|[uU]&)?{_QUOTED}|{_DOLLARS}",
+        word=rf"[{_LETTER}][0-9${_LETTER}]*",
+        parameter=r"\$\d+",
+    ),
+    nested_comments=True,
+)
+DUCKDB = Lexicon(
+    _pattern(
+        space=r"\s",
+        comment=r"--[^\r\n]*",
+        string=rf"{_E_STRING}|[bBxX]?{_QUOTED}|{_DOLLARS}",
+        word=r"[^\W\d][\w$]*",
+        parameter=r"\$\w+|\?\d*",
+    ),
+    nested_comments=True,
+)
+SNOWFLAKE = Lexicon(
+    _pattern(
+        space=r"\s",
+        comment=r"--[^\n]*|//[^\n]*",
+        string=r"[xX]?'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'|\$\$.*?\$\$",
+        word=r"[^\W\d][\w$]*",
+        parameter=r"\?",
+    ),
+    nested_comments=False,
+    signs_before_comment="@/",
+    line_ends=re.compile("\r(?!\n|$)|[\v\f\x85\u2028\u2029]"),
+)
+
+_OPENERS = {"'": "string", '"': "quoted name", "$": "string between dollars"}
+
+
+def tokenize(text: str, lexicon: Lexicon) -> list[Token]:
+    """Every token of the text; raises Refused where a string, name or comment is not closed."""
+    return list(_tokens(text, lexicon))
+
+
+def _tokens(text: str, lexicon: Lexicon) -> Iterator[Token]:
+    match = lexicon.pattern.match
+    at = 0
+    last = ""
+    while at < len(text):
+        found = match(text, at)
+        assert found is not None  # a sign is any character
+        kind, piece, end = found.lastgroup, found.group(), found.end()
+        if kind == "tag":
+            kind = "string"
+        if kind == "comment":
+            if last and last[0] in lexicon.signs_before_comment:
+                raise refuse(
+                    *position(text, at),
+                    f"a comment touches {last!r}: put a space between them, so that everybody "
+                    f"reads it as a comment",
+                )
+            if piece == "/*":
+                end = _comment_end(text, at, lexicon.nested_comments)
+            elif lexicon.line_ends and (odd := lexicon.line_ends.search(piece)):
+                raise refuse(
+                    *position(text, at + odd.start()),
+                    f"a line of this comment ends with {odd.group()!r}: end it with a line feed",
+                )
+        elif kind != "space":
+            if piece in _OPENERS and (piece != "$" or text.startswith("$$", at)):
+                raise refuse(
+                    *position(text, at), f"the {_OPENERS[piece]} that begins here is not closed"
+                )
+            yield Token(kind, piece, at, end)  # type: ignore[arg-type]
+        last = _path(last, kind, piece)
+        at = end
+
+
+def _path(before: str, kind: str | None, piece: str) -> str:
+    """What a comment must not touch: a sign, and the path of a stage, `@stage/folder`."""
+    if before.startswith("@") and kind in ("word", "number", "sign", "name", "string"):
+        return before + piece
+    return piece if kind == "sign" else ""
+
+
+def _comment_end(text: str, start: int, nested: bool) -> int:
+    depth, at = 1, start + 2
+    while depth:
+        end = text.find("*/", at)
+        if end < 0:
+            raise refuse(*position(text, start), "the comment that begins here is not closed")
+        inner = text.find("/*", at, end) if nested else -1
+        depth, at = (depth + 1, inner + 2) if inner >= 0 else (depth - 1, end + 2)
+    return at
+
+
+_ESCAPED = re.compile(r"\\(?:\+([0-9A-Fa-f]{6})|([0-9A-Fa-f]{4})|(\\))")
+
+
+def name_of(token: Token, after: str = "") -> str:
+    """What a word or a quoted name calls: a word in lower case, a quoted name as it is.
+
+    `after` is the escape character of a `U&"…" uescape 'x'`.
+    """
+    if token.kind == "word":
+        return token.text.lower()
+    unicode = token.text[0] in "uU"
+    name = token.text[token.text.index('"') + 1 : -1].replace('""', '"')
+    if not unicode:
+        return name
+    if after:
+        name = name.replace("\\", "\\\\").replace(after, "\\")
+    return _ESCAPED.sub(lambda m: m[3] or chr(int(m[1] or m[2], 16)), name)
