@@ -78,10 +78,12 @@ def dagster_processes(
     environment: Mapping[str, str],
     port: int | None = None,
     sections: Mapping[str, Any] | None = None,
+    module: str = "extract_project.definitions",
 ) -> DagsterProcesses:
     """Write the instance's configuration, and say what is to be started.
 
-    `sections` are those that dagster.yaml has besides, or in place of what it would have.
+    `sections` are those that dagster.yaml has besides, or in place of what it would have; `module`
+    has the definitions.
     """
     home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text(yaml.safe_dump({**_INSTANCE, **(sections or {})}))
@@ -100,7 +102,7 @@ def dagster_processes(
         {
             "code-server": (
                 *(sys.executable, "-m", "dagster", "code-server", "start", "-h", "127.0.0.1"),
-                *("-p", str(grpc_port), "-m", "extract_project.definitions"),
+                *("-p", str(grpc_port), "-m", module),
                 "--use-python-environment-entry-point",
             ),
             "webserver": (
@@ -118,9 +120,10 @@ def dagster_server(
     environment: Mapping[str, str],
     port: int | None = None,
     sections: Mapping[str, Any] | None = None,
+    module: str = "extract_project.definitions",
 ) -> Iterator[DagsterServer]:
     """Start the three processes with `environment`, and wait until the UI knows the extracts."""
-    processes = dagster_processes(home, environment, port, sections)
+    processes = dagster_processes(home, environment, port, sections, module)
     with ExitStack() as stack:
         for name in processes.commands:
             stack.enter_context(processes.started(name))

@@ -136,6 +136,8 @@ class InvalidExtract(BaseModel):
     source: SqlSource
     text: str
     problems: tuple[Problem, ...]
+    key_is_taken: bool = False
+    """Whether Dagster has another asset under its key, so that it is shown under another one."""
 
     @property
     def file(self) -> str:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
 
 from extract_project.errors import NotPublished
-from extract_project.manifest.extract import Extract, InvalidExtract
+from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract
 from extract_project.s3 import Location, error_code
 
 if TYPE_CHECKING:
@@ -42,9 +42,11 @@ class Snapshot(BaseModel):
 
     @property
     def paths(self) -> frozenset[str]:
-        return frozenset(
-            [*(each.path for each in self.extracts), *(each.path for each in self.invalid)]
-        )
+        """Of every SQL file of the manifest, also where only some extracts were loaded."""
+        root = Location.parse(self.manifest)
+        listed = (root.relative(key)[: -len(SUFFIX)] for key in self.files)
+        read = (*(each.path for each in self.extracts), *(each.path for each in self.invalid))
+        return frozenset([*listed, *read])
 
 
 def save_snapshot(s3: S3Client, state: Location, snapshot: Snapshot) -> str:

@@ -3,7 +3,7 @@
 (Without postponed annotations: Dagster looks at the type of an asset's `context` itself.)
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,8 +40,11 @@ class Site:
         return Target(data.bucket, key, self.settings.kms_key_id)
 
 
-def extract_asset(extract: Extract, site: Site) -> dg.AssetsDefinition:
-    """The asset of an extract: materializing it stages, audits and publishes."""
+def extract_asset(extract: Extract, site: Site, paths: Collection[str]) -> dg.AssetsDefinition:
+    """The asset of an extract: materializing it stages, audits and publishes.
+
+    `paths` are those of all SQL files, by which the tables upstream of it are told from extracts.
+    """
     header = extract.header
     pool = header.pool or extract.warehouse
 
@@ -52,7 +55,7 @@ def extract_asset(extract: Extract, site: Site) -> dg.AssetsDefinition:
         outs={"result": dg.AssetOut.from_spec(_spec(extract, site), io_manager_key=IO_MANAGER)},
         ins={
             f"upstream_{number}": dg.AssetIn(key=key, dagster_type=dg.Nothing)
-            for number, key in enumerate(_upstream(extract))
+            for number, key in enumerate(_upstream(extract, paths))
         },
         check_specs=_check_specs(extract),
         retry_policy=dg.RetryPolicy(
@@ -117,9 +120,9 @@ def _check_specs(extract: Extract) -> list[dg.AssetCheckSpec]:
     return specs
 
 
-def _upstream(extract: Extract) -> list[dg.AssetKey]:
+def _upstream(extract: Extract, paths: Collection[str]) -> list[dg.AssetKey]:
     extracts = [asset_key(path) for path in extract.header.depends_on]
-    tables = [table_key(extract.warehouse, table) for table in extract.tables]
+    tables = [table_key(extract.warehouse, table, paths) for table in extract.tables]
     return list(dict.fromkeys([*extracts, *tables]))
 
 

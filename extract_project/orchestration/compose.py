@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import dagster as dg
 from dagster_shared.check import CheckError
 
-from extract_project.manifest.extract import Extract, InvalidExtract
-from extract_project.manifest.problem import Problem
+from extract_project.manifest.extract import Extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.alerting import alert_sensor
 from extract_project.orchestration.assets import IO_MANAGER, Site, extract_asset
@@ -14,7 +15,8 @@ from extract_project.orchestration.executor import one_or_many_executor
 from extract_project.orchestration.following import following_sensor, waits_at_ticks
 from extract_project.orchestration.invalid import invalid_asset, invalid_check, invalid_sensor
 from extract_project.orchestration.io_manager import ExtractIOManager
-from extract_project.orchestration.keys import asset_key, table_key
+from extract_project.orchestration.isolating import refused_by_dagster
+from extract_project.orchestration.keys import table_key
 from extract_project.orchestration.live import manifest_sensor
 from extract_project.orchestration.loading import RefusedManifest
 from extract_project.orchestration.rerun import rerun_job, rerun_sensor
@@ -33,22 +35,23 @@ def compose(
     assets: list[dg.AssetsDefinition] = []
     valid: dict[str, Extract] = {}
     invalid = list(snapshot.invalid)
+    paths = snapshot.paths
     for extract in snapshot.extracts:
         try:
-            assets.append(extract_asset(extract, site))
+            assets.append(extract_asset(extract, site, paths))
             valid[extract.path] = extract
         except (dg.DagsterError, CheckError) as error:  # whatever this release's rules are (G6)
-            invalid.append(_refused_by_dagster(extract, error))
+            invalid.append(refused_by_dagster(extract, error))
     settings = site.settings
     return dg.Definitions(
-        assets=[*assets, *_tables(valid, snapshot), *(invalid_asset(each) for each in invalid)],
+        assets=[*assets, *_tables(valid, paths), *(invalid_asset(each) for each in invalid)],
         asset_checks=[invalid_check(each) for each in invalid],
         schedules=schedules(each for each in valid.values() if not waits_at_ticks(each, valid)),
         sensors=[
             manifest_sensor(snapshot, site, refused),
             invalid_sensor(invalid, site.snapshot_id),
             following_sensor(valid),
-            *source_sensors(valid.values(), site),
+            *source_sensors(valid.values(), site, paths),
             rerun_sensor(valid.values()),
             *([alert_sensor(valid.values(), settings)] if settings.alerts.channels else []),
         ],
@@ -60,24 +63,16 @@ def compose(
     )
 
 
-def _tables(extracts: dict[str, Extract], snapshot: Snapshot) -> list[dg.AssetSpec]:
+def _tables(extracts: dict[str, Extract], paths: Collection[str]) -> list[dg.AssetSpec]:
     """The warehouse tables that extracts read, as external assets upstream of them."""
-    taken = {asset_key(path) for path in snapshot.paths}
     specs = {}
     for extract in extracts.values():
         for table in extract.tables:
-            key = table_key(extract.warehouse, table)
+            key = table_key(extract.warehouse, table, paths)
             specs[key] = dg.AssetSpec(
                 key=key,
                 description=f"table {table} in warehouse {extract.warehouse}",
                 group_name=f"warehouse_{extract.warehouse}",
                 kinds={extract.kind, "table"},
             )
-    return [spec for key, spec in sorted(specs.items()) if key not in taken]
-
-
-def _refused_by_dagster(extract: Extract, error: Exception) -> InvalidExtract:
-    problem = Problem(line=1, column=1, message=f"dagster refuses this extract: {error}")
-    return InvalidExtract(
-        path=extract.path, source=extract.source, text=extract.text, problems=(problem,)
-    )
+    return [spec for _, spec in sorted(specs.items())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from hashlib import sha256
 
 import dagster as dg
@@ -13,9 +14,10 @@ RERUN_JOB, RERUN_OP = "rerun_failed_extracts", "launch_reruns"
 ROLLBACK_JOB, ROLLBACK_OP = "rollback_extract", "restore_version"
 SCHEDULE_PREFIX = "at_"
 
-_RESERVED = {RERUN_JOB, RERUN_OP, ROLLBACK_JOB, ROLLBACK_OP}
-_TAKEN_BY_DAGSTER = re.compile(r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")
+_SHOWN = re.compile(r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")
 _PLAIN = re.compile(r"^[A-Za-z0-9]+(_[A-Za-z0-9]+)*$")
+_NO_PATH_HAS = ":"
+"""Tells the keys of other things from those of extracts: no valid path has it."""
 
 
 def asset_key(path: str) -> dg.AssetKey:
@@ -24,30 +26,41 @@ def asset_key(path: str) -> dg.AssetKey:
 
 
 def shown_key(extract: InvalidExtract) -> dg.AssetKey:
-    """The key of an invalid extract: its path, with a hash where Dagster could not take that."""
-    if _TAKEN_BY_DAGSTER.match(extract.path):
+    """The key of an invalid extract: its path, unless that cannot be a key or is already taken."""
+    if _SHOWN.match(extract.path) and not extract.key_is_taken:
         return asset_key(extract.path)
-    digest = sha256(extract.path.encode()).hexdigest()[:8]
-    parts = [_safe(part) for part in extract.path.split("/") if part.strip()]
-    return dg.AssetKey([*parts[:-1], f"{parts[-1] if parts else 'unnamed'}_{digest}"])
+    parts = [_safe(part) for part in extract.path.split("/") if part.strip()] or ["unnamed"]
+    return dg.AssetKey([*parts[:-1], f"{parts[-1]}{_NO_PATH_HAS}{_digest(extract.path)}"])
 
 
-def table_key(warehouse: str, table: str) -> dg.AssetKey:
-    """An upstream table: below the name of the warehouse that holds it."""
-    return dg.AssetKey([warehouse, *table.split(".")])
+def table_key(warehouse: str, table: str, paths: Collection[str]) -> dg.AssetKey:
+    """An upstream table: below the name of the warehouse that holds it.
+
+    `paths` are those of all SQL files. A folder may be named like the warehouse, and a file in it
+    like the table that it reads: one key for both would make the file its own upstream.
+    """
+    names = table.split(".")
+    taken = "/".join([warehouse, *names]) in paths
+    return dg.AssetKey([f"{warehouse}{_NO_PATH_HAS}" if taken else warehouse, *names])
 
 
 def op_name(path: str) -> str:
-    """A name for the step: the path where that is unambiguous, else with a hash behind it.
+    """A name for the step that no other step, job or schedule has, and that Dagster accepts.
 
-    Ops and jobs share one space of names; one that stands twice breaks the whole code location.
+    `sales/orders` is `sales__orders`, and `orders` is `_orders`: neither is a word that Dagster
+    reserves (`type`, `input`, `import`, …), whatever it reserves in its next release. Any other
+    spelling has `___` and a hash behind it.
     """
     parts = path.split("/")
     name = "__".join(_safe(part) for part in parts)
-    ours = name in _RESERVED or name.startswith(SCHEDULE_PREFIX)
-    if not ours and all(_PLAIN.match(part) for part in parts):
-        return name
-    return f"{name}_{sha256(path.encode()).hexdigest()[:8]}"
+    if not all(_PLAIN.match(part) for part in parts):
+        return f"{name}___{_digest(path)}"
+    return name if len(parts) > 1 else f"_{name}"
+
+
+def check_op_name(path: str, check: str) -> str:
+    """A name for the step of a check that stands by itself."""
+    return f"{op_name(path)}___{check}"
 
 
 def group_name(extract: Extract | InvalidExtract) -> str:
@@ -60,3 +73,7 @@ def group_name(extract: Extract | InvalidExtract) -> str:
 
 def _safe(text: str) -> str:
     return re.sub(r"\W", "_", text, flags=re.ASCII)
+
+
+def _digest(path: str) -> str:
+    return sha256(path.encode()).hexdigest()[:12]

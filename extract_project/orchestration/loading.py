@@ -29,6 +29,7 @@ from extract_project.manifest.snapshot import (
     point_to,
     save_snapshot,
 )
+from extract_project.orchestration.isolating import isolated
 from extract_project.orchestration.narrowing import executed_run, materialized, suffices
 from extract_project.s3 import Location, require_versioning
 from extract_project.settings import Settings
@@ -108,7 +109,8 @@ Build = Callable[[str, Snapshot, RefusedManifest | None], dg.Definitions]
 def load_definitions(s3: S3Client, settings: Settings, build: Build) -> dg.Definitions:
     """Definitions of the manifest as it is now, or of the one that this run was launched with.
 
-    Where the manifest that is there now does not load, the one that was served last is served on.
+    A file that keeps them from loading becomes an invalid extract. Where no file is to blame, the
+    manifest that was served last is served on.
     """
     context = DefinitionsLoadContext.get()
     state = settings.state_location
@@ -120,17 +122,33 @@ def load_definitions(s3: S3Client, settings: Settings, build: Build) -> dg.Defin
     require_versioning(s3, settings.data.bucket)
     known = marked_snapshot(s3, state)
     snapshot_id, snapshot = current_snapshot(s3, settings, known[1] if known else None)
-    try:
+
+    def loaded(snapshot_id: str, snapshot: Snapshot) -> dg.Definitions:
         made = build(snapshot_id, snapshot, None)
         # Before the repository is made, which takes along what is pending then.
         _pin(context, snapshot_id)
         made.get_repository_def().load_all_definitions()
+        return made
+
+    def fault(trial: Snapshot) -> Exception | None:
+        try:
+            loaded(snapshot_id, trial)
+        except Exception as error:
+            return error
+        return None
+
+    try:
+        made = loaded(snapshot_id, snapshot)
     except Exception as error:  # whatever Dagster, or somebody's own definitions, refuse
         served = marked_snapshot(s3, state, "served")
-        if served is None or served[0] == snapshot_id:
-            raise
-        _pin(context, served[0])
-        return build(*served, RefusedManifest(snapshot.files, str(error)))
+        remaining = isolated(snapshot, fault, served[1] if served else None)
+        if remaining is None:
+            if served is None or served[0] == snapshot_id:
+                raise
+            _pin(context, served[0])
+            return build(*served, RefusedManifest(snapshot.files, str(error)))
+        snapshot_id = save_snapshot(s3, state, remaining)
+        made = loaded(snapshot_id, remaining)
     point_to(s3, state, snapshot_id, "served")
     return made
 

@@ -8,7 +8,7 @@ not launched: no credits for nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -37,16 +37,20 @@ class Cursor(BaseModel):
     """Path of the extract to a digest of its tables' tokens."""
 
 
-def source_sensors(extracts: Iterable[Extract], site: Site) -> list[dg.SensorDefinition]:
-    """One sensor for each warehouse that has such extracts."""
+def source_sensors(
+    extracts: Iterable[Extract], site: Site, paths: Collection[str]
+) -> list[dg.SensorDefinition]:
+    """One sensor for each warehouse that has such extracts; `paths` are those of all SQL files."""
     by_warehouse: dict[str, list[Extract]] = defaultdict(list)
     for extract in extracts:
         if extract.header.enabled and extract.header.on_source_change:
             by_warehouse[extract.warehouse].append(extract)
-    return [_sensor(name, watching, site) for name, watching in sorted(by_warehouse.items())]
+    return [_sensor(name, watching, site, paths) for name, watching in sorted(by_warehouse.items())]
 
 
-def _sensor(warehouse: str, watching: Sequence[Extract], site: Site) -> dg.SensorDefinition:
+def _sensor(
+    warehouse: str, watching: Sequence[Extract], site: Site, paths: Collection[str]
+) -> dg.SensorDefinition:
     tables = sorted({table for extract in watching for table in extract.tables})
 
     @dg.sensor(
@@ -64,7 +68,10 @@ def _sensor(warehouse: str, watching: Sequence[Extract], site: Site) -> dg.Senso
         look = evaluate(watching, changes, cursor)
         return dg.SensorResult(
             run_requests=look.requests,
-            asset_events=[_observation(warehouse, table, changes[table]) for table in look.changed],
+            asset_events=[
+                _observation(table_key(warehouse, table, paths), changes[table])
+                for table in look.changed
+            ],
             skip_reason=None if look.requests else look.reason,
             cursor=look.cursor.model_dump_json(),
         )
@@ -103,8 +110,6 @@ def evaluate(watching: Sequence[Extract], changes: Mapping[str, Change], cursor:
     return Look(requests, changed, reason, Cursor(tables=tokens_now, launched=launched))
 
 
-def _observation(warehouse: str, table: str, change: Change) -> dg.AssetObservation:
+def _observation(table: dg.AssetKey, change: Change) -> dg.AssetObservation:
     metadata = {"changed_at": dg.MetadataValue.timestamp(change.at)} if change.at else {}
-    return dg.AssetObservation(
-        table_key(warehouse, table), metadata=metadata, tags={DATA_VERSION_TAG: change.token}
-    )
+    return dg.AssetObservation(table, metadata=metadata, tags={DATA_VERSION_TAG: change.token})

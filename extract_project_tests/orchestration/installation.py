@@ -110,6 +110,7 @@ def installation(
     more: Mapping[str, str] | None = None,
     *,
     sections: Callable[[Mapping[str, str]], Mapping[str, Any]] | None = None,
+    module: str = "extract_project.definitions",
 ) -> Iterator[Installation]:
     """Dagster's three processes on a manifest of these files; `more` is environment.
 
@@ -123,7 +124,7 @@ def installation(
         site.put_sql(path, text)
     environment = {**os.environ, **site.environment, **(more or {})}
     further = sections({**site.environment, **(more or {})}) if sections else None
-    with dagster_server(home, environment, sections=further) as dagster:
+    with dagster_server(home, environment, sections=further, module=module) as dagster:
         yield Installation(site, dagster, Deployment(dagster.url), environment)
     for bucket in (manifest, data):
         site.s3.delete_bucket(Bucket=bucket)

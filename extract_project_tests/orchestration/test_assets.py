@@ -286,6 +286,32 @@ def test_paths_that_look_alike_are_different_assets(site: Site, settings: Settin
         assert len(site.version_ids(f"extracts/{path}.parquet")) == 1
 
 
+def test_g6_extracts_named_like_reserved_words_run(site: Site, settings: Settings) -> None:
+    for name in (
+        "type",
+        "import",
+        "input",
+        "__ASSET_JOB",
+        "a.b",
+        "a_b",
+        "a" * 200,
+        "a/" * 125 + "b",
+    ):
+        site.put_sql(name, "select 1 as one")
+    site.put_sql("lock", "/*---\ndepends_on: [type, config]\n---*/\nselect 1 as one")
+    site.put_sql("config", "selec 1")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = execute(definitions(site, settings), instance)
+        done = {
+            event.asset_key.to_user_string()
+            for event in result.get_asset_materialization_events()
+            if event.asset_key
+        }
+    assert len(done) == 9
+    assert site.version_ids("extracts/type.parquet")
+    assert site.version_ids("extracts/lock.parquet")
+
+
 @pytest.mark.parametrize("name", ["launch_reruns", "rerun_failed_extracts", "at_6", "manifest"])
 def test_g6_an_extract_may_be_named_like_something_of_ours(
     site: Site, settings: Settings, name: str

@@ -79,3 +79,28 @@ def test_a_push_of_many_files_is_one_reload(live: Installation) -> None:
     live.await_extract("many/file_99")
     await_value("all of them", lambda: len(live.deployment.extracts()) > 100, _SECONDS)
     assert len(live.reloads()) - before == 1
+
+
+@pytest.fixture(scope="module")
+def beside_own(
+    module_aws: S3Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """A code server whose definitions also have an asset `own/report` that is no SQL file."""
+    home = tmp_path_factory.mktemp("beside_own")
+    module = "extract_project_tests.orchestration.own_definitions"
+    files = {"a/first": "select 1 as a", "import": "selec 1", "type": "select 1 as a"}
+    with installation(module_aws, home, "beside-own", files, module=module) as running:
+        yield running
+
+
+def test_g6_a_file_that_cannot_be_loaded_lets_the_others_go_live(beside_own: Installation) -> None:
+    beside_own.await_extract("type")
+    beside_own.site.put_sql("own/report", "select 1 as a")
+    beside_own.site.put_sql("a/first", "select 'changed' as a")
+    beside_own.site.put_sql("a/added", "select 2 as a")
+    beside_own.await_extract("a/added")
+    assert "'changed'" in beside_own.description("a/first")
+    assert "own/report" not in beside_own.description("own/report")
+    assert beside_own.run("a/first").finished
+    beside_own.site.put_sql("a/first", "select 'again' as a")
+    await_value("the next change", lambda: "again" in beside_own.description("a/first"), _SECONDS)

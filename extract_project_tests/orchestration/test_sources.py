@@ -45,7 +45,7 @@ class Sensor:
         from extract_project.manifest.bucket import read_manifest
 
         extracts = read_manifest(site.s3, site.manifest, dialects).extracts
-        (self.sensor,) = source_sensors(extracts, asset_site)
+        (self.sensor,) = source_sensors(extracts, asset_site, ())
         self.cursor: str | None = None
 
     def tick(self) -> dg.SensorResult:
