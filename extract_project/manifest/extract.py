@@ -34,6 +34,7 @@ PART_NAME = re.compile(r"part-([0-9]{5,})(\.[^/]*)?")
 _DATA_KEYS = ("warehouse", "params", "format", "compression", "columns")
 # Object metadata, in which the path stands percent-encoded, holds 2 KB.
 _PATH_BYTES = 256
+_SHOWN_CHARACTERS = 200
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -161,8 +162,20 @@ def parse_extract(
         text = _decode(content)
         return _understand(path, text, source, dialects)
     except Refused as refused:
-        shown = text or content.decode("utf-8", errors="replace")
-        return InvalidExtract(path=path, source=source, text=shown, problems=refused.problems)
+        problems = refused.problems
+    except Exception as error:  # a fault of ours, or of a parser: it costs this file alone
+        problems = (_not_understood(error),)
+    shown = text or content.decode("utf-8", errors="replace")
+    return InvalidExtract(path=path, source=source, text=shown, problems=problems)
+
+
+def _not_understood(error: Exception) -> Problem:
+    what = f"{type(error).__name__}: {error}"[:_SHOWN_CHARACTERS]
+    message = (
+        f"this file is not understood, through no fault of its own ({what}): please report it with "
+        f"the file; until then, try it with a simpler header or statement"
+    )
+    return Problem(line=1, column=1, message=message)
 
 
 def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> Extract:
@@ -170,13 +183,14 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
     # parses SQL.
     from extract_project.sql.guard import read_statement
 
-    front_matter = read_front_matter(text)
+    front_matter = read_front_matter(text, Header.model_fields)
     header = read_header(front_matter)
     warehouse = (header.warehouse or dialects.default).lower()
     kind = dialects.of(warehouse)
     if kind is None:
         message = f"unknown warehouse {warehouse!r}: {suggestion(warehouse, dialects.by_warehouse)}"
         raise refuse(*front_matter.place(("warehouse",)), message)
+    _require_no_nested_comment(front_matter, kind)
     statement = read_statement(
         text,
         kind,
@@ -202,6 +216,19 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
         warnings=statement.warnings,
         code_version=_code_version(statement, header, warehouse),
     )
+
+
+def _require_no_nested_comment(front_matter: FrontMatter, kind: str) -> None:
+    """Where comments nest, one that is opened within the header would swallow the SQL."""
+    import sqlglot
+
+    if front_matter.nested and sqlglot.Dialect.get_or_raise(kind).tokenizer_class.NESTED_COMMENTS:
+        raise refuse(
+            *front_matter.nested,
+            f"{kind} counts this '/*' as the begin of another comment, so that the header has no "
+            f"end: take it out, or write the header in lines that begin with '-- ', between two "
+            f"lines '-- ---'",
+        )
 
 
 def _code_version(statement: Statement, header: Header, warehouse: str) -> str:

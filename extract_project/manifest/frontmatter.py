@@ -1,23 +1,32 @@
 """The header's YAML, with the place of every key, so that an error can point at it.
 
-The header is a leading block comment fenced by `/*---` and `---*/`. The YAML inside is read as
-YAML 1.2 reads plain words (`NO` is a word, only `true` and `false` are booleans), numbers with a
-point as exact decimals, without anchors, and without duplicate keys.
+It is read as YAML 1.2 reads plain words (`NO` is a word, only `true` and `false` are booleans),
+numbers with a point as exact decimals, without anchors, tags and merge keys, and without duplicate
+keys. What is large is bounded before anything is computed from it: size, depth, digits, exponents.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import yaml
 
-from extract_project.manifest.problem import refuse
+from extract_project.manifest.fences import Fenced, find_header
+from extract_project.manifest.problem import Refused, refuse
 
-OPEN, CLOSE = "/*---", "---*/"
 Path = tuple[str | int, ...]
+
+_DEEPEST = 16
+_MOST_DIGITS, _LARGEST_EXPONENT = 100, 400
+_NUMBER = re.compile(r"[-+]?([0-9]*)\.?([0-9]*)(?:[eE]([-+]?[0-9]+))?")
+_NOT_IN_YAML = re.compile(
+    "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+_NOT_IN_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,8 @@ class FrontMatter:
 
     data: dict[str, Any]
     places: dict[Path, tuple[int, int]]
+    nested: tuple[int, int] | None = None
+    """The first `/*` within it, where it is a block comment."""
 
     def place(self, path: Path) -> tuple[int, int]:
         """Line and column of the deepest part of `path` that the header has."""
@@ -34,96 +45,223 @@ class FrontMatter:
         return self.places.get(path, (1, 1))
 
 
-def read_front_matter(text: str) -> FrontMatter:
+def read_front_matter(text: str, keys: Collection[str] = ()) -> FrontMatter:
     """Find and read the header of a SQL file; an absent header is an empty one.
 
+    `keys` are those of a header, by which a misplaced or misspelt one is told from an ornament.
     Raises Refused with the place of whatever is not YAML, not a mapping, or said twice.
     """
-    start = len(text) - len(text.lstrip())
-    if not text.startswith(OPEN, start):
+    fenced = find_header(text, keys)
+    if fenced is None:
         return FrontMatter({}, {})
-    first_line = text.count("\n", 0, start) + 1
-    end = text.find(CLOSE, start + len(OPEN))
-    if end < 0:
-        raise refuse(first_line, 1, f"the header is not closed: expected {CLOSE!r} after it")
-    indent = start - (text.rfind("\n", 0, start) + 1)
-    return _read_yaml(text[start + len(OPEN) : end], first_line, indent + len(OPEN))
-
-
-def _read_yaml(source: str, first_line: int, first_column: int) -> FrontMatter:
-    """Read YAML that starts on a line of the file, behind `first_column` characters."""
-
-    def located(mark: yaml.Mark) -> tuple[int, int]:
-        column = mark.column + 1 + (first_column if mark.line == 0 else 0)
-        return first_line + mark.line, column
-
+    _require_plain_characters(fenced)
     try:
-        for token in yaml.scan(source, Loader=_Loader):
-            if isinstance(token, yaml.AliasToken | yaml.AnchorToken):
-                line, column = located(token.start_mark)
-                raise refuse(line, column, "anchors are not allowed in a header")
-        loader = _Loader(source)
-        node = loader.get_single_node()
-        if node is None:
-            return FrontMatter({}, {})
-        places: dict[Path, tuple[int, int]] = {}
-        _walk(node, (), places, located)
-        data = loader.construct_document(node)
+        node = _Loader(fenced.source).get_single_node()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = located(mark) if mark else (first_line, 1)
-        raise refuse(line, column, f"the header is not YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise refuse(first_line, 1, f"the header is not YAML: {error}") from None
+        raise _not_yaml(error, fenced) from None
+    reader = _Reader(fenced)
+    data = reader.read(node, ()) if node else None
+    if data is None:
+        return FrontMatter({}, {}, fenced.nested)
     if not isinstance(data, dict):
-        raise refuse(first_line, 1, "the header is not a mapping: expected 'key: value' lines")
-    return FrontMatter(data, places)
+        message = "the header is not a mapping: expected lines of the form 'key: value'"
+        raise refuse(fenced.first_line - 1, 1, message)
+    return FrontMatter(data, reader.places, fenced.nested)
 
 
-def _walk(node: yaml.Node, path: Path, places: dict[Path, tuple[int, int]], located: Any) -> None:
-    places.setdefault(path, located(node.start_mark))
-    if isinstance(node, yaml.SequenceNode):
-        for index, child in enumerate(node.value):
-            _walk(child, (*path, index), places, located)
-    elif isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*path, key.value if isinstance(key, yaml.ScalarNode) else str(key.tag))
-            if inner in places:
-                line, column = located(key.start_mark)
-                message = f"{inner[-1]!r} is said twice: it stands on line {places[inner][0]} too"
-                raise refuse(line, column, message)
-            places[inner] = located(key.start_mark)
-            _walk(value, inner, places, located)
+def _require_plain_characters(fenced: Fenced) -> None:
+    odd = _NOT_IN_YAML.search(fenced.source)
+    if odd is None:
+        return
+    before = fenced.source[: odd.start()]
+    place = fenced.place(before.count("\n"), odd.start() - (before.rfind("\n") + 1))
+    raise refuse(
+        *place,
+        f"the header has the invisible character U+{ord(odd[0]):04X}: remove it, or write it as an "
+        f"escape within double quotes",
+    )
+
+
+@dataclass
+class _Reader:
+    """Makes plain data of YAML's nodes, and remembers where each stands."""
+
+    fenced: Fenced
+    places: dict[Path, tuple[int, int]] = field(default_factory=dict)
+
+    def read(self, node: yaml.Node, path: Path) -> Any:
+        """The value of a node at a path of keys; raises Refused at its place."""
+        place = self.places.setdefault(path, self._place(node))
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(child, (*path, index)) for index, child in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            return dict(self._item(key, value, path) for key, value in node.value)
+        try:
+            assert isinstance(node, yaml.ScalarNode)  # YAML has no fourth kind
+            return _SCALARS.get(node.tag, _text)(node)
+        except (ValueError, OverflowError) as error:
+            name = next((f"{part!r}: " for part in reversed(path) if isinstance(part, str)), "")
+            raise refuse(*place, f"{name}{error}") from None
+
+    def _item(self, key: yaml.Node, value: yaml.Node, path: Path) -> tuple[str, Any]:
+        if not isinstance(key, yaml.ScalarNode):
+            raise refuse(*self._place(key), "a list or mapping stands where a key is expected")
+        inner = (*path, str(key.value))
+        if inner in self.places:
+            message = f"{inner[-1]!r} is said twice: it stands on line {self.places[inner][0]} too"
+            raise refuse(*self._place(key), message)
+        self.places[inner] = self._place(key)
+        return _text(key), self.read(value, inner)
+
+    def _place(self, node: yaml.Node) -> tuple[int, int]:
+        return self.fenced.place(node.start_mark.line, node.start_mark.column)
+
+
+def _text(node: yaml.ScalarNode) -> str:
+    odd = _NOT_IN_TEXT.search(node.value)
+    if odd:
+        raise ValueError(f"U+{ord(odd[0]):04X} is no character of a text: remove it")
+    return str(node.value)
+
+
+def _number(node: yaml.ScalarNode) -> int | Decimal:
+    text = str(node.value)
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text} is no number that can be written out: expected digits")
+    whole, fraction, exponent = found.groups()
+    if len(whole) + len(fraction) > _MOST_DIGITS:
+        digits = len(whole) + len(fraction)
+        raise ValueError(f"a number of {digits:,} digits: expected at most {_MOST_DIGITS}")
+    if exponent and (len(exponent) > _DEEPEST or abs(int(exponent)) > _LARGEST_EXPONENT):
+        raise ValueError(f"{text[:40]} is too large or too small: write the number without 'e'")
+    return int(text) if node.tag.endswith(":int") else Decimal(text)
+
+
+def _moment(node: yaml.ScalarNode) -> Any:
+    try:
+        return yaml.SafeLoader("").construct_yaml_timestamp(node)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{node.value} is no date or time: {error}") from None
+
+
+_TAG = "tag:yaml.org,2002:"
+_SCALARS: dict[str, Callable[[yaml.ScalarNode], Any]] = {
+    f"{_TAG}null": lambda _: None,
+    f"{_TAG}bool": lambda node: node.value.lower() == "true",
+    f"{_TAG}int": _number,
+    f"{_TAG}float": _number,
+    f"{_TAG}timestamp": _moment,
+}
+_PLAIN_WORDS = {
+    f"{_TAG}bool": re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
+    f"{_TAG}int": re.compile(r"^[-+]?[0-9]+$"),
+    f"{_TAG}float": re.compile(
+        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+}
+_NOT_PLAIN = {f"{_TAG}merge", f"{_TAG}value"}
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's plain words and exact decimals."""
+    """SafeLoader with YAML 1.2's plain words, of bounded depth, and without what nobody needs."""
 
-    def construct_exact(self, node: yaml.ScalarNode) -> Decimal | float:
-        text = str(self.construct_scalar(node)).replace("_", "").lower()
-        return float(text.replace(".", "")) if text.lstrip("+-")[1:].isalpha() else Decimal(text)
+    depth = 0
 
+    def fetch_alias(self) -> None:
+        raise self._refused("a value cannot begin with '*': put it in quotes, as in \"* * * * *\"")
 
-def _core_resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    """PyYAML's resolvers without `yes`/`no`/`on`/`off` and without base-60 numbers."""
-    replaced = {
-        "tag:yaml.org,2002:bool": re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
-        "tag:yaml.org,2002:int": re.compile(r"^[-+]?[0-9]+$"),
-        "tag:yaml.org,2002:float": re.compile(
-            r"^(?:[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
-            r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
-        ),
-    }
-    resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items():
-        resolvers[first] = [(tag, replaced.get(tag, pattern)) for tag, pattern in rules]
-    return resolvers
+    def fetch_anchor(self) -> None:
+        raise self._refused("anchors are not allowed in a header: put '&' in quotes")
 
+    def fetch_tag(self) -> None:
+        raise self._refused("tags are not allowed in a header: put '!' in quotes")
 
-def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
-    return int(str(loader.construct_scalar(node)))
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise self._refused(f"more than {_DEEPEST} levels of lists and mappings")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def _refused(self, problem: str) -> yaml.MarkedYAMLError:
+        return _Unwanted(problem=problem, problem_mark=self.get_mark())
 
 
-_Loader.yaml_implicit_resolvers = _core_resolvers()
-_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_exact)
-_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
+class _Unwanted(yaml.MarkedYAMLError):
+    """YAML that a header may not have."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, _PLAIN_WORDS.get(tag, pattern)) for tag, pattern in rules if tag not in _NOT_PLAIN
+    ]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, fenced: Fenced) -> Refused:
+    """What a person can do about it, at the place where the cause is."""
+    problem, context = error.problem or "", error.context or ""
+    if isinstance(error, _Unwanted):
+        message, at_context = problem, False
+    else:
+        message, at_context = _in_plain_words(problem, context)
+    mark = (error.context_mark if at_context else None) or error.problem_mark or error.context_mark
+    place = fenced.place(mark.line, mark.column) if mark else (fenced.first_line - 1, 1)
+    return refuse(*place, message)
+
+
+def _in_plain_words(problem: str, context: str) -> tuple[str, bool]:
+    """What is wrong, and whether the cause is where the parser began rather than where it is."""
+    for words, message, at_context in _EXPLAINED:
+        found = re.search(words, f"{context}: {problem}")
+        if found:
+            return message.format(*found.groups()), at_context
+    return f"the header is not YAML: {problem}", False
+
+
+_EXPLAINED = (
+    (r"'\\t'", "a tab: YAML is indented with spaces; replace it", False),
+    (r"while parsing a flow node", "'[' or '{{' is not closed", False),
+    (
+        r"while parsing a flow sequence",
+        "'[' is not closed: expected ',' or ']' after a value",
+        True,
+    ),
+    (
+        r"while parsing a flow mapping",
+        "'{{' is not closed: expected ',' or '}}' after a value",
+        True,
+    ),
+    (r"while scanning a quoted scalar.*end of stream", "the quote is not closed", True),
+    (
+        r"unknown escape character '(.)'",
+        "a backslash within double quotes begins an escape, and '\\{0}' is none: use single quotes",
+        False,
+    ),
+    (
+        r"mapping values are not allowed",
+        "a second ':' on this line: put a value that has ': ' in it in quotes",
+        False,
+    ),
+    (
+        r"could not find expected ':'",
+        "this line has no ':' behind its key: expected 'key: value'",
+        True,
+    ),
+    (
+        r"character '(.)' that cannot start any token",
+        "a value cannot begin with '{0}': put it in quotes",
+        False,
+    ),
+    (
+        r"expected <block end>|block mapping|block collection",
+        "this line does not fit what is above it: keys of one level begin in the same column, and "
+        "each item of a list with '- '",
+        False,
+    ),
+    (r"single document", "'---' stands within the header: remove it", False),
+)

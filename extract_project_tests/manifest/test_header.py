@@ -171,7 +171,7 @@ checks:
         ),
         ("description: &a x", "2:14: anchors are not allowed"),
         ("- a\n- b", "1:1: the header is not a mapping"),
-        ("a: [", "3:1: the header is not YAML"),
+        ("a: [", "2:5: '[' or '{' is not closed"),
     ],
 )
 def test_each_fault_has_its_place_and_a_suggestion(yaml_text: str, expected: str) -> None:
@@ -234,17 +234,6 @@ def test_a_split_extract_is_published_under_its_manifest(yaml_text: str, publish
 def test_every_fault_is_reported_not_only_the_first() -> None:
     found = reasons(header("shedule: x\nformat: parket"))
     assert [reason.split(":")[0] for reason in found] == ["3", "2"]
-
-
-def test_an_unclosed_header() -> None:
-    assert reasons("\n\n/*---\nformat: csv\n*/ select 1") == [
-        "3:1: the header is not closed: expected '---*/' after it"
-    ]
-
-
-def test_yaml_on_the_fence_line_keeps_its_column() -> None:
-    assert reasons("/*--- shedule: x ---*/ select 1")[0].startswith("1:7: unknown key")
-    assert reasons("\n  /*--- shedule: x ---*/ select 1")[0].startswith("2:9: unknown key")
 
 
 @pytest.mark.parametrize("word", ["NO", "yes", "on", "off", "1:30", "0o17", "~x"])

@@ -1,0 +1,249 @@
+"""Where the header of a SQL file is: found among its comments, in one of two forms.
+
+A block comment from a line `/*---` to a line `---*/`, or line comments from a line `-- ---` to the
+next such line. Ordinary comments may stand before it. What is meant as a header and is in another
+place, or has other fences, is refused, because nobody would notice that it is ignored.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from extract_project.manifest.problem import position, refuse
+
+OPEN, CLOSE, LINE_FENCE = "/*---", "---*/", "-- ---"
+_MOST_CHARACTERS = 1 << 18
+_CLOSENESS = 0.8
+
+_LEXEME = re.compile(
+    r"(?P<line>--[^\n]*)|(?P<block>/\*)|'[^']*'|\"[^\"]*\"|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$",
+    re.DOTALL,
+)
+_OTHER_LINE = re.compile(r"\s*//[^\n]*")
+_KEY = re.compile(r"[\s{]*[\"']?([A-Za-z_]+)[\"']?\s*:(?:\s|$)")
+_ALMOST_OPEN = re.compile(r"/\*+\s*-{2,4}(?!-)")
+_ALMOST_FENCE = re.compile(r"--\s*-{2,4}")
+_STEP = re.compile(r"\*/([0-9]+)")
+_FIELDS = (("0-59", "minutes"), ("0-23", "hours"), ("1-31", ""), ("1-12", ""), ("0-6", ""))
+"""Of a cron: what `*` stands for, and which unit words have for it."""
+_ALMOST_CLOSE = re.compile(r"-*\s*\*/")
+
+
+@dataclass(frozen=True)
+class Fenced:
+    """The YAML of a header, and where in the file it stands."""
+
+    source: str
+    first_line: int
+    """Of the YAML, from 1."""
+    indents: tuple[int, ...]
+    """How many characters stand before the YAML, on each of its lines."""
+    nested: tuple[int, int] | None
+    """The first `/*` within a block comment: some dialects count it, and see no end."""
+
+    def place(self, line: int, column: int) -> tuple[int, int]:
+        """Line and column in the file for those in the YAML, which count from 0."""
+        indent = self.indents[line] if line < len(self.indents) else 0
+        return self.first_line + line, indent + column + 1
+
+
+@dataclass(frozen=True)
+class _Comment:
+    """A block comment, or line comments on consecutive lines of their own."""
+
+    start: int
+    lines: tuple[str, ...]
+    is_block: bool
+    before_sql: bool
+
+
+def find_header(text: str, keys: Collection[str]) -> Fenced | None:
+    """The header of a SQL file, or None where it has none.
+
+    `keys` are those of a header: a comment that has one is meant as a header if it looks like one.
+    Raises Refused with the line of a header that is not closed, has `*/` in it, or is in neither
+    place or form.
+    """
+    found: Fenced | None = None
+    end = 0
+    for comment in _comments(text):
+        if comment.start < end:
+            continue
+        line, column = position(text, comment.start)
+        opened = comment.lines[0].strip() == (OPEN if comment.is_block else LINE_FENCE)
+        if opened and comment.before_sql and found is None:
+            found, lines = (
+                _read_block(text, line) if comment.is_block else _read_lines(text, line, keys)
+            )
+            end = _offset(text, line + lines)
+            continue
+        if _means_header(comment, keys):
+            raise refuse(line, column, _misplaced(comment, found))
+    return found
+
+
+def _read_block(text: str, opening: int) -> tuple[Fenced, int]:
+    """The header of a block comment, and how many lines it takes."""
+    body: list[str] = []
+    nested = None
+    for number, line in enumerate(text.split("\n")[opening:], opening + 1):
+        content = line.removesuffix("\r")
+        if content.lstrip().startswith(CLOSE):
+            return _fenced(body, opening, [0] * len(body), nested), len(body) + 2
+        at = content.find("*/")
+        if at >= 0 and _ALMOST_CLOSE.match(content.strip()):
+            break
+        if content.rstrip().endswith(CLOSE):
+            place = (number, content.rindex(CLOSE) + 1)
+            raise refuse(*place, f"expected {CLOSE!r} on a line of its own")
+        if at >= 0:
+            raise refuse(number, at + 1, _ended(content, at))
+        if nested is None and "/*" in content:
+            nested = (number, content.index("/*") + 1)
+        body.append(content)
+    raise refuse(opening, 1, f"the header is not closed: expected {CLOSE!r} after it")
+
+
+def _read_lines(text: str, opening: int, keys: Collection[str]) -> tuple[Fenced | None, int]:
+    """The header in line comments, and how many lines it takes.
+
+    Fences around words that have no key are an ornament, and no header.
+    """
+    body: list[str] = []
+    indents = []
+    closed = False
+    for number, line in enumerate(text.split("\n")[opening:], opening + 1):
+        content = line.strip()
+        if content == LINE_FENCE:
+            closed = True
+            break
+        if not content.startswith("--"):
+            break
+        indents.append(line.index("--") + 3)
+        body.append(line.removesuffix("\r")[indents[-1] :])
+        if content != "--" and not content.startswith("-- ") and _has_key(body[:-1], keys):
+            raise refuse(number, 1, f"expected '-- ' before each line of the header: {content!r}")
+    if not any(_KEY.match(line) for line in body) or not (closed or _has_key(body, keys)):
+        return None, 1 + len(body) + closed
+    if not closed:
+        raise refuse(opening, 1, f"the header is not closed: expected {LINE_FENCE!r} after it")
+    return _fenced(body, opening, indents, None), len(body) + 2
+
+
+def _fenced(
+    body: Sequence[str], opening: int, indents: Sequence[int], nested: tuple[int, int] | None
+) -> Fenced:
+    source = "\n".join(body)
+    if len(source) > _MOST_CHARACTERS:
+        message = f"the header has {len(source):,} characters: expected at most"
+        raise refuse(opening, 1, f"{message} {_MOST_CHARACTERS:,}")
+    return Fenced(source, opening + 1, tuple(indents), nested)
+
+
+def _ended(content: str, at: int) -> str:
+    """What to do about `*/` within the header, of which it is most often a cron that has it."""
+    step = _STEP.match(content, at)
+    field = len(re.split(r"[\"':\[]", content[:at])[-1].split())
+    way = "take it out"
+    if step and field < len(_FIELDS):
+        whole, unit = _FIELDS[field]
+        words = f", or in words, as in 'every {step[1]} {unit}'" if unit else ""
+        way = f"write '{whole}/{step[1]}'{words}"
+    return (
+        f"SQL ends the comment, and with it the header, at this '*/': {way}; or write the header "
+        f"in lines that begin with '-- ', between two lines {LINE_FENCE!r}"
+    )
+
+
+def _misplaced(comment: _Comment, found: Fenced | None) -> str:
+    if found is not None:
+        return (
+            f"this looks like a second header: the one that counts begins on line "
+            f"{found.first_line - 1}; put the keys there"
+        )
+    if not comment.before_sql:
+        return "this looks like a header, and stands after the SQL begins: move it to the top"
+    return (
+        f"this looks like a header: expected it from a line {OPEN!r}, with nothing else on it, to "
+        f"a line {CLOSE!r}; or from a line {LINE_FENCE!r} to another"
+    )
+
+
+def _means_header(comment: _Comment, keys: Collection[str]) -> bool:
+    """Whether a comment looks like a header and has one of its keys; an ornament has none."""
+    if comment.is_block:
+        almost = _ALMOST_OPEN.match(comment.lines[0])
+        if almost is None:
+            return False
+        return _has_key([comment.lines[0][almost.end() :], *comment.lines[1:]], keys)
+    fences = [i for i, line in enumerate(comment.lines) if _ALMOST_FENCE.fullmatch(line.strip())]
+    return any(_has_key([line[2:] for line in comment.lines[i + 1 : i + 2]], keys) for i in fences)
+
+
+def _has_key(lines: Sequence[str], keys: Collection[str]) -> bool:
+    words = (found.group(1).lower() for line in lines if (found := _KEY.match(line)))
+    return any(
+        word in keys or difflib.get_close_matches(word, keys, 1, _CLOSENESS) for word in words
+    )
+
+
+def _comments(text: str) -> Iterator[_Comment]:
+    """The comments of a text, without asking any dialect; what stands in strings is none.
+
+    Line comments on consecutive lines are one, but each fence among them begins another.
+    """
+    at, start, before_sql = 0, 0, True
+    run: list[str] = []
+    while True:
+        other = _OTHER_LINE.match(text, at) if before_sql else None
+        if other:
+            at = other.end()
+            continue
+        found = _LEXEME.search(text, at)
+        between = text[at : found.start() if found else len(text)]
+        alone = found is not None and _is_alone(text, found.start())
+        goes_on = found is not None and found["line"] and alone and between.count("\n") == 1
+        if run and (not goes_on or between.strip() or (found and found[0].strip() == LINE_FENCE)):
+            yield _Comment(start, tuple(run), False, before_sql)
+            run = []
+        if found is None:
+            return
+        if between.strip() or not (found["line"] or found["block"]):
+            before_sql = False
+        at = found.end()
+        if found["block"]:
+            at = _block_end(text, found.start())
+            lines = text[found.start() : at].split("\n")
+            yield _Comment(found.start(), tuple(lines), True, before_sql)
+        elif found["line"] and alone:
+            start = start if run else found.start()
+            run.append(found["line"])
+
+
+def _block_end(text: str, start: int) -> int:
+    """Where a block comment ends, with those nested in it, or else at its first `*/`."""
+    depth = 0
+    for found in re.compile(r"/\*|\*/").finditer(text, start):
+        depth += 1 if found[0] == "/*" else -1
+        if depth == 0:
+            return found.end()
+    first = text.find("*/", start + 2)
+    return first + 2 if first >= 0 else len(text)
+
+
+def _is_alone(text: str, at: int) -> bool:
+    """Whether nothing stands before it on its line."""
+    return not text[text.rfind("\n", 0, at) + 1 : at].strip()
+
+
+def _offset(text: str, line: int) -> int:
+    """Where a line (from 1) begins."""
+    at = 0
+    for _ in range(line - 1):
+        at = text.find("\n", at) + 1
+        if not at:
+            return len(text)
+    return at
