@@ -23,8 +23,8 @@ from extract_project.cli.console import (
 from extract_project.cli.versions import key_of, resolve
 from extract_project.publish.comparison import Figures, Row, RowDifference
 from extract_project.publish.difference import Difference, compare
+from extract_project.publish.formats.display import shown
 from extract_project.publish.history import Entry, chosen
-from extract_project.publish.profile import shown
 from extract_project.s3 import connect
 from extract_project.settings import load_settings
 

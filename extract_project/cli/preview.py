@@ -26,8 +26,9 @@ from extract_project.errors import Cause, ManifestError, TypeMappingError, Wareh
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.folder import parse_file
 from extract_project.manifest.problem import suggestion
+from extract_project.publish.formats.display import display
+from extract_project.publish.formats.text import plain_text
 from extract_project.publish.plan import example_partition, placed
-from extract_project.publish.profile import shown
 from extract_project.publish.sample import Sample, sample
 from extract_project.settings import load_settings
 from extract_project.units import parse_duration
@@ -137,8 +138,8 @@ def _param(text: str) -> tuple[str, Value]:
 
 def _print(found: Sample) -> None:
     listed = table(*(f"{field.name}\n[dim]{field.type}[/]" for field in found.rows.schema))
-    for row in _rows(found.rows):
-        listed.add_row(*(shown(value) for value in row))
+    for row in zip(*(display(column) for column in found.rows.columns), strict=True):
+        listed.add_row(*row)
     out.print(listed)
     count = found.rows.num_rows
     out.print(f"{count} rows, which are all" if found.complete else f"the first {count} rows")
@@ -146,21 +147,20 @@ def _print(found: Sample) -> None:
 
 def _plain(found: Sample) -> dict[str, Any]:
     names = found.rows.schema.names
+    columns = [_json(column) for column in found.rows.columns]
     return {
         "columns": {field.name: str(field.type) for field in found.rows.schema},
-        "rows": [
-            {name: _json(value) for name, value in zip(names, row, strict=True)}
-            for row in _rows(found.rows)
-        ],
+        "rows": [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)],
         "complete": found.complete,
         "query_id": found.query_id,
     }
 
 
-def _rows(rows: pa.Table) -> list[tuple[Any, ...]]:
-    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
-
-
-def _json(value: Any) -> Any:
+def _json(column: pa.ChunkedArray) -> list[Any]:
     """Exact: what JSON has no type for is text."""
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return list(column.to_pylist())
+    return [text for chunk in column.chunks for text in plain_text(chunk).to_pylist()]

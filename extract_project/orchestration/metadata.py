@@ -12,7 +12,7 @@ from extract_project.errors import SchemaError
 from extract_project.orchestration.task_cost import TaskCost
 from extract_project.publish.audit import Outcome
 from extract_project.publish.history import Change, change
-from extract_project.publish.profile import ColumnProfile, shown
+from extract_project.publish.profile import ColumnProfile
 from extract_project.publish.publishing import Published
 from extract_project.publish.receipt import Receipt
 from extract_project.publish.release import Release
@@ -152,8 +152,7 @@ def check_result(outcome: Outcome, key: dg.AssetKey, published: bool) -> dg.Asse
     verdict = outcome.verdict
     metadata: dict[str, Any] = dict(verdict.figures)
     if verdict.samples:
-        rows = [{k: shown(v) for k, v in row.items()} for row in verdict.samples]
-        metadata["samples"] = dg.MetadataValue.md(_markdown(rows))
+        metadata["samples"] = dg.MetadataValue.md(_markdown(verdict.samples))
     prefix = "" if published else _REJECTED
     if outcome.released:
         prefix += f"released by {outcome.released.by} ({outcome.released.reason}): "

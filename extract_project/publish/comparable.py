@@ -1,9 +1,10 @@
 """Columns of two versions in one form, so that equal values are equal and others are not.
 
-DuckDB cuts instants to microseconds, knows decimals of 38 digits, and takes `A` and `a` for one
-name. So what is compared is exact in both: times as counts of their unit, long decimals as text,
-columns under a number. Where a column's type has changed, numbers are compared as numbers, times
-as times, and everything else as the text that a CSV file would have.
+DuckDB cuts instants to microseconds, knows decimals of 38 digits, takes the last dates for
+infinity, and `A` and `a` for one name. So what is compared is exact in both: times as counts of
+their unit, long decimals as text, columns under a number. Where a column's type has changed,
+numbers are compared as numbers, times as times, and everything else as the text that a CSV file
+would have.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extract_project.publish.formats.text import plain_text
+from extract_project.publish.formats.years import PER_SECOND
 
 _INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
 _DECIMAL128, _DECIMAL256 = 38, 76
-_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,10 @@ class Comparable:
             return exact if exact.type == self.stored else plain_text(exact)
         if self.form == "nanoseconds":
             ticks = values.cast(pa.int64()).cast(pa.decimal128(19, 0))
-            factor = pa.scalar(Decimal(_NANOSECONDS[values.type.unit]), pa.decimal128(10, 0))
+            factor = pa.scalar(Decimal(_nanoseconds(values.type)), pa.decimal128(10, 0))
             return pc.multiply(ticks, factor).cast(self.stored)
+        if pa.types.is_date32(values.type) and self.form == "ticks":
+            values = values.cast(pa.int32())
         return values.cast(self.stored)
 
     def decode(self, value: Any, kind: pa.DataType) -> Any:
@@ -52,8 +55,9 @@ class Comparable:
         if self.form in ("ticks", "nanoseconds"):
             ticks = int(value)
             if self.form == "nanoseconds":
-                ticks //= _NANOSECONDS[kind.unit]
-            return plain_text(pa.array([ticks], pa.int64()).cast(kind))[0].as_py()
+                ticks //= _nanoseconds(kind)
+            counted = pa.int32() if pa.types.is_date32(kind) else pa.int64()
+            return plain_text(pa.array([ticks], counted).cast(kind))[0].as_py()
         if isinstance(value, int) or (isinstance(value, float) and value - value == 0):
             return value
         if self.form == "number":
@@ -75,7 +79,7 @@ def comparable(name: str, old: pa.DataType, new: pa.DataType) -> Comparable:
             short = common.precision <= _DECIMAL128
             return Comparable(name, old, new, "number", common if short else pa.string())
     if _are_times_of_one_kind(old, new):
-        if old.unit == new.unit:
+        if old == new or old.unit == new.unit:
             return Comparable(name, old, new, "ticks", pa.int64())
         return Comparable(name, old, new, "nanoseconds", pa.decimal128(_DECIMAL128, 0))
     return Comparable(name, old, new, "text", pa.string())
@@ -89,7 +93,7 @@ def is_number(kind: pa.DataType) -> bool:
 def _is_exact_in_duckdb(kind: pa.DataType) -> bool:
     types: Any = pa.types
     exact = (types.is_boolean, types.is_integer, types.is_float32, types.is_float64)
-    plain = (types.is_decimal128, types.is_string, types.is_binary, types.is_date32)
+    plain = (types.is_decimal128, types.is_string, types.is_binary)
     return any(bool(of(kind)) for of in (*exact, *plain))
 
 
@@ -97,6 +101,8 @@ def _are_times_of_one_kind(old: pa.DataType, new: pa.DataType) -> bool:
     types: Any = pa.types
     if types.is_timestamp(old) and types.is_timestamp(new):
         return bool(old.tz) == bool(new.tz)
+    if types.is_date32(old) and types.is_date32(new):
+        return True
     return bool(types.is_time(old) and types.is_time(new))
 
 
@@ -109,6 +115,11 @@ def _common_decimal(old: pa.DataType, new: pa.DataType) -> pa.DataType | None:
         return None
     wide = precision > _DECIMAL128
     return pa.decimal256(precision, scale) if wide else pa.decimal128(precision, scale)
+
+
+def _nanoseconds(kind: pa.DataType) -> int:
+    """Of one tick."""
+    return PER_SECOND["ns"] // PER_SECOND[kind.unit]
 
 
 def _digits(kind: pa.DataType) -> int:

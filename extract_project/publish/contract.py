@@ -176,6 +176,7 @@ def kept(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Re
     for batch in batches:
         if batch.schema.equals(schema):
             yield batch
+            rows += batch.num_rows
             continue
         columns = []
         for column, field in zip(batch.columns, schema, strict=True):

@@ -13,10 +13,10 @@ from extract_project.constants import Value
 from extract_project.errors import IncrementError
 from extract_project.manifest.incremental import Incremental
 from extract_project.manifest.problem import suggestion
-from extract_project.publish.formats.text import plain_text
+from extract_project.publish.formats.text import text_of
+from extract_project.publish.formats.years import PER_SECOND, is_beyond
 from extract_project.publish.reading import from_text
 
-_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _MICROSECONDS = 10**6
 _EPOCH = datetime(1970, 1, 1)
 _DIGITS = 80
@@ -81,6 +81,29 @@ class Cursor:
         """The inverse of `written`."""
         return from_text(pa.array([text], pa.string()), self.type)[0]
 
+    def misfit(self, values: pa.Array) -> tuple[int, str, str] | None:
+        """The first value that no run could go on from: its index, itself, and why.
+
+        None where there is none.
+        """
+        if values.null_count:
+            return (
+                pc.index(values.is_null(), True).as_py(),
+                "NULL",
+                "such a row would be lost or come twice; leave it out with 'where … is not null', "
+                "or give it a value in the SQL",
+            )
+        beyond = is_beyond(values)
+        if beyond is None:
+            return None
+        index = pc.index(beyond, True).as_py()
+        return (
+            index,
+            str(text_of(values[index])),
+            "no ':watermark' can be bound outside the years 0001 to 9999; leave such rows out, or "
+            "replace the value in the SQL",
+        )
+
     def bound(self, watermark: pa.Scalar) -> Value:
         """What is bound to `:watermark`: the highest value so far, less the lag.
 
@@ -95,14 +118,14 @@ class Cursor:
                 return value - self.lag
             # The context by default rounds to 28 digits, perhaps to above the watermark.
             return Context(prec=_DIGITS).subtract(value, Decimal(self.lag))
-        micros = watermark.value * _MICROSECONDS // _PER_SECOND[self.type.unit]
+        micros = watermark.value * _MICROSECONDS // PER_SECOND[self.type.unit]
         moment = _earlier(_EPOCH + timedelta(microseconds=micros), self.lag)
         return moment.replace(tzinfo=UTC) if self.type.tz else moment
 
 
 def written(value: pa.Scalar) -> str:
     """A cursor value as text, without any loss."""
-    return str(plain_text(pa.array([value], value.type))[0].as_py())
+    return str(text_of(value))
 
 
 def ordinal(value: pa.Scalar) -> int | Decimal:

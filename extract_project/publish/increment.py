@@ -162,13 +162,12 @@ class Increment:
     def _sound(self, batches: Iterator[pa.RecordBatch], cursor: Cursor) -> Iterator[pa.RecordBatch]:
         rows = 0
         for batch in batches:
-            values = batch.column(cursor.name)
-            if values.null_count:
-                row = rows + pc.index(values.is_null(), True).as_py() + 1
+            misfit = cursor.misfit(batch.column(cursor.name))
+            if misfit:
+                index, value, why = misfit
                 raise IncrementError(
-                    f"the cursor {cursor.name!r} is NULL in row {row:,} of the result: such a row "
-                    f"would be lost or come twice; leave it out with 'where … is not null', or "
-                    f"give it a value in the SQL"
+                    f"the cursor {cursor.name!r} is {value} in row {rows + index + 1:,} of the "
+                    f"result: {why}"
                 )
             rows += batch.num_rows
             yield batch

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
+from extract_project.publish.formats.display import display
+
 PREVIEW_ROWS = 10
-_SHOWN_CHARACTERS = 60
 
 
 class ColumnProfile(BaseModel):
@@ -41,20 +41,25 @@ class Profile:
     def __init__(self, schema: pa.Schema) -> None:
         self._schema = schema
         self._nulls = [0] * len(schema)
-        self._extremes: list[tuple[Any, Any] | None] = [None] * len(schema)
+        self._extremes = [pa.array([], field.type) for field in schema]
+        """Of each column the lowest and the highest value, or nothing yet."""
         self.rows = 0
         self.preview: list[dict[str, str]] = []
 
     def observe(self, rows: pa.Table) -> None:
         """See the next rows of the result."""
         if len(self.preview) < PREVIEW_ROWS:
-            first = rows.slice(0, PREVIEW_ROWS - len(self.preview)).to_pylist()
-            self.preview += [{name: shown(value) for name, value in row.items()} for row in first]
+            first = rows.slice(0, PREVIEW_ROWS - len(self.preview))
+            columns = [display(column) for column in first.columns]
+            names = self._schema.names
+            self.preview += [
+                dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)
+            ]
         self.rows += rows.num_rows
         for index, column in enumerate(rows.columns):
             self._nulls[index] += column.null_count
             if _ordered(column.type):
-                self._extremes[index] = _wider(self._extremes[index], pc.min_max(column))
+                self._extremes[index] = _wider(self._extremes[index], column)
 
     def figures(self) -> Figures:
         """Its rows, and each column's NULLs."""
@@ -69,17 +74,12 @@ class Profile:
                 name=field.name,
                 type=str(field.type),
                 nulls=self._nulls[index],
-                lowest=shown(extremes[0]) if (extremes := self._extremes[index]) else None,
-                highest=shown(extremes[1]) if extremes else None,
+                lowest=extremes[0] if extremes else None,
+                highest=extremes[1] if extremes else None,
             )
             for index, field in enumerate(self._schema)
+            for extremes in [display(self._extremes[index])]
         ]
-
-
-def shown(value: Any) -> str:
-    """A value for a table cell: NULL visible, long text cut."""
-    text = "NULL" if value is None else str(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…"
 
 
 def _ordered(kind: pa.DataType) -> bool:
@@ -88,15 +88,8 @@ def _ordered(kind: pa.DataType) -> bool:
     )
 
 
-def _wider(known: tuple[Any, Any] | None, extremes: pa.StructScalar) -> tuple[Any, Any] | None:
-    low, high = _value(extremes["min"]), _value(extremes["max"])
-    if low is None:
+def _wider(known: pa.Array, column: pa.ChunkedArray) -> pa.Array:
+    found = pc.min_max(pa.chunked_array([known, *column.chunks], column.type))
+    if not found["min"].is_valid:
         return known
-    return (low, high) if known is None else (min(known[0], low), max(known[1], high))
-
-
-def _value(scalar: pa.Scalar) -> Any:
-    """A comparable Python value; nanoseconds, which datetime has not, compare as ISO text."""
-    if pa.types.is_timestamp(scalar.type) or pa.types.is_time(scalar.type):
-        return scalar.cast(pa.string()).as_py()
-    return scalar.as_py()
+    return pa.concat_arrays([pa.repeat(found[end], 1) for end in ("min", "max")])

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from extract_project.errors import NotPublished
 from extract_project.publish.formats.options import FileFormat, named_format
+from extract_project.publish.formats.years import read_expanded
 from extract_project.publish.parts import Part, is_manifest, load_manifest
 from extract_project.publish.receipt import read_schema
 from extract_project.publish.versions import Version
@@ -161,13 +162,30 @@ def from_text(text: pa.Array, kind: pa.DataType) -> pa.Array:
     if pa.types.is_nested(kind):
         values = [None if v is None else _typed(_loads(v), kind) for v in text.to_pylist()]
         return pa.array(values, kind)
+    if pa.types.is_date32(kind) or pa.types.is_timestamp(kind):
+        return _times(text, kind)
     if pa.types.is_time(kind):
         any_day = pc.binary_join_element_wise("1970-01-01", text, " ")
         return any_day.cast(pa.timestamp(kind.unit)).cast(kind)
+    return text.cast(kind)
+
+
+def _times(text: pa.Array, kind: pa.DataType) -> pa.Array:
+    if pc.any(pc.match_substring_regex(text, "^[+-]")).as_py():  # years that Arrow cannot read
+        numbers = [None if v is None else _time_number(v, kind) for v in text.to_pylist()]
+        counted = pa.int32() if pa.types.is_date32(kind) else pa.int64()
+        return pa.array(numbers, counted).cast(kind)
     if pa.types.is_timestamp(kind) and kind.tz:
         naive = pc.utf8_rtrim(text, "Z").cast(pa.timestamp(kind.unit))
         return pc.assume_timezone(naive, "UTC")
     return text.cast(kind)
+
+
+def _time_number(text: str, kind: pa.DataType) -> int:
+    found = read_expanded(text, kind)
+    if found is None:
+        found = from_text(pa.array([text], pa.string()), kind)[0].value
+    return found
 
 
 def _jsonl_batches(text: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -203,7 +221,8 @@ def _typed(value: Any, kind: pa.DataType) -> Any:
     if pa.types.is_struct(kind):
         return {field.name: _typed(value[field.name], field.type) for field in kind.fields}
     if pa.types.is_map(kind):
-        keys = from_text(pa.array(list(value), pa.string()), kind.key_type).to_pylist()
+        texts = pa.array(list(value), pa.string())
+        keys = [_scalar_value(key) for key in from_text(texts, kind.key_type)]
         items = (_typed(item, kind.item_type) for item in value.values())
         return list(zip(keys, items, strict=True))
     if pa.types.is_floating(kind):
@@ -211,6 +230,10 @@ def _typed(value: Any, kind: pa.DataType) -> Any:
     if pa.types.is_decimal(kind):
         return Decimal(value)
     if isinstance(value, str) and not pa.types.is_string(kind):
-        scalar = from_text(pa.array([value]), kind)[0]
-        return scalar.value if pa.types.is_temporal(kind) else scalar.as_py()
+        return _scalar_value(from_text(pa.array([value]), kind)[0])
     return value
+
+
+def _scalar_value(scalar: pa.Scalar) -> Any:
+    """What an array of the same type is built from; times as counts, for Python lacks some."""
+    return scalar.value if pa.types.is_temporal(scalar.type) else scalar.as_py()

@@ -27,6 +27,7 @@ from extract_project.publish.checks.usual import USUAL
 from extract_project.publish.clock import Clock
 from extract_project.publish.continuity import compare_with_version
 from extract_project.publish.contract import agreed_schema, kept
+from extract_project.publish.formats.years import written_years
 from extract_project.publish.increment import Base, Increment, find_base
 from extract_project.publish.memory import peak_memory, use_system_allocator
 from extract_project.publish.output import Content, OneObject, Output
@@ -305,7 +306,8 @@ def _produce(
     schema = agreed_schema(attempt.extract.header.columns, result.schema)
     profile = Profile(schema)
     yield _Begun(result, schema, compare(schema), profile)
-    batches = increment.new_rows(schema, kept(result.batches(), schema))
+    rows_kept = kept(result.batches(), schema)
+    batches = increment.new_rows(schema, written_years(rows_kept, attempt.extract.file_format))
     for rows in row_groups(batches, schema):
         profile.observe(rows)
         yield rows

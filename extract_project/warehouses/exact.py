@@ -9,6 +9,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from extract_project.publish.formats.text import text_of
+
 _ANY_INTEGER = pa.decimal128(20, 0)
 """Holds every integer of 64 bits, with or without a sign."""
 
@@ -67,7 +69,7 @@ def exact_cast(column: pa.Array, target: pa.DataType) -> pa.Array:
         return _cast(column, target)
     except pa.ArrowInvalid:
         index = _first_misfit(column, target)
-        raise Misfit(index, _shown(column[index])) from None
+        raise Misfit(index, text_of(column[index])) from None
 
 
 def exact_number(text: pa.StringArray, target: pa.DataType) -> pa.Array:
@@ -97,9 +99,3 @@ def _first_misfit(column: pa.Array, target: pa.DataType) -> int:
         except pa.ArrowInvalid:
             fails = middle
     return fits
-
-
-def _shown(value: pa.Scalar) -> str:
-    if pa.types.is_decimal(value.type):
-        return f"{value.as_py():f}"
-    return str(value.cast(pa.string()).as_py())

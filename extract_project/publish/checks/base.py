@@ -39,7 +39,7 @@ class Verdict:
     passed: bool
     summary: str
     figures: Mapping[str, int | float | str] = field(default_factory=dict)
-    samples: tuple[dict[str, Any], ...] = ()
+    samples: tuple[dict[str, str], ...] = ()
     """Up to SAMPLES violating rows: the offending values, with what identifies the row."""
 
 
@@ -146,7 +146,7 @@ class Samples:
 
     def __init__(self, column: str, keys: Sequence[str]) -> None:
         self._columns = list(dict.fromkeys([*keys, column]))
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[dict[str, str]] = []
 
     def take(self, batch: pa.RecordBatch, violates: pa.BooleanArray, first_row: int) -> None:
         """Remember rows of `batch` where `violates` is true, until there are enough."""
@@ -154,6 +154,12 @@ class Samples:
             return
         import pyarrow.compute as pc
 
-        found = pc.indices_nonzero(violates)[: SAMPLES - len(self.rows)].to_pylist()
-        rows = batch.select(self._columns).take(found).to_pylist()
-        self.rows += [{"row": first_row + i, **row} for i, row in zip(found, rows, strict=True)]
+        from extract_project.publish.formats.display import display
+
+        found = pc.indices_nonzero(violates)[: SAMPLES - len(self.rows)]
+        rows = batch.select(self._columns).take(found)
+        shown = {name: display(rows.column(name)) for name in self._columns}
+        self.rows += [
+            {"row": str(first_row + index)} | {name: shown[name][i] for name in self._columns}
+            for i, index in enumerate(found.to_pylist())
+        ]

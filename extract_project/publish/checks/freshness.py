@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,10 @@ from extract_project.units import Duration, format_duration
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECONDS = 10**6
+_DAY_MICROSECONDS = 86_400 * _MICROSECONDS
 
 
 class Recency(BaseModel):
@@ -79,31 +83,30 @@ class _Freshness(Auditor):
             empty = not self._rows
             why = "no rows" if empty else f"every {self._column} is null"
             return Verdict(empty, f"{why}; the rule is {self._rule}", {"rows": self._rows})
-        value = _instant(self._newest)
-        age = max(self._began_at - value, timedelta())
+        from extract_project.publish.formats.display import display_value
+
+        age = _age(self._newest, self._began_at)
         summary = (
-            f"the newest {self._column} is {_shown(self._newest)}, {format_duration(age)} before "
-            f"the run began; the rule is {self._rule}"
+            f"the newest {self._column} is {display_value(self._newest)}, {format_duration(age)} "
+            f"before the run began; the rule is {self._rule}"
         )
         figures = {"seconds old": int(age.total_seconds())}
         return Verdict(age <= self._within, summary, figures)
 
 
-def _instant(newest: pa.Scalar) -> datetime:
-    """The moment that a value stands for; a date, which is over at midnight, for that."""
+def _age(newest: pa.Scalar, began_at: datetime) -> timedelta:
+    """The time since the moment that a value stands for; a date, since its last midnight.
+
+    In numbers: years outside 1 to 9999 have no place in Python's `datetime`.
+    """
     import pyarrow as pa
 
+    from extract_project.publish.formats.years import PER_SECOND
+
+    began = (began_at - _EPOCH) // timedelta(microseconds=1)
     if pa.types.is_date(newest.type):
-        day = newest.cast(pa.date32()).as_py()
-        if day == date.max:
-            return datetime.max.replace(tzinfo=UTC)
-        return datetime.combine(day + timedelta(days=1), time(), UTC)
-    naive = pa.scalar(newest.value, pa.timestamp(newest.type.unit))
-    moment: datetime = naive.cast(pa.timestamp("us"), safe=False).as_py()
-    return moment.replace(tzinfo=UTC)
-
-
-def _shown(newest: pa.Scalar) -> str:
-    import pyarrow as pa
-
-    return str(newest.cast(pa.string()).as_py())
+        moment = (newest.cast(pa.date32()).value + 1) * _DAY_MICROSECONDS
+    else:
+        moment = newest.value * _MICROSECONDS // PER_SECOND[newest.type.unit]
+    longest = timedelta.max // timedelta(microseconds=1)
+    return timedelta(microseconds=min(max(began - moment, 0), longest))

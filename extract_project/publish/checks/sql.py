@@ -20,6 +20,9 @@ from extract_project.publish.checks.base import (
 if TYPE_CHECKING:
     import duckdb
 
+_TEXTS = "select columns(*)::varchar from (\n{}\n)"
+"""Rows as text: Python does not have all values that DuckDB has."""
+
 
 class SqlCheck(CheckSpec):
     """`sql: select * from result where shipped_at < ordered_at`"""
@@ -60,15 +63,19 @@ class _SqlAuditor(Auditor):
     def conclude(self, result: duckdb.DuckDBPyConnection | None) -> Verdict:
         import duckdb
 
+        from extract_project.publish.formats.display import shown
+
         assert result is not None
         try:
-            cursor = result.execute(self._sql)
+            cursor = result.execute(_TEXTS.format(self._sql))
             names = [column[0] for column in cursor.description]
-            samples: list[dict[str, object]] = []
+            samples: list[dict[str, str]] = []
             count = 0
             while rows := cursor.fetchmany(10_000):
                 for row in rows[: SAMPLES - len(samples)]:
-                    samples.append(dict(zip(names, row, strict=True)))
+                    samples.append(
+                        {name: shown(text) for name, text in zip(names, row, strict=True)}
+                    )
                 count += len(rows)
         except duckdb.IOException:
             raise  # of the local disk: it reaches nothing else

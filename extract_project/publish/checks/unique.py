@@ -45,6 +45,8 @@ class _Unique(Auditor):
         self.spools = columns
 
     def conclude(self, result: duckdb.DuckDBPyConnection | None) -> Verdict:
+        from extract_project.publish.formats.display import shown
+
         assert result is not None
         rule = f"{', '.join(self.spools)} unique"
         quoted = ['"' + column.replace('"', '""') + '"' for column in self.spools]
@@ -58,8 +60,9 @@ class _Unique(Auditor):
         key_count, row_count = totals.fetchall()[0]
         if not key_count:
             return Verdict(True, f"{rule}: kept", {"repeated keys": 0})
+        texts = ", ".join(f"{column}::varchar" for column in quoted)
         worst = result.execute(
-            f'select {keys}, "{_COUNT}" from {repeated} '
+            f'select {texts}, "{_COUNT}"::varchar from {repeated} '
             f'order by "{_COUNT}" desc, {keys} limit {SAMPLES}'
         )
         names = [*self.spools, _COUNT]
@@ -67,5 +70,8 @@ class _Unique(Auditor):
             False,
             f"{rule}: broken by {key_count:,} keys that stand in {row_count:,} rows",
             {"repeated keys": key_count, "rows with a repeated key": row_count},
-            tuple(dict(zip(names, row, strict=True)) for row in worst.fetchall()),
+            tuple(
+                {name: shown(text) for name, text in zip(names, row, strict=True)}
+                for row in worst.fetchall()
+            ),
         )

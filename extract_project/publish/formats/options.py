@@ -43,15 +43,15 @@ class FileFormat:
     @property
     def extension(self) -> str:
         """`.parquet`, `.csv.gz`: what readers choose a decoder by."""
-        return f".{self.name}{_SUFFIX[self.codec] if self._is_text else ''}"
+        return f".{self.name}{_SUFFIX[self.codec] if self.is_text else ''}"
 
     @property
     def text_codec(self) -> str | None:
         """What a text file is compressed with as a whole; None where it can be read as it is."""
-        return self.codec if self._is_text and self.codec != "none" else None
+        return self.codec if self.is_text and self.codec != "none" else None
 
     @property
-    def _is_text(self) -> bool:
+    def is_text(self) -> bool:
         return self.name in ("csv", "jsonl")
 
     @property
