@@ -102,7 +102,8 @@ class Settings(BaseSettings):
     def dialects(self) -> Dialects:
         """Which SQL each warehouse speaks."""
         kinds = {name: warehouse.dialect for name, warehouse in self.warehouses.items()}
-        return Dialects(kinds, self.default_warehouse)
+        forbidden = {name: each.forbidden_functions for name, each in self.warehouses.items()}
+        return Dialects(kinds, self.default_warehouse, forbidden=forbidden)
 
     @property
     def state_location(self) -> Location:

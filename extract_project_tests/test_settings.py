@@ -7,6 +7,7 @@ import os
 import pytest
 
 from extract_project.errors import SettingsError
+from extract_project.manifest.extract import InvalidExtract, SqlSource, parse_extract
 from extract_project.prices import X86
 from extract_project.settings import FargateSettings, Settings, load_settings
 from extract_project.warehouses.snowflake import SnowflakeWarehouse
@@ -38,6 +39,17 @@ def test_a_warehouse_is_read_from_its_variables(monkeypatch: pytest.MonkeyPatch)
     assert (warehouse.account, warehouse.schema_) == ("acme-prod", "shop")
     assert settings.dialects.of("snow") == "snowflake"
     assert "pem" not in repr(settings)
+
+
+def test_g7_a_warehouse_names_the_functions_that_no_extract_may_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = load(monkeypatch, TYPE="duckdb", FORBIDDEN_FUNCTIONS="Acts, s.also_acts")
+    content = b"select s.also_acts(1) as a"
+    source = SqlSource(key="k", version_id="v", etag="e", sha256="s")
+    parsed = parse_extract("a/b", content, source, settings.dialects)
+    assert isinstance(parsed, InvalidExtract)
+    assert "a/b.sql:1:8: 's.also_acts' is one of the warehouse's FORBIDDEN" in parsed.reasons[0]
 
 
 def test_a_price_that_is_set_replaces_that_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,9 @@ import click
 
 from extract_project.cli.console import NO, explains_itself, json_option, out
 from extract_project.errors import SettingsError
-from extract_project.manifest.extract import Dialects, InvalidExtract
+from extract_project.manifest.extract import Dialects, Extract, InvalidExtract
 from extract_project.manifest.folder import parse_file, sql_files
+from extract_project.problem import Problem
 from extract_project.settings import load_settings
 from extract_project.sql.guard import DIALECTS
 
@@ -27,7 +28,7 @@ from extract_project.sql.guard import DIALECTS
 def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
     """Check headers and SQL of files and folders.
 
-    Exit code 1 when one is invalid.
+    Exit code 1 when one is invalid; warnings alone are no reason.
 
     \b
     extract check sql_manifest
@@ -39,20 +40,32 @@ def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
         for path in paths
         for name, file in (sql_files(path) if path.is_dir() else {path.name: path}).items()
     ]
-    invalid = [(file, result) for file, result in results if isinstance(result, InvalidExtract)]
+    found = [
+        (file, problem, severity) for file, result in results for problem, severity in _said(result)
+    ]
+    invalid = sum(isinstance(result, InvalidExtract) for _, result in results)
     if as_json:
-        found = [
-            {"file": str(file), **problem.model_dump()}
-            for file, result in invalid
-            for problem in result.problems
+        shown = [
+            {"file": str(file), **problem.model_dump(), "severity": severity}
+            for file, problem, severity in found
         ]
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(shown, indent=2))
     else:
-        for file, result in invalid:
-            for problem in result.problems:
-                out.print(problem.at(str(file)), markup=False)
-        out.print(f"{len(results)} files, {len(invalid)} invalid")
+        for file, problem, severity in found:
+            word = "warning: " if severity == "warning" else ""
+            out.print(
+                problem.model_copy(update={"message": word + problem.message}).at(str(file)),
+                markup=False,
+            )
+        out.print(f"{len(results)} files, {invalid} invalid")
     raise SystemExit(NO if invalid else 0)
+
+
+def _said(result: Extract | InvalidExtract) -> list[tuple[Problem, str]]:
+    """What is wrong with a file, or odd about it."""
+    if isinstance(result, InvalidExtract):
+        return [(problem, "error") for problem in result.problems]
+    return [(warning, "warning") for warning in result.warnings]
 
 
 def _dialects(dialect: str | None) -> Dialects:

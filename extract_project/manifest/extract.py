@@ -90,6 +90,11 @@ class Extract(BaseModel):
     """Changes when the SQL or a header key that shapes the data does, and only then."""
 
     @property
+    def doubts(self) -> list[str]:
+        """Each warning, with the file and the place in it."""
+        return [warning.at(self.file) for warning in self.warnings]
+
+    @property
     def name(self) -> str:
         return self.path.rpartition("/")[2]
 

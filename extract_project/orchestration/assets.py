@@ -92,6 +92,7 @@ def _spec(extract: Extract, site: Site) -> dg.AssetSpec:
             "sql_file": extract.source.key,
             "sql_version": extract.source.version_id or "unversioned bucket",
             "published_as": site.target(extract).uri,
+            **({"warnings": "\n".join(extract.doubts)} if extract.warnings else {}),
         },
         code_version=extract.code_version,
         freshness_policy=(

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from extract_project.errors import Cause, TypeMappingError, WarehouseError
 from extract_project.nested import first_index
-from extract_project.warehouses.protocol import Change, Label, Query, Rendered
+from extract_project.warehouses.protocol import Change, FunctionNames, Label, Query, Rendered
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,6 +43,7 @@ class DuckDBWarehouse(BaseModel):
     path: str = Field(_MEMORY, description="database file, or :memory: for an empty one")
     memory_limit: str = Field("96MB", description="DuckDB's own buffers; beyond it, it spills")
     threads: int = Field(2, ge=1)
+    forbidden_functions: FunctionNames = frozenset()
 
     @contextmanager
     def connect(self, label: Label, timeout: timedelta) -> Iterator[DuckDBSession]:

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from extract_project.constants import Value
 from extract_project.errors import Cause, QueryCancelled, QueryTimeout, WarehouseError
 from extract_project.prefetch import prefetch
-from extract_project.warehouses.protocol import Change, Label, Query, Rendered
+from extract_project.warehouses.protocol import Change, FunctionNames, Label, Query, Rendered
 
 if TYPE_CHECKING:
     import psycopg
@@ -112,6 +112,7 @@ class PostgresWarehouse(BaseModel):
     password: SecretStr | None = None
     sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
     sslrootcert: str | None = Field(None, description="file of the certificate authority")
+    forbidden_functions: FunctionNames = frozenset()
 
     @contextmanager
     def connect(self, label: Label, timeout: timedelta) -> Iterator[PostgresSession]:

@@ -17,9 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_settings import NoDecode
 
 from extract_project.sql.query import Placeholder, Query, Rendered
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Change",
+    "FunctionNames",
     "Label",
     "Placeholder",
     "Query",
@@ -112,6 +114,20 @@ class Session(Protocol):
         """
 
 
+def _listed(value: Any) -> Any:
+    names = value.split(",") if isinstance(value, str) else value
+    return [name.strip().lower() for name in names if name.strip()]
+
+
+FunctionNames = Annotated[
+    frozenset[str],
+    NoDecode,  # not JSON
+    BeforeValidator(_listed),
+    Field(description="functions that no extract may call, separated by commas"),
+]
+"""In lower case: `f`, in whatever schema, or `s.f`."""
+
+
 class Warehouse(Protocol):
     """Connection settings that know how to connect."""
 
@@ -121,6 +137,10 @@ class Warehouse(Protocol):
     @property
     def dialect(self) -> str:
         """The SQL that it speaks, as the guard knows it."""
+
+    @property
+    def forbidden_functions(self) -> frozenset[str]:
+        """Functions of the users' own that no extract may call."""
 
     def connect(self, label: Label, timeout: timedelta) -> AbstractContextManager[Session]:
         """Sign in; raises WarehouseError that names the setting to correct.

@@ -56,6 +56,15 @@ def test_check_as_json(unconfigured: None, tmp_path: Path) -> None:
     assert (problem["file"], problem["line"], problem["column"]) == (str(bad), 1, 1)
 
 
+def test_check_shows_warnings_and_succeeds(unconfigured: None, tmp_path: Path) -> None:
+    file = write(tmp_path, "odd", "select *\nfrom t where day = '{{ ds }}'")
+    result = call("check", file, "--dialect", "postgres")
+    assert result.exit_code == 0
+    assert f"{file}:2:20: warning: this string has '{{{{ ds }}}}' in it" in result.output
+    (warning,) = json.loads(call("check", file, "--dialect", "postgres", "--json").stdout)
+    assert (warning["line"], warning["severity"]) == (2, "warning")
+
+
 def test_check_without_settings_says_how(unconfigured: None, tmp_path: Path) -> None:
     write(tmp_path, "good", "select 1 as one")
     result = call("check", tmp_path)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from extract_project.prefetch import in_thread
-from extract_project.warehouses.protocol import Label
+from extract_project.warehouses.protocol import FunctionNames, Label
 from extract_project.warehouses.snowflake.errors import explained
 from extract_project.warehouses.snowflake.history import query_tag
 from extract_project.warehouses.snowflake.parameters import session_parameters, take_over
@@ -63,6 +63,7 @@ class SnowflakeWarehouse(BaseModel):
     host: str | None = None
     port: int | None = None
     protocol: Literal["http", "https"] | None = None
+    forbidden_functions: FunctionNames = frozenset()
 
     @model_validator(mode="after")
     def _one_way_to_sign_in(self) -> Self:
