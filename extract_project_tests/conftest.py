@@ -17,8 +17,9 @@ from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.extract import Dialects, Extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.publish.upload import Target
-from extract_project.s3 import Location, connect
+from extract_project.s3 import Location, connect, error_code
 from extract_project.warehouses.postgres import PostgresWarehouse
+from extract_project_tests.ministack import ministack_server
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -28,11 +29,34 @@ _STATUS = pytest.StashKey[int]()
 DIALECTS = Dialects({"shop": "duckdb"}, "shop")
 
 
+S3_SERVERS = ("seaweedfs", "ministack")
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """An S3 server with versioning, over HTTP."""
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     with s3_server(tmp_path_factory.mktemp("s3")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with ministack_server(tmp_path_factory.mktemp("ministack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> S3Server:
+    """An S3 server with versioning, over HTTP: SeaweedFS, where a test does not want each."""
+    name = getattr(request, "param", S3_SERVERS[0])
+    running: S3Server = request.getfixturevalue(name)
+    return running
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked `each_s3_server` against each of them."""
+    marked = metafunc.definition.get_closest_marker("each_s3_server")
+    if marked and "server" in metafunc.fixturenames:
+        metafunc.parametrize("server", S3_SERVERS, indirect=True, scope="session")
 
 
 @dataclass(frozen=True)
@@ -121,7 +145,20 @@ def site(aws: S3Server) -> Iterator[Site]:
     s3 = connect()
     yield Site(aws, s3, Location(manifest, "sql"), Location(data, "extracts"))
     for bucket in (manifest, data):
-        s3.delete_bucket(Bucket=bucket)  # this server deletes what is in it too, unlike Amazon's
+        _remove(s3, bucket)
+
+
+def _remove(s3: S3Client, bucket: str) -> None:
+    """SeaweedFS deletes a bucket with all that is in it, unlike the others."""
+    try:
+        s3.delete_bucket(Bucket=bucket)
+    except s3.exceptions.ClientError as error:
+        if error_code(error) != "BucketNotEmpty":
+            raise
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for each in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                with suppress(s3.exceptions.ClientError):  # it is under a legal hold
+                    s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
 
 
 class PostgresServers:

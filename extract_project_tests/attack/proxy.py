@@ -34,6 +34,7 @@ class Fault(StrEnum):
     EXPIRED_TOKEN = "400 ExpiredToken"
     INVALID_ARGUMENT = "400 InvalidArgument"
     NO_SUCH_KEY = "404 NoSuchKey"
+    ACCESS_DENIED = "403 AccessDenied"
     ERROR_IN_200 = "200 InternalError"
     """S3 answers 200 at once where its work takes long, and says how it ended in the body."""
     RESET_BEFORE = "reset before the request is read"
@@ -41,6 +42,7 @@ class Fault(StrEnum):
     RESET_REPLY = "reset in the middle of the reply"
     LOST_REPLY = "reset after success"
     TRUNCATED = "the end in the middle of the reply"
+    DAMAGED = "another byte in the reply"
     STALL = "no answer"
 
     @property
@@ -67,6 +69,8 @@ class Request:
     """Number of the part of an upload, where it is about one."""
     is_conditional: bool = False
     has_body: bool = False
+    kms_key_id: str | None = None
+    """What a new object is to be encrypted with."""
 
     @property
     def is_answered_at_length(self) -> bool:
@@ -82,7 +86,7 @@ class Request:
         match fault:
             case Fault.CONFLICT:
                 return self.is_conditional
-            case Fault.INVALID_ARGUMENT | Fault.NO_SUCH_KEY:
+            case Fault.INVALID_ARGUMENT | Fault.NO_SUCH_KEY | Fault.ACCESS_DENIED | Fault.DAMAGED:
                 return False  # unless a test knows better
             case Fault.ERROR_IN_200:
                 return self.operation in ("CompleteMultipartUpload", "UploadPartCopy")
@@ -106,14 +110,25 @@ class Request:
             part=query.get("partNumber", [""])[0],
             is_conditional=not {"if-match", "if-none-match"}.isdisjoint(headers),
             has_body=headers.get("content-length", "0") != "0",
+            kms_key_id=(
+                headers.get("x-amz-server-side-encryption-aws-kms-key-id")
+                if headers.get("x-amz-server-side-encryption") == "aws:kms"
+                else None
+            ),
         )
 
 
 def _operation(method: str, key: str, query: dict[str, list[str]], copies: bool) -> str:
     if not key:
-        names = {"uploads": "ListMultipartUploads", "versions": "ListObjectVersions"}
+        names = {
+            "uploads": "ListMultipartUploads",
+            "versions": "ListObjectVersions",
+            "versioning": "GetBucketVersioning",
+        }
         return next((name for word, name in names.items() if word in query), "ListObjectsV2")
     in_upload = "uploadId" in query
+    if method == "PUT" and "legal-hold" in query:
+        return "PutObjectLegalHold"
     if method == "PUT":
         return ("UploadPart" if in_upload else "PutObject") + ("Copy" if copies else "")
     if method == "POST":
@@ -239,6 +254,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes, fault: Fault | None) -> None:
         reply, content = self._ask(body)
+        if fault is Fault.DAMAGED and content:
+            content = content[:-1] + bytes([content[-1] ^ 1])
         if fault is Fault.LOST_REPLY:
             self._reset()
             return

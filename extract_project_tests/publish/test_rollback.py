@@ -21,6 +21,8 @@ from extract_project_tests.conftest import Site
 from extract_project_tests.publish.test_history import KEY, delete, entries, publish
 from extract_project_tests.publish.test_publishing import MANY, ROWS, begin
 
+pytestmark = pytest.mark.each_s3_server
+
 EMPTY = "/*---\nformat: jsonl\ncompression: none\n---*/\nselect 1 as n where {}"
 
 

@@ -1,0 +1,53 @@
+"""ministack: a second S3 server, so that tests do not take one server's ways for Amazon's.
+
+Where it and SeaweedFS disagree, AWS's documentation decides. It dates versions to milliseconds and
+answers 404 to an If-Match on a missing key, as S3 does; and it takes any KMS key.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from extract_project.embedded.process import await_ready, free_port, is_listening, running
+from extract_project.embedded.s3_server import S3Server
+
+_LOCK = Path(__file__).with_name("requirements.lock")
+_ENVIRONMENT = Path(__file__).parents[2] / ".venv-ministack"
+
+
+@contextmanager
+def ministack_server(directory: Path) -> Iterator[S3Server]:
+    """Serve S3 from memory on the loopback address until left."""
+    port = free_port()
+    log = directory / "ministack.log"
+    environment = {
+        **os.environ,
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "SERVICES": "s3",
+        "LOG_LEVEL": "WARNING",
+    }
+    with running([str(_installed()), "-m", "ministack"], log, environment) as process:
+        await_ready("ministack", lambda: is_listening(port), process, log)
+        yield S3Server(f"http://127.0.0.1:{port}", process.pid)
+
+
+def _installed() -> Path:
+    """The Python of the environment that has ministack; made when it is first needed."""
+    python, ready = _ENVIRONMENT / "bin/python", _ENVIRONMENT / ".ready"
+    with _ENVIRONMENT.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test workers start side by side
+        if not ready.exists() or ready.read_bytes() != _LOCK.read_bytes():
+            venv.create(_ENVIRONMENT, with_pip=True, clear=True)
+            command = [str(python), "-m", "pip", "install", "--quiet", "--no-deps"]
+            command += ["--disable-pip-version-check", "--require-hashes", "-r", str(_LOCK)]
+            subprocess.run(command, check=True, stdout=sys.stderr)
+            ready.write_bytes(_LOCK.read_bytes())
+    return python
