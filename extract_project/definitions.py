@@ -21,7 +21,6 @@ from extract_project.orchestration.loading import (
     load_definitions,
     once_per_load,
 )
-from extract_project.s3 import connect
 from extract_project.settings import load_settings
 
 
@@ -34,6 +33,6 @@ def definitions() -> dg.Definitions:
     def build(
         snapshot_id: str, snapshot: Snapshot, refused: RefusedManifest | None
     ) -> dg.Definitions:
-        return compose(snapshot, Site(settings, connect, snapshot_id), refused)
+        return compose(snapshot, Site(settings, settings.connect, snapshot_id), refused)
 
-    return load_definitions(connect(), settings, build)
+    return load_definitions(settings.connect(), settings, build)

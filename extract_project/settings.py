@@ -7,7 +7,7 @@
 | EXTRACT_STATE | s3://bucket/prefix of snapshots and receipts; default <EXTRACT_DATA>/.extract |
 | EXTRACT_WAREHOUSE | the default warehouse, needed when more than one is configured |
 | EXTRACT_WAREHOUSES__<NAME>__<FIELD> | the named warehouses: TYPE, and that type's fields |
-| EXTRACT_KMS_KEY_ID | SSE-KMS key of published objects |
+| EXTRACT_KMS_KEY_ID | SSE-KMS key of everything that is written to S3 |
 | EXTRACT_DAGSTER_URL | the webserver, to launch runs and to reload; default http://127.0.0.1:3000 |
 | EXTRACT_FARGATE__VCPU_HOUR | US dollars, to estimate what a task cost; default: us-east-1 |
 | EXTRACT_FARGATE__GB_HOUR, EXTRACT_FARGATE__DISK_GB_HOUR | the same for memory and more disk |
@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import asdict
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -36,8 +36,11 @@ from extract_project.errors import SettingsError
 from extract_project.manifest.extract import Dialects
 from extract_project.manifest.problem import suggestion
 from extract_project.prices import FargatePrices, prices_of
-from extract_project.s3 import Location
+from extract_project.s3 import Location, connect
 from extract_project.warehouses import WarehouseSettings, warehouse_fields
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 PREFIX = "EXTRACT_"
 _TYPED = 2
@@ -104,6 +107,10 @@ class Settings(BaseSettings):
         kinds = {name: warehouse.dialect for name, warehouse in self.warehouses.items()}
         forbidden = {name: each.forbidden_functions for name, each in self.warehouses.items()}
         return Dialects(kinds, self.default_warehouse, forbidden=forbidden)
+
+    def connect(self) -> S3Client:
+        """A client for S3; whatever it writes is encrypted as EXTRACT_KMS_KEY_ID says."""
+        return connect(self.kms_key_id)
 
     @property
     def state_location(self) -> Location:

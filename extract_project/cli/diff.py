@@ -25,7 +25,6 @@ from extract_project.publish.comparison import Figures, Row, RowDifference
 from extract_project.publish.difference import Difference, compare
 from extract_project.publish.formats.display import shown
 from extract_project.publish.history import Entry, chosen
-from extract_project.s3 import connect
 from extract_project.settings import load_settings
 
 
@@ -52,7 +51,7 @@ def diff(
     extract diff sales/orders 3HL4kqtJ 2026-01-31T06:00 --key order_id,line_number
     """
     settings = load_settings()
-    s3, state = connect(), settings.state_location
+    s3, state = settings.connect(), settings.state_location
     object_key = key_of(settings, resolve(settings, extract), partition)
     before, after = (
         chosen(s3, state, settings.data.bucket, object_key, word) for word in (old, new)

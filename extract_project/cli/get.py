@@ -20,7 +20,6 @@ from extract_project.publish.history import chosen
 from extract_project.publish.parts import PartsManifest, is_manifest, load_manifest
 from extract_project.publish.receipt import receipt_of
 from extract_project.publish.versions import Version, require_version
-from extract_project.s3 import connect
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def get(
     if version_id and as_of:
         raise click.UsageError("--version and --as-of both say which version: leave one out")
     settings = load_settings()
-    s3 = connect()
+    s3 = settings.connect()
     found = resolve(settings, extract)
     key = key_of(settings, found, partition)
     if version_id:

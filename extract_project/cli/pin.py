@@ -12,8 +12,7 @@ from extract_project.errors import NotPublished
 from extract_project.publish import pins
 from extract_project.publish.history import chosen
 from extract_project.publish.versions import Version
-from extract_project.s3 import connect
-from extract_project.settings import load_settings
+from extract_project.settings import Settings, load_settings
 
 
 @click.command()
@@ -32,8 +31,10 @@ def pin(*, extract: str, version: str, reason: str, by: str | None, partition: s
     \b
     extract pin sales/orders 3HL4kqtJ --reason 'annual accounts 2025'
     """
-    found = _found(extract, version, partition)
-    pins.pin(connect(), load_settings().state_location, found, by or getpass.getuser(), reason)
+    settings = load_settings()
+    found = _found(settings, extract, version, partition)
+    s3, state = settings.connect(), settings.state_location
+    pins.pin(s3, state, found, by or getpass.getuser(), reason)
     out.print(f"{found.uri}\nstays until: extract unpin {extract} {found.version_id}", markup=False)
 
 
@@ -48,13 +49,14 @@ def unpin(*, extract: str, version: str, partition: str | None) -> None:
     \b
     extract unpin sales/orders 3HL4kqtJ
     """
-    found = _found(extract, version, partition)
-    pins.unpin(connect(), load_settings().state_location, found)
+    settings = load_settings()
+    found = _found(settings, extract, version, partition)
+    pins.unpin(settings.connect(), settings.state_location, found)
     out.print(f"{found.uri}\nis no longer held", markup=False)
 
 
-def _found(extract: str, version: str, partition: str | None) -> Version:
-    settings, s3 = load_settings(), connect()
+def _found(settings: Settings, extract: str, version: str, partition: str | None) -> Version:
+    s3 = settings.connect()
     key = key_of(settings, resolve(settings, extract), partition)
     found = chosen(s3, settings.state_location, settings.data.bucket, key, version).version
     if found is None:

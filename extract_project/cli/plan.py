@@ -13,7 +13,6 @@ from extract_project.cli.console import NO, err, explains_itself, json_option, o
 from extract_project.manifest.folder import sql_files
 from extract_project.publish.plan import Described, Planned, describe
 from extract_project.publish.plan import plan as plan_push
-from extract_project.s3 import connect
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
@@ -40,7 +39,8 @@ def plan(*, folder: Path, delete: bool, diff: bool, no_describe: bool, as_json: 
     extract plan sql_manifest
     extract plan sql_manifest --diff --no-describe
     """
-    settings, s3 = load_settings(), connect()
+    settings = load_settings()
+    s3 = settings.connect()
     planned = plan_push(s3, settings.manifest, sql_files(folder), settings.dialects, delete=delete)
     schemas: dict[str, Described] = {}
     if not no_describe:

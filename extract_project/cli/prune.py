@@ -16,7 +16,6 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.problem import suggestion
 from extract_project.publish.retention import Prunable, Rule, find_prunable, owns, remove
 from extract_project.publish.upload import ABANDONED_AFTER, Abandoned, abandoned, abort
-from extract_project.s3 import connect
 from extract_project.settings import Settings, load_settings
 from extract_project.units import format_bytes, parse_duration
 
@@ -63,7 +62,8 @@ def prune(
     extract prune --older-than 90d --yes
     extract prune --uploads --yes
     """
-    settings, s3 = load_settings(), connect()
+    settings = load_settings()
+    s3 = settings.connect()
     chosen = _chosen(settings, s3, extracts)
     if uploads:
         _prune_uploads(s3, settings, chosen, yes=yes, as_json=as_json)

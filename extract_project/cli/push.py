@@ -12,7 +12,6 @@ from extract_project.manifest.extract import InvalidExtract
 from extract_project.manifest.folder import parse_file, sql_files
 from extract_project.manifest.push import Changes, compare
 from extract_project.manifest.push import push as push_files
-from extract_project.s3 import connect
 from extract_project.settings import Settings, load_settings
 
 
@@ -47,7 +46,7 @@ def push(folder: Path, delete: bool, force: bool) -> None:
 
 def push_folder(settings: Settings, files: dict[str, Path], *, delete: bool) -> Changes:
     """Upload with a progress bar, and say what changed."""
-    s3 = connect()
+    s3 = settings.connect()
     changes = compare(s3, settings.manifest, files)
     total = len(changes.uploads) + (len(changes.removed) if delete else 0)
     with Progress(console=err, transient=True) as progress:

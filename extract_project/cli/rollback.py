@@ -15,7 +15,6 @@ from extract_project.publish.history import Entry, chosen, read_history
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.upload import Target
 from extract_project.publish.versions import Version
-from extract_project.s3 import connect
 from extract_project.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -55,9 +54,9 @@ def rollback(
     extract rollback sales/orders previous --reason 'wrong currency'
     """
     settings = load_settings()
-    s3 = connect()
+    s3 = settings.connect()
     key = key_of(settings, resolve(settings, extract), partition)
-    target = Target(settings.data.bucket, key, settings.kms_key_id)
+    target = Target(settings.data.bucket, key)
     old = chosen(s3, settings.state_location, target.bucket, key, version)
     order = Order(old.listed.version_id, reason, by or getpass.getuser())
     if without_dagster:

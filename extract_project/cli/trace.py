@@ -18,7 +18,6 @@ from extract_project.publish.parts import whole_key
 from extract_project.publish.receipt import Receipt, load_receipt
 from extract_project.publish.release import Release
 from extract_project.publish.versions import Restoration, Version, require_version
-from extract_project.s3 import connect
 from extract_project.settings import load_settings
 from extract_project.units import format_bytes
 
@@ -61,13 +60,14 @@ def traced(uri: str) -> tuple[Version, Receipt]:
     if parts.scheme != "s3" or not parts.netloc or not parts.path.strip("/"):
         raise NotPublished(f"{uri!r} is no S3 URI: expected s3://bucket/key?versionId=…")
     wanted = parse_qs(parts.query).get("versionId", [None])[0]
-    s3 = connect()
+    settings = load_settings()
+    s3 = settings.connect()
     key = parts.path.lstrip("/")
     version = require_version(s3, parts.netloc, key, wanted)
     receipt_id = version.provenance.get("receipt")
     if receipt_id is None:
         raise NotPublished(f"{version.uri} was not written by an extract: it has no receipt")
-    receipt = load_receipt(s3, load_settings().state_location, whole_key(key), receipt_id)
+    receipt = load_receipt(s3, settings.state_location, whole_key(key), receipt_id)
     if receipt is None:
         raise NotPublished(f"the receipt {receipt_id} of {version.uri} has been removed")
     return version, receipt

@@ -12,7 +12,6 @@ from extract_project.doctor.buckets import bucket_checks
 from extract_project.doctor.finding import Finding
 from extract_project.doctor.surroundings import clock, dagster, disk
 from extract_project.doctor.warehouses import sign_in
-from extract_project.s3 import connect
 from extract_project.settings import Settings
 
 __all__ = ["Finding", "examine"]
@@ -20,7 +19,7 @@ __all__ = ["Finding", "examine"]
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Every finding, as soon as it is there; raises nothing for what is wrong."""
-    s3 = connect()
+    s3 = settings.connect()
     yield from (check() for check in bucket_checks(s3, settings))
     for name, warehouse in settings.warehouses.items():
         yield from sign_in(name, warehouse)

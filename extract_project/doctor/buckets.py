@@ -10,8 +10,7 @@ from uuid import uuid4
 from extract_project.doctor.finding import Finding, ask_s3
 from extract_project.errors import BucketError
 from extract_project.manifest.bucket import ListedFile, fetch_file, list_files
-from extract_project.publish.upload import Target
-from extract_project.s3 import Location, error_code, require_versioning
+from extract_project.s3 import NULL_VERSION, Location, error_code, require_versioning
 from extract_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def bucket_checks(s3: S3Client, settings: Settings) -> Sequence[Callable[[], Fin
         partial(manifest, s3, settings.manifest),
         partial(versioning, s3, data),
         partial(readable, s3, data),
-        partial(conditional_put, s3, data, "data", key),
+        partial(conditional_put, s3, data, "data"),
         partial(conditional_put, s3, state, "state"),
         partial(multipart, s3, data, key),
     ]
@@ -53,7 +52,8 @@ def versioning(s3: S3Client, location: Location) -> Finding:
         require_versioning(s3, location.bucket)
         return f"bucket {location.bucket} keeps versions"
 
-    return ask_s3("versioning", ask, "")
+    fix = f"grant s3:GetBucketVersioning on arn:aws:s3:::{location.bucket}"
+    return ask_s3("versioning", ask, fix)
 
 
 def readable(s3: S3Client, location: Location) -> Finding:
@@ -76,26 +76,19 @@ def readable(s3: S3Client, location: Location) -> Finding:
     return ask_s3("data: read", ask, fix)
 
 
-def conditional_put(
-    s3: S3Client, location: Location, what: str, kms_key_id: str | None = None
-) -> Finding:
+def conditional_put(s3: S3Client, location: Location, what: str) -> Finding:
     """A write under a condition that cannot hold: allowed, understood, and without effect."""
 
     def ask() -> str:
-        target = Target(location.bucket, _unused(location), kms_key_id)
+        bucket, key = location.bucket, _unused(location)
         try:
-            written = s3.put_object(
-                Bucket=target.bucket,
-                Key=target.key,
-                Body=b"",
-                IfMatch=_NO_ETAG,
-                **target.encryption,
-            )
+            written = s3.put_object(Bucket=bucket, Key=key, Body=b"", IfMatch=_NO_ETAG)
         except s3.exceptions.ClientError as error:
             if error_code(error) not in _NOT_MET:
                 raise
             return f"{location} takes conditional writes"
-        s3.delete_object(Bucket=target.bucket, Key=target.key, VersionId=written["VersionId"])
+        made = written.get("VersionId", NULL_VERSION)
+        s3.delete_object(Bucket=bucket, Key=key, VersionId=made)
         raise BucketError(
             f"{location} ignores conditions of writes: use an S3 server that knows If-Match, "
             f"without which older data can replace newer"
@@ -112,7 +105,7 @@ def multipart(s3: S3Client, location: Location, kms_key_id: str | None) -> Findi
     """
 
     def ask() -> str:
-        _begin_and_abort(s3, Target(location.bucket, _unused(location), kms_key_id))
+        _begin_and_abort(s3, location.bucket, _unused(location))
         encrypted = f", encrypted with {kms_key_id}" if kms_key_id else ""
         return f"{location} takes multipart uploads{encrypted}, and aborts them"
 
@@ -125,12 +118,12 @@ def multipart(s3: S3Client, location: Location, kms_key_id: str | None) -> Findi
     return ask_s3("data: multipart, KMS key" if kms_key_id else "data: multipart", ask, fix)
 
 
-def _begin_and_abort(s3: S3Client, target: Target) -> None:
-    begun = s3.create_multipart_upload(Bucket=target.bucket, Key=target.key, **target.encryption)
+def _begin_and_abort(s3: S3Client, bucket: str, key: str) -> None:
+    begun = s3.create_multipart_upload(Bucket=bucket, Key=key)
     try:
-        s3.list_multipart_uploads(Bucket=target.bucket, Prefix=target.key)
+        s3.list_multipart_uploads(Bucket=bucket, Prefix=key)
     finally:
-        s3.abort_multipart_upload(Bucket=target.bucket, Key=target.key, UploadId=begun["UploadId"])
+        s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=begun["UploadId"])
 
 
 def _unused(location: Location) -> str:

@@ -9,13 +9,13 @@ from hashlib import md5
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extract_project.manifest.bucket import list_files
+from extract_project.manifest.bucket import fetch_file, list_files
 from extract_project.s3 import Location
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_WRITERS = 16
+_AT_A_TIME = 16
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,28 @@ class Changes:
 
 
 def compare(s3: S3Client, manifest: Location, files: dict[str, Path]) -> Changes:
-    """What a push would do. Content is compared by MD5, which is the ETag of a plain PUT."""
-    there = {manifest.relative(file.key): file.etag for file in list_files(s3, manifest)}
-    digests = {name: md5(path.read_bytes()).hexdigest() for name, path in files.items()}
+    """What a push would do.
+
+    Content is compared by MD5, which is the ETag of a plain PUT; where it is another, the object
+    itself is read: of one that is encrypted with a KMS key, the ETag is no MD5.
+    """
+    there = {manifest.relative(file.key): file for file in list_files(s3, manifest)}
+    both = [name for name in files if name in there]
+
+    def is_same(name: str) -> bool:
+        content = files[name].read_bytes()
+        if md5(content).hexdigest() == there[name].etag:
+            return True
+        fetched = fetch_file(s3, manifest, there[name])
+        return fetched is not None and fetched.content == content
+
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        same = dict(zip(both, pool.map(is_same, both), strict=True))
     return Changes(
         added=tuple(name for name in files if name not in there),
-        changed=tuple(n for n in files if n in there and there[n] != digests[n]),
+        changed=tuple(name for name in both if not same[name]),
         removed=tuple(name for name in there if name not in files),
-        same=tuple(name for name in files if there.get(name) == digests[name]),
+        same=tuple(name for name in both if same[name]),
     )
 
 
@@ -67,7 +81,7 @@ def push(
         )
         return name
 
-    with ThreadPoolExecutor(_WRITERS) as pool:
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
         for name in pool.map(upload, changes.uploads):
             done(name)
     if delete:

@@ -37,7 +37,7 @@ class Site:
     def target(self, extract: Extract, partition: str | None = None) -> Target:
         data = self.settings.data
         key = data.key(extract.published_path(partition))
-        return Target(data.bucket, key, self.settings.kms_key_id)
+        return Target(data.bucket, key)
 
 
 def extract_asset(extract: Extract, site: Site, paths: Collection[str]) -> dg.AssetsDefinition:

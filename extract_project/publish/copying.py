@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from extract_project.publish.upload import Target, abort_or_leave
 from extract_project.publish.versions import Version
+from extract_project.s3 import require_version_id
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,7 +33,8 @@ def copy_version(
     """Copy a version onto its own key; returns the VersionId of this very write.
 
     `metadata` are the object's, as headers. Raises the client's error, and leaves nothing behind,
-    when `condition` (`IfMatch` / `IfNoneMatch`) does not hold.
+    when `condition` (`IfMatch` / `IfNoneMatch`) does not hold; BucketError when S3 keeps no version
+    of the copy.
     """
     upload_id = s3.create_multipart_upload(
         Bucket=target.bucket,
@@ -40,7 +42,6 @@ def copy_version(
         ContentType=old.content_type,
         Metadata=metadata,
         ChecksumAlgorithm="CRC32",
-        **target.encryption,
     )["UploadId"]
     upload: Any = {"Bucket": target.bucket, "Key": target.key, "UploadId": upload_id}
     try:
@@ -53,7 +54,7 @@ def copy_version(
     except BaseException:
         abort_or_leave(s3, target.bucket, target.key, upload_id)
         raise
-    return str(done["VersionId"])
+    return require_version_id(done.get("VersionId"), target.bucket, target.key)
 
 
 def _copy_parts(s3: S3Client, upload: Any, old: Version) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from extract_project.publish.copying import copy_version
 from extract_project.publish.parts import Part, current_versions, hide_unnamed, load_manifest
 from extract_project.publish.upload import Target
 from extract_project.publish.versions import Version, find_version
-from extract_project.s3 import METADATA
+from extract_project.s3 import METADATA, require_version_id
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -58,11 +58,11 @@ def restored_parts(
         Body=body.model_dump_json(indent=1).encode(),
         ContentType=old.content_type,
         Metadata=metadata,
-        **target.encryption,
         **condition,  # type: ignore[arg-type]
     )
-    hide_unnamed(s3, target, reply["VersionId"])
-    return reply["VersionId"]
+    version_id = require_version_id(reply.get("VersionId"), target.bucket, target.key)
+    hide_unnamed(s3, target, version_id)
+    return version_id
 
 
 def _require(s3: S3Client, old: Version, part: Part) -> Version:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from extract_project.errors import StagingError
-from extract_project.s3 import error_code, header_safe
+from extract_project.s3 import error_code, header_safe, require_version_id
 from extract_project.stopping import LONGEST_TIMEOUT
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ ABANDONED_AFTER = LONGEST_TIMEOUT + timedelta(hours=1)
 """How old an upload is that no run can own any more, whatever its header's `timeout` was."""
 NOT_APPLIED = {
     *("PreconditionFailed", "ConditionalRequestConflict"),
-    *("412", "409"),  # the same, where the reply broke off before it had said so
-    "NoSuchKey",  # where the condition is an ETag, and the key has been deleted
+    "NoSuchKey",  # Amazon's answer where the condition is an ETag, and the key has been deleted
+    *("412", "409", "404"),  # the same, where the reply broke off before it had said so
     "NoSuchUpload",
 }
 """S3's names for a conditional write that it did not carry out."""
@@ -48,25 +48,14 @@ NOT_APPLIED = {
 
 @dataclass(frozen=True)
 class Target:
-    """The key that is published, and how it is encrypted."""
+    """The key that is published."""
 
     bucket: str
     key: str
-    kms_key_id: str | None = None
 
     @property
     def uri(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
-
-    @property
-    def encryption(self) -> dict[str, Any]:
-        if not self.kms_key_id:
-            return {}
-        return {
-            "ServerSideEncryption": "aws:kms",
-            "SSEKMSKeyId": self.kms_key_id,
-            "BucketKeyEnabled": True,
-        }
 
 
 @dataclass(frozen=True)
@@ -158,8 +147,9 @@ class Upload:
     def publish(self, condition: Mapping[str, str]) -> Written:
         """Make it the current version, if `condition` (`IfMatch` / `IfNoneMatch`) holds.
 
-        Raises NotApplied when it does not, or when S3 has lost the upload, and the client's error
-        when S3 refuses; StagingError when this upload has been published or aborted before.
+        Raises NotApplied when it does not, or when S3 has lost the upload; the client's error when
+        S3 refuses; BucketError when S3 keeps no version of what it has written; StagingError when
+        this upload has been published or aborted before.
         """
         if not self._open:
             raise StagingError(f"the upload of {self.target.uri} has ended: stage it again")
@@ -180,10 +170,9 @@ class Upload:
                 Body=bytes(self._buffer),
                 ContentType=self._content_type,
                 Metadata=self._metadata,
-                **self.target.encryption,
                 **condition,  # type: ignore[arg-type]
             )
-            return Written(put["VersionId"], put["ETag"].strip('"'))
+            return self._written(put)
         completed = self._s3.complete_multipart_upload(
             Bucket=self.target.bucket,
             Key=self.target.key,
@@ -191,7 +180,12 @@ class Upload:
             MultipartUpload={"Parts": self._completed_parts()},  # type: ignore[typeddict-item]
             **condition,  # type: ignore[arg-type]
         )
-        return Written(completed["VersionId"], completed["ETag"].strip('"'))
+        return self._written(completed)
+
+    def _written(self, reply: Any) -> Written:
+        version_id = reply.get("VersionId")
+        require_version_id(version_id, self.target.bucket, self.target.key)
+        return Written(version_id, reply["ETag"].strip('"'))
 
     def abort(self) -> None:
         """Forget everything: no object, no parts. Safe to call at any time, any number of times."""
@@ -229,7 +223,6 @@ class Upload:
             ContentType=self._content_type,
             Metadata=self._metadata,
             ChecksumAlgorithm="CRC32",
-            **self.target.encryption,
         )
         return reply["UploadId"]
 
