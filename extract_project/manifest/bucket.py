@@ -20,7 +20,7 @@ from extract_project.manifest.extract import (
 )
 from extract_project.manifest.problem import Problem, suggestion
 from extract_project.manifest.snapshot import Snapshot
-from extract_project.s3 import Location, error_code
+from extract_project.s3 import NULL_VERSION, Location, error_code, fetch_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -110,7 +110,7 @@ def list_files(s3: S3Client, manifest: Location) -> Iterator[ListedFile]:
 def fetch_file(s3: S3Client, manifest: Location, file: ListedFile) -> FetchedFile | None:
     """The file's current bytes, or None when it has been deleted meanwhile."""
     try:
-        reply = s3.get_object(Bucket=manifest.bucket, Key=file.key)
+        fetched = fetch_object(s3, {"Bucket": manifest.bucket, "Key": file.key})
     except s3.exceptions.NoSuchKey:
         return None
     except s3.exceptions.ClientError as error:
@@ -118,14 +118,13 @@ def fetch_file(s3: S3Client, manifest: Location, file: ListedFile) -> FetchedFil
             f"s3://{manifest.bucket}/{file.key} cannot be read ({error_code(error)}): "
             f"grant s3:GetObject on arn:aws:s3:::{manifest.bucket}/{manifest.key('*')}"
         ) from error
-    content = reply["Body"].read()
     source = SqlSource(
         key=file.key,
-        version_id=_version(reply.get("VersionId")),
-        etag=reply["ETag"].strip('"'),
-        sha256=sha256(content).hexdigest(),
+        version_id=_version(fetched.version_id),
+        etag=fetched.etag,
+        sha256=sha256(fetched.body).hexdigest(),
     )
-    return FetchedFile(manifest.relative(file.key)[: -len(SUFFIX)], content, source)
+    return FetchedFile(manifest.relative(file.key)[: -len(SUFFIX)], fetched.body, source)
 
 
 def find_extract(s3: S3Client, manifest: Location, path: str, dialects: Dialects) -> Extract:
@@ -142,8 +141,8 @@ def find_extract(s3: S3Client, manifest: Location, path: str, dialects: Dialects
 
 
 def _version(version_id: str | None) -> str | None:
-    """S3 says 'null' for what was written before versioning was on."""
-    return None if version_id in (None, "null") else version_id
+    """None for what was written before versioning was on."""
+    return None if version_id == NULL_VERSION else version_id
 
 
 def sort_out(

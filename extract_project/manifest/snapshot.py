@@ -8,6 +8,7 @@ so that a run worker need not understand the thousands that it does not run.
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Collection, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +18,7 @@ from pydantic_core import from_json
 
 from extract_project.errors import NotPublished
 from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract
-from extract_project.s3 import Location, error_code
+from extract_project.s3 import Location, error_code, read_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -79,13 +80,16 @@ def load_snapshot(
     """
     location = _location(state, snapshot_id)
     try:
-        reply = s3.get_object(Bucket=location.bucket, Key=location.prefix)
+        body = read_object(s3, {"Bucket": location.bucket, "Key": location.prefix})
     except s3.exceptions.NoSuchKey:
         raise NotPublished(
             f"snapshot {snapshot_id} is not at {location}: it was removed, or EXTRACT_STATE "
             f"differs between the code server and this run; launch the run again"
         ) from None
-    content = gzip.decompress(reply["Body"].read())
+    try:
+        content = gzip.decompress(body)
+    except (EOFError, OSError, zlib.error):
+        content = b""
     if sha256(content).hexdigest()[:32] != snapshot_id:
         raise ValueError(f"snapshot {location} does not match its own name: it was altered")
     head, *lines = content.split(b"\n")
@@ -114,8 +118,8 @@ def marked_snapshot(
     """Id and content of a remembered snapshot; None where none is that this release can read."""
     location = state / f"snapshots/{mark}"
     try:
-        reply = s3.get_object(Bucket=location.bucket, Key=location.prefix)
-        snapshot_id = reply["Body"].read().decode()
+        body = read_object(s3, {"Bucket": location.bucket, "Key": location.prefix})
+        snapshot_id = body.decode()
         return snapshot_id, load_snapshot(s3, state, snapshot_id)
     except s3.exceptions.NoSuchKey:
         return None

@@ -18,7 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from extract_project.errors import BucketError
 from extract_project.publish.parts import is_manifest, load_manifest
 from extract_project.publish.versions import Version, require_version
-from extract_project.s3 import Location, error_code
+from extract_project.s3 import Location, error_code, read_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -92,8 +92,8 @@ def read_pins(s3: S3Client, state: Location, key: str) -> Mapping[str, Pin]:
 
     def read(version_id: str) -> Pin:
         record = _record(state, key, version_id)
-        reply = s3.get_object(Bucket=record.bucket, Key=record.prefix)
-        return Pin.model_validate_json(reply["Body"].read())
+        content = read_object(s3, {"Bucket": record.bucket, "Key": record.prefix})
+        return Pin.model_validate_json(content)
 
     return {version_id: read(version_id) for version_id in pinned_ids(s3, state, key)}
 

@@ -21,7 +21,7 @@ from extract_project.publish.formats.years import read_expanded
 from extract_project.publish.parts import Part, is_manifest, load_manifest
 from extract_project.publish.receipt import read_schema
 from extract_project.publish.versions import Version
-from extract_project.s3 import read_object
+from extract_project.s3 import read_range
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -58,8 +58,7 @@ class ObjectFile(io.RawIOBase):
         end = min(self._position + len(buffer), self._size)
         if end <= self._position:
             return 0
-        chosen: Any = {**self._object, "Range": f"bytes={self._position}-{end - 1}"}
-        data = read_object(self._s3, chosen)
+        data = read_range(self._s3, self._object, self._position, end)
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)

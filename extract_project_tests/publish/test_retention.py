@@ -25,6 +25,8 @@ from extract_project.s3 import Location, error_code
 from extract_project_tests.conftest import Site
 from extract_project_tests.publish.test_publishing import materialize
 
+pytestmark = pytest.mark.each_s3_server
+
 KEY = "extracts/a/b.parquet"
 MANIFEST = "extracts/a/b/_manifest.json"
 SPLIT = "/*---\nsplit: {{rows: 2}}\n---*/\nselect n from range({}, {}) t(n)"
