@@ -41,6 +41,7 @@ from extract_project.publish.parts import (
 from extract_project.publish.receipt import Receipt
 from extract_project.publish.upload import NotApplied, Target, Upload, Written, sweep
 from extract_project.publish.versions import Version, list_versions
+from extract_project.s3 import require_version_id
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -219,7 +220,7 @@ class PartedOutput:
                     f"key: run it again",
                     transient=True,
                 ) from None
-            version_id = own
+            version_id = require_version_id(own, self.target.bucket, upload.target.key)
         return Part(
             key=upload.target.key,
             version_id=version_id,

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
-from extract_project.errors import StagingError, Superseded
+from extract_project.errors import BucketError, StagingError, Superseded
 from extract_project.manifest.header import Header
 from extract_project.publish.receipt import Receipt, load_receipt, save_receipt
 from extract_project.publish.staging import Staged
 from extract_project.publish.upload import NotApplied, Target
 from extract_project.publish.versions import Version, find_version
-from extract_project.s3 import Location
+from extract_project.s3 import NULL_VERSION, Location, require_version_id
 from extract_project.stopping import Stage
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def settle(s3: S3Client, state: Location, staged: Staged, header: Header) -> Pub
 
 
 def _same_content(s3: S3Client, state: Location, staged: Staged, current: Version) -> bool:
+    if current.version_id == NULL_VERSION:
+        return False  # the next write would replace it for good
     if current.provenance.get("schema-sha256") != staged.receipt.schema_sha256:
         return False  # text of other types, which may look the same
     digest = current.provenance.get("data-sha256")
@@ -76,7 +78,8 @@ def publish(s3: S3Client, state: Location, staged: Staged) -> str:
     Can be stopped until the request that publishes is sent; after that, its outcome counts.
 
     Raises Superseded when a later run was faster, StagingError when S3 loses the upload or when
-    rows would be added to something else than `previous`; all leave what is current untouched.
+    rows would be added to something else than `previous`; both leave what is current untouched.
+    Raises BucketError when versioning was suspended meanwhile, so that S3 keeps no version.
     """
     receipt, target, stop = staged.receipt, staged.output.target, staged.stop
     save_receipt(s3, state, receipt)
@@ -84,7 +87,7 @@ def publish(s3: S3Client, state: Location, staged: Staged) -> str:
     while True:
         current = find_version(s3, target.bucket, target.key)
         if current and current.provenance.get("receipt") == receipt.id:
-            return current.version_id
+            return require_version_id(current.version_id, target.bucket, target.key)
         _require_newest(receipt, current, target)
         _require_base(staged, current)
         _require_hope(refusals, target)
@@ -95,7 +98,10 @@ def publish(s3: S3Client, state: Location, staged: Staged) -> str:
             written = staged.output.publish(condition)
         except NotApplied as refused:
             refusals.append(refused)
-        except ClientError:  # S3 has refused; where nothing answers, it may have published
+        except (
+            ClientError,
+            BucketError,
+        ):  # S3 has answered; where nothing answers, it may have published
             stop.end_sending()
             raise
         else:

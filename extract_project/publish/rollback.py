@@ -23,10 +23,13 @@ from extract_project.publish.versions import Version, find_version, list_history
 from extract_project.s3 import (
     METADATA,
     MOST_METADATA,
+    NULL_VERSION,
     Location,
     error_code,
     header_safe,
     metadata_size,
+    require_version_id,
+    require_versioning,
 )
 
 if TYPE_CHECKING:
@@ -62,10 +65,12 @@ def restore(s3: S3Client, state: Location, target: Target, order: Order) -> Rest
     Raises NotPublished when it cannot be restored, StagingError when the key changed meanwhile;
     both leave what is current untouched.
     """
+    require_versioning(s3, target.bucket)
     replaced = find_version(s3, target.bucket, target.key)
     old = _restorable(s3, target, order.version_id)
     receipt = _whole(receipt_of(s3, state, old), old)
-    if replaced and replaced.provenance.get("receipt") == receipt.id:
+    is_kept = replaced is not None and replaced.version_id != NULL_VERSION
+    if replaced and is_kept and replaced.provenance.get("receipt") == receipt.id:
         raise NotPublished(
             f"version {old.version_id} is current already"
             + (f", as {replaced.version_id}" if replaced.version_id != old.version_id else "")
@@ -144,7 +149,8 @@ def _publish(
         current = find_version(s3, target.bucket, target.key)
         at = METADATA.format("restored-at")
         if current and current.provenance.get("restored-at") == metadata[at]:
-            return current.version_id  # it went through, and only the reply was lost
+            # It went through, and only the reply was lost.
+            return require_version_id(current.version_id, target.bucket, target.key)
         raise StagingError(
             f"{target.uri} changed while version {old.version_id} was being restored: nothing "
             f"was restored; look at extract versions, and say it again if it still applies"

@@ -39,7 +39,7 @@ from extract_project.publish.release import Release
 from extract_project.publish.rowgroups import row_groups
 from extract_project.publish.upload import ABANDONED_AFTER, Target
 from extract_project.publish.versions import Version
-from extract_project.s3 import MOST_METADATA, Location, metadata_size
+from extract_project.s3 import MOST_METADATA, Location, metadata_size, require_versioning
 from extract_project.stopping import Stage, Stop
 from extract_project.warehouses.protocol import Label, Result, Session, Warehouse
 
@@ -101,13 +101,14 @@ def stage(
     `state` is where receipts are, which say the columns of what is current. `stop` ends all this
     from another thread.
 
-    Raises WarehouseError, TypeMappingError, SchemaError, IncrementError, AuditError or
+    Raises BucketError, WarehouseError, TypeMappingError, SchemaError, IncrementError, AuditError or
     StagingError; whatever is raised, in here or by the caller, the query is cancelled, every upload
     aborted and nothing becomes visible (G2).
     """
     use_system_allocator()
     attempt, clock, stop = _Attempt.begin(extract, provenance), Clock(), stop or Stop()
     with clock.stage("connect"):
+        require_versioning(s3, target.bucket)
         past = PublishedPast(
             s3,
             state,

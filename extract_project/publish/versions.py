@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from extract_project.errors import NotPublished
 from extract_project.manifest.extract import PARTS_MANIFEST, Extract
 from extract_project.publish.formats.options import EXTENSIONS
-from extract_project.s3 import Location, error_code, from_header
+from extract_project.s3 import NULL_VERSION, Location, error_code, from_header
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -103,7 +103,7 @@ def find_version(
     return Version(
         bucket=bucket,
         key=key,
-        version_id=head.get("VersionId", "null"),
+        version_id=head.get("VersionId", NULL_VERSION),
         etag=head["ETag"].strip('"'),
         size=head["ContentLength"],
         modified=head["LastModified"],
