@@ -47,8 +47,21 @@ _TYPED = 2
 """Where, in the place of an error, a warehouse's type stands: after `warehouses` and its name."""
 
 
+_LONGEST_PREFIX = 512
+"""Bytes: S3 takes keys of 1,024, and folders, names, partitions and receipts come behind it."""
+
+
 def _location(value: Any) -> Any:
-    return Location.parse(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    location = Location.parse(value)
+    size = len(location.prefix.encode())
+    if size > _LONGEST_PREFIX:
+        raise ValueError(
+            f"the prefix has {size:,} bytes: expected at most {_LONGEST_PREFIX}, since S3 takes "
+            f"keys of 1,024 and the names of files come behind it; choose a shorter one"
+        )
+    return location
 
 
 S3Location = Annotated[Location, NoDecode, BeforeValidator(_location)]

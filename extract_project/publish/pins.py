@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.errors import BucketError
 from extract_project.publish.parts import is_manifest, load_manifest
+from extract_project.publish.records import folders, record_folder
 from extract_project.publish.versions import Version, require_version
 from extract_project.s3 import Location, error_code, read_object
 
@@ -41,7 +42,7 @@ def pin(s3: S3Client, state: Location, version: Version, by: str, reason: str) -
     """Keep a version until it is unpinned; raises BucketError where the bucket cannot."""
     _require_object_lock(s3, version.bucket)
     made = Pin(by=by, reason=reason, at=datetime.now(UTC))
-    record = _record(state, version.key, version.version_id)
+    record = _record(record_folder(state, "pins", version.key), version.version_id)
     # First: whoever unpins another version meanwhile has to see that its parts are wanted.
     s3.put_object(
         Bucket=record.bucket,
@@ -59,9 +60,10 @@ def pin(s3: S3Client, state: Location, version: Version, by: str, reason: str) -
 
 def unpin(s3: S3Client, state: Location, version: Version) -> None:
     """Let a version go the way of all others; parts that another pinned version names stay."""
-    record = _record(state, version.key, version.version_id)
     # First: a record without a hold would promise what nobody keeps.
-    s3.delete_object(Bucket=record.bucket, Key=record.prefix)
+    for folder in folders(state, "pins", version.key):
+        record = _record(folder, version.version_id)
+        s3.delete_object(Bucket=record.bucket, Key=record.prefix)
     own = list(_held(s3, version))
     still = _wanted(s3, state, version)
     _hold(s3, version.bucket, [each for each in own if each not in still], "OFF")
@@ -80,22 +82,32 @@ def _wanted(s3: S3Client, state: Location, version: Version) -> set[tuple[str, s
 
 
 def pinned_ids(s3: S3Client, state: Location, key: str) -> list[str]:
-    """VersionIds of a key that are pinned; one request."""
-    folder = _record(state, key, "").prefix.removesuffix(_SUFFIX)
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=state.bucket, Prefix=folder)
-    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-    return [key.removeprefix(folder).removesuffix(_SUFFIX) for key in keys]
+    """VersionIds of a key that are pinned."""
+    return list(_records(s3, state, key))
 
 
 def read_pins(s3: S3Client, state: Location, key: str) -> Mapping[str, Pin]:
     """The pins of a key, by VersionId."""
 
-    def read(version_id: str) -> Pin:
-        record = _record(state, key, version_id)
+    def read(record: Location) -> Pin:
         content = read_object(s3, {"Bucket": record.bucket, "Key": record.prefix})
         return Pin.model_validate_json(content)
 
-    return {version_id: read(version_id) for version_id in pinned_ids(s3, state, key)}
+    records = _records(s3, state, key)
+    return {version_id: read(record) for version_id, record in records.items()}
+
+
+def _records(s3: S3Client, state: Location, key: str) -> dict[str, Location]:
+    """Where the pins of a key are recorded, by VersionId."""
+    found: dict[str, Location] = {}
+    for folder in folders(state, "pins", key):
+        pages = s3.get_paginator("list_objects_v2").paginate(
+            Bucket=folder.bucket, Prefix=folder.key(""), Delimiter="/"
+        )
+        for item in (item for page in pages for item in page.get("Contents", [])):
+            version_id = folder.relative(item["Key"]).removesuffix(_SUFFIX)
+            found.setdefault(version_id, Location(folder.bucket, item["Key"]))
+    return found
 
 
 def _held(s3: S3Client, version: Version) -> Iterator[tuple[str, str]]:
@@ -144,5 +156,5 @@ def _require_object_lock(s3: S3Client, bucket: str) -> None:
         ) from error
 
 
-def _record(state: Location, key: str, version_id: str) -> Location:
-    return state / f"pins/{key}/{version_id}{_SUFFIX}"
+def _record(folder: Location, version_id: str) -> Location:
+    return folder / f"{version_id}{_SUFFIX}"

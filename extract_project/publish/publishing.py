@@ -98,10 +98,7 @@ def publish(s3: S3Client, state: Location, staged: Staged) -> str:
             written = staged.output.publish(condition)
         except NotApplied as refused:
             refusals.append(refused)
-        except (
-            ClientError,
-            BucketError,
-        ):  # S3 has answered; where nothing answers, it may have published
+        except (ClientError, BucketError):  # where nothing answers, it may have published
             stop.end_sending()
             raise
         else:

@@ -9,6 +9,7 @@ receipt; a receipt without an object (a run killed between the two) means nothin
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.publish.profile import ColumnProfile, Figures
+from extract_project.publish.records import folders, record_folder
 from extract_project.publish.release import Release
 from extract_project.publish.versions import Version
 from extract_project.s3 import Location, read_object
@@ -154,7 +156,7 @@ def schema_hash(schema: pa.Schema) -> str:
 
 
 def save_receipt(s3: S3Client, state: Location, receipt: Receipt) -> None:
-    location = _location(state, receipt.key, receipt.id)
+    location = record_folder(state, "receipts", receipt.key) / f"{receipt.id}.json"
     s3.put_object(
         Bucket=location.bucket,
         Key=location.prefix,
@@ -165,19 +167,15 @@ def save_receipt(s3: S3Client, state: Location, receipt: Receipt) -> None:
 
 def load_receipt(s3: S3Client, state: Location, key: str, receipt_id: str) -> Receipt | None:
     """The receipt of a published object, or None when it has been removed."""
-    location = _location(state, key, receipt_id)
-    try:
-        content = read_object(s3, {"Bucket": location.bucket, "Key": location.prefix})
-    except s3.exceptions.NoSuchKey:
-        return None
-    return Receipt.model_validate_json(content)
+    for folder in folders(state, "receipts", key):
+        location = folder / f"{receipt_id}.json"
+        with suppress(s3.exceptions.NoSuchKey):
+            content = read_object(s3, {"Bucket": location.bucket, "Key": location.prefix})
+            return Receipt.model_validate_json(content)
+    return None
 
 
 def receipt_of(s3: S3Client, state: Location, version: Version) -> Receipt | None:
     """The receipt of a version, or None where it has none or it has been removed."""
     receipt_id = version.provenance.get("receipt")
     return load_receipt(s3, state, version.key, receipt_id) if receipt_id else None
-
-
-def _location(state: Location, key: str, receipt_id: str) -> Location:
-    return state / f"receipts/{key}/{receipt_id}.json"

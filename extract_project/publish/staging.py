@@ -35,6 +35,7 @@ from extract_project.publish.parted import Layout, PartedOutput
 from extract_project.publish.past import PublishedPast
 from extract_project.publish.profile import Profile
 from extract_project.publish.receipt import CheckRecord, Receipt, schema_hash, write_schema
+from extract_project.publish.records import require_room
 from extract_project.publish.release import Release
 from extract_project.publish.rowgroups import row_groups
 from extract_project.publish.upload import ABANDONED_AFTER, Target
@@ -109,6 +110,7 @@ def stage(
     attempt, clock, stop = _Attempt.begin(extract, provenance), Clock(), stop or Stop()
     with clock.stage("connect"):
         require_versioning(s3, target.bucket)
+        require_room(state, target.key, attempt.receipt_id)
         past = PublishedPast(
             s3,
             state,
