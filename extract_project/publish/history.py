@@ -97,9 +97,8 @@ def read_history(
 
     Hundreds take a second or two: each is two small requests, and sixteen are read at a time.
     """
-    listed = list(list_history(s3, bucket, key))
-    if until is not None:
-        listed = [each for each in listed if each.modified <= until]
+    everything = list(list_history(s3, bucket, key))
+    listed = [each for each in everything if until is None or each.modified <= until]
     shown = len(listed) if limit is None else limit
     before_them = [each for each in listed[shown:] if not each.is_deleted]
     wanted = [*listed[:shown], *before_them[:1]]  # one more, to compare the last one with
@@ -113,10 +112,11 @@ def read_history(
     with ThreadPoolExecutor(_READERS) as pool:
         found = [entry for entry in pool.map(read, wanted) if entry]
     # The order of the versions is S3's own, whatever clocks say; delete markers go between them.
+    place = {each.version_id: -number for number, each in enumerate(everything)}
     in_order = merge(
         [entry for entry in found if entry.version],
         [entry for entry in found if not entry.version],
-        key=lambda each: (each.listed.is_latest, each.at),
+        key=lambda each: (each.listed.is_latest, each.at, place[each.listed.version_id]),
         reverse=True,
     )
     entries = _compared(list(in_order))[:shown]
@@ -135,7 +135,12 @@ def change(newer: Receipt | None, older: Receipt | None) -> Change:
 
 
 def as_of(s3: S3Client, state: Location, bucket: str, key: str, moment: datetime) -> Entry:
-    """The version that was current at a moment; raises NotPublished when none was."""
+    """The version that was current at a moment, to the second; raises NotPublished when none was.
+
+    Of what happened within that second, the last counts: so a time that is shown for a version
+    gives that version, or a later one of the same second.
+    """
+    moment = moment.replace(microsecond=0)
     for limit in (_NEWEST, None):
         history = read_history(s3, state, bucket, key, limit=limit, until=moment)
         # What S3 dates to a moment before may have been published after it.

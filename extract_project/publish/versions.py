@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from extract_project.errors import NotPublished
@@ -143,16 +144,41 @@ def require_version(s3: S3Client, bucket: str, key: str, version_id: str | None 
 def list_history(s3: S3Client, bucket: str, key: str) -> Iterator[Listed]:
     """Every version and delete marker of a key, the newest first, without what each one carries."""
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
+    before: Listed | None = None
     for page in pages:
         versions, markers = page.get("Versions", []), page.get("DeleteMarkers", [])
-        yield from merge(
+        listed = merge(
             [_listed(item, False) for item in versions if item["Key"] == key],
             [_listed(item, True) for item in markers if item["Key"] == key],
             key=lambda each: (each.is_latest, each.modified),
             reverse=True,
         )
+        for _, same in groupby(listed, key=lambda each: each.modified):
+            of_a_second = list(same)
+            if len({each.is_deleted for each in of_a_second}) > 1:
+                of_a_second = _listed_after(s3, bucket, key, before, len(of_a_second))
+            for before in of_a_second:
+                yield before
         if any(item["Key"] != key for item in (*versions, *markers)):
             return  # keys that begin with this one come after it
+
+
+def _listed_after(
+    s3: S3Client, bucket: str, key: str, before: Listed | None, count: int
+) -> list[Listed]:
+    """Entries in the bucket's own order, one request each.
+
+    A reply lists versions and delete markers in one order, but the client gives each kind by
+    itself; times, which are to the second, do not tell which of a second came first.
+    """
+    found: list[Listed] = []
+    for _ in range(count):
+        after: Any = {"KeyMarker": key, "VersionIdMarker": before.version_id} if before else {}
+        page = s3.list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1, **after)
+        versions, markers = page.get("Versions", []), page.get("DeleteMarkers", [])
+        found += [_listed(item, not versions) for item in (*versions, *markers)]
+        before = found[-1] if found else before
+    return found
 
 
 def list_versions(s3: S3Client, bucket: str, key: str) -> Iterator[Version]:
@@ -164,7 +190,8 @@ def list_versions(s3: S3Client, bucket: str, key: str) -> Iterator[Version]:
 
 
 def _listed(item: Any, is_deleted: bool) -> Listed:
-    return Listed(item["VersionId"], item["LastModified"], item["IsLatest"], is_deleted)
+    modified = item["LastModified"].replace(microsecond=0)  # some servers list milliseconds
+    return Listed(item["VersionId"], modified, item["IsLatest"], is_deleted)
 
 
 def published_key(s3: S3Client, data: Location, path: str, partition: str | None = None) -> str:
