@@ -25,11 +25,13 @@
 from __future__ import annotations
 
 import platform
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as BrokenJson
 
 from extract_project.alerts.settings import AlertSettings
 from extract_project.errors import SettingsError
@@ -47,6 +49,7 @@ _TYPED = 2
 """Where, in the place of an error, a warehouse's type stands: after `warehouses` and its name."""
 
 
+_HOW_TO_NEST = "expected a variable of its own for each field, {}__…, or all as one JSON object"
 _LONGEST_PREFIX = 512
 """Bytes: S3 takes keys of 1,024, and folders, names, partitions and receipts come behind it."""
 
@@ -86,7 +89,11 @@ class Settings(BaseSettings):
     """Where the SQL is, where results go, and which warehouses there are."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="ignore"
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,  # a container's definition often cannot leave a variable out
+        frozen=True,
+        extra="ignore",
     )
 
     manifest: S3Location
@@ -102,6 +109,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _default_warehouse_exists(self) -> Self:
+        if "" in self.warehouses:
+            raise ValueError(
+                "EXTRACT_WAREHOUSES____…: a warehouse has no name: expected one, "
+                "as in EXTRACT_WAREHOUSES__SHOP__TYPE"
+            )
         names = ", ".join(sorted(self.warehouses))
         if self.warehouse and self.warehouse.lower() not in self.warehouses:
             raise ValueError(f"EXTRACT_WAREHOUSE is {self.warehouse!r}: expected one of {names}")
@@ -137,6 +149,10 @@ def load_settings() -> Settings:
     """Read the environment; raises SettingsError with one line per variable to correct."""
     try:
         return Settings()
+    except BrokenJson as error:  # its text names the field, and has nothing of the value
+        field = re.search(r'field "(\w+)"', str(error))
+        variable = PREFIX + (field.group(1).upper() if field else "…")
+        raise SettingsError(f"{variable} is no JSON: {_HOW_TO_NEST.format(variable)}") from None
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(item) for item in error.errors())) from None
 
@@ -162,6 +178,8 @@ def _explain(item: Any) -> str:
         return f"{variable}__TYPE is {context['tag']!r}: expected one of {context['expected_tags']}"
     if error == "union_tag_not_found":
         return f"{variable}__TYPE is not set: expected duckdb, postgres or snowflake"
+    if error in ("dict_type", "model_type", "model_attributes_type"):
+        return f"{variable} is no JSON object: {_HOW_TO_NEST.format(variable)}"
     message = item["msg"].removeprefix("Value error, ")
     named = not path or message.startswith(PREFIX)
     return message if named else f"{variable}: {message}"

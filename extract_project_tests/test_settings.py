@@ -65,6 +65,43 @@ def test_a_price_that_is_set_replaces_that_one(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
+    "broken", ['{"a": hunter2', "hunter2", "[hunter2", '"hunter2"', "[1]", "3"]
+)
+@pytest.mark.parametrize(
+    "variable", ["WAREHOUSES", "WAREHOUSES__SHOP", "ALERTS", "FARGATE", "WAREHOUSES__"]
+)
+def test_g11_what_is_no_json_object_is_named_and_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, variable: str, broken: str
+) -> None:
+    """`EXTRACT_WAREHOUSES` with broken JSON was a traceback."""
+    monkeypatch.setenv(f"EXTRACT_{variable}", broken)
+    with pytest.raises(SettingsError, match=rf"^EXTRACT_{variable} is no JSON") as raised:
+        load(monkeypatch, **({} if "WAREHOUSES" in variable else {"TYPE": "duckdb"}))
+    assert f"expected a variable of its own for each field, EXTRACT_{variable}__" in str(
+        raised.value
+    )
+    assert "hunter2" not in f"{raised.value!r}{raised.value.__cause__!r}"
+
+
+def test_all_warehouses_as_one_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXTRACT_WAREHOUSES", '{"shop": {"type": "duckdb"}}')
+    assert load(monkeypatch).default_warehouse == "shop"
+
+
+def test_a_variable_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STATE", "KMS_KEY_ID", "ALERTS", "FARGATE__VCPU_HOUR", "WAREHOUSES"):
+        monkeypatch.setenv(f"EXTRACT_{name}", "")
+    settings = load(monkeypatch, TYPE="duckdb", PATH="")
+    assert (settings.state, settings.kms_key_id, settings.fargate.vcpu_hour) == (None, None, None)
+
+
+def test_a_warehouse_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXTRACT_WAREHOUSES____TYPE", "duckdb")
+    with pytest.raises(SettingsError, match=r"EXTRACT_WAREHOUSES____…: a warehouse has no name"):
+        load(monkeypatch)
+
+
+@pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({}, "EXTRACT_WAREHOUSES is not set"),
