@@ -48,29 +48,58 @@ class Stage(StrEnum):
         return self in (Stage.QUERYING, Stage.FETCHING)
 
 
+def _never() -> bool:
+    return False
+
+
 class Stop:
     """Whether work has to end, and why. The first reason stays."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        limit: timedelta | None = None,
+        *,
+        set_by: str = "'timeout' in the header",
+        is_ended: Callable[[], bool] = _never,
+    ) -> None:
+        """After `limit`, which `set_by` has set, or as soon as `is_ended` says so."""
+        self._limit, self._set_by, self._is_ended = limit, set_by, is_ended
+        self._begun = time.monotonic()
         self._lock = threading.Lock()
         self._cancelling = threading.Lock()
         self._cancels: list[Callable[[], None]] = []
+        self._error: ExtractError | None = None
         self.stage = Stage.CONNECTING
         """What the work is doing."""
-        self.error: ExtractError | None = None
-        """The reason to end."""
         self.is_sending = False
         """Whether the request that publishes is under way: what it came to is not known yet."""
 
-    def tell(self, error: ExtractError) -> None:
-        """Have the work end, with this error."""
+    @property
+    def error(self) -> ExtractError | None:
+        """The reason to end, if there is one by now."""
+        if self._error is None and self._is_ended():
+            self.end()
+        if self._error is None and self._limit is not None and self._age >= self._limit:
+            self._tell(_timeout(self.stage, self._limit, self._set_by))
+        return self._error
+
+    @property
+    def _age(self) -> timedelta:
+        return timedelta(seconds=time.monotonic() - self._begun)
+
+    def end(self) -> None:
+        """Have the work end, because somebody wants it to."""
+        self._tell(_ended(self.stage))
+
+    def _tell(self, error: ExtractError) -> None:
         with self._lock:
-            self.error = self.error or error
+            self._error = self._error or error
 
     def require(self) -> None:
         """Raise the reason to end, if there is one."""
-        if self.error is not None:
-            raise self.error
+        error = self.error
+        if error is not None:
+            raise error
 
     def at(self, stage: Stage) -> None:
         """Note what comes next, unless the work has to end: then raise the reason."""
@@ -89,9 +118,8 @@ class Stop:
 
     def begin_sending(self) -> None:
         """Before the request that publishes: the last moment at which the work can be ended."""
-        with self._lock:
-            self.require()
-            self.is_sending = True
+        self.require()
+        self.is_sending = True
 
     def end_sending(self) -> None:
         """Once it is known what that request came to."""
@@ -107,19 +135,12 @@ class Stop:
                     logging.getLogger(__name__).warning("cancelling failed: %r", error)
 
 
-def supervised(
-    work: Callable[[], T],
-    stop: Stop,
-    limit: timedelta,
-    *,
-    set_by: str = "'timeout' in the header",
-    is_ended: Callable[[], bool] = lambda: False,
-) -> T:
-    """Do the work in a thread, for `limit` at most, and no longer than until `is_ended`.
+def supervised(work: Callable[[], T], stop: Stop) -> T:
+    """Do the work in a thread, until `stop` says that it has to end.
 
     Stopped work has a few seconds to clean up; then it is left to itself. It still cannot publish.
     Raises what the work raises, QueryTimeout or RunEnded. A result that the work reaches in spite
-    of being stopped is returned: `stop.error` says whether it was.
+    of being stopped is returned.
     """
     done: Future[T] = Future()
 
@@ -129,25 +150,21 @@ def supervised(
         except BaseException as error:
             done.set_exception(error)
 
-    due = time.monotonic() + limit.total_seconds()
     threading.Thread(target=run, name="work", daemon=True).start()
     try:
-        while not wait([done], _LOOK_SECONDS).done:
-            if is_ended():
-                stop.tell(_ended(stop.stage))
-                break
-            if time.monotonic() >= due:
-                stop.tell(_timeout(stop.stage, limit, set_by))
-                break
+        while not wait([done], _LOOK_SECONDS).done and stop.error is None:
+            pass
     except BaseException:  # Ctrl-C in a command
-        stop.tell(_ended(stop.stage))
+        stop.end()
+        _wind_up(done, stop)
         raise
-    finally:
-        if stop.error is not None:
-            _wind_up(done, stop)
-    if stop.error is not None and not (done.done() and done.exception() is None):
-        raise stop.error from None
-    return done.result()
+    error = stop.error
+    if error is None:
+        return done.result()
+    _wind_up(done, stop)
+    if done.done() and done.exception() is None:
+        return done.result()
+    raise error from None
 
 
 def _wind_up(done: Future[T], stop: Stop) -> None:

@@ -124,7 +124,7 @@ class _Execution:
         """Run it."""
         extract, settings, run = self.this.extract, self.site.settings, self.context.run
         task = current_task(settings.ecs_metadata_uri)
-        stop = Stop()
+        stop = Stop(extract.header.timeout, is_ended=lambda: self.interrupts.arrived)
         staged: Staged | None = None
 
         def on_staged(result: Staged) -> None:
@@ -148,7 +148,6 @@ class _Execution:
                 provenance,
                 state=settings.state_location,
                 stop=stop,
-                is_ended=lambda: self.interrupts.arrived,
                 on_staged=on_staged,
             )
         except Exception as error:

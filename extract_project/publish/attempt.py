@@ -51,10 +51,9 @@ def attempt(
     *,
     state: Location,
     stop: Stop,
-    is_ended: Callable[[], bool],
     on_staged: Callable[[Staged], None],
 ) -> Done:
-    """Stage, audit and publish within the header's `timeout`, unless `is_ended` comes first.
+    """Stage, audit and publish, unless `stop` ends it before.
 
     Raises RefusedResult, RunEnded, QueryTimeout, and what `stage` and `publish` raise. When
     `stop.is_sending` holds after an error, nobody knows yet whether this attempt has published.
@@ -68,7 +67,7 @@ def attempt(
             before = staged.past.receipt
             return Done(staged, settle(s3, state, staged, extract.header), before)
 
-    return supervised(work, stop, extract.header.timeout, is_ended=is_ended)
+    return supervised(work, stop)
 
 
 def _require_accepted(staged: Staged, extract: Extract) -> None:

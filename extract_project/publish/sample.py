@@ -30,7 +30,7 @@ def sample(
 
     Raises WarehouseError, QueryTimeout or TypeMappingError.
     """
-    stop = Stop()
+    stop = Stop(timeout, set_by="--timeout")
 
     def take() -> Sample:
         with warehouse.connect(label, timeout) as session:
@@ -47,7 +47,7 @@ def sample(
                 found = pa.Table.from_batches(taken, result.schema)
                 return Sample(found.slice(0, rows), found.num_rows <= rows, result.query_id)
 
-    return supervised(take, stop, timeout, set_by="--timeout")
+    return supervised(take, stop)
 
 
 def _produce(session: Session, query: Query) -> Iterator[Result | pa.RecordBatch]:

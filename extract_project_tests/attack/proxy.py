@@ -67,6 +67,8 @@ class Request:
     key: str
     part: str = ""
     """Number of the part of an upload, where it is about one."""
+    prefix: str = ""
+    """Of a listing."""
     is_conditional: bool = False
     has_body: bool = False
     kms_key_id: str | None = None
@@ -108,6 +110,7 @@ class Request:
             bucket=bucket,
             key=key,
             part=query.get("partNumber", [""])[0],
+            prefix=query.get("prefix", [""])[0],
             is_conditional=not {"if-match", "if-none-match"}.isdisjoint(headers),
             has_body=headers.get("content-length", "0") != "0",
             kms_key_id=(
@@ -139,6 +142,7 @@ def _operation(method: str, key: str, query: dict[str, list[str]], copies: bool)
 
 
 Choose = Callable[[Request], Fault | None]
+Answered = Callable[[Request], None]
 
 
 class FaultProxy:
@@ -152,22 +156,33 @@ class FaultProxy:
         self.connections = 0
         """How many clients are connected, or have a request that S3 still works at."""
         self._choose: Choose | None = None
+        self._answered: Answered | None = None
         self._lock = threading.Lock()
 
     @contextmanager
-    def choosing(self, choose: Choose) -> Iterator[None]:
-        """Ask about each request while in here; what was seen before is forgotten."""
+    def choosing(self, choose: Choose, answered: Answered | None = None) -> Iterator[None]:
+        """Ask about each request while in here; what was seen before is forgotten.
+
+        `answered` is called when S3 has answered one, and before the client knows.
+        """
         with self._lock:
             self.seen, self.spoilt, self._choose = [], [], choose
+            self._answered = answered
         try:
             yield
         finally:
             with self._lock:
-                self._choose = None
+                self._choose = self._answered = None
 
     def connected(self, change: Literal[1, -1]) -> None:
         with self._lock:
             self.connections += change
+
+    def answered(self, request: Request) -> None:
+        with self._lock:
+            answered = self._answered
+        if answered:
+            answered(request)
 
     def asked(self, request: Request) -> Fault | None:
         with self._lock:
@@ -248,14 +263,15 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault and fault.canned:
             self._refuse(*fault.canned)
         else:
-            self._forward(body, fault)
+            self._forward(request, body, fault)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815
 
-    def _forward(self, body: bytes, fault: Fault | None) -> None:
+    def _forward(self, request: Request, body: bytes, fault: Fault | None) -> None:
         reply, content = self._ask(body)
         if fault is Fault.DAMAGED and content:
             content = content[:-1] + bytes([content[-1] ^ 1])
+        self.proxy.answered(request)
         if fault is Fault.LOST_REPLY:
             self._reset()
             return

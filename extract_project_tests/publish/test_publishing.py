@@ -52,8 +52,7 @@ def materialize(site: Site, extract: Extract, run_id: str = "run") -> Published:
         target,
         Provenance(run_id),
         state=site.state,
-        stop=Stop(),
-        is_ended=lambda: False,
+        stop=Stop(extract.header.timeout),
         on_staged=lambda _: None,
     )
     return done.published
