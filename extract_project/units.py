@@ -11,13 +11,14 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 _KIB = 1024
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(
-    r"\s*(\d+)\s*(s|m|h|d|sec|min|hours?|days?|minutes?|seconds?)(?![a-z])", re.ASCII
+    r"\s*(\d{1,9})\s*(s|m|h|d|sec|min|hours?|days?|minutes?|seconds?)(?![a-z])", re.ASCII
 )
+_LONGEST = timedelta(days=36_500)
 _MIB = 1 << 20
 _MIB_OF = {"m": 1, "g": 1024, "t": 1024**2}
-_SIZE = re.compile(r"\s*(\d+)\s*(M|G|T)i?B\s*", re.IGNORECASE | re.ASCII)
-_SIZE_PATTERN = r"^\s*\d+\s*[MmGgTt][iI]?[bB]\s*$"
-_PATTERN = r"^\s*(\d+\s*(s|m|h|d|sec|min|hours?|days?|minutes?|seconds?)\s*)+$"
+_SIZE = re.compile(r"\s*(\d{1,9})\s*(M|G|T)i?B\s*", re.IGNORECASE | re.ASCII)
+_SIZE_PATTERN = r"^\s*\d{1,9}\s*[MmGgTt][iI]?[bB]\s*$"
+_PATTERN = r"^\s*(\d{1,9}\s*(s|m|h|d|sec|min|hours?|days?|minutes?|seconds?)\s*)+$"
 
 
 def parse_duration(value: Any) -> Any:
@@ -26,7 +27,10 @@ def parse_duration(value: Any) -> Any:
         return value
     if isinstance(value, str) and re.match(_PATTERN, value.lower()):
         parts = _PART.findall(value.lower())
-        return timedelta(seconds=sum(int(n) * _SECONDS[unit[0]] for n, unit in parts))
+        seconds = sum(int(n) * _SECONDS[unit[0]] for n, unit in parts)
+        if seconds > _LONGEST.total_seconds():
+            raise ValueError(f"{value!r} is longer than {_LONGEST.days}d")
+        return timedelta(seconds=seconds)
     raise ValueError(f"{value!r} is no duration: expected a number and a unit, as in 90s, 30m, 1h")
 
 

@@ -1,4 +1,4 @@
-"""Cron expressions and time zones, checked where a file can be blamed for them."""
+"""Schedules and time zones, checked where a file can be blamed for them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from zoneinfo import available_timezones
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from extract_project.manifest.problem import suggestion
+from extract_project.manifest.schedule_words import EXAMPLES, crons_of
+from extract_project.problem import suggestion
 
 _FIELDS = 5
 _KNOWN = re.compile(r"[0-9*,/A-Za-z-]+")
-_EXAMPLE = "five fields, minute hour day month weekday, as in '0 6 * * 1-5'"
+_EXAMPLE = f"five fields, minute hour day month weekday, as in '0 6 * * 1-5', or words: {EXAMPLES}"
 
 
 ON_SOURCE_CHANGE = "on_source_change"
@@ -23,9 +24,11 @@ ON_SOURCE_CHANGE = "on_source_change"
 
 
 def _cron(value: str) -> str:
-    """A cron that Dagster takes too; extensions that it does not know (`L`, `#`) are refused."""
+    """Words, as they are written, or a cron that Dagster takes too: without `L` and `#`."""
     if value == ON_SOURCE_CHANGE:
         return value
+    if crons_of(value) is not None:
+        return " ".join(value.split())
     fields = value.split()
     if len(fields) != _FIELDS or not all(_KNOWN.fullmatch(each) for each in fields):
         raise ValueError(f"{value!r} is no cron: expected {_EXAMPLE}, or {ON_SOURCE_CHANGE}")
@@ -65,7 +68,13 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-_CRON_SCHEMA = {"type": "string", "examples": ["0 6 * * *", "*/15 8-18 * * 1-5", ON_SOURCE_CHANGE]}
+_CRON_SCHEMA = {
+    "type": "string",
+    "examples": [
+        *("0 6 * * *", "0-59/15 8-18 * * 1-5", "every 15 minutes", "weekdays at 06:00 and 18:00"),
+        ON_SOURCE_CHANGE,
+    ],
+}
 Cron = Annotated[str, AfterValidator(_cron), WithJsonSchema(_CRON_SCHEMA)]
 Crons = Annotated[
     tuple[Cron, ...],

@@ -181,7 +181,8 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self.depth += 1
         if self.depth > _DEEPEST:
-            raise self._refused(f"more than {_DEEPEST} levels of lists and mappings")
+            problem = f"more than {_DEEPEST} levels of lists and mappings"
+            raise _Unwanted(problem=problem, problem_mark=parent.start_mark if parent else None)
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -244,7 +245,8 @@ _EXPLAINED = (
     ),
     (
         r"mapping values are not allowed",
-        "a second ':' on this line: put a value that has ': ' in it in quotes",
+        "this ':' is one too many: put a value that has ': ' in it in quotes, and give every line "
+        "above a ':' of its own",
         False,
     ),
     (

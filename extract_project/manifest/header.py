@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -20,17 +19,18 @@ from pydantic import (
 from extract_project.constants import Constant
 from extract_project.manifest.cron import ON_SOURCE_CHANGE, Crons, TimeZone
 from extract_project.manifest.frontmatter import FrontMatter, Path
+from extract_project.manifest.header_errors import at, explain
 from extract_project.manifest.incremental import WATERMARK, Incremental
 from extract_project.manifest.partitions import Partitions, read_partitions
-from extract_project.manifest.problem import Problem, Refused, suggestion
+from extract_project.manifest.schedule_words import crons_of
 from extract_project.manifest.split import Split
 from extract_project.manifest.task_size import Cpu, Disk, Memory, TaskSize
-from extract_project.publish.checks import CHECK_NAMES, Check
-from extract_project.publish.checks.base import CheckSpec
-from extract_project.publish.checks.freshness import Recency
+from extract_project.problem import Refused
+from extract_project.publish.checks import Check
+from extract_project.publish.checks.base import CheckSpec, one_or_more
 from extract_project.publish.checks.usual import USUAL, Usual
 from extract_project.publish.contract import KEY as CONTRACT
-from extract_project.publish.contract import Column, Columns, Contract
+from extract_project.publish.contract import Columns, Contract
 from extract_project.publish.formats.options import Compression, Format, parse_compression
 from extract_project.stopping import LONGEST_TIMEOUT
 from extract_project.units import Duration, format_duration
@@ -41,12 +41,15 @@ _GROUP = r"^[A-Za-z0-9_]+$"
 _OWNER = r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$"
 _TAG_KEY = r"^([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}$"
 _TAG_VALUE = r"^[A-Za-z0-9_.-]{0,63}$"
+_POOL = r"^\S{1,200}$"
 _PATH = r"^[^/\s][^/]*(/[^/]+)*$"
 
 Owner = Annotated[str, StringConstraints(pattern=_OWNER)]
 TagKey = Annotated[str, StringConstraints(pattern=_TAG_KEY)]
 TagValue = Annotated[str, StringConstraints(pattern=_TAG_VALUE)]
 ParamName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+_LONGEST_PAUSE = timedelta(hours=1)
+_SHORTEST_FRESHNESS = timedelta(minutes=1)
 _RESERVED_PARAMS = {"partition_key", "partition_start", "partition_end", WATERMARK}
 
 
@@ -58,6 +61,23 @@ def _timeout(value: timedelta) -> timedelta:
     return value
 
 
+def _pause(value: timedelta) -> timedelta:
+    if value > _LONGEST_PAUSE:
+        raise ValueError(f"{format_duration(value)} is no pause between two tries: at most 1h")
+    return value
+
+
+def _one_check(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+def _freshness(value: timedelta) -> timedelta:
+    if value < _SHORTEST_FRESHNESS:
+        message = f"{format_duration(value)} is shorter than Dagster measures: expected at least 1m"
+        raise ValueError(message)
+    return value
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -66,14 +86,16 @@ class Retries(_Part):
     """How often a transient failure is tried again, and the first pause between two tries."""
 
     max: int = Field(2, ge=0, le=10)
-    delay: Duration = timedelta(seconds=30)
+    delay: Annotated[Duration, AfterValidator(_pause)] = timedelta(seconds=30)
 
 
 class Header(_Part):
     """The front matter of a SQL file. Every key is optional."""
 
     description: str = Field("", description="what the extract is, and who reads it")
-    owners: list[Owner] = Field([], description="'team:name' or an e-mail address")
+    owners: Annotated[list[Owner], one_or_more] = Field(
+        [], description="'team:name' or an e-mail address, or a list of them"
+    )
     tags: dict[TagKey, TagValue] = {}
     group: str | None = Field(None, pattern=_GROUP, description="default: the folder")
     warehouse: str | None = Field(None, description="a configured warehouse; default: the default")
@@ -81,14 +103,16 @@ class Header(_Part):
         True, description="false keeps the file, but off every schedule and sensor"
     )
     schedule: Crons = Field(
-        (), description="cron, a list of crons, or on_source_change; default: on demand"
+        (),
+        description="a cron, words as in 'weekdays at 06:00 and 18:00', a list of them, or "
+        "on_source_change; default: on demand",
     )
     timezone: TimeZone = Field("UTC", description="of the schedule, as in Europe/Berlin")
     on_change: Literal["materialize"] | None = Field(
         None, description="materialize: run when the SQL itself changes"
     )
-    depends_on: list[Annotated[str, StringConstraints(pattern=_PATH)]] = Field(
-        [], description="other extracts that this one comes after, as folder/name"
+    depends_on: Annotated[list[Annotated[str, StringConstraints(pattern=_PATH)]], one_or_more] = (
+        Field([], description="other extracts that this one comes after, as folder/name")
     )
     partitions: Annotated[Partitions, BeforeValidator(read_partitions)] | None = Field(
         None,
@@ -128,7 +152,9 @@ class Header(_Part):
     unchanged: Literal["skip", "publish"] = Field(
         "skip", description="the same content again: add no version, or add one all the same"
     )
-    checks: list[Check] = []
+    checks: Annotated[
+        list[Check], BeforeValidator(_one_check, json_schema_input_type=list[Check] | Check)
+    ] = []
     anomalies: Literal["warn", "fail", "allow"] = Field(
         "warn",
         description="fewer or more rows than the versions before usually had, or NULLs: publish "
@@ -149,18 +175,22 @@ class Header(_Part):
     disk: Disk | None = Field(
         None, description="of its ECS task, 21GB to 200GB; default: the deployment's"
     )
-    pool: str | None = Field(None, description="Dagster concurrency pool; default: the warehouse")
+    pool: Annotated[str, StringConstraints(pattern=_POOL)] | None = Field(
+        None, description="Dagster concurrency pool; default: the warehouse"
+    )
     priority: int = Field(
         0, ge=-100, le=100, description="of its runs in the queue: the higher ones start first"
     )
-    freshness: Duration | None = Field(
+    freshness: Annotated[Duration, AfterValidator(_freshness)] | None = Field(
         None, description="how old the published version may get before the asset shows as stale"
     )
 
     @property
     def crons(self) -> tuple[str, ...]:
-        """When it runs by the clock; empty where it does not."""
-        return () if self.on_source_change else self.schedule
+        """When it runs by the clock, as crons; empty where it does not."""
+        if self.on_source_change:
+            return ()
+        return tuple(cron for each in self.schedule for cron in crons_of(each) or (each,))
 
     @property
     def on_source_change(self) -> bool:
@@ -215,25 +245,31 @@ class Header(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = [check.name for check in self.checks]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"check {name!r} stands twice in 'checks'")
+        seen = set[str]()
+        for index, check in enumerate(self.checks):
+            if check.name in seen:
+                raise at(f"check {check.name!r} stands twice in 'checks'", "checks", index)
+            seen.add(check.name)
         if ON_SOURCE_CHANGE in self.schedule and not self.on_source_change:
-            raise ValueError(f"'schedule' has both crons and {ON_SOURCE_CHANGE}: keep one of them")
+            message = f"'schedule' has both crons and {ON_SOURCE_CHANGE}: keep one of them"
+            raise at(message, "schedule")
         if self.on_source_change and self.partitions:
-            raise ValueError(
+            raise at(
                 f"'schedule: {ON_SOURCE_CHANGE}' cannot tell which partition changed: "
-                f"use a cron with partitions"
+                f"use a cron with partitions",
+                "schedule",
             )
         if self.on_change and self.partitions:
-            raise ValueError(
-                "'on_change: materialize' would run every partition: launch a backfill instead"
+            raise at(
+                "'on_change: materialize' would run every partition: launch a backfill instead",
+                "on_change",
             )
-        reserved = _RESERVED_PARAMS.intersection(self.params)
-        if reserved:
-            raise ValueError(f"params may not redefine {', '.join(sorted(reserved))}")
-        parse_compression(self.format, self.compression)
+        for name in _RESERVED_PARAMS.intersection(self.params):
+            raise at(f"params may not redefine {name}", "params", name)
+        try:
+            parse_compression(self.format, self.compression)
+        except ValueError as error:
+            raise at(str(error), "compression") from None
         return self
 
 
@@ -251,90 +287,4 @@ def read_header(front_matter: FrontMatter) -> Header:
     try:
         return Header.model_validate(front_matter.data)
     except ValidationError as error:
-        raise Refused(*(_problem(item, front_matter) for item in error.errors())) from None
-
-
-def _problem(item: Any, front_matter: FrontMatter) -> Problem:
-    path = tuple(part for part in item["loc"] if part not in _UNION_WORDS)
-    if path[:1] == ("checks",):
-        path = (*path[:2], *path[3:])  # the third is the discriminator's tag, not a key
-    if path[:2] == ("partitions", "keys"):
-        path = ("partitions", *path[2:])  # a plain list, in the file
-    if path[:1] == ("columns",):
-        path = _column_path(item, path, front_matter)
-    line, column = front_matter.place(path)
-    return Problem(line=line, column=column, message=_message(item, path))
-
-
-def _column_path(item: Any, path: Path, front_matter: FrontMatter) -> Path:
-    """The column's own key, where the short form has no `type` below it."""
-    if item["type"] == "column_name":
-        return (*path, item["ctx"]["column"])
-    return path if path in front_matter.places else path[:2]
-
-
-_UNION_WORDS = {"function-before", "function-after", "[key]"}
-
-
-def _message(item: Any, path: tuple[Any, ...]) -> str:
-    name = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
-    where = f"{name!r}: " if name else ""
-    kind, context = item["type"], item.get("ctx", {})
-    if kind == "extra_forbidden":
-        return _unknown_key(path)
-    if kind == "unknown_check":
-        return _unknown_check(item["input"])
-    if kind == "literal_error":
-        choices = re.findall(r"'([^']*)'", context["expected"])
-        return (
-            f"{where}{item['input']!r} is not possible: {suggestion(str(item['input']), choices)}"
-        )
-    if kind == "column_name":
-        return str(context["error"])
-    if kind == "value_error":
-        return f"{where if len(path) else ''}{context['error']}"
-    if kind == "string_pattern_mismatch":
-        return f"{where}{item['input']!r} has the wrong form: {_form(context['pattern'])}"
-    return f"{where}{_lower(item['msg'])}, not {item['input']!r}"
-
-
-def _unknown_key(path: tuple[Any, ...]) -> str:
-    word = str(path[-1])
-    known = list(Header.model_fields)
-    if path[0] == "checks" and "freshness" in path[:-1]:
-        return f"unknown key {word!r}: {suggestion(word, list(Recency.model_fields))}"
-    if path[0] == "checks" and word in CHECK_NAMES:
-        return f"{word!r} is a check of its own: write it as another entry, behind another dash"
-    if path[0] == "checks":
-        known = [*CHECK_NAMES, "severity", "label"]
-    elif path[0] == "columns":
-        known = list(Column.model_fields)
-    elif path[0] == "retries":
-        known = list(Retries.model_fields)
-    elif path[0] == "partitions":
-        known = [key for key in Partitions.model_fields if key != "keys"]
-    elif path[0] == "split":
-        known = list(Split.model_fields)
-    elif path[0] == "incremental":
-        known = list(Incremental.model_fields)
-    return f"unknown key {word!r}: {suggestion(word, known)}"
-
-
-def _unknown_check(given: Any) -> str:
-    word = str(next(iter(given), "") if isinstance(given, dict) else given)
-    if word in CHECK_NAMES:
-        return f"check {word!r} has no rule: write '{word}: …'"
-    return f"unknown check {word!r}: {suggestion(word, CHECK_NAMES)}"
-
-
-def _form(pattern: str) -> str:
-    forms = {
-        _OWNER: "expected 'team:name' or an e-mail address",
-        _GROUP: "expected letters, digits and underscores",
-        _PATH: "expected folder/name of another extract",
-    }
-    return forms.get(pattern, f"expected {pattern}")
-
-
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
+        raise Refused(*explain(error, front_matter, Header)) from None

@@ -6,6 +6,7 @@ as a list of keys of one's own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -30,6 +31,10 @@ KEY, START, END = "partition_key", "partition_start", "partition_end"
 
 _EARLIEST = datetime(2020, 1, 1)
 """Where partitions begin that say nothing of it: fixed, so that no partition ever disappears."""
+
+_EARLIEST_POSSIBLE = (datetime(1900, 1, 1), datetime(2000, 1, 1))
+"""Of other partitions, and of hourly ones, of which there are more."""
+_LATEST_POSSIBLE = datetime(2200, 1, 1)
 
 _KEY_FORM = r"^[A-Za-z0-9_.+-]{1,100}$"
 _LONGEST_OFFSET = {
@@ -109,7 +114,7 @@ class Partitions(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.type == "static":
-            twice = sorted({key for key in self.keys if self.keys.count(key) > 1})
+            twice = sorted(key for key, count in Counter(self.keys).items() if count > 1)
             if twice or not self.keys:
                 raise ValueError(
                     f"{', '.join(twice)} stands twice in the list"
@@ -119,6 +124,13 @@ class Partitions(BaseModel):
             return self
         if self.keys:
             raise ValueError("keys are written as a plain list: 'partitions: [eu, us]'")
+        earliest = _EARLIEST_POSSIBLE[self.type == "hourly"]
+        for name, moment in (("start", self.start), ("end", self.end)):
+            if moment is not None and not earliest <= moment <= _LATEST_POSSIBLE:
+                raise ValueError(
+                    f"{name!r} is {moment}: expected a time from {earliest:%Y} to "
+                    f"{_LATEST_POSSIBLE:%Y}, since Dagster lists every {self.type} partition"
+                )
         longest = _LONGEST_OFFSET[self.type]
         if self.offset >= longest or self.offset % _MINUTE:
             raise ValueError(
@@ -176,7 +188,10 @@ def read_partitions(value: Any) -> Any:
     if isinstance(value, list):
         return {"type": "static", "keys": value}
     if isinstance(value, dict) and "type" not in value:
-        raise ValueError("'type' is missing: expected hourly, daily, weekly or monthly")
+        raise ValueError(
+            "lacks 'type': expected hourly, daily, weekly or monthly, as in "
+            "{type: daily, start: 2026-01-01}"
+        )
     if isinstance(value, Partitions | dict):
         return value
     raise ValueError("expected hourly, daily, weekly, monthly, a mapping, or a list of keys")

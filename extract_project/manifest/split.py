@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from extract_project.units import Size
 
+MOST_ROWS = 10**15
 _LEAST_BYTES = 8 << 20
 
 
@@ -16,7 +17,7 @@ class Split(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rows: int | None = Field(None, ge=1)
+    rows: int | None = Field(None, ge=1, le=MOST_ROWS)
     """No part has more rows; all but the last have exactly as many."""
     bytes: Size | None = None
     """A part ends with the row group (12 MiB in memory at most) at which its file is as large."""

@@ -18,8 +18,8 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 UNITS_PER_VCPU = 1024
 _MIB_PER_GIB = 1024
 _LEAST_DISK, _MOST_DISK = 21, 200
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(M|G|T)i?B", re.IGNORECASE | re.ASCII)
-_PATTERN = r"^\s*\d+(\.\d+)?\s*([MmGgTt])[iI]?[bB]\s*$"
+_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(M|G|T)i?B", re.IGNORECASE | re.ASCII)
+_PATTERN = r"^\s*\d{1,9}(\.\d{1,9})?\s*([MmGgTt])[iI]?[bB]\s*$"
 _MIB = {"m": 1, "g": _MIB_PER_GIB, "t": _MIB_PER_GIB**2}
 
 

@@ -45,7 +45,7 @@ def _schedule(name: str, due: Sequence[Extract]) -> dg.ScheduleDefinition:
     paths = [extract.path for extract in due]
     job = dg.define_asset_job(name, selection=[asset_key(path) for path in paths])
     shown = ", ".join(paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")
-    crons = " and ".join(header.crons)
+    written = "; ".join(header.schedule)
 
     @dg.schedule(
         name=name,
@@ -53,7 +53,7 @@ def _schedule(name: str, due: Sequence[Extract]) -> dg.ScheduleDefinition:
         cron_schedule=list(header.crons),
         execution_timezone=header.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"{crons} ({header.timezone}), each in a run of its own: {shown}",
+        description=f"{written} ({header.timezone}), each in a run of its own: {shown}",
     )
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         for extract in due:

@@ -35,6 +35,8 @@ _ELSEWHERE = {
 """What the same is called in SQL and elsewhere, for those who write that."""
 
 _LARGEST_128, _LARGEST_256 = 38, 76
+_DEEPEST = 16
+_SHOWN = 40
 _DIGITS = {"6": "us", "9": "ns"}
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -141,13 +143,15 @@ def _tokens(text: str) -> list[str]:
     return tokens
 
 
-def _read(tokens: list[str], text: str) -> ColumnType:
+def _read(tokens: list[str], text: str, depth: int = 0) -> ColumnType:
+    if depth > _DEEPEST:
+        raise ValueError(f"{text[:_SHOWN]}… nests more than {_DEEPEST} types in each other")
     word = tokens.pop(0) if tokens else ""
     name = word.lower()
     if name not in _NAMES:
         raise ValueError(_unknown(word, text))
     if name in _NESTED:
-        return _read_nested(name, tokens, text)
+        return _read_nested(name, tokens, text, depth + 1)
     arguments = _read_arguments(tokens, text)
     if name == "decimal":
         return _decimal(arguments, text)
@@ -191,7 +195,7 @@ def _read_arguments(tokens: list[str], text: str) -> tuple[int, ...]:
     return tuple(arguments)
 
 
-def _read_nested(name: str, tokens: list[str], text: str) -> ColumnType:
+def _read_nested(name: str, tokens: list[str], text: str, depth: int) -> ColumnType:
     shown = {"list": "list<int64>", "map": "map<text, int64>", "struct": "struct<a int64, b text>"}
     inner: list[ColumnType] = []
     fields: list[str] = []
@@ -200,7 +204,7 @@ def _read_nested(name: str, tokens: list[str], text: str) -> ColumnType:
         tokens.pop(0)
         if name == "struct" and tokens:
             fields.append(tokens.pop(0).removeprefix('"').removesuffix('"').replace('""', '"'))
-        inner.append(_read(tokens, text))
+        inner.append(_read(tokens, text, depth))
         opener = ","
     wanted = {"list": 1, "map": 2, "struct": max(1, len(inner))}[name]
     if tokens[:1] != [">"] or len(inner) != wanted:

@@ -108,8 +108,8 @@ def test_an_hour_that_comes_twice_is_two_partitions() -> None:
 @pytest.mark.parametrize(
     ("partitions", "message"),
     [
-        ("dayly", "2:1: 'type': 'dayly' is not possible: did you mean 'daily'?"),
-        ("{start: 2026-01-01}", "'type' is missing"),
+        ("dayly", "2:1: 'partitions': 'dayly' is not possible: did you mean 'daily'?"),
+        ("{start: 2026-01-01}", "lacks 'type'"),
         ("{type: daily, strat: 2026-01-01}", "2:27: unknown key 'strat': did you mean 'start'?"),
         ("{type: daily, start: tomorrow}", "'start'"),
         ("{type: daily, start: 2026-02-01, end: 2026-01-01}", "is not after 'start'"),

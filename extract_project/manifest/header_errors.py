@@ -1,0 +1,176 @@
+"""What is wrong with a header, in words: key, line, what was expected, what may have been meant.
+
+Every error text of the header is made here, but for those that a value's own module knows best.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
+
+from extract_project.manifest.frontmatter import FrontMatter, Path
+from extract_project.problem import Problem, suggestion
+from extract_project.publish.checks import CHECK_NAMES
+from extract_project.publish.checks.freshness import Recency
+
+_PLACED = "placed"
+_LONGEST_SHOWN = 60
+_NOT_KEYS = {"function-before", "function-after", "[key]", "static"}
+
+_FORMS = {
+    "description": "text",
+    "owners": "'team:sales' or an e-mail address, or a list of them",
+    "tags": "a mapping of words, as in {domain: sales}",
+    "group": "letters, digits and underscores, as in sales_eu",
+    "enabled": "true or false",
+    "schedule": "a cron as in '0 6 * * *', words as in 'daily at 06:00', or a list of them",
+    "timezone": "a name as in Europe/Berlin",
+    "depends_on": "the folder/name of another extract, or a list of them",
+    "partitions": "hourly, daily, weekly, monthly, {type: daily, start: 2026-01-01}, or a list of "
+    "keys as in [eu, us]",
+    "keys": "letters, digits, '_', '.', '+' and '-', at most 100 of them",
+    "incremental": "{cursor: updated_at, lag: 1h}",
+    "params": "a mapping of names (letters, digits, '_') and values, as in {region: EU, least: 5}",
+    "compression": "zstd, snappy, lz4, gzip or none, some with a level, as in zstd(9)",
+    "columns": "a mapping of names and types, as in {order_id: int64 not null}",
+    "nullable": "true or false",
+    "split": "{rows: 1000000} or {bytes: 256MB}",
+    "rows": "a whole number, as in {rows: 1000000}",
+    "checks": "a list, each check behind a dash: '- min_rows: 1'",
+    "min_rows": "a whole number, as in min_rows: 1",
+    "max_rows": "a whole number, as in max_rows: 1000000",
+    "unique": "a column, or a list of them, as in unique: [order_id, line_number]",
+    "not_null": "a column, or a list of them, as in not_null: [order_id]",
+    "accepted_values": "columns and their values, as in accepted_values: {status: [open, closed]}",
+    "between": "columns with their lowest and highest value, as in between: {quantity: [1, 50]}",
+    "max_null_ratio": "columns and shares from 0 to 1, as in max_null_ratio: {email: 0.05}",
+    "freshness": "a duration, as in 26h; as a check {column: shipped_at, within: 6h}",
+    "sql": "a query, as in sql: select * from result where shipped_at < ordered_at",
+    "label": "letters, digits and underscores",
+    "retries": "{max: 2, delay: 30s}",
+    "max": "a whole number from 0 to 10",
+    "pool": "letters, digits, '_', '-' and '/', as in heavy",
+    "priority": "a whole number from -100 to 100",
+}
+
+
+def at(message: str, *path: str | int) -> PydanticCustomError:
+    """What a validator raises for a fault that stands at another key than its own."""
+    return PydanticCustomError(_PLACED, "{error}", {"error": message, "path": path})
+
+
+def explain(
+    error: ValidationError, front_matter: FrontMatter, header: type[BaseModel]
+) -> Iterator[Problem]:
+    """Every fault of a header, each at its line and column."""
+    for item in error.errors(include_url=False):
+        path = _path(item, front_matter)
+        line, column = front_matter.place(path)
+        message = _message(item, path, front_matter, header)
+        yield Problem(line=line, column=column, message=message)
+
+
+def _path(item: Any, front_matter: FrontMatter) -> Path:
+    """Where in the file a fault stands; pydantic's path also names the ways that it took."""
+    path = tuple(part for part in item["loc"] if part not in _NOT_KEYS)
+    if path[:1] == ("checks",):
+        path = (*path[:2], *path[3:])  # the third says which check it is
+    if path[:2] == ("partitions", "keys"):
+        path = ("partitions", *path[2:])  # a plain list, in the file
+    if item["type"] == _PLACED:
+        return (*path, *item["ctx"]["path"])
+    if item["type"] == "column_name":
+        return (*path, item["ctx"]["column"])
+    if path[:1] == ("columns",) and path not in front_matter.places:
+        return path[:2]  # the short form has no `type` below the column
+    return path
+
+
+def _message(item: Any, path: Path, front_matter: FrontMatter, header: type[BaseModel]) -> str:
+    kind, context, given = item["type"], item.get("ctx", {}), item["input"]
+    written = path
+    while written and written not in front_matter.places:
+        written = written[:-1]
+    name = next((part for part in reversed(written) if isinstance(part, str)), "")
+    where = f"{name!r}: " if name else ""
+    if kind == "extra_forbidden":
+        return _unknown_key(path, header)
+    if kind == "unknown_check":
+        return _unknown_check(given)
+    if kind == "missing":
+        return f"{name!r} lacks {str(path[-1])!r}: expected {_form(written)}"
+    if kind == "literal_error":
+        choices = [each for each in _choices(context["expected"]) if each not in _NOT_KEYS]
+        if given is None:
+            return f"{where}no value: expected one of {', '.join(sorted(choices))}"
+        return f"{where}{_shown(given)} is not possible: {suggestion(str(given), choices)}"
+    if kind in (_PLACED, "column_name"):
+        return str(context["error"])
+    if kind == "value_error":
+        return f"{where if path else ''}{context['error']}"
+    if given is None:
+        return f"{where}no value: expected {_form(written)}"
+    if kind in ("greater_than_equal", "less_than_equal", "greater_than", "less_than"):
+        return f"{where}{_lower(item['msg'])}, not {_shown(given)}"
+    if kind == "string_pattern_mismatch" or "keys" in item["loc"]:
+        form = _FORMS["keys"] if "keys" in item["loc"] else _form(written)
+        return f"{where}{_shown(given)} has the wrong form: expected {form}"
+    return f"{where}{_shown(given)} does not fit: expected {_form(written)}"
+
+
+def _form(path: Path) -> str:
+    """The form of the innermost key that has one, with an example."""
+    return next((_FORMS[str(part)] for part in reversed(path) if part in _FORMS), "another value")
+
+
+def _choices(expected: str) -> list[str]:
+    return re.findall(r"'([^']*)'", expected)
+
+
+def _shown(value: Any) -> str:
+    """A value as it could stand in the file, and no more of it than fits a line."""
+    if isinstance(value, bool) or value is None:
+        text = {True: "true", False: "false", None: "null"}[value]
+    elif isinstance(value, Decimal | date):
+        text = str(value)
+    else:
+        text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _unknown_key(path: Path, header: type[BaseModel]) -> str:
+    word = str(path[-1])
+    if path[0] == "checks" and "freshness" in path[:-1]:
+        known = list(Recency.model_fields)
+    elif path[0] == "checks" and word in CHECK_NAMES:
+        return f"{word!r} is a check of its own: write it as another entry, behind another dash"
+    elif path[0] == "checks":
+        known = [*CHECK_NAMES, "severity", "label"]
+    else:
+        part = _model_in(header.model_fields[str(path[0])].annotation) if len(path) > 1 else header
+        known = [key for key in (part or header).model_fields if key != "keys"]
+    return f"unknown key {word[:_LONGEST_SHOWN]!r}: {suggestion(word, known)}"
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a key's value is, in whatever it is wrapped."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for each in get_args(annotation) if (found := _model_in(each))), None)
+
+
+def _unknown_check(given: Any) -> str:
+    word = str(next(iter(given), "") if isinstance(given, dict) else given)[:_LONGEST_SHOWN]
+    if word in CHECK_NAMES:
+        return f"check {word!r} has no rule: write '{word}: …'"
+    return f"unknown check {word!r}: {suggestion(word, CHECK_NAMES)}"
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

@@ -1,0 +1,96 @@
+"""Schedules in words, as people say them: `every 15 minutes`, `weekdays at 06:00 and 18:00`."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from extract_project.problem import suggestion
+
+EXAMPLES = "every 15 minutes, hourly, daily at 06:00, weekdays at 06:00 and 18:00"
+
+_NICKNAMES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_DAYS = {
+    "daily": "* * *",
+    "weekdays": "* * 1-5",
+    "weekends": "* * 0,6",
+    "monthly": "1 * *",
+    **{f"{day}s": f"* * {number}" for number, day in enumerate(_WEEKDAYS)},
+}
+_UNITS = {"minute": 60, "hour": 24}
+_EVERY = re.compile(r"every (?:(\d{1,4}) )?(minute|hour)s?")
+_HOURLY = re.compile(r"hourly(?: at :([0-5]\d))?")
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_AND = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+")
+_WORDS = ("every", "minutes", "hours", "hourly", "at", "and", *_DAYS)
+
+
+def crons_of(text: str) -> tuple[str, ...] | None:
+    """The crons that words stand for; None where the text is not in words.
+
+    Raises ValueError for words that are none of these, and says which may have been meant.
+    """
+    words = " ".join(text.lower().split())
+    if words.startswith("@"):
+        if words not in _NICKNAMES:
+            raise ValueError(f"unknown schedule {text!r}: {suggestion(words, _NICKNAMES)}")
+        return (_NICKNAMES[words],)
+    if not re.match(r"[a-z]{4,}", words) or words == "on_source_change":
+        return None
+    every, hourly = _EVERY.fullmatch(words), _HOURLY.fullmatch(words)
+    if every:
+        return (_every(int(every[1] or 1), every[2]),)
+    if hourly:
+        return (f"{int(hourly[1] or 0)} * * * *",)
+    days, at, times = words.partition(" at ")
+    return tuple(
+        f"{clock} {day}" for day in _days(days, text) for clock in _clocks(times if at else "00:00")
+    )
+
+
+def _every(count: int, unit: str) -> str:
+    whole = _UNITS[unit]
+    if not count or whole % count:
+        fitting = ", ".join(str(each) for each in range(1, whole + 1) if whole % each == 0)
+        raise ValueError(
+            f"'every {count} {unit}s' does not come out even, since a cron begins anew each "
+            f"{'hour' if unit == 'minute' else 'day'}: expected one of {fitting}"
+        )
+    if unit == "minute":
+        return "0 * * * *" if count == whole else f"*/{count} * * * *"
+    return "0 0 * * *" if count == whole else f"0 */{count} * * *"
+
+
+def _days(words: str, text: str) -> list[str]:
+    """The last three fields of crons; several days of the week are one list."""
+    names = [name if name in _DAYS else f"{name}s" for name in _AND.split(words)]
+    unknown = next((name for name in names if name not in _DAYS), None)
+    if unknown is not None:
+        odd = next((word for word in re.findall(r"[a-z]+", words) if word not in _WORDS), words)
+        hint = suggestion(odd, _WORDS)
+        hint = hint if hint.startswith("did you mean") else f"expected words as in {EXAMPLES}"
+        raise ValueError(f"{text!r} is no schedule: {hint}")
+    fields = [_DAYS[name] for name in names]
+    if len(fields) > 1 and all(re.fullmatch(r"\* \* \d", each) for each in fields):
+        return [f"* * {','.join(sorted({each[-1] for each in fields}))}"]
+    return list(dict.fromkeys(fields))
+
+
+def _clocks(times: str) -> list[str]:
+    """The first two fields of crons: one for all hours that have the same minute."""
+    hours: dict[int, set[int]] = defaultdict(set)
+    for time in _AND.split(times):
+        found = _TIME.fullmatch(time)
+        if found is None:
+            raise ValueError(f"{time!r} is no time of day: expected one from 00:00 to 23:59")
+        hours[int(found[2])].add(int(found[1]))
+    return [f"{minute} {','.join(map(str, sorted(each)))}" for minute, each in hours.items()]
