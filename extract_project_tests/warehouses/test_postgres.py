@@ -248,7 +248,8 @@ def test_g8_cancel_ends_the_query_in_the_server(
         with admin(postgres) as connection:
             found = connection.execute(
                 "select count(*) from pg_stat_activity "
-                "where application_name = 'extract a/b run-1' and state = 'active'"
+                "where application_name = 'extract a/b run-1' and state = 'active' "
+                "and query like 'copy %10000000000%'"
             ).fetchone()
         return int(found[0]) if found else 0
 

@@ -11,6 +11,7 @@ import pyarrow.csv
 
 from extract_project.errors import TypeMappingError
 from extract_project.warehouses.exact import Misfit, exact_number
+from extract_project.warehouses.postgres.connection import Column, quoted
 from extract_project.warehouses.types import file_schema, number
 
 # Object identifiers of built-in types are fixed (pg_type.dat in PostgreSQL's source).
@@ -29,33 +30,31 @@ _TYPES: dict[int, pa.DataType] = {
     1184: pa.timestamp("us", "UTC"),
     _BYTEA: pa.binary(),
 }
-_NOTHING: Mapping[str, pa.DataType] = {}
 _REFUSED = {1186: "interval", 1266: "time with time zone", 790: "money"}
-# Arrays of built-in types; an array of a type that the database defines is text as it prints.
-_ARRAYS = {
-    *(199, 1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1014, 1015, 1016, 1021, 1022, 1028),
-    *(1115, 1182, 1183, 1185, 1231, 2951, 3807),
-}
+# Those that are text, among them two vectors that look like arrays and are none.
+_TEXTS = {18, 19, 25, 114, 705, 1042, 1043, 2950, 3802, *(22, 30)}
 
 
 @dataclass(frozen=True)
 class CopyColumns:
     """The columns of a COPY: the file's schema, and how to ask for and read the text."""
 
+    described: tuple[Column, ...]
     schema: pa.Schema
     arrays: frozenset[str]
     unbounded: frozenset[str] = frozenset()
     """Numerics without a precision, which have a type because the author declares it."""
 
-    def copy(self, statement: str) -> str:
-        """The COPY of a statement, with arrays as JSON; the first line stays the first line."""
-        if not self.arrays:
-            return f"copy ({statement}\n) to stdout (format csv)"
-        columns = ", ".join(
-            f"to_json({quoted(name)})" if name in self.arrays else quoted(name)
-            for name in self.schema.names
-        )
-        return f"copy (select {columns} from ({statement}\n) as result) to stdout (format csv)"
+    def copy(self, statement: str) -> tuple[str, int]:
+        """The COPY of a statement, with arrays as JSON, and where in it the statement begins."""
+        before, after = "copy (", "\n) to stdout (format csv)"
+        if self.arrays:
+            columns = ", ".join(
+                f"pg_catalog.to_json({quoted(name)})" if name in self.arrays else quoted(name)
+                for name in self.schema.names
+            )
+            before, after = f"{before}select {columns} from (", f"\n) as result{after[1:]}"
+        return f"{before}{statement}{after}", len(before)
 
     def parse(self, block: bytes) -> pa.RecordBatch:
         """Whole rows of CSV as one batch; raises TypeMappingError with the column at fault."""
@@ -92,45 +91,63 @@ class CopyColumns:
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
 
-def copy_schema(
-    columns: Sequence[tuple[str, int, int]], declared: Mapping[str, pa.DataType] = _NOTHING
-) -> CopyColumns:
-    """From (name, type OID, type modifier) to what a COPY of them gives.
+def not_known(columns: Sequence[Column]) -> set[int]:
+    """Types of which only the database's catalogue says whether they are arrays."""
+    return {column.type for column in columns} - {_NUMERIC, *_TYPES, *_TEXTS, *_REFUSED}
 
-    A numeric without a precision has the type that is declared for it.
+
+def copy_columns(
+    columns: Sequence[Column], elements: Mapping[int, int], declared: Mapping[str, pa.DataType]
+) -> CopyColumns:
+    """What a COPY of these columns gives.
+
+    `elements` are the types that are arrays, and what they are arrays of. A numeric without a
+    precision has the type that is declared for it.
     Raises TypeMappingError naming every column that no file keeps exactly.
     """
     faults = []
     fields = []
     unbounded: list[str] = []
-    for name, oid, modifier in columns:
+    for column in columns:
+        name = column.name
         try:
-            if oid == _NUMERIC and modifier < 0 and _holds_numbers(declared.get(name)):
+            if _is_unbounded(column) and _holds_numbers(declared.get(name)):
                 unbounded.append(name)
                 fields.append(pa.field(name, declared[name]))
             else:
-                fields.append(pa.field(name, _file_type(name, oid, modifier)))
+                fields.append(pa.field(name, _file_type(column, elements)))
         except TypeMappingError as error:
             faults.append(f"column {name!r}: {error}")
     if faults:
         raise TypeMappingError("; ".join(faults))
-    arrays = frozenset(name for name, oid, _ in columns if oid in _ARRAYS)
-    return CopyColumns(file_schema(pa.schema(fields)), arrays, frozenset(unbounded))
+    arrays = frozenset(column.name for column in columns if column.type in elements)
+    return CopyColumns(tuple(columns), file_schema(pa.schema(fields)), arrays, frozenset(unbounded))
 
 
-def _file_type(name: str, oid: int, modifier: int) -> pa.DataType:
-    if oid in _REFUSED:
-        raise TypeMappingError(f"{_REFUSED[oid]} has no exact type in files: cast it to text")
-    if oid != _NUMERIC:
-        return _TYPES.get(oid, pa.string())
-    if modifier < 0:
+def _file_type(column: Column, elements: Mapping[int, int]) -> pa.DataType:
+    element = elements.get(column.type)
+    if element in _REFUSED:
         raise TypeMappingError(
-            f"numeric without a precision has no exact type in files: "
-            f"give it one, e.g. {name}::numeric(38, 9), or declare its type in 'columns'"
+            f"an array of {_REFUSED[element]} has no exact type in files: cast it to text[]"
         )
-    precision = ((modifier - 4) >> 16) & 0xFFFF
-    scale = ((modifier - 4) & 0x7FF ^ 0x400) - 0x400
-    return number(max(precision, precision - scale), max(0, scale))
+    if column.type in _REFUSED:
+        kind = _REFUSED[column.type]
+        raise TypeMappingError(f"{kind} has no exact type in files: cast it to text")
+    if column.type != _NUMERIC:
+        return _TYPES.get(column.type, pa.string())
+    if _is_unbounded(column):
+        raise TypeMappingError(
+            f"numeric without a precision has no exact type in files: give it one, "
+            f"e.g. {column.name}::numeric(38, 9), or declare its type in 'columns'"
+        )
+    precision = ((column.modifier - 4) >> 16) & 0xFFFF
+    scale = ((column.modifier - 4) & 0x7FF ^ 0x400) - 0x400
+    # numeric(3, -2) has five digits before the point, numeric(3, 5) has five behind it.
+    return number(max(precision, precision - scale, scale), max(0, scale))
+
+
+def _is_unbounded(column: Column) -> bool:
+    return column.type == _NUMERIC and column.modifier < 0
 
 
 def _read_as(kind: pa.DataType) -> pa.DataType:
@@ -167,14 +184,9 @@ _COLUMN = re.compile(r"In CSV column #(\d+): (?:Row #\d+: )?(.*)", re.DOTALL)
 def _named(error: Exception, names: list[str]) -> TypeMappingError:
     """Arrow's complaint about a value, with the column's name."""
     found = _COLUMN.search(str(error))
-    if not found:
-        return TypeMappingError(str(error))
+    if not found:  # without Arrow's words, which quote the row
+        return TypeMappingError(f"the server sent a row that has not these {len(names)} columns")
     return TypeMappingError(
         f"column {names[int(found.group(1))]!r}: {found.group(2)}; files have no such value: "
         f"replace it in the SQL, or cast the column to text"
     )
-
-
-def quoted(name: str) -> str:
-    """A name as an identifier that keeps its case."""
-    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,220 @@
+"""One connection to a PostgreSQL server, on libpq's calls that do not wait.
+
+libpq's calls that wait keep Python's lock, or a signal, until the server has answered (measured:
+describing a statement did, for as long as a network was silent). So every wait is one on the
+socket, in Python: other threads run, a signal's handler runs, and `cancel` is noticed.
+
+Statements are sent by the extended protocol, in which the server takes one at a time: whatever
+the text holds, a second statement in it is an error.
+"""
+
+from __future__ import annotations
+
+import select
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from extract_project.errors import QueryCancelled
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGconn, PGresult
+
+_BLOCK_BYTES = 1 << 20
+_POLL_MILLISECONDS = 500
+_GRACE_SECONDS = 5.0
+"""What a server, or the network to it, may take to answer once the query has been cancelled."""
+_STATEMENT = b""
+"""The unnamed prepared statement: it needs no name that a pooled connection could have in use."""
+
+
+class Column(NamedTuple):
+    """A column of a statement's result, as the server describes it."""
+
+    name: str
+    type: int
+    """Object identifier of its type; for a domain, of what it is based on."""
+    modifier: int
+
+
+class Connection:
+    """One statement at a time; `cancel` from any thread. Raises psycopg's errors."""
+
+    def __init__(self, server: PGconn) -> None:
+        server.nonblocking = 1
+        self._server = server
+        self._cancelled = threading.Event()
+        self._cancelled_at = 0.0
+        self._sent_at = 0.0
+        self._readable = _poller(server, select.POLLIN)
+        self._writable = _poller(server, select.POLLIN | select.POLLOUT)
+        self.copied = 0
+        self.rest = b""
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the last statement was sent: not less than the server counts."""
+        return time.monotonic() - self._sent_at
+
+    def query(self, sql: str, values: Sequence[str] = ()) -> list[tuple[str | None, ...]]:
+        """The rows of a statement, as text, with `values` for `$1`, `$2`, …"""
+        self._begin()
+        self._server.send_query_params(sql.encode(), [value.encode() for value in values])
+        result = self._ended()
+        return [
+            tuple(_text(result.get_value(row, column)) for column in range(result.nfields))
+            for row in range(result.ntuples)
+        ]
+
+    def describe(self, sql: str) -> list[Column]:
+        """The columns of a statement, which is parsed but does not run.
+
+        In a transaction, the tables that it names stay locked: until it ends, none of them
+        changes its columns.
+        """
+        self._begin()
+        self._server.send_prepare(_STATEMENT, sql.encode())
+        self._ended()
+        self._begin()
+        self._server.send_describe_prepared(_STATEMENT)
+        found = self._ended()
+        return [
+            Column((found.fname(i) or b"").decode(), found.ftype(i), found.fmod(i))
+            for i in range(found.nfields)
+        ]
+
+    def start_copy(self, sql: str) -> int:
+        """Start a `COPY … TO STDOUT`, and say how many columns it has; then read its `blocks`."""
+        self._begin()
+        self._server.send_query_params(sql.encode(), None)
+        self._flush()
+        return _checked(self._next()).nfields
+
+    def blocks(self) -> Iterator[bytes]:
+        """Whole rows, about a mebibyte at a time; then `copied` is what the server says it sent.
+
+        One message of the protocol is one row, so a block never ends within a row. They are read
+        from libpq directly: psycopg's own `copy` takes half as much time again, per row. What is
+        read when the server ends with an error is `rest`.
+        """
+        from psycopg import Error
+
+        server, block = self._server, bytearray()
+        try:
+            while True:
+                size, row = server.get_copy_data(1)
+                if size > 0:
+                    block += row
+                    if len(block) >= _BLOCK_BYTES:
+                        yield bytes(block)
+                        block.clear()
+                elif size == 0:
+                    self._wait(self._readable)
+                    server.consume_input()
+                else:
+                    break
+            self.copied = self._ended().command_tuples or 0
+        except Error:
+            self.rest = bytes(block)
+            raise
+        if block:
+            yield bytes(block)
+
+    def cancel(self) -> None:
+        """End the running statement, and every later one before it is sent."""
+        from psycopg import Error, pq
+
+        if not self._cancelled.is_set():
+            self._cancelled_at = time.monotonic()
+            self._cancelled.set()
+        try:
+            if self._server.transaction_status == pq.TransactionStatus.ACTIVE:
+                _send_cancel(self._server)
+        except Error:  # the connection is gone, and the statement with it
+            return
+
+    def close(self) -> None:
+        """Leave the server, which rolls back what is not finished."""
+        self._server.finish()
+
+    def _begin(self) -> None:
+        if self._cancelled.is_set():
+            raise QueryCancelled("the run was ended before the next statement was sent")
+        self._sent_at = time.monotonic()
+
+    def _ended(self) -> PGresult:
+        """The result of the statement that was sent last."""
+        self._flush()
+        result = _checked(self._next())
+        while (more := self._next()) is not None:
+            result = _checked(more)
+        return result
+
+    def _flush(self) -> None:
+        """Send what is to be sent; meanwhile the server may have something to say."""
+        while self._server.flush():
+            self._wait(self._writable)
+            self._server.consume_input()
+
+    def _next(self) -> PGresult | None:
+        while self._server.is_busy():
+            self._wait(self._readable)
+            self._server.consume_input()
+        return self._server.get_result()
+
+    def _wait(self, poller: select.poll) -> None:
+        """Wait for the socket, half a second at most."""
+        late = time.monotonic() - self._cancelled_at
+        if self._cancelled.is_set() and late > _GRACE_SECONDS:
+            raise QueryCancelled("the query was cancelled, and the server did not confirm it")
+        poller.poll(_POLL_MILLISECONDS)
+
+
+def quoted(name: str) -> str:
+    """A name as an identifier that keeps its case."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _poller(server: PGconn, events: int) -> select.poll:
+    poller = select.poll()
+    poller.register(server.socket, events)
+    return poller
+
+
+def _checked(result: PGresult | None) -> PGresult:
+    """The same result; raises psycopg's error for the server's code when it is one."""
+    from psycopg import OperationalError, errors, pq
+
+    if result is None:
+        raise OperationalError("the server gave no result")
+    if result.status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
+        raise errors.error_from_result(result)
+    return result
+
+
+def _send_cancel(server: PGconn) -> None:
+    """Ask the server, over a connection of its own, to end what this one runs."""
+    from psycopg import pq
+
+    request = server.cancel_conn()
+    try:
+        request.start()
+        end = time.monotonic() + _GRACE_SECONDS
+        while (state := request.poll()) not in (pq.PollingStatus.OK, pq.PollingStatus.FAILED):
+            reading = state == pq.PollingStatus.READING
+            poller = select.poll()
+            poller.register(request.socket, select.POLLIN if reading else select.POLLOUT)
+            poller.poll(_POLL_MILLISECONDS)
+            if time.monotonic() > end:
+                return
+    finally:
+        request.finish()
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()

@@ -1,0 +1,133 @@
+"""A statement in a transaction of its own: described, then read, and nothing changes in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from extract_project.errors import QueryCancelled, QueryTimeout, WarehouseError
+from extract_project.warehouses.postgres.arrays import array_elements
+from extract_project.warehouses.postgres.changes import last_changes
+from extract_project.warehouses.postgres.connection import Connection
+from extract_project.warehouses.postgres.errors import CANCELED, TRANSACTION_TIMEOUT, explained
+from extract_project.warehouses.postgres.parameters import Bound, bind, bound
+from extract_project.warehouses.postgres.transaction import Begun, begin, end
+from extract_project.warehouses.protocol import Change, Query, Rendered
+
+if TYPE_CHECKING:
+    import psycopg
+    import pyarrow as pa
+
+    from extract_project.warehouses.postgres.result import PostgresResult
+    from extract_project.warehouses.postgres.types import CopyColumns
+
+
+class PostgresSession:
+    """One connection, for one transaction at a time.
+
+    `limit` is after how long the server ends a statement by itself, where its own limit is not the
+    lower one.
+    """
+
+    def __init__(self, connection: Connection, limit: timedelta, database: str) -> None:
+        self.connection = connection
+        self._limit = limit
+        self._database = database
+        self._begun: Begun | None = None
+
+    def execute(self, query: Query) -> PostgresResult:
+        """Describe the statement, which locks its tables; it runs when its batches are read."""
+        from extract_project.warehouses.postgres.result import PostgresResult
+
+        given = bound(query)
+        begun = self._begin(given)
+        columns = self._described(given, query)
+        return PostgresResult(self, given.statement, columns, f"backend {begun.backend}")
+
+    def describe(self, query: Query) -> pa.Schema:
+        given = bound(query)
+        self._begin(given)
+        columns = self._described(given, query)
+        self.end()
+        return columns.schema
+
+    def last_changes(self, tables: Sequence[str]) -> dict[str, Change]:
+        """By the counters of rows ever inserted, updated and deleted, and the file they are in."""
+        self._begin()
+        with self.explaining():
+            changes = last_changes(self.connection, tables, self._database)
+        self.end()
+        return changes
+
+    def cancel(self) -> None:
+        self.connection.cancel()
+
+    def end(self) -> None:
+        """End the transaction, if there is one, and with it every lock and setting."""
+        if self._begun is not None:
+            self._begun = None
+            with self.explaining():
+                end(self.connection)
+
+    @contextmanager
+    def explaining(self, statement: Rendered | None = None, before: int = 0) -> Iterator[None]:
+        """Turn the server's errors into ours; `before` as in `explained`."""
+        import psycopg
+
+        try:
+            yield
+        except psycopg.Error as error:
+            raise self.explained(error, statement, before) from None
+
+    def explained(
+        self,
+        error: psycopg.Error,
+        statement: Rendered | None = None,
+        before: int = 0,
+        rows: int | None = None,
+    ) -> WarehouseError:
+        """As `errors.explained`; which limit ended a statement is known by the time that it took.
+
+        `rows` have arrived before it.
+        """
+        if error.sqlstate == CANCELED:
+            limit = self._begun.statement_seconds if self._begun else None
+            if limit is not None and self.connection.elapsed >= limit:
+                return QueryTimeout(
+                    f"the server ended the query after {limit:g} s ({CANCELED}): {self._whose}"
+                )
+            if self.connection.is_cancelled:
+                return QueryCancelled(f"the run was ended, and its query cancelled ({CANCELED})")
+            return QueryCancelled(
+                f"the query was cancelled in the server, by somebody or something else ({CANCELED})"
+            )
+        if error.sqlstate == TRANSACTION_TIMEOUT:
+            return QueryTimeout(
+                f"the server ended the transaction ({TRANSACTION_TIMEOUT}): make the query "
+                f"cheaper, or raise the transaction_timeout of the role or database"
+            )
+        return explained(error, statement, before, rows)
+
+    def _begin(self, given: Bound | None = None) -> Begun:
+        self.end()
+        with self.explaining():
+            self._begun = begun = begin(self.connection, self._limit)
+            if given is not None:
+                bind(self.connection, given.settings)
+        return begun
+
+    def _described(self, given: Bound, query: Query) -> CopyColumns:
+        from extract_project.warehouses.postgres.types import copy_columns, not_known
+
+        with self.explaining(given.statement):
+            columns = self.connection.describe(given.statement.text)
+            elements = array_elements(self.connection, not_known(columns))
+        return copy_columns(columns, elements, query.declared)
+
+    @property
+    def _whose(self) -> str:
+        if self._begun and self._begun.statement_seconds < self._limit.total_seconds():
+            return "make it cheaper, or raise the statement_timeout of the role or database"
+        return "make it cheaper, or raise 'timeout' in the header"

@@ -1,0 +1,85 @@
+"""`EXTRACT_WAREHOUSES__<NAME>__…` of a PostgreSQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from extract_project.errors import WarehouseError
+from extract_project.prefetch import in_thread
+from extract_project.warehouses.postgres.session import PostgresSession
+from extract_project.warehouses.postgres.sign_in import Options, SignInError, sign_in
+from extract_project.warehouses.protocol import FunctionNames, Label
+
+_CONNECT_SECONDS = 30.0
+_APPLICATION_NAME = 63
+"""Bytes that the server shows of it."""
+_LATE = timedelta(minutes=1)
+"""The server ends a statement by itself this long after our own deadline should have."""
+_NETWORK: Options = {
+    # Load balancers forget a silent connection, some after 350 s, and tell nobody: then a query
+    # that takes longer would never be answered, nor its end noticed.
+    "keepalives": 1,
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+    "tcp_user_timeout": 120_000,
+}
+
+
+class PostgresWarehouse(BaseModel):
+    """`EXTRACT_WAREHOUSES__<NAME>__…` of a PostgreSQL database."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["postgres"]
+    dialect: ClassVar[str] = "postgres"
+    host: str = Field(description="host name, or the directory of a Unix socket")
+    port: int = 5432
+    database: str = "postgres"
+    user: str
+    password: SecretStr | None = None
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    sslrootcert: str | None = Field(None, description="file of the certificate authority")
+    forbidden_functions: FunctionNames = frozenset()
+
+    @contextmanager
+    def connect(self, label: Label, timeout: timedelta) -> Iterator[PostgresSession]:
+        """Sign in; raises WarehouseError with the server's reason and the settings to look at."""
+        from extract_project.warehouses.postgres.connection import Connection
+
+        seconds = min(_CONNECT_SECONDS, max(1.0, timeout.total_seconds()))
+        options = self._options(label)
+        try:
+            # Names of hosts are looked up in C, where no signal arrives.
+            server = in_thread("sign-in", lambda: sign_in(options, seconds))
+        except SignInError as error:
+            raise WarehouseError(
+                f"postgres at {self.host}:{self.port} did not let user {self.user!r} into "
+                f"database {self.database!r}: {error}",
+                cause=error.meaning.cause,
+                transient=error.meaning.transient,
+            ) from None
+        connection = Connection(server)
+        try:
+            yield PostgresSession(connection, timeout + _LATE, self.database)
+        finally:
+            connection.close()
+
+    def _options(self, label: Label) -> Options:
+        return {
+            "host": self.host,
+            "port": self.port,
+            "dbname": self.database,
+            "user": self.user,
+            "password": self.password.get_secret_value() if self.password else None,
+            "sslmode": self.sslmode,
+            "sslrootcert": self.sslrootcert,
+            "client_encoding": "UTF8",
+            "application_name": f"extract {label.extract} {label.run_id}"[:_APPLICATION_NAME],
+            **_NETWORK,
+        }

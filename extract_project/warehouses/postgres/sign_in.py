@@ -1,0 +1,146 @@
+"""Signing in to a PostgreSQL server, and why it refused.
+
+libpq says why a sign-in failed in a sentence, in the server's language, and keeps the code to
+itself (there is no result that a code could be asked of). Its trace of the protocol has the code,
+so each attempt is traced into memory. Where it cannot be (psycopg traces on Linux alone), every
+refusal is one of the user's, and nothing is tried again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from extract_project.errors import Cause
+from extract_project.warehouses.postgres.errors import Meaning, meaning
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGconn
+
+Options = Mapping[str, str | int | None]
+"""Connection parameters by libpq's names; None is libpq's default."""
+
+_POLL_MILLISECONDS = 500
+_CODE = re.compile(r'\tErrorResponse\t.*? C "([0-9A-Z]{5})"')
+_NO_TLS = re.compile(r"\tSSLResponse\t N")
+_TLS = re.compile(r"\tSSLResponse\t S")
+
+
+class SignInError(Exception):
+    """The server cannot be reached, or does not let us in.
+
+    `answered`: it was the server that refused.
+    """
+
+    def __init__(self, message: str, meaning: Meaning, *, answered: bool) -> None:
+        super().__init__(message)
+        self.meaning = meaning
+        self.answered = answered
+
+
+_UNREACHABLE = Meaning(Cause.NETWORK, transient=True)
+_SETTINGS = Meaning(Cause.SETTINGS)
+
+
+@dataclass
+class _Trace:
+    """What was said while signing in; secrets too, so it is only searched."""
+
+    text: str = field(default="", repr=False)
+
+    @property
+    def code(self) -> str | None:
+        found = _CODE.search(self.text)
+        return found.group(1) if found else None
+
+
+def sign_in(options: Options, seconds: float) -> PGconn:
+    """A connection to the first host and address that lets us in, or SignInError.
+
+    `seconds` is for each of them.
+    """
+    import psycopg
+    from psycopg.conninfo import conninfo_attempts, make_conninfo
+
+    try:
+        attempts = conninfo_attempts({k: v for k, v in options.items() if v is not None})
+    except psycopg.OperationalError as error:
+        raise SignInError(str(error), _UNREACHABLE, answered=False) from None
+    failures = []
+    for attempt in attempts:
+        try:
+            return _attempt(make_conninfo("", **attempt), seconds)
+        except SignInError as error:
+            failures.append(error)
+    answers = [failure for failure in failures if failure.answered]
+    raise (answers or failures)[0]
+
+
+def _attempt(conninfo: str, seconds: float) -> PGconn:
+    from psycopg import pq
+
+    server = pq.PGconn.connect_start(conninfo.encode())
+    if server.status == pq.ConnStatus.BAD:
+        raise _refused(server, _Trace())
+    end = time.monotonic() + seconds
+    with _traced(server) as trace:
+        while (state := server.connect_poll()) != pq.PollingStatus.OK:
+            if state == pq.PollingStatus.FAILED:
+                break
+            if time.monotonic() > end:
+                message = f"no answer within {seconds:.0f} s"
+                raise SignInError(message, _UNREACHABLE, answered=False)
+            _await(server, state)
+    if state == pq.PollingStatus.FAILED:
+        raise _refused(server, trace)
+    return server
+
+
+def _await(server: PGconn, state: int) -> None:
+    from psycopg import pq
+
+    poller = select.poll()
+    reading = state == pq.PollingStatus.READING
+    poller.register(server.socket, select.POLLIN if reading else select.POLLOUT)
+    poller.poll(_POLL_MILLISECONDS)
+
+
+@contextmanager
+def _traced(server: PGconn) -> Iterator[_Trace]:
+    """What is said within; it is known when this is left."""
+    trace = _Trace()
+    if sys.platform != "linux":
+        yield trace
+        return
+    file = os.memfd_create("sign-in")
+    try:
+        server.trace(file)
+        try:
+            yield trace
+        finally:
+            server.untrace()
+        size = os.lseek(file, 0, os.SEEK_END)
+        trace.text = os.pread(file, size, 0).decode("utf-8", errors="replace")
+    finally:
+        os.close(file)
+
+
+def _refused(server: PGconn, trace: _Trace) -> SignInError:
+    message = server.get_error_message()
+    if trace.code is not None:
+        return SignInError(f"{message} ({trace.code})", meaning(trace.code), answered=True)
+    if server.needs_password:
+        return SignInError(message, Meaning(Cause.SIGN_IN), answered=True)
+    if _NO_TLS.search(trace.text):
+        return SignInError(message, _SETTINGS, answered=True)
+    # In libpq's own words, a lost connection is SYSCALL; else a certificate was refused.
+    if _TLS.search(trace.text) and "SYSCALL" not in message:
+        return SignInError(message, _SETTINGS, answered=True)
+    return SignInError(message, _UNREACHABLE, answered=False)
