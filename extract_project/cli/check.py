@@ -55,7 +55,6 @@ def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
             word = "warning: " if severity == "warning" else ""
             out.print(
                 problem.model_copy(update={"message": word + problem.message}).at(str(file)),
-                markup=False,
             )
         out.print(f"{len(results)} files, {invalid} invalid")
     raise SystemExit(NO if invalid else 0)

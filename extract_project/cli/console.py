@@ -6,18 +6,29 @@ Exit codes: 0 done; 1 the answer is no (a file is invalid, a run failed); 2 it c
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import wraps
 from typing import Any, TextIO
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.progress import (
+    BarColumn,
+    ProgressColumn,
+    Task,
+    TaskProgressColumn,
+    TimeRemainingColumn,
+)
+from rich.segment import Segment
+from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
 from extract_project.errors import ExtractError
 from extract_project.units import parse_duration, parse_moment
+from extract_project.visible import lines
 
 OK, NO, CANNOT = 0, 1, 2
 
@@ -25,21 +36,61 @@ _PIPED_WIDTH = 220
 """A pipe has no width: wide enough that no VersionId is cut."""
 
 
-def _console(stream: TextIO, *, stderr: bool = False) -> Console:
-    width = None if stream.isatty() else _PIPED_WIDTH
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
+class Terminal(Console):
+    """A console for text of others: it is no markup, and no control character reaches the screen.
+
+    What is to have a colour is a `Text`, as `marked` makes it.
+    """
+
+    def __init__(self, stream: TextIO, *, stderr: bool = False) -> None:
+        width = None if stream.isatty() else _PIPED_WIDTH
+        super().__init__(
+            stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True, width=width
+        )
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Everything that is printed, in whatever it is wrapped, passes here."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(lines(segment.text), segment.style)
+
+    def status(self, status: RenderableType, **options: Any) -> Status:
+        """A spinner, whose text would be markup if it were a string."""
+        literal = Text(status) if isinstance(status, str) else status
+        return super().status(literal, **options)
 
 
-out = _console(sys.stdout)
-err = _console(sys.stderr, stderr=True)
+out = Terminal(sys.stdout)
+err = Terminal(sys.stderr, stderr=True)
+
+GOOD, BAD = Text("✓", "green"), Text("✗", "red")
 
 
-def table(*columns: str) -> Table:
+def marked(mark: Text, text: str, dim: str = "") -> Text:
+    """A line behind a mark, and what is less important after it."""
+    line = Text.assemble(mark, " ", text)
+    return line.append(f" {dim}", "dim") if dim else line
+
+
+def table(*columns: str | Text) -> Table:
     """A table whose cells are folded on a narrow terminal, never cut."""
     built = Table(box=None, pad_edge=False)
     for column in columns:
         built.add_column(column, overflow="fold")
     return built
+
+
+class Description(ProgressColumn):
+    """What a task is about, literally, behind its mark."""
+
+    def render(self, task: Task) -> Text:
+        return Text.assemble(task.fields.get("mark", ""), task.description)
+
+
+def transfer_columns() -> tuple[ProgressColumn, ...]:
+    """The columns of a progress bar."""
+    return Description(), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
 
 
 def explains_itself(command: Callable[..., None]) -> Callable[..., None]:
@@ -50,13 +101,17 @@ def explains_itself(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except ExtractError as error:
-            err.print(f"[red]error[/]: {error}", markup=True)
+            err.print(_error(str(error)))
             raise SystemExit(CANNOT) from None
         except (ClientError, BotoCoreError) as error:
-            err.print(f"[red]error[/]: S3: {error}")
+            err.print(_error(f"S3: {error}"))
             raise SystemExit(CANNOT) from None
 
     return wrapped
+
+
+def _error(message: str) -> Text:
+    return Text.assemble(("error", "red"), f": {message}")
 
 
 def duration(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import time
@@ -18,7 +19,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from extract_project.cli.console import NO, explains_itself, out, table
+from extract_project.cli.console import GOOD, NO, explains_itself, marked, out, table
 from extract_project.cli.push import push_folder
 from extract_project.cli.run import run_and_watch
 from extract_project.cli.versions import history_table, published_history
@@ -26,7 +27,7 @@ from extract_project.embedded.dagster_server import DagsterServer, dagster_serve
 from extract_project.embedded.process import free_port, is_listening
 from extract_project.embedded.site import EmbeddedSite, embedded_site
 from extract_project.embedded.tpch import make_warehouse
-from extract_project.errors import NotPublished
+from extract_project.errors import ManifestError, NotPublished
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.folder import parse_file, sql_files
 from extract_project.settings import Settings, load_settings
@@ -78,6 +79,7 @@ class Installation:
 def demo(directory: Path, manifest: Path, scale: float) -> None:
     """Show the whole way: SQL to versions, an audit, a change of SQL."""
     started = time.monotonic()
+    _require_its_files(manifest)
     with _installation(directory, manifest, scale) as installation:
         deployment, settings = installation.deployment, installation.settings
         extracts = _extracts(settings, manifest)
@@ -112,7 +114,7 @@ def demo(directory: Path, manifest: Path, scale: float) -> None:
 def up(directory: Path, manifest: Path, scale: float) -> None:
     """Run the same parts until Ctrl-C, with the Dagster UI."""
     with _installation(directory, manifest, scale, _UI_PORT, _S3_PORT) as installation:
-        out.print(f"\nthe UI: [bold]{installation.dagster.url}/assets[/]")
+        out.print(Text.assemble("\nthe UI: ", (f"{installation.dagster.url}/assets", "bold")))
         out.print(_commands(installation))
         out.print("Ctrl-C ends it; all data stays in " + str(directory))
         for ending in (signal.SIGINT, signal.SIGTERM):
@@ -121,6 +123,16 @@ def up(directory: Path, manifest: Path, scale: float) -> None:
             signal.pause()
         except KeyboardInterrupt:
             out.print("\nending")
+
+
+def _require_its_files(manifest: Path) -> None:
+    names = sql_files(manifest)
+    missing = [path for path in (_REFUSED, _CHANGED) if f"{path}.sql" not in names]
+    if missing:
+        raise ManifestError(
+            f"{manifest}/ has no {' and no '.join(missing)}, which the demo is about: "
+            f"to start everything with your own files: extract up --manifest {manifest}"
+        )
 
 
 @contextmanager
@@ -160,7 +172,7 @@ def _step(what: str) -> Iterator[Callable[[str], None]]:
     with out.status(what):
         yield details.append
     detail = f": {', '.join(details)}" if details else ""
-    out.print(f"[green]✓[/] {what}{detail} [dim]({time.monotonic() - started:.1f} s)[/]")
+    out.print(marked(GOOD, f"{what}{detail}", f"({time.monotonic() - started:.1f} s)"))
 
 
 def _free(port: int | None) -> int | None:
@@ -172,7 +184,7 @@ def _write_environment(site: EmbeddedSite, dagster_url: str) -> None:
     """Settings for other terminals: `. .demo/env`."""
     values = {**site.settings, "EXTRACT_DAGSTER_URL": dagster_url}
     values["DAGSTER_HOME"] = str((site.directory / "dagster").resolve())
-    lines = [f"export {name}={value}" for name, value in values.items()]
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
     (site.directory / "env").write_text("\n".join(lines) + "\n")
 
 
@@ -215,7 +227,7 @@ def _results(settings: Settings, extracts: dict[str, Extract]) -> Table:
         try:
             (newest,) = published_history(settings, extract, 1, partition).entries
         except NotPublished:
-            results.add_row(extract.path, "[red]refused[/]", "", "", key, "")
+            results.add_row(extract.path, Text("refused", "red"), "", "", key, "")
             continue
         receipt, version = newest.receipt, newest.version
         assert version is not None

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich.syntax import Syntax
 from rich.table import Table
+from rich.text import Text
 
 from extract_project.cli.console import (
     NO,
@@ -67,7 +68,7 @@ def diff(
 
 
 def _show(difference: Difference, before: Entry, after: Entry) -> None:
-    out.print(difference.verdict, markup=False)
+    out.print(difference.verdict)
     sides = Table.grid(padding=(0, 2))
     for sign, entry in (("-", before), ("+", after)):
         rows = f"{entry.receipt.rows:,} rows" if entry.receipt else ""
@@ -80,7 +81,7 @@ def _show(difference: Difference, before: Entry, after: Entry) -> None:
     if difference.schema:
         out.print()
         for line in difference.schema.lines():
-            out.print(line, markup=False)
+            out.print(line)
     if difference.rows:
         _show_rows(difference.rows)
 
@@ -92,9 +93,9 @@ def _restored(entry: Entry) -> str:
 
 def _show_rows(rows: RowDifference) -> None:
     if rows.note:
-        out.print(f"\nrows are counted as they are: {rows.note}", markup=False)
+        out.print(f"\nrows are counted as they are: {rows.note}")
     elif rows.key and not rows.same:
-        out.print(f"\nrows by {', '.join(rows.key)}", markup=False)
+        out.print(f"\nrows by {', '.join(rows.key)}")
     differing = [column for column in rows.columns if column.differs]
     if differing:
         out.print()
@@ -109,7 +110,7 @@ def _show_rows(rows: RowDifference) -> None:
             first = f", the first {len(samples)}" if total > len(samples) else ""
             out.print(f"\n{total:,} {title}{first}:")
             for line in samples:
-                out.print(f"  {line}", markup=False)
+                out.print(f"  {line}")
 
 
 def _column_table(rows: RowDifference) -> Table:
@@ -125,7 +126,7 @@ def _column_table(rows: RowDifference) -> Table:
         )
     same = len(rows.columns) - len(differing)
     if same:
-        listed.add_row(f"[dim]{same} others: the same[/]")
+        listed.add_row(Text(f"{same} others: the same", "dim"))
     return listed
 
 

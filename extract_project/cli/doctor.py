@@ -8,7 +8,16 @@ from dataclasses import asdict
 
 import click
 
-from extract_project.cli.console import NO, err, explains_itself, json_option, out
+from extract_project.cli.console import (
+    BAD,
+    GOOD,
+    NO,
+    err,
+    explains_itself,
+    json_option,
+    marked,
+    out,
+)
 from extract_project.doctor import Finding, examine
 from extract_project.errors import SettingsError
 from extract_project.settings import load_settings
@@ -27,11 +36,13 @@ def doctor(as_json: bool) -> None:
     extract doctor --json
     """
     found = []
-    with err.status("looking"):
+    with err.status("looking") as looking:
         for finding in _findings():
             found.append(finding)
             if not as_json:
+                looking.stop()
                 _print(finding)
+                looking.start()
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
     raise SystemExit(0 if all(finding.ok for finding in found) else NO)
@@ -51,7 +62,6 @@ def _findings() -> Iterator[Finding]:
 
 
 def _print(finding: Finding) -> None:
-    out.print("[green]✓[/]" if finding.ok else "[red]✗[/]", end=" ")
-    out.print(f"{finding.subject}: {finding.detail}", markup=False)
+    out.print(marked(GOOD if finding.ok else BAD, f"{finding.subject}: {finding.detail}"))
     if finding.fix:
-        out.print(f"    {finding.fix}", markup=False)
+        out.print(f"    {finding.fix}")

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extract_project.cli.console import NO, explains_itself, json_option, out, since_option, table
+from extract_project.cli.console import (
+    GOOD,
+    NO,
+    explains_itself,
+    json_option,
+    marked,
+    out,
+    since_option,
+    table,
+)
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
@@ -36,7 +45,7 @@ def failed(group: str | None, since: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(answered.model_dump_json(indent=2))
     elif not answered.members:
-        out.print(f"[green]✓[/] nothing failed at its latest attempt{_running(answered)}")
+        out.print(marked(GOOD, f"nothing failed at its latest attempt{_running(answered)}"))
     else:
         listed = table("extract", "partition", "cause", "at (UTC)", "run", "what happened")
         for each in answered.members:

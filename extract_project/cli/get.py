@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import DownloadColumn, Progress
 
-from extract_project.cli.console import as_of_option, err, explains_itself, out, partition_option
+from extract_project.cli.console import (
+    as_of_option,
+    err,
+    explains_itself,
+    out,
+    partition_option,
+    transfer_columns,
+)
 from extract_project.cli.versions import key_of, resolve
 from extract_project.errors import ExtractError, StagingError
 from extract_project.manifest.extract import PARTS_MANIFEST, Extract
@@ -116,7 +123,7 @@ def _parts(manifest: PartsManifest, directory: Path) -> list[Download]:
 
 def _download(s3: S3Client, version: Version, downloads: list[Download]) -> None:
     """Each file gets its name when all of it is there; raises StagingError for another content."""
-    with Progress(*Progress.get_default_columns(), DownloadColumn(), console=err) as progress:
+    with Progress(*transfer_columns(), DownloadColumn(), console=err) as progress:
         for each in downloads:
             task = progress.add_task(each.path.name, total=each.bytes)
             unfinished = _unfinished(each.path)

@@ -35,7 +35,7 @@ def pin(*, extract: str, version: str, reason: str, by: str | None, partition: s
     found = _found(settings, extract, version, partition)
     s3, state = settings.connect(), settings.state_location
     pins.pin(s3, state, found, by or getpass.getuser(), reason)
-    out.print(f"{found.uri}\nstays until: extract unpin {extract} {found.version_id}", markup=False)
+    out.print(f"{found.uri}\nstays until: extract unpin {extract} {found.version_id}")
 
 
 @click.command()
@@ -52,7 +52,7 @@ def unpin(*, extract: str, version: str, partition: str | None) -> None:
     settings = load_settings()
     found = _found(settings, extract, version, partition)
     pins.unpin(settings.connect(), settings.state_location, found)
-    out.print(f"{found.uri}\nis no longer held", markup=False)
+    out.print(f"{found.uri}\nis no longer held")
 
 
 def _found(settings: Settings, extract: str, version: str, partition: str | None) -> Version:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.markup import escape
+from rich.text import Text
 
-from extract_project.cli.console import NO, err, explains_itself, json_option, out
+from extract_project.cli.console import NO, err, explains_itself, json_option, marked, out
 from extract_project.manifest.folder import sql_files
+from extract_project.publish.column_types import spelled
 from extract_project.publish.plan import Described, Planned, describe
 from extract_project.publish.plan import plan as plan_push
 from extract_project.settings import load_settings
@@ -66,14 +67,14 @@ def plan(*, folder: Path, delete: bool, diff: bool, no_describe: bool, as_json: 
 def _print(planned: Planned, described: Described | None, diff: bool) -> None:
     colour = _COLOURS[planned.change]
     says = _effect(planned, described)
-    out.print(f"[{colour}]{planned.change:8}[/] {escape(planned.path)}  [dim]{escape(says)}[/]")
+    out.print(marked(Text(f"{planned.change:8}", colour), f"{planned.path} ", says))
     for problem in planned.problems:
-        out.print(f"           {problem}", markup=False)
+        out.print(f"           {problem}")
     if described:
         for line in described.refusal.splitlines() or described.changes:
-            out.print(f"           {line}", markup=False)
+            out.print(f"           {line}")
     for line in planned.diff() if diff else ():
-        out.print(f"    {line}", markup=False, style=_DIFF_COLOURS.get(line[:1]))
+        out.print(f"    {line}", style=_DIFF_COLOURS.get(line[:1]))
 
 
 def _effect(planned: Planned, described: Described | None) -> str:
@@ -113,4 +114,4 @@ def _plain(planned: Planned, described: Described | None, diff: bool) -> dict[st
 
 
 def _types(schema: pa.Schema) -> dict[str, str]:
-    return {field.name: str(field.type) for field in schema}
+    return {field.name: spelled(field.type) for field in schema}

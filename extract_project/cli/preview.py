@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 from pydantic import TypeAdapter, ValidationError
+from rich.text import Text
 
 from extract_project.cli.console import (
     NO,
@@ -26,12 +27,14 @@ from extract_project.errors import Cause, ManifestError, TypeMappingError, Wareh
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.folder import parse_file
 from extract_project.manifest.problem import suggestion
+from extract_project.publish.column_types import spelled
 from extract_project.publish.formats.display import display
 from extract_project.publish.formats.text import plain_text
 from extract_project.publish.plan import example_partition, placed
 from extract_project.publish.sample import Sample, sample
 from extract_project.settings import load_settings
 from extract_project.units import parse_duration
+from extract_project.visible import one_line
 from extract_project.warehouses.protocol import Label, Query
 
 if TYPE_CHECKING:
@@ -79,7 +82,7 @@ def preview(
     parsed = parse_file(file.name, file, settings.dialects)
     if isinstance(parsed, InvalidExtract):
         for problem in parsed.problems:
-            err.print(problem.at(str(file)), markup=False)
+            err.print(problem.at(str(file)))
         raise SystemExit(NO)
     query = _query(parsed, partition, dict(_param(each) for each in params))
     label = Label(f"preview of {parsed.path}", parsed.source.sha256[:12], "preview", partition)
@@ -95,7 +98,7 @@ def preview(
     except (WarehouseError, TypeMappingError) as error:
         if error.cause not in _ANSWERS:
             raise
-        err.print(placed(error, str(file)), markup=False)
+        err.print(placed(error, str(file)))
         raise SystemExit(NO) from None
     if as_json:
         click.echo(json.dumps(_plain(found), indent=2))
@@ -137,7 +140,7 @@ def _param(text: str) -> tuple[str, Value]:
 
 
 def _print(found: Sample) -> None:
-    listed = table(*(f"{field.name}\n[dim]{field.type}[/]" for field in found.rows.schema))
+    listed = table(*(_heading(field) for field in found.rows.schema))
     for row in zip(*(display(column) for column in found.rows.columns), strict=True):
         listed.add_row(*row)
     out.print(listed)
@@ -145,11 +148,15 @@ def _print(found: Sample) -> None:
     out.print(f"{count} rows, which are all" if found.complete else f"the first {count} rows")
 
 
+def _heading(field: pa.Field) -> Text:
+    return Text.assemble(one_line(field.name), "\n", (spelled(field.type), "dim"))
+
+
 def _plain(found: Sample) -> dict[str, Any]:
     names = found.rows.schema.names
     columns = [_json(column) for column in found.rows.columns]
     return {
-        "columns": {field.name: str(field.type) for field in found.rows.schema},
+        "columns": {field.name: spelled(field.type) for field in found.rows.schema},
         "rows": [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)],
         "complete": found.complete,
         "query_id": found.query_id,

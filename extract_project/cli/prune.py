@@ -157,7 +157,7 @@ def _prune_uploads(
         click.echo(json.dumps(plain, indent=2))
         return
     for each in found:
-        out.print(f"{each.begun_at:%Y-%m-%d %H:%M} {each.key}", markup=False)
+        out.print(f"{each.begun_at:%Y-%m-%d %H:%M} {each.key}")
     done = "aborted" if yes else "would be aborted"
     out.print(f"{len(found):,} uploads {done}" + ("" if yes or not found else ": --yes does it"))
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 from rich.progress import Progress
+from rich.text import Text
 
-from extract_project.cli.console import NO, err, explains_itself, out
+from extract_project.cli.console import NO, err, explains_itself, out, transfer_columns
 from extract_project.manifest.extract import InvalidExtract
 from extract_project.manifest.folder import parse_file, sql_files
 from extract_project.manifest.push import Changes, compare
@@ -32,9 +33,14 @@ def push(folder: Path, delete: bool, force: bool) -> None:
     files = sql_files(folder)
     reasons = invalid_reasons(settings, files)
     for reason in reasons:
-        err.print(reason, markup=False)
+        err.print(reason)
     if reasons and not force:
-        err.print("[red]nothing pushed[/]: correct the above, or push them as they are: --force")
+        err.print(
+            Text.assemble(
+                ("nothing pushed", "red"),
+                ": correct the above, or push them as they are: --force",
+            )
+        )
         raise SystemExit(NO)
     changes = push_folder(settings, files, delete=delete)
     out.print(
@@ -49,7 +55,7 @@ def push_folder(settings: Settings, files: dict[str, Path], *, delete: bool) -> 
     s3 = settings.connect()
     changes = compare(s3, settings.manifest, files)
     total = len(changes.uploads) + (len(changes.removed) if delete else 0)
-    with Progress(console=err, transient=True) as progress:
+    with Progress(*transfer_columns(), console=err, transient=True) as progress:
         task = progress.add_task("pushing SQL files", total=total)
         push_files(
             s3,

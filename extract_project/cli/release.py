@@ -39,7 +39,7 @@ def release(*, extract: str, reason: str, by: str | None, partition: str | None)
 
     deployment = Deployment(load_settings().dagster_url)
     rerun, refused = _refused(ask(deployment, Question()), extract, partition)
-    err.print(f"refused in run {refused.run_id[:8]}:\n{refused.card}\n", markup=False)
+    err.print(f"refused in run {refused.run_id[:8]}:\n{refused.card}\n")
     tags = release_tags(refused.run_id, reason, by or getpass.getuser())
     run_id = deployment.launch([extract], partition, {**rerun.tags, PATH_TAG: extract, **tags})
     ended = watch(deployment, run_id, deployment.extracts(), [extract])

@@ -6,8 +6,18 @@ import time
 from typing import TYPE_CHECKING
 
 import click
+from rich.text import Text
 
-from extract_project.cli.console import NO, err, explains_itself, out, since_option
+from extract_project.cli.console import (
+    BAD,
+    GOOD,
+    NO,
+    err,
+    explains_itself,
+    marked,
+    out,
+    since_option,
+)
 from extract_project.cli.run import report
 from extract_project.errors import ExtractError
 from extract_project.manifest.problem import suggestion
@@ -18,7 +28,7 @@ if TYPE_CHECKING:
     from extract_project.orchestration.failed import Answer
 
 _POLL_SECONDS = 1.0
-_MARKS = {"SUCCESS": "[green]✓[/]", "FAILURE": "[red]✗[/]"}
+_MARKS = {"SUCCESS": GOOD, "FAILURE": BAD}
 
 
 @click.command()
@@ -57,10 +67,10 @@ def rerun(
     deployment = Deployment(load_settings().dagster_url)
     answered = _chosen(ask(deployment, Question(group=group, since=ago(since))), extracts)
     if not answered.members:
-        out.print("[green]✓[/] nothing failed at its latest attempt: nothing to run again")
+        out.print(marked(GOOD, "nothing failed at its latest attempt: nothing to run again"))
         return
     for each in answered.members:
-        err.print(f"  {each.name} [dim]({each.cause or each.state})[/]")
+        err.print(marked(Text(" "), each.name, f"({each.cause or each.state})"))
     if not yes and err.is_terminal:
         click.confirm(f"launch {len(answered.reruns)} runs?", default=True, abort=True, err=True)
     launched = {}
@@ -100,7 +110,7 @@ def _all_succeed(deployment: Deployment, launched: dict[str, str]) -> bool:
                 if not run.finished:
                     continue
                 del waiting[run_id]
-                out.print(f"{_MARKS.get(run.status, '-')} {names}")
+                out.print(marked(_MARKS.get(run.status, Text("-")), names))
                 report(run)
                 well = well and run.status == "SUCCESS"
             if waiting:

@@ -96,7 +96,7 @@ def _through_dagster(
             time.sleep(_POLL_SECONDS)
     if run.status != "SUCCESS":
         reasons = [step.error for step in run.steps if step.error]
-        out.print("\n".join(reasons) or f"run {run_id} has failed: see its log", markup=False)
+        out.print("\n".join(reasons) or f"run {run_id} has failed: see its log")
         raise SystemExit(NO)
     state = settings.state_location
     for made in read_history(s3, state, target.bucket, target.key, limit=_NEWEST).versions:
@@ -110,11 +110,10 @@ def _say(extract: str, partition: str | None, old: Entry, new: Version) -> None:
     out.print(
         f"{new.uri}\nis current: it is version {old.listed.version_id} of "
         f"{old.at:%Y-%m-%d %H:%M:%S} UTC{rows}. The next run publishes over it. To undo this:\n",
-        markup=False,
     )
     replaced = new.restoration.replaced if new.restoration else None
     if replaced is None:  # there was nothing, behind a delete marker
         out.print(f"  aws s3api delete-object --bucket {new.bucket} --key '{new.key}'")
         return
     which = f" --partition {partition}" if partition else ""
-    out.print(f"  extract rollback {extract} {replaced}{which} --reason 'undo'", markup=False)
+    out.print(f"  extract rollback {extract} {replaced}{which} --reason 'undo'")

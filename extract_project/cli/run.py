@@ -6,9 +6,19 @@ import time
 from typing import TYPE_CHECKING
 
 import click
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
+from rich.text import Text
 
-from extract_project.cli.console import NO, err, explains_itself, out, partition_option
+from extract_project.cli.console import (
+    BAD,
+    GOOD,
+    NO,
+    Description,
+    err,
+    explains_itself,
+    out,
+    partition_option,
+)
 from extract_project.errors import ExtractError
 from extract_project.manifest.problem import suggestion
 from extract_project.settings import load_settings
@@ -17,7 +27,7 @@ if TYPE_CHECKING:
     from extract_project.orchestration.deployment import Deployment, Run
 
 _POLL_SECONDS = 0.5
-_MARKS = {"SUCCESS": "[green]✓[/]", "FAILURE": "[red]✗[/]", "SKIPPED": "[yellow]-[/]"}
+_MARKS = {"SUCCESS": GOOD, "FAILURE": BAD, "SKIPPED": Text("-", "yellow")}
 
 
 @click.command()
@@ -71,11 +81,11 @@ def watch(deployment: Deployment, run_id: str, known: dict[str, str], paths: lis
     """
     columns = (
         SpinnerColumn(finished_text=" "),
-        TextColumn("{task.description}"),
+        Description(),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=err) as progress:
-        tasks = {path: progress.add_task(f"  {path}", total=1, start=False) for path in paths}
+        tasks = {path: progress.add_task(path, total=1, start=False, mark="  ") for path in paths}
         while True:
             run = deployment.run(run_id, known)
             for step in run.steps:
@@ -83,8 +93,8 @@ def watch(deployment: Deployment, run_id: str, known: dict[str, str], paths: lis
                 if step.status != "WAITING" and not task.started:
                     progress.start_task(task.id)
                 if step.status in _MARKS and not task.finished:
-                    mark = f"{_MARKS[step.status]} {step.path}"
-                    progress.update(task.id, completed=1, description=mark)
+                    mark = Text.assemble(_MARKS[step.status], " ")
+                    progress.update(task.id, completed=1, mark=mark)
             if run.finished:
                 return run
             time.sleep(_POLL_SECONDS)
@@ -94,9 +104,9 @@ def report(run: Run) -> None:
     """What became of each extract of a finished run: its result, or its card."""
     for step in run.steps:
         if step.result:
-            out.print(f"{step.path}: {step.result}", markup=False, highlight=False)
+            out.print(f"{step.path}: {step.result}")
         if step.error:
-            out.print(step.error, markup=False)
+            out.print(step.error)
 
 
 def _require_partition(partitioned: set[str], paths: list[str], partition: str | None) -> None:

@@ -12,7 +12,15 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from extract_project.cli.console import explains_itself, json_option, out, table
+from extract_project.cli.console import (
+    BAD,
+    GOOD,
+    explains_itself,
+    json_option,
+    marked,
+    out,
+    table,
+)
 from extract_project.errors import NotPublished
 from extract_project.publish.parts import whole_key
 from extract_project.publish.receipt import Receipt, load_receipt
@@ -40,7 +48,7 @@ def trace(uri: str, as_json: bool) -> None:
         return
     listed = Table.grid(padding=(0, 2))
     for name, value in _facts(version, receipt):
-        listed.add_row(f"[bold]{name}[/]", Text(value))
+        listed.add_row(Text(name, "bold"), value)
     out.print(listed)
     columns = table("column", "type", "nulls", "lowest", "highest")
     for column in receipt.columns:
@@ -49,8 +57,7 @@ def trace(uri: str, as_json: bool) -> None:
         )
     out.print(columns)
     for record in receipt.checks:
-        mark = "[green]✓[/]" if record.passed else "[red]✗[/]"
-        out.print(f"{mark} {record.summary}")
+        out.print(marked(GOOD if record.passed else BAD, record.summary))
     out.print(Syntax(receipt.sql.strip(), "sql", line_numbers=True, background_color="default"))
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
+from extract_project.publish.column_types import spelled
 from extract_project.publish.formats.display import display
 
 PREVIEW_ROWS = 10
@@ -72,7 +73,7 @@ class Profile:
         return [
             ColumnProfile(
                 name=field.name,
-                type=str(field.type),
+                type=spelled(field.type),
                 nulls=self._nulls[index],
                 lowest=extremes[0] if extremes else None,
                 highest=extremes[1] if extremes else None,

@@ -37,7 +37,7 @@ def test_each_file_and_its_schema(configured: Site, tmp_path: Path) -> None:
         "a/words": ("changed", False),
     }
     columns = told["a/columns"]["schema"]
-    assert columns["published"] == {"id": "int32", "town": "string"}
+    assert columns["published"] == {"id": "int32", "town": "text"}
     assert columns["changes"] == [
         "breaking: 'id' is decimal(9,2); it was int32",
         "breaking: 'city' stands where 'town' was",
@@ -81,8 +81,8 @@ def test_partitions_are_described_and_compared_with_the_newest(
     write(tmp_path, "a/months", f"{header}\nselect :partition_start as s, :partition_key as k")
     write(tmp_path, "a/keys", "/*---\npartitions: [eu, us]\n---*/\nselect :partition_key as k")
     told = planned(tmp_path)
-    assert told["a/months"]["schema"]["planned"] == {"s": "timestamp[us, tz=UTC]", "k": "string"}
-    assert told["a/keys"]["schema"]["planned"] == {"k": "string"}
+    assert told["a/months"]["schema"]["planned"] == {"s": "timestamptz", "k": "text"}
+    assert told["a/keys"]["schema"]["planned"] == {"k": "text"}
 
 
 def test_a_warehouse_that_refuses_one_query_describes_the_next(

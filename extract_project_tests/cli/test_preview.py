@@ -43,7 +43,7 @@ def test_values_are_bound_as_a_run_binds_them(configured: Site, tmp_path: Path) 
     file = write(tmp_path, "a/days", DAYS)
     result = call("preview", file, "--partition", "2026-03-01", "--param", "least=7", "--json")
     found = json.loads(result.stdout)
-    assert found["columns"]["price"] == "decimal128(9, 2)"
+    assert found["columns"]["price"] == "decimal(9,2)"
     assert found["rows"] == [
         {"day": "2026-03-01T00:00:00.000000", "least": 7, "price": "12.50", "nothing": None}
     ]

@@ -216,6 +216,8 @@ def _typed(values: Sequence[Value], field: pa.Field, check: str) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from extract_project.publish.column_types import spelled
+
     text = pa.array([None if value is None else _text(value) for value in values], pa.string())
     try:
         if pa.types.is_timestamp(field.type) and field.type.tz:
@@ -224,7 +226,7 @@ def _typed(values: Sequence[Value], field: pa.Field, check: str) -> pa.Array:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         shown = ", ".join(str(value) for value in values)
         raise AuditError(
-            f"check {check!r} compares column {field.name!r}, a {field.type}, with {shown}: "
+            f"check {check!r} compares column {field.name!r}, {spelled(field.type)}, with {shown}: "
             f"expected values of that type"
         ) from None
 
