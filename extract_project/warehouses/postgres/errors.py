@@ -40,6 +40,12 @@ _FOREIGN_TEXT = Meaning(
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: the codes, and then the classes,
 # which are the first two characters. What is in neither is permanent, and the SQL's.
 _CODES = {
+    "08P01": Meaning(  # protocol_violation: pgbouncer's code for whatever it refuses itself
+        Cause.BUSY,
+        transient=True,
+        hint="a pooler says so when its connections are taken for too long, and when its pool_mode "
+        "is 'statement', with which no extract can run: set it to 'transaction'",
+    ),
     "22021": _FOREIGN_TEXT,  # character_not_in_repertoire
     "22P05": Meaning(  # untranslatable_character
         hint="the text has a character that the database's encoding, or UTF-8, does not know: "
@@ -68,7 +74,7 @@ _CODES = {
     "XX000": Meaning(transient=True),  # internal_error: of what was dropped under the query, too
 }
 _CLASSES = {
-    "08": _LOST,  # connection exception; also whatever a pgbouncer refuses
+    "08": _LOST,  # connection exception
     "28": Meaning(Cause.SIGN_IN),  # invalid authorization specification
     "53": _BUSY,  # insufficient resources
 }
