@@ -207,11 +207,15 @@ class DeploymentError(ExtractError):
 
 
 class AlertError(ExtractError):
-    """A channel did not take a message; the text names the setting to correct, and no secret."""
+    """A channel did not take a message; the text names the setting to correct, and no secret.
 
-    def __init__(self, message: str, *, transient: bool = False) -> None:
+    `partly`: some of its recipients have the message, and would get it twice.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False, partly: bool = False) -> None:
         super().__init__(message)
         self.transient = transient
+        self.partly = partly
 
 
 class EmbeddedError(ExtractError):

@@ -3,7 +3,7 @@
 It compares what is wrong now with what it has told before, so that neither a restart nor a missed
 tick loses or repeats anything. One outage is one message: what is new is held for two minutes, and
 more of a cause that has just been told for half an hour. Each channel has a memory of its own:
-one that cannot be reached gets what the others have got already when it is back.
+one that cannot be reached, or refuses, gets what the others have got already when it is back.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _INTERVAL_SECONDS = 30
 _GATHERED = timedelta(minutes=2)
 """So long more of the same is awaited before the first message."""
 _QUIET = timedelta(minutes=30)
-"""So long more of the same cause is held back after a message."""
+"""So long more of the same cause is held back after a message, and everything after a refusal."""
 _STALE = "stale"
 _RECOVERED = "recovered"
 
@@ -49,6 +49,8 @@ class Memory(BaseModel):
     """Cause to when the first of what is not told yet was seen."""
     told_at: dict[str, datetime] = {}
     """Cause to when the last message with it went out."""
+    refused_at: datetime | None = None
+    """When the channel last refused a message, unless it has taken one since."""
 
 
 class Cursor(BaseModel):
@@ -150,6 +152,8 @@ def tell(
     memory = _gathering(memory, news, now)
     if not news.causes:
         return memory, f"{channel.name}: nothing new"
+    if memory.refused_at and now - memory.refused_at < _QUIET:
+        return memory, f"{channel.name}: refused the last message, and is tried again later"
     if not _is_due(memory, trouble, now):
         return memory, f"{channel.name}: {len(news.failing)} failures, held for more of the same"
     # What goes out takes along what could still wait: one message instead of two.
@@ -160,6 +164,8 @@ def tell(
     except AlertError as error:
         if error.transient:
             return memory, f"{channel.name}: not reached, and tried again: {error}"
+        if not error.partly:  # it has been told nothing, and gets it once it works again
+            return memory.model_copy(update={"refused_at": now}), str(error)
         said = str(error)
     told_at = {**memory.told_at, **dict.fromkeys(news.causes, now)}
     return _knowing(Memory(told_at=told_at, failing=memory.failing), trouble), said

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from extract_project.alerts.channels import Channel, EmailChannel
 from extract_project.orchestration.alerting import Memory, look, tell
 from extract_project.settings import Settings
+from extract_project_tests.alerts.channels.mail_server import mail_server
 from extract_project_tests.alerts.channels.slack_server import SlackServer, slack_server
 from extract_project_tests.conftest import Site
 from extract_project_tests.orchestration.executing import definitions, execute
@@ -28,6 +30,7 @@ class Watch:
         self.instance = dg.DagsterInstance.ephemeral()
         self.memory: Memory | None = None
         self.said = ""
+        self.channel: Channel = slack.channel
 
     def run(self, *paths: str) -> None:
         execute(definitions(self.site, self.settings), self.instance, *paths)
@@ -37,9 +40,7 @@ class Watch:
         self.now += time
         before = len(self.slack.texts)
         trouble = look(self.instance, self.site.snapshot().extracts, self.now)
-        self.memory, self.said = tell(
-            self.slack.channel, self.memory, trouble, self.settings, self.now
-        )
+        self.memory, self.said = tell(self.channel, self.memory, trouble, self.settings, self.now)
         return self.slack.texts[before:]
 
 
@@ -150,18 +151,51 @@ def test_a_channel_that_is_down_gets_it_all_later(watch: Watch, site: Site) -> N
     assert "a/b" in text
 
 
-def test_a_channel_that_refuses_for_good_is_not_asked_over_and_over(
+def test_a_channel_that_refuses_is_asked_seldom_and_gets_what_it_missed(
     watch: Watch, site: Site
 ) -> None:
-    site.put_sql("a/b", BAD)
-    watch.run()
+    """A webhook is revoked, and replaced hours later."""
+    site.put_sql("a/first", BAD)
+    site.put_sql("a/second", BAD)
+    watch.run("a/first")
     watch.after(MINUTE)
     watch.slack.answer = (404, "no_service")
     watch.after(2 * MINUTE)
     assert "EXTRACT_ALERTS__SLACK_WEBHOOK" in watch.said
     asked = watch.slack.requests
-    watch.after(60 * MINUTE)
+    watch.after(29 * MINUTE)
+    assert "refused the last message" in watch.said
     assert watch.slack.requests == asked
+    watch.run("a/second")
+    for number in (1, 2):
+        watch.after(31 * MINUTE)
+        assert watch.slack.requests == asked + number
+    watch.slack.answer = (200, "ok")
+    (text,) = watch.after(31 * MINUTE)
+    assert "a/first" in text
+    assert "a/second" in text
+    assert watch.after(60 * MINUTE) == []
+
+
+def test_a_letter_that_one_address_refused_is_not_sent_to_the_others_again(
+    watch: Watch, site: Site
+) -> None:
+    site.put_sql("a/b", BAD)
+    watch.run()
+    with mail_server() as server:
+        server.refusals = {"gone@example.com": "550 no such mailbox"}
+        watch.channel = EmailChannel(
+            host="127.0.0.1",
+            port=server.port,
+            sender="extracts@example.com",
+            to=["gone@example.com", "there@example.com"],
+            security="none",
+        )
+        watch.after(MINUTE)
+        watch.after(2 * MINUTE)
+        assert "gone@example.com" in watch.said
+        watch.after(60 * MINUTE)
+        assert len(server.letters) == 1
 
 
 def test_stale_data_is_told_once(watch: Watch, site: Site) -> None:

@@ -64,7 +64,8 @@ class EmailChannel(BaseModel):
         if refused:
             raise AlertError(
                 f"{self.host} refused {_replies(refused)}; everybody else was written to: "
-                f"correct EXTRACT_ALERTS__EMAIL_TO"
+                f"correct EXTRACT_ALERTS__EMAIL_TO",
+                partly=True,
             )
 
     def _letter(self, message: Message) -> EmailMessage:
