@@ -67,6 +67,8 @@ class StepTask:
     arn: str
     cluster: str
     size: TaskSize
+    container: str
+    """The name of the one, of several perhaps, that runs the extract."""
 
 
 class TaskNotStarted(Exception):
@@ -191,7 +193,8 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
             task = backoff(self._run_task, (RetryableEcsException,), kwargs=request)
         except Exception as error:  # nothing narrower, where ECS gives reasons instead of a task
             raise TaskNotStarted(str(error)) from error
-        return StepTask(task["taskArn"], task["clusterArn"], _resources(task))
+        name = self.get_container_name(context)
+        return StepTask(task["taskArn"], task["clusterArn"], _resources(task), name)
 
     def describe(self, tasks: Sequence[StepTask]) -> dict[str, Mapping[str, Any]]:
         """What ECS knows of up to 100 tasks of one run, by their ARN."""
@@ -205,9 +208,8 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
             return f"Task {task.arn} is unknown to ECS."
         told = "\n".join(_status(seen))
         try:
-            name = seen["containers"][0]["name"]
             lines = get_task_logs(  # type: ignore[no-untyped-call]
-                self.ecs, self.logs, task.cluster, task.arn, name
+                self.ecs, self.logs, task.cluster, task.arn, task.container
             )
         except (ClientError, BotoCoreError, LookupError):
             return told

@@ -177,6 +177,8 @@ class Seen:
     extracts: Extracts
     materialized: Mapping[str, _Materialized]
     running: frozenset[str]
+    _settled: dict[tuple[str, datetime], bool] = field(default_factory=dict)
+    """What `settled` has found: without it, each way through a diamond would ask again."""
 
     @classmethod
     def of(
@@ -203,6 +205,12 @@ class Seen:
 
     def settled(self, extract: Extract, tick: datetime) -> bool:
         """Whether an extract has what a follower's tick may build upon."""
+        known = self._settled.get((extract.path, tick))
+        if known is None:
+            known = self._settled[extract.path, tick] = self._is_settled(extract, tick)
+        return known
+
+    def _is_settled(self, extract: Extract, tick: datetime) -> bool:
         newest = last_tick(extract.header, tick)
         if newest is not None:
             return all(

@@ -9,7 +9,8 @@ task cannot be started, and waits for ever for a task that never starts or ends 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,7 +63,7 @@ def task_per_extract(
     At most `max_concurrent` tasks run at a time, and of each pool no more than its limit is: the
     run holds one place in it, and its tasks are what the warehouse gets to see.
     """
-    return StepDelegatingExecutor(
+    return OneEndPerLaunch(
         TaskPerExtract(launcher, float(instance.run_monitoring_start_timeout_seconds)),
         retries=retries,
         check_step_health_interval_seconds=_LOOK_SECONDS,
@@ -87,6 +88,52 @@ def pool_limits(instance: dg.DagsterInstance, plan: ExecutionPlan) -> list[dict[
     ]
 
 
+class OneEndPerLaunch(StepDelegatingExecutor):
+    """Hears of one end for each launch of a step.
+
+    A task that was given up may still say how it ended, after that has been said in its place.
+    Dagster's executor forgets a step at its end, and a second one fails the whole run.
+    """
+
+    def __init__(self, step_handler: StepHandler, **options: Any) -> None:
+        self._launches, self._ends = Counter[str](), Counter[str]()
+        super().__init__(_Counting(step_handler, self._launches), **options)
+
+    def _pop_events(
+        self, instance: dg.DagsterInstance, run_id: str, seen_storage_ids: set[int]
+    ) -> Sequence[DagsterEvent]:
+        events = super()._pop_events(instance, run_id, seen_storage_ids)
+        return [event for event in events if self._is_news(event)]
+
+    def _is_news(self, event: DagsterEvent) -> bool:
+        key = event.step_key
+        if event.event_type not in _ENDS or key is None or key not in self._launches:
+            return True
+        self._ends[key] += 1
+        return self._ends[key] <= self._launches[key]
+
+
+class _Counting(StepHandler):
+    """A step handler, and how often it has launched each step."""
+
+    def __init__(self, handler: StepHandler, launches: Counter[str]) -> None:
+        self._handler, self._launches = handler, launches
+
+    @property
+    def name(self) -> str:
+        return self._handler.name
+
+    def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
+        self._launches[_context(step_handler_context).step.key] += 1
+        yield from self._handler.launch_step(step_handler_context)
+
+    def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
+        return self._handler.check_step_health(step_handler_context)
+
+    def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
+        yield from self._handler.terminate_step(step_handler_context)
+
+
 @dataclass(frozen=True)
 class _Watched:
     """A task whose end has not been told yet."""
@@ -99,6 +146,8 @@ class _Watched:
     seen_at: float = 0.0
     """When ECS was asked."""
     looks_gone: int = 0
+    given_up: str = ""
+    """Why it is being stopped, if it is."""
 
     @property
     def status(self) -> str | None:
@@ -161,12 +210,11 @@ class TaskPerExtract(StepHandler):
             if not _has_said_so(step_handler_context):
                 self._bury(step_handler_context, watched)
             del self._watched[key]
-        elif self._never_started(watched):
+        elif self._never_started(watched) and not watched.given_up:
+            # Its end is told once it has stopped: it may have started since the last look.
             told = f"Its container did not run within {self._start_timeout:.0f} seconds"
             self._launcher.stop_step(watched.task, told)
-            del self._watched[key]
-            told = f"{told}.\n{self._launcher.facts(watched.task, watched.seen)}"
-            _end(step_handler_context, told, again=_policy_allows(step_handler_context))
+            self._watched[key] = replace(watched, given_up=f"{told}.\n")
         # Never `unhealthy`: Dagster's answer to that has no place for a cause.
         return CheckStepHealthResult.healthy()
 
@@ -198,7 +246,7 @@ class TaskPerExtract(StepHandler):
     def _bury(self, context: StepHandlerContext, watched: _Watched) -> None:
         """Store how a task ended that cannot do so itself any more."""
         key = _context(context).step.key
-        told = self._launcher.facts(watched.task, watched.seen)
+        told = watched.given_up + self._launcher.facts(watched.task, watched.seen)
         if cause_of_end(told) is not Cause.MEMORY:
             _end(context, told, again=_policy_allows(context))
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,13 @@ import pytest
 from dagster_aws.ecs.container_context import EcsContainerContext
 
 from extract_project.errors import Cause
-from extract_project.orchestration.ecs import ExtractEcsRunLauncher
+from extract_project.manifest.task_size import TaskSize
+from extract_project.orchestration.ecs import ExtractEcsRunLauncher, StepTask
 from extract_project.orchestration.task_end import cause_of_end, last_words
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
 from extract_project_tests.local_ecs import LocalEcs, local_ecs
-from extract_project_tests.local_ecs.service import CLUSTER, CONTAINER
+from extract_project_tests.local_ecs.service import CLUSTER, CONTAINER, LOG_GROUP, REGION
 from extract_project_tests.orchestration.executing import definitions
 from extract_project_tests.waiting import await_value
 
@@ -122,6 +124,45 @@ def test_a_run_that_does_not_start_says_what_its_task_waits_for(rig: Rig) -> Non
     told = rig.launcher.get_run_worker_debug_info(run) or ""
     assert told.startswith(f"Task {arn} is STOPPED.\nStop code: TaskFailedToStart.")
     assert "CannotPullContainerError" in told
+
+
+def test_the_log_on_a_report_is_of_the_container_that_ran(rig: Rig) -> None:
+    """Others, which write logs of their own, may stand before it in the task definition."""
+    ecs, logs = rig.ecs.client("ecs"), rig.ecs.client("logs")
+    names = ["envoy", CONTAINER, "agent"]
+    options = {"awslogs-group": LOG_GROUP, "awslogs-region": REGION, "awslogs-stream-prefix": "x"}
+    ecs.register_task_definition(
+        family="accompanied",
+        requiresCompatibilities=["FARGATE"],
+        networkMode="awsvpc",
+        cpu="256",
+        memory="512",
+        containerDefinitions=[
+            {
+                "name": name,
+                "image": name,
+                "logConfiguration": {"logDriver": "awslogs", "options": options},
+            }
+            for name in names
+        ],
+    )
+    rig.ecs.faults.never_start()
+    reply = ecs.run_task(
+        cluster=CLUSTER,
+        taskDefinition="accompanied",
+        launchType="FARGATE",
+        networkConfiguration=rig.ecs.network(),
+    )
+    arn = reply["tasks"][0]["taskArn"]
+    for name in names:
+        stream = f"x/{name}/{arn.rpartition('/')[2]}"
+        logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName=stream)
+        event = {"timestamp": int(time.time() * 1000), "message": f"the words of {name}"}
+        logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=stream, logEvents=[event])
+    task = StepTask(arn, CLUSTER, TaskSize(), CONTAINER)
+    assert last_words(rig.launcher.facts(task, rig.ecs.task(arn))).endswith(
+        f"the end of its log:\n    the words of {CONTAINER}"
+    )
 
 
 MEMORY = "Stop code: EssentialContainerExited.\nContainer 'run' failed - exit code 137.\n"

@@ -248,3 +248,22 @@ class TestOnNewData:
         execute(defs, instance, "a/first", partition="eu")
         found = {(r.tags["extract/path"], r.partition_key) for r in look(site, instance).requests}
         assert found == {("a/second", "eu"), ("a/whole", None)}
+
+
+def test_a_deep_lattice_is_asked_once_for_each_extract(site: Site, settings: Settings) -> None:
+    """Each of a layer depends on all of the one before: 4 to the 12th ways lead to the top."""
+    width, depth = 4, 12
+    for layer in range(depth):
+        before = [f"l{layer - 1}/x{each}" for each in range(width)] if layer else []
+        header = f"/*---\ndepends_on: [{', '.join(before)}]\n---*/\n" if before else ""
+        for each in range(width):
+            site.put_sql(f"l{layer}/x{each}", f"{header}select 1 as a")
+    last = ", ".join(f"l{depth - 1}/x{each}" for each in range(width))
+    site.put_sql(
+        "z/end", f"/*---\n{{depends_on: [{last}], schedule: '0 6 * * *'}}\n---*/\nselect 1 a"
+    )
+    extracts = {each.path: each for each in site.snapshot().extracts}
+    now = datetime.now(UTC)
+    with dg.DagsterInstance.ephemeral() as instance:
+        seen = Seen.of(instance, extracts, [extracts["z/end"]])
+        assert all(seen.settled(each, now) for each in seen.before(extracts["z/end"]))
