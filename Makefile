@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up test attack storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost sbom format lock clean
+.PHONY: demo up test corpora attack storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost sbom format lock clean
 
 demo: $(READY) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -35,6 +35,9 @@ storm: $(READY) ## a real installation under random edits, schedules and kills, 
 
 storm-ecs: $(READY) ## EXTRACTS at once on the local ECS, with faults of every kind
 	$(BIN)/python -m extract_project_tests.orchestration.ecs_storm --extracts $(EXTRACTS) --seed $(SEED)
+
+corpora: $(READY) ## the guard against foreign SQL: checkouts of other projects' tests below CORPORA
+	$(BIN)/python -m extract_project_tests.corpora $(CORPORA) --list .bench/corpora.txt
 
 MINUTES ?= 60
 EXTRACTS ?= 200

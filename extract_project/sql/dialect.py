@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from extract_project.problem import Problem
-from extract_project.sql.query import Placeholder
+from extract_project.sql.query import Placeholder, Query, Rendered
 from extract_project.sql.tokens import Lexicon, Token
 
 Name = tuple[str, ...]
@@ -22,16 +22,9 @@ class Text:
     tokens: Sequence[Token]
     placeholders: Sequence[Placeholder]
 
-    def with_parameters(self, spelling: dict[str, str]) -> str:
-        """The text with a word of the engine's own for each `:name`, padded to the same length, so
-        that every place stays what it was.
-        """
-        pieces = []
-        end = 0
-        for each in self.placeholders:
-            pieces += [self.source[end : each.start], spelling[each.name].ljust(each.length)]
-            end = each.end
-        return "".join([*pieces, self.source[end:]])
+    def render(self, native: Callable[[str], str]) -> Rendered:
+        """As the engine is to see it, with its own form of each `:name`."""
+        return Query(self.source, tuple(self.placeholders)).render(native)
 
     def beside(self, name: str, operator: str) -> Placeholder:
         """The `:name` that stands beside an operator; where none does, the last one."""

@@ -15,6 +15,7 @@ from extract_project.problem import Problem, Refused, position, refuse
 from extract_project.sql import fallback, tokens
 from extract_project.sql.dialect import Call, Comparison, Name, Reading, Text
 from extract_project.sql.duckdb_functions import ENGINE, READS
+from extract_project.sql.query import Rendered
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,18 +44,18 @@ class DuckDB:
     lexicon = tokens.DUCKDB
 
     def read(self, text: Text) -> Reading:
-        spelled = text.with_parameters({each.name: f"${each.name}" for each in text.placeholders})
-        found = _parser().tree(spelled)
+        rendered = text.render("${}".format)
+        found = _parser().tree(rendered.text)
         if found is None:
             return _by_tokens(text)
         if found["error"]:
-            raise _refused(text, found)
+            raise _refused(text, rendered, found)
         if len(found["statements"]) != 1:
             count = len(found["statements"])
             raise refuse(1, 1, f"DuckDB reads {count} statements here: expected one")
         if text.tokens[0].lower in ("pragma", "call"):
             raise fallback.would_run(text.source, text.tokens[0])
-        return _Reader(text, spelled).read(found["statements"][0]["node"])
+        return _Reader(text, rendered).read(found["statements"][0]["node"])
 
     def objection(self, function: Name) -> str | None:
         name = function[-1].lower()
@@ -113,7 +114,7 @@ def _by_tokens(text: Text) -> Reading:
     )
 
 
-def _refused(text: Text, found: dict[str, Any]) -> Refused:
+def _refused(text: Text, rendered: Rendered, found: dict[str, Any]) -> Refused:
     """Why there is no tree, at the word that is to blame."""
     message = found["error_message"]
     acting = fallback.acting_word(text.tokens)
@@ -121,8 +122,8 @@ def _refused(text: Text, found: dict[str, Any]) -> Refused:
         return fallback.would_run(text.source, acting)
     if found["error_type"] == "parser":
         place = found.get("position")
-        end = text.tokens[-1].start
-        return fallback.not_sql(text, "duckdb", message, int(place) if place else end)
+        offset = rendered.source_offset(int(place)) if place else text.tokens[-1].start
+        return fallback.not_sql(text, "duckdb", message, offset)
     pivots = [token for token in text.tokens if token.lower in ("pivot", "pivot_wider")]
     if pivots:
         return refuse(
@@ -146,10 +147,10 @@ class _Scope:
 class _Reader:
     """One walk through the parser's tree."""
 
-    def __init__(self, text: Text, spelled: str) -> None:
+    def __init__(self, text: Text, rendered: Rendered) -> None:
         self._text = text
-        self._spelled = spelled.encode()
-        self._ascii = spelled.isascii()
+        self._rendered = rendered
+        self._bytes = None if rendered.text.isascii() else rendered.text.encode()
         self._calls: list[Call] = []
         self._tables: set[Name] = set()
         self._strict: list[Comparison] = []
@@ -224,10 +225,15 @@ class _Reader:
         offset = node.get("query_location", _NOWHERE)
         if offset == _NOWHERE:
             return None
-        return int(offset) if self._ascii else len(self._spelled[:offset].decode(errors="ignore"))
+        if self._bytes:
+            offset = len(self._bytes[:offset].decode(errors="ignore"))
+        return self._rendered.source_offset(offset)
 
 
 _STRICT = {"COMPARE_GREATERTHAN": (">", "right"), "COMPARE_LESSTHAN": ("<", "left")}
+
+
+_LEAVES = ("CONSTANT", "COLUMN_REF")
 
 
 def _nodes(root: Any) -> Iterator[tuple[dict[str, Any], _Scope]]:
@@ -243,7 +249,8 @@ def _nodes(root: Any) -> Iterator[tuple[dict[str, Any], _Scope]]:
             elif node.get("type") == "RECURSIVE_CTE_NODE":
                 scope = replace(scope, hidden=scope.hidden | {node["cte_name"].lower()})
             yield node, scope
-            waiting += _parts(node, scope)
+            if node.get("class") not in _LEAVES:
+                waiting += _parts(node, scope)
 
 
 def _parts(node: dict[str, Any], scope: _Scope) -> Iterator[tuple[Any, _Scope]]:

@@ -177,6 +177,8 @@ def _is_part(tokens: Sequence[Token], i: int) -> bool:
 
 def tables_in_strings(tokens: Sequence[Token]) -> Iterator[Name]:
     """`from identifier('db.s.t')` and `from table('t')`."""
+    if not any(token.lower in ("identifier", "table") for token in tokens):
+        return
     for i in _table_places(tokens):
         called = [token.text for token in tokens[i + 1 : i + 4 : 2]] == ["(", ")"]
         if called and tokens[i].lower in ("identifier", "table") and tokens[i + 2].kind == "string":

@@ -70,37 +70,52 @@ def ends_value(tokens: Sequence[Token], i: int) -> bool:
     if i < 0:
         return False
     token = tokens[i]
-    before = tokens[i - 1].text if i else ""
+    before = tokens[i - 1] if i else None
     if token.kind == "sign":
-        return token.text in (")", "]", "}") or (token.text == "-" and before == ":")
-    if token.kind != "word" or before == ".":
+        in_slice = token.text == "-" and before is not None and before.text == ":"
+        return token.text in (")", "]", "}") or in_slice
+    if token.kind != "word":
         return True
+    if before and (before.text == "." or (before.text == ":" and before.end == token.start)):
+        return True  # the name of a column, or a step of a path
     if token.lower in _OFTEN_BEFORE_A_VALUE:
         return i + 1 < len(tokens) and tokens[i + 1].start == token.end
     return token.lower not in _BEFORE_A_VALUE
 
 
+_FOREIGN_SIGNS = (":", "%", "{", "$", "<")
 _TEMPLATE_SIGNS = ("{{", "{%", "{#", "${", "<%")
 
 
 def _foreign(text: str, tokens: Sequence[Token]) -> Iterator[Problem]:
     """What other tools write for a value: `?`, `$1`, `:1`, `%s`, `{{ x }}`, `${x}`."""
     for i, token in enumerate(tokens):
-        after = tokens[i + 1] if i + 1 < len(tokens) else token
-        if token.kind == "parameter":
-            yield _no_parameter(text, token, token.text)
-        elif token.kind != "sign" or after.start != token.end:
+        if token.kind == "parameter" or token.text == "?":
+            if token.text != "?" or not (ends_value(tokens, i - 1) or _repeats(tokens, i)):
+                yield _no_parameter(text, token, token.text)
             continue
-        elif text.startswith(_TEMPLATE_SIGNS, token.start):
+        if token.kind != "sign" or token.text not in _FOREIGN_SIGNS or i + 1 == len(tokens):
+            continue
+        after = tokens[i + 1]
+        if after.start != token.end:
+            continue
+        if text.startswith(_TEMPLATE_SIGNS, token.start):
             yield _no_parameter(text, token, text[token.start : after.end])
             return
-        elif after.kind == "number" and _is_colon_before(tokens, i + 1):
-            if not i or tokens[i - 1].text not in ("[", ":"):
-                yield _no_parameter(text, token, f":{after.text}")
-        elif token.text == "%" and not ends_value(tokens, i - 1):
+        if token.text == "%" and not ends_value(tokens, i - 1):
             printf = re.match(r"%(\(\w+\))?s\b", text[token.start : token.start + 80])
             if printf:
                 yield _no_parameter(text, token, printf.group())
+        elif token.text == ":" and after.kind in ("number", "string", "name"):
+            in_slice = i and tokens[i - 1].text in ("[", ":")
+            if not in_slice and not ends_value(tokens, i - 1):
+                yield _no_parameter(text, token, f":{after.text}")
+
+
+def _repeats(tokens: Sequence[Token], i: int) -> bool:
+    """Whether a `?` belongs to a sign before it, as in the pattern `a+?` of match_recognize."""
+    before = tokens[i - 1]
+    return i > 0 and before.end == tokens[i].start and before.text in ("+", "*", "?")
 
 
 def _no_parameter(text: str, token: Token, shown: str) -> Problem:

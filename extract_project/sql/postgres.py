@@ -9,6 +9,7 @@ from extract_project.problem import Refused, position, refuse
 from extract_project.sql import fallback, tokens
 from extract_project.sql.dialect import Call, Comparison, Name, Reading, Text
 from extract_project.sql.postgres_functions import ACTS, READS
+from extract_project.sql.query import Rendered
 from extract_project.sql.words import words
 
 _TOKENS = 20_000
@@ -36,16 +37,16 @@ class Postgres:
 
         if len(text.tokens) > _TOKENS:
             return _by_tokens(text, "it is too long for Postgres' parser")
-        spelled = text.with_parameters({each.name: "$1" for each in text.placeholders})
+        rendered = text.render(lambda _: "$1")
         try:
-            statements = pgparse.parse(spelled)
+            statements = pgparse.parse(rendered.text)
         except RecursionError:
             return _by_tokens(text, "it nests too deeply for Postgres' parser")
         except pgparse.PGQueryError as error:
-            raise _not_sql(text, str(error.args[0]), int(error.args[1])) from None
+            raise _not_sql(text, rendered, error.args[0], error.args[1]) from None
         if len(statements) != 1:
             raise refuse(1, 1, f"Postgres reads {len(statements)} statements here: expected one")
-        reader = _Reader(text, spelled)
+        reader = _Reader(text, rendered)
         return reader.read(statements[0]["stmt"])
 
     def objection(self, function: Name) -> str | None:
@@ -89,21 +90,21 @@ def _by_tokens(text: Text, reason: str) -> Reading:
     )
 
 
-def _not_sql(text: Text, reason: str, place: int) -> Refused:
+def _not_sql(text: Text, rendered: Rendered, reason: str, place: int) -> Refused:
     """The refusal of a text that the parser does not take, with `place` counted from 1."""
     token = fallback.acting_word(text.tokens)
     if token:
         return fallback.would_run(text.source, token)
-    return fallback.not_sql(text, "postgres", reason, place - 1)
+    return fallback.not_sql(text, "postgres", reason, rendered.source_offset(place - 1))
 
 
 class _Reader:
     """One walk through the parser's tree."""
 
-    def __init__(self, text: Text, spelled: str) -> None:
+    def __init__(self, text: Text, rendered: Rendered) -> None:
         self._text = text
-        self._spelled = spelled.encode()
-        self._ascii = spelled.isascii()
+        self._rendered = rendered
+        self._bytes = None if rendered.text.isascii() else rendered.text.encode()
         self._by_start = {each.start: each for each in text.placeholders}
         self._calls: list[Call] = []
         self._tables: set[Name] = set()
@@ -139,20 +140,21 @@ class _Reader:
             )
 
     def _walk(self, root: Any) -> None:
-        open_nodes: list[tuple[Any, Hidden]] = [(root, frozenset())]
-        while open_nodes:
-            node, hidden = open_nodes.pop()
+        waiting: list[tuple[Any, Hidden]] = [(root, frozenset())]
+        while waiting:
+            node, hidden = waiting.pop()
             if isinstance(node, list):
-                open_nodes += [(each, hidden) for each in node]
+                waiting += [(each, hidden) for each in node]
                 continue
-            if not isinstance(node, dict):
-                continue
-            self._require_reading(node)
             if "withClause" in node:
-                rest, hidden, queries = _with_scope(node, hidden)
-                open_nodes += queries
-                node = rest
-            for key, value in node.items():
+                node, hidden, queries = _with_scope(node, hidden)
+                waiting += queries
+            parts: dict[str, Any] = node
+            for key, value in parts.items():
+                if type(value) not in _NODES:
+                    continue
+                if (key.endswith("Stmt") and key != "SelectStmt") or key in _CLAUSES:
+                    raise self._acting(_CLAUSES.get(key) or key.removesuffix("Stmt").lower())
                 if key == "FuncCall":
                     self._calls.append(Call(_strings(value["funcname"]), self._offset(value)))
                 elif key == "RangeVar":
@@ -161,22 +163,17 @@ class _Reader:
                     self._parameters.add(self._offset(value))
                 elif key == "A_Expr":
                     self._compare(value)
-                if isinstance(value, (dict, list)):
-                    open_nodes.append((value, hidden))
+                if key not in _LEAVES:
+                    waiting.append((value, hidden))
 
-    def _require_reading(self, node: dict[str, Any]) -> None:
-        words = [key for key in node if key.endswith("Stmt") and key != "SelectStmt"]
-        words += [word for key, word in _CLAUSES.items() if key in node]
-        if not words:
-            return
-        word = words[0].removesuffix("Stmt").lower()
+    def _acting(self, word: str) -> Refused:
         found = fallback.acting_word(self._text.tokens)
         if not found or found.lower != word:
-            first = word.split()[0]
+            first = word.split(maxsplit=1)[0]
             same = [token for token in self._text.tokens if token.lower == first]
             locking = [each for each in same if self._locks(each)] if first == "for" else same
             found = (locking or same or list(self._text.tokens))[-1 if first == "for" else 0]
-        raise fallback.would_run(self._text.source, found, word)
+        return fallback.would_run(self._text.source, found, word)
 
     def _locks(self, token: tokens.Token) -> bool:
         at = self._text.tokens.index(token) + 1
@@ -209,9 +206,13 @@ class _Reader:
 
     def _in_text(self, offset: int) -> int:
         """The parser counts bytes."""
-        return offset if self._ascii else len(self._spelled[:offset].decode())
+        if self._bytes:
+            offset = len(self._bytes[:offset].decode())
+        return self._rendered.source_offset(offset)
 
 
+_LEAVES = frozenset(("A_Const", "ColumnRef", "String", "funcname"))
+_NODES = (dict, list)
 _CLAUSES = {"intoClause": "into", "lockingClause": "for update"}
 
 

@@ -8,9 +8,9 @@ from extract_project.sql.words import words
 READS = words(
     """
     abbrev abs aclcontains acldefault aclexplode aclinsert aclitemeq aclitemin aclitemout aclremove
-    acos acosd acosh age any_in any_out any_value any_value_transfn anyarray_in anyarray_out
-    anyarray_recv anyarray_send anycompatible_in anycompatible_out anycompatiblearray_in
-    anycompatiblearray_out anycompatiblearray_recv anycompatiblearray_send
+    acos acosd acosh age amvalidate any_in any_out any_value any_value_transfn anyarray_in
+    anyarray_out anyarray_recv anyarray_send anycompatible_in anycompatible_out
+    anycompatiblearray_in anycompatiblearray_out anycompatiblearray_recv anycompatiblearray_send
     anycompatiblemultirange_in anycompatiblemultirange_out anycompatiblenonarray_in
     anycompatiblenonarray_out anycompatiblerange_in anycompatiblerange_out anyelement_in
     anyelement_out anyenum_in anyenum_out anymultirange_in anymultirange_out anynonarray_in
@@ -445,7 +445,7 @@ READS = words(
 
 ACTS = words(
     """
-    amvalidate bernoulli binary_upgrade_add_sub_rel_state binary_upgrade_create_empty_extension
+    bernoulli binary_upgrade_add_sub_rel_state binary_upgrade_create_empty_extension
     binary_upgrade_logical_slot_has_caught_up binary_upgrade_replorigin_advance
     binary_upgrade_set_missing_value binary_upgrade_set_next_array_pg_type_oid
     binary_upgrade_set_next_heap_pg_class_oid binary_upgrade_set_next_heap_relfilenode

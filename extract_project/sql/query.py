@@ -21,10 +21,6 @@ class Placeholder:
     start: int
     end: int
 
-    @property
-    def length(self) -> int:
-        return self.end - self.start
-
 
 @dataclass(frozen=True)
 class Rendered:
@@ -36,19 +32,21 @@ class Rendered:
     replaced: tuple[tuple[int, Placeholder], ...]
     """Where in `text` each placeholder's replacement ends."""
 
-    def origin(self, offset: int) -> tuple[int, int]:
-        """Line and column (from 1), in the author's file, of an offset in `text`.
+    def source_offset(self, offset: int) -> int:
+        """Where in the author's text an offset in `text` comes from.
 
         All of what replaces a `:name` comes from its colon.
         """
         end = source_end = 0
         for next_end, placeholder in self.replaced:
             if offset < next_end:
-                return position(
-                    self.source, min(source_end + max(0, offset - end), placeholder.start)
-                )
+                return min(source_end + max(0, offset - end), placeholder.start)
             end, source_end = next_end, placeholder.end
-        return position(self.source, source_end + max(0, offset - end))
+        return source_end + max(0, offset - end)
+
+    def origin(self, offset: int) -> tuple[int, int]:
+        """Line and column (from 1), in the author's file, of an offset in `text`."""
+        return position(self.source, self.source_offset(offset))
 
     def origin_of(self, line: int, column: int) -> tuple[int, int]:
         """The same of a line and a column (from 1) in `text`."""
@@ -72,7 +70,10 @@ class Query:
         """The text with each `:name` in the warehouse's own form; no line moves."""
         text, end, replaced = "", 0, []
         for placeholder in self.placeholders:
-            text += self.text[end : placeholder.start] + native(placeholder.name)
+            text += self.text[end : placeholder.start]
+            if text[-1:].isalnum() or text[-1:] in ("_", "$"):
+                text += " "  # in `limit:n` it is the colon that ends the word
+            text += native(placeholder.name)
             replaced.append((len(text), placeholder))
             end = placeholder.end
         return Rendered(text + self.text[end:], self.text, tuple(replaced))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from extract_project.problem import Problem, position, refuse
 from extract_project.sql import fallback, tokens
 from extract_project.sql.dialect import Call, Comparison, Name, Reading, Text
+from extract_project.sql.query import Rendered
 from extract_project.sql.tokens import Token, name_of
 from extract_project.sql.words import words
 
@@ -47,13 +48,12 @@ _SYSTEM_READS = words(
     last_change_commit_time list_application_restricted_features list_iceberg_tables_from_catalog
     list_namespaces_from_catalog pipe_status query_reference reference
     show_active_behavior_change_bundles show_budgets_for_resource show_budgets_in_account
-    show_event_sharing_accounts stream_backlog stream_get_table_timestamp stream_has_data
+    show_event_sharing_accounts show_streamlits_in_account stream_backlog
+    stream_get_table_timestamp stream_has_data
     supported_dbt_versions task_dependents_enabled task_runtime_info typeof verify_cmk_info
     whitelist whitelist_privatelink
     """
 )
-_PREFIX = "_"
-"""Stands for the colon of a `:name` where sqlglot reads it: a column of the same length."""
 _SEQUENCES = ("nextval", "getnextval")
 _CLASS = re.compile(r"<class '[\w.]*\.(\w+)'>")
 
@@ -144,6 +144,11 @@ def _with_tree(text: Text, calls: tuple[Call, ...]) -> Reading:
     return Reading(calls, frozenset(tables), tuple(_strictly_after(text, tree)))
 
 
+def _rendered(text: Text) -> Rendered:
+    """With a column for each `:name`."""
+    return text.render("_{}".format)
+
+
 def _parse(text: Text) -> exp.Expr | Problem:
     import sqlglot
     from sqlglot import exp
@@ -151,16 +156,16 @@ def _parse(text: Text) -> exp.Expr | Problem:
 
     # sqlglot warns about statements that it only knows by name.
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
-    spelled = text.with_parameters({each.name: _PREFIX + each.name for each in text.placeholders})
+    rendered = _rendered(text)
     line, column = position(text.source, text.tokens[0].start)
     try:
-        trees = [tree for tree in sqlglot.parse(spelled, read="snowflake") if tree]
+        trees = [tree for tree in sqlglot.parse(rendered.text, read="snowflake") if tree]
     except SqlglotError as error:
         first = (getattr(error, "errors", None) or [{}])[0]
         near = first.get("highlight") or ""
         if near:
-            line, end = first["line"], first["col"]
-            column = max(1, end - len(near) + 1)
+            begin = max(1, first["col"] - len(near) + 1)
+            line, column = rendered.origin_of(first["line"], begin)
         reason = _CLASS.sub(r"\1", first.get("description") or str(error).splitlines()[0])
         return _unsure(line, column, f"near {near!r}: {reason[:1].lower()}{reason[1:].rstrip('.')}")
     except RecursionError:
@@ -226,10 +231,11 @@ def _strictly_after(text: Text, tree: exp.Expr) -> Iterator[Comparison]:
     from sqlglot import exp
 
     starts = {each.start: each for each in text.placeholders}
+    rendered = _rendered(text)
     for comparison in tree.find_all(exp.GT, exp.LT) if starts else ():
         greater = isinstance(comparison, exp.GT)
         lesser = comparison.expression if greater else comparison.this
         for column in lesser.find_all(exp.Column):
-            placeholder = starts.get(column.this.meta.get("start", -1))
+            placeholder = starts.get(rendered.source_offset(column.this.meta.get("start", 0)))
             if placeholder:
                 yield Comparison(placeholder, ">" if greater else "<")

@@ -25,11 +25,8 @@ class Token(NamedTuple):
     text: str
     start: int
     end: int
-
-    @property
-    def lower(self) -> str:
-        """A word in lower case; nothing for any other token."""
-        return self.text.lower() if self.kind == "word" else ""
+    lower: str
+    """A word in lower case; nothing for any other token."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +52,11 @@ _E_STRING = (
 
 def _pattern(space: str, comment: str, string: str, word: str, parameter: str) -> re.Pattern[str]:
     return re.compile(
-        rf"(?P<space>{space}+)|(?P<comment>{comment}|/\*)"
+        rf"{space}*(?:(?P<comment>{comment}|/\*)"
         rf"|(?P<string>{string})"
         r'|(?P<name>(?:[uU]&)?"[^"]*(?:""[^"]*)*")'
         rf"|(?P<number>{_DIGITS})|(?P<word>{word})|(?P<parameter>{parameter})"
-        rf"|(?P<sign>{_SIGNS})",
+        rf"|(?P<sign>{_SIGNS})|(?P<end>\Z))",
         re.DOTALL,
     )
 
@@ -98,7 +95,7 @@ SNOWFLAKE = Lexicon(
     ),
     nested_comments=False,
     signs_before_comment="@/",
-    line_ends=re.compile("\r(?!\n|$)|[\v\f\x85\u2028\u2029]"),
+    line_ends=re.compile("\r(?!\n|\\Z)|[\v\f\x85\u2028\u2029]"),
 )
 
 _OPENERS = {"'": "string", '"': "quoted name", "$": "string between dollars"}
@@ -111,36 +108,47 @@ def tokenize(text: str, lexicon: Lexicon) -> list[Token]:
 
 def _tokens(text: str, lexicon: Lexicon) -> Iterator[Token]:
     match = lexicon.pattern.match
-    at = 0
+    end = 0
     last = ""
-    while at < len(text):
-        found = match(text, at)
+    while True:
+        found = match(text, end)
         assert found is not None  # a sign is any character
-        kind, piece, end = found.lastgroup, found.group(), found.end()
+        kind = found.lastgroup or "end"
+        if kind == "end":
+            return
         if kind == "tag":
             kind = "string"
+        start, end = found.span(kind)
+        piece = text[start:end]
         if kind == "comment":
-            if last and last[0] in lexicon.signs_before_comment:
-                raise refuse(
-                    *position(text, at),
-                    f"a comment touches {last!r}: put a space between them, so that everybody "
-                    f"reads it as a comment",
-                )
             if piece == "/*":
-                end = _comment_end(text, at, lexicon.nested_comments)
-            elif lexicon.line_ends and (odd := lexicon.line_ends.search(piece)):
+                end = _comment_end(text, start, lexicon.nested_comments)
+            if lexicon.signs_before_comment:
+                _require_plain(text, start, end, last, lexicon)
+        else:
+            if piece in _OPENERS and (piece != "$" or text.startswith("$$", start)):
                 raise refuse(
-                    *position(text, at + odd.start()),
-                    f"a line of this comment ends with {odd.group()!r}: end it with a line feed",
+                    *position(text, start), f"the {_OPENERS[piece]} that begins here is not closed"
                 )
-        elif kind != "space":
-            if piece in _OPENERS and (piece != "$" or text.startswith("$$", at)):
-                raise refuse(
-                    *position(text, at), f"the {_OPENERS[piece]} that begins here is not closed"
-                )
-            yield Token(kind, piece, at, end)  # type: ignore[arg-type]
-        last = _path(last, kind, piece)
-        at = end
+            yield Token(kind, piece, start, end, piece.lower() if kind == "word" else "")  # type: ignore[arg-type]
+        if lexicon.signs_before_comment:
+            last = _path(last if found.start() == start else "", kind, piece)
+
+
+def _require_plain(text: str, start: int, end: int, last: str, lexicon: Lexicon) -> None:
+    """Raise Refused for a comment that the engine may take for something else."""
+    if last and last[0] in lexicon.signs_before_comment:
+        raise refuse(
+            *position(text, start),
+            f"a comment touches {last!r}: put a space between them, so that everybody reads it "
+            f"as a comment",
+        )
+    odd = lexicon.line_ends and lexicon.line_ends.search(text, start, end)
+    if odd and not text.startswith("/*", start):
+        raise refuse(
+            *position(text, odd.start()),
+            f"a line of this comment ends with {odd.group()!r}: end it with a line feed",
+        )
 
 
 def _path(before: str, kind: str | None, piece: str) -> str:

@@ -23,15 +23,15 @@ _PACKAGE = Path(__file__).parents[2] / "extract_project" / "sql"
 
 POSTGRES_READS_THOUGH_VOLATILE = words(
     """
-    array_sample array_shuffle clock_timestamp current_query currval gen_random_uuid lastval lo_get
-    pg_blocking_pids pg_collation_actual_version pg_current_wal_flush_lsn pg_current_wal_insert_lsn
-    pg_current_wal_lsn pg_database_collation_actual_version pg_database_size pg_indexes_size
-    pg_is_in_recovery pg_is_wal_replay_paused pg_jit_available pg_last_committed_xact
-    pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp pg_lock_status
-    pg_notification_queue_usage pg_partition_ancestors pg_partition_tree pg_relation_size
-    pg_safe_snapshot_blocking_pids pg_sequence_last_value pg_table_size pg_tablespace_size
-    pg_total_relation_size pg_xact_commit_timestamp pg_xact_status random random_normal timeofday
-    txid_status uuidv4 uuidv7
+    amvalidate array_sample array_shuffle clock_timestamp current_query currval gen_random_uuid
+    lastval lo_get pg_blocking_pids pg_collation_actual_version pg_current_wal_flush_lsn
+    pg_current_wal_insert_lsn pg_current_wal_lsn pg_database_collation_actual_version
+    pg_database_size pg_indexes_size pg_is_in_recovery pg_is_wal_replay_paused pg_jit_available
+    pg_last_committed_xact pg_last_wal_receive_lsn pg_last_wal_replay_lsn
+    pg_last_xact_replay_timestamp pg_lock_status pg_notification_queue_usage pg_partition_ancestors
+    pg_partition_tree pg_relation_size pg_safe_snapshot_blocking_pids pg_sequence_last_value
+    pg_table_size pg_tablespace_size pg_total_relation_size pg_xact_commit_timestamp pg_xact_status
+    random random_normal timeofday txid_status uuidv4 uuidv7
     """
 )
 POSTGRES_ACTS_THOUGH_STABLE = words(
@@ -44,17 +44,17 @@ DUCKDB_TABLE_READS = words(
     """
     duckdb_approx_database_count duckdb_columns duckdb_constraints duckdb_coordinate_systems
     duckdb_databases duckdb_dependencies duckdb_extensions duckdb_functions duckdb_indexes
-    duckdb_keywords duckdb_memory duckdb_optimizers duckdb_schemas duckdb_sequences duckdb_settings
-    duckdb_table_sample duckdb_tables duckdb_types duckdb_variables duckdb_views generate_series
-    icu_calendar_names json_each json_tree pg_timezone_names pragma_collations pragma_database_size
-    pragma_metadata_info pragma_platform pragma_show pragma_storage_info pragma_table_info
-    pragma_user_agent pragma_version query_table range repeat repeat_row summary test_all_types
-    test_vector_types unnest
+    duckdb_keywords duckdb_memory duckdb_optimizers duckdb_prepared_statements duckdb_schemas
+    duckdb_sequences duckdb_settings duckdb_table_sample duckdb_tables duckdb_types
+    duckdb_variables duckdb_views generate_series icu_calendar_names json_each json_tree
+    pg_timezone_names pragma_collations pragma_database_size pragma_metadata_info pragma_platform
+    pragma_show pragma_storage_info pragma_table_info pragma_user_agent pragma_version query_table
+    range repeat repeat_row summary test_all_types test_vector_types unnest
     """
 )
 DUCKDB_ACTS = words(
     """
-    getenv nextval setseed sleep_ms write_log
+    duckdb_logs_parsed getenv nextval setseed sleep_ms write_log
     """
 )
 
@@ -76,7 +76,9 @@ def duckdb_functions(connection: duckdb.DuckDBPyConnection) -> tuple[set[str], s
     """Names that only read, and all names."""
     rows = connection.execute("select function_name, function_type from duckdb_functions()")
     found = rows.fetchall()
-    plain = {name for name, kind in found if kind in ("scalar", "aggregate", "macro")}
+    plain = {
+        name for name, kind in found if kind in ("scalar", "aggregate", "macro", "table_macro")
+    }
     engine = {name for name, _ in found if name.isidentifier()}
     reads = ((plain - DUCKDB_ACTS) | DUCKDB_TABLE_READS) & engine
     return reads, engine

@@ -56,6 +56,120 @@ def test_other_colons_are_left_alone(sql: str, dialect: str) -> None:
     assert names(sql, dialect) == []
 
 
+@pytest.mark.parametrize(
+    ("sql", "dialects"),
+    [
+        ("select 1 as x limit:a", ALL),
+        ("select case when 1=1 then:a else:a end as x", ALL),
+        ("select distinct:a as x", ALL),
+        ("select:a as x", ALL),
+        ("select 1 as x where 1 between:a and:a or not:a = 1", ALL),
+        ("select * from t where x like:a or x in(:a)", ALL),
+        ("select (current_timestamp at time zone :a) as x", ("postgres", "duckdb")),
+        ("select x[1: :a] as y from t", ("postgres", "duckdb")),
+        ("select x[:a] as y from t", ALL),
+        ("select substring('abc' from :a for :a) as x", ("postgres", "duckdb")),
+        ("select a: :a", ("duckdb",)),
+        ("select {'k': :a} as x, [:a, :a] as y", ("duckdb",)),
+        ("select list_transform([1], lambda x: x + :a) as y", ("duckdb",)),
+        ("select transform(v, x -> x + :a) as y from t", ("snowflake",)),
+        ("select v:b[:a]::int as x from t", ("snowflake",)),
+        ("select * from t where d>=:a::date and d<:a::date+1", ALL),
+    ],
+)
+def test_a_placeholder_stands_directly_behind_a_word_or_sign(
+    sql: str, dialects: tuple[str, ...]
+) -> None:
+    for dialect in dialects:
+        assert names(sql, dialect) == ["a"] * sql.count(":a"), dialect
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect"),
+    [
+        ("select x[b :a] as y from t", "postgres"),
+        ("select x[b :a], x[1 :a], x[f(1) :a] from t", "duckdb"),
+        ("select x[:-:a] as y from t", "duckdb"),
+        ("select a :name", "duckdb"),
+        ("select {a :name} as x, {'k' :a} as y from t", "duckdb"),
+        ("select list_transform(l, lambda x :x + 1) as y from t", "duckdb"),
+        ("select v\n  :a\n  :name as x from t", "snowflake"),
+        ("select v:from:a as x, v:a:from:name from t", "snowflake"),
+        ("select json_object('k' :a) as x from t", "postgres"),
+        ("select e'it\\'s :a' as x", "postgres"),
+        ("select e'a'\n'\\' :a' as x", "postgres"),
+        ("select $a$ $b$ :a $b$ :a $a$ as x", "postgres"),
+        ("select 'it\\'s :a' as x", "snowflake"),
+        ("select 1 as x /* /* */ :a */", "postgres"),
+        ("select 1 as x /* /* */ -- :a", "snowflake"),
+    ],
+)
+def test_a_colon_after_a_value_is_no_placeholder(sql: str, dialect: str) -> None:
+    assert names(sql, dialect) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialects", "shown"),
+    [
+        ("select * from t where a = ?", ALL, "'?'"),
+        ("select * from t where a = $1", ("postgres", "duckdb"), "'$1'"),
+        ("select $name as x", ("duckdb",), "'$name'"),
+        ("select * from t where a = :1", ALL, "':1'"),
+        ("select * from t where a = %s", ALL, "'%s'"),
+        ("select * from t where a = %(a)s", ALL, "'%(a)s'"),
+        ("select * from {{ ref('t') }}", ALL, "'{{'"),
+        ("select {% if x %} 1 {% endif %}", ALL, "'{%'"),
+        ("select * from t where a = ${a}", ALL, "'${'"),
+        ("select * from t where a = :'a'", ALL, "\":'a'\""),
+        ("select * from t limit ?", ALL, "'?'"),
+    ],
+)
+def test_what_other_tools_write_for_a_value_is_refused(
+    sql: str, dialects: tuple[str, ...], shown: str
+) -> None:
+    for dialect in dialects:
+        assert f"{shown} is no parameter here: values come as ':name'" in reasons(sql, dialect)[0]
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect"),
+    [
+        ("select a %s as x, a % s as y from t", "postgres"),
+        ("select j ? 'k' as x, j ?| array['k'] as y, a ?& array['k'] as z from t", "postgres"),
+        ("select $1, $2:a from @stage", "snowflake"),
+        (
+            "select * from t match_recognize(order by a measures first(a) as f "
+            "pattern (x? y+? z*) define x as a > 1) m",
+            "snowflake",
+        ),
+        ("select x[:1] as y, {'a': 1, 'b': {'c': 2}} as z from t", "duckdb"),
+    ],
+)
+def test_signs_that_only_look_like_parameters_are_left_alone(sql: str, dialect: str) -> None:
+    assert names(sql, dialect) == []
+
+
+@pytest.mark.parametrize("dialect", ALL)
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("select '{{ ds }}' as x", "'{{ ds }}' in it, and is sent as it is"),
+        ("select '${day}' as x", "'${day}' in it"),
+        ("select 1 as x where 'b' = ':a'", "the text ':a', not the value"),
+    ],
+)
+def test_a_string_that_expects_a_value_is_a_warning(sql: str, message: str, dialect: str) -> None:
+    (warning,) = valid(PARAMS + sql, dialect).warnings
+    assert message in warning.message
+    assert (
+        valid(PARAMS + "select '{a}' as x, 'b :a' as y, '{\"k\":1}' as z", dialect).warnings == ()
+    )
+
+
+def test_a_parameter_after_a_value_says_how_to_write_it() -> None:
+    assert "write (:a)" in reasons(PARAMS + "select distinct on (b) :a as x from t", "postgres")[0]
+
+
 def test_an_unknown_name_is_refused_at_its_place() -> None:
     assert reasons(PARAMS + "\nselect 1 as x\nwhere 1 = :nam") == [
         "5:11: unknown parameter ':nam': did you mean 'name'? "
