@@ -183,8 +183,11 @@ class StagingError(ExtractError):
 
     cause = Cause.S3
 
-    def __init__(self, message: str, *, transient: bool = False) -> None:
+    def __init__(
+        self, message: str, *, cause: Cause | None = None, transient: bool = False
+    ) -> None:
         super().__init__(message)
+        self.cause = cause or type(self).cause
         self.transient = transient
 
 

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING
 
-from extract_project.errors import StagingError
+from extract_project.errors import Cause, StagingError
 from extract_project.manifest.incremental import Incremental
 from extract_project.manifest.split import Split
 from extract_project.publish.clock import Clock
@@ -100,6 +101,7 @@ class PartedOutput:
             self._cursor = Cursor.find(self._layout.incremental, schema)
 
     def write(self, rows: pa.Table) -> None:
+        self._require_room(rows.num_rows)
         start = 0
         while start < rows.num_rows:
             part = self._open = self._open or self._next()
@@ -174,8 +176,9 @@ class PartedOutput:
             self._first = self._unused_number() if self._layout.incremental else 0
         if len(self._new) == _MOST_PARTS:
             raise StagingError(
-                f"'split' makes more than {_MOST_PARTS:,} parts of this result: "
-                f"choose larger ones in the header"
+                f"'split' makes more than {_MOST_PARTS:,} parts of this result, the most there can "
+                f"be: write a larger size in the header",
+                cause=Cause.SQL,
             )
         key = part_key(self.target.key, self._first + len(self._new), self._format.extension)
         target = replace(self.target, key=key)
@@ -186,6 +189,18 @@ class PartedOutput:
         part = _NewPart(File(upload, self._schema, self._format, self._clock))
         self._new.append(part)
         return part
+
+    def _require_room(self, coming: int) -> None:
+        """Raise StagingError as soon as the rows so far, and those coming, need too many parts."""
+        size, rows = self._split.rows, coming + sum(each.file.rows for each in self._new)
+        if size and rows > size * _MOST_PARTS:
+            raise StagingError(
+                f"'split: {{rows: {size}}}' makes more than {_MOST_PARTS:,} parts of this result, "
+                f"the most there can be: they hold {size * _MOST_PARTS:,} rows, and {rows:,} have "
+                f"come so far; write 'split: {{bytes: 256MB}}', or rows: "
+                f"{ceil(rows / _MOST_PARTS)} at the very least",
+                cause=Cause.SQL,
+            )
 
     def _unused_number(self) -> int:
         """Above all numbers that were ever in use: what no manifest names may be about to be

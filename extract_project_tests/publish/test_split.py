@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from extract_project.errors import NotPublished, StagingError, Superseded
+from extract_project.errors import Cause, NotPublished, StagingError, Superseded
 from extract_project.publish.parts import PartsManifest, list_parts, load_manifest
 from extract_project.publish.publishing import publish, settle
 from extract_project.publish.reading import open_version
@@ -114,6 +114,28 @@ def test_parts_of_a_size_end_with_the_row_group_that_reaches_it(site: Site) -> N
     assert len(full) > 1
     assert all(8 << 20 <= size < 22 << 20 for size in full)
     assert last < 22 << 20
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "least"), [(200_000, 10, 20), (100_001, 10, 11), (20_000, 1, 2)]
+)
+def test_too_many_parts_are_refused_at_the_first_rows_that_show_it(
+    site: Site, rows: int, size: int, least: int
+) -> None:
+    """200,000 rows in parts of 10 took two minutes and 10,000 uploads to be refused."""
+    extract = site.extract("a/b", split(rows, header=f"split: {{rows: {size}}}"))
+    uploads: list[str] = []
+    register = site.s3.meta.events.register
+    register("before-call.s3.CreateMultipartUpload", lambda **_: uploads.append("begun"))
+    told = (
+        rf"'split: {{rows: {size}}}' makes more than 10,000 parts .* they hold {size * 10_000:,} "
+        rf"rows, and {rows:,} have come so far; .* rows: {least} at the very least"
+    )
+    with pytest.raises(StagingError, match=told) as raised:
+        materialize(site, extract)
+    assert (raised.value.cause, raised.value.transient) == (Cause.SQL, False)
+    assert uploads == []
+    assert lying(site) == []
 
 
 def test_readers_of_a_manifest_see_one_set_while_reruns_publish_fewer_and_more(site: Site) -> None:
