@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from heapq import merge
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _AT_ONCE = 1000
+_DENIED = ("AccessDenied", "403")
 
 Kind = Literal["version", "part", "delete marker"]
 
@@ -121,16 +122,39 @@ def _delete(s3: S3Client, bucket: str, stored: Sequence[Stored]) -> None:
         raise _refused(bucket, error_code(error), str(error)) from error
     for each in reply.get("Errors", []):
         where = f"{each.get('Key')} version {each.get('VersionId')}"
-        raise _refused(bucket, each.get("Code", ""), f"{where}: {each.get('Message')}")
+        code, told = each.get("Code", ""), f"{where}: {each.get('Message')}"
+        if code in _DENIED and (locked := _locked(s3, bucket, each)):
+            raise BucketError(f"bucket {bucket!r} did not let you remove {where}: {locked}")
+        raise _refused(bucket, code, told)
+
+
+def _locked(s3: S3Client, bucket: str, refused: Any) -> str | None:
+    """What Object Lock keeps a version by; None where it does not, or does not say."""
+    chosen: Any = {"Bucket": bucket, "Key": refused["Key"], "VersionId": refused["VersionId"]}
+    try:
+        head = s3.head_object(**chosen)
+    except ClientError:
+        return None
+    until = head.get("ObjectLockRetainUntilDate")
+    if until and until > datetime.now(UTC):
+        return (
+            f"Object Lock retains it until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC "
+            f"({head.get('ObjectLockMode')} mode), which is usually the default retention of the "
+            f"bucket (aws s3api get-object-lock-configuration --bucket {bucket}): prune again "
+            f"then, or with an --older-than that is longer than the retention"
+        )
+    if head.get("ObjectLockLegalHoldStatus") == "ON":
+        return "it is under a legal hold that is no pin: whoever set it has to lift it"
+    return None
 
 
 def _refused(bucket: str, code: str, told: str) -> BucketError:
-    if code not in ("AccessDenied", "403"):
+    if code not in _DENIED:
         return BucketError(f"bucket {bucket!r} did not remove everything ({code}): {told}")
     return BucketError(
         f"bucket {bucket!r} did not let you remove versions ({told}): it takes "
-        f"s3:DeleteObjectVersion, which the stack gives to nobody and denies to everybody, or the "
-        f"version is under a legal hold. An administrator may take the statement HistoryStays out "
+        f"s3:DeleteObjectVersion, which the stack gives to nobody and denies to everybody. "
+        f"An administrator may take the statement HistoryStays out "
         f"of the bucket's policy for as long as it takes; the lifecycle rule old-versions "
         f"(NoncurrentDays, NoncurrentVersions) goes on by itself, and is enough for most"
     )

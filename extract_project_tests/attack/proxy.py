@@ -122,6 +122,8 @@ class Request:
 
 
 def _operation(method: str, key: str, query: dict[str, list[str]], copies: bool) -> str:
+    if not key and method == "POST":
+        return "DeleteObjects"
     if not key:
         names = {
             "uploads": "ListMultipartUploads",

@@ -22,6 +22,8 @@ from extract_project.publish.retention import (
 )
 from extract_project.publish.versions import Version, find_version, require_version
 from extract_project.s3 import Location, error_code
+from extract_project_tests.attack.proxy import Fault, fault_proxy
+from extract_project_tests.attack.rig import impatient
 from extract_project_tests.conftest import Site
 from extract_project_tests.publish.test_publishing import materialize
 
@@ -171,9 +173,44 @@ def test_what_s3_does_not_let_go_says_who_may(lockable: Site) -> None:
     publish(site)
     hold: Any = {"Bucket": site.data.bucket, "Key": KEY, "VersionId": old}
     site.s3.put_object_legal_hold(**hold, LegalHold={"Status": "ON"})
-    with pytest.raises(BucketError, match=r"s3:DeleteObjectVersion.*legal hold.*HistoryStays"):
+    with pytest.raises(BucketError, match=rf"remove {KEY} version {old}: it is under a legal hold"):
         prune(site, 0)
     site.s3.put_object_legal_hold(**hold, LegalHold={"Status": "OFF"})
+
+
+@pytest.mark.parametrize("mode", ["GOVERNANCE", "COMPLIANCE"])
+def test_what_the_buckets_default_retention_keeps_says_until_when(
+    lockable: Site, mode: Any
+) -> None:
+    """It spoke of rights and legal holds only."""
+    site = lockable
+    retention: Any = {"Mode": mode, "Days": 1}
+    site.s3.put_object_lock_configuration(
+        Bucket=site.data.bucket,
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": retention},
+        },
+    )
+    old, new = publish(site), publish(site)
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    told = rf"version {old}: Object Lock retains it until {tomorrow} .* \({mode} mode\).*default"
+    with pytest.raises(BucketError, match=told):
+        prune(site, 0)
+    assert site.version_ids(KEY) == [new, old]
+
+
+def test_who_may_not_remove_versions_reads_of_rights(lockable: Site) -> None:
+    site = lockable
+    publish(site), publish(site)
+    found = prunable(site, 0)
+    with (
+        fault_proxy(site.server.endpoint) as proxy,
+        proxy.choosing(
+            lambda request: Fault.ACCESS_DENIED if request.operation == "DeleteObjects" else None
+        ),pytest.raises(BucketError, match=r"s3:DeleteObjectVersion, .* HistoryStays")
+    ):
+        remove(impatient(proxy.endpoint), site.data.bucket, found)
 
 
 @pytest.mark.parametrize(
