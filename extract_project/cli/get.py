@@ -1,8 +1,10 @@
-"""`extract get`: what is published, on local disk, whole and verified."""
+"""`extract get`: what is published, on local disk or in a pipe, whole and verified."""
 
 from __future__ import annotations
 
 import hashlib
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,9 +21,11 @@ from extract_project.cli.console import (
     partition_option,
     transfer_columns,
 )
+from extract_project.cli.saving import Place
 from extract_project.cli.versions import key_of, resolve
 from extract_project.errors import ExtractError, StagingError
-from extract_project.manifest.extract import PARTS_MANIFEST, Extract
+from extract_project.manifest.extract import PARTS_MANIFEST
+from extract_project.publish.formats.options import FileFormat, named_format
 from extract_project.publish.history import as_of as current_at
 from extract_project.publish.history import chosen
 from extract_project.publish.parts import PartsManifest, is_manifest, load_manifest
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CHUNK = 1 << 20
+_RANGE = 8 << 20
+"""Bytes of one request: one that breaks is made again, and not the whole download."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,10 @@ class Download:
     key: str
     version_id: str
     bytes: int
-    path: Path
+    place: Place
     sha256: str | None
+    codec: str | None = None
+    """What it is decompressed with on its way."""
 
 
 @click.command()
@@ -51,7 +59,13 @@ class Download:
 @partition_option
 @click.option("--version", "version_id", help="As in extract diff; default: the current version.")
 @as_of_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: the file's name.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="A file, a directory, a pipe, or - for standard output; default: the file's name.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
 @click.option("--one-file", is_flag=True, help="Of a split extract, one file instead of its parts.")
 @explains_itself
 def get(
@@ -61,17 +75,20 @@ def get(
     version_id: str | None,
     as_of: datetime | None,
     output: Path | None,
+    force: bool,
     one_file: bool,
 ) -> None:
     """Download a version of EXTRACT (folder/name), and verify it.
 
     The checksum must be that of its receipt. Of a split extract: a directory with its parts and
-    their manifest.
+    their manifest. What is published as .csv.gz is decompressed into a file named .csv; a pipe
+    gets it as it is published.
 
     \b
     extract get sales/orders
     extract get sales/orders --version 3HL4 -o old.parquet
-    extract get sales/orders --as-of 24h
+    extract get sales/orders --as-of 24h --force
+    extract get sales/orders -o - | zcat | head
     """
     if version_id and as_of:
         raise click.UsageError("--version and --as-of both say which version: leave one out")
@@ -87,25 +104,68 @@ def get(
         version_id = current.listed.version_id
     version = require_version(s3, settings.data.bucket, key, version_id)
     if not is_manifest(key):
+        place = Place(output or Path(), force).below(key.rpartition("/")[2])
         receipt = receipt_of(s3, settings.state_location, version)
-        target = output or Path(key.rpartition("/")[2])
         digest = receipt.data_sha256 if receipt else None
-        _download(s3, version, [Download(key, version.version_id, version.size, target, digest)])
-        out.print(f"{target}: {version.uri}, {'verified' if receipt else 'without a receipt'}")
+        codec = _codec(version, place)
+        _download(
+            s3, version, [Download(key, version.version_id, version.size, place, digest, codec)]
+        )
+        _say(place, version, "verified" if receipt else "without a receipt")
         return
     manifest = load_manifest(s3, version)
     if one_file:
-        target = output or Path(f"{found.name}{found.file_format.extension}")
-        _write_one(s3, version, found, target)
-        out.print(f"{target}: {version.uri}, {len(manifest.parts)} parts as one file")
+        file_format = _parts_format(manifest)
+        place = Place(output or Path(), force).below(f"{found.name}{file_format.extension}")
+        _write_one(s3, version, _written_as(file_format, place), place)
+        _say(place, version, f"{len(manifest.parts)} parts as one file")
         return
-    target = output or Path(found.name)
-    target.mkdir(parents=True, exist_ok=True)
-    if any(target.iterdir()):
-        raise ExtractError(f"{target} is not empty: name another directory with -o")
-    _download(s3, version, _parts(manifest, target))
-    (target / PARTS_MANIFEST).write_text(manifest.model_dump_json(indent=1))
-    out.print(f"{target}: {version.uri}, {len(manifest.parts)} parts, verified")
+    directory = output or Path(found.name)
+    if Place(directory).is_stream:
+        raise ExtractError(
+            f"{extract} is published in {len(manifest.parts)} parts, and {Place(directory)} takes "
+            f"one file: add --one-file"
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise ExtractError(f"{directory} is not empty: name another directory with -o")
+    _download(s3, version, _parts(manifest, directory))
+    (directory / PARTS_MANIFEST).write_text(manifest.model_dump_json(indent=1))
+    _say(Place(directory), version, f"{len(manifest.parts)} parts, verified")
+
+
+def _say(place: Place, version: Version, what: str) -> None:
+    """Where the data may be on standard output, words go beside it."""
+    (err if place.is_stream else out).print(f"{place}: {version.uri}, {what}")
+
+
+def _codec(version: Version, place: Place) -> str | None:
+    """What a file is decompressed with, because its name says so; raises ExtractError where its
+    name says what it cannot be.
+    """
+    from extract_project.publish.reading import version_format
+
+    stored = version_format(version)
+    return None if _written_as(stored, place) == stored else stored.text_codec
+
+
+def _written_as(stored: FileFormat, place: Place) -> FileFormat:
+    """The format in which a version is written to a place."""
+    wanted = None if place.is_stream else named_format(place.path.name)
+    if wanted is None or wanted.extension == stored.extension:
+        return stored
+    if wanted.name == stored.name and wanted.text_codec is None:
+        return wanted
+    raise ExtractError(
+        f"{place} is named like another format than the version's, {stored.extension}: "
+        f"name it so, or publish it with another 'format' or 'compression'"
+    )
+
+
+def _parts_format(manifest: PartsManifest) -> FileFormat:
+    from extract_project.publish.reading import key_format
+
+    return key_format(manifest.parts[0].key)
 
 
 def _parts(manifest: PartsManifest, directory: Path) -> list[Download]:
@@ -114,7 +174,7 @@ def _parts(manifest: PartsManifest, directory: Path) -> list[Download]:
             part.key,
             part.version_id,
             part.bytes,
-            directory / part.key.rpartition("/")[2],
+            Place(directory / part.key.rpartition("/")[2]),
             part.sha256,
         )
         for part in manifest.parts
@@ -125,43 +185,66 @@ def _download(s3: S3Client, version: Version, downloads: list[Download]) -> None
     """Each file gets its name when all of it is there; raises StagingError for another content."""
     with Progress(*transfer_columns(), DownloadColumn(), console=err) as progress:
         for each in downloads:
-            task = progress.add_task(each.path.name, total=each.bytes)
-            unfinished = _unfinished(each.path)
-            digest = hashlib.sha256()
-            of_it: Any = {"VersionId": each.version_id}
-            body = s3.get_object(Bucket=version.bucket, Key=each.key, **of_it)["Body"]
-            with unfinished.open("wb") as file:
-                for chunk in body.iter_chunks(_CHUNK):
-                    digest.update(chunk)
+            task = progress.add_task(str(each.place), total=each.bytes)
+            source = Verified(s3, version.bucket, each)
+            with each.place.opened() as file:
+                for chunk in source.chunks():
                     file.write(chunk)
-                    progress.advance(task, len(chunk))
-            if each.sha256 and each.sha256 != digest.hexdigest():
-                unfinished.unlink()
-                raise StagingError(
-                    f"s3://{version.bucket}/{each.key} version {each.version_id} does not have the "
-                    f"content that was published (sha256 {digest.hexdigest()} instead of "
-                    f"{each.sha256}): it was replaced or damaged"
-                )
-            unfinished.replace(each.path)
+                    progress.update(task, completed=source.tell())
+                source.verify()
 
 
-def _write_one(s3: S3Client, version: Version, extract: Extract, target: Path) -> None:
+class Verified(io.RawIOBase):
+    """An object version as a stream of bytes, whose checksum is known at its end."""
+
+    def __init__(self, s3: S3Client, bucket: str, download: Download) -> None:
+        from extract_project.publish.reading import ObjectFile
+
+        self._file = ObjectFile(s3, bucket, download.key, download.version_id, download.bytes)
+        self._uri = f"s3://{bucket}/{download.key} version {download.version_id}"
+        self._download = download
+        self._digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        size = self._file.readinto(buffer)
+        self._digest.update(memoryview(buffer)[:size])
+        return size
+
+    def chunks(self) -> Iterator[bytes]:
+        """What goes into the file: decompressed, where it is to be."""
+        import pyarrow as pa
+
+        source = io.BufferedReader(self, _RANGE)
+        codec = self._download.codec
+        stream: Any = pa.input_stream(source, compression=codec) if codec else source
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+
+    def verify(self) -> None:
+        """Raise StagingError unless all has been read, and is what was published."""
+        expected, found = self._download.sha256, self._digest.hexdigest()
+        if expected and expected != found:
+            raise StagingError(
+                f"{self._uri} does not have the content that was published (sha256 {found} instead "
+                f"of {expected}): it was replaced or damaged"
+            )
+
+
+def _write_one(s3: S3Client, version: Version, file_format: FileFormat, place: Place) -> None:
     """The rows of all parts, encoded anew."""
-    import pyarrow as pa
-
     from extract_project.publish.formats.encoder import open_encoder
     from extract_project.publish.reading import open_version
     from extract_project.publish.rowgroups import row_groups
 
     reader = open_version(s3, version)
-    unfinished = _unfinished(target)
-    with pa.OSFile(str(unfinished), "wb") as file:
-        encoder = open_encoder(extract.file_format, file, reader.schema)
+    with place.opened() as file:
+        encoder = open_encoder(file_format, file, reader.schema)
         for rows in row_groups(reader, reader.schema):
             encoder.write(rows)
         encoder.close()
-    unfinished.replace(target)
-
-
-def _unfinished(path: Path) -> Path:
-    return path.with_name(f"{path.name}.unfinished")

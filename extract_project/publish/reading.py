@@ -87,10 +87,11 @@ def version_format(version: Version) -> FileFormat:
     Raises NotPublished for an object that no extract writes.
     """
     told = version.provenance.get("format")
-    return _known_format(f".{told}" if told else version.key)
+    return key_format(f".{told}" if told else version.key)
 
 
-def _known_format(key: str) -> FileFormat:
+def key_format(key: str) -> FileFormat:
+    """What the end of a key says; raises NotPublished for one that no extract has."""
     found = named_format(key)
     if found is None:
         name = key.rpartition("/")[2]
@@ -101,7 +102,7 @@ def _known_format(key: str) -> FileFormat:
 def open_part(s3: S3Client, bucket: str, part: Part, schema: pa.Schema) -> pa.RecordBatchReader:
     """A stream of the rows of one part, by the version that its manifest names."""
     file = ObjectFile(s3, bucket, part.key, part.version_id, part.bytes)
-    return _open(file, _known_format(part.key), schema)
+    return _open(file, key_format(part.key), schema)
 
 
 def _open(

@@ -147,7 +147,7 @@ def test_get_downloads_and_verifies(configured: Site, tmp_path: Path) -> None:
     file = tmp_path / "b.parquet"
     assert "verified" in call("get", "a/b", "-o", file).output
     assert pq.read_table(file)["n"].to_pylist() == [2]
-    call("get", "a/b", "--version", old, "-o", file)
+    call("get", "a/b", "--version", old, "-o", file, "--force")
     assert pq.read_table(file)["n"].to_pylist() == [1]
 
 

@@ -208,7 +208,8 @@ def test_who_may_not_remove_versions_reads_of_rights(lockable: Site) -> None:
         fault_proxy(site.server.endpoint) as proxy,
         proxy.choosing(
             lambda request: Fault.ACCESS_DENIED if request.operation == "DeleteObjects" else None
-        ),pytest.raises(BucketError, match=r"s3:DeleteObjectVersion, .* HistoryStays")
+        ),
+        pytest.raises(BucketError, match=r"s3:DeleteObjectVersion, .* HistoryStays"),
     ):
         remove(impatient(proxy.endpoint), site.data.bucket, found)
 
