@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _MOST_PARTS = 10_000
-_UNLIMITED = 1 << 62
 _AT_A_TIME = 8
 _JSON = "application/json"
 
@@ -80,7 +79,8 @@ class PartedOutput:
         self, s3: S3Client, target: Target, file_format: FileFormat, layout: Layout, clock: Clock
     ) -> None:
         self._s3, self._format, self._layout, self._clock = s3, file_format, layout, clock
-        self._split = layout.split or Split(rows=_UNLIMITED)
+        self._part_rows = layout.split.rows if layout.split else None
+        self._part_bytes = layout.split.bytes if layout.split else None
         self._before = layout.base.manifest.parts if layout.base else ()
         self._cursor: Cursor | None = None
         self._schema: pa.Schema | None = None
@@ -105,7 +105,7 @@ class PartedOutput:
         start = 0
         while start < rows.num_rows:
             part = self._open = self._open or self._next()
-            room = self._split.rows - part.file.rows if self._split.rows else None
+            room = self._part_rows - part.file.rows if self._part_rows else None
             piece = rows.slice(start, room)
             part.file.write(piece)
             if self._cursor and (span := Span.of(piece.column(self._cursor.name))):
@@ -192,7 +192,7 @@ class PartedOutput:
 
     def _require_room(self, coming: int) -> None:
         """Raise StagingError as soon as the rows so far, and those coming, need too many parts."""
-        size, rows = self._split.rows, coming + sum(each.file.rows for each in self._new)
+        size, rows = self._part_rows, coming + sum(each.file.rows for each in self._new)
         if size and rows > size * _MOST_PARTS:
             raise StagingError(
                 f"'split: {{rows: {size}}}' makes more than {_MOST_PARTS:,} parts of this result, "
@@ -210,9 +210,9 @@ class PartedOutput:
         return max(used, default=-1) + 1
 
     def _is_full(self, file: File) -> bool:
-        if self._split.rows:
-            return file.rows == self._split.rows
-        return self._split.bytes is not None and file.upload.size >= self._split.bytes
+        if self._part_rows:
+            return file.rows == self._part_rows
+        return self._part_bytes is not None and file.upload.size >= self._part_bytes
 
     def _completed(self, receipt: Receipt) -> list[Part]:
         with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="complete") as pool:
