@@ -10,7 +10,7 @@ import click
 from extract_project.cli.console import NO, explains_itself, json_option, out
 from extract_project.errors import SettingsError
 from extract_project.manifest.extract import Dialects, Extract, InvalidExtract
-from extract_project.manifest.folder import parse_file, sql_files
+from extract_project.manifest.folder import parse_folder, sql_files
 from extract_project.problem import Problem
 from extract_project.settings import load_settings
 from extract_project.sql.guard import DIALECTS
@@ -26,7 +26,7 @@ from extract_project.sql.guard import DIALECTS
 @json_option
 @explains_itself
 def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
-    """Check headers and SQL of files and folders.
+    """Check headers, SQL and dependencies of files.
 
     Exit code 1 when one is invalid; warnings alone are no reason.
 
@@ -35,11 +35,7 @@ def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
     extract check sales/orders.sql --dialect snowflake
     """
     dialects = _dialects(dialect)
-    results = [
-        (file, parse_file(name, file, dialects))
-        for path in paths
-        for name, file in (sql_files(path) if path.is_dir() else {path.name: path}).items()
-    ]
+    results = [found for path in paths for found in _checked(path, dialects)]
     found = [
         (file, problem, severity) for file, result in results for problem, severity in _said(result)
     ]
@@ -58,6 +54,13 @@ def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
             )
         out.print(f"{len(results)} files, {invalid} invalid")
     raise SystemExit(NO if invalid else 0)
+
+
+def _checked(path: Path, dialects: Dialects) -> list[tuple[Path, Extract | InvalidExtract]]:
+    """A folder as the manifest would be, or one file of it."""
+    folder, files = (path, sql_files(path)) if path.is_dir() else (path.parent, {path.name: path})
+    found = parse_folder(folder, files, dialects)
+    return [(files[name], parsed) for name, parsed in sorted(found.items())]
 
 
 def _said(result: Extract | InvalidExtract) -> list[tuple[Problem, str]]:

@@ -23,14 +23,22 @@ from extract_project.cli.console import (
     table,
 )
 from extract_project.constants import Constant, Value
-from extract_project.errors import Cause, ManifestError, TypeMappingError, WarehouseError
+from extract_project.errors import (
+    Cause,
+    ManifestError,
+    SchemaError,
+    TypeMappingError,
+    WarehouseError,
+)
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.folder import parse_file
+from extract_project.manifest.named_columns import missing_columns
 from extract_project.manifest.problem import suggestion
 from extract_project.publish.column_types import spelled
+from extract_project.publish.contract import agreed_schema
 from extract_project.publish.formats.display import display
 from extract_project.publish.formats.text import plain_text
-from extract_project.publish.plan import example_partition, placed
+from extract_project.publish.plan import example_partition, placed, placed_faults
 from extract_project.publish.sample import Sample, sample
 from extract_project.settings import load_settings
 from extract_project.units import parse_duration
@@ -71,8 +79,8 @@ def preview(
     """Print the first rows of a local FILE, publishing nothing.
 
     The query is the one that a run would execute, and is cancelled once the rows are there (which
-    Snowflake makes only when it has computed all of them). Exit code 1 when the file is invalid, or
-    the warehouse refuses it.
+    Snowflake makes only when it has computed all of them). Exit code 1 when the file is invalid,
+    the warehouse refuses it, or its header names columns that the result does not have.
 
     \b
     extract preview sql_manifest/sales/orders.sql
@@ -104,6 +112,19 @@ def preview(
         click.echo(json.dumps(_plain(found), indent=2))
     else:
         _print(found)
+    faults = _faults(parsed, found.rows.schema, str(file))
+    if faults:
+        err.print(faults)
+        raise SystemExit(NO)
+
+
+def _faults(extract: Extract, schema: pa.Schema, file: str) -> str:
+    """Why a run would refuse a result with these columns; nothing where it would not."""
+    try:
+        agreed_schema(extract.header.columns, schema)
+    except SchemaError as error:
+        return placed_faults(error.faults, extract, file)
+    return placed_faults(missing_columns(extract.header, schema.names), extract, file)
 
 
 def _query(extract: Extract, partition: str | None, given: dict[str, Value]) -> Query:

@@ -9,8 +9,9 @@ from rich.progress import Progress
 from rich.text import Text
 
 from extract_project.cli.console import NO, err, explains_itself, out, transfer_columns
-from extract_project.manifest.extract import InvalidExtract
-from extract_project.manifest.folder import parse_file, sql_files
+from extract_project.manifest.bucket import list_files
+from extract_project.manifest.extract import SUFFIX, InvalidExtract
+from extract_project.manifest.folder import parse_folder, sql_files
 from extract_project.manifest.push import Changes, compare
 from extract_project.manifest.push import push as push_files
 from extract_project.settings import Settings, load_settings
@@ -31,7 +32,7 @@ def push(folder: Path, delete: bool, force: bool) -> None:
     """
     settings = load_settings()
     files = sql_files(folder)
-    reasons = invalid_reasons(settings, files)
+    reasons = invalid_reasons(settings, folder, files)
     for reason in reasons:
         err.print(reason)
     if reasons and not force:
@@ -68,11 +69,15 @@ def push_folder(settings: Settings, files: dict[str, Path], *, delete: bool) -> 
     return changes
 
 
-def invalid_reasons(settings: Settings, files: dict[str, Path]) -> list[str]:
-    """Every problem of every file, each with its place."""
+def invalid_reasons(settings: Settings, folder: Path, files: dict[str, Path]) -> list[str]:
+    """Every problem of every file, each with its place.
+
+    What is in the bucket alone can be depended on as well.
+    """
+    listed = list_files(settings.connect(), settings.manifest)
+    known = {settings.manifest.relative(file.key)[: -len(SUFFIX)] for file in listed}
     reasons = []
-    for name, path in files.items():
-        parsed = parse_file(name, path, settings.dialects)
+    for parsed in parse_folder(folder, files, settings.dialects, known).values():
         if isinstance(parsed, InvalidExtract):
             reasons += parsed.reasons
     return reasons

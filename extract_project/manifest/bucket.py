@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -147,10 +147,12 @@ def _version(version_id: str | None) -> str | None:
 
 def sort_out(
     parsed: Iterable[Extract | InvalidExtract],
+    is_elsewhere: Callable[[str], bool] = lambda _: False,
 ) -> tuple[tuple[Extract, ...], tuple[InvalidExtract, ...]]:
     """The valid and the invalid ones of a manifest.
 
-    Collisions and bad references can only be seen with all files side by side.
+    Collisions and bad references can only be seen with all files side by side. `is_elsewhere`
+    knows the paths of further files, where these are not all.
     """
     files: dict[str, list[Extract | InvalidExtract]] = {}
     for file in sorted(parsed, key=lambda each: each.source.key):
@@ -159,7 +161,7 @@ def sort_out(
     invalid = []
     for _, same in sorted(files.items()):
         file = same[0]
-        problem = _collision(same) if len(same) > 1 else _bad_reference(file, files)
+        problem = _collision(same) if len(same) > 1 else _bad_reference(file, files, is_elsewhere)
         if problem and isinstance(file, Extract):
             file = _invalidate(file, problem)
         if isinstance(file, Extract):
@@ -175,7 +177,9 @@ def _collision(same: list[Extract | InvalidExtract]) -> Problem:
 
 
 def _bad_reference(
-    file: Extract | InvalidExtract, files: dict[str, list[Extract | InvalidExtract]]
+    file: Extract | InvalidExtract,
+    files: dict[str, list[Extract | InvalidExtract]],
+    is_elsewhere: Callable[[str], bool],
 ) -> Problem | None:
     if not isinstance(file, Extract):
         return None
@@ -183,6 +187,8 @@ def _bad_reference(
         line, column = file.place(("depends_on", index))
         if path == file.path:
             return Problem(line=line, column=column, message="an extract cannot depend on itself")
+        if path not in files and is_elsewhere(path):
+            continue
         if path not in files:
             message = f"no extract {path!r} to depend on: {suggestion(path, files)}"
             return Problem(line=line, column=column, message=message)

@@ -15,6 +15,7 @@ from extract_project.constants import Value
 from extract_project.manifest.frontmatter import FrontMatter, Path, read_front_matter
 from extract_project.manifest.header import Header, read_header
 from extract_project.manifest.incremental import WATERMARK, require_use_of_watermark
+from extract_project.manifest.named_columns import missing_columns
 from extract_project.manifest.parameters import explain_unknown
 from extract_project.manifest.partitions import Partition
 from extract_project.manifest.problem import Problem, Refused, refuse, suggestion
@@ -203,6 +204,8 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
         explain=partial(explain_unknown, known=header.bound_names),
         forbidden=dialects.forbidden.get(warehouse, frozenset()),
     )
+    _require_named_columns(header, front_matter)
+    _require_use_of_params(header, statement, front_matter)
     _require_use_of_partitions(header, statement, front_matter)
     require_use_of_watermark(header, statement, text, front_matter)
     if header.on_source_change and not statement.tables:
@@ -250,6 +253,27 @@ def _code_version(statement: Statement, header: Header, warehouse: str) -> str:
     if header.incremental:
         keys += header.incremental.model_dump_json(include={"cursor"})
     return sha256(f"{words}\x00{keys}".encode()).hexdigest()[:16]
+
+
+def _require_named_columns(header: Header, front_matter: FrontMatter) -> None:
+    """Where the header says which columns the result has, its checks can name no others."""
+    if header.columns is None:
+        return
+    problems = [
+        Problem(line=line, column=column, message=message)
+        for path, message in missing_columns(header, list(header.columns))
+        for line, column in (front_matter.place(path),)
+    ]
+    if problems:
+        raise Refused(*problems)
+
+
+def _require_use_of_params(header: Header, statement: Statement, front_matter: FrontMatter) -> None:
+    used = {each.name for each in statement.placeholders}
+    for name in header.params:
+        if name not in used:
+            message = f"the SQL does not use :{name}: use it, or remove it from 'params'"
+            raise refuse(*front_matter.place(("params", name)), message)
 
 
 def _require_use_of_partitions(

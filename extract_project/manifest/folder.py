@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from pathlib import Path
 
+from extract_project.manifest.bucket import sort_out
 from extract_project.manifest.extract import (
     SUFFIX,
     Dialects,
@@ -19,6 +21,26 @@ def sql_files(folder: Path) -> dict[str, Path]:
     """Every SQL file below a folder, by its path in the manifest."""
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() == SUFFIX)
     return {path.relative_to(folder).as_posix(): path for path in found}
+
+
+def parse_folder(
+    folder: Path, files: Mapping[str, Path], dialects: Dialects, known: Collection[str] = ()
+) -> dict[str, Extract | InvalidExtract]:
+    """Understand some files of a folder as reading the manifest would: also side by side.
+
+    The folder may be one below the manifest's: what is not among the files, and is an extract
+    when seen from a folder above, can be depended on. So can the paths that are `known`.
+    """
+    above = (folder.resolve(), *folder.resolve().parents)
+
+    def is_elsewhere(path: str) -> bool:
+        return path in known or any((each / f"{path}{SUFFIX}").is_file() for each in above)
+
+    extracts, invalid = sort_out(
+        (parse_file(name, file, dialects) for name, file in files.items()), is_elsewhere
+    )
+    found: list[Extract | InvalidExtract] = [*extracts, *invalid]
+    return {each.source.key: each for each in found}
 
 
 def parse_file(name: str, file: Path, dialects: Dialects) -> Extract | InvalidExtract:

@@ -25,6 +25,7 @@ from extract_project.manifest.extract import (
     parse_extract,
 )
 from extract_project.manifest.folder import parse_file
+from extract_project.manifest.named_columns import missing_columns
 from extract_project.manifest.partitions import Partition
 from extract_project.manifest.push import compare
 from extract_project.publish.contract import agreed_schema
@@ -42,6 +43,7 @@ _TIMEOUT = timedelta(minutes=1)
 _UNREACHABLE = {Cause.SIGN_IN, Cause.NETWORK, Cause.SETTINGS, Cause.BUSY}
 
 Parsed = Extract | InvalidExtract
+Faults = Iterable[tuple[tuple[str | int, ...], str]]
 
 
 @dataclass(frozen=True)
@@ -167,14 +169,16 @@ def _ask(
                     found = session.describe(extract.query(example_partition(extract)))
                     answer = agreed_schema(extract.header.columns, found)
                 except SchemaError as error:
-                    yield each, extract, _differences(error, extract)
+                    yield each, extract, placed_faults(error.faults, extract, extract.file)
                     continue
                 except (WarehouseError, TypeMappingError) as error:
                     if error.cause in _UNREACHABLE:
                         raise
                     yield each, extract, placed(error, extract.file)
                     break  # a transaction in which something has failed takes nothing more
-                yield each, extract, answer
+                missing = list(missing_columns(extract.header, answer.names))
+                refusal = placed_faults(missing, extract, extract.file)
+                yield each, extract, refusal or answer
 
 
 def example_partition(extract: Extract) -> Partition | None:
@@ -185,9 +189,10 @@ def example_partition(extract: Extract) -> Partition | None:
     return partitions.example(ZoneInfo(extract.header.partition_timezone))
 
 
-def _differences(error: SchemaError, extract: Extract) -> str:
-    places = [(extract.place(path), fault) for path, fault in error.faults]
-    return "\n".join(f"{extract.file}:{line}:{column}: {fault}" for (line, column), fault in places)
+def placed_faults(faults: Faults, extract: Extract, file: str) -> str:
+    """Faults of header keys, one line each, with their places in a file."""
+    places = [(extract.place(path), fault) for path, fault in faults]
+    return "\n".join(f"{file}:{line}:{column}: {fault}" for (line, column), fault in places)
 
 
 def placed(error: Exception, file: str) -> str:

@@ -50,6 +50,23 @@ def test_check_says_where_and_what_to_do(unconfigured: None, tmp_path: Path) -> 
     assert "2 files, 1 invalid" in result.output
 
 
+def test_check_sees_what_files_depend_on(unconfigured: None, tmp_path: Path) -> None:
+    good = "/*---\ndepends_on: sales/orders\n---*/\nselect 1 as one"
+    write(tmp_path, "sales/orders", "select 1 as one")
+    write(tmp_path, "sales/after", good)
+    lost = write(tmp_path, "sales/lost", good.replace("orders", "order"))
+    itself = write(tmp_path, "sales/itself", good.replace("orders", "itself"))
+    write(tmp_path, "type", "select 1 as one")
+    result = call("check", tmp_path, "--dialect", "duckdb")
+    assert f"{lost}:2:1: no extract 'sales/order' to depend on: did you mean" in result.output
+    assert f"{itself}:2:1: an extract cannot depend on itself" in result.output
+    assert "5 files, 2 invalid" in result.output
+    below = call("check", tmp_path / "sales", "--dialect", "duckdb")
+    assert f"{lost}:2:1: no extract 'sales/order' to depend on" in below.output
+    assert call("check", tmp_path / "sales" / "after.sql", "--dialect", "duckdb").exit_code == 0
+    assert call("check", lost, "--dialect", "duckdb").exit_code == 1
+
+
 def test_check_as_json(unconfigured: None, tmp_path: Path) -> None:
     bad = write(tmp_path, "bad", "drop table x")
     (problem,) = json.loads(call("check", bad, "--dialect", "snowflake", "--json").stdout)
@@ -92,6 +109,11 @@ def test_push_refuses_invalid_files_unless_forced(configured: Site, tmp_path: Pa
     assert "a/bad.sql:1:1" in refused.output
     assert "nothing pushed" in refused.output
     assert configured.snapshot().invalid == ()
+    configured.put_sql("a/base", "select 1 as one")
+    write(tmp_path, "a/after", "/*---\ndepends_on: [a/base, a/bas]\n---*/\nselect 1 as one")
+    refused = call("push", tmp_path)
+    assert "a/after.sql:2:22: no extract 'a/bas' to depend on" in refused.output
+    write(tmp_path, "a/after", "/*---\ndepends_on: a/base\n---*/\nselect 1 as one")
     assert call("push", tmp_path, "--force").exit_code == 0
     assert [each.path for each in configured.snapshot().invalid] == ["a/bad"]
 

@@ -62,10 +62,16 @@ def test_what_cannot_run_is_told_with_its_place(configured: Site, tmp_path: Path
     write(tmp_path, "a/after", "/*---\ndepends_on: [a/base]\n---*/\nselect 2 as two")
     write(tmp_path, "a/fine", "select 3 as three")
     write(tmp_path, "a/promised", "/*---\ncolumns: {four: int32}\n---*/\nselect 'x' as four")
+    write(tmp_path, "a/checked", "/*---\nchecks: [{unique: fiv}]\n---*/\nselect 5 as five")
+    cursor = "/*---\nincremental: {cursor: six}\n---*/\n"
+    write(tmp_path, "a/grows", f"{cursor}select 6 as sixth where :watermark is null or true")
     result = call("plan", tmp_path)
     assert result.exit_code == 1
     assert "a/refused.sql:2:3: " in result.output
     assert "a/promised.sql:2:" in result.output
+    assert "a/checked.sql:2:11: check 'unique_fiv' names column 'fiv', which the" in result.output
+    assert "did you mean 'five'?" in result.output
+    assert "a/grows.sql:2:15: 'incremental' names column 'six' as its cursor" in result.output
     assert "new      a/fine  1 columns, nothing published yet" in result.output
     assert call("plan", tmp_path, "--no-describe").exit_code == 0
     # What is only in the bucket can be depended on, until it is removed.
@@ -89,7 +95,11 @@ def test_a_warehouse_that_refuses_one_query_describes_the_next(
     site: Site, postgres: PostgresWarehouse, tmp_path: Path
 ) -> None:
     header = "/*---\nparams: {x: 1}\n---*/\n"  # with a value there is a transaction, which fails
-    texts = {"a": "select no_such, :x as x", "b": "select :x as one", "c": "select missing.x"}
+    texts = {
+        "a": "select no_such, :x as x",
+        "b": "select :x as one",
+        "c": "select missing.x, :x as x",
+    }
     files = {f"{name}.sql": write(tmp_path, name, header + text) for name, text in texts.items()}
     changes = plan(site.s3, site.manifest, files, DIALECTS, delete=False)
     found = describe(site.s3, site.data, site.state, {"shop": postgres}, changes)

@@ -70,6 +70,14 @@ def test_what_is_missing_is_said(
 def test_a_file_that_cannot_run(configured: Site, tmp_path: Path) -> None:
     invalid = write(tmp_path, "a/invalid", "drop table x")
     assert f"{invalid}:1:1: " in call("preview", invalid).output
+    text = "/*---\nchecks: [{not_null: [one, tow]}]\n---*/\nselect 1 as one, 2 as two"
+    lacking = write(tmp_path, "a/lacking", text)
+    shown = call("preview", lacking)
+    assert shown.exit_code == 1
+    assert f"{lacking}:2:" in shown.output
+    assert "names column 'tow', which the result does not have: did you mean 'two'?" in shown.output
+    promised = write(tmp_path, "a/promised", "/*---\ncolumns: {a: date}\n---*/\nselect 1 as a")
+    assert f"{promised}:2:11: 'a' is declared date" in call("preview", promised).output
     refused = write(tmp_path, "a/refused", "select 1 as one,\n  oops as two")
     result = call("preview", refused)
     assert result.exit_code == 1

@@ -36,5 +36,5 @@ def reasons(text: str | bytes, dialect: str = "duckdb") -> list[str]:
     return [reason.removeprefix("a/b.sql:") for reason in found.reasons]
 
 
-def header(yaml: str) -> str:
-    return f"/*---\n{yaml}\n---*/\nselect 1 as one"
+def header(yaml: str, sql: str = "select 1 as one") -> str:
+    return f"/*---\n{yaml}\n---*/\n{sql}"

@@ -31,7 +31,8 @@ def test_an_absent_and_an_empty_header_are_the_defaults() -> None:
 
 def test_every_key() -> None:
     extract = valid(
-        header("""\
+        header(
+            """\
 description: |
   Orders.
 owners: [team:sales, anna@example.com]
@@ -53,13 +54,16 @@ columns:
   a: int64 not null
   b: {type: "Decimal(38, 9)", nullable: false}
   c: struct<x list<text>, "y z" timestamp(9)>
+  at: timestamp
 checks:
   - min_rows: 1
   - {unique: a, severity: warn}
   - rows_change: -10%..+50%
   - freshness: {column: at, within: 2h}
     severity: warn
-  - between: {a: [1, null]}""")
+  - between: {a: [1, null]}""",
+            "select :country, :price, :since, :at, :no, :n",
+        )
     )
     parsed = extract.header
     assert extract.warehouse == "shop"
@@ -85,6 +89,7 @@ checks:
         "a": ("int64", False),
         "b": ("decimal(38,9)", False),
         "c": ('struct<x list<text>, "y z" timestamp(9)>', True),
+        "at": ("timestamp", True),
     }
     assert Extract.model_validate_json(extract.model_dump_json()) == extract
 
@@ -271,6 +276,45 @@ def test_each_fault_has_its_place_and_a_suggestion(yaml_text: str, expected: str
     assert reasons(header(yaml_text))[0].startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("yaml_text", "expected"),
+    [
+        ("unique: [a, ID]", None),
+        (
+            "unique: [a, idd]",
+            "5:17: check 'unique_a_idd' names column 'idd', which",
+        ),
+        (
+            "unique: idd",
+            "5:5: check 'unique_idd' names column 'idd'",
+        ),
+        ("not_null: [b, a]", "5:16: check 'not_null_b_a' names column 'b'"),
+        ("accepted_values: {b: [1]}", "5:23: check 'accepted_values_b' names column 'b'"),
+        ("between: {id: [1, 2], b: [1, 2]}", "5:27: check 'between_id_b' names column 'b'"),
+        ("max_null_ratio: {b: 0.5}", "5:22: check 'max_null_ratio_b' names column 'b'"),
+        ("freshness: {column: b, within: 1h}", "5:17: check 'freshness_b' names column 'b'"),
+        ("min_rows: 1", None),
+    ],
+)
+def test_checks_name_columns_that_the_contract_has(yaml_text: str, expected: str | None) -> None:
+    text = header(f"columns: {{id: int64, a: date}}\n\nchecks:\n  - {yaml_text}", "select id, a")
+    if expected is None:
+        valid(text)
+    else:
+        (reason,) = reasons(text)
+        assert reason.startswith(expected)
+
+
+def test_a_cursor_is_a_column_that_the_contract_has() -> None:
+    text = header("columns: {a: date}\nincremental: {cursor: b}", f"{WHERE}u >= :watermark")
+    assert reasons(text)[0].startswith("3:15: 'incremental' names column 'b' as its cursor")
+
+
+def test_a_parameter_that_is_not_used_is_refused() -> None:
+    (reason,) = reasons(header("params:\n  a: 1\n  b: 2", "select :a"))
+    assert reason == "4:3: the SQL does not use :b: use it, or remove it from 'params'"
+
+
 WHERE = "select u from t where :watermark is null or "
 
 
@@ -331,12 +375,12 @@ def test_every_fault_is_reported_not_only_the_first() -> None:
 
 @pytest.mark.parametrize("word", ["NO", "yes", "on", "off", "1:30", "0o17", "~x"])
 def test_plain_words_are_words(word: str) -> None:
-    assert valid(header(f"params: {{a: {word}}}")).header.params == {"a": word}
+    assert valid(header(f"params: {{a: {word}}}", "select :a")).header.params == {"a": word}
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=4))
 def test_numbers_with_a_point_are_exact(number: Decimal) -> None:
-    found = valid(header(f"params: {{a: {number:f}}}"))
+    found = valid(header(f"params: {{a: {number:f}}}", "select :a"))
     assert found.header.params["a"] == number
     assert Extract.model_validate_json(found.model_dump_json()).header.params["a"] == number
 

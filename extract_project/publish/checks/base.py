@@ -109,6 +109,11 @@ class CheckSpec(BaseModel, ABC):
     def rule(self) -> str:
         """The rule in words: `order_id is unique`."""
 
+    @property
+    def named_columns(self) -> Sequence[str]:
+        """The columns of the result that it cannot do without."""
+        return ()
+
     @abstractmethod
     def auditor(self, subject: Subject) -> Auditor:
         """An auditor for one result.

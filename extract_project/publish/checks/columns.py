@@ -40,6 +40,10 @@ class NotNull(CheckSpec):
     def rule(self) -> str:
         return f"{', '.join(self.not_null)} never null"
 
+    @property
+    def named_columns(self) -> Sequence[str]:
+        return self.not_null
+
     def auditor(self, subject: Subject) -> Auditor:
         return _NullRatios(
             {resolve(c, subject.schema, self.name): 0 for c in self.not_null}, subject.keys
@@ -58,6 +62,10 @@ class MaxNullRatio(CheckSpec):
     @property
     def rule(self) -> str:
         return ", ".join(f"{c} null in at most {r:.2%}" for c, r in self.max_null_ratio.items())
+
+    @property
+    def named_columns(self) -> Sequence[str]:
+        return list(self.max_null_ratio)
 
     def auditor(self, subject: Subject) -> Auditor:
         limits = {resolve(c, subject.schema, self.name): r for c, r in self.max_null_ratio.items()}
@@ -79,6 +87,10 @@ class AcceptedValues(CheckSpec):
             f"{column} is one of {', '.join(str(value) for value in values)}"
             for column, values in self.accepted_values.items()
         )
+
+    @property
+    def named_columns(self) -> Sequence[str]:
+        return list(self.accepted_values)
 
     def auditor(self, subject: Subject) -> Auditor:
         sets = {}
@@ -115,6 +127,10 @@ class Between(CheckSpec):
             return f"between {low} and {high}"
 
         return "; ".join(f"{c} {words(*ends)}" for c, ends in self.between.items())
+
+    @property
+    def named_columns(self) -> Sequence[str]:
+        return list(self.between)
 
     def auditor(self, subject: Subject) -> Auditor:
         ranges = {}

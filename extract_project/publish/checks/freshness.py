@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,10 @@ class Freshness(CheckSpec):
     def rule(self) -> str:
         within = format_duration(self.freshness.within)
         return f"the newest {self.freshness.column} is no older than {within}"
+
+    @property
+    def named_columns(self) -> Sequence[str]:
+        return (self.freshness.column,)
 
     def auditor(self, subject: Subject) -> Auditor:
         import pyarrow as pa

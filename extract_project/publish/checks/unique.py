@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -35,6 +36,10 @@ class Unique(CheckSpec):
     @property
     def rule(self) -> str:
         return f"{', '.join(self.unique)} unique"
+
+    @property
+    def named_columns(self) -> Sequence[str]:
+        return self.unique
 
     def auditor(self, subject: Subject) -> Auditor:
         return _Unique([resolve(column, subject.schema, self.name) for column in self.unique])
