@@ -45,9 +45,15 @@ class Answer:
     """Every chunk is sent so many times, under addresses of its own: long results cost nothing."""
     rowset: Sequence[Sequence[str | None]] | None = None
     """Rows as text instead of chunks: how the answers of `show` and `describe` come."""
+    total: int | None = None
+    """How many rows the reply says that there are, where that is not how many there are."""
+    without: tuple[str, ...] = ()
+    """Keys that the reply leaves out."""
 
     @property
     def rows(self) -> int:
+        if self.total is not None:
+            return self.total
         if self.rowset is not None:
             return len(self.rowset)
         return self.times * sum(each.rows for each in self.chunks)

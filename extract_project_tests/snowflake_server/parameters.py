@@ -151,7 +151,7 @@ def applied(
         limit = limit if limit is None else limit - rows.num_rows
         arrays = [
             pa.array([_text(column, value, values) for value in array.to_pylist()], pa.string())
-            if rewrites
+            if rewrites and pa.types.is_string(array.type)
             else array
             for column, array, rewrites in zip(columns, rows.columns, rewritten, strict=True)
         ]

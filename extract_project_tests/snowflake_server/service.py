@@ -390,7 +390,7 @@ class Service:
                 for number in range(start, len(answer.chunks) * answer.times)
                 for each in (answer.chunks[number % len(answer.chunks)],)
             ]
-        return data
+        return {key: value for key, value in data.items() if key not in answer.without}
 
 
 def _interrupt(query: Query, cursor: Any, ended: threading.Event) -> None:

@@ -43,6 +43,10 @@ class Column:
     length: int | None = None
     extended: str | None = None
     """GEOGRAPHY and GEOMETRY are sent as OBJECT with this beside it."""
+    fields: tuple[Column, ...] = ()
+    """What a structured ARRAY, OBJECT or MAP consists of."""
+    dimension: int | None = None
+    """Of a VECTOR."""
 
     def rowtype(self) -> dict[str, Any]:
         return {
@@ -54,6 +58,8 @@ class Column:
             "byteLength": self.length,
             "nullable": True,
             "extTypeName": self.extended,
+            "vectorDimension": self.dimension,
+            "fields": [each.rowtype() for each in self.fields] or None,
         }
 
     def metadata(self) -> dict[str, str]:

@@ -517,7 +517,7 @@ def test_rows_are_counted_against_what_was_reported(
 
     server.service.inline_rows = False
     server.service.engine.script(MANY, Short(whole.columns, whole.chunks))
-    with pytest.raises(WarehouseError, match=r"reported 3,001 rows and 3,000 arrived") as raised:
+    with pytest.raises(WarehouseError, match=r"announced 3,001 rows and sent 3,000") as raised:
         read(session, MANY)
     assert raised.value.transient
 

@@ -3,15 +3,14 @@
 The connector's own iterator gives up when a chunk's download breaks, waits forever when one
 stalls, does not look for new addresses when they have expired, and does not count rows (measured
 on 5.2.0). Here every chunk is downloaded by itself and counted, and only that one is asked for
-again. Its stream is taken as it was sent (`_fetch_arrow_stream_ptr`, which is private: the public
-`to_arrow` converts with loss, see `types`).
+again; a cancel ends the wait for one at once. Its stream is taken as it was sent
+(`_fetch_arrow_stream_ptr`, which is private: the public `to_arrow` converts with loss, see
+`types`).
 """
 
 from __future__ import annotations
 
 import random
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from extract_project.errors import Cause, WarehouseError
+from extract_project.warehouses.snowflake.waiting import Cancellation, begin
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,12 +32,15 @@ _SLOWEST_BYTES_PER_SECOND = 256 << 10
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a download may stand still, and how often it is tried."""
+    """How long to wait for Snowflake, and how often to try."""
 
     stall_seconds: float = 60
+    """How long the download of a small chunk may take."""
     tries: int = 6
     first_pause: float = 0.1
     """Seconds before the second try; each later pause is four times as long."""
+    abort_seconds: float = 60
+    """How long a query is aborted again and again when it does not end."""
 
 
 Renew = Callable[[], Sequence["ResultBatch"]]
@@ -53,11 +56,15 @@ class Chunks:
     connection: SnowflakeConnection
     batches: Sequence[ResultBatch]
     renew: Renew
+    cancellation: Cancellation
     patience: Patience = Patience()
     generation: int = field(default=0, init=False)
 
     def read(self) -> Iterator[pa.Table]:
-        """The chunks, in order; raises a transient WarehouseError when one cannot be had."""
+        """The chunks, in order.
+
+        Raises a transient WarehouseError when one cannot be had, QueryCancelled on a cancel.
+        """
         waiting: deque[_Download] = deque()
         coming = deque(range(len(self.batches)))
         ahead = 0
@@ -73,7 +80,7 @@ class Chunks:
         """Fresh addresses, unless there are newer ones than the `seen` generation already."""
         if seen != self.generation:
             return
-        batches = self.renew()
+        batches = self.cancellation.result(begin("addresses", self.renew))
         if [each.rowcount for each in batches] != [each.rowcount for each in self.batches]:
             raise WarehouseError(
                 "the result came back in other chunks than before: run it again",
@@ -104,9 +111,8 @@ class _Download:
         """In a thread of its own, because nothing ends a download that has stalled."""
         self._generation = self._chunks.generation
         self._batch = self._chunks.batches[self.number]
-        self._whole: Future[pa.Table] = Future()
-        work = (self._whole, self._batch, self._chunks.connection)
-        threading.Thread(target=_fulfil, args=work, name="chunk", daemon=True).start()
+        batch, connection = self._batch, self._chunks.connection
+        self._whole: Future[pa.Table] = begin("chunk", lambda: _downloaded(batch, connection))
 
     def table(self) -> pa.Table:
         """Wait for it; from the second failure on, ask for fresh addresses."""
@@ -118,14 +124,15 @@ class _Download:
         limit = patience.stall_seconds + size / _SLOWEST_BYTES_PER_SECOND
         for tries in range(1, patience.tries + 1):
             try:
-                return self._whole.result(limit)
+                return self._chunks.cancellation.result(self._whole, limit)
             except TimeoutError:
                 reason = f"it was not there after {limit:.0f} s"
             except (Error, pa.ArrowInvalid, OSError) as error:
                 reason = str(error)
             if tries == patience.tries:
                 break
-            time.sleep(random.uniform(0.5, 1.0) * patience.first_pause * 4 ** (tries - 1))
+            pause = random.uniform(0.5, 1.0) * patience.first_pause * 4 ** (tries - 1)
+            self._chunks.cancellation.pause(pause)
             if tries > 1:
                 self._chunks.refresh(self._generation)
             self._start()
@@ -137,15 +144,18 @@ class _Download:
         )
 
 
-def _fulfil(whole: Future[pa.Table], batch: ResultBatch, connection: SnowflakeConnection) -> None:
+def _downloaded(batch: ResultBatch, connection: SnowflakeConnection) -> pa.Table:
     import pyarrow as pa
 
-    try:
-        stream = pa.RecordBatchReader._import_from_c(batch._fetch_arrow_stream_ptr(connection))
-        table = stream.read_all()
-        if table.num_rows != batch.rowcount:
-            raise pa.ArrowInvalid(f"{table.num_rows} of {batch.rowcount} rows arrived")
-    except BaseException as error:
-        whole.set_exception(error)
-    else:
-        whole.set_result(table)
+    stream = pa.RecordBatchReader._import_from_c(batch._fetch_arrow_stream_ptr(connection))
+    table = stream.read_all()
+    if _is_remote(batch) and table.num_rows != batch.rowcount:
+        raise pa.ArrowInvalid(f"{table.num_rows} of {batch.rowcount} rows arrived")
+    return table
+
+
+def _is_remote(batch: ResultBatch) -> bool:
+    """The first chunk stands in the reply itself: another try would read the same bytes, and how
+    many rows it has is not said but reckoned from the result's total.
+    """
+    return batch.compressed_size is not None

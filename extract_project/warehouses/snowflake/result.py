@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from extract_project.errors import Cause, WarehouseError
 from extract_project.warehouses.protocol import Usage
 from extract_project.warehouses.snowflake.chunks import Chunks, Patience
+from extract_project.warehouses.snowflake.errors import explained
 from extract_project.warehouses.snowflake.usage import usage_of
+from extract_project.warehouses.snowflake.waiting import Cancellation
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,13 +24,19 @@ class SnowflakeResult:
     """A finished query, whose rows lie ready in chunks."""
 
     def __init__(
-        self, cursor: SnowflakeCursor, query_id: str, url: str | None, patience: Patience
+        self,
+        cursor: SnowflakeCursor,
+        query_id: str,
+        url: str | None,
+        cancellation: Cancellation,
+        patience: Patience,
     ) -> None:
-        from extract_project.warehouses.snowflake.types import snowflake_columns
+        from extract_project.warehouses.snowflake.types import described, snowflake_columns
 
         self._cursor = cursor
+        self._cancellation = cancellation
         self._patience = patience
-        self._columns: SnowflakeColumns = snowflake_columns(cursor.description or [])
+        self._columns: SnowflakeColumns = snowflake_columns(described(cursor))
         self.query_id = query_id
         self.query_url = url
         self.usage: Usage | None = None
@@ -38,28 +46,47 @@ class SnowflakeResult:
         return self._columns.schema
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        reported, rows = self._cursor.rowcount, 0
-        batches = self._cursor.get_result_batches() or []
-        chunks = Chunks(self._cursor.connection, batches, self._renewed, self._patience)
-        for table in chunks.read():
+        from extract_project.warehouses.snowflake.agreement import require_agreement
+
+        rows = 0
+        batches = self._batches()
+        chunks = Chunks(
+            self._cursor.connection, batches, self._renewed, self._cancellation, self._patience
+        )
+        for number, table in enumerate(chunks.read(), 1):
+            chunk = f"chunk {number} of {len(batches)}"
+            require_agreement(table.schema, self._columns.described, chunk)
             for batch in table.to_batches():
                 rows += batch.num_rows
                 yield self._columns.convert(batch)
-        if rows != reported:
-            raise WarehouseError(
-                f"snowflake reported {reported:,} rows and {rows:,} arrived: run it again",
-                cause=Cause.NETWORK,
-                transient=True,
-            )
+        self._require_announced(rows)
         self.usage = usage_of(self._cursor.connection, self.query_id)
+
+    def _require_announced(self, rows: int) -> None:
+        announced = self._cursor.rowcount
+        if announced == rows:
+            return
+        known = announced is not None and announced >= 0
+        said = f"announced {announced:,} rows" if known else "did not say how many rows there are,"
+        raise WarehouseError(
+            f"snowflake {said} and sent {rows:,}: run it again",
+            cause=Cause.NETWORK,
+            transient=True,
+        )
+
+    def _batches(self) -> Sequence[ResultBatch]:
+        from snowflake.connector import Error
+
+        try:
+            return self._cursor.get_result_batches() or []
+        except Error as error:
+            raise explained(error, "snowflake, asked for the chunks of the result") from None
 
     def _renewed(self) -> Sequence[ResultBatch]:
         from snowflake.connector import Error
 
-        from extract_project.warehouses.snowflake.errors import explained
-
         try:
             self._cursor.query_result(self.query_id)
-            return self._cursor.get_result_batches() or []
         except Error as error:
             raise explained(error, "snowflake, asked for the result again") from None
+        return self._batches()

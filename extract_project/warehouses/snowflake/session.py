@@ -7,7 +7,6 @@ until it has news.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from extract_project.constants import Value
 from extract_project.errors import QueryCancelled, WarehouseError
+from extract_project.prefetch import in_thread
 from extract_project.warehouses.protocol import Change, Query, Rendered
 from extract_project.warehouses.snowflake.chunks import Patience
 from extract_project.warehouses.snowflake.history import query_url
 from extract_project.warehouses.snowflake.result import SnowflakeResult
+from extract_project.warehouses.snowflake.waiting import Cancellation, begin
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 _QUICK_SECONDS = 0.25
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
-_CANCEL_TRIES = 3
+_START_SECONDS = 10
+"""How long a cancelled run waits for the id of the query that it is just starting."""
 _NANOS = 10**9
 
 
@@ -38,8 +40,7 @@ class SnowflakeSession:
         self._connection = connection
         self._account = account
         self.patience = Patience()
-        self._running: str | None = None
-        self._cancelled = threading.Event()
+        self._cancellation = Cancellation()
 
     def execute(self, query: Query) -> SnowflakeResult:
         from snowflake.connector import Error
@@ -47,26 +48,26 @@ class SnowflakeSession:
         cursor = self._connection.cursor()
         query_id = None
         try:
-            query_id = str(cursor.execute_async(*_bound(query))["queryId"])
-            self._running = query_id
+            query_id = self._start(cursor, query)
             self._await(cursor, query_id)
             url = query_url(self._account, query_id)
-            return SnowflakeResult(cursor, query_id, url, self.patience)
+            return SnowflakeResult(cursor, query_id, url, self._cancellation, self.patience)
         except Error as error:
             raise self._explained(error, query, query_id) from None
         except WarehouseError as error:
             error.query_id = query_id
+            error.query_url = query_url(self._account, query_id)
             raise
 
     def describe(self, query: Query) -> pa.Schema:
         from snowflake.connector import Error
 
-        from extract_project.warehouses.snowflake.types import snowflake_columns
+        from extract_project.warehouses.snowflake.types import described, snowflake_columns
 
         try:
-            return snowflake_columns(
-                self._connection.cursor().describe(*_bound(query)) or []
-            ).schema
+            cursor = self._connection.cursor()
+            self._cancellation.result(begin("describe", lambda: cursor.describe(*_bound(query))))
+            return snowflake_columns(described(cursor)).schema
         except Error as error:
             raise self._explained(error, query, None) from None
 
@@ -92,18 +93,21 @@ class SnowflakeSession:
         return changes
 
     def cancel(self) -> None:
-        from snowflake.connector import Error
+        """End whatever is waited for; who waits for a query then has it aborted."""
+        self._cancellation.set()
 
-        self._cancelled.set()
-        query_id = self._running
-        if query_id is None:
-            return
-        for tries in range(_CANCEL_TRIES):
+    def _start(self, cursor: SnowflakeCursor, query: Query) -> str:
+        """The query's id. One that starts while the run is being cancelled is aborted too."""
+        asked = begin("start", lambda: str(cursor.execute_async(*_bound(query))["queryId"]))
+        try:
+            return self._cancellation.result(asked)
+        except QueryCancelled as cancelled:
             try:
-                self._connection.cursor().abort_query(query_id)
-                return
-            except Error:
-                time.sleep(_FIRST_PAUSE * 4**tries)
+                query_id = asked.result(_START_SECONDS)
+            except Exception:  # it has not started, or nobody can tell
+                raise cancelled from None
+            self._abort(query_id)
+            raise
 
     def _await(self, cursor: SnowflakeCursor, query_id: str) -> None:
         """Ask for the result until it is there; Snowflake answers when it has news, or in 45 s."""
@@ -112,21 +116,54 @@ class SnowflakeSession:
         from extract_project.warehouses.snowflake.errors import IN_PROGRESS
 
         pause = _FIRST_PAUSE
-        while True:
-            if self._cancelled.is_set():
-                self.cancel()
-                raise QueryCancelled("the run was ended, and its query cancelled")
-            asked = time.monotonic()
-            try:
-                cursor.query_result(query_id)
-            except ProgrammingError as error:
-                if error.errno not in IN_PROGRESS:
-                    raise
-                if time.monotonic() - asked < _QUICK_SECONDS:
-                    self._cancelled.wait(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE)
-            else:
+        try:
+            while True:
+                self._cancellation.require_not()
+                asked = time.monotonic()
+                try:
+                    result = begin("result", lambda: cursor.query_result(query_id))
+                    self._cancellation.result(result)
+                except ProgrammingError as error:
+                    if error.errno not in IN_PROGRESS:
+                        raise
+                    if time.monotonic() - asked < _QUICK_SECONDS:
+                        self._cancellation.pause(pause)
+                        pause = min(2 * pause, _LONGEST_PAUSE)
+                else:
+                    return
+        except QueryCancelled:
+            self._abort(query_id)
+            raise
+
+    def _abort(self, query_id: str) -> None:
+        """Abort a query until Snowflake says that it no longer runs.
+
+        A refusal and a request that fails are the same: ask again. Raises QueryCancelled with what
+        is known where it does not end, which must not hold up the end of the run for ever.
+        """
+        end = time.monotonic() + self.patience.abort_seconds
+        pause = _FIRST_PAUSE
+        while time.monotonic() < end:
+            if self._has_ended(query_id, end - time.monotonic()):
                 return
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        raise QueryCancelled(
+            f"the run was ended, and snowflake has not confirmed that query {query_id} was: "
+            f"it ends by itself within five minutes, or run: "
+            f"select system$cancel_query('{query_id}')"
+        )
+
+    def _has_ended(self, query_id: str, seconds: float) -> bool:
+        def ask() -> bool:
+            self._connection.cursor().abort_query(query_id)
+            status = self._connection.get_query_status(query_id)
+            return not self._connection.is_still_running(status)
+
+        try:
+            return in_thread("abort", ask, seconds)
+        except Exception:  # whatever went wrong: nobody has said that it has ended
+            return False
 
     def _explained(self, error: Exception, query: Query, query_id: str | None) -> WarehouseError:
         from extract_project.warehouses.snowflake.errors import explained

@@ -10,7 +10,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 _LOGIN_SECONDS = 60
+_LOGOUT_SECONDS = 10
 _ATTEMPT_SECONDS = 120
 _LATE = timedelta(minutes=1)
 """The server ends a statement by itself this long after our own deadline should have."""
@@ -93,7 +94,7 @@ class SnowflakeWarehouse(BaseModel):
         try:
             yield SnowflakeSession(connection, self.account)
         finally:
-            connection.close(retry=False)
+            _close(connection)
 
     def _sign_in(self, label: Label, timeout: timedelta) -> SnowflakeConnection:
         connector = _connector()
@@ -105,7 +106,7 @@ class SnowflakeWarehouse(BaseModel):
         try:
             take_over(connection, timeout + _LATE)
         except BaseException:
-            connection.close(retry=False)
+            _close(connection)
             raise
         return connection
 
@@ -154,6 +155,12 @@ class SnowflakeWarehouse(BaseModel):
         if self.workload_identity_provider is not None:
             return "WORKLOAD_IDENTITY"
         return self.authenticator.upper() if self.authenticator else None
+
+
+def _close(connection: SnowflakeConnection) -> None:
+    """Sign out, where anybody answers: the session ends by itself too."""
+    with suppress(TimeoutError):
+        in_thread("sign-out", lambda: connection.close(retry=False), _LOGOUT_SECONDS)
 
 
 def _connector() -> ModuleType:

@@ -17,45 +17,82 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extract_project.errors import TypeMappingError
+from extract_project.errors import Cause, TypeMappingError, WarehouseError
 from extract_project.warehouses.types import file_schema, number
 
+if TYPE_CHECKING:
+    from snowflake.connector.cursor import SnowflakeCursor
+
 # Type codes of a cursor's description (connector, `_internal/type_codes.py`).
-_FIXED, _REAL, _DATE, _BINARY, _TIME, _BOOLEAN = 0, 1, 3, 11, 12, 13
-_NTZ, _LTZ, _TZ = (4, 8), 6, 7
-_TEXT = {2, 5, 9, 10, 14, 15}  # text, variant, object, array, geography, geometry
+FIXED, REAL, DATE, BINARY, TIME, BOOLEAN = 0, 1, 3, 11, 12, 13
+NTZ, LTZ, TZ = (4, 8), 6, 7
+TEXTS = {2, 5, 9, 10, 14, 15}
+"""Text, variant, object, array, geography, geometry; types that the connector does not know are
+text to it.
+"""
+_OBJECT, _ARRAY = 9, 10
+_REFUSED_CODES = {
+    16: "VECTOR",
+    17: "MAP",
+    18: "FILE",
+    19: "INTERVAL_YEAR_MONTH",
+    20: "INTERVAL_DAY_TIME",
+}
 _REFUSED = {
-    16: ("VECTOR", "::array"),
-    17: ("MAP", "::variant"),
-    18: ("FILE", "::varchar"),
-    19: ("INTERVAL", "::varchar"),
-    20: ("INTERVAL", "::varchar"),
+    "VECTOR": "VECTOR has no exact type in files: cast it, {name}::array",
+    "MAP": "MAP has no exact type in files: cast it, {name}::variant",
+    "FILE": "FILE has no exact type in files: take its path, fl_get_relative_path({name})",
+    "INTERVAL_YEAR_MONTH": "INTERVAL has no exact type in files: cast it, {name}::varchar",
+    "INTERVAL_DAY_TIME": "INTERVAL has no exact type in files: cast it, {name}::varchar",
+    "DECFLOAT": "DECFLOAT has no exact type in files: cast it, e.g. {name}::number(38, 9)",
+    "STRUCTURED": "a structured type has no exact type in files: cast it, {name}::variant",
+    "STRUCTURED ARRAY": "a structured ARRAY has no exact type in files: cast it, {name}::array",
+    "STRUCTURED OBJECT": "a structured OBJECT has no exact type in files: cast it, {name}::object",
 }
 _MICROS, _NANOS = 6, 9
 _INT64_DIGITS = 18
-_PLAIN = {_REAL: pa.float64(), _DATE: pa.date32(), _BINARY: pa.binary(), _BOOLEAN: pa.bool_()}
+_PLAIN = {REAL: pa.float64(), DATE: pa.date32(), BINARY: pa.binary(), BOOLEAN: pa.bool_()}
 
 Integers = npt.NDArray[np.int64]
 
 
-class Described(Protocol):
-    """A column as the connector's cursors describe it."""
+@dataclass(frozen=True)
+class Column:
+    """A column as Snowflake describes it, before any row."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def type_code(self) -> int: ...
-    @property
-    def precision(self) -> int | None: ...
-    @property
-    def scale(self) -> int | None: ...
+    name: str
+    type_code: int
+    precision: int | None
+    scale: int | None
+    structured: bool
+    """Whether it is an ARRAY, OBJECT or MAP whose elements have types of their own."""
+
+
+def described(cursor: SnowflakeCursor) -> tuple[Column, ...]:
+    """The columns of what a cursor has run or described.
+
+    From the connector's inner metadata: the public one says of no column that it is structured.
+
+    Raises a transient WarehouseError where there is none.
+    """
+    metadata = cursor._query_result.description_v2
+    if not metadata:
+        raise WarehouseError(
+            "snowflake said that the query had succeeded, and sent no result: run it again",
+            cause=Cause.NETWORK,
+            transient=True,
+        )
+    return tuple(
+        Column(each.name or "", each.type_code, each.precision, each.scale, bool(each.fields))
+        for each in metadata
+    )
 
 
 @dataclass(frozen=True)
@@ -63,20 +100,23 @@ class SnowflakeColumns:
     """The columns of a result: the file's schema, and how to read what is sent for it."""
 
     schema: pa.Schema
-    scales: tuple[int, ...]
+    described: tuple[Column, ...]
 
     def convert(self, sent: pa.RecordBatch) -> pa.RecordBatch:
-        """A batch as it was sent, in the file's schema; raises TypeMappingError with the column."""
+        """A batch as it was sent, in the file's schema; raises TypeMappingError with the column.
+
+        Its columns must agree with the description (`agreement`).
+        """
         columns = []
-        for column, field, scale in zip(sent.columns, self.schema, self.scales, strict=True):
+        for column, field, known in zip(sent.columns, self.schema, self.described, strict=True):
             try:
-                columns.append(_converted(column, field.type, scale))
+                columns.append(_converted(column, field.type, known.scale or 0))
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 raise TypeMappingError(_explained(field, error)) from error
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
 
-def snowflake_columns(description: Sequence[Described]) -> SnowflakeColumns:
+def snowflake_columns(description: Sequence[Column]) -> SnowflakeColumns:
     """From column metadata alone, the same for no rows.
 
     Raises TypeMappingError naming every column that no file keeps exactly.
@@ -90,34 +130,44 @@ def snowflake_columns(description: Sequence[Described]) -> SnowflakeColumns:
             faults.append(f"column {column.name!r}: {error}")
     if faults:
         raise TypeMappingError("; ".join(faults))
-    return SnowflakeColumns(
-        file_schema(pa.schema(fields)), tuple(each.scale or 0 for each in description)
-    )
+    return SnowflakeColumns(file_schema(pa.schema(fields)), tuple(description))
 
 
-def _file_type(column: Described) -> pa.DataType:
+def refusal(kind: str, name: str) -> str | None:
+    """Why no file keeps a column of this type, and what to write instead; None where one does."""
+    reason = _REFUSED.get(kind)
+    return reason.format(name=name) if reason else None
+
+
+def _file_type(column: Column) -> pa.DataType:
     code = column.type_code
-    if code in _REFUSED:
-        name, cast = _REFUSED[code]
-        raise TypeMappingError(f"{name} has no exact type in files: cast it, {column.name}{cast}")
-    if code == _FIXED:
-        if column.scale is None or column.precision is None:
-            raise TypeMappingError(
-                f"DECFLOAT has no exact type in files: cast it, e.g. {column.name}::number(38, 9)"
-            )
-        return number(column.precision, column.scale)
+    reason = refusal(_kind(column), column.name)
+    if reason is not None:
+        raise TypeMappingError(reason)
+    if code == FIXED:
+        return number(column.precision or 0, column.scale or 0)
     if code in _PLAIN:
         return _PLAIN[code]
     unit = "us" if (column.scale or 0) <= _MICROS else "ns"
-    if code == _TIME:
+    if code == TIME:
         return pa.time64(unit)
-    if code in _NTZ:
+    if code in NTZ:
         return pa.timestamp(unit)
-    if code in (_LTZ, _TZ):
+    if code in (LTZ, TZ):
         return pa.timestamp(unit, "UTC")
-    if code in _TEXT:
+    if code in TEXTS:
         return pa.string()
     raise TypeMappingError(f"the type with code {code} is unknown here: cast it to varchar")
+
+
+def _kind(column: Column) -> str:
+    """Its name among the types that no file keeps, as far as the description tells."""
+    code = column.type_code
+    if code == FIXED and (column.scale is None or column.precision is None):
+        return "DECFLOAT"
+    if column.structured and code in (_OBJECT, _ARRAY):
+        return "STRUCTURED OBJECT" if code == _OBJECT else "STRUCTURED ARRAY"
+    return _REFUSED_CODES.get(code, "")
 
 
 def _converted(sent: pa.Array, target: pa.DataType, scale: int) -> pa.Array:
