@@ -39,7 +39,7 @@ class Patience:
     tries: int = 6
     first_pause: float = 0.1
     """Seconds before the second try; each later pause is four times as long."""
-    abort_seconds: float = 60
+    abort_seconds: float = 15
     """How long a query is aborted again and again when it does not end."""
 
 

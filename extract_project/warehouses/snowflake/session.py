@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _QUICK_SECONDS = 0.25
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
-_START_SECONDS = 10
+_START_SECONDS = 5
 """How long a cancelled run waits for the id of the query that it is just starting."""
 _NANOS = 10**9
 
