@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,10 @@ def attempt(
     """
 
     def work() -> Done:
-        with stage(s3, warehouse, extract, target, provenance, state=state, stop=stop) as staged:
+        with (
+            _sending_no_more(s3, stop),
+            stage(s3, warehouse, extract, target, provenance, state=state, stop=stop) as staged,
+        ):
             on_staged(staged)
             _require_accepted(staged, extract)
             # Before anything is published: what fails here leaves the current version as it is.
@@ -68,6 +72,26 @@ def attempt(
             return Done(staged, settle(s3, state, staged, extract.header), before)
 
     return supervised(work, stop)
+
+
+@contextmanager
+def _sending_no_more(s3: S3Client, stop: Stop) -> Iterator[None]:
+    """Once stopped, send no data again whose request S3 did not answer.
+
+    A process does not end before the threads that upload, and the client tries ten times a minute.
+    """
+
+    def require(**_: object) -> None:
+        stop.require()
+
+    events = [f"before-send.s3.{each}" for each in ("CreateMultipartUpload", "UploadPart")]
+    for event in events:
+        s3.meta.events.register(event, require)
+    try:
+        yield
+    finally:
+        for event in events:
+            s3.meta.events.unregister(event, require)
 
 
 def _require_accepted(staged: Staged, extract: Extract) -> None:

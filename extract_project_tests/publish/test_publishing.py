@@ -10,8 +10,9 @@ import sys
 import threading
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from hashlib import sha256
+from typing import Self
 
 import pyarrow.parquet as pq
 import pytest
@@ -25,6 +26,7 @@ from extract_project.errors import (
     WarehouseError,
 )
 from extract_project.manifest.extract import Extract
+from extract_project.publish import upload
 from extract_project.publish.attempt import attempt
 from extract_project.publish.publishing import Published, publish, settle
 from extract_project.publish.receipt import load_receipt
@@ -215,9 +217,9 @@ def kill_if_running(process: subprocess.Popen[str]) -> None:
 
 def count_parts(site: Site) -> int:
     count = 0
-    for upload in site.s3.list_multipart_uploads(Bucket=site.data.bucket).get("Uploads", []):
+    for begun in site.s3.list_multipart_uploads(Bucket=site.data.bucket).get("Uploads", []):
         reply = site.s3.list_parts(
-            Bucket=site.data.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+            Bucket=site.data.bucket, Key=begun["Key"], UploadId=begun["UploadId"]
         )
         count += len(reply.get("Parts", []))
     return count
@@ -230,6 +232,24 @@ def assert_swept(site: Site, key: str) -> None:
     assert site.open_uploads() == left
     assert sweep_older(site, key, timedelta(seconds=-60)) == left
     assert site.open_uploads() == 0
+
+
+@pytest.mark.parametrize(("hours", "left"), [(24, 1), (26, 0)])
+def test_g2_a_sweep_spares_runs_whatever_the_timeout_is_now(
+    site: Site, monkeypatch: pytest.MonkeyPatch, hours: int, left: int
+) -> None:
+    """The header was lowered while a run went on that had begun under the old one."""
+    key = "extracts/a/b.parquet"
+    site.s3.create_multipart_upload(Bucket=site.data.bucket, Key=key)
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(hours=hours)
+
+    monkeypatch.setattr(upload, "datetime", Later)
+    materialize(site, site.extract("a/b", "/*---\ntimeout: 1m\n---*/\nselect 1 as one"))
+    assert site.open_uploads() == left
 
 
 def sweep_older(site: Site, key: str, age: timedelta) -> int:

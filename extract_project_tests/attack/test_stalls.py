@@ -1,0 +1,145 @@
+"""`timeout` ends an attempt wherever it hangs, and says where that is (G8)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from socket import create_server
+
+import pytest
+
+from extract_project import stopping
+from extract_project.errors import QueryTimeout
+from extract_project.publish.attempt import attempt
+from extract_project.publish.staging import Provenance
+from extract_project.stopping import Stop
+from extract_project.warehouses.duckdb import DuckDBWarehouse
+from extract_project.warehouses.postgres import PostgresWarehouse
+from extract_project.warehouses.protocol import Warehouse
+from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
+from extract_project_tests.attack.rig import Rig, Shape, impatient, sql
+from extract_project_tests.conftest import Site
+from extract_project_tests.waiting import await_value
+
+DUCKDB = DuckDBWarehouse(type="duckdb")
+ENDLESS = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"
+
+
+@pytest.fixture(autouse=True)
+def _short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "GRACE_SECONDS", 1.0)
+
+
+def stalling(operation: str, nth: int = 1) -> Callable[[Request], Fault | None]:
+    """S3 answers nothing any more, from that request on."""
+    seen = 0
+
+    def choose(request: Request) -> Fault | None:
+        nonlocal seen
+        seen += request.operation == operation
+        return Fault.STALL if seen >= nth else None
+
+    return choose
+
+
+def late(
+    rig: Rig,
+    proxy: FaultProxy,
+    text: str,
+    *,
+    warehouse: Warehouse = DUCKDB,
+    limit: timedelta = timedelta(seconds=2),
+) -> tuple[str, Stop]:
+    """What an attempt says that takes too long."""
+    stop, s3 = Stop(limit), impatient(proxy.endpoint, read_seconds=5)
+    extract = rig.site.extract(rig.path, text)
+    with pytest.raises(QueryTimeout) as raised:
+        attempt(
+            s3,
+            warehouse,
+            extract,
+            rig.target,
+            Provenance("late"),
+            state=rig.site.state,
+            stop=stop,
+            on_staged=lambda _: None,
+        )
+    return str(raised.value), stop
+
+
+@pytest.mark.parametrize(
+    ("request_", "shape", "stage"),
+    [
+        (("HeadObject", 1), "multipart", "connecting"),
+        (("ListMultipartUploads", 1), "multipart", "connecting"),
+        (("CreateMultipartUpload", 1), "multipart", "uploading"),
+        (("UploadPart", 1), "multipart", "uploading"),
+        (("UploadPart", 2), "split", "uploading"),
+        (("HeadObject", 2), "multipart", "publishing"),
+        (("PutObject", 1), "one put", "publishing"),
+        (("CompleteMultipartUpload", 1), "split", "publishing"),
+    ],
+)
+def test_g8_a_timeout_ends_an_attempt_that_waits_for_s3(
+    site: Site, proxy: FaultProxy, request_: tuple[str, int], shape: Shape, stage: str
+) -> None:
+    rig = Rig(site, "a/b", shape)
+    with proxy.choosing(stalling(*request_)):
+        told, stop = late(rig, proxy, sql(shape, 1))
+    assert f": it was {stage}; " in told
+    assert not stop.is_sending
+    assert rig.current() is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "operation", "nth"),
+    [
+        ("one put", "PutObject", 2),
+        ("multipart", "CompleteMultipartUpload", 1),
+        ("split", "PutObject", 2),
+    ],
+)
+def test_g8_a_timeout_after_the_request_to_publish_leaves_its_outcome_open(
+    site: Site, proxy: FaultProxy, shape: Shape, operation: str, nth: int
+) -> None:
+    rig = Rig(site, "a/b", shape)
+    with proxy.choosing(stalling(operation, nth)):
+        told, stop = late(rig, proxy, sql(shape, 1))
+    assert ": it was publishing; " in told
+    assert stop.is_sending
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        f"[{{sql: '{ENDLESS}'}}]",
+        f"[{{sql: 'select * from result, ({ENDLESS})'}}, {{unique: i}}]",
+    ],
+)
+def test_g8_a_timeout_ends_the_checks(site: Site, proxy: FaultProxy, checks: str) -> None:
+    rig = Rig(site, "a/b", "one put")
+    told, _ = late(rig, proxy, sql("one put", 1, header=f"checks: {checks}"))
+    assert ": it was running checks; " in told
+    await_value("the end of the work", lambda: not working())
+
+
+def test_g8_a_timeout_ends_an_attempt_whose_warehouse_does_not_answer(
+    site: Site, proxy: FaultProxy
+) -> None:
+    rig = Rig(site, "a/b", "one put")
+    with silent_server() as port:
+        warehouse = PostgresWarehouse(type="postgres", host="127.0.0.1", port=port, user="u")
+        told, _ = late(rig, proxy, "select 1 as i", warehouse=warehouse)
+    assert "not done after 2s: it was connecting; " in told
+
+
+@contextmanager
+def silent_server() -> Iterator[int]:
+    with create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+def working() -> bool:
+    return any(thread.name == "work" for thread in threading.enumerate())
