@@ -29,10 +29,10 @@ _SHOWN = 10
 
 
 class Cursor(BaseModel):
-    """What the tables looked like at the last look, and what each extract was launched for."""
+    """What the tables looked like when last heard of, and what each extract was launched for."""
 
     tables: dict[str, str] = {}
-    """Table to the token of its last change."""
+    """Table to the token of its last change that the warehouse told."""
     launched: dict[str, str] = {}
     """Path of the extract to a digest of its tables' tokens."""
 
@@ -90,24 +90,31 @@ class Look:
 
 
 def evaluate(watching: Sequence[Extract], changes: Mapping[str, Change], cursor: Cursor) -> Look:
-    """Which extracts have to run, since a table of theirs is not what it was."""
-    requests, launched, unknown = [], {}, []
+    """Which extracts have to run, since a table of theirs is not what it was.
+
+    A table that the warehouse says nothing about this time counts as unchanged: a question that
+    failed starts no run. One that it has never said anything about, and now does, may have changed
+    since the extract ran, so that starts one.
+    """
+    tables = {table for extract in watching for table in extract.tables}
+    tokens = {table: token for table, token in cursor.tables.items() if table in tables}
+    tokens |= {table: change.token for table, change in changes.items()}
+    requests, launched = [], {}
     for extract in watching:
-        tokens = [changes[table].token if table in changes else "" for table in extract.tables]
-        digest = sha256("\n".join(tokens).encode()).hexdigest()[:16]
-        unknown += [table for table in extract.tables if table not in changes]
-        if any(tokens) and cursor.launched.get(extract.path) != digest:
+        known = [tokens.get(table, "") for table in extract.tables]
+        digest = sha256("\n".join(known).encode()).hexdigest()[:16]
+        if any(known) and cursor.launched.get(extract.path) != digest:
             key = f"{extract.path} {digest}"
             requests.append(run_request(key, [extract], cause="source_change"))
         launched[extract.path] = digest
-    tokens_now = {table: change.token for table, change in changes.items()}
-    changed = [table for table, token in tokens_now.items() if cursor.tables.get(table) != token]
+    changed = [
+        table for table, change in changes.items() if cursor.tables.get(table) != change.token
+    ]
     reason = f"{len(changes)} tables, none has changed"
-    if unknown:
-        names = sorted(set(unknown))
-        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    if silent := sorted(tables - set(changes)):
+        shown = ", ".join(silent[:_SHOWN]) + (", …" if len(silent) > _SHOWN else "")
         reason += f"; the warehouse tells nothing about {shown}"
-    return Look(requests, changed, reason, Cursor(tables=tokens_now, launched=launched))
+    return Look(requests, changed, reason, Cursor(tables=tokens, launched=launched))
 
 
 def _observation(table: dg.AssetKey, change: Change) -> dg.AssetObservation:

@@ -105,7 +105,10 @@ class Session(Protocol):
         """The schema that `execute` would give, without running the query; raises as it does."""
 
     def last_changes(self, tables: Sequence[str]) -> Mapping[str, Change]:
-        """The last change of each table, by its name; those that nothing is known of are absent."""
+        """The last change of each table, by its name; those that nothing is known of are absent.
+
+        Raises WarehouseError when the warehouse could not be asked: that is not silence.
+        """
 
     def cancel(self) -> None:
         """End the running query in the warehouse; safe from any thread, and when nothing runs.

@@ -112,6 +112,44 @@ def test_a_table_that_nothing_is_known_of_is_named() -> None:
     assert again.reason == ("1 tables, none has changed; the warehouse tells nothing about shop.b")
 
 
+BOTH = {"shop.a": Change("1"), "shop.b": Change("2")}
+
+
+@pytest.mark.parametrize("silent", ["shop.a", "shop.b", "both"])
+def test_silence_about_a_table_starts_no_run(silent: str) -> None:
+    """Nor does its end, nor the change of nothing meanwhile."""
+    extract = valid(f"{ON_CHANGE}select * from shop.a, shop.b")
+    heard = {name: each for name, each in BOTH.items() if silent not in (name, "both")}
+    cursor = evaluate([extract], BOTH, Cursor()).cursor
+    for changes in (heard, heard, BOTH, heard, BOTH):
+        look = evaluate([extract], changes, cursor)
+        assert (look.requests, look.changed) == ([], [])
+        cursor = look.cursor
+
+
+def test_a_change_during_silence_is_seen_at_its_end() -> None:
+    extract = valid(f"{ON_CHANGE}select * from shop.a, shop.b")
+    cursor = evaluate([extract], BOTH, Cursor()).cursor
+    cursor = evaluate([extract], {"shop.a": Change("1")}, cursor).cursor
+    look = evaluate([extract], {**BOTH, "shop.b": Change("3")}, cursor)
+    assert (len(look.requests), look.changed) == (1, ["shop.b"])
+
+
+def test_a_table_that_was_never_heard_of_starts_one_run_when_it_is() -> None:
+    extract = valid(f"{ON_CHANGE}select * from shop.a, shop.b")
+    cursor = evaluate([extract], {"shop.a": Change("1")}, Cursor()).cursor
+    heard = evaluate([extract], BOTH, cursor)
+    again = evaluate([extract], BOTH, heard.cursor)
+    assert (len(heard.requests), len(again.requests)) == (1, 0)
+
+
+def test_tables_that_nobody_reads_any_more_are_forgotten() -> None:
+    both = valid(f"{ON_CHANGE}select * from shop.a, shop.b")
+    one = valid(f"{ON_CHANGE}select * from shop.a")
+    cursor = evaluate([both], BOTH, Cursor()).cursor
+    assert evaluate([one], {}, cursor).cursor.tables == {"shop.a": "1"}
+
+
 def test_a_warehouse_that_does_not_answer_launches_nothing(
     site_with_postgres: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

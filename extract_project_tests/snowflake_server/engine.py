@@ -22,6 +22,7 @@ from extract_project_tests.snowflake_server.parameters import DEFAULTS
 from extract_project_tests.snowflake_server.wire import Chunk, Column, chunk, wire_array
 
 _CHUNK_ROWS = 50_000
+_CHANGE = "system$last_change_commit_time"
 
 
 class SnowflakeError(Exception):
@@ -90,6 +91,8 @@ class Engine:
     """Answer a repeated statement as before, without running it: for measuring readers alone."""
     repeat: int = 1
     """How often each chunk of an answer is sent."""
+    changed: dict[str, int] = field(default_factory=dict)
+    """What SYSTEM$LAST_CHANGE_COMMIT_TIME says of each table that there is."""
     scripted: dict[str, Answer | SnowflakeError] = field(default_factory=dict)
     """Answers by SQL text, header and comments aside."""
 
@@ -133,6 +136,8 @@ class Engine:
         scripted = self._scripted(sql)
         if scripted:
             return scripted
+        if _CHANGE in sql:
+            return self._changes(sql)
         _prepare(cursor, parameters)
         reader = self._execute(cursor, _duckdb_sql(sql, parameters), sql, binds)
         columns = _columns(cursor, reader.schema)
@@ -145,6 +150,20 @@ class Engine:
         if self.reuse_results and not binds:
             self.script(sql, answer)
         return answer
+
+    def _changes(self, sql: str) -> Answer:
+        """One unknown table fails the whole statement."""
+        names = re.findall(rf"{re.escape(_CHANGE)}\('((?:[^']|'')*)'\)", sql)
+        for name in names:
+            if name not in self.changed:
+                raise SnowflakeError(
+                    "002003",
+                    "02000",
+                    f"SQL compilation error:\nObject '{name.upper()}' does not exist or not "
+                    f"authorized.",
+                )
+        columns = [Column(f"{_CHANGE}('{name}')", "FIXED", 38, 0) for name in names]
+        return table(columns, [[self.changed[name] for name in names]])
 
     def _scripted(self, sql: str) -> Answer | None:
         answer = self.scripted.get(_bare(sql))

@@ -18,8 +18,7 @@ from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Label, Query, Session, Warehouse
 from extract_project.warehouses.snowflake import SnowflakeWarehouse
-from extract_project_tests.snowflake_server import Engine, Service, SnowflakeServer, table
-from extract_project_tests.snowflake_server.wire import Column
+from extract_project_tests.snowflake_server import Engine, Service, SnowflakeServer
 
 LABEL = Label("sales/orders", "v1", "run-1")
 
@@ -114,12 +113,10 @@ def postgres_rig(warehouse: PostgresWarehouse) -> Rig:
 def snowflake_rig(server: SnowflakeServer) -> Rig:
     service = server.service
     changes = iter(range(1, 1000))
-    question = "select system$last_change_commit_time('shop.orders')"
 
     def change() -> None:
         """This double does not keep times itself."""
-        token = 1_700_000_000_000_000_000 + next(changes)
-        service.engine.script(question, table([Column("C", "FIXED", 38, 0)], [[token]]))
+        service.engine.changed["shop.orders"] = 1_700_000_000_000_000_000 + next(changes)
 
     change()
     warehouse = snowflake_warehouse(server)

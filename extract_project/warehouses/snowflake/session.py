@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from extract_project.constants import Value
 from extract_project.errors import QueryCancelled, WarehouseError
 from extract_project.prefetch import in_thread
 from extract_project.warehouses.protocol import Change, Query, Rendered
+from extract_project.warehouses.snowflake.changes import last_changes
 from extract_project.warehouses.snowflake.chunks import Patience
 from extract_project.warehouses.snowflake.history import query_url
 from extract_project.warehouses.snowflake.result import SnowflakeResult
@@ -30,7 +31,6 @@ _QUICK_SECONDS = 0.25
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 _START_SECONDS = 5
 """How long a cancelled run waits for the id of the query that it is just starting."""
-_NANOS = 10**9
 
 
 class SnowflakeSession:
@@ -72,25 +72,8 @@ class SnowflakeSession:
             raise self._explained(error, query, None) from None
 
     def last_changes(self, tables: Sequence[str]) -> dict[str, Change]:
-        """By SYSTEM$LAST_CHANGE_COMMIT_TIME, which knows tables and views; in nanoseconds, about.
-
-        A table that the role cannot see is left out: running the query is what explains it.
-        """
-        from snowflake.connector import Error
-
-        changes = {}
-        cursor = self._connection.cursor()
-        for table in tables:
-            name = table.replace("'", "''")
-            try:
-                cursor.execute(f"select system$last_change_commit_time('{name}')")
-                row: Any = cursor.fetchone()
-            except Error:
-                continue
-            if row and row[0] is not None:
-                seconds = int(row[0]) / _NANOS
-                changes[table] = Change(str(row[0]), datetime.fromtimestamp(seconds, UTC))
-        return changes
+        asked = begin("changes", lambda: last_changes(self._connection, tables))
+        return self._cancellation.result(asked)
 
     def cancel(self) -> None:
         """End whatever is waited for; who waits for a query then has it aborted."""

@@ -1,0 +1,71 @@
+"""Whether tables have changed, by SYSTEM$LAST_CHANGE_COMMIT_TIME: it knows tables and views, and
+answers from metadata, without a running warehouse.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from extract_project.errors import Cause
+from extract_project.warehouses.protocol import Change
+from extract_project.warehouses.snowflake.errors import explained
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+_AT_ONCE = 200
+_SECONDS = 30.0
+_NANOS = 10**9
+_FIRST_SQL_CODE = 1000
+"""Codes below are of the connection, of the service and of queries that were ended."""
+
+
+def last_changes(connection: SnowflakeConnection, tables: Sequence[str]) -> dict[str, Change]:
+    """The changes of those tables that the role can see.
+
+    Many are asked for in one query, which fails as a whole where one is unknown: each half is then
+    asked by itself. What has not been asked after `_SECONDS` is left out too. Raises WarehouseError
+    when it is not the tables that the query failed for.
+    """
+    from snowflake.connector import Error
+
+    changes: dict[str, Change] = {}
+    asked = deque(tables[start : start + _AT_ONCE] for start in range(0, len(tables), _AT_ONCE))
+    end = time.monotonic() + _SECONDS
+    while asked and time.monotonic() < end:
+        some = asked.popleft()
+        try:
+            changes |= _changes(connection, some)
+        except Error as error:
+            if not _is_about_tables(error):
+                raise explained(error, "snowflake, asked when tables changed last") from None
+            middle = len(some) // 2
+            if middle:
+                asked += [some[:middle], some[middle:]]
+    return changes
+
+
+def _changes(connection: SnowflakeConnection, tables: Sequence[str]) -> dict[str, Change]:
+    """By tokens, which are about the time in nanoseconds."""
+    names = [table.replace("\\", "\\\\").replace("'", "''") for table in tables]
+    calls = ", ".join(f"system$last_change_commit_time('{name}')" for name in names)
+    cursor = connection.cursor()
+    cursor.execute(f"select {calls}")
+    row: Any = cursor.fetchone() or ()
+    return {
+        table: Change(str(token), datetime.fromtimestamp(int(token) / _NANOS, UTC))
+        for table, token in zip(tables, row, strict=True)
+        if token is not None
+    }
+
+
+def _is_about_tables(error: Exception) -> bool:
+    """Whether the query was at fault, not the connection or the service."""
+    known = explained(error, "")
+    code = getattr(error, "errno", None) or 0
+    at_fault = known.cause in (Cause.SQL, Cause.PERMISSION) and not known.transient
+    return at_fault and code >= _FIRST_SQL_CODE
