@@ -188,7 +188,9 @@ class _Reader:
             return
         if len(name) == 1:
             self._require_table(name[0], node)
-        if not scope.only_columns:
+        if name[-1] == "duckdb_logs":
+            self._calls.append(Call(name, self._offset(node)))  # a view of the function
+        elif not scope.only_columns:
             self._tables.add(name)
 
     def _add_call(self, node: dict[str, Any]) -> None:

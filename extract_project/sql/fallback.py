@@ -94,7 +94,7 @@ def require_query(text: Text, also: tuple[str, ...] = ()) -> None:
     for i, token in enumerate(tokens):
         before = tokens[i - 1] if i else token
         after = tokens[i + 1] if i + 1 < len(tokens) else token
-        if before.text == ".":
+        if before.text in (".", ":"):
             continue
         if token.lower == "into" and after.text not in (",", ")", "."):
             raise would_run(text.source, token)

@@ -83,12 +83,12 @@ def ends_value(tokens: Sequence[Token], i: int) -> bool:
     return token.lower not in _BEFORE_A_VALUE
 
 
-_FOREIGN_SIGNS = (":", "%", "{", "$", "<")
+_FOREIGN_SIGNS = (":", "%", "=%", "{", "$", "<", "<%", "<%=", "&", "&&")
 _TEMPLATE_SIGNS = ("{{", "{%", "{#", "${", "<%")
 
 
 def _foreign(text: str, tokens: Sequence[Token]) -> Iterator[Problem]:
-    """What other tools write for a value: `?`, `$1`, `:1`, `%s`, `{{ x }}`, `${x}`."""
+    """What other tools write for a value: `?`, `$1`, `:1`, `%s`, `&x`, `{{ x }}`, `${x}`."""
     for i, token in enumerate(tokens):
         if token.kind == "parameter" or token.text == "?":
             if token.text != "?" or not (ends_value(tokens, i - 1) or _repeats(tokens, i)):
@@ -97,18 +97,23 @@ def _foreign(text: str, tokens: Sequence[Token]) -> Iterator[Problem]:
         if token.kind != "sign" or token.text not in _FOREIGN_SIGNS or i + 1 == len(tokens):
             continue
         after = tokens[i + 1]
+        value_before = ends_value(tokens, i - 1)
+        if text.startswith(_TEMPLATE_SIGNS, token.start) and not value_before:
+            yield _no_parameter(text, token, text[token.start : token.start + 2])
+            return
         if after.start != token.end:
             continue
-        if text.startswith(_TEMPLATE_SIGNS, token.start):
-            yield _no_parameter(text, token, text[token.start : after.end])
-            return
-        if token.text == "%" and not ends_value(tokens, i - 1):
-            printf = re.match(r"%(\(\w+\))?s\b", text[token.start : token.start + 80])
+        if token.text == "=%" or (token.text == "%" and not value_before):
+            printf = re.match(r"=?(%(\(\w+\))?s\b)", text[token.start : token.start + 80])
             if printf:
-                yield _no_parameter(text, token, printf.group())
+                yield _no_parameter(text, token, printf[1])
+        elif token.text in ("&", "&&") and (after.kind == "word" or after.text == "&"):
+            if not value_before:
+                yield _no_parameter(text, token, token.text + after.text)
+                return
         elif token.text == ":" and after.kind in ("number", "string", "name"):
             in_slice = i and tokens[i - 1].text in ("[", ":")
-            if not in_slice and not ends_value(tokens, i - 1):
+            if not in_slice and not value_before:
                 yield _no_parameter(text, token, f":{after.text}")
 
 

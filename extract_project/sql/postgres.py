@@ -51,7 +51,7 @@ class Postgres:
 
     def objection(self, function: Name) -> str | None:
         name = function[-1]
-        if function[:-1] not in ((), ("pg_catalog",)) and name not in _OF_EXTENSIONS:
+        if not _is_of_the_engine(function) and name not in _OF_EXTENSIONS:
             return None
         if name in READS:
             return None
@@ -76,6 +76,11 @@ _OF_EXTENSIONS = words(
     """
 )
 """Functions of well-known extensions that act, in whatever schema they were created."""
+
+
+def _is_of_the_engine(name: Name) -> bool:
+    """Whether a name is searched in `pg_catalog`: `f`, `pg_catalog.f` or `db.pg_catalog.f`."""
+    return name[-2:-1] in ((), ("pg_catalog",))
 
 
 def _by_tokens(text: Text, reason: str) -> Reading:
@@ -184,7 +189,7 @@ class _Reader:
         name = tuple(part for part in parts if part)
         if len(name) == 1 and name[0] in hidden:
             return
-        if name[-1] in _SECRETS and name[:-1] in ((), ("pg_catalog",)):
+        if name[-1] in _SECRETS and _is_of_the_engine(name):
             raise refuse(
                 *position(self._text.source, self._offset(node)),
                 f"{name[-1]!r} holds secrets or files of the server: no extract reads it",

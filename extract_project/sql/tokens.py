@@ -45,18 +45,21 @@ class Lexicon:
 
 _DIGITS = r"(?:\d[\d_]*(?:\.(?!\.)[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?\w*"
 _SIGNS = r"::|:=|=>|->>|->|<=|>=|<>|!=|\|\||."
+_OPERATORS = r"(?:(?!--|/\*)[-+*/<>=~!@#%^&|`?])+"  # as long as they go, in Postgres
 _E_STRING = (
     r"[eE]'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'(?:[ \t]*[\r\n]\s*'[^'\\]*(?:(?:''|\\.)[^'\\]*)*')*"
 )
 
 
-def _pattern(space: str, comment: str, string: str, word: str, parameter: str) -> re.Pattern[str]:
+def _pattern(
+    *, space: str, comment: str, string: str, word: str, parameter: str, signs: str = _SIGNS
+) -> re.Pattern[str]:
     return re.compile(
         rf"{space}*(?:(?P<comment>{comment}|/\*)"
         rf"|(?P<string>{string})"
         r'|(?P<name>(?:[uU]&)?"[^"]*(?:""[^"]*)*")'
         rf"|(?P<number>{_DIGITS})|(?P<word>{word})|(?P<parameter>{parameter})"
-        rf"|(?P<sign>{_SIGNS})|(?P<end>\Z))",
+        rf"|(?P<sign>{signs})|(?P<end>\Z))",
         re.DOTALL,
     )
 
@@ -72,6 +75,7 @@ POSTGRES = Lexicon(
         string=rf"{_E_STRING}|(?:[bBxXnN]|[uU]&)?{_QUOTED}|{_DOLLARS}",
         word=rf"[{_LETTER}][0-9${_LETTER}]*",
         parameter=r"\$\d+",
+        signs=f"{_OPERATORS}|{_SIGNS}",
     ),
     nested_comments=True,
 )

@@ -55,7 +55,8 @@ def _duckdb(database: duckdb.DuckDBPyConnection, statement: str) -> Kind:
     acting = re.search(r"(?i)\b(nextval|setseed|write_log|sleep_ms|getenv)\b", _bare(statement))
     files = re.search(
         r"(?i)(\bread_\w+|\w+_scan|\bglob|\bsniff_csv|\bquery|_secrets?|_logs?|_log_\w+|\bparquet_\w+"
-        r"|_logging|_profiling|\bpragma_\w+|_serialized_sql)\s*\(|(from|join)\s*'|^\s*(pragma|call)\b",
+        r"|_logging|_profiling|_serialized_sql)\s*\(|^\s*(pragma|call)\b"
+        r"|(?<!distinct )\b(from|join)\s*'[^']*(://|\.(csv|tsv|parquet|json|xlsx)\b|\*)",
         re.sub(r"--[^\n]*", "", statement),
     )
     return "acts" if acting or files else "reads"

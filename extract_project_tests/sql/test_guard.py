@@ -71,6 +71,9 @@ REFUSED = [
     ("select pg_logical_slot_get_changes('s', null, null)", ("postgres",), "1:8", "slot"),
     ("select pg_start_backup('x')", ("postgres",), "1:8", "pg_start_backup"),  # until 14
     ("select pg_not_invented_yet()", ("postgres",), "1:8", "pg_not_invented_yet"),
+    ("select postgres.pg_catalog.pg_sleep(1)", ("postgres",), "1:8", "pg_sleep"),
+    ("select * from postgres.pg_catalog.pg_authid", ("postgres",), "1:15", "pg_authid"),
+    ("from duckdb_logs", ("duckdb",), "1:6", "duckdb_logs"),
     ("select txid_current()", ("postgres",), "1:8", "txid_current"),
     ("select * from pg_authid", ("postgres",), "1:15", "pg_authid"),
     ("select 1 from t for no key update of t", ("postgres",), "1:17", "for"),
@@ -197,6 +200,7 @@ ACCEPTED = [
     ("select * from table(information_schema.query_history()) q", ("snowflake",)),
     ("select db.s.my_function(1) as a, m!predict(a) as b from t", ("snowflake",)),
     ("select * from @db.s.stage/path/x.csv (file_format => 'ff')", ("snowflake",)),
+    ("select value:into as a, t.into as b from t", ("snowflake",)),
     ("select a from t -- it''s\n// don''t\n", ("snowflake",)),
 ]
 
