@@ -57,6 +57,21 @@ def test_a_materialization_says_what_was_published(site: Site, settings: Setting
     assert event.tags["dagster/data_version"] == metadata["data_sha256"]
 
 
+def test_the_page_of_an_asset_shows_what_is_odd_about_its_file(
+    site: Site, settings: Settings
+) -> None:
+    site.put_sql("sales/odd", "select 1 as a\nwhere '{{ ds }}' <> ''")
+    site.put_sql("sales/orders", "select 1 as a")
+    specs = {
+        spec.key.to_user_string(): spec
+        for spec in definitions(site, settings).resolve_all_asset_specs()
+    }
+    assert (
+        "sales/odd.sql:2:7: this string has '{{ ds }}'" in specs["sales/odd"].metadata["warnings"]
+    )
+    assert "warnings" not in specs["sales/orders"].metadata
+
+
 def test_check_results_point_at_the_new_materialization(site: Site, settings: Settings) -> None:
     site.put_sql("sales/orders", CHECKED)
     with dg.DagsterInstance.ephemeral() as instance:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlglot
@@ -333,6 +336,27 @@ def test_g7_a_warehouse_can_forbid_functions(dialect: str) -> None:
         with pytest.raises(Refused, match="FORBIDDEN_FUNCTIONS"):
             read_statement(sql, dialect, forbidden=forbidden)
     read_statement("select g(1) as a, other.g(2) as b", dialect, forbidden=forbidden)
+
+
+@pytest.mark.parametrize("dialect", ALL)
+def test_statements_are_read_in_many_threads_at_once(dialect: str) -> None:
+    def tables(n: int) -> tuple[str, ...]:
+        return read_statement(f"select f(a) as b from t{n} where a > 1", dialect).tables
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(tables, range(500))) == [(f"t{n}",) for n in range(500)]
+
+
+def test_a_run_worker_imports_no_parser() -> None:
+    program = (
+        "import sys, extract_project.manifest.snapshot, extract_project.settings\n"
+        "print([name for name in sys.modules if name in "
+        "('sqlglot', 'pgparse', 'duckdb', 'extract_project.sql.guard')])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("dialect", ALL)
