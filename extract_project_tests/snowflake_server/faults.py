@@ -6,16 +6,17 @@ import threading
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["drop", "truncate", "status", "stall", "short"]
+Kind = Literal["drop", "truncate", "status", "stall", "trickle", "silence", "short"]
 
 
 @dataclass
 class Fault:
-    """A fault for requests whose path starts with `path`, `times` of them.
+    """A fault for requests whose path starts or ends with `path`, `times` of them.
 
     `drop` closes the connection within the body; `truncate` ends the Arrow stream early under a
     correct length; `status` answers with that HTTP status; `stall` sends half of the body and then
-    nothing until the server stops; `short` leaves out rows, at a message's border.
+    nothing until the server stops, `trickle` then sends a byte now and then, and `silence` sends
+    nothing at all; `short` leaves out rows, at a message's border.
     """
 
     path: str
@@ -39,7 +40,7 @@ class Faults:
         """The fault for this request, which is then one less."""
         with self._lock:
             for fault in self.pending:
-                if fault.times and path.startswith(fault.path):
+                if fault.times and (path.startswith(fault.path) or path.endswith(fault.path)):
                     fault.times -= 1
                     return fault
         return None

@@ -20,6 +20,7 @@ from extract_project_tests.snowflake_server.faults import Fault
 from extract_project_tests.snowflake_server.service import Reply, Service
 
 _TOKEN = re.compile(r'Snowflake Token="([^"]*)"')
+_TRICKLE_SECONDS = 0.02
 _CUSTOMER_KEY = "x-amz-server-side-encryption-customer-key"
 
 
@@ -81,6 +82,10 @@ class _Handler(BaseHTTPRequestHandler):
         if fault and fault.kind == "status":
             self._send(b"", fault.status)
             return
+        if fault and fault.kind == "silence":
+            self.server.stopped.wait()
+            self.close_connection = True
+            return
         if path.startswith("/chunks/"):
             self._send_chunk(path, fault)
             return
@@ -135,15 +140,27 @@ class _Handler(BaseHTTPRequestHandler):
         if encoding:
             self.send_header("content-encoding", encoding)
         self.end_headers()
-        if fault and fault.kind in ("drop", "stall"):
-            self.wfile.write(body[: len(body) // 2])
+        if fault and fault.kind in ("drop", "stall", "trickle"):
+            half = len(body) // 2
+            self.wfile.write(body[:half])
             self.wfile.flush()
+            if fault.kind == "trickle":
+                self._trickle(body[half:-1])
             if fault.kind == "stall":
                 self.server.stopped.wait()
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
             return
         self.wfile.write(body)
+
+    def _trickle(self, rest: bytes) -> None:
+        """A byte now and then, and never the last one."""
+        for byte in rest:
+            if self.server.stopped.wait(_TRICKLE_SECONDS):
+                return
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+        self.server.stopped.wait()
 
 
 def _without_rows(stream: bytes) -> bytes:

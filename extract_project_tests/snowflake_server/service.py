@@ -95,6 +95,10 @@ class Service:
     """Whether the first chunk stands in the reply, as at Snowflake."""
     monitored: Reply = field(default_factory=dict)
     """What is said of every query whose status is asked, beside the status."""
+    aborts: int = 0
+    """How many requests to abort a query have come."""
+    aborts_refused: int = 0
+    """How many of them are refused, from the first on."""
     faults: Faults = field(default_factory=Faults)
     sessions: list[Session] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
@@ -270,6 +274,9 @@ class Service:
 
     def abort(self, query_id: str) -> Reply:
         query = self._query(query_id)
+        self.aborts += 1
+        if self.aborts <= self.aborts_refused:
+            return _failed(SnowflakeError("000603", "XX000", "not now"))
         if query is None or query.done.is_set():
             return _failed(
                 SnowflakeError(
