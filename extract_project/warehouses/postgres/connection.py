@@ -52,6 +52,9 @@ class Connection:
         self.copied = 0
         self.rest = b""
 
+    def fileno(self) -> int:
+        return self._server.socket
+
     @property
     def is_cancelled(self) -> bool:
         return self._cancelled.is_set()

@@ -135,7 +135,9 @@ def _traced(server: PGconn) -> Iterator[_Trace]:
 def _refused(server: PGconn, trace: _Trace) -> SignInError:
     message = server.get_error_message()
     if trace.code is not None:
-        return SignInError(f"{message} ({trace.code})", meaning(trace.code), answered=True)
+        known = meaning(trace.code)
+        of_no_sql = _SETTINGS if known.cause is Cause.SQL else known
+        return SignInError(f"{message} ({trace.code})", of_no_sql, answered=True)
     if server.needs_password:
         return SignInError(message, Meaning(Cause.SIGN_IN), answered=True)
     if _NO_TLS.search(trace.text):
