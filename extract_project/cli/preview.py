@@ -38,7 +38,12 @@ from extract_project.publish.column_types import spelled
 from extract_project.publish.contract import agreed_schema
 from extract_project.publish.formats.display import display
 from extract_project.publish.formats.text import plain_text
-from extract_project.publish.plan import example_partition, placed, placed_faults
+from extract_project.publish.plan import (
+    example_partition,
+    placed,
+    placed_faults,
+    require_partition,
+)
 from extract_project.publish.sample import Sample, sample
 from extract_project.settings import load_settings
 from extract_project.units import parse_duration
@@ -129,15 +134,15 @@ def _faults(extract: Extract, schema: pa.Schema, file: str) -> str:
 
 def _query(extract: Extract, partition: str | None, given: dict[str, Value]) -> Query:
     """The query of a run, with the values that were given for this one."""
-    partitions, example = extract.header.partitions, example_partition(extract)
-    if partitions is None and partition is not None:
-        raise ManifestError(f"{extract.path} has no partitions: leave --partition out")
-    if partitions and example and (partition is None or not partitions.accepts(partition)):
-        what = "has partitions" if partition is None else f"has no partition {partition!r}"
-        raise ManifestError(f"{extract.path} {what}: name one, as in --partition {example.key}")
+    example = example_partition(extract)
+    if example and partition is None:
+        raise ManifestError(
+            f"{extract.path} has partitions: name one, as in --partition {example.key}"
+        )
     if partition is None:
         query = extract.query()
     else:
+        require_partition(extract, partition)
         from extract_project.orchestration.partitions import partition_named
 
         query = extract.query(partition_named(extract.header, partition))

@@ -13,7 +13,7 @@ from extract_project.cli.console import duration, err, explains_itself, json_opt
 from extract_project.errors import NotPublished
 from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.problem import suggestion
+from extract_project.manifest.names import no_extract
 from extract_project.publish.retention import Prunable, Rule, find_prunable, owns, remove
 from extract_project.publish.upload import ABANDONED_AFTER, Abandoned, abandoned, abort
 from extract_project.settings import Settings, load_settings
@@ -87,7 +87,7 @@ def _chosen(settings: Settings, s3: S3Client, paths: Sequence[str]) -> dict[str,
     known |= {each.path: None for each in snapshot.invalid}
     for path in paths:
         if path not in known and not _has_left(s3, settings, path):
-            raise NotPublished(f"no extract {path!r}, and none was: {suggestion(path, known)}")
+            raise NotPublished(no_extract(path, known))
     return {path: known.get(path) for path in paths} if paths else known
 
 

@@ -19,8 +19,10 @@ from extract_project.cli.console import (
     out,
     partition_option,
 )
+from extract_project.cli.versions import resolve
 from extract_project.errors import ExtractError
-from extract_project.manifest.problem import suggestion
+from extract_project.manifest.names import expanded, no_extract
+from extract_project.publish.plan import require_partition
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
@@ -42,12 +44,18 @@ def run(extracts: tuple[str, ...], partition: str | None, full_refresh: bool) ->
 
     \b
     extract run sales/orders finance/revenue
+    extract run 'sales/*'
     extract run sales/order_lines --partition 2026-01-01
     """
     from extract_project.orchestration.deployment import Deployment
 
-    deployment = Deployment(load_settings().dagster_url)
-    finished = run_and_watch(deployment, list(extracts), partition, full_refresh=full_refresh)
+    settings = load_settings()
+    deployment = Deployment(settings.dagster_url)
+    paths = expanded(extracts, deployment.extracts())
+    if partition is not None:
+        for path in paths:
+            require_partition(resolve(settings, path), partition)
+    finished = run_and_watch(deployment, paths, partition, full_refresh=full_refresh)
     report(finished)
     raise SystemExit(0 if finished.status == "SUCCESS" else NO)
 
@@ -68,7 +76,7 @@ def run_and_watch(
     known = deployment.extracts()
     for path in paths:
         if path not in known:
-            raise ExtractError(f"no extract {path!r}: {suggestion(path, known)}")
+            raise ExtractError(no_extract(path, known))
     _require_partition(deployment.partitioned(), paths, partition)
     tags = {FULL_REFRESH_TAG: "true"} if full_refresh else {}
     return watch(deployment, deployment.launch(paths, partition, tags), known, paths)

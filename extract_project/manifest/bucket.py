@@ -18,6 +18,7 @@ from extract_project.manifest.extract import (
     SqlSource,
     parse_extract,
 )
+from extract_project.manifest.names import no_extract
 from extract_project.manifest.problem import Problem, suggestion
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.s3 import NULL_VERSION, Location, error_code, fetch_object
@@ -133,7 +134,7 @@ def find_extract(s3: S3Client, manifest: Location, path: str, dialects: Dialects
     file = fetch_file(s3, manifest, ListedFile(manifest.key(path + SUFFIX), ""))
     if file is None:
         known = [manifest.relative(each.key)[: -len(SUFFIX)] for each in list_files(s3, manifest)]
-        raise ManifestError(f"no extract {path!r} in {manifest}: {suggestion(path, known)}")
+        raise ManifestError(f"{manifest}: {no_extract(path, known)}")
     parsed = parse_extract(file.path, file.content, file.source, dialects)
     if isinstance(parsed, InvalidExtract):
         raise ManifestError("\n".join(parsed.reasons))

@@ -16,7 +16,7 @@ from dagster._core.definitions.data_version import CODE_VERSION_TAG, DATA_VERSIO
 from extract_project.errors import ExtractError, NotPublished
 from extract_project.journal import Journal
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.problem import suggestion
+from extract_project.manifest.names import no_extract
 from extract_project.orchestration.assets import Site
 from extract_project.orchestration.journaling import record_restored
 from extract_project.orchestration.keys import ROLLBACK_JOB, ROLLBACK_OP, asset_key
@@ -76,7 +76,7 @@ def _restore(context: dg.OpExecutionContext, extracts: Mapping[str, Extract], si
     path, partition = config["extract"], config.get("partition")
     extract = extracts.get(path)
     if extract is None:
-        raise NotPublished(f"no extract {path!r}: {suggestion(path, extracts)}")
+        raise NotPublished(no_extract(path, extracts))
     if bool(extract.header.partitions) != bool(partition):
         need = "has partitions: say which" if extract.header.partitions else "has no partitions"
         raise NotPublished(f"{path} {need}")

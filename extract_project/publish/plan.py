@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
-from extract_project.errors import Cause, SchemaError, TypeMappingError, WarehouseError
+from extract_project.errors import (
+    Cause,
+    ManifestError,
+    SchemaError,
+    TypeMappingError,
+    WarehouseError,
+)
 from extract_project.manifest.bucket import ListedFile, fetch_file, sort_out
 from extract_project.manifest.extract import (
     SUFFIX,
@@ -187,6 +193,17 @@ def example_partition(extract: Extract) -> Partition | None:
     if partitions is None:
         return None
     return partitions.example(ZoneInfo(extract.header.partition_timezone))
+
+
+def require_partition(extract: Extract, key: str) -> None:
+    """Raises ManifestError, with a key of the right form, where the extract has no such one."""
+    partitions, example = extract.header.partitions, example_partition(extract)
+    if partitions is None or example is None:
+        raise ManifestError(f"{extract.path} has no partitions: leave --partition out")
+    if not partitions.accepts(key):
+        raise ManifestError(
+            f"{extract.path} has no partition {key!r}: name one, as in --partition {example.key}"
+        )
 
 
 def placed_faults(faults: Faults, extract: Extract, file: str) -> str:

@@ -200,29 +200,45 @@ class DuckDBResult:
                 return
             except (duckdb.Error, OSError, pa.ArrowException) as error:
                 raise _explained(error, self._rendered) from error
-            _require_real_times(batch, rows)
+            _require_real_values(batch, rows)
             rows += batch.num_rows
             yield conform(batch, self.schema)
 
 
-def _require_real_times(batch: pa.RecordBatch, rows_before: int) -> None:
+def _require_real_values(batch: pa.RecordBatch, rows_before: int) -> None:
     """Refuse what only DuckDB understands.
 
     It writes an infinite date or timestamp as the largest integer, which files would keep as a
-    date in the year 294247: no reader would take that for infinity. And it has a time 24:00:00,
-    which readers take for 00:00:00, or for none.
+    date in the year 294247: no reader would take that for infinity. It has a time 24:00:00, which
+    readers take for 00:00:00, or for none. And `round` gives a decimal one digit more than its
+    type has.
     """
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         for value, is_there, instead in (
-            ("infinity", _has_infinity, f"nullif({name}, 'infinity')"),
-            ("24:00:00", _has_24_hours, f"nullif({name}, '24:00:00')"),
+            ("'infinity'", _has_infinity, f"nullif({name}, 'infinity')"),
+            ("'24:00:00'", _has_24_hours, f"nullif({name}, '24:00:00')"),
+            ("more digits than its type", _has_overflow, f"{name}::varchar"),
         ):
             index = first_index(column, is_there)
             if index is not None:
                 raise TypeMappingError(
-                    f"column {name!r} holds '{value}', first in row {rows_before + index + 1:,}: "
-                    f"files have no such date or time; replace it in the SQL, e.g. {instead}"
+                    f"column {name!r} holds {value}, first in row {rows_before + index + 1:,}: "
+                    f"files have no such value; replace it in the SQL, e.g. {instead}"
                 )
+
+
+def _has_overflow(values: pa.Array) -> bool:
+    import pyarrow as pa
+
+    from extract_project.warehouses.types import file_type
+
+    if not (pa.types.is_decimal(values.type) and pa.types.is_decimal(file_type(values.type))):
+        return False
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        return True
+    return False
 
 
 def _has_infinity(values: pa.Array) -> bool:

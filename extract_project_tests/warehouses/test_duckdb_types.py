@@ -184,6 +184,20 @@ def test_g5_a_time_past_the_day_is_refused(sql: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
+        "round('9999999999999999999999999999999999999'::decimal(37, 0), -1)",
+        "round('-99999999999999999999999999999999999999'::decimal(38, 0), -1)",
+        "[round('99999999999999999999999999999999999999'::decimal(38, 0), -1)]",
+    ],
+)
+def test_g5_a_decimal_beyond_its_digits_is_refused(sql: str) -> None:
+    """DuckDB rounds up to 10^38, and still calls it a decimal of 38 digits."""
+    with pytest.raises(TypeMappingError, match=r"column 'c' holds more digits .* row 2"):
+        fetched(f"select null as c union all select {sql}")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
         "select 1::variant as c",
         "select timetz '01:00:00+02' as c",
         "select interval 1 day as c",

@@ -1,0 +1,58 @@
+"""What is said of a name that no extract has, and which extracts a pattern means."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
+
+_LISTED = 5
+_WILD = "*?["
+
+
+def no_extract(path: str, known: Collection[str]) -> str:
+    """`no extract 'sales/order': did you mean 'sales/orders'?`
+
+    Of a folder: what is in it, and how to name all of that.
+    """
+    wanted = path.strip("/").removesuffix(".sql")
+    inside = sorted(each for each in known if each.startswith(f"{wanted}/"))
+    if inside:
+        return (
+            f"{wanted!r} is a folder, which holds {_some(inside)}: name one of them, or in "
+            f"'extract run' all: '{wanted}/*'"
+        )
+    hint = _close(wanted, known)
+    if hint is None:
+        some = f"there are {_some(sorted(known))}" if known else "there are none"
+        return f"no extract {path!r}: {some}"
+    return f"no extract {path!r}: did you mean {hint!r}?"
+
+
+def expanded(paths: Iterable[str], known: Collection[str]) -> list[str]:
+    """The extracts that are meant, each once: `sales/*` is all that the folder holds."""
+    meant: dict[str, None] = {}
+    for path in paths:
+        is_pattern = any(character in path for character in _WILD)
+        found = sorted(each for each in known if fnmatchcase(each, path)) if is_pattern else []
+        meant.update(dict.fromkeys(found or [path]))
+    return list(meant)
+
+
+def _close(wanted: str, known: Collection[str]) -> str | None:
+    """The nearest path, or the only one that ends in the same name."""
+    folded = {each.casefold(): each for each in known}
+    same = [each for each in known if each.rpartition("/")[2].casefold() == wanted.casefold()]
+    if len(same) == 1:
+        return same[0]
+    close = difflib.get_close_matches(wanted.casefold(), folded, n=1)
+    if close:
+        return folded[close[0]]
+    names = {each.rpartition("/")[2]: folded[each] for each in folded}
+    alike = difflib.get_close_matches(wanted.casefold().rpartition("/")[2], names, n=1)
+    return names[alike[0]] if alike else None
+
+
+def _some(paths: list[str]) -> str:
+    more = f" and {len(paths) - _LISTED:,} more" if len(paths) > _LISTED else ""
+    return f"{', '.join(paths[:_LISTED])}{more}"
