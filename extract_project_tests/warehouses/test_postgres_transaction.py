@@ -490,3 +490,56 @@ def test_g5_what_is_refused_is_refused_in_an_array_too(
 def test_g5_a_result_without_columns_is_refused(session: PostgresSession, sql: str) -> None:
     with pytest.raises(TypeMappingError, match="the result has no columns"):
         session.execute(query(sql))
+
+
+# Changes of tables
+
+
+def test_changes_of_many_tables_at_once(postgres: PostgresWarehouse) -> None:
+    """Odd names are found, and one that may not be looked at keeps no other from being seen."""
+    names = {
+        "odd.größe": 'odd."größe"',
+        "odd.A b": 'odd."A b"',
+        "odd.a.b": 'odd."a.b"',
+        'odd.x"y': 'odd."x""y"',
+        "postgres.odd.plain": "odd.plain",
+        "odd.seen": "odd.kept",
+    }
+    with admin(postgres) as connection, role(postgres) as reader:
+        connection.execute("create schema odd; create schema hidden; create table hidden.t (n int)")
+        try:
+            for name in names.values():
+                connection.execute(f"create table {name} (n int)".encode())
+            connection.execute("create view odd.seen as select * from odd.kept")
+            connection.execute("revoke all on schema hidden from public")
+            connection.execute(
+                "grant usage on schema odd to reader; revoke pg_read_all_data from reader"
+            )
+            asked = [
+                *names,
+                "hidden.t",
+                "no_such_table",
+                "a.b.c.d",
+                "",
+                *map("t{}".format, range(2000)),
+            ]
+            with reader.connect(LABEL, HOUR) as session:
+                before = session.last_changes(asked)
+                assert set(names) <= set(before) <= {*names, "hidden.t"}
+                assert session.last_changes(asked) == before
+
+                def changed() -> set[str]:
+                    return {
+                        name
+                        for name, change in session.last_changes(asked).items()
+                        if change != before[name]
+                    }
+
+                for asked_for, name in names.items():
+                    connection.execute(f"insert into {name} values (1)".encode())
+                    connection.execute("select pg_stat_force_next_flush()")
+                    await_value(f"a change of {name} alone", lambda: changed() or None)
+                    assert changed() == {asked_for}
+                    before = session.last_changes(asked)
+        finally:
+            connection.execute("drop schema odd, hidden cascade")

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from extract_project.warehouses.postgres.connection import Connection, quoted
+from extract_project.warehouses.postgres.connection import Connection
 from extract_project.warehouses.protocol import Change
 
-_SCHEMA_AND_TABLE = 2
-
-# A table is those whose rows it shows: partitions, children, and what views read.
+# A table is those whose rows it shows: partitions, children, and what views read. A name is looked
+# up in the catalogue, because to_regclass fails where a schema may not be looked into: one such
+# name would keep every other table's changes from being seen.
 _CHANGES = """
 with recursive parts as (
-    select ordinality as asked, pg_catalog.to_regclass(name)::oid as oid
-    from pg_catalog.json_array_elements_text($1::pg_catalog.json) with ordinality as t (name)
+    select asked.number, c.oid
+    from pg_catalog.json_to_recordset($1::pg_catalog.json)
+        as asked (number integer, schema varchar, name varchar)
+    join pg_catalog.pg_class c on c.relname = asked.name::pg_catalog.name
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where case when asked.schema is null then pg_catalog.pg_table_is_visible(c.oid)
+        else n.nspname = asked.schema::pg_catalog.name end
     union
-    select parts.asked, below.oid from parts, lateral (
+    select parts.number, below.oid from parts, lateral (
         select i.inhrelid as oid from pg_catalog.pg_inherits i where i.inhparent = parts.oid
         union all
         select d.refobjid
-        from pg_catalog.pg_rewrite r join pg_catalog.pg_depend d on d.objid = r.oid
-        where r.ev_class = parts.oid and d.classid = 'pg_catalog.pg_rewrite'::regclass
-          and d.refclassid = 'pg_catalog.pg_class'::regclass
+        from pg_catalog.pg_class v
+        join pg_catalog.pg_rewrite r on r.ev_class = v.oid
+        join pg_catalog.pg_depend d on d.objid = r.oid
+        where v.oid = parts.oid and v.relkind = 'v'
+          and d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+          and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
     ) below
 )
-select asked, pg_catalog.string_agg(
+select number, pg_catalog.string_agg(
     pg_catalog.concat_ws(
         ':', c.oid, pg_catalog.pg_relation_filenode(c.oid), s.n_tup_ins, s.n_tup_upd, s.n_tup_del
     ), ' ' order by c.oid
@@ -34,22 +42,33 @@ from parts
 join pg_catalog.pg_class c using (oid)
 left join pg_catalog.pg_stat_all_tables s on s.relid = c.oid
 where c.relkind in ('r', 'm', 'p')
-group by asked
+group by number
+order by number
 """
 
 
 def last_changes(connection: Connection, tables: Sequence[str], database: str) -> dict[str, Change]:
-    """Of those tables that exist; a name has at most a database, a schema and a table.
+    """Of those tables that exist, all asked for at once.
 
     What the server's statistics lose in a crash shows as a change. They are about a second behind.
     """
-    named = [table.split(".") for table in tables]
+    asked = [(table, *place) for table in tables for place in _places(table, database)]
     names = [
-        ".".join(quoted(part) for part in parts[-_SCHEMA_AND_TABLE:])
-        if len(parts) <= _SCHEMA_AND_TABLE or parts[:-_SCHEMA_AND_TABLE] == [database]
-        else None
-        for parts in named
+        {"number": number, "schema": schema, "name": name}
+        for number, (_, schema, name) in enumerate(asked)
     ]
-    asked = [(table, name) for table, name in zip(tables, names, strict=True) if name]
-    rows = connection.query(_CHANGES, [json.dumps([name for _, name in asked])])
-    return {asked[int(number) - 1][0]: Change(token) for number, token in rows if number and token}
+    changes: dict[str, Change] = {}
+    for number, token in connection.query(_CHANGES, [json.dumps(names)]):
+        if number and token:
+            changes.setdefault(asked[int(number)][0], Change(token))
+    return changes
+
+
+def _places(table: str, database: str) -> Iterator[tuple[str | None, str]]:
+    """Schema and name that a dotted name may mean, the likely first: names may have dots."""
+    parts = table.split(".")
+    for at in (1, 0, *range(2, len(parts))):
+        if at < len(parts):
+            yield ".".join(parts[:at]) or None, ".".join(parts[at:])
+    if parts[0] == database and len(parts) > 1:
+        yield from _places(".".join(parts[1:]), "")
