@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import ValidationError
 
 from extract_project.errors import (
+    Cause,
     QueryCancelled,
     QueryTimeout,
     TypeMappingError,
@@ -373,17 +374,39 @@ def test_settings_that_cannot_sign_in_say_which_to_set(
 
 
 @pytest.mark.parametrize(
-    ("code", "transient"),
-    [("003001", False), ("090073", False), ("000603", True), ("100038", False)],
+    ("code", "cause", "transient", "hint"),
+    [
+        (("003001", "42501"), Cause.PERMISSION, False, "grant what is missing"),
+        (("002043", "02000"), Cause.PERMISSION, False, "check the name"),
+        (("000606", "57P03"), Cause.SETTINGS, False, "set WAREHOUSE"),
+        (("000608", "57P03"), Cause.SETTINGS, False, "set auto_resume = true"),
+        (("090105", "22000"), Cause.SETTINGS, False, "set DATABASE"),
+        (("090106", "22000"), Cause.SETTINGS, False, "set SCHEMA"),
+        (("090073", "22000"), Cause.BUSY, False, "raise its quota"),
+        (("000603", "XX000"), Cause.BUSY, True, ""),
+        (("000625", "57014"), Cause.BUSY, True, ""),
+        (("370001", "XX000"), Cause.BUSY, True, ""),
+        (("000699", "57P03"), Cause.BUSY, False, ""),
+        (("099999", "53000"), Cause.BUSY, True, ""),
+        (("099999", "08006"), Cause.NETWORK, True, ""),
+        (("100038", "22018"), Cause.SQL, False, ""),
+        (("099999", "XX000"), Cause.SQL, False, ""),
+    ],
 )
 def test_errors_are_told_apart_by_their_code(
-    server: SnowflakeServer, session: SnowflakeSession, code: str, transient: bool
+    server: SnowflakeServer,
+    session: SnowflakeSession,
+    *,
+    code: tuple[str, str],
+    cause: Cause,
+    transient: bool,
+    hint: str,
 ) -> None:
-    error = SnowflakeError(code, "XX000", "something happened")
+    error = SnowflakeError(*code, "something happened")
     server.service.engine.script("select 1 as a", error)
-    with pytest.raises(WarehouseError, match=f"something happened.*{code}") as raised:
+    with pytest.raises(WarehouseError, match=f"something happened.*{code[0]}.*{hint}") as raised:
         read(session, "select 1 as a")
-    assert raised.value.transient is transient
+    assert (raised.value.cause, raised.value.transient) == (cause, transient)
     assert raised.value.query_id == server.service.queries[-1].id
 
 

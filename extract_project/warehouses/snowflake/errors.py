@@ -29,7 +29,7 @@ _HTTP = _Code(Cause.NETWORK, transient=True)
 _GONE = _Code(Cause.NETWORK, transient=True)
 
 # From the connector's source (`sf_core/src/rest/snowflake/mod.rs`, `http/retry.rs`) and the
-# service's documentation; a code that is not here is permanent.
+# service's documentation and messages.
 _CODES = {
     4: _HTTP,  # the connector's own: HTTP failed after its retries
     6: _HTTP,  # the connector's own: a reply that was cut short
@@ -41,16 +41,29 @@ _CODES = {
         Cause.SETTINGS,
         hint="set WAREHOUSE in the warehouse's settings, and grant USAGE on it to the role",
     ),
+    608: _Code(
+        Cause.SETTINGS,
+        hint="the warehouse is suspended and does not resume by itself: alter warehouse … resume, "
+        "or for good: alter warehouse … set auto_resume = true",
+    ),
     612: _GONE,  # the result is no longer there
+    625: _Code(Cause.BUSY, transient=True),  # somebody else holds a lock
     2003: _Code(
         Cause.PERMISSION,
         hint="check the name, and that the role has USAGE on its database and schema and "
         "SELECT on it",
     ),
+    2043: _Code(
+        Cause.PERMISSION,
+        hint="check the name, and that the role may use it",
+    ),
     3001: _Code(Cause.PERMISSION, hint="grant what is missing to the role, or set another ROLE"),
     90073: _Code(
         Cause.BUSY, hint="a resource monitor has suspended the warehouse: raise its quota"
     ),
+    90105: _Code(Cause.SETTINGS, hint="set DATABASE in the warehouse's settings, or name it"),
+    90106: _Code(Cause.SETTINGS, hint="set SCHEMA in the warehouse's settings, or name it"),
+    370001: _Code(Cause.BUSY, transient=True),  # an error inside the service
     390100: _refused("check user and sign-in method of the warehouse's settings"),
     390101: _refused("check user and sign-in method of the warehouse's settings"),
     390104: _GONE,  # the session's token is not known
@@ -72,6 +85,13 @@ _CODES = {
     394304: _refused("the token is not valid for this user, or a network policy is missing"),
 }
 
+_CLASSES = {
+    "08": _HTTP,  # connection
+    "53": _Code(Cause.BUSY, transient=True),  # resources
+    "57": _Code(Cause.BUSY),  # somebody or something intervened
+}
+"""What is known of a code that is not in the table: the class of its SQLSTATE."""
+
 _PLACE = re.compile(r"\bline (\d+) at position (\d+)")
 
 
@@ -87,7 +107,8 @@ def explained(error: Exception, what: str, query: Query | None = None) -> Wareho
         return QueryCancelled("the query was cancelled in Snowflake, by somebody or something else")
     if code == _TIMED_OUT:
         return QueryTimeout(f"Snowflake ended the query: {message}")
-    known = _CODES.get(code or -1, _Code())
+    state = str(getattr(error, "sqlstate", None) or "")
+    known = _CODES.get(code or -1) or _CLASSES.get(state[:2], _Code())
     line, column, message = _place(message, query)
     parts = [f"{what}: {message}" + (f" ({code:06d})" if code and code > 0 else "")]
     if known.hint:
