@@ -321,6 +321,7 @@ def begin(attempts: ExitStack, site: Site, extract: Extract, run_id: str) -> Sta
     )
 
 
+@pytest.mark.each_s3_server
 @pytest.mark.parametrize("rows", [10, MANY], ids=["one put", "multipart"])
 def test_g4_of_two_runs_the_later_started_wins(attempts: ExitStack, site: Site, rows: int) -> None:
     extract = site.extract("a/b", ROWS.format(rows=rows))
@@ -336,6 +337,7 @@ def test_g4_of_two_runs_the_later_started_wins(attempts: ExitStack, site: Site, 
         earlier.output.publish({})
 
 
+@pytest.mark.each_s3_server
 def test_g4_a_run_started_earlier_is_published_over(attempts: ExitStack, site: Site) -> None:
     extract = site.extract("a/b", ROWS.format(rows=10))
     earlier = begin(attempts, site, extract, "earlier")
@@ -345,6 +347,7 @@ def test_g4_a_run_started_earlier_is_published_over(attempts: ExitStack, site: S
     assert site.version_ids(site.target(extract).key) == [second, first]
 
 
+@pytest.mark.each_s3_server
 def test_g4_what_was_current_when_the_run_began_is_published_again_over_older_data(
     attempts: ExitStack, site: Site
 ) -> None:
@@ -381,6 +384,7 @@ def test_g4_a_version_of_a_clock_ahead_stays_until_that_time(site: Site) -> None
             assert materialize(site, other).outcome == "published"
 
 
+@pytest.mark.each_s3_server
 def test_g4_publishing_again_after_a_lost_reply_is_the_same_version(
     attempts: ExitStack, site: Site
 ) -> None:
@@ -393,6 +397,7 @@ def test_g4_publishing_again_after_a_lost_reply_is_the_same_version(
     assert site.version_ids(site.target(extract).key) == [first]
 
 
+@pytest.mark.each_s3_server
 def test_an_upload_that_somebody_aborted_is_a_transient_error(
     attempts: ExitStack, site: Site
 ) -> None:
@@ -428,6 +433,7 @@ def test_g10_a_version_leads_back_to_what_made_it(site: Site, rows: int) -> None
         assert version.provenance["data-sha256"] == receipt.data_sha256
 
 
+@pytest.mark.each_s3_server
 @pytest.mark.parametrize("rows", [10, MANY], ids=["one put", "multipart"])
 def test_g12_the_same_again_adds_no_version(site: Site, rows: int) -> None:
     extract = site.extract("a/b", ROWS.format(rows=rows))

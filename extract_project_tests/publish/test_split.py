@@ -32,6 +32,8 @@ from extract_project_tests.publish.test_publishing import (
 )
 from extract_project_tests.waiting import await_value
 
+pytestmark = pytest.mark.each_s3_server
+
 KEY = "extracts/a/b/_manifest.json"
 ROWS = "select i, md5(i::varchar) as digest, {mark} as mark from range({rows}) t(i) order by i"
 
