@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up test corpora attack storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost sbom format lock clean
+.PHONY: demo up test corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost sbom format lock clean
 
 demo: $(READY) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -29,6 +29,9 @@ bench-types: $(READY) ## what each program makes of difficult types; writes docs
 
 attack: $(READY) ## S3 fails at every request; then runs, kills and edits in any order, for MINUTES
 	$(BIN)/python -m extract_project_tests.attack --minutes $(MINUTES) --seed $(SEED)
+
+fuzz: $(READY) ## SQL files that nobody would write, parsed for MINUTES
+	$(BIN)/python -m extract_project_tests.manifest.fuzzing --minutes $(MINUTES) --seed $(SEED)
 
 storm: $(READY) ## a real installation under random edits, schedules and kills, for MINUTES
 	$(BIN)/python -m extract_project_tests.orchestration.storm --minutes $(MINUTES) --seed $(SEED)

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, islice
 
-from extract_project.manifest.problem import position, refuse
+from extract_project.problem import refuse
 
 OPEN, CLOSE, LINE_FENCE = "/*---", "---*/", "-- ---"
 _MOST_CHARACTERS = 1 << 18
 _CLOSENESS = 0.8
+_DEEPEST = 50
+_MOST_LOOKED_AT = 100
 
 _LEXEME = re.compile(
-    r"(?P<line>--[^\n]*)|(?P<block>/\*)|'[^']*'|\"[^\"]*\"|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$",
-    re.DOTALL,
+    r"(?P<line>--[^\n]*)|(?P<block>/\*)|'[^']*'|\"[^\"]*\"|(?P<dollar>\$\w{0,63}\$)"
 )
 _OTHER_LINE = re.compile(r"\s*//[^\n]*")
 _KEY = re.compile(r"[\s{]*[\"']?([A-Za-z_]+)[\"']?\s*:(?:\s|$)")
@@ -67,29 +70,32 @@ def find_header(text: str, keys: Collection[str]) -> Fenced | None:
     Raises Refused with the line of a header that is not closed, has `*/` in it, or is in neither
     place or form.
     """
+    lines = text.split("\n")
+    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
     found: Fenced | None = None
     end = 0
     for comment in _comments(text):
         if comment.start < end:
             continue
-        line, column = position(text, comment.start)
+        line = bisect_right(starts, comment.start)
         opened = comment.lines[0].strip() == (OPEN if comment.is_block else LINE_FENCE)
         if opened and comment.before_sql and found is None:
-            found, lines = (
-                _read_block(text, line) if comment.is_block else _read_lines(text, line, keys)
+            found, count = (
+                _read_block(lines, line) if comment.is_block else _read_lines(lines, line, keys)
             )
-            end = _offset(text, line + lines)
-            continue
-        if _means_header(comment, keys):
+            end = starts[line - 1 + count]
+        elif _means_header(comment, keys):
+            column = comment.start - starts[line - 1] + 1
             raise refuse(line, column, _misplaced(comment, found))
     return found
 
 
-def _read_block(text: str, opening: int) -> tuple[Fenced, int]:
+def _read_block(lines: Sequence[str], opening: int) -> tuple[Fenced, int]:
     """The header of a block comment, and how many lines it takes."""
     body: list[str] = []
     nested = None
-    for number, line in enumerate(text.split("\n")[opening:], opening + 1):
+    for number in range(opening + 1, len(lines) + 1):
+        line = lines[number - 1]
         content = line.removesuffix("\r")
         if content.lstrip().startswith(CLOSE):
             return _fenced(body, opening, [0] * len(body), nested), len(body) + 2
@@ -107,15 +113,18 @@ def _read_block(text: str, opening: int) -> tuple[Fenced, int]:
     raise refuse(opening, 1, f"the header is not closed: expected {CLOSE!r} after it")
 
 
-def _read_lines(text: str, opening: int, keys: Collection[str]) -> tuple[Fenced | None, int]:
+def _read_lines(
+    lines: Sequence[str], opening: int, keys: Collection[str]
+) -> tuple[Fenced | None, int]:
     """The header in line comments, and how many lines it takes.
 
     Fences around words that have no key are an ornament, and no header.
     """
     body: list[str] = []
     indents = []
-    closed = False
-    for number, line in enumerate(text.split("\n")[opening:], opening + 1):
+    closed, odd = False, 0
+    for number in range(opening + 1, len(lines) + 1):
+        line = lines[number - 1]
         content = line.strip()
         if content == LINE_FENCE:
             closed = True
@@ -124,12 +133,14 @@ def _read_lines(text: str, opening: int, keys: Collection[str]) -> tuple[Fenced 
             break
         indents.append(line.index("--") + 3)
         body.append(line.removesuffix("\r")[indents[-1] :])
-        if content != "--" and not content.startswith("-- ") and _has_key(body[:-1], keys):
-            raise refuse(number, 1, f"expected '-- ' before each line of the header: {content!r}")
+        if content != "--" and not content.startswith("-- "):
+            odd = odd or number
     if not any(_KEY.match(line) for line in body) or not (closed or _has_key(body, keys)):
         return None, 1 + len(body) + closed
     if not closed:
         raise refuse(opening, 1, f"the header is not closed: expected {LINE_FENCE!r} after it")
+    if odd:
+        raise refuse(odd, 1, "expected '-- ' before what stands on this line of the header")
     return _fenced(body, opening, indents, None), len(body) + 2
 
 
@@ -183,8 +194,9 @@ def _means_header(comment: _Comment, keys: Collection[str]) -> bool:
     return any(_has_key([line[2:] for line in comment.lines[i + 1 : i + 2]], keys) for i in fences)
 
 
-def _has_key(lines: Sequence[str], keys: Collection[str]) -> bool:
-    words = (found.group(1).lower() for line in lines if (found := _KEY.match(line)))
+def _has_key(lines: Iterable[str], keys: Collection[str]) -> bool:
+    found = (_KEY.match(line) for line in lines)
+    words = {each[1].lower() for each in islice(filter(None, found), _MOST_LOOKED_AT)}
     return any(
         word in keys or difflib.get_close_matches(word, keys, 1, _CLOSENESS) for word in words
     )
@@ -204,8 +216,8 @@ def _comments(text: str) -> Iterator[_Comment]:
             continue
         found = _LEXEME.search(text, at)
         between = text[at : found.start() if found else len(text)]
-        alone = found is not None and _is_alone(text, found.start())
-        goes_on = found is not None and found["line"] and alone and between.count("\n") == 1
+        alone = found is not None and bool(found["line"]) and _is_alone(text, found.start())
+        goes_on = alone and between.count("\n") == 1
         if run and (not goes_on or between.strip() or (found and found[0].strip() == LINE_FENCE)):
             yield _Comment(start, tuple(run), False, before_sql)
             run = []
@@ -218,7 +230,10 @@ def _comments(text: str) -> Iterator[_Comment]:
             at = _block_end(text, found.start())
             lines = text[found.start() : at].split("\n")
             yield _Comment(found.start(), tuple(lines), True, before_sql)
-        elif found["line"] and alone:
+        elif found["dollar"]:
+            close = text.find(found["dollar"], at)
+            at = close + len(found["dollar"]) if close >= 0 else at
+        elif alone:
             start = start if run else found.start()
             run.append(found["line"])
 
@@ -230,6 +245,8 @@ def _block_end(text: str, start: int) -> int:
         depth += 1 if found[0] == "/*" else -1
         if depth == 0:
             return found.end()
+        if depth > _DEEPEST:
+            break
     first = text.find("*/", start + 2)
     return first + 2 if first >= 0 else len(text)
 
@@ -237,13 +254,3 @@ def _block_end(text: str, start: int) -> int:
 def _is_alone(text: str, at: int) -> bool:
     """Whether nothing stands before it on its line."""
     return not text[text.rfind("\n", 0, at) + 1 : at].strip()
-
-
-def _offset(text: str, line: int) -> int:
-    """Where a line (from 1) begins."""
-    at = 0
-    for _ in range(line - 1):
-        at = text.find("\n", at) + 1
-        if not at:
-            return len(text)
-    return at

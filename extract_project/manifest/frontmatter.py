@@ -106,12 +106,14 @@ class _Reader:
     def _item(self, key: yaml.Node, value: yaml.Node, path: Path) -> tuple[str, Any]:
         if not isinstance(key, yaml.ScalarNode):
             raise refuse(*self._place(key), "a list or mapping stands where a key is expected")
+        if _NOT_IN_TEXT.search(key.value):
+            raise refuse(*self._place(key), f"{key.value!r} is no key: write it without escapes")
         inner = (*path, str(key.value))
         if inner in self.places:
             message = f"{inner[-1]!r} is said twice: it stands on line {self.places[inner][0]} too"
             raise refuse(*self._place(key), message)
         self.places[inner] = self._place(key)
-        return _text(key), self.read(value, inner)
+        return str(key.value), self.read(value, inner)
 
     def _place(self, node: yaml.Node) -> tuple[int, int]:
         return self.fenced.place(node.start_mark.line, node.start_mark.column)

@@ -21,6 +21,7 @@ from extract_project.publish.checks.freshness import Recency
 
 _PLACED = "placed"
 _LONGEST_SHOWN = 60
+_MOST_FAULTS = 30
 _NOT_KEYS = {"function-before", "function-after", "[key]", "static"}
 
 _FORMS = {
@@ -68,8 +69,8 @@ def at(message: str, *path: str | int) -> PydanticCustomError:
 def explain(
     error: ValidationError, front_matter: FrontMatter, header: type[BaseModel]
 ) -> Iterator[Problem]:
-    """Every fault of a header, each at its line and column."""
-    for item in error.errors(include_url=False):
+    """The faults of a header, each at its line and column; of very many, the first ones."""
+    for item in error.errors(include_url=False)[:_MOST_FAULTS]:
         path = _path(item, front_matter)
         line, column = front_matter.place(path)
         message = _message(item, path, front_matter, header)

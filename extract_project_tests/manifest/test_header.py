@@ -261,6 +261,7 @@ checks:
         ("? [a]\n: b", "2:3: a list or mapping stands where a key is expected"),
         ("format: csv\n---\npool: x", "3:1: '---' stands within the header"),
         ('description: "\\0"', "2:1: 'description': U+0000 is no character of a text"),
+        ('tags: {"a\\0": b}', "2:8: 'a\\x00' is no key: write it without escapes"),
         ('description: "\\ud800"', "2:1: 'description': U+D800 is no character of a text"),
         ("checks:\n  - sql: delete from result", "3:5: 'sql': this file would run 'delete'"),
         (
