@@ -1,4 +1,4 @@
-"""Arrow values inside of values: what stands at the bottom of lists, structs and maps."""
+"""Arrow values inside of values: what lists, structs and maps are made of."""
 
 from __future__ import annotations
 
@@ -9,31 +9,30 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def leaves(values: pa.Array) -> Iterator[pa.Array]:
-    """The arrays of plain values that an array consists of: itself, unless it is nested."""
+def parts(values: pa.Array) -> Iterator[pa.Array]:
+    """The array itself, and all arrays that it is made of."""
     import pyarrow as pa
 
     kind = values.type
+    yield values
     if isinstance(values, pa.ExtensionArray):
-        yield from leaves(values.storage)
+        yield from parts(values.storage)
     elif pa.types.is_struct(kind):
         for child in values.flatten():
-            yield from leaves(child)
+            yield from parts(child)
     elif pa.types.is_map(kind):
         start, stop = values.offsets[0].as_py(), values.offsets[-1].as_py()
-        yield from leaves(values.keys.slice(start, stop - start))
-        yield from leaves(values.items.slice(start, stop - start))
+        yield from parts(values.keys.slice(start, stop - start))
+        yield from parts(values.items.slice(start, stop - start))
     elif pa.types.is_nested(kind) and not pa.types.is_union(kind):
-        yield from leaves(values.flatten())
-    else:
-        yield values
+        yield from parts(values.flatten())
 
 
 def first_index(values: pa.Array, holds: Callable[[pa.Array], bool]) -> int | None:
-    """The first value of which a leaf has a property; `holds` says whether any of an array has."""
+    """The first value of which some part has a property; `holds` asks it of any of an array."""
 
     def found(start: int, stop: int) -> bool:
-        return any(holds(leaf) for leaf in leaves(values.slice(start, stop - start)) if len(leaf))
+        return any(holds(part) for part in parts(values.slice(start, stop - start)) if len(part))
 
     start, stop = 0, len(values)
     if not found(start, stop):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -15,9 +17,10 @@ _PART = re.compile(
 )
 _LONGEST = timedelta(days=36_500)
 _MIB = 1 << 20
+_BILLIONTH = Decimal("1e-9")
 _MIB_OF = {"m": 1, "g": 1024, "t": 1024**2}
-_SIZE = re.compile(r"\s*(\d{1,9})\s*(M|G|T)i?B\s*", re.IGNORECASE | re.ASCII)
-_SIZE_PATTERN = r"^\s*\d{1,9}\s*[MmGgTt][iI]?[bB]\s*$"
+_SIZE = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*(M|G|T)i?B\s*", re.IGNORECASE | re.ASCII)
+SIZE_PATTERN = r"^\s*\d{1,9}(\.\d{1,9})?\s*[MmGgTt][iI]?[bB]\s*$"
 _PATTERN = r"^\s*(\d{1,9}\s*(s|m|h|d|sec|min|hours?|days?|minutes?|seconds?)\s*)+$"
 
 
@@ -72,24 +75,32 @@ Duration = Annotated[
 ]
 
 
-def parse_size(value: Any) -> Any:
-    """`256MB` to bytes, of which a MB has 1,048,576; raises ValueError that shows the form."""
+def parse_size(value: Any, example: str = "256MB, 2GB") -> int:
+    """`256MB` or `1.5GB` to bytes, rounded up; a MB has 1,048,576.
+
+    Raises ValueError that shows the form.
+    """
     found = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError(f"{value!r} is no size: expected a number and a unit, as in 256MB, 2GB")
-    return int(found.group(1)) * _MIB_OF[found.group(2).lower()] * _MIB
+    if found is None or not Decimal(found[1]):
+        raise ValueError(f"{value!r} is no size: expected a number and a unit, as in {example}")
+    return math.ceil(Decimal(found[1]) * _MIB_OF[found[2].lower()] * _MIB)
+
+
+def _read_size(value: Any) -> int:
+    return parse_size(value)
 
 
 def format_size(value: int) -> str:
-    """The form that `parse_size` reads back: `256MB`."""
-    return f"{value // _MIB}MB"
+    """The form that `parse_size` reads back: `256MB`, `1.5MB`."""
+    count = (Decimal(value) / _MIB).quantize(_BILLIONTH, ROUND_DOWN)
+    return f"{count.normalize():f}MB"
 
 
 Size = Annotated[
     int,
-    BeforeValidator(parse_size),
+    BeforeValidator(_read_size),
     PlainSerializer(format_size, when_used="unless-none"),
-    WithJsonSchema({"type": "string", "pattern": _SIZE_PATTERN, "examples": ["256MB", "2GB"]}),
+    WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["256MB", "2GB"]}),
 ]
 
 

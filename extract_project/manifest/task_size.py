@@ -8,19 +8,18 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-erro
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from extract_project.units import SIZE_PATTERN, parse_size
+
 UNITS_PER_VCPU = 1024
 _MIB_PER_GIB = 1024
 _LEAST_DISK, _MOST_DISK = 21, 200
-_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(M|G|T)i?B", re.IGNORECASE | re.ASCII)
-_PATTERN = r"^\s*\d{1,9}(\.\d{1,9})?\s*([MmGgTt])[iI]?[bB]\s*$"
-_MIB = {"m": 1, "g": _MIB_PER_GIB, "t": _MIB_PER_GIB**2}
+_MIB = 1 << 20
 
 
 def _gib(first: int, last: int, step: int = 1) -> tuple[int, ...]:
@@ -141,10 +140,7 @@ def _read_disk(value: Any) -> int:
 
 def _read_size(value: Any, example: str) -> int:
     """MiB, rounded up."""
-    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None or not float(found[1]):
-        raise ValueError(f"{value!r} is no size: expected a number and a unit, as in {example}")
-    return int(-(-float(found[1]) * _MIB[found[2].lower()] // 1))
+    return -(-parse_size(value, example) // _MIB)
 
 
 def _cpus() -> str:
@@ -175,7 +171,7 @@ Memory = Annotated[
     int,
     BeforeValidator(_read_memory),
     PlainSerializer(format_memory),
-    WithJsonSchema({"type": "string", "pattern": _PATTERN, "examples": ["512MB", "4GB"]}),
+    WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["512MB", "4GB"]}),
 ]
 """`4GB` in the file, MiB here."""
 
@@ -186,7 +182,7 @@ Disk = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "pattern": _PATTERN},
+                {"type": "string", "pattern": SIZE_PATTERN},
                 {"type": "integer", "minimum": _LEAST_DISK, "maximum": _MOST_DISK},
             ],
             "examples": ["50GB", 50],

@@ -201,8 +201,10 @@ class DuckDBResult:
             except (duckdb.Error, OSError, pa.ArrowException) as error:
                 raise _explained(error, self._rendered) from error
             _require_real_values(batch, rows)
+            conformed = conform(batch, self.schema)
+            _require_distinct_keys(conformed, rows)
             rows += batch.num_rows
-            yield conform(batch, self.schema)
+            yield conformed
 
 
 def _require_real_values(batch: pa.RecordBatch, rows_before: int) -> None:
@@ -225,6 +227,33 @@ def _require_real_values(batch: pa.RecordBatch, rows_before: int) -> None:
                     f"column {name!r} holds {value}, first in row {rows_before + index + 1:,}: "
                     f"files have no such value; replace it in the SQL, e.g. {instead}"
                 )
+
+
+def _require_distinct_keys(batch: pa.RecordBatch, rows_before: int) -> None:
+    """A cast can make two keys of a map equal, and DuckDB keeps both; readers keep one."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        index = first_index(column, _has_equal_keys)
+        if index is not None:
+            raise TypeMappingError(
+                f"column {name!r} holds a map with the same key twice, first in row "
+                f"{rows_before + index + 1:,}: readers would keep one of the two; make the keys "
+                f"distinct in the SQL"
+            )
+
+
+def _has_equal_keys(values: pa.Array) -> bool:
+    import numpy as np
+    import pyarrow as pa
+
+    if not pa.types.is_map(values.type):
+        return False
+    from extract_project.publish.formats.text import plain_text
+
+    offsets = values.offsets.to_numpy()
+    keys = plain_text(values.keys.slice(offsets[0], offsets[-1] - offsets[0]))
+    maps = pa.array(np.repeat(np.arange(len(values)), np.diff(offsets)))
+    pairs = pa.table({"map": maps, "key": keys})
+    return bool(pairs.group_by(["map", "key"]).aggregate([]).num_rows < pairs.num_rows)
 
 
 def _has_overflow(values: pa.Array) -> bool:

@@ -198,6 +198,21 @@ def test_g5_a_decimal_beyond_its_digits_is_refused(sql: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
+        "map(['1', '01'], [10, 20])::map(integer, integer)",
+        "[map {'a': 1}::map(varchar, integer), map(['1', '01'], [1, 2])::map(integer, integer)"
+        "::map(varchar, integer)]",
+        "{'m': map(['1.0', '1'], [1, 2])::map(double, integer)}",
+    ],
+)
+def test_g5_a_map_with_one_key_twice_is_refused(sql: str) -> None:
+    """Text files would have an object with two equal names, of which readers drop one."""
+    with pytest.raises(TypeMappingError, match=r"column 'c' holds a map .* twice, first in row 2"):
+        fetched(f"select null as c union all select {sql}")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
         "select 1::variant as c",
         "select timetz '01:00:00+02' as c",
         "select interval 1 day as c",
