@@ -2,8 +2,8 @@
 
 libpq says why a sign-in failed in a sentence, in the server's language, and keeps the code to
 itself (there is no result that a code could be asked of). Its trace of the protocol has the code,
-so each attempt is traced into memory. Where it cannot be (psycopg traces on Linux alone), every
-refusal is one of the user's, and nothing is tried again.
+so an attempt that failed is made again, and traced into memory. Where it cannot be (psycopg traces
+on Linux alone), a refusal looks like a server that is not there.
 """
 
 from __future__ import annotations
@@ -86,44 +86,46 @@ def sign_in(options: Options, seconds: float) -> PGconn:
 def _attempt(conninfo: str, seconds: float) -> PGconn:
     from psycopg import pq
 
-    server = pq.PGconn.connect_start(conninfo.encode())
-    if server.status == pq.ConnStatus.BAD:
-        raise _refused(server, _Trace())
     end = time.monotonic() + seconds
-    with _traced(server) as trace:
-        while (state := server.connect_poll()) != pq.PollingStatus.OK:
-            if state == pq.PollingStatus.FAILED:
-                break
-            if time.monotonic() > end:
-                message = f"no answer within {seconds:.0f} s"
-                raise SignInError(message, _UNREACHABLE, answered=False)
-            _await(server, state)
-    if state == pq.PollingStatus.FAILED:
-        raise _refused(server, trace)
-    return server
+    # The first is not traced: each trace costs some memory for good, since nobody closes libpq's
+    # stream to its file, and sensors sign in every minute.
+    for trace in (None, _Trace()):
+        server = pq.PGconn.connect_start(conninfo.encode())
+        with _traced(server, trace):
+            while server.status not in (pq.ConnStatus.OK, pq.ConnStatus.BAD):
+                state = server.connect_poll()
+                if time.monotonic() > end:
+                    message = f"no answer within {seconds:.0f} s"
+                    raise SignInError(message, _UNREACHABLE, answered=False)
+                _await(server, state)
+        if server.status == pq.ConnStatus.OK:
+            return server
+    raise _refused(server, trace or _Trace())
 
 
 def _await(server: PGconn, state: int) -> None:
     from psycopg import pq
 
-    poller = select.poll()
-    reading = state == pq.PollingStatus.READING
-    poller.register(server.socket, select.POLLIN if reading else select.POLLOUT)
-    poller.poll(_POLL_MILLISECONDS)
+    events = {pq.PollingStatus.READING: select.POLLIN, pq.PollingStatus.WRITING: select.POLLOUT}
+    if state in events:
+        poller = select.poll()
+        poller.register(server.socket, events[pq.PollingStatus(state)])
+        poller.poll(_POLL_MILLISECONDS)
 
 
 @contextmanager
-def _traced(server: PGconn) -> Iterator[_Trace]:
-    """What is said within; it is known when this is left."""
-    trace = _Trace()
-    if sys.platform != "linux":
-        yield trace
+def _traced(server: PGconn, trace: _Trace | None) -> Iterator[None]:
+    """Write down what is said within, where a trace is given."""
+    from psycopg import pq
+
+    if trace is None or sys.platform != "linux" or server.status == pq.ConnStatus.BAD:
+        yield
         return
     file = os.memfd_create("sign-in")
     try:
         server.trace(file)
         try:
-            yield trace
+            yield
         finally:
             server.untrace()
         size = os.lseek(file, 0, os.SEEK_END)
