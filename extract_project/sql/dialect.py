@@ -22,9 +22,14 @@ class Text:
     tokens: Sequence[Token]
     placeholders: Sequence[Placeholder]
 
+    @property
+    def query(self) -> Query:
+        """The text as a query without values."""
+        return Query(self.source, tuple(self.placeholders))
+
     def render(self, native: Callable[[str], str]) -> Rendered:
         """As the engine is to see it, with its own form of each `:name`."""
-        return Query(self.source, tuple(self.placeholders)).render(native)
+        return self.query.render(native)
 
     def beside(self, name: str, operator: str) -> Placeholder:
         """The `:name` that stands beside an operator; where none does, the last one."""

@@ -44,7 +44,8 @@ class DuckDB:
     lexicon = tokens.DUCKDB
 
     def read(self, text: Text) -> Reading:
-        rendered = text.render("${}".format)
+        ordinals = text.query.ordinals
+        rendered = text.render(lambda name: f"${ordinals[name]}")
         found = _parser().tree(rendered.text)
         if found is None:
             return _by_tokens(text)
@@ -104,14 +105,29 @@ def _parser() -> _Parser:
 
 def _by_tokens(text: Text) -> Reading:
     fallback.require_query(text, _BEGIN)
+    tables = fallback.tables(text.tokens)
+    for string in fallback.strings_for_tables(text.tokens):
+        _require_table(string.text[1:-1], text, string.start)
+    for name in tables:
+        _require_table(name[-1], text, None)
     line, column = position(text.source, text.tokens[0].start)
     message = "this nests too deeply to be checked whole, and was checked by its words alone"
     return Reading(
         tuple(fallback.calls(text.tokens)),
-        fallback.tables(text.tokens),
+        tables,
         tuple(fallback.strictly_after(text)),
         (Problem(line=line, column=column, message=message),),
     )
+
+
+def _require_table(name: str, text: Text, offset: int | None) -> None:
+    """Raise Refused for what DuckDB would look for among the files."""
+    if _FILE.search(name):
+        place = text.tokens[0].start if offset is None else offset
+        raise refuse(
+            *position(text.source, place),
+            f"{name!r} is a file: an extract reads the database's tables and nothing else",
+        )
 
 
 def _refused(text: Text, rendered: Rendered, found: dict[str, Any]) -> Refused:
@@ -164,7 +180,7 @@ class _Reader:
             elif kind == "FUNCTION" and not node.get("is_operator"):
                 self._add_call(node)
             elif kind == "VALUE_PARAMETER":
-                parameters[node["identifier"].lower()] += 1
+                parameters[node["identifier"]] += 1
             elif kind in _STRICT:
                 self._compare(node)
         self._require(parameters)
@@ -172,9 +188,11 @@ class _Reader:
 
     def _require(self, parameters: Counter[str]) -> None:
         """Raise Refused unless the parser knows every `:name` as a value."""
-        wanted = Counter(each.name.lower() for each in self._text.placeholders)
+        ordinals = self._text.query.ordinals
+        wanted = Counter(str(ordinals[each.name]) for each in self._text.placeholders)
         for each in self._text.placeholders:
-            if parameters[each.name.lower()] < wanted[each.name.lower()]:
+            ordinal = str(ordinals[each.name])
+            if parameters[ordinal] < wanted[ordinal]:
                 raise refuse(
                     *position(self._text.source, each.start),
                     f"DuckDB does not read ':{each.name}' as a value here: put spaces or "
@@ -187,7 +205,7 @@ class _Reader:
         if len(name) == 1 and name[0] in scope.hidden:
             return
         if len(name) == 1:
-            self._require_table(name[0], node)
+            _require_table(name[0], self._text, self._offset(node))
         if name[-1] == "duckdb_logs":
             self._calls.append(Call(name, self._offset(node)))  # a view of the function
         elif not scope.only_columns:
@@ -198,28 +216,19 @@ class _Reader:
         self._calls.append(Call(tuple(part for part in parts if part), self._offset(node)))
         if node["function_name"].lower() == "query_table":
             for value in _constants(node["children"]):
-                self._require_table(value, node)
+                _require_table(value, self._text, self._offset(node))
                 self._tables.add(tuple(value.lower().split(".")))
-
-    def _require_table(self, name: str, node: dict[str, Any]) -> None:
-        """Raise Refused for what DuckDB would look for among the files."""
-        if _FILE.search(name):
-            offset = self._offset(node)
-            place = self._text.tokens[0].start if offset is None else offset
-            raise refuse(
-                *position(self._text.source, place),
-                f"{name!r} is a file: an extract reads the database's tables and nothing else",
-            )
 
     def _compare(self, node: dict[str, Any]) -> None:
         operator, lesser = _STRICT[node["type"]]
         below = {
-            each["identifier"].lower()
+            each["identifier"]
             for each, _ in _nodes(node[lesser])
             if each.get("type") == "VALUE_PARAMETER"
         }
-        names = dict.fromkeys(each.name for each in self._text.placeholders)
-        found = [self._text.beside(name, operator) for name in names if name.lower() in below]
+        ordinals = self._text.query.ordinals
+        names = [name for name, ordinal in ordinals.items() if str(ordinal) in below]
+        found = [self._text.beside(name, operator) for name in names]
         self._strict += [Comparison(each, operator) for each in found]
 
     def _offset(self, node: dict[str, Any]) -> int | None:

@@ -186,7 +186,15 @@ def tables_in_strings(tokens: Sequence[Token]) -> Iterator[Name]:
             yield tuple(part[1:-1] if part[0] == '"' else part.lower() for part in parts)
 
 
-def _table_places(tokens: Sequence[Token]) -> Iterator[int]:
+def strings_for_tables(tokens: Sequence[Token]) -> Iterator[Token]:
+    """`from 'x.csv'`: strings where a table's name would stand."""
+    for i in _table_places(tokens, ("string",)):
+        yield tokens[i]
+
+
+def _table_places(
+    tokens: Sequence[Token], kinds: tuple[str, ...] = ("word", "name")
+) -> Iterator[int]:
     """Where names of tables begin."""
     lists = [False]  # for each open parenthesis: whether a comma leads to another table
     inside = [""]
@@ -208,7 +216,7 @@ def _table_places(tokens: Sequence[Token]) -> Iterator[int]:
             (word == "from" and lists[-1]) or word == "join" or (token.text == "," and lists[-1])
         )
         after = tokens[i + 1]
-        if leads and after.kind in _NAMED and after.lower not in _NO_TABLE:
+        if leads and after.kind in kinds and after.lower not in _NO_TABLE:
             yield i + 1
 
 

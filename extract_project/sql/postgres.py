@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from extract_project.problem import Refused, position, refuse
+from extract_project.problem import Problem, Refused, position, refuse
 from extract_project.sql import fallback, tokens
 from extract_project.sql.dialect import Call, Comparison, Name, Reading, Text
 from extract_project.sql.postgres_functions import ACTS, READS
@@ -23,7 +23,7 @@ _SECRETS = words(
     """
 )
 _RESERVED = ("pg_", "lo_", "binary_upgrade_", "dblink", "txid_")
-Hidden = frozenset[str]
+_Hidden = frozenset[str]
 
 
 class Postgres:
@@ -55,8 +55,13 @@ class Postgres:
             return None
         if name in READS:
             return None
-        if name in ACTS or name in _OF_EXTENSIONS or name.startswith(_RESERVED):
+        if name in ACTS or name in _OF_EXTENSIONS:
             return "changes something, waits or reaches outside the database: an extract only reads"
+        if name.startswith(_RESERVED):
+            return (
+                "has a name of the server's own, and is not known to only read; a function of "
+                "your own passes with its schema in front of it"
+            )
         return None
 
 
@@ -85,14 +90,25 @@ def _is_of_the_engine(name: Name) -> bool:
 
 def _by_tokens(text: Text, reason: str) -> Reading:
     fallback.require_query(text, ("table",))
+    tables = fallback.tables(text.tokens)
+    for name in tables:
+        _require_no_secret(name, text, text.tokens[0].start)
     line, column = position(text.source, text.tokens[0].start)
-    warning = refuse(line, column, f"{reason}, and was checked by its words alone").problems
+    message = f"{reason}, and was checked by its words alone"
     return Reading(
-        calls=tuple(fallback.calls(text.tokens)),
-        tables=fallback.tables(text.tokens),
-        strictly_after=tuple(fallback.strictly_after(text)),
-        warnings=warning,
+        tuple(fallback.calls(text.tokens)),
+        tables,
+        tuple(fallback.strictly_after(text)),
+        (Problem(line=line, column=column, message=message),),
     )
+
+
+def _require_no_secret(table: Name, text: Text, offset: int) -> None:
+    if table[-1] in _SECRETS and _is_of_the_engine(table):
+        raise refuse(
+            *position(text.source, offset),
+            f"{table[-1]!r} holds secrets or files of the server: no extract reads it",
+        )
 
 
 def _not_sql(text: Text, rendered: Rendered, reason: str, place: int) -> Refused:
@@ -145,7 +161,7 @@ class _Reader:
             )
 
     def _walk(self, root: Any) -> None:
-        waiting: list[tuple[Any, Hidden]] = [(root, frozenset())]
+        waiting: list[tuple[Any, _Hidden]] = [(root, frozenset())]
         while waiting:
             node, hidden = waiting.pop()
             if isinstance(node, list):
@@ -184,16 +200,12 @@ class _Reader:
         at = self._text.tokens.index(token) + 1
         return self._text.tokens[at].lower in ("update", "share", "no", "key")
 
-    def _add_table(self, node: dict[str, Any], hidden: Hidden) -> None:
+    def _add_table(self, node: dict[str, Any], hidden: _Hidden) -> None:
         parts = [node.get(part) for part in ("catalogname", "schemaname", "relname")]
         name = tuple(part for part in parts if part)
         if len(name) == 1 and name[0] in hidden:
             return
-        if name[-1] in _SECRETS and _is_of_the_engine(name):
-            raise refuse(
-                *position(self._text.source, self._offset(node)),
-                f"{name[-1]!r} holds secrets or files of the server: no extract reads it",
-            )
+        _require_no_secret(name, self._text, self._offset(node))
         self._tables.add(name)
 
     def _compare(self, node: dict[str, Any]) -> None:
@@ -221,7 +233,7 @@ _NODES = (dict, list)
 _CLAUSES = {"intoClause": "into", "lockingClause": "for update"}
 
 
-def _with_scope(node: dict[str, Any], hidden: Hidden) -> tuple[dict[str, Any], Hidden, list[Any]]:
+def _with_scope(node: dict[str, Any], hidden: _Hidden) -> tuple[dict[str, Any], _Hidden, list[Any]]:
     """The rest of a node with a `with`, the names that its tables hide there, and its queries."""
     clause = node["withClause"]
     defined = [each["CommonTableExpr"] for each in clause["ctes"]]

@@ -85,6 +85,12 @@ class Query:
         return replace(rendered, text=rendered.text[: len(rendered.text) - beyond])
 
     @property
+    def ordinals(self) -> dict[str, int]:
+        """The names that the text uses, numbered from 1 in the order in which they come."""
+        names = dict.fromkeys(each.name for each in self.placeholders)
+        return {name: i for i, name in enumerate(names, start=1)}
+
+    @property
     def bound(self) -> dict[str, Value]:
         """The values that the text uses."""
         return {each.name: self.values[each.name] for each in self.placeholders}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -100,13 +100,13 @@ class DuckDBSession:
             reader.close()
 
     def execute(self, query: Query) -> DuckDBResult:
-        rendered = query.render("${}".format)
+        rendered = query.render(_numbered(query))
         return DuckDBResult(self._reader(rendered, query), rendered)
 
     def describe(self, query: Query) -> pa.Schema:
         from extract_project.warehouses.types import file_schema
 
-        rendered = query.statement("${}".format)
+        rendered = query.statement(_numbered(query))
         return file_schema(self._reader(rendered, query, "from (", "\n) limit 0").schema)
 
     def last_changes(self, tables: Sequence[str]) -> dict[str, Change]:
@@ -130,7 +130,7 @@ class DuckDBSession:
         text = f"{before}{rendered.text}{after}"
         try:
             self._require_one_select(text)
-            self._connection.execute(text, query.bound)
+            self._connection.execute(text, [query.values[name] for name in query.ordinals])
             reader = self._connection.to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:
             raise _explained(error, rendered, len(before)) from error
@@ -170,6 +170,12 @@ class DuckDBSession:
         if types != [duckdb.StatementType.SELECT]:
             found = ", ".join(each.name.lower() for each in types) or "nothing"
             raise WarehouseError(f"duckdb reads this as {found}: expected one read-only statement")
+
+
+def _numbered(query: Query) -> Callable[[str], str]:
+    """`$1` for a `:name`: DuckDB takes names that differ in case for one parameter."""
+    ordinals = query.ordinals
+    return lambda name: f"${ordinals[name]}"
 
 
 class DuckDBResult:

@@ -52,14 +52,18 @@ def _duckdb(database: duckdb.DuckDBPyConnection, statement: str) -> Kind:
         return "invalid"
     if kinds != [duckdb.StatementType.SELECT]:
         return "acts"
-    acting = re.search(r"(?i)\b(nextval|setseed|write_log|sleep_ms|getenv)\b", _bare(statement))
-    files = re.search(
-        r"(?i)(\bread_\w+|\w+_scan|\bglob|\bsniff_csv|\bquery|_secrets?|_logs?|_log_\w+|\bparquet_\w+"
-        r"|_logging|_profiling|_serialized_sql)\s*\(|^\s*(pragma|call)\b"
-        r"|(?<!distinct )\b(from|join)\s*'[^']*(://|\.(csv|tsv|parquet|json|xlsx)\b|\*)",
-        re.sub(r"--[^\n]*", "", statement),
+    bare = _bare(statement)
+    acting = re.search(
+        r"(?i)\b(nextval|setseed|write_log|sleep_ms|getenv)\b"
+        r"|(\bread_\w+|\w+_scan|\bglob|\bsniff_csv|\bquery|_secrets?|_logs?|_log_\w+|\bparquet_\w+"
+        r"|_logging|_profiling|_serialized_sql)\s*\(|^\s*(pragma|call)\b",
+        bare,
     )
-    return "acts" if acting or files else "reads"
+    file = re.search(
+        r"(?i)(?<!distinct )\b(from|join)\s*'[^']*(://|\.(csv|tsv|parquet|json|xlsx)\b|\*)",
+        statement,
+    )
+    return "acts" if acting or file else "reads"
 
 
 def _postgres(

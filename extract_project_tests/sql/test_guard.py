@@ -320,6 +320,11 @@ def test_g7_what_is_too_deep_for_the_parser_is_judged_by_its_words(dialect: str)
         assert "pg_sleep" in reasons(deep("select U&\"p!0067_sleep\" uescape '!' (1)"), dialect)[0]
         assert "for" in reasons(deep("select 1 from t for update"), dialect)[0]
         assert "into" in reasons(deep("select 1 into t"), dialect)[0]
+        assert "pg_authid" in reasons(deep("select 1 from t, pg_authid"), dialect)[0]
+    else:
+        assert "is a file" in reasons(deep("select 1 from t, 'x.csv'"), dialect)[0]
+        assert "is a file" in reasons(deep('select 1 from t cross join "x.csv"'), dialect)[0]
+        assert "getenv" in reasons(deep("select ('x').getenv()"), dialect)[0]
 
 
 def test_what_the_checker_does_not_know_of_snowflake_is_valid_with_a_warning() -> None:

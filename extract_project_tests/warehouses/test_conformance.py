@@ -107,6 +107,16 @@ def test_values_are_bound_never_spliced(rig: Rig, value: Any, shown: str | None)
     assert [column.to_pylist()[0] for column in found.columns] == [shown, 1]
 
 
+def test_parameters_that_differ_in_case_only_are_two(rig: Rig) -> None:
+    found = rig.table("select :a as x, :A as y, :a as z", a="one", A="two").to_pylist()
+    assert [list(row.values()) for row in found] == [["one", "two", "one"]]
+
+
+def test_a_parameter_directly_behind_a_word_is_sent_as_one(rig: Rig) -> None:
+    text = "select id from shop.orders where id between:low and:high limit:n"
+    assert rig.table(text, low=1, high=1, n=5).num_rows == 1
+
+
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 def test_g5_windows_of_partitions_meet_their_rows(rig: Rig, zone: str) -> None:
     """A day from midnight to midnight, of UTC or of another time zone, in each kind of column."""
