@@ -524,7 +524,9 @@ def test_a_chunk_that_never_arrives_fails_as_a_whole_and_is_transient(
 ) -> None:
     session.patience = Patience(first_pause=0.001)
     server.service.faults.add("/chunks/", kind, times=10_000)
-    with pytest.raises(WarehouseError, match=r"chunk 2 of 20 .* not be downloaded") as raised:
+    with pytest.raises(
+        WarehouseError, match=r"chunk 2 of 20 .* not arrive whole in 6 tries"
+    ) as raised:
         read(session, MANY)
     assert raised.value.transient
 

@@ -250,3 +250,31 @@ def test_success_without_a_result(
     with pytest.raises(WarehouseError, match="run it again") as raised:
         read(session, SQL)
     assert (raised.value.cause, raised.value.transient) == (Cause.NETWORK, True)
+
+
+# Answers that come as text.
+
+TWO = [Column("A", "FIXED", 10, 2), Column("B", "TEXT", length=9)]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[["1"]], [["1", "b"], ["2"]], [["1", "b", "c"]], [["1", "b"], None], [[]]],
+    ids=["too short", "the second too short", "too long", "no row", "empty row"],
+)
+def test_g5_text_rows_of_another_width_are_a_transient_error(
+    server: SnowflakeServer, session: SnowflakeSession, rows: list[list[str]]
+) -> None:
+    server.service.engine.script("show x", Answer(TWO, [], rowset=rows))
+    with pytest.raises(WarehouseError) as raised:
+        read(session, "show x")
+    assert (raised.value.cause, raised.value.transient) == (Cause.NETWORK, True)
+
+
+def test_g5_a_number_beyond_its_precision_is_refused(
+    server: SnowflakeServer, session: SnowflakeSession
+) -> None:
+    answer = Answer(TWO, [], rowset=[["123456789012.34", "b"]])
+    server.service.engine.script("show x", answer)
+    with pytest.raises(TypeMappingError, match="column 'A'"):
+        read(session, "show x")

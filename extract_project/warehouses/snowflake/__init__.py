@@ -1,8 +1,9 @@
 """Snowflake, through its connector: queries that can be cancelled, results as they were sent.
 
-`settings` signs in, `parameters` makes the session ours, `session` runs a query and waits for it,
-`result` and `chunks` fetch its rows, `types` turns them into what files keep, `errors` says what
-Snowflake's codes mean.
+`settings` signs in, and `parameters` makes the session ours. `session` runs a query and waits for
+it, in a way that a cancel ends (`waiting`); `changes` asks which tables have changed. `result` and
+`chunks` fetch rows, `agreement` holds each chunk against the description, `types` turns it into
+what files keep. `errors` says what Snowflake's codes mean.
 """
 
 from __future__ import annotations

@@ -129,16 +129,17 @@ class _Download:
                 reason = f"it was not there after {limit:.0f} s"
             except (Error, pa.ArrowInvalid, OSError) as error:
                 reason = str(error)
-            if tries == patience.tries:
+            if tries == patience.tries or not _is_remote(self._batch):
                 break
             pause = random.uniform(0.5, 1.0) * patience.first_pause * 4 ** (tries - 1)
             self._chunks.cancellation.pause(pause)
             if tries > 1:
                 self._chunks.refresh(self._generation)
             self._start()
+        failed = "could not be read" if tries == 1 else f"did not arrive whole in {tries} tries"
         raise WarehouseError(
-            f"chunk {self.number + 1} of {len(self._chunks.batches)} of the result could not be "
-            f"downloaded in {patience.tries} tries ({reason}): run it again",
+            f"chunk {self.number + 1} of {len(self._chunks.batches)} of the result {failed} "
+            f"({reason}): run it again",
             cause=Cause.NETWORK,
             transient=True,
         )

@@ -107,8 +107,7 @@ def explained(error: Exception, what: str, query: Query | None = None) -> Wareho
         return QueryCancelled("the query was cancelled in Snowflake, by somebody or something else")
     if code == _TIMED_OUT:
         return QueryTimeout(f"Snowflake ended the query: {message}")
-    state = str(getattr(error, "sqlstate", None) or "")
-    known = _CODES.get(code or -1) or _CLASSES.get(state[:2], _Code())
+    known = _known(error, code or 0)
     line, column, message = _place(message, query)
     parts = [f"{what}: {message}" + (f" ({code:06d})" if code and code > 0 else "")]
     if known.hint:
@@ -116,6 +115,15 @@ def explained(error: Exception, what: str, query: Query | None = None) -> Wareho
     return WarehouseError(
         ": ".join(parts), cause=known.cause, line=line, column=column, transient=known.transient
     )
+
+
+def _known(error: Exception, code: int) -> _Code:
+    from snowflake.connector import OperationalError
+
+    state = str(getattr(error, "sqlstate", None) or "")
+    if code <= 0 and isinstance(error, OperationalError):
+        return _HTTP  # the connector's own: a reply that it cannot make anything of
+    return _CODES.get(code) or _CLASSES.get(state[:2], _Code())
 
 
 def _place(message: str, query: Query | None) -> tuple[int | None, int | None, str]:

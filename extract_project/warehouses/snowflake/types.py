@@ -58,6 +58,7 @@ _REFUSED = {
 }
 _MICROS, _NANOS = 6, 9
 _INT64_DIGITS = 18
+_WIDEST = 38
 _PLAIN = {REAL: pa.float64(), DATE: pa.date32(), BINARY: pa.binary(), BOOLEAN: pa.bool_()}
 
 Integers = npt.NDArray[np.int64]
@@ -191,7 +192,8 @@ def _same(sent: pa.Array, target: pa.DataType) -> pa.Array:
 def _decimals(sent: pa.Array, target: pa.DataType) -> pa.Array:
     """Scaled integers as decimals: their 64 bits are the low words, their signs the high ones."""
     if pa.types.is_decimal(sent.type):
-        return pc.cast(sent, target)
+        # By way of the widest: a cast to its own type looks at no value.
+        return pc.cast(pc.cast(sent, pa.decimal128(_WIDEST, target.scale)), target)
     values = _integers(sent)
     if target.precision <= _INT64_DIGITS:
         _require_within(values, 10**target.precision - 1, f"{target.precision} digits")
