@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -96,11 +97,19 @@ class Settings(BaseSettings):
         extra="ignore",
     )
 
-    manifest: S3Location
-    data: S3Location
+    manifest: S3Location = Field(description="where the SQL files are, as s3://bucket/prefix")
+    data: S3Location = Field(
+        description="where extracts are published, as s3://bucket/prefix; the bucket must have "
+        "versioning on"
+    )
     state: S3Location | None = None
     warehouse: str = ""
-    warehouses: dict[str, WarehouseSettings] = Field(min_length=1)
+    warehouses: dict[str, WarehouseSettings] = Field(
+        min_length=1,
+        description="at least one warehouse, under a name of yours, as in "
+        "EXTRACT_WAREHOUSES__SHOP__TYPE=duckdb (or postgres, snowflake) and "
+        "EXTRACT_WAREHOUSES__SHOP__PATH=/data/shop.duckdb; the README lists each type's fields",
+    )
     kms_key_id: str | None = None
     dagster_url: str = "http://127.0.0.1:3000"
     alerts: AlertSettings = AlertSettings()
@@ -157,6 +166,13 @@ def load_settings() -> Settings:
         raise SettingsError("\n".join(_explain(item) for item in error.errors())) from None
 
 
+def _meaning(path: Sequence[str], kind: str) -> str:
+    """What a variable that is missing is for."""
+    if len(path) > 1:
+        return f"the {path[-1].replace('_', ' ')} of this {kind or path[0]} warehouse"
+    return Settings.model_fields[path[0]].description or "a value"
+
+
 def _explain(item: Any) -> str:
     """One line for one error of pydantic's, beginning with the variable that it is about."""
     path = [str(part) for part in item["loc"] if part != "function-after"]
@@ -166,7 +182,7 @@ def _explain(item: Any) -> str:
     variable = (PREFIX + "__".join(path)).upper()
     error, context = item["type"], item.get("ctx", {})
     if error == "missing":
-        return f"{variable} is not set: see the table in extract_project/settings.py"
+        return f"{variable} is not set: expected {_meaning(path, kind)}"
     if error == "extra_forbidden" and path[0] in _GROUPS:
         hint = suggestion(path[-1], _GROUPS[path[0]].model_fields)
         return f"{variable} is no setting of {path[0]}: {hint}"

@@ -107,7 +107,10 @@ def test_a_warehouse_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
         ({}, "EXTRACT_WAREHOUSES is not set"),
         ({"HOST": "h"}, "EXTRACT_WAREHOUSES__SNOW__TYPE is not set"),
         ({"TYPE": "snowflak"}, "EXTRACT_WAREHOUSES__SNOW__TYPE is 'snowflak': expected one of"),
-        ({"TYPE": "postgres", "HOST": "h"}, "EXTRACT_WAREHOUSES__SNOW__USER is not set"),
+        (
+            {"TYPE": "postgres", "HOST": "h"},
+            "EXTRACT_WAREHOUSES__SNOW__USER is not set: expected the user of this postgres",
+        ),
         ({"TYPE": "snowflake"}, "EXTRACT_WAREHOUSES__SNOW: to sign in, set one of PRIVATE_KEY,"),
         (
             {"TYPE": "snowflake", "ACCOUNT": "a", "TOKEN": "hunter2", "PASSWORD": "hunter2"},

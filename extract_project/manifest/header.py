@@ -38,7 +38,10 @@ from extract_project.units import Duration, format_duration
 # Dagster's rules, stated here so that a bad value is one red extract with its line, and not an
 # error of the whole code location (dagster/_core/definitions/utils.py, .../asset_spec.py).
 _GROUP = r"^[A-Za-z0-9_]+$"
-_OWNER = r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$"
+_OWNER = (
+    r"^(team:[A-Za-z0-9_-]+"
+    r"|[A-Za-z0-9_][A-Za-z0-9._%+-]*@[A-Za-z0-9.-]+\.[A-Za-z]{2,7})$"
+)
 _TAG_KEY = r"^([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}$"
 _TAG_VALUE = r"^[A-Za-z0-9_.-]{0,63}$"
 _POOL = r"^\S{1,200}$"

@@ -26,7 +26,7 @@ _NOT_KEYS = {"function-before", "function-after", "[key]", "static"}
 
 _FORMS = {
     "description": "text",
-    "owners": "'team:sales' or an e-mail address, or a list of them",
+    "owners": "'team:sales' or an e-mail address as in ana@acme.com, or a list of them",
     "tags": "a mapping of words, as in {domain: sales}",
     "group": "letters, digits and underscores, as in sales_eu",
     "enabled": "true or false",

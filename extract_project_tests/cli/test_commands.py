@@ -86,7 +86,12 @@ def test_check_without_settings_says_how(unconfigured: None, tmp_path: Path) -> 
     write(tmp_path, "good", "select 1 as one")
     result = call("check", tmp_path)
     assert result.exit_code == 2
-    assert "EXTRACT_MANIFEST is not set" in result.output
+    assert (
+        "EXTRACT_MANIFEST is not set: expected where the SQL files are, as s3://" in result.output
+    )
+    assert "EXTRACT_DATA is not set: expected where extracts are published" in result.output
+    assert "EXTRACT_WAREHOUSES is not set: expected at least one warehouse" in result.output
+    assert "EXTRACT_WAREHOUSES__SHOP__TYPE=duckdb" in result.output
     assert "--dialect duckdb" in result.output
 
 
