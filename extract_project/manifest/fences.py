@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
 
@@ -118,7 +118,7 @@ def _read_lines(
 ) -> tuple[Fenced | None, int]:
     """The header in line comments, and how many lines it takes.
 
-    Fences around words that have no key are an ornament, and no header.
+    Lines that begin with no key are no header: the fences are an ornament, or underline a title.
     """
     body: list[str] = []
     indents = []
@@ -135,7 +135,7 @@ def _read_lines(
         body.append(line.removesuffix("\r")[indents[-1] :])
         if content != "--" and not content.startswith("-- "):
             odd = odd or number
-    if not any(_KEY.match(line) for line in body) or not (closed or _has_key(body, keys)):
+    if not _reads_as_header(body, keys):
         return None, 1 + len(body) + closed
     if not closed:
         raise refuse(opening, 1, f"the header is not closed: expected {LINE_FENCE!r} after it")
@@ -189,13 +189,19 @@ def _means_header(comment: _Comment, keys: Collection[str]) -> bool:
         almost = _ALMOST_OPEN.match(comment.lines[0])
         if almost is None:
             return False
-        return _has_key([comment.lines[0][almost.end() :], *comment.lines[1:]], keys)
+        return _reads_as_header([comment.lines[0][almost.end() :], *comment.lines[1:]], keys)
     fences = [i for i, line in enumerate(comment.lines) if _ALMOST_FENCE.fullmatch(line.strip())]
-    return any(_has_key([line[2:] for line in comment.lines[i + 1 : i + 2]], keys) for i in fences)
+    return any(
+        _reads_as_header([line[2:] for line in comment.lines[i + 1 : i + 2]], keys) for i in fences
+    )
 
 
-def _has_key(lines: Iterable[str], keys: Collection[str]) -> bool:
-    found = (_KEY.match(line) for line in lines)
+def _reads_as_header(lines: Sequence[str], keys: Collection[str]) -> bool:
+    """Whether it begins with `word: …`, and some such word is a key of a header, or nearly so."""
+    content = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if not content or not _KEY.match(content[0]):
+        return False
+    found = (_KEY.match(line) for line in content)
     words = {each[1].lower() for each in islice(filter(None, found), _MOST_LOOKED_AT)}
     return any(
         word in keys or difflib.get_close_matches(word, keys, 1, _CLOSENESS) for word in words
