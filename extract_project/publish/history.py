@@ -140,7 +140,6 @@ def as_of(s3: S3Client, state: Location, bucket: str, key: str, moment: datetime
     Of what happened within that second, the last counts: so a time that is shown for a version
     gives that version, or a later one of the same second.
     """
-    moment = moment.replace(microsecond=0)
     for limit in (_NEWEST, None):
         history = read_history(s3, state, bucket, key, limit=limit, until=moment)
         # What S3 dates to a moment before may have been published after it.
