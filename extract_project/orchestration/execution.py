@@ -45,7 +45,7 @@ from extract_project.orchestration.metadata import (
 )
 from extract_project.orchestration.partitions import partition_of
 from extract_project.orchestration.release import release_of
-from extract_project.orchestration.requests import FAILURE_TAG, wants_full_refresh
+from extract_project.orchestration.requests import FAILURE_TAG, NO_FAILURE, wants_full_refresh
 from extract_project.orchestration.task_cost import Task, current_task
 from extract_project.prefetch import in_thread
 from extract_project.publish.attempt import Done, RefusedResult, attempt
@@ -107,6 +107,7 @@ class _Execution:
 
     def begin(self) -> None:
         """Say what is about to run."""
+        self._clear_failure()
         source, snapshot = self.this.extract.source, self.site.snapshot_id
         self.journal.write(
             "started",
@@ -119,6 +120,23 @@ class _Execution:
             "%s: sql version %s, snapshot %s, warehouse %s",
             *(self.this.place(), source.version_id, snapshot, self.this.extract.warehouse),
         )
+
+    def _clear_failure(self) -> None:
+        """Take back the tag of a failure that is not this run's, or that is tried again.
+
+        Dagster copies a run's tags to its re-execution. A tag can be overwritten, not removed.
+        """
+        run, instance = self.context.run, self.context.instance
+        if FAILURE_TAG not in run.tags and self.this.number == 1:
+            return
+        stored = instance.get_run_by_id(run.run_id)
+        if stored is None or FAILURE_TAG not in stored.tags:
+            return
+        failures = instance.get_records_for_run(
+            run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=1
+        )
+        if not failures.records:
+            instance.add_run_tags(run.run_id, {FAILURE_TAG: NO_FAILURE})
 
     def end(self, partition: Partition | None) -> Ending:
         """Run it."""

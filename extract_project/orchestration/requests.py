@@ -10,7 +10,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.orchestration.keys import asset_key
 
 PATH_TAG, CAUSE_TAG, TICK_TAG = "extract/path", "extract/cause", "extract/tick"
-FAILURE_TAG = "extract/failure"
+FAILURE_TAG, NO_FAILURE = "extract/failure", "none"
 RERUN_OF_TAG, RERUN_NUMBER_TAG = "extract/rerun_of", "extract/rerun_number"
 FULL_REFRESH_TAG = "extract/full_refresh"
 """`true` has the incremental extracts of a run publish everything anew."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from extract_project.constants import Value
 from extract_project.errors import Cause, TypeMappingError, WarehouseError
 from extract_project.nested import first_index
 from extract_project.warehouses.protocol import Change, FunctionNames, Label, Query, Rendered
@@ -104,10 +105,27 @@ class DuckDBSession:
         return DuckDBResult(self._reader(rendered, query), rendered)
 
     def describe(self, query: Query) -> pa.Schema:
+        import pyarrow as pa
+
         from extract_project.warehouses.types import file_schema
 
         rendered = query.statement(_numbered(query))
-        return file_schema(self._reader(rendered, query, "from (", "\n) limit 0").schema)
+        schema = self._reader(rendered, query, "from (", "\n) limit 0").schema
+        names = self._names(rendered.text, query) or schema.names
+        return file_schema(pa.schema([f.with_name(n) for f, n in zip(schema, names, strict=True)]))
+
+    def _names(self, text: str, query: Query) -> list[str]:
+        """The columns' own names: within another query, the second of two equal ones is renamed.
+
+        Nothing for a statement that cannot be described, such as `show tables`.
+        """
+        import duckdb
+
+        try:
+            described = self._connection.execute(f"describe {text}", _values(query)).fetchall()
+        except duckdb.Error:
+            return []
+        return [name for name, *_ in described]
 
     def last_changes(self, tables: Sequence[str]) -> dict[str, Change]:
         """Of the database file as a whole: DuckDB keeps no time for each table."""
@@ -130,7 +148,7 @@ class DuckDBSession:
         text = f"{before}{rendered.text}{after}"
         try:
             self._require_one_select(text)
-            self._connection.execute(text, [query.values[name] for name in query.ordinals])
+            self._connection.execute(text, _values(query))
             reader = self._connection.to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:
             raise _explained(error, rendered, len(before)) from error
@@ -176,6 +194,11 @@ def _numbered(query: Query) -> Callable[[str], str]:
     """`$1` for a `:name`: DuckDB takes names that differ in case for one parameter."""
     ordinals = query.ordinals
     return lambda name: f"${ordinals[name]}"
+
+
+def _values(query: Query) -> list[Value]:
+    """In the order of those numbers."""
+    return [query.values[name] for name in query.ordinals]
 
 
 class DuckDBResult:

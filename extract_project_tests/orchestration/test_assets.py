@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -116,6 +117,29 @@ def test_g1_a_refused_result_is_not_materialized(site: Site, settings: Settings)
         "usual": True,
         "schema_unchanged": False,
     }
+
+
+def test_a_re_execution_does_not_keep_the_failure_of_its_parent(
+    site: Site, settings: Settings
+) -> None:
+    """Dagster copies the tags of a run to the one that repeats it."""
+    site.put_sql("a/b", "select nope")
+    with dg.DagsterInstance.ephemeral() as instance:
+        failed = execute(definitions(site, settings), instance).dagster_run
+        tags = dict(tags_of(instance, failed.run_id))
+        assert tags["extract/failure"] == "sql"
+        copied = {**tags, "dagster/parent_run_id": failed.run_id}
+        again = execute(definitions(site, settings), instance, tags=copied).dagster_run
+        assert tags_of(instance, again.run_id)["extract/failure"] == "sql"
+        site.put_sql("a/b", "select 1 as n")
+        better = execute(definitions(site, settings), instance, tags=copied).dagster_run
+        assert tags_of(instance, better.run_id)["extract/failure"] == "none"
+
+
+def tags_of(instance: dg.DagsterInstance, run_id: str) -> Mapping[str, str]:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.tags
 
 
 def test_g6_one_failing_extract_does_not_stop_its_neighbours(

@@ -219,6 +219,29 @@ def test_an_error_points_at_the_line_of_the_file(session: DuckDBSession) -> None
     assert 'column "nope"' in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 1 as a, 2 as a",
+        "/*---\n---*/\nwith t as (select 1 as a) select *, 2 as A from t -- two",
+        "select * from orders join orders as o on true",
+    ],
+)
+def test_describe_refuses_two_columns_of_one_name_as_a_run_does(
+    session: DuckDBSession, sql: str
+) -> None:
+    """Within the query that describes it, DuckDB renames the second."""
+    with pytest.raises(TypeMappingError, match="have the same name") as executed:
+        session.execute(Query(sql))
+    with pytest.raises(TypeMappingError) as described:
+        session.describe(Query(sql))
+    assert str(described.value) == str(executed.value)
+
+
+def test_describe_of_what_cannot_be_described(session: DuckDBSession) -> None:
+    assert session.describe(Query("show tables")).names == ["name"]
+
+
 def test_a_database_that_is_not_there() -> None:
     warehouse = DuckDBWarehouse(type="duckdb", path="no-such.duckdb")
     with pytest.raises(WarehouseError, match=r"no-such\.duckdb"), warehouse.connect(LABEL, HOUR):
