@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from datetime import timedelta
 import pytest
 
 from extract_project.errors import Cause, QueryCancelled, WarehouseError
-from extract_project.warehouses.postgres import PostgresWarehouse
+from extract_project.warehouses.postgres import PostgresSession, PostgresWarehouse
 from extract_project_tests.waiting import await_value
 from extract_project_tests.warehouses.postgres_admin import HOUR, LABEL, admin, query, read, role
 from extract_project_tests.warehouses.relay import Relay, relay
@@ -153,30 +154,36 @@ def test_what_the_server_reports_of_a_session_that_it_ends(postgres: PostgresWar
         assert raised.value.cause in (Cause.NETWORK, Cause.SETTINGS)
 
 
-def test_g8_a_lock_is_left_at_a_cancel(postgres: PostgresWarehouse) -> None:
-    """Describing waits for who alters the table; the run does not have to."""
+@pytest.mark.parametrize("how", ["cancelled", "interrupted"])
+def test_g8_who_waits_for_a_lock_can_be_ended(postgres: PostgresWarehouse, how: str) -> None:
+    """Describing waits for who alters the table; neither the run nor its backend has to."""
+    main = threading.main_thread().ident
     with admin(postgres) as connection, admin(postgres) as watching:
         connection.execute("create table locked as select 1 as a")
+
+        def waits() -> object:
+            return watching.execute(
+                "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
+            ).fetchone()
+
+        def end(session: PostgresSession) -> None:
+            await_value("the extract to wait", waits)
+            if how == "cancelled":
+                session.cancel()
+            else:
+                assert main is not None
+                signal.pthread_kill(main, signal.SIGINT)
+
+        def run() -> None:
+            with postgres.connect(LABEL, HOUR) as session:
+                threading.Thread(target=end, args=(session,)).start()
+                session.execute(query("select * from locked"))
+
         try:
-            with (
-                connection.transaction(),
-                postgres.connect(LABEL, HOUR) as session,
-            ):
+            with connection.transaction():
                 connection.execute("lock table locked in access exclusive mode")
-
-                def cancel() -> None:
-                    await_value(
-                        "the extract to wait",
-                        lambda: watching.execute(
-                            "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
-                        ).fetchone(),
-                    )
-                    session.cancel()
-
-                cancelling = threading.Thread(target=cancel)
-                cancelling.start()
-                with pytest.raises(QueryCancelled, match="57014"):
-                    session.execute(query("select * from locked"))
-                cancelling.join()
+                with pytest.raises(QueryCancelled if how == "cancelled" else KeyboardInterrupt):
+                    run()
+                await_value("the backend to wait no longer", lambda: not waits())
         finally:
             connection.execute("drop table locked")

@@ -142,8 +142,15 @@ class Connection:
             return
 
     def close(self) -> None:
-        """Leave the server, which rolls back what is not finished."""
-        self._server.finish()
+        """Leave the server, which rolls back what is not finished.
+
+        A statement that waits for a lock does not notice that nobody is there: it is cancelled.
+        """
+        try:
+            if not self._cancelled.is_set():
+                self.cancel()
+        finally:
+            self._server.finish()
 
     def _begin(self) -> None:
         if self._cancelled.is_set():
