@@ -48,17 +48,21 @@ def would_run(text: str, token: Token, word: str = "") -> Refused:
 
 def not_sql(text: Text, dialect: str, reason: str, offset: int) -> Refused:
     """The refusal of what a parser does not understand, at the token that it stumbled over."""
-    tokens = text.tokens
-    at = next((i for i, token in enumerate(tokens) if token.end > offset), len(tokens) - 1)
-    near = tokens[at].text
-    line, column = position(text.source, tokens[at].start)
+    token = token_at(text.tokens, offset)
+    line, column = position(text.source, token.start)
     hint = ""
-    if near == ":" and at + 1 < len(tokens) and tokens[at + 1].kind == "word":
+    name = re.match(r":(\w+)", text.source[token.start :])
+    if token.text == ":" and name:
         hint = (
             f"; it follows a value, so that it is not taken for a parameter: if it is one, write "
-            f"(:{tokens[at + 1].text})"
+            f"({name.group()})"
         )
-    return refuse(line, column, f"not {dialect} SQL, near {near!r}: {reason}{hint}")
+    return refuse(line, column, f"not {dialect} SQL, near {token.text!r}: {reason}{hint}")
+
+
+def token_at(tokens: Sequence[Token], offset: int) -> Token:
+    """The token at a place of the text, or the next one; the last one behind its end."""
+    return next((token for token in tokens if token.end > offset), tokens[-1])
 
 
 def acting_word(tokens: Sequence[Token]) -> Token | None:

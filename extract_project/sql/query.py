@@ -50,8 +50,11 @@ class Rendered:
 
     def origin_of(self, line: int, column: int) -> tuple[int, int]:
         """The same of a line and a column (from 1) in `text`."""
-        start = sum(len(each) + 1 for each in self.text.split("\n")[: line - 1])
-        return self.origin(start + column - 1)
+        return self.origin(self.offset_of(line, column))
+
+    def offset_of(self, line: int, column: int) -> int:
+        """Where in `text` a line and a column (from 1) are."""
+        return sum(len(each) + 1 for each in self.text.split("\n")[: line - 1]) + column - 1
 
 
 @dataclass(frozen=True)

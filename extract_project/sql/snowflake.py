@@ -129,45 +129,40 @@ def _with_tree(text: Text, calls: tuple[Call, ...]) -> Reading:
     """Whatever sqlglot makes of the statement; its tokens have been judged already."""
     from sqlglot import exp
 
-    tree = _parse(text)
+    rendered = text.render("_{}".format)  # a column, to be found again in the tree
+    tree = _parse(text, rendered)
+    if isinstance(tree, Problem) and text.placeholders:  # a number stands in more places
+        tree = _parse(text, text.render(lambda _: "1"))
+    beside = tuple(fallback.strictly_after(text))
     if isinstance(tree, Problem):
-        return Reading(
-            calls,
-            fallback.tables(text.tokens),
-            tuple(fallback.strictly_after(text)),
-            (tree,),
-        )
+        return Reading(calls, fallback.tables(text.tokens), beside, (tree,))
     acting = tree.find(exp.DML, exp.DDL, exp.Into, exp.Lock, exp.Command, exp.Copy, exp.Set)
     if acting:
         raise fallback.would_run(text.source, text.tokens[0], acting.key)
     tables = {*_tables(tree), *fallback.tables_in_strings(text.tokens)}
-    return Reading(calls, frozenset(tables), tuple(_strictly_after(text, tree)))
+    return Reading(calls, frozenset(tables), (*_strictly_after(text, rendered, tree), *beside))
 
 
-def _rendered(text: Text) -> Rendered:
-    """With a column for each `:name`."""
-    return text.render("_{}".format)
-
-
-def _parse(text: Text) -> exp.Expr | Problem:
+def _parse(text: Text, rendered: Rendered) -> exp.Expr | Problem:
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
     # sqlglot warns about statements that it only knows by name.
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
-    rendered = _rendered(text)
     line, column = position(text.source, text.tokens[0].start)
     try:
         trees = [tree for tree in sqlglot.parse(rendered.text, read="snowflake") if tree]
     except SqlglotError as error:
         first = (getattr(error, "errors", None) or [{}])[0]
-        near = first.get("highlight") or ""
-        if near:
-            begin = max(1, first["col"] - len(near) + 1)
-            line, column = rendered.origin_of(first["line"], begin)
         reason = _CLASS.sub(r"\1", first.get("description") or str(error).splitlines()[0])
-        return _unsure(line, column, f"near {near!r}: {reason[:1].lower()}{reason[1:].rstrip('.')}")
+        reason = f"{reason[:1].lower()}{reason[1:].rstrip('.')}"
+        if first.get("highlight"):
+            begin = max(1, first["col"] - len(first["highlight"]) + 1)
+            offset = rendered.source_offset(rendered.offset_of(first["line"], begin))
+            line, column = position(text.source, offset)
+            reason = f"near {fallback.token_at(text.tokens, offset).text!r}: {reason}"
+        return _unsure(line, column, reason)
     except RecursionError:
         return _unsure(line, column, "it nests too deeply")
     except Exception as error:  # a fault of the parser's own costs this file, never the manifest
@@ -227,11 +222,10 @@ def _folded(identifier: exp.Expr) -> str:
     return identifier.name if identifier.args.get("quoted") else identifier.name.lower()
 
 
-def _strictly_after(text: Text, tree: exp.Expr) -> Iterator[Comparison]:
+def _strictly_after(text: Text, rendered: Rendered, tree: exp.Expr) -> Iterator[Comparison]:
     from sqlglot import exp
 
     starts = {each.start: each for each in text.placeholders}
-    rendered = _rendered(text)
     for comparison in tree.find_all(exp.GT, exp.LT) if starts else ():
         greater = isinstance(comparison, exp.GT)
         lesser = comparison.expression if greater else comparison.this

@@ -75,6 +75,8 @@ def test_other_colons_are_left_alone(sql: str, dialect: str) -> None:
         ("select list_transform([1], lambda x: x + :a) as y", ("duckdb",)),
         ("select transform(v, x -> x + :a) as y from t", ("snowflake",)),
         ("select v:b[:a]::int as x from t", ("snowflake",)),
+        ("select x ilike:a as y from t sample (:a)", ("snowflake",)),
+        ("select top :a x from t", ("snowflake",)),
         ("select * from t where d>=:a::date and d<:a::date+1", ALL),
     ],
 )
@@ -82,7 +84,9 @@ def test_a_placeholder_stands_directly_behind_a_word_or_sign(
     sql: str, dialects: tuple[str, ...]
 ) -> None:
     for dialect in dialects:
-        assert names(sql, dialect) == ["a"] * sql.count(":a"), dialect
+        found = read_statement(sql, dialect, ["a", "b"])
+        assert [each.name for each in found.placeholders] == ["a"] * sql.count(":a"), dialect
+        assert found.warnings == ()
 
 
 @pytest.mark.parametrize(
