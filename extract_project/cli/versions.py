@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 from rich.table import Table
@@ -26,6 +26,7 @@ from extract_project.settings import Settings, load_settings
 from extract_project.units import format_bytes
 
 _SHOWN = 5
+_SHORTEST_ID, _SPARE = 8, 2
 
 
 @click.command()
@@ -97,13 +98,27 @@ def published_history(
 
 
 def history_table(history: History, pins: Mapping[str, Pin] | None = None) -> Table:
-    """One line per version or delete marker; columns that would be empty are left out."""
+    """One line per version or delete marker; columns that would be empty are left out.
+
+    On a terminal a VersionId is as much of it as commands need to tell it from the others.
+    """
     rows = [_cells(entry, pins or {}) for entry in history.entries]
+    if out.is_terminal:
+        length = _telling_length([row["VersionId"] for row in rows])
+        rows = [{**row, "VersionId": row["VersionId"][:length]} for row in rows]
     shown = [name for name in rows[0] if name == "" or any(row[name] for row in rows)]
     listed = table(*shown)
     for row in rows:
         listed.add_row(*(row[name] for name in shown))
     return listed
+
+
+def _telling_length(version_ids: Sequence[str]) -> int:
+    """How many characters tell them apart, and a few more: older ones are not listed."""
+    length = _SHORTEST_ID
+    while len({each[:length] for each in version_ids}) < len(set(version_ids)):
+        length += 1
+    return length + _SPARE
 
 
 def _cells(entry: Entry, pins: Mapping[str, Pin]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""From warehouse columns to file columns, without loss (design.md section 7).
+"""From warehouse columns to file columns, without loss.
 
 A file knows a closed set of types. `file_schema` maps a warehouse's Arrow schema onto it once,
 before the first batch; `conform` then casts each batch, and a value that does not fit is an error

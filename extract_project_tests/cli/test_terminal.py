@@ -128,6 +128,23 @@ def test_each_command_prints_them(configured: Site, tmp_path: Path) -> None:
         assert "\x1b" not in result.stdout
 
 
+def test_a_terminal_shows_the_beginning_of_a_version_id_that_commands_take(
+    configured: Site, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [publish(configured, "a/b", f"select {n} as n") for n in range(3)]
+    assert all(each in call("versions", "a/b").stdout for each in ids)
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal(screen)
+    terminal.file = screen
+    monkeypatch.setattr("extract_project.cli.versions.out", terminal)
+    assert call("versions", "a/b").exit_code == 0
+    shown = [line.removeprefix("current").split()[0] for line in screen.getvalue().splitlines()[1:]]
+    assert len(set(shown)) == 3
+    for short, whole in zip(shown, reversed(ids), strict=True):
+        assert whole.startswith(short)
+        assert call("diff", "a/b", short, short).exit_code == 0
+
+
 @pytest.mark.parametrize("text", ["arr[/i]", "[draft]", "\x1b[2J"])
 def test_refusals_print_them(configured: Site, tmp_path: Path, text: str) -> None:
     file = tmp_path / "a.sql"

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pytest
 
 from extract_project.constants import Value
-from extract_project.errors import WarehouseError
+from extract_project.errors import TypeMappingError, WarehouseError
 from extract_project.manifest.partitions import Partition
 from extract_project.prefetch import prefetch
+from extract_project.publish.formats.display import display
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Query
 from extract_project_tests.snowflake_server import snowflake_server
@@ -65,6 +66,16 @@ def test_g5_values(rig: Rig) -> None:
         *(True, Decimal("12.50"), Decimal(12), 0.1, "text", date(2026, 1, 31)),
         datetime(2026, 1, 31, 6),
     ]
+
+
+@pytest.mark.parametrize("year", ["12022-01-01", "0000-01-01"])
+def test_g5_a_year_that_python_lacks_is_kept_or_refused_by_column(rig: Rig, year: str) -> None:
+    sql = f"select '{year}'::date as d, 1 as n"
+    if rig.warehouse.type == "postgres":
+        with pytest.raises((TypeMappingError, WarehouseError), match=r"column 'd'|out of range"):
+            rig.table(sql)
+    else:
+        assert display(rig.table(sql).column(0)) == [f"+{year}"]
 
 
 def test_describe_gives_the_schema_and_runs_nothing(rig: Rig) -> None:

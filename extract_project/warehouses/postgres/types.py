@@ -1,4 +1,4 @@
-"""PostgreSQL's types as files keep them, and how their CSV text is read (design.md section 7)."""
+"""PostgreSQL's types as files keep them, and how their CSV text is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snowflake's types as files keep them, from what it sends (design.md section 7).
+"""Snowflake's types as files keep them, from what it sends.
 
 The connector's own conversion is lossy: decimals become doubles, TIME(9) is cut to microseconds,
 and the unit of a timestamp changes with the values of a batch (connector 5.2.0,
