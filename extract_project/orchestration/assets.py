@@ -3,15 +3,14 @@
 (Without postponed annotations: Dagster looks at the type of an asset's `context` itself.)
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from extract_project.manifest.extract import Extract
-from extract_project.orchestration.execution import execute
-from extract_project.orchestration.interrupts import flagged_interrupts
+from extract_project.orchestration.execution import Events, execute
 from extract_project.orchestration.keys import asset_key, group_name, op_name, table_key
 from extract_project.orchestration.partitions import partitions_of
 from extract_project.orchestration.task_tags import POOL_TAG, size_tags
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 IO_MANAGER = "extracts"
-Yields = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Site:
 
 
 def extract_asset(extract: Extract, site: Site, paths: Collection[str]) -> dg.AssetsDefinition:
-    """The asset of an extract: materializing it stages, audits and publishes.
+    """The asset of an extract: it stages and audits, and the IO manager publishes.
 
     `paths` are those of all SQL files, by which the tables upstream of it are told from extracts.
     """
@@ -69,12 +67,8 @@ def extract_asset(extract: Extract, site: Site, paths: Collection[str]) -> dg.As
         partitions_def=partitions_of(header),
         backfill_policy=dg.BackfillPolicy.multi_run(1) if header.partitions else None,
     )
-    def materialize(context: dg.AssetExecutionContext) -> Yields:
-        with flagged_interrupts() as interrupts:
-            ending = execute(context, extract, site, interrupts)
-        yield from ending.events
-        if ending.failure is not None:
-            raise ending.failure from ending.because
+    def materialize(context: dg.AssetExecutionContext) -> Events:
+        yield from execute(context, extract, site)
 
     return materialize
 

@@ -3,15 +3,18 @@
 Whatever ends an attempt (a refusal, an error, the time limit, an interrupt) is turned into one
 `Ending` here. Nothing is raised meanwhile, so an attempt always ends with what really happened:
 also when S3 fails in the middle of a cancel, or when the run is told to end after it has published.
+
+The IO manager publishes, between two events of the asset.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
@@ -48,9 +51,10 @@ from extract_project.orchestration.release import release_of
 from extract_project.orchestration.requests import FAILURE_TAG, NO_FAILURE, wants_full_refresh
 from extract_project.orchestration.task_cost import Task, current_task
 from extract_project.prefetch import in_thread
-from extract_project.publish.attempt import Done, RefusedResult, attempt
+from extract_project.publish.attempt import Done, RefusedResult, publish_staged, staging
 from extract_project.publish.publishing import Published
 from extract_project.publish.staging import Provenance, Staged
+from extract_project.publish.upload import Target
 from extract_project.publish.versions import find_version
 from extract_project.stopping import Stop
 
@@ -62,50 +66,91 @@ if TYPE_CHECKING:
 _LOOK_UP_SECONDS = 15
 
 
-Events = Sequence[dg.AssetCheckResult | dg.MaterializeResult[None]]
-
-
 @dataclass(frozen=True)
 class Ending:
-    """What an attempt came to: events for Dagster to store, then the failure to raise, if any."""
+    """An attempt that has not published: events for Dagster to store, then the failure to raise."""
 
-    events: Events
-    failure: dg.Failure | None
+    events: Sequence[dg.AssetCheckResult]
+    failure: dg.Failure
     because: Exception | None = None
     """Where the failure came from, unless it explains itself."""
 
 
-@dataclass(frozen=True)
-class Failed(Ending):
-    """An attempt that has not published."""
+class Candidate:
+    """A staged and audited result on its way to the IO manager, which publishes it.
 
-    failure: dg.Failure
+    `held` aborts the upload, unless it has been published.
+    """
+
+    def __init__(self, execution: _Execution, staged: Staged, held: ExitStack) -> None:
+        self._execution, self._staged, self._held = execution, staged, held
+        self.published: Published | None = None
+
+    def publish(self) -> Mapping[str, Any]:
+        """Make it the current version; gives the metadata of its materialization.
+
+        Raises dg.Failure where it was not published, as far as is known.
+        """
+        with self._execution.interrupts.flagged(), self._held:
+            self.published, metadata = self._execution.publish(self._staged)
+        return metadata
 
 
-def execute(
-    context: dg.AssetExecutionContext, extract: Extract, site: Site, interrupts: Interrupts
-) -> Ending:
-    """Stage, audit and publish; gives the end of it, however it ends."""
-    partition = partition_of(context, extract)
-    number = context.retry_number + 1
-    this = Attempt(extract, partition.key if partition else None, number)
-    execution = _Execution(
-        context, site, interrupts, this, journal_of(this, context.run.run_id), site.connect()
-    )
-    execution.begin()
-    return execution.end(partition)
+Events = Iterator[dg.AssetCheckResult | dg.MaterializeResult[Candidate]]
+
+
+def execute(context: dg.AssetExecutionContext, extract: Extract, site: Site) -> Events:
+    """Stage and audit; then have the IO manager publish, or refuse with nothing published.
+
+    Raises dg.Failure for whatever ends the attempt in another way. The upload is held open across
+    the `yield`: Dagster hands the value to the IO manager, and stores the materialization, before
+    it asks for the next event.
+    """
+    execution = _Execution.of(context, extract, site)
+    with ExitStack() as held:
+        with execution.interrupts.flagged():
+            prepared = execution.stage(held)
+        if isinstance(prepared, Ending):
+            yield from prepared.events
+            raise prepared.failure from prepared.because
+        candidate = Candidate(execution, prepared, held)
+        yield execution.result(candidate, prepared)
+        if execution.interrupts.arrived and candidate.published is not None:
+            raise ended_after_publishing(execution.this, candidate.published)
 
 
 @dataclass(frozen=True)
 class _Execution:
     context: dg.AssetExecutionContext
     site: Site
-    interrupts: Interrupts
     this: Attempt
+    partition: Partition | None
     journal: Journal
     s3: S3Client
+    interrupts: Interrupts
+    stop: Stop
+    task: Task | None
+    """The ECS task that this runs in."""
 
-    def begin(self) -> None:
+    @classmethod
+    def of(cls, context: dg.AssetExecutionContext, extract: Extract, site: Site) -> _Execution:
+        partition = partition_of(context, extract)
+        number = context.retry_number + 1
+        this = Attempt(extract, partition.key if partition else None, number)
+        interrupts = Interrupts()
+        return cls(
+            context,
+            site,
+            this,
+            partition,
+            journal_of(this, context.run.run_id),
+            site.connect(),
+            interrupts,
+            Stop(extract.header.timeout, is_ended=lambda: interrupts.arrived),
+            current_task(site.settings.ecs_metadata_uri),
+        )
+
+    def _begin(self) -> None:
         """Say what is about to run."""
         self._clear_failure()
         source, snapshot = self.this.extract.source, self.site.snapshot_id
@@ -138,60 +183,65 @@ class _Execution:
         if not failures.records:
             instance.add_run_tags(run.run_id, {FAILURE_TAG: NO_FAILURE})
 
-    def end(self, partition: Partition | None) -> Ending:
-        """Run it."""
+    def stage(self, held: ExitStack) -> Staged | Ending:
+        """The staged result, which `held` aborts unless it is published; or why there is none."""
         extract, settings, run = self.this.extract, self.site.settings, self.context.run
-        task = current_task(settings.ecs_metadata_uri)
-        stop = Stop(extract.header.timeout, is_ended=lambda: self.interrupts.arrived)
-        staged: Staged | None = None
-
-        def on_staged(result: Staged) -> None:
-            nonlocal staged
-            staged = result
-            record_staged(self.journal, result)
-
+        self._begin()
         try:
             provenance = Provenance(
                 run.run_id,
                 self.site.snapshot_id,
-                partition,
+                self.partition,
                 full_refresh=wants_full_refresh(run),
                 release=release_of(self.context.instance, run, self.this),
             )
-            done = attempt(
-                self.s3,
-                settings.warehouses[extract.warehouse],
-                extract,
-                self.site.target(extract, self.this.partition),
-                provenance,
-                state=settings.state_location,
-                stop=stop,
-                on_staged=on_staged,
+            staged = held.enter_context(
+                staging(
+                    self.s3,
+                    settings.warehouses[extract.warehouse],
+                    extract,
+                    self._target,
+                    provenance,
+                    state=settings.state_location,
+                    stop=self.stop,
+                )
             )
         except Exception as error:
-            current = self._current(may_change=stop.is_sending)
-            found = _published_after_all(staged, current)
-            return self._published(found, task) if found else self._failed(error, current)
-        return self._published(done, task)
+            return self._ending(error, self._current(may_change=False))
+        record_staged(self.journal, staged)
+        return staged
 
-    def _published(self, done: Done, task: Task | None) -> Ending:
-        staged, published = done.staged, done.published
+    def result(self, candidate: Candidate, staged: Staged) -> dg.MaterializeResult[Candidate]:
+        """What the asset yields."""
+        return dg.MaterializeResult(
+            value=candidate,
+            check_results=[check_result(c, self._key, published=True) for c in staged.outcomes],
+            data_version=dg.DataVersion(staged.receipt.data_sha256),
+        )
+
+    def publish(self, staged: Staged) -> tuple[Published, Mapping[str, Any]]:
+        """Publish, and record it; raises dg.Failure as `Candidate.publish` does."""
+        state = self.site.settings.state_location
+        try:
+            done = publish_staged(self.s3, state, staged, self.this.extract)
+        except Exception as error:
+            current = self._current(may_change=self.stop.is_sending)
+            found = _published_after_all(staged, current)
+            if found is None:
+                ending = self._ending(error, current)
+                raise ending.failure from ending.because
+            done = found
         prices = self.site.settings.fargate.prices
-        cost = task.cost(prices, datetime.now(UTC)) if task else None
+        cost = self.task.cost(prices, datetime.now(UTC)) if self.task else None
+        published = done.published
         record_published(self.journal, staged, published, cost)
         self.context.log.info(
             "%s: %s, %s rows, version %s",
             *(self.this.place(), published.outcome, staged.receipt.rows, published.version_id),
         )
-        event = dg.MaterializeResult[None](
-            metadata=materialization_metadata(staged, published, done.before, cost),
-            check_results=[check_result(c, self._key, published=True) for c in staged.outcomes],
-            data_version=dg.DataVersion(staged.receipt.data_sha256),
-        )
-        late = ended_after_publishing(self.this, published) if self.interrupts.arrived else None
-        return Ending([event], late)
+        return published, materialization_metadata(staged, published, done.before, cost)
 
-    def _failed(self, error: Exception, current: Current) -> Ending:
+    def _ending(self, error: Exception, current: Current) -> Ending:
         ending = self._explained(error, current)
         self._record(ending.failure)
         if self.interrupts.arrived and ending.failure.allow_retries:
@@ -199,16 +249,16 @@ class _Execution:
             return self._explained(ended, current)
         return ending
 
-    def _explained(self, error: Exception, current: Current) -> Failed:
+    def _explained(self, error: Exception, current: Current) -> Ending:
         if isinstance(error, RefusedResult):
             outcomes = error.staged.outcomes
             checks = [check_result(each, self._key, published=False) for each in outcomes]
-            return Failed(checks, refusal(error, self.this))
+            return Ending(checks, refusal(error, self.this))
         if isinstance(error, SchemaError):
             refused = refusal_of_schema(error, self.this, current)
-            return Failed([schema_result(error, self._key)], refused)
+            return Ending([schema_result(error, self._key)], refused)
         because = None if is_expected(error) else error
-        return Failed((), failure(error, self.this, current), because)
+        return Ending((), failure(error, self.this, current), because)
 
     def _record(self, failed: dg.Failure) -> None:
         """In the journal, and as a tag by which the UI lists and filters runs."""
@@ -221,7 +271,7 @@ class _Execution:
 
     def _current(self, *, may_change: bool) -> Current:
         """What the key holds, as far as S3 says so within a moment."""
-        target = self.site.target(self.this.extract, self.this.partition)
+        target = self._target
         try:
             version = in_thread(
                 "looking up what is published",
@@ -231,6 +281,10 @@ class _Execution:
         except (BotoCoreError, ClientError, TimeoutError):
             return Current(None, is_known=False, may_change=may_change)
         return Current(version, may_change=may_change)
+
+    @property
+    def _target(self) -> Target:
+        return self.site.target(self.this.extract, self.this.partition)
 
     @property
     def _key(self) -> dg.AssetKey:

@@ -26,26 +26,29 @@ _INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 class Interrupts:
     """Whether this process has been told to end."""
 
-    arrived = False
+    def __init__(self) -> None:
+        self.arrived = False
 
+    @contextmanager
+    def flagged(self) -> Iterator[None]:
+        """While in here, an interrupt raises nothing: it sets the flag.
 
-@contextmanager
-def flagged_interrupts() -> Iterator[Interrupts]:
-    """While in here, an interrupt raises nothing: it sets the flag."""
-    interrupts = Interrupts()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupts  # signals are none of its business
-        return
+        To be entered again in each piece of user code: Dagster puts its own handler back whenever
+        it goes on with an asset, and while it has an output stored.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals are none of its business
+            return
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        interrupts.arrived = True
+        def handle(_number: int, _frame: FrameType | None) -> None:
+            self.arrived = True
 
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
-    try:
-        yield interrupts
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        before = {number: signal.signal(number, handle) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def ending_at_interrupts(events: Iterator[DagsterEvent]) -> Iterator[DagsterEvent]:

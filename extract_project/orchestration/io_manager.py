@@ -1,4 +1,4 @@
-"""The IO manager: loads what extracts have published.
+"""The IO manager: publishes what an extract has staged, and loads what is published.
 
 An asset downstream of extracts says in its annotation what it wants:
 
@@ -18,6 +18,7 @@ import dagster as dg
 import pyarrow as pa
 
 from extract_project.manifest.extract import Extract
+from extract_project.orchestration.execution import Candidate
 from extract_project.orchestration.keys import asset_key
 from extract_project.publish.reading import open_version
 from extract_project.publish.receipt import read_schema, receipt_of
@@ -31,7 +32,7 @@ VERSION_ID = "version_id"
 
 
 class ExtractIOManager(dg.IOManager):
-    """Loads the extracts of one snapshot."""
+    """Publishes and loads the extracts of one snapshot."""
 
     def __init__(
         self,
@@ -44,11 +45,13 @@ class ExtractIOManager(dg.IOManager):
         self._extracts = {asset_key(path): extract for path, extract in extracts.items()}
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        """Never called for extracts: each publishes its result by itself."""
-        raise dg.DagsterInvariantViolationError(
-            f"{context.asset_key.to_user_string()} cannot be stored with the IO manager of "
-            f"extracts, which only loads them: give this asset another io_manager_key"
-        )
+        """Publish: the one moment at which a result becomes visible."""
+        if not isinstance(obj, Candidate):
+            raise dg.DagsterInvariantViolationError(
+                f"{context.asset_key.to_user_string()} cannot be stored with the IO manager of "
+                f"extracts, which publishes only those: give this asset another io_manager_key"
+            )
+        context.add_output_metadata(obj.publish())
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The current version, or the given one, as the type that the asset's argument names.

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extract_project.errors import Refused
 from extract_project.manifest.extract import Extract
+from extract_project.prefetch import in_thread
 from extract_project.publish.audit import Outcome
 from extract_project.publish.publishing import Published, settle
 from extract_project.publish.receipt import Receipt
 from extract_project.publish.staging import Provenance, Staged, stage
 from extract_project.publish.upload import Target
 from extract_project.s3 import Location
-from extract_project.stopping import Stop, supervised
+from extract_project.stopping import GRACE_SECONDS, Stop, supervised
 from extract_project.warehouses.protocol import Warehouse
 
 if TYPE_CHECKING:
@@ -43,6 +45,55 @@ class RefusedResult(Refused):
         """Those that refuse it; none where it has no rows, and the header wants some."""
 
 
+@contextmanager
+def staging(
+    s3: S3Client,
+    warehouse: Warehouse,
+    extract: Extract,
+    target: Target,
+    provenance: Provenance,
+    *,
+    state: Location,
+    stop: Stop,
+) -> Iterator[Staged]:
+    """Stage and audit, unless `stop` ends it before; what is not published on leaving is aborted.
+
+    Raises RefusedResult, RunEnded, QueryTimeout, and what `stage` raises.
+    """
+    held = ExitStack()
+
+    def work() -> Staged:
+        with ExitStack() as opened:
+            staged = opened.enter_context(
+                stage(s3, warehouse, extract, target, provenance, state=state, stop=stop)
+            )
+            _require_accepted(staged, extract)
+            stop.require()  # otherwise nobody may wait for it any more
+            held.push(opened.pop_all())
+            return staged
+
+    with _sending_no_more(s3, stop):
+        try:
+            yield supervised(work, stop)
+        finally:
+            _abort(held)
+
+
+def publish_staged(s3: S3Client, state: Location, staged: Staged, extract: Extract) -> Done:
+    """Publish what has been staged, unless `stop` ends it before.
+
+    Raises RunEnded, QueryTimeout, and what `settle` raises. When `staged.stop.is_sending` holds
+    after an error, nobody knows yet whether it has been published.
+    """
+
+    def work() -> Done:
+        # Before anything is published: what fails here leaves the current version as it is.
+        before = staged.past.receipt
+        return Done(staged, settle(s3, state, staged, extract.header), before)
+
+    return supervised(work, staged.stop)
+
+
 def attempt(
     s3: S3Client,
     warehouse: Warehouse,
@@ -52,26 +103,10 @@ def attempt(
     *,
     state: Location,
     stop: Stop,
-    on_staged: Callable[[Staged], None],
 ) -> Done:
-    """Stage, audit and publish, unless `stop` ends it before.
-
-    Raises RefusedResult, RunEnded, QueryTimeout, and what `stage` and `publish` raise. When
-    `stop.is_sending` holds after an error, nobody knows yet whether this attempt has published.
-    """
-
-    def work() -> Done:
-        with (
-            _sending_no_more(s3, stop),
-            stage(s3, warehouse, extract, target, provenance, state=state, stop=stop) as staged,
-        ):
-            on_staged(staged)
-            _require_accepted(staged, extract)
-            # Before anything is published: what fails here leaves the current version as it is.
-            before = staged.past.receipt
-            return Done(staged, settle(s3, state, staged, extract.header), before)
-
-    return supervised(work, stop)
+    """Stage, audit and publish, without Dagster. Raises as `staging` and `publish_staged` do."""
+    with staging(s3, warehouse, extract, target, provenance, state=state, stop=stop) as staged:
+        return publish_staged(s3, state, staged, extract)
 
 
 @contextmanager
@@ -92,6 +127,14 @@ def _sending_no_more(s3: S3Client, stop: Stop) -> Iterator[None]:
     finally:
         for event in events:
             s3.meta.events.unregister(event, require)
+
+
+def _abort(held: ExitStack) -> None:
+    """Abort what has not been published; a store that does not answer is left to the sweep."""
+    try:
+        in_thread("aborting what was staged", held.close, GRACE_SECONDS)
+    except TimeoutError as error:
+        logging.getLogger(__name__).warning("%s: a later run sweeps it", error)
 
 
 def _require_accepted(staged: Staged, extract: Extract) -> None:

@@ -64,7 +64,6 @@ def late(
             Provenance("late"),
             state=rig.site.state,
             stop=stop,
-            on_staged=lambda _: None,
         )
     return str(raised.value), stop
 

@@ -92,3 +92,39 @@ def test_a_failure_before_publishing_says_what_readers_have(
             told = report(execute(definitions(site, settings), instance))
     assert "the published version is untouched: " in told
     assert "may still publish" not in told
+
+
+def test_g1_nothing_but_the_io_manager_publishes(site: Site, settings: Settings) -> None:
+    """Another one in its place stores nothing, and what was staged is aborted."""
+    site.put_sql(
+        "a/b", "/*---\ncompression: none\n---*/\nselect repeat('x', 1000) from range(20000)"
+    )
+    loaded = definitions(site, settings)
+    with dg.DagsterInstance.ephemeral() as instance:
+        replaced = dg.Definitions.merge(
+            dg.Definitions(assets=loaded.assets), dg.Definitions(resources={"extracts": _Keeps()})
+        )
+        assert execute(replaced, instance).success
+    assert site.version_ids(KEY) == []
+    assert site.open_uploads() == 0
+
+
+def test_a_materialization_is_stored_before_the_asset_goes_on(
+    site: Site, settings: Settings
+) -> None:
+    """Until then the upload is held open, and after it aborted, unless it is published."""
+    site.put_sql("a/b", "select 1 as i")
+    with dg.DagsterInstance.ephemeral() as instance:
+        events = execute(definitions(site, settings), instance).all_events
+    kinds = [event.event_type_value for event in events]
+    for stored in ("ASSET_MATERIALIZATION", "HANDLED_OUTPUT"):
+        assert kinds.index(stored) < kinds.index("STEP_SUCCESS")
+    assert site.version_ids(KEY)
+
+
+class _Keeps(dg.IOManager):
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Forget it."""
+
+    def load_input(self, context: dg.InputContext) -> None:
+        """Nobody asks."""

@@ -8,7 +8,7 @@ import threading
 import pytest
 from dagster._core.errors import raise_execution_interrupts
 
-from extract_project.orchestration.interrupts import flagged_interrupts
+from extract_project.orchestration.interrupts import Interrupts
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
@@ -24,7 +24,8 @@ class Finalized:
 def test_g8_an_interrupt_is_noticed_however_often_it_comes(number: signal.Signals) -> None:
     with raise_execution_interrupts():
         before = signal.getsignal(number)
-        with flagged_interrupts() as interrupts:
+        interrupts = Interrupts()
+        with interrupts.flagged():
             assert not interrupts.arrived
             signal.raise_signal(number)
             signal.raise_signal(number)
@@ -34,7 +35,8 @@ def test_g8_an_interrupt_is_noticed_however_often_it_comes(number: signal.Signal
 
 def test_g8_an_interrupt_in_a_finalizer_is_not_lost() -> None:
     """Python ignores what is raised there."""
-    with raise_execution_interrupts(), flagged_interrupts() as interrupts:
+    interrupts = Interrupts()
+    with raise_execution_interrupts(), interrupts.flagged():
         Finalized()
         assert interrupts.arrived
 
@@ -44,7 +46,8 @@ def test_an_attempt_in_a_thread_leaves_signals_alone() -> None:
     seen = []
 
     def work() -> None:
-        with flagged_interrupts() as interrupts:
+        interrupts = Interrupts()
+        with interrupts.flagged():
             seen.append(interrupts.arrived)
 
     thread = threading.Thread(target=work)

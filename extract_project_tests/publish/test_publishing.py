@@ -55,7 +55,6 @@ def materialize(site: Site, extract: Extract, run_id: str = "run") -> Published:
         Provenance(run_id),
         state=site.state,
         stop=Stop(extract.header.timeout),
-        on_staged=lambda _: None,
     )
     return done.published
 
