@@ -31,16 +31,16 @@ attack: $(READY) ## S3 fails at every request; then runs, kills and edits in any
 	$(BIN)/python -m extract_project_tests.attack --minutes $(MINUTES) --seed $(SEED)
 
 fuzz: $(READY) ## SQL files that nobody would write, parsed for MINUTES
-	$(BIN)/python -m extract_project_tests.manifest.fuzzing --minutes $(MINUTES) --seed $(SEED)
+	$(BIN)/python -m extract_project_tests.support.fuzzing --minutes $(MINUTES) --seed $(SEED)
 
 storm: $(READY) ## a real installation under random edits, schedules and kills, for MINUTES
-	$(BIN)/python -m extract_project_tests.orchestration.storm --minutes $(MINUTES) --seed $(SEED)
+	$(BIN)/python -m extract_project_tests.support.storm --minutes $(MINUTES) --seed $(SEED)
 
 storm-ecs: $(READY) ## EXTRACTS at once on the local ECS, with faults of every kind
-	$(BIN)/python -m extract_project_tests.orchestration.ecs_storm --extracts $(EXTRACTS) --seed $(SEED)
+	$(BIN)/python -m extract_project_tests.support.ecs_storm --extracts $(EXTRACTS) --seed $(SEED)
 
 corpora: $(READY) ## the guard against foreign SQL: checkouts of other projects' tests below CORPORA
-	$(BIN)/python -m extract_project_tests.corpora $(CORPORA) --list .bench/corpora.txt
+	$(BIN)/python -m extract_project_tests.support.corpora $(CORPORA) --list .bench/corpora.txt
 
 MINUTES ?= 60
 EXTRACTS ?= 200
@@ -48,10 +48,11 @@ SEED ?= 1
 SCALE ?= 1
 ROUNDS ?= 3
 
-lint: $(READY) ## format, lint, types, Dockerfile
+lint: $(READY) ## format, lint, types, the order of imports, Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
 
 # Environments of their own: neither the CDK (which needs node) nor checkov goes into the locks.
@@ -88,7 +89,7 @@ lock: ## pin every dependency with hashes, for every platform
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) --extra dev pyproject.toml -o requirements-dev.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) bench/peers/requirements.in -o bench/peers/requirements.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) deploy/sbom.in -o deploy/sbom.lock
-	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) extract_project_tests/ministack/requirements.in -o extract_project_tests/ministack/requirements.lock
+	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) extract_project_tests/support/ministack/requirements.in -o extract_project_tests/support/ministack/requirements.lock
 	rm -rf $(VENV)-lock
 
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header

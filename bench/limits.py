@@ -14,12 +14,12 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from extract_project.publish.formats.encoder import open_encoder
-from extract_project.publish.formats.options import parse_compression
-from extract_project.publish.rowgroups import row_groups
+from extract_project.formats.encoder import open_encoder
+from extract_project.formats.options import parse_compression
+from extract_project.pipeline.rowgroups import row_groups
 from extract_project.publish.upload import Target, Upload
-from extract_project.s3 import connect
 from extract_project.settings import load_settings
+from extract_project.store.s3 import connect
 from extract_project.warehouses.protocol import Label, Query
 
 QUERY = "select * from shop.lineitem"

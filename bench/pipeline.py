@@ -8,11 +8,11 @@ from __future__ import annotations
 import sys
 
 from extract_project.manifest.bucket import find_extract
+from extract_project.pipeline.staging import Provenance, stage
 from extract_project.publish.publishing import settle
-from extract_project.publish.staging import Provenance, stage
 from extract_project.publish.upload import Target
-from extract_project.s3 import connect
 from extract_project.settings import load_settings
+from extract_project.store.s3 import connect
 
 
 def main(source: str) -> None:

@@ -17,10 +17,10 @@ from bench.equality import Verdict, judge
 from bench.limits import QUERY
 from bench.measure import Measurement, measure
 from bench.site import BUCKETS, BenchSite
-from extract_project.publish.receipt import Receipt, load_receipt
-from extract_project.publish.versions import find_version
-from extract_project.s3 import connect
+from extract_project.history.receipt import Receipt, load_receipt
+from extract_project.history.versions import find_version
 from extract_project.settings import Settings
+from extract_project.store.s3 import connect
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -26,10 +26,10 @@ from bench.trio import Worker, code_server, trio
 from extract_project.embedded.site import EmbeddedSite, embedded_site
 from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.snapshot import Snapshot, load_snapshot, save_snapshot
-from extract_project.orchestration.assets import Site
-from extract_project.orchestration.compose import compose
-from extract_project.s3 import connect
+from extract_project.orchestration.load.compose import compose
+from extract_project.orchestration.run.assets import Site
 from extract_project.settings import Settings, load_settings
+from extract_project.store.s3 import connect
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

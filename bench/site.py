@@ -150,7 +150,7 @@ def _database(file: Path) -> str:
 def _snowflake(directory: Path, database: Path, repeat: int) -> Iterator[int]:
     port = free_port()
     command = [
-        *(sys.executable, "-m", "extract_project_tests.snowflake_server"),
+        *(sys.executable, "-m", "extract_project_tests.support.snowflake_server"),
         *("--database", str(database), "--port", str(port), "--token", _TOKEN),
         *("--reuse-results", "--repeat", str(repeat), "--read-only"),
     ]

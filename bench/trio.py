@@ -19,14 +19,14 @@ from dagster import DagsterInstance
 from dagster._grpc.client import DagsterGrpcClient
 
 from bench.measure import family, high_water, resident
+from extract_project.deployment.client import Deployment
 from extract_project.embedded.dagster_server import DagsterServer, dagster_server
 from extract_project.embedded.process import await_ready, free_port, is_listening, running
 from extract_project.embedded.site import EmbeddedSite
-from extract_project.orchestration.deployment import Deployment
-from extract_project.publish.receipt import load_receipt
-from extract_project.publish.versions import find_version
-from extract_project.s3 import connect
+from extract_project.history.receipt import load_receipt
+from extract_project.history.versions import find_version
 from extract_project.settings import load_settings
+from extract_project.store.s3 import connect
 
 _POLL_SECONDS = 0.02
 _LONGEST = 300

@@ -1,15 +1,23 @@
 """SQL files in S3 become Dagster assets; their results become versions of S3 objects.
 
-Data flows one way, and the packages are named after its stations:
+The packages are named after the stations of one extract; each imports only from those above it:
 
-    manifest/       what to extract: SQL file -> header, guard, parameters -> Extract -> Snapshot
-    warehouses/     from where: Query -> one declared schema and a stream of batches
-    publish/        to where: batches -> audit + encode -> staged upload -> published version
-    orchestration/  how, in Dagster: assets, IO manager, executor, failures
-    alerts/         what is sent to people when extracts fail, and the channels that carry it
+    store/          objects and their versions
+    schema/         a file's columns: types, spelling, values as text
+    formats/        how rows become a file
+    sql/            one read-only statement
+    checks/         one rule, and what watches rows for it
+    manifest/       SQL files -> Extract -> Snapshot
+    warehouses/     where rows come from
+    history/        versions as readers see them
+    publish/        staged -> version
+    pipeline/       query -> audited, staged result
+    alerts/         what people are told, and through which channel
+    deployment/     the client of a running Dagster
+    orchestration/  how, in Dagster
+    doctor/         whether an installation can work
+    embedded/       S3, a warehouse and Dagster on this machine
     cli/            the `extract` command
-    doctor/         whether an installation can work, and what to do where it cannot
-    embedded/       an S3 server, a warehouse and a Dagster on this machine, for the demo and tests
 
 Only `definitions.py` and `orchestration/` import Dagster; only `settings.py` reads the environment.
 """

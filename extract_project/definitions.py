@@ -14,13 +14,13 @@ from __future__ import annotations
 import dagster as dg
 
 from extract_project.manifest.snapshot import Snapshot
-from extract_project.orchestration.assets import Site
-from extract_project.orchestration.compose import compose
-from extract_project.orchestration.loading import (
+from extract_project.orchestration.load.compose import compose
+from extract_project.orchestration.load.loading import (
     RefusedManifest,
     load_definitions,
     once_per_load,
 )
+from extract_project.orchestration.run.assets import Site
 from extract_project.settings import load_settings
 
 

@@ -16,10 +16,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from extract_project.publish.history import Entry, read_history
-from extract_project.publish.history import as_of as current_at
-from extract_project.publish.versions import published_key, require_version
-from extract_project.s3 import Location, connect
+from extract_project.history.history import Entry, read_history
+from extract_project.history.history import as_of as current_at
+from extract_project.history.versions import published_key, require_version
+from extract_project.store.s3 import Location, connect
 from extract_project.units import parse_moment
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def open_published(
     was current then. Whatever is published meanwhile, all rows are of one version. Raises
     NotPublished where there is none, ValueError for what is no location or time.
     """
-    from extract_project.publish.reading import open_version
-    from extract_project.publish.receipt import read_schema, receipt_of
+    from extract_project.history.reading import open_version
+    from extract_project.history.receipt import read_schema, receipt_of
 
     if version and as_of:
         raise ValueError("version and as_of both say which version: give one of them")

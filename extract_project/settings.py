@@ -37,9 +37,9 @@ from pydantic_settings import SettingsError as BrokenJson
 from extract_project.alerts.settings import AlertSettings
 from extract_project.errors import SettingsError
 from extract_project.manifest.extract import Dialects
-from extract_project.manifest.problem import suggestion
 from extract_project.prices import FargatePrices, prices_of
-from extract_project.s3 import Location, connect
+from extract_project.problem import suggestion
+from extract_project.store.s3 import Location, connect
 from extract_project.warehouses import WarehouseSettings, warehouse_fields
 
 if TYPE_CHECKING:

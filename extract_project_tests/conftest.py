@@ -17,9 +17,9 @@ from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.extract import Dialects, Extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.publish.upload import Target
-from extract_project.s3 import Location, connect, error_code
+from extract_project.store.s3 import Location, connect, error_code
 from extract_project.warehouses.postgres import PostgresWarehouse
-from extract_project_tests.ministack import ministack_server
+from extract_project_tests.support.ministack import ministack_server
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

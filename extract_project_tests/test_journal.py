@@ -13,7 +13,7 @@ import pytest
 from extract_project.journal import Journal
 from extract_project.settings import load_settings
 from extract_project_tests.conftest import Site
-from extract_project_tests.orchestration.executing import definitions, execute
+from extract_project_tests.support.executing import definitions, execute
 
 
 class Terminal(io.StringIO):

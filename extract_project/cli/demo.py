@@ -34,7 +34,7 @@ from extract_project.settings import Settings, load_settings
 from extract_project.units import format_bytes
 
 if TYPE_CHECKING:
-    from extract_project.orchestration.deployment import Deployment, Run
+    from extract_project.deployment.client import Deployment, Run
 
 _REFUSED = "quality/order_lines_by_part"
 _CHANGED = "sales/daily_revenue"
@@ -144,7 +144,7 @@ def _installation(
     s3_port: int | None = None,
 ) -> Iterator[Installation]:
     """Start S3, make the warehouse, push the SQL files, start Dagster."""
-    from extract_project.orchestration.deployment import Deployment
+    from extract_project.deployment.client import Deployment
 
     with ExitStack() as stack:
         with _step("an S3 server with versioning, on disk"):

@@ -22,10 +22,10 @@ from extract_project.cli.console import (
     table,
 )
 from extract_project.cli.versions import key_of, resolve
-from extract_project.publish.comparison import Figures, Row, RowDifference
-from extract_project.publish.difference import Difference, compare
-from extract_project.publish.formats.display import shown
-from extract_project.publish.history import Entry, chosen
+from extract_project.history.comparison import Figures, Row, RowDifference
+from extract_project.history.difference import Difference, compare
+from extract_project.history.history import Entry, chosen
+from extract_project.schema.display import shown
 from extract_project.settings import load_settings
 
 

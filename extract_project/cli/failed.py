@@ -19,7 +19,7 @@ from extract_project.cli.console import (
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
-    from extract_project.orchestration.failed import Answer
+    from extract_project.orchestration.failed.failed import Answer
 
 
 @click.command()
@@ -36,9 +36,9 @@ def failed(group: str | None, since: str | None, as_json: bool) -> None:
     extract failed --since 12h
     extract failed --group sales --json
     """
-    from extract_project.orchestration.deployment import Deployment
-    from extract_project.orchestration.failed import Question
-    from extract_project.orchestration.rerun import ago, ask
+    from extract_project.deployment.client import Deployment
+    from extract_project.orchestration.failed.failed import Question
+    from extract_project.orchestration.failed.rerun import ago, ask
 
     deployment = Deployment(load_settings().dagster_url)
     answered = ask(deployment, Question(group=group, since=ago(since)))

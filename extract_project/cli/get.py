@@ -24,13 +24,13 @@ from extract_project.cli.console import (
 from extract_project.cli.saving import Place
 from extract_project.cli.versions import key_of, resolve
 from extract_project.errors import ExtractError, StagingError
+from extract_project.formats.options import FileFormat, named_format
+from extract_project.history.history import as_of as current_at
+from extract_project.history.history import chosen
+from extract_project.history.parts import PartsManifest, is_manifest, load_manifest
+from extract_project.history.receipt import receipt_of
+from extract_project.history.versions import Version, require_version
 from extract_project.manifest.extract import PARTS_MANIFEST
-from extract_project.publish.formats.options import FileFormat, named_format
-from extract_project.publish.history import as_of as current_at
-from extract_project.publish.history import chosen
-from extract_project.publish.parts import PartsManifest, is_manifest, load_manifest
-from extract_project.publish.receipt import receipt_of
-from extract_project.publish.versions import Version, require_version
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _codec(version: Version, place: Place) -> str | None:
     """What a file is decompressed with, because its name says so; raises ExtractError where its
     name says what it cannot be.
     """
-    from extract_project.publish.reading import version_format
+    from extract_project.history.reading import version_format
 
     stored = version_format(version)
     return None if _written_as(stored, place) == stored else stored.text_codec
@@ -163,7 +163,7 @@ def _written_as(stored: FileFormat, place: Place) -> FileFormat:
 
 
 def _parts_format(manifest: PartsManifest) -> FileFormat:
-    from extract_project.publish.reading import key_format
+    from extract_project.history.reading import key_format
 
     return key_format(manifest.parts[0].key)
 
@@ -198,7 +198,7 @@ class Verified(io.RawIOBase):
     """An object version as a stream of bytes, whose checksum is known at its end."""
 
     def __init__(self, s3: S3Client, bucket: str, download: Download) -> None:
-        from extract_project.publish.reading import ObjectFile
+        from extract_project.history.reading import ObjectFile
 
         self._file = ObjectFile(s3, bucket, download.key, download.version_id, download.bytes)
         self._uri = f"s3://{bucket}/{download.key} version {download.version_id}"
@@ -238,9 +238,9 @@ class Verified(io.RawIOBase):
 
 def _write_one(s3: S3Client, version: Version, file_format: FileFormat, place: Place) -> None:
     """The rows of all parts, encoded anew."""
-    from extract_project.publish.formats.encoder import open_encoder
-    from extract_project.publish.reading import open_version
-    from extract_project.publish.rowgroups import row_groups
+    from extract_project.formats.encoder import open_encoder
+    from extract_project.history.reading import open_version
+    from extract_project.pipeline.rowgroups import row_groups
 
     reader = open_version(s3, version)
     with place.opened() as file:

@@ -9,9 +9,9 @@ import click
 from extract_project.cli.console import explains_itself, out, partition_option
 from extract_project.cli.versions import key_of, resolve
 from extract_project.errors import NotPublished
-from extract_project.publish import pins
-from extract_project.publish.history import chosen
-from extract_project.publish.versions import Version
+from extract_project.history import pins
+from extract_project.history.history import chosen
+from extract_project.history.versions import Version
 from extract_project.settings import Settings, load_settings
 
 

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from extract_project.cli.console import NO, err, explains_itself, json_option, marked, out
 from extract_project.manifest.folder import sql_files
-from extract_project.publish.column_types import spelled
-from extract_project.publish.plan import Described, Planned, describe
-from extract_project.publish.plan import plan as plan_push
+from extract_project.pipeline.plan import Described, Planned, describe
+from extract_project.pipeline.plan import plan as plan_push
+from extract_project.schema.spelling import spelled
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:

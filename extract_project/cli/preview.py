@@ -12,6 +12,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from rich.text import Text
 
+from extract_project.checks.contract import agreed_schema
 from extract_project.cli.console import (
     NO,
     duration,
@@ -22,7 +23,6 @@ from extract_project.cli.console import (
     partition_option,
     table,
 )
-from extract_project.constants import Constant, Value
 from extract_project.errors import (
     Cause,
     ManifestError,
@@ -33,20 +33,20 @@ from extract_project.errors import (
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.folder import parse_file
 from extract_project.manifest.named_columns import missing_columns
-from extract_project.manifest.problem import suggestion
-from extract_project.publish.column_types import spelled
-from extract_project.publish.contract import agreed_schema
-from extract_project.publish.formats.display import display
-from extract_project.publish.formats.text import plain_text
-from extract_project.publish.plan import (
+from extract_project.pipeline.plan import (
     example_partition,
     placed,
     placed_faults,
     require_partition,
 )
-from extract_project.publish.sample import Sample, sample
+from extract_project.pipeline.sample import Sample, sample
+from extract_project.problem import suggestion
+from extract_project.schema.display import display
+from extract_project.schema.spelling import spelled
+from extract_project.schema.text import plain_text
 from extract_project.settings import load_settings
 from extract_project.units import parse_duration
+from extract_project.values import Constant, Value
 from extract_project.visible import one_line
 from extract_project.warehouses.protocol import Label, Query
 
@@ -143,7 +143,7 @@ def _query(extract: Extract, partition: str | None, given: dict[str, Value]) -> 
         query = extract.query()
     else:
         require_partition(extract, partition)
-        from extract_project.orchestration.partitions import partition_named
+        from extract_project.orchestration.names.partitions import partition_named
 
         query = extract.query(partition_named(extract.header, partition))
     known = {each.name for each in query.placeholders}

@@ -11,10 +11,10 @@ import click
 
 from extract_project.cli.console import duration, err, explains_itself, json_option, out, table
 from extract_project.errors import NotPublished
+from extract_project.history.retention import Prunable, Rule, find_prunable, owns, remove
 from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.names import no_extract
-from extract_project.publish.retention import Prunable, Rule, find_prunable, owns, remove
 from extract_project.publish.upload import ABANDONED_AFTER, Abandoned, abandoned, abort
 from extract_project.settings import Settings, load_settings
 from extract_project.units import format_bytes, parse_duration

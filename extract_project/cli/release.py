@@ -13,7 +13,7 @@ from extract_project.errors import Cause, ReleaseError
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
-    from extract_project.orchestration.failed import Answer, FailedExtract, Rerun
+    from extract_project.orchestration.failed.failed import Answer, FailedExtract, Rerun
 
 
 @click.command()
@@ -31,11 +31,11 @@ def release(*, extract: str, reason: str, by: str | None, partition: str | None)
     \b
     extract release sales/orders --reason 'the shop was closed: these few orders are all'
     """
-    from extract_project.orchestration.deployment import Deployment
-    from extract_project.orchestration.failed import Question
-    from extract_project.orchestration.release import release_tags
-    from extract_project.orchestration.requests import PATH_TAG
-    from extract_project.orchestration.rerun import ask
+    from extract_project.deployment.client import Deployment
+    from extract_project.orchestration.failed.failed import Question
+    from extract_project.orchestration.failed.rerun import ask
+    from extract_project.orchestration.names.requests import PATH_TAG
+    from extract_project.orchestration.run.release import release_tags
 
     deployment = Deployment(load_settings().dagster_url)
     rerun, refused = _refused(ask(deployment, Question()), extract, partition)

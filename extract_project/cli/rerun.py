@@ -20,12 +20,12 @@ from extract_project.cli.console import (
 )
 from extract_project.cli.run import report
 from extract_project.errors import ExtractError
-from extract_project.manifest.problem import suggestion
+from extract_project.problem import suggestion
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
-    from extract_project.orchestration.deployment import Deployment
-    from extract_project.orchestration.failed import Answer
+    from extract_project.deployment.client import Deployment
+    from extract_project.orchestration.failed.failed import Answer
 
 _POLL_SECONDS = 1.0
 _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD}
@@ -58,9 +58,9 @@ def rerun(
     extract rerun --failed --group sales --since 6h
     extract rerun sales/orders
     """
-    from extract_project.orchestration.deployment import Deployment
-    from extract_project.orchestration.failed import Question
-    from extract_project.orchestration.rerun import ago, ask, launch
+    from extract_project.deployment.client import Deployment
+    from extract_project.orchestration.failed.failed import Question
+    from extract_project.orchestration.failed.rerun import ago, ask, launch
 
     if bool(extracts) == all_failed:
         raise click.UsageError("say what to run again: --failed, or names of extracts that failed")

@@ -11,10 +11,10 @@ import click
 from extract_project.cli.console import NO, err, explains_itself, out, partition_option
 from extract_project.cli.versions import key_of, resolve
 from extract_project.errors import DeploymentError, NotPublished
-from extract_project.publish.history import Entry, chosen, read_history
+from extract_project.history.history import Entry, chosen, read_history
+from extract_project.history.versions import Version
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.upload import Target
-from extract_project.publish.versions import Version
 from extract_project.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def _through_dagster(
     order: Order,
 ) -> Version:
     """Launch the job and wait for it; returns the version that it made."""
-    from extract_project.orchestration.deployment import Deployment
-    from extract_project.orchestration.keys import ROLLBACK_JOB, ROLLBACK_OP
-    from extract_project.orchestration.rollback import rollback_config
+    from extract_project.deployment.client import Deployment
+    from extract_project.orchestration.names.keys import ROLLBACK_JOB, ROLLBACK_OP
+    from extract_project.orchestration.run.rollback import rollback_config
 
     deployment = Deployment(settings.dagster_url)
     config = rollback_config(extract, partition, order)

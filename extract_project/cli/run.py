@@ -22,11 +22,11 @@ from extract_project.cli.console import (
 from extract_project.cli.versions import resolve
 from extract_project.errors import ExtractError
 from extract_project.manifest.names import expanded, no_extract
-from extract_project.publish.plan import require_partition
+from extract_project.pipeline.plan import require_partition
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
-    from extract_project.orchestration.deployment import Deployment, Run
+    from extract_project.deployment.client import Deployment, Run
 
 _POLL_SECONDS = 0.5
 _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD, "SKIPPED": Text("-", "yellow")}
@@ -47,7 +47,7 @@ def run(extracts: tuple[str, ...], partition: str | None, full_refresh: bool) ->
     extract run 'sales/*'
     extract run sales/order_lines --partition 2026-01-01
     """
-    from extract_project.orchestration.deployment import Deployment
+    from extract_project.deployment.client import Deployment
 
     settings = load_settings()
     deployment = Deployment(settings.dagster_url)
@@ -71,7 +71,7 @@ def run_and_watch(
 
     Returns how it ended.
     """
-    from extract_project.orchestration.requests import FULL_REFRESH_TAG
+    from extract_project.orchestration.names.requests import FULL_REFRESH_TAG
 
     known = deployment.extracts()
     for path in paths:

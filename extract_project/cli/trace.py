@@ -22,10 +22,10 @@ from extract_project.cli.console import (
     table,
 )
 from extract_project.errors import NotPublished
-from extract_project.publish.parts import whole_key
-from extract_project.publish.receipt import Receipt, load_receipt
-from extract_project.publish.release import Release
-from extract_project.publish.versions import Restoration, Version, require_version
+from extract_project.history.parts import whole_key
+from extract_project.history.receipt import Receipt, load_receipt
+from extract_project.history.release import Release
+from extract_project.history.versions import Restoration, Version, require_version
 from extract_project.settings import load_settings
 from extract_project.units import format_bytes
 

@@ -17,11 +17,11 @@ from extract_project.cli.console import (
     table,
 )
 from extract_project.errors import NotPublished
+from extract_project.history.history import Entry, History, read_history
+from extract_project.history.pins import Pin, read_pins
+from extract_project.history.versions import published_partitions
 from extract_project.manifest.bucket import find_extract
 from extract_project.manifest.extract import Extract
-from extract_project.publish.history import Entry, History, read_history
-from extract_project.publish.pins import Pin, read_pins
-from extract_project.publish.versions import published_partitions
 from extract_project.settings import Settings, load_settings
 from extract_project.units import format_bytes
 

@@ -10,8 +10,8 @@ from uuid import uuid4
 from extract_project.doctor.finding import Finding, ask_s3
 from extract_project.errors import BucketError
 from extract_project.manifest.bucket import ListedFile, fetch_file, list_files
-from extract_project.s3 import NULL_VERSION, Location, error_code, require_versioning
 from extract_project.settings import Settings
+from extract_project.store.s3 import NULL_VERSION, Location, error_code, require_versioning
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

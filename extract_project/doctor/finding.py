@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from extract_project.errors import ExtractError
-from extract_project.s3 import error_code
+from extract_project.store.s3 import error_code
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ _LEAST_DISK = 2**30
 
 def dagster(url: str) -> Finding:
     """A webserver answers, has loaded the code location, and hears of its daemon."""
-    from extract_project.orchestration.deployment import LOCATION, Deployment
+    from extract_project.deployment.client import LOCATION, Deployment
 
     try:
         health = Deployment(url).health()

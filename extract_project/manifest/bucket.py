@@ -19,9 +19,9 @@ from extract_project.manifest.extract import (
     parse_extract,
 )
 from extract_project.manifest.names import no_extract
-from extract_project.manifest.problem import Problem, suggestion
 from extract_project.manifest.snapshot import Snapshot
-from extract_project.s3 import NULL_VERSION, Location, error_code, fetch_object
+from extract_project.problem import Problem, suggestion
+from extract_project.store.s3 import NULL_VERSION, Location, error_code, fetch_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from extract_project.constants import Value
+from extract_project.checks.contract import declared_types
+from extract_project.formats.options import FileFormat, parse_compression
 from extract_project.manifest.frontmatter import FrontMatter, Path, read_front_matter
 from extract_project.manifest.header import Header, read_header
 from extract_project.manifest.incremental import WATERMARK, require_use_of_watermark
 from extract_project.manifest.named_columns import missing_columns
 from extract_project.manifest.parameters import explain_unknown
 from extract_project.manifest.partitions import Partition
-from extract_project.manifest.problem import Problem, Refused, refuse, suggestion
-from extract_project.publish.contract import declared_types
-from extract_project.publish.formats.options import FileFormat, parse_compression
+from extract_project.problem import Problem, Refused, refuse, suggestion
 from extract_project.sql.query import Placeholder, Query
+from extract_project.values import Value
 
 if TYPE_CHECKING:
     from extract_project.sql.guard import Statement

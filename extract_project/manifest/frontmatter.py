@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from extract_project.manifest.fences import Fenced, find_header
-from extract_project.manifest.problem import Refused, refuse
+from extract_project.problem import Refused, refuse
 
 Path = tuple[str | int, ...]
 

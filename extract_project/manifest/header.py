@@ -16,7 +16,12 @@ from pydantic import (
     model_validator,
 )
 
-from extract_project.constants import Constant
+from extract_project.checks import Check
+from extract_project.checks.base import CheckSpec, one_or_more
+from extract_project.checks.contract import KEY as CONTRACT
+from extract_project.checks.contract import Columns, Contract
+from extract_project.checks.usual import USUAL, Usual
+from extract_project.formats.options import Compression, Format, parse_compression
 from extract_project.manifest.cron import ON_SOURCE_CHANGE, Crons, TimeZone
 from extract_project.manifest.frontmatter import FrontMatter, Path
 from extract_project.manifest.header_errors import at, explain
@@ -26,14 +31,9 @@ from extract_project.manifest.schedule_words import crons_of
 from extract_project.manifest.split import Split
 from extract_project.manifest.task_size import Cpu, Disk, Memory, TaskSize
 from extract_project.problem import Refused
-from extract_project.publish.checks import Check
-from extract_project.publish.checks.base import CheckSpec, one_or_more
-from extract_project.publish.checks.usual import USUAL, Usual
-from extract_project.publish.contract import KEY as CONTRACT
-from extract_project.publish.contract import Columns, Contract
-from extract_project.publish.formats.options import Compression, Format, parse_compression
 from extract_project.stopping import LONGEST_TIMEOUT
 from extract_project.units import Duration, format_duration
+from extract_project.values import Constant
 
 # Dagster's rules, stated here so that a bad value is one red extract with its line, and not an
 # error of the whole code location (dagster/_core/definitions/utils.py, .../asset_spec.py).

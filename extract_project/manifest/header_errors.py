@@ -14,10 +14,10 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
+from extract_project.checks import CHECK_NAMES
+from extract_project.checks.freshness import Recency
 from extract_project.manifest.frontmatter import FrontMatter, Path
 from extract_project.problem import Problem, suggestion
-from extract_project.publish.checks import CHECK_NAMES
-from extract_project.publish.checks.freshness import Recency
 
 _PLACED = "placed"
 _LONGEST_SHOWN = 60

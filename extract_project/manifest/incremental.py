@@ -15,7 +15,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from extract_project.manifest.problem import position, refuse
+from extract_project.problem import position, refuse
 from extract_project.units import format_duration, parse_duration
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from extract_project.checks import CHECK_NAMES
+from extract_project.checks.base import CheckSpec
 from extract_project.manifest.frontmatter import Path
 from extract_project.manifest.header import Header
 from extract_project.problem import suggestion
-from extract_project.publish.checks import CHECK_NAMES
-from extract_project.publish.checks.base import CheckSpec
 
 
 def missing_columns(header: Header, columns: Sequence[str]) -> Iterator[tuple[Path, str]]:

@@ -23,9 +23,9 @@ from pydantic import (
     model_validator,
 )
 
-from extract_project.constants import Value
 from extract_project.manifest.cron import TimeZone
 from extract_project.units import Duration, format_duration
+from extract_project.values import Value
 
 KEY, START, END = "partition_key", "partition_start", "partition_end"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extract_project.manifest.bucket import fetch_file, list_files
-from extract_project.s3 import Location
+from extract_project.store.s3 import Location
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

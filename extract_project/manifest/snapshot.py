@@ -18,7 +18,7 @@ from pydantic_core import from_json
 
 from extract_project.errors import NotPublished
 from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract
-from extract_project.s3 import Location, error_code, read_object
+from extract_project.store.s3 import Location, error_code, read_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

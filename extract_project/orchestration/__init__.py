@@ -1,1 +1,1 @@
-"""How extracts live in Dagster: assets, IO manager, executor, failures."""
+"""How extracts run in Dagster."""

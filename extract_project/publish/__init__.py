@@ -1,1 +1,1 @@
-"""From batches to a published version: encode, audit, stage, publish, read back."""
+"""From a staged result to a published version: uploads, compare-and-swap, rollback."""

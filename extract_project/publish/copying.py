@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from extract_project.history.versions import Version
 from extract_project.publish.upload import Target, abort_or_leave
-from extract_project.publish.versions import Version
-from extract_project.s3 import require_version_id
+from extract_project.store.s3 import require_version_id
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from extract_project.formats.encoder import Encoder, open_encoder
+from extract_project.formats.options import FileFormat
+from extract_project.history.receipt import Receipt
+from extract_project.history.versions import Version
 from extract_project.publish.clock import Clock, TimedSink
-from extract_project.publish.formats.encoder import Encoder, open_encoder
-from extract_project.publish.formats.options import FileFormat
-from extract_project.publish.receipt import Receipt
 from extract_project.publish.upload import Target, Upload, Written, sweep
-from extract_project.publish.versions import Version
 
 if TYPE_CHECKING:
     import pyarrow as pa

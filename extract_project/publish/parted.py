@@ -18,31 +18,31 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from extract_project.errors import Cause, StagingError
-from extract_project.manifest.incremental import Incremental
-from extract_project.manifest.split import Split
-from extract_project.publish.clock import Clock
-from extract_project.publish.cursor import Cursor, Span, ordinal, written
-from extract_project.publish.formats.options import FileFormat
-from extract_project.publish.increment import Base
-from extract_project.publish.memory import give_back_freed
-from extract_project.publish.output import Content, File
-from extract_project.publish.parts import (
+from extract_project.formats.options import FileFormat
+from extract_project.history.cursor import Cursor, Span, ordinal, written
+from extract_project.history.parts import (
     Part,
     PartsManifest,
     Watermark,
     current_versions,
     folder,
-    hide_unnamed,
     load_manifest,
     part_key,
     sha256_of_parts,
     used_numbers,
     whole_key,
 )
-from extract_project.publish.receipt import Receipt
+from extract_project.history.receipt import Receipt
+from extract_project.history.versions import Version, list_versions
+from extract_project.manifest.incremental import Incremental
+from extract_project.manifest.split import Split
+from extract_project.memory import give_back_freed
+from extract_project.publish.base import Base
+from extract_project.publish.clock import Clock
+from extract_project.publish.output import Content, File
+from extract_project.publish.unnamed import hide_unnamed
 from extract_project.publish.upload import NotApplied, Target, Upload, Written, sweep
-from extract_project.publish.versions import Version, list_versions
-from extract_project.s3 import require_version_id
+from extract_project.store.s3 import require_version_id
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,18 +17,33 @@ from typing import TYPE_CHECKING, Literal
 from botocore.exceptions import ClientError
 
 from extract_project.errors import BucketError, StagingError, Superseded
+from extract_project.history.receipt import Receipt, load_receipt, save_receipt
+from extract_project.history.versions import Version, find_version
 from extract_project.manifest.header import Header
-from extract_project.publish.receipt import Receipt, load_receipt, save_receipt
-from extract_project.publish.staging import Staged
+from extract_project.publish.output import Output
 from extract_project.publish.upload import NotApplied, Target
-from extract_project.publish.versions import Version, find_version
-from extract_project.s3 import NULL_VERSION, Location, require_version_id
-from extract_project.stopping import Stage
+from extract_project.stopping import Stage, Stop
+from extract_project.store.s3 import NULL_VERSION, Location, require_version_id
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _TRIES = 5
+
+
+@dataclass(frozen=True)
+class Publishable:
+    """A whole result, uploaded and audited, that nobody can see."""
+
+    output: Output
+    receipt: Receipt
+    previous: Version | None
+    """What was current when the run began."""
+    stop: Stop
+    """Whether it may still be published."""
+    appends: bool
+    """Whether it holds the rows of `previous` and new ones, so that it can follow on nothing
+    else."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +56,7 @@ class Published:
     the header keeps the current version then. In both cases `version_id` was there before."""
 
 
-def settle(s3: S3Client, state: Location, staged: Staged, header: Header) -> Published:
+def settle(s3: S3Client, state: Location, staged: Publishable, header: Header) -> Published:
     """Publish a staged result, unless the header says that what is current should stay.
 
     Raises as `publish` does.
@@ -60,7 +75,7 @@ def settle(s3: S3Client, state: Location, staged: Staged, header: Header) -> Pub
     return published
 
 
-def _same_content(s3: S3Client, state: Location, staged: Staged, current: Version) -> bool:
+def _same_content(s3: S3Client, state: Location, staged: Publishable, current: Version) -> bool:
     if current.version_id == NULL_VERSION:
         return False  # the next write would replace it for good
     if current.provenance.get("schema-sha256") != staged.receipt.schema_sha256:
@@ -72,7 +87,7 @@ def _same_content(s3: S3Client, state: Location, staged: Staged, current: Versio
     return digest == staged.receipt.data_sha256 and staged.output.is_whole(current, staged.receipt)
 
 
-def publish(s3: S3Client, state: Location, staged: Staged) -> str:
+def publish(s3: S3Client, state: Location, staged: Publishable) -> str:
     """Publish and return the VersionId of this very write.
 
     Can be stopped until the request that publishes is sent; after that, its outcome counts.
@@ -122,7 +137,7 @@ def _require_newest(receipt: Receipt, current: Version | None, target: Target) -
     )
 
 
-def _require_base(staged: Staged, current: Version | None) -> None:
+def _require_base(staged: Publishable, current: Version | None) -> None:
     """Raise StagingError when rows would be added to something else than what the run began with.
 
     By version: an ETag is made of content.

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from extract_project.errors import NotPublished, StagingError
+from extract_project.history.parts import is_manifest
+from extract_project.history.receipt import Receipt, receipt_of
+from extract_project.history.versions import Version, find_version, list_history, require_version
 from extract_project.publish.copying import copy_version
-from extract_project.publish.parts import is_manifest
-from extract_project.publish.receipt import Receipt, receipt_of
 from extract_project.publish.rollback_parts import restored_parts
 from extract_project.publish.upload import NOT_APPLIED, Target
-from extract_project.publish.versions import Version, find_version, list_history, require_version
-from extract_project.s3 import (
+from extract_project.store.s3 import (
     METADATA,
     MOST_METADATA,
     NULL_VERSION,

@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from extract_project.errors import NotPublished
+from extract_project.history.parts import Part, current_versions, load_manifest
+from extract_project.history.versions import Version, find_version
 from extract_project.publish.copying import copy_version
-from extract_project.publish.parts import Part, current_versions, hide_unnamed, load_manifest
+from extract_project.publish.unnamed import hide_unnamed
 from extract_project.publish.upload import Target
-from extract_project.publish.versions import Version, find_version
-from extract_project.s3 import METADATA, require_version_id
+from extract_project.store.s3 import METADATA, require_version_id
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from extract_project.errors import StagingError
-from extract_project.s3 import error_code, header_safe, require_version_id
 from extract_project.stopping import LONGEST_TIMEOUT
+from extract_project.store.s3 import error_code, header_safe, require_version_id
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

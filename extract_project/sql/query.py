@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from extract_project.constants import Value
 from extract_project.problem import position
+from extract_project.values import Value
 
 if TYPE_CHECKING:
     import pyarrow as pa

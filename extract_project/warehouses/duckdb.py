@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from extract_project.constants import Value
 from extract_project.errors import Cause, TypeMappingError, WarehouseError
-from extract_project.nested import first_index
+from extract_project.schema.nested import first_index
+from extract_project.values import Value
 from extract_project.warehouses.protocol import Change, FunctionNames, Label, Query, Rendered
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class DuckDBSession:
     def describe(self, query: Query) -> pa.Schema:
         import pyarrow as pa
 
-        from extract_project.warehouses.types import file_schema
+        from extract_project.schema.types import file_schema
 
         rendered = query.statement(_numbered(query))
         schema = self._reader(rendered, query, "from (", "\n) limit 0").schema
@@ -159,7 +159,7 @@ class DuckDBSession:
 
     def _unsupported(self, error: Exception) -> TypeMappingError:
         """Of a type that does not reach Arrow at all; which column has it, nobody says."""
-        from extract_project.warehouses.types import DEEPEST
+        from extract_project.schema.types import DEEPEST
 
         found = _NO_ARROW_TYPE.search(str(error))
         faults = [
@@ -209,7 +209,7 @@ class DuckDBResult:
     usage = None
 
     def __init__(self, reader: Any, rendered: Rendered) -> None:
-        from extract_project.warehouses.types import file_schema
+        from extract_project.schema.types import file_schema
 
         self._reader = reader
         self._rendered = rendered
@@ -219,7 +219,7 @@ class DuckDBResult:
         import duckdb
         import pyarrow as pa
 
-        from extract_project.warehouses.types import conform
+        from extract_project.schema.types import conform
 
         rows = 0
         while True:
@@ -276,7 +276,7 @@ def _has_equal_keys(values: pa.Array) -> bool:
 
     if not pa.types.is_map(values.type):
         return False
-    from extract_project.publish.formats.text import plain_text
+    from extract_project.schema.text import plain_text
 
     offsets = values.offsets.to_numpy()
     keys = plain_text(values.keys.slice(offsets[0], offsets[-1] - offsets[0]))
@@ -288,7 +288,7 @@ def _has_equal_keys(values: pa.Array) -> bool:
 def _has_overflow(values: pa.Array) -> bool:
     import pyarrow as pa
 
-    from extract_project.warehouses.types import file_type
+    from extract_project.schema.types import file_type
 
     if not (pa.types.is_decimal(values.type) and pa.types.is_decimal(file_type(values.type))):
         return False

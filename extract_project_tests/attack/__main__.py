@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from extract_project.embedded.s3_server import S3Server, s3_server
-from extract_project.s3 import Location, connect
+from extract_project.store.s3 import Location, connect
 from extract_project_tests.attack.increments import incremental_key
 from extract_project_tests.attack.model import published_key
 from extract_project_tests.attack.proxy import FaultProxy, fault_proxy

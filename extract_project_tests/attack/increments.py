@@ -27,13 +27,13 @@ from hypothesis.stateful import (
 )
 
 from extract_project.errors import ExtractError, StagingError, Superseded
-from extract_project.publish.parts import load_manifest
+from extract_project.history.parts import load_manifest
+from extract_project.history.reading import open_version
+from extract_project.history.receipt import save_receipt
+from extract_project.history.versions import find_version
+from extract_project.pipeline.staging import Provenance, stage
 from extract_project.publish.publishing import Published
-from extract_project.publish.reading import open_version
-from extract_project.publish.receipt import save_receipt
 from extract_project.publish.rollback import Order, restore
-from extract_project.publish.staging import Provenance, stage
-from extract_project.publish.versions import find_version
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.attack.machine import FAULTS, Attempt, History, KeyMachine, those
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request

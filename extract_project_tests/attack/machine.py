@@ -11,10 +11,10 @@ from typing import Any, Generic, Protocol, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, multiple, precondition, rule
 
+from extract_project.history.versions import list_history
 from extract_project.manifest.extract import Extract
+from extract_project.pipeline.staging import Staged
 from extract_project.publish.publishing import Published, settle
-from extract_project.publish.staging import Staged
-from extract_project.publish.versions import list_history
 from extract_project_tests.attack.proxy import Fault, FaultProxy
 from extract_project_tests.attack.rig import Rig, impatient
 

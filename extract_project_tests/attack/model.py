@@ -29,16 +29,16 @@ from hypothesis.stateful import (
 )
 
 from extract_project.errors import ExtractError, NotPublished, StagingError, Superseded
+from extract_project.history.reading import open_version
+from extract_project.history.receipt import save_receipt
 from extract_project.publish.publishing import Published
-from extract_project.publish.reading import open_version
-from extract_project.publish.receipt import save_receipt
 from extract_project.publish.rollback import Order, restore
 from extract_project_tests.attack.machine import FAULTS, Attempt, History, KeyMachine, those
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
 from extract_project_tests.attack.rig import Rig, Seen, Shape, sql
 from extract_project_tests.conftest import Site
 from extract_project_tests.publish.test_publishing import await_line, kill, start_process
-from extract_project_tests.waiting import await_value
+from extract_project_tests.support.waiting import await_value
 
 _MARKS = st.integers(0, 1)
 

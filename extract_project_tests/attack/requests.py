@@ -18,7 +18,7 @@ from typing import Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from extract_project.errors import ExtractError
-from extract_project.orchestration.failures import is_transient
+from extract_project.orchestration.run.failures import is_transient
 from extract_project.publish.publishing import Published
 from extract_project_tests.attack.proxy import Choose, Fault, FaultProxy, Request
 from extract_project_tests.attack.rig import Rig, impatient, sql

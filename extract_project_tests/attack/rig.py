@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow.compute as pc
 import pytest
 
-from extract_project.manifest.extract import Extract
-from extract_project.publish import upload
-from extract_project.publish.parts import (
+from extract_project.history.parts import (
     current_versions,
     is_manifest,
     list_parts,
     load_manifest,
     whole_key,
 )
+from extract_project.history.reading import open_version
+from extract_project.history.receipt import Receipt, receipt_of
+from extract_project.history.versions import Version, find_version, list_versions
+from extract_project.manifest.extract import Extract
+from extract_project.pipeline.staging import Provenance, Staged, stage
+from extract_project.publish import upload
 from extract_project.publish.publishing import Published, settle
-from extract_project.publish.reading import open_version
-from extract_project.publish.receipt import Receipt, receipt_of
-from extract_project.publish.staging import Provenance, Staged, stage
 from extract_project.publish.upload import Target
-from extract_project.publish.versions import Version, find_version, list_versions
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 
@@ -56,7 +56,7 @@ def without_patience() -> Iterator[None]:
 
 
 def impatient(endpoint: str, read_seconds: float = 60) -> S3Client:
-    """As `extract_project.s3.connect`, with fewer tries, and shorter ones where one is to stall."""
+    """As `store.s3.connect`, with fewer tries, and shorter ones where one stalls."""
     import boto3
     from botocore.config import Config
 

@@ -9,11 +9,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from extract_project.errors import AuditError, StagingError
-from extract_project.publish.parts import load_manifest
+from extract_project.history.parts import load_manifest
+from extract_project.history.receipt import receipt_of
+from extract_project.history.versions import find_version
 from extract_project.publish.publishing import publish
-from extract_project.publish.receipt import receipt_of
 from extract_project.publish.rollback import Order, restore
-from extract_project.publish.versions import find_version
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
 from extract_project_tests.attack.rig import SHAPES, Rig, Shape, impatient, sql
 from extract_project_tests.conftest import Site

@@ -12,8 +12,8 @@ import pytest
 
 from extract_project import stopping
 from extract_project.errors import QueryTimeout
-from extract_project.publish.attempt import attempt
-from extract_project.publish.staging import Provenance
+from extract_project.pipeline.attempt import attempt
+from extract_project.pipeline.staging import Provenance
 from extract_project.stopping import Stop
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
@@ -21,7 +21,7 @@ from extract_project.warehouses.protocol import Warehouse
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
 from extract_project_tests.attack.rig import Rig, Shape, impatient, sql
 from extract_project_tests.conftest import Site
-from extract_project_tests.waiting import await_value
+from extract_project_tests.support.waiting import await_value
 
 DUCKDB = DuckDBWarehouse(type="duckdb")
 ENDLESS = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from extract_project.cli.main import main
+from extract_project.pipeline.staging import Provenance, stage
 from extract_project.publish.publishing import settle
-from extract_project.publish.staging import Provenance, stage
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 

@@ -10,7 +10,7 @@ import pytest
 
 from extract_project_tests.cli.test_commands import call, publish
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_history import await_next_second
+from extract_project_tests.history.test_history import await_next_second
 
 KEY = "extracts/a/b.parquet"
 BEFORE = """/*---

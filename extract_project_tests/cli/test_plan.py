@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from extract_project.publish.plan import describe, plan
+from extract_project.pipeline.plan import describe, plan
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.cli.test_commands import call, publish, write
 from extract_project_tests.conftest import DIALECTS, Site

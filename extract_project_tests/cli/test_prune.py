@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from extract_project.publish.pins import pinned_ids, read_pins
+from extract_project.history.pins import pinned_ids, read_pins
 from extract_project_tests.cli.test_commands import call
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_retention import KEY, publish
+from extract_project_tests.history.test_retention import KEY, publish
 
 
 def test_a_pin_is_shown_and_needs_a_bucket_that_can_hold(configured: Site) -> None:

@@ -23,7 +23,7 @@ from extract_project.manifest.snapshot import (
     point_to,
     save_snapshot,
 )
-from extract_project.s3 import Location
+from extract_project.store.s3 import Location
 from extract_project_tests.conftest import DIALECTS, Site
 
 BROKEN: dict[str, str | bytes] = {

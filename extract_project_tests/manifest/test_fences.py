@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extract_project_tests.manifest.parsing import reasons, valid
+from extract_project_tests.support.parsing import reasons, valid
 
 KEYS = "format: csv\npool: heavy"
 BLOCK = f"/*---\n{KEYS}\n---*/\n"

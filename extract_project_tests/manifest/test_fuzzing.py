@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extract_project.manifest.extract import InvalidExtract
-from extract_project_tests.manifest.fuzzing import FILES, survives
-from extract_project_tests.manifest.parsing import header, parse
+from extract_project_tests.support.fuzzing import FILES, survives
+from extract_project_tests.support.parsing import header, parse
 
 
 @settings(

@@ -18,7 +18,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.frontmatter import read_front_matter
 from extract_project.manifest.header import Header, header_schema
 from extract_project.units import format_duration, parse_duration
-from extract_project_tests.manifest.parsing import header, parse, reasons, valid
+from extract_project_tests.support.parsing import header, parse, reasons, valid
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = sorted((ROOT / "sql_manifest").rglob("*.sql"))

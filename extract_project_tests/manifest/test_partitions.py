@@ -10,12 +10,12 @@ import pytest
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.partitions import Partition
 from extract_project.manifest.snapshot import Snapshot
-from extract_project.orchestration.partitions import (
+from extract_project.orchestration.names.partitions import (
     due_partitions,
     partition_named,
     partitions_of,
 )
-from extract_project_tests.manifest.parsing import reasons, valid
+from extract_project_tests.support.parsing import reasons, valid
 
 BY_KEY = "select * from t where k = :partition_key"
 BY_TIME = "select * from t where made_at >= :partition_start and made_at < :partition_end"

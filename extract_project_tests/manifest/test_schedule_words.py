@@ -10,9 +10,9 @@ from dagster._utils.schedules import is_valid_cron_schedule
 
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.schedule_words import crons_of
-from extract_project.orchestration.schedules import schedule_name, schedules
-from extract_project.orchestration.ticks import ticks_between
-from extract_project_tests.manifest.parsing import header, reasons, valid
+from extract_project.orchestration.names.ticks import ticks_between
+from extract_project.orchestration.starts.schedules import schedule_name, schedules
+from extract_project_tests.support.parsing import header, reasons, valid
 
 
 @pytest.mark.parametrize(

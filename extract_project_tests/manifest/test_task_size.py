@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.header import Header
 from extract_project.manifest.task_size import FARGATE, TaskSize, largest
-from extract_project_tests.manifest.parsing import header, reasons, valid
+from extract_project_tests.support.parsing import header, reasons, valid
 
 CPU_UNITS = st.one_of(st.none(), st.integers(1, 16384))
 MEMORY_MIB = st.one_of(st.none(), st.integers(1, 122880))

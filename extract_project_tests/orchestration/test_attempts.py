@@ -10,10 +10,10 @@ import pytest
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from extract_project.errors import Cause
-from extract_project.orchestration.failed import Answer, Question, answer
+from extract_project.orchestration.failed.failed import Answer, Question, answer
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
-from extract_project_tests.orchestration.executing import definitions, execute
+from extract_project_tests.support.executing import definitions, execute
 
 GOOD = "select 1 as a"
 BAD = "select\n  error('no such day') as a"

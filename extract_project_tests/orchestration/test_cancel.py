@@ -20,13 +20,13 @@ from typing import Literal
 import pytest
 from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogEntry
 
+from extract_project.deployment.client import Deployment
 from extract_project.embedded.s3_server import S3Server
-from extract_project.orchestration.deployment import Deployment
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
-from extract_project_tests.orchestration.installation import Installation, installation
-from extract_project_tests.snowflake_server import SnowflakeServer, snowflake_server
-from extract_project_tests.waiting import await_value
-from extract_project_tests.warehouses.rigs import snowflake_service, snowflake_settings
+from extract_project_tests.support.installation import Installation, installation
+from extract_project_tests.support.rigs import snowflake_service, snowflake_settings
+from extract_project_tests.support.snowflake_server import SnowflakeServer, snowflake_server
+from extract_project_tests.support.waiting import await_value
 
 _SECONDS = 240
 _AT_ONCE = 3

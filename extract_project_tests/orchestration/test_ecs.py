@@ -12,16 +12,16 @@ from dagster._core.events import DagsterEventType
 from dagster_graphql import DagsterGraphQLClient
 from playwright.sync_api import Page, expect
 
+from extract_project.deployment.client import Run
 from extract_project.embedded.s3_server import S3Server
-from extract_project.orchestration.deployment import Run
-from extract_project.orchestration.failed import FailedExtract, Question
-from extract_project.orchestration.rerun import ask
+from extract_project.orchestration.failed.failed import FailedExtract, Question
+from extract_project.orchestration.failed.rerun import ask
 from extract_project.prices import FargatePrices
-from extract_project_tests.local_ecs import Launched, LocalEcs, local_ecs
-from extract_project_tests.local_ecs.instance import on_ecs
-from extract_project_tests.orchestration.executing import materialization
-from extract_project_tests.orchestration.installation import Installation, installation
-from extract_project_tests.waiting import await_value
+from extract_project_tests.support.executing import materialization
+from extract_project_tests.support.installation import Installation, installation
+from extract_project_tests.support.local_ecs import Launched, LocalEcs, local_ecs
+from extract_project_tests.support.local_ecs.instance import on_ecs
+from extract_project_tests.support.waiting import await_value
 
 SECONDS = 120
 LONG = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"

@@ -13,14 +13,14 @@ from dagster_aws.ecs.container_context import EcsContainerContext
 
 from extract_project.errors import Cause
 from extract_project.manifest.task_size import TaskSize
-from extract_project.orchestration.ecs import ExtractEcsRunLauncher, StepTask
-from extract_project.orchestration.task_end import cause_of_end, last_words
+from extract_project.orchestration.ecs.launcher import ExtractEcsRunLauncher, StepTask
+from extract_project.orchestration.names.task_end import cause_of_end, last_words
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
-from extract_project_tests.local_ecs import LocalEcs, local_ecs
-from extract_project_tests.local_ecs.service import CLUSTER, CONTAINER, LOG_GROUP, REGION
-from extract_project_tests.orchestration.executing import definitions
-from extract_project_tests.waiting import await_value
+from extract_project_tests.support.executing import definitions
+from extract_project_tests.support.local_ecs import LocalEcs, local_ecs
+from extract_project_tests.support.local_ecs.service import CLUSTER, CONTAINER, LOG_GROUP, REGION
+from extract_project_tests.support.waiting import await_value
 
 SIZED = {
     "a/plain": "select 1 as i",

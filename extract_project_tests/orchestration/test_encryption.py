@@ -23,16 +23,16 @@ from dagster._core.definitions.definitions_load_context import (
 
 from extract_project import definitions as served
 from extract_project.embedded.s3_server import S3Server
-from extract_project.orchestration.release import release_tags
-from extract_project.orchestration.rollback import rollback_config
+from extract_project.orchestration.run.release import release_tags
+from extract_project.orchestration.run.rollback import rollback_config
 from extract_project.publish import upload
 from extract_project.publish.rollback import Order
-from extract_project.s3 import connect
+from extract_project.store.s3 import connect
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
 from extract_project_tests.attack.rig import SMALLEST_PART
 from extract_project_tests.cli.test_commands import call, write
 from extract_project_tests.conftest import Site
-from extract_project_tests.orchestration.executing import execute
+from extract_project_tests.support.executing import execute
 
 pytestmark = pytest.mark.parametrize("server", ["ministack"], indirect=True)
 

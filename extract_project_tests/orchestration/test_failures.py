@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from extract_project.errors import Cause, ExtractError, WarehouseError
-from extract_project.orchestration.failures import (
+from extract_project.orchestration.run.failures import (
     Attempt,
     Current,
     cause_of,
@@ -21,9 +21,9 @@ from extract_project.orchestration.failures import (
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Query, Warehouse
-from extract_project_tests.manifest.parsing import valid
-from extract_project_tests.snowflake_server import SnowflakeServer, snowflake_server
-from extract_project_tests.warehouses.rigs import LABEL, snowflake_service, snowflake_warehouse
+from extract_project_tests.support.parsing import valid
+from extract_project_tests.support.rigs import LABEL, snowflake_service, snowflake_warehouse
+from extract_project_tests.support.snowflake_server import SnowflakeServer, snowflake_server
 
 ATTEMPT = Attempt(valid("/*---\nretries: {max: 2}\n---*/\nselect 1 as a"))
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from extract_project.orchestration.following import (
+from extract_project.orchestration.starts.following import (
     Cursor,
     Evaluation,
     Seen,
@@ -17,10 +17,10 @@ from extract_project.orchestration.following import (
     followers_of,
     waits_at_ticks,
 )
-from extract_project.orchestration.schedules import schedules
+from extract_project.orchestration.starts.schedules import schedules
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
-from extract_project_tests.orchestration.executing import definitions, execute
+from extract_project_tests.support.executing import definitions, execute
 
 HOURLY = "schedule: 0 * * * *"
 GOOD = "select 1 as a"

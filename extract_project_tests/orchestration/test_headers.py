@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extract_project.manifest.extract import Extract
-from extract_project_tests.manifest.parsing import header, parse
 from extract_project_tests.orchestration.test_names import loaded
+from extract_project_tests.support.parsing import header, parse
 
 NEAR = st.text("aZ0_.-/:@ é", min_size=1, max_size=8)
 OWNERS = st.one_of(

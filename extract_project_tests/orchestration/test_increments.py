@@ -9,11 +9,11 @@ import duckdb
 import polars as pl
 import pytest
 
-from extract_project.orchestration.failed import Question, answer
-from extract_project.orchestration.requests import FULL_REFRESH_TAG
+from extract_project.orchestration.failed.failed import Question, answer
+from extract_project.orchestration.names.requests import FULL_REFRESH_TAG
 from extract_project.settings import load_settings
 from extract_project_tests.conftest import Site
-from extract_project_tests.orchestration.executing import definitions, execute, materialization
+from extract_project_tests.support.executing import definitions, execute, materialization
 
 SQL = """/*---
 incremental: {cursor: id, lag: 2}

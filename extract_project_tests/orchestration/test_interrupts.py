@@ -8,7 +8,7 @@ import threading
 import pytest
 from dagster._core.errors import raise_execution_interrupts
 
-from extract_project.orchestration.interrupts import Interrupts
+from extract_project.orchestration.run.interrupts import Interrupts
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 

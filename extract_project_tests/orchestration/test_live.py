@@ -8,8 +8,8 @@ from datetime import datetime
 import pytest
 
 from extract_project.embedded.s3_server import S3Server
-from extract_project_tests.orchestration.installation import Installation, installation
-from extract_project_tests.waiting import await_value
+from extract_project_tests.support.installation import Installation, installation
+from extract_project_tests.support.waiting import await_value
 
 _SECONDS = 180
 
@@ -87,7 +87,7 @@ def beside_own(
 ) -> Iterator[Installation]:
     """A code server whose definitions also have an asset `own/report` that is no SQL file."""
     home = tmp_path_factory.mktemp("beside_own")
-    module = "extract_project_tests.orchestration.own_definitions"
+    module = "extract_project_tests.support.own_definitions"
     files = {"a/first": "select 1 as a", "import": "selec 1", "type": "select 1 as a"}
     with installation(module_aws, home, "beside-own", files, module=module) as running:
         yield running

@@ -16,13 +16,13 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 from extract_project.definitions import definitions
 from extract_project.errors import ManifestError
 from extract_project.manifest.snapshot import Snapshot, load_snapshot
-from extract_project.orchestration.assets import Site as AssetSite
-from extract_project.orchestration.compose import compose
-from extract_project.orchestration.loading import RefusedManifest, load_definitions
-from extract_project.s3 import connect
+from extract_project.orchestration.load.compose import compose
+from extract_project.orchestration.load.loading import RefusedManifest, load_definitions
+from extract_project.orchestration.run.assets import Site as AssetSite
 from extract_project.settings import Settings
+from extract_project.store.s3 import connect
 from extract_project_tests.conftest import Site
-from extract_project_tests.orchestration.own_definitions import definitions as own_definitions
+from extract_project_tests.support.own_definitions import definitions as own_definitions
 
 POINTER = ModuleCodePointer("extract_project.definitions", "definitions")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from extract_project.orchestration import live
-from extract_project.orchestration.assets import Site as AssetSite
-from extract_project.orchestration.compose import compose
-from extract_project.s3 import connect
+from extract_project.orchestration.load import live
+from extract_project.orchestration.load.compose import compose
+from extract_project.orchestration.run.assets import Site as AssetSite
 from extract_project.settings import Settings
+from extract_project.store.s3 import connect
 from extract_project_tests.conftest import Site
 
 EAGER = "/*---\non_change: materialize\n---*/\n"

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from extract_project.manifest.bucket import sort_out
 from extract_project.manifest.snapshot import Snapshot
-from extract_project.orchestration.assets import Site
-from extract_project.orchestration.compose import compose
-from extract_project.orchestration.keys import RERUN_JOB, RERUN_OP, ROLLBACK_JOB, ROLLBACK_OP
+from extract_project.orchestration.load.compose import compose
+from extract_project.orchestration.names.keys import RERUN_JOB, RERUN_OP, ROLLBACK_JOB, ROLLBACK_OP
+from extract_project.orchestration.run.assets import Site
 from extract_project.settings import Settings
-from extract_project_tests.manifest.parsing import parse
+from extract_project_tests.support.parsing import parse
 
 VALID = "select 1 as a"
 SETTINGS = Settings.model_validate(

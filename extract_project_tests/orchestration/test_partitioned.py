@@ -9,10 +9,10 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from extract_project.publish.versions import published_partitions
+from extract_project.history.versions import published_partitions
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
-from extract_project_tests.orchestration.executing import definitions, execute, materialization
+from extract_project_tests.support.executing import definitions, execute, materialization
 
 DAILY = """/*---
 partitions: {type: daily, start: 2026-01-01, end: 2026-01-05}

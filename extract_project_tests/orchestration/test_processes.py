@@ -21,12 +21,16 @@ from extract_project.embedded.process import free_port
 from extract_project.embedded.s3_server import S3Server
 from extract_project_tests.deploy.template import Evaluation
 from extract_project_tests.orchestration.conftest import BROWSER_SECONDS
-from extract_project_tests.orchestration.executing import materialization
-from extract_project_tests.orchestration.installation import Installation, installation
-from extract_project_tests.snowflake_server import Service, SnowflakeServer, snowflake_server
-from extract_project_tests.snowflake_server.service import Query as ServerQuery
-from extract_project_tests.waiting import await_value
-from extract_project_tests.warehouses.rigs import snowflake_service, snowflake_settings
+from extract_project_tests.support.executing import materialization
+from extract_project_tests.support.installation import Installation, installation
+from extract_project_tests.support.rigs import snowflake_service, snowflake_settings
+from extract_project_tests.support.snowflake_server import (
+    Service,
+    SnowflakeServer,
+    snowflake_server,
+)
+from extract_project_tests.support.snowflake_server.service import Query as ServerQuery
+from extract_project_tests.support.waiting import await_value
 
 SNOW = "/*---\n{warehouse: snow}\n---*/\n"
 NEVER_ENDING = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"

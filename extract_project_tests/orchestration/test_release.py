@@ -11,13 +11,13 @@ import pytest
 from dagster import DagsterInstance
 
 from extract_project.embedded.s3_server import S3Server
-from extract_project.orchestration.release import release_tags
-from extract_project.publish.receipt import Receipt, receipt_of
-from extract_project.publish.versions import Version, require_version
+from extract_project.history.receipt import Receipt, receipt_of
+from extract_project.history.versions import Version, require_version
+from extract_project.orchestration.run.release import release_tags
 from extract_project.settings import Settings, load_settings
 from extract_project_tests.conftest import Site
-from extract_project_tests.orchestration.executing import definitions, execute, materialization
-from extract_project_tests.orchestration.installation import installation
+from extract_project_tests.support.executing import definitions, execute, materialization
+from extract_project_tests.support.installation import installation
 
 KEY = "extracts/a/b.parquet"
 CHECKED = "/*---\nchecks:\n  - rows_change: ±10%\n  - unique: n\n---*/\nselect n from orders"

@@ -13,14 +13,14 @@ from dagster import DagsterInstance
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from extract_project.embedded.s3_server import S3Server
-from extract_project.orchestration.following import Cursor, Seen, evaluate, followers_of
-from extract_project.orchestration.rollback import rollback_config
+from extract_project.history.versions import require_version
+from extract_project.orchestration.run.rollback import rollback_config
+from extract_project.orchestration.starts.following import Cursor, Seen, evaluate, followers_of
 from extract_project.publish.rollback import Order
-from extract_project.publish.versions import require_version
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
-from extract_project_tests.orchestration.executing import definitions, execute, materialization
-from extract_project_tests.orchestration.installation import installation
+from extract_project_tests.support.executing import definitions, execute, materialization
+from extract_project_tests.support.installation import installation
 
 KEY = "extracts/a/b.parquet"
 

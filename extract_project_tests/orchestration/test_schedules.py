@@ -8,7 +8,7 @@ import dagster as dg
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from extract_project.manifest.extract import Extract
-from extract_project.orchestration.schedules import schedules
+from extract_project.orchestration.starts.schedules import schedules
 from extract_project_tests.conftest import Site
 
 MORNING = "schedule: 30 2 * * *\ntimezone: Europe/Berlin"

@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from extract_project.manifest.bucket import read_manifest
-from extract_project.orchestration.assets import Site as AssetSite
-from extract_project.orchestration.compose import compose
-from extract_project.s3 import connect
+from extract_project.orchestration.load.compose import compose
+from extract_project.orchestration.run.assets import Site as AssetSite
 from extract_project.settings import Settings, load_settings
+from extract_project.store.s3 import connect
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.conftest import Site
-from extract_project_tests.orchestration.executing import execute
+from extract_project_tests.support.executing import execute
 
 KEY = "extracts/a/b.parquet"
 CHANGES = "schema_unchanged"

@@ -11,15 +11,15 @@ import pytest
 
 from extract_project.errors import WarehouseError
 from extract_project.manifest.extract import Dialects
-from extract_project.orchestration.assets import Site as AssetSite
-from extract_project.orchestration.sources import Cursor, evaluate, source_sensors
-from extract_project.s3 import connect
+from extract_project.orchestration.run.assets import Site as AssetSite
+from extract_project.orchestration.starts.sources import Cursor, evaluate, source_sensors
 from extract_project.settings import load_settings
+from extract_project.store.s3 import connect
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Change
 from extract_project_tests.conftest import Site
-from extract_project_tests.manifest.parsing import header, reasons, valid
-from extract_project_tests.waiting import await_value
+from extract_project_tests.support.parsing import header, reasons, valid
+from extract_project_tests.support.waiting import await_value
 
 ON_CHANGE = "/*---\nschedule: on_source_change\n---*/\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extract_project.embedded.s3_server import S3Server
-from extract_project_tests.orchestration.storm import check, storm_site
+from extract_project_tests.support.storm import check, storm_site
 
 
 @pytest.mark.timeout(900)

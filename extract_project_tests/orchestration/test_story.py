@@ -16,8 +16,8 @@ from playwright.sync_api import Page, expect
 
 from extract_project.embedded.s3_server import S3Server
 from extract_project_tests.orchestration.conftest import BROWSER_SECONDS
-from extract_project_tests.orchestration.installation import Installation, installation
-from extract_project_tests.waiting import await_value
+from extract_project_tests.support.installation import Installation, installation
+from extract_project_tests.support.waiting import await_value
 
 RENAMED = "select order_id\nfrom shop.orders"
 DAYS = """/*---

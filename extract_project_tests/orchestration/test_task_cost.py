@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from extract_project.orchestration.task_cost import Task, current_task
+from extract_project.orchestration.names.task_cost import Task, current_task
 from extract_project.prices import X86
 
 PULLED = datetime(2026, 11, 25, 6, 0, 0, 532811, UTC)

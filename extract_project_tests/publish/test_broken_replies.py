@@ -10,6 +10,10 @@ from botocore.exceptions import FlexibleChecksumError
 
 from extract_project.embedded.s3_server import S3Server
 from extract_project.errors import BucketError
+from extract_project.history.parts import load_manifest
+from extract_project.history.pins import pin, read_pins
+from extract_project.history.receipt import receipt_of
+from extract_project.history.versions import Version, require_version
 from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.snapshot import (
     load_snapshot,
@@ -17,11 +21,7 @@ from extract_project.manifest.snapshot import (
     point_to,
     save_snapshot,
 )
-from extract_project.publish.parts import load_manifest
-from extract_project.publish.pins import pin, read_pins
-from extract_project.publish.receipt import receipt_of
-from extract_project.publish.versions import Version, require_version
-from extract_project.s3 import read_object, read_range
+from extract_project.store.s3 import read_object, read_range
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
 from extract_project_tests.attack.rig import impatient, without_patience
 from extract_project_tests.conftest import DIALECTS, Site

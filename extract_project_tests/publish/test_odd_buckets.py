@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from extract_project.publish.history import read_history
-from extract_project.publish.versions import list_history
+from extract_project.history.history import read_history
+from extract_project.history.versions import list_history
 from extract_project.published import history, open_published
 from extract_project_tests.cli.test_commands import call
 from extract_project_tests.conftest import Site

@@ -25,18 +25,18 @@ from extract_project.errors import (
     TypeMappingError,
     WarehouseError,
 )
+from extract_project.history.receipt import load_receipt
+from extract_project.history.versions import find_version, list_versions
 from extract_project.manifest.extract import Extract
+from extract_project.pipeline.attempt import attempt
+from extract_project.pipeline.staging import Provenance, Staged, stage
 from extract_project.publish import upload
-from extract_project.publish.attempt import attempt
 from extract_project.publish.publishing import Published, publish, settle
-from extract_project.publish.receipt import load_receipt
-from extract_project.publish.staging import Provenance, Staged, stage
 from extract_project.publish.upload import sweep
-from extract_project.publish.versions import find_version, list_versions
 from extract_project.stopping import Stop
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
-from extract_project_tests.waiting import await_value
+from extract_project_tests.support.waiting import await_value
 
 # About 40 bytes a row after compression: several parts from half a million rows on.
 ROWS = "select i, md5(i::varchar) as digest from range({rows}) t(i) order by i"
@@ -63,7 +63,7 @@ def start_process(
     site: Site, path: str, run_id: str = "killed", **settings: str
 ) -> subprocess.Popen[str]:
     """A process that stages `path` and then waits for a line before it publishes."""
-    command = [sys.executable, "-m", "extract_project_tests.publish.materialize", path, run_id]
+    command = [sys.executable, "-m", "extract_project_tests.support.materialize", path, run_id]
     return subprocess.Popen(
         command,
         env={**os.environ, **site.environment, **settings},
@@ -479,7 +479,7 @@ def test_the_part_size_grows_before_parts_run_out(site: Site) -> None:
 
 def test_a_bucket_without_versioning_is_refused(site: Site) -> None:
     from extract_project.errors import BucketError
-    from extract_project.s3 import require_versioning
+    from extract_project.store.s3 import require_versioning
 
     require_versioning(site.s3, site.data.bucket)
     site.s3.put_bucket_versioning(

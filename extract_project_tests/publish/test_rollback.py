@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from extract_project.errors import NotPublished, StagingError, Superseded
+from extract_project.history.receipt import receipt_of, save_receipt
+from extract_project.history.versions import Restoration, require_version
 from extract_project.publish import copying
 from extract_project.publish.publishing import publish as publish_staged
-from extract_project.publish.receipt import receipt_of, save_receipt
 from extract_project.publish.rollback import Order, Restored, restore
 from extract_project.publish.upload import Target
-from extract_project.publish.versions import Restoration, require_version
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_history import KEY, delete, entries, publish
+from extract_project_tests.history.test_history import KEY, delete, entries, publish
 from extract_project_tests.publish.test_publishing import MANY, ROWS, begin
 
 pytestmark = pytest.mark.each_s3_server

@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from extract_project.errors import Cause, NotPublished, StagingError, Superseded
-from extract_project.publish.parts import PartsManifest, list_parts, load_manifest
+from extract_project.history.parts import PartsManifest, list_parts, load_manifest
+from extract_project.history.reading import open_version
+from extract_project.history.versions import Version, find_version, require_version
+from extract_project.pipeline.staging import Staged
 from extract_project.publish.publishing import publish, settle
-from extract_project.publish.reading import open_version
 from extract_project.publish.rollback import Order, restore
-from extract_project.publish.staging import Staged
 from extract_project.publish.upload import Target
-from extract_project.publish.versions import Version, find_version, require_version
 from extract_project_tests.conftest import Site
 from extract_project_tests.publish.test_publishing import (
     await_line,
@@ -30,7 +30,7 @@ from extract_project_tests.publish.test_publishing import (
     materialize,
     start_process,
 )
-from extract_project_tests.waiting import await_value
+from extract_project_tests.support.waiting import await_value
 
 pytestmark = pytest.mark.each_s3_server
 

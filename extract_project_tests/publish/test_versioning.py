@@ -10,12 +10,12 @@ import pytest
 
 from extract_project.embedded.s3_server import S3Server
 from extract_project.errors import BucketError, StagingError
+from extract_project.history.versions import find_version, require_version
 from extract_project.manifest.extract import Extract
+from extract_project.pipeline.staging import Provenance, Staged, stage
 from extract_project.publish import upload
 from extract_project.publish.publishing import settle
 from extract_project.publish.rollback import Order, restore
-from extract_project.publish.staging import Provenance, Staged, stage
-from extract_project.publish.versions import find_version, require_version
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
 from extract_project_tests.attack.rig import SMALLEST_PART, impatient

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from extract_project.problem import Refused
 from extract_project.sql.guard import read_statement
-from extract_project_tests.manifest.parsing import parse, reasons, valid
+from extract_project_tests.support.parsing import parse, reasons, valid
 
 ALL = ("duckdb", "postgres", "snowflake")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extract_project_tests.manifest.parsing import valid
+from extract_project_tests.support.parsing import valid
 
 
 @pytest.mark.parametrize(

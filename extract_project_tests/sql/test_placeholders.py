@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extract_project.sql.guard import read_statement
-from extract_project_tests.manifest.parsing import reasons, valid
+from extract_project_tests.support.parsing import reasons, valid
 
 PARAMS = "/*---\nparams: {a: 1, name: x}\n---*/ "
 ALL = ("duckdb", "postgres", "snowflake")

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from extract_project.warehouses.snowflake import SnowflakeSession
-from extract_project_tests.snowflake_server import SnowflakeServer, snowflake_server
-from extract_project_tests.warehouses.rigs import LABEL, snowflake_service, snowflake_warehouse
+from extract_project_tests.support.rigs import LABEL, snowflake_service, snowflake_warehouse
+from extract_project_tests.support.snowflake_server import SnowflakeServer, snowflake_server
 
 
 @pytest.fixture

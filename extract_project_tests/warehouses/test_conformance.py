@@ -13,16 +13,14 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
-from extract_project.constants import Value
 from extract_project.errors import TypeMappingError, WarehouseError
 from extract_project.manifest.partitions import Partition
 from extract_project.prefetch import prefetch
-from extract_project.publish.formats.display import display
+from extract_project.schema.display import display
+from extract_project.values import Value
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Query
-from extract_project_tests.snowflake_server import snowflake_server
-from extract_project_tests.waiting import await_value
-from extract_project_tests.warehouses.rigs import (
+from extract_project_tests.support.rigs import (
     LABEL,
     Rig,
     duckdb_rig,
@@ -30,6 +28,8 @@ from extract_project_tests.warehouses.rigs import (
     snowflake_rig,
     snowflake_service,
 )
+from extract_project_tests.support.snowflake_server import snowflake_server
+from extract_project_tests.support.waiting import await_value
 
 ONE_ROW = """
 select true as b, 12.50::decimal(15, 2) as d, 12::decimal(38, 0) as n, 0.1::double precision as f,

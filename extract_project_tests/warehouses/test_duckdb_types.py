@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 
 from extract_project.errors import ExtractError, TypeMappingError, WarehouseError
-from extract_project.publish.formats.encoder import open_encoder
-from extract_project.publish.formats.options import parse_compression
-from extract_project.publish.reading import read_rows
+from extract_project.formats.encoder import open_encoder
+from extract_project.formats.options import parse_compression
+from extract_project.history.reading import read_rows
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.protocol import Label, Query
 

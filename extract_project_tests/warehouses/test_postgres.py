@@ -16,7 +16,7 @@ from extract_project.errors import TypeMappingError, WarehouseError
 from extract_project.manifest.extract import Dialects, Extract, SqlSource, parse_extract
 from extract_project.warehouses.postgres import PostgresSession, PostgresWarehouse
 from extract_project.warehouses.protocol import Label, Placeholder, Query
-from extract_project_tests.waiting import await_value
+from extract_project_tests.support.waiting import await_value
 
 LABEL, HOUR = Label("a/b", "v1", "run-1"), timedelta(hours=1)
 

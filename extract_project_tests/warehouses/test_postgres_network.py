@@ -13,9 +13,9 @@ import pytest
 
 from extract_project.errors import Cause, QueryCancelled, WarehouseError
 from extract_project.warehouses.postgres import PostgresSession, PostgresWarehouse
-from extract_project_tests.waiting import await_value
-from extract_project_tests.warehouses.postgres_admin import HOUR, LABEL, admin, query, read, role
-from extract_project_tests.warehouses.relay import Relay, relay
+from extract_project_tests.support.postgres_admin import HOUR, LABEL, admin, query, read, role
+from extract_project_tests.support.relay import Relay, relay
+from extract_project_tests.support.waiting import await_value
 
 MOMENTS = {
     "beginning": b"begin isolation level",

@@ -13,9 +13,9 @@ import pytest
 
 from extract_project.errors import Cause, ExtractError, WarehouseError
 from extract_project.warehouses.postgres import PostgresSession, PostgresWarehouse
-from extract_project_tests.waiting import await_value
-from extract_project_tests.warehouses.pgbouncer import client, pgbouncer
-from extract_project_tests.warehouses.postgres_admin import HOUR, LABEL, admin, query, read, table
+from extract_project_tests.support.pgbouncer import client, pgbouncer
+from extract_project_tests.support.postgres_admin import HOUR, LABEL, admin, query, read, table
+from extract_project_tests.support.waiting import await_value
 
 
 @pytest.fixture

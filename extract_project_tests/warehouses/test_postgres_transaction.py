@@ -11,7 +11,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from extract_project.constants import Value
 from extract_project.errors import (
     Cause,
     QueryCancelled,
@@ -19,10 +18,10 @@ from extract_project.errors import (
     TypeMappingError,
     WarehouseError,
 )
+from extract_project.values import Value
 from extract_project.warehouses.postgres import PostgresSession, PostgresWarehouse
 from extract_project.warehouses.postgres.result import PostgresResult
-from extract_project_tests.waiting import await_value
-from extract_project_tests.warehouses.postgres_admin import (
+from extract_project_tests.support.postgres_admin import (
     HOUR,
     LABEL,
     admin,
@@ -32,6 +31,7 @@ from extract_project_tests.warehouses.postgres_admin import (
     role,
     table,
 )
+from extract_project_tests.support.waiting import await_value
 
 
 @pytest.fixture

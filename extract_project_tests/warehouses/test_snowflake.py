@@ -29,15 +29,15 @@ from extract_project.warehouses.snowflake import (
     query_url,
 )
 from extract_project.warehouses.snowflake.chunks import Patience
-from extract_project_tests.snowflake_server import (
+from extract_project_tests.support.rigs import read, snowflake_warehouse
+from extract_project_tests.support.snowflake_server import (
     Answer,
     SnowflakeError,
     SnowflakeServer,
     table,
 )
-from extract_project_tests.snowflake_server.wire import Column
-from extract_project_tests.waiting import await_value
-from extract_project_tests.warehouses.rigs import read, snowflake_warehouse
+from extract_project_tests.support.snowflake_server.wire import Column
+from extract_project_tests.support.waiting import await_value
 
 LABEL, HOUR = Label("sales/orders", "v1", "run-1", partition="2026-01-01"), timedelta(hours=1)
 SLOW = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"

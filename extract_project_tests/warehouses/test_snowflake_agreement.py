@@ -11,9 +11,9 @@ import pytest
 from extract_project.errors import Cause, TypeMappingError, WarehouseError
 from extract_project.warehouses.protocol import Query
 from extract_project.warehouses.snowflake import SnowflakeSession
-from extract_project_tests.snowflake_server import Answer, SnowflakeServer, table
-from extract_project_tests.snowflake_server.wire import Chunk, Column
-from extract_project_tests.warehouses.rigs import read
+from extract_project_tests.support.rigs import read
+from extract_project_tests.support.snowflake_server import Answer, SnowflakeServer, table
+from extract_project_tests.support.snowflake_server.wire import Chunk, Column
 
 SQL = "select id, price, at, note from sold"
 COLUMNS = [

@@ -15,10 +15,10 @@ from extract_project.stopping import Stop, supervised
 from extract_project.warehouses.protocol import Query
 from extract_project.warehouses.snowflake import SnowflakeSession
 from extract_project.warehouses.snowflake.chunks import Patience
-from extract_project_tests.snowflake_server import SnowflakeServer
-from extract_project_tests.snowflake_server.faults import Kind
-from extract_project_tests.waiting import await_value
-from extract_project_tests.warehouses.rigs import read
+from extract_project_tests.support.rigs import read
+from extract_project_tests.support.snowflake_server import SnowflakeServer
+from extract_project_tests.support.snowflake_server.faults import Kind
+from extract_project_tests.support.waiting import await_value
 
 SLOW = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"
 MANY = "select i as a from range(20000) t(i) order by i"

@@ -8,7 +8,7 @@ import pytest
 
 from extract_project.errors import Cause, WarehouseError
 from extract_project.warehouses.snowflake import SnowflakeSession
-from extract_project_tests.snowflake_server import SnowflakeError, SnowflakeServer
+from extract_project_tests.support.snowflake_server import SnowflakeError, SnowflakeServer
 
 NOON = 1_774_785_600_000_000_000
 

@@ -12,10 +12,10 @@ import pytest
 
 from extract_project.errors import Cause, QueryTimeout, WarehouseError
 from extract_project.warehouses.snowflake.parameters import LEFT, LIMITS, OURS, REFUSED
-from extract_project_tests.snowflake_server import SnowflakeServer, table
-from extract_project_tests.snowflake_server.parameters import DEFAULTS
-from extract_project_tests.snowflake_server.wire import Column
-from extract_project_tests.warehouses.rigs import LABEL, read, snowflake_warehouse
+from extract_project_tests.support.rigs import LABEL, read, snowflake_warehouse
+from extract_project_tests.support.snowflake_server import SnowflakeServer, table
+from extract_project_tests.support.snowflake_server.parameters import DEFAULTS
+from extract_project_tests.support.snowflake_server.wire import Column
 
 HOUR = timedelta(hours=1)
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from extract_project.constants import Value
 from extract_project.errors import WarehouseError
+from extract_project.values import Value
 from extract_project.warehouses.postgres.connection import Connection
 from extract_project.warehouses.protocol import Query, Rendered
 

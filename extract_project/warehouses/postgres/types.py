@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.csv
 
 from extract_project.errors import TypeMappingError
-from extract_project.warehouses.exact import Misfit, exact_number
+from extract_project.schema.exact import Misfit, exact_number
+from extract_project.schema.types import file_schema, number
 from extract_project.warehouses.postgres.connection import Column, quoted
-from extract_project.warehouses.types import file_schema, number
 
 # Object identifiers of built-in types are fixed (pg_type.dat in PostgreSQL's source).
 _NUMERIC, _BYTEA = 1700, 17

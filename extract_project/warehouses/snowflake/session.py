@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from extract_project.constants import Value
 from extract_project.errors import QueryCancelled, WarehouseError
 from extract_project.prefetch import in_thread
+from extract_project.values import Value
 from extract_project.warehouses.protocol import Change, Query, Rendered
 from extract_project.warehouses.snowflake.changes import last_changes
 from extract_project.warehouses.snowflake.chunks import Patience

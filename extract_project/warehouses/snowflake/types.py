@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extract_project.errors import Cause, TypeMappingError, WarehouseError
-from extract_project.warehouses.types import file_schema, number
+from extract_project.schema.types import file_schema, number
 
 if TYPE_CHECKING:
     from snowflake.connector.cursor import SnowflakeCursor

@@ -1,0 +1,255 @@
+"""Checks of single columns: `not_null`, `max_null_ratio`, `accepted_values`, `between`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, field_validator
+
+from extract_project.checks.base import (
+    Auditor,
+    CheckSpec,
+    Samples,
+    Subject,
+    Verdict,
+    check_name,
+    one_or_more,
+    resolve,
+)
+from extract_project.errors import AuditError
+from extract_project.values import Constant, Value
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Ratio = Annotated[float, Field(ge=0, le=1)]
+
+
+class NotNull(CheckSpec):
+    """`not_null: [customer_id]`"""
+
+    not_null: Annotated[list[str], one_or_more] = Field(min_length=1)
+
+    @property
+    def name(self) -> str:
+        return check_name("not_null", *self.not_null)
+
+    @property
+    def rule(self) -> str:
+        return f"{', '.join(self.not_null)} never null"
+
+    @property
+    def named_columns(self) -> Sequence[str]:
+        return self.not_null
+
+    def auditor(self, subject: Subject) -> Auditor:
+        return _NullRatios(
+            {resolve(c, subject.schema, self.name): 0 for c in self.not_null}, subject.keys
+        )
+
+
+class MaxNullRatio(CheckSpec):
+    """`max_null_ratio: {email: 0.05}`"""
+
+    max_null_ratio: dict[str, Ratio] = Field(min_length=1)
+
+    @property
+    def name(self) -> str:
+        return check_name("max_null_ratio", *self.max_null_ratio)
+
+    @property
+    def rule(self) -> str:
+        return ", ".join(f"{c} null in at most {r:.2%}" for c, r in self.max_null_ratio.items())
+
+    @property
+    def named_columns(self) -> Sequence[str]:
+        return list(self.max_null_ratio)
+
+    def auditor(self, subject: Subject) -> Auditor:
+        limits = {resolve(c, subject.schema, self.name): r for c, r in self.max_null_ratio.items()}
+        return _NullRatios(limits, subject.keys)
+
+
+class AcceptedValues(CheckSpec):
+    """`accepted_values: {status: [O, F, P]}`; NULL is accepted, `not_null` refuses it"""
+
+    accepted_values: dict[str, Annotated[list[Constant], Field(min_length=1)]] = Field(min_length=1)
+
+    @property
+    def name(self) -> str:
+        return check_name("accepted_values", *self.accepted_values)
+
+    @property
+    def rule(self) -> str:
+        return "; ".join(
+            f"{column} is one of {', '.join(str(value) for value in values)}"
+            for column, values in self.accepted_values.items()
+        )
+
+    @property
+    def named_columns(self) -> Sequence[str]:
+        return list(self.accepted_values)
+
+    def auditor(self, subject: Subject) -> Auditor:
+        sets = {}
+        for column, values in self.accepted_values.items():
+            name = resolve(column, subject.schema, self.name)
+            sets[name] = _typed(values, subject.schema.field(name), self.name)
+        return _Accepted(self.rule, sets, subject.keys)
+
+
+class Between(CheckSpec):
+    """`between: {quantity: [1, 50]}`; both ends included, `null` for an open end"""
+
+    between: dict[str, Annotated[list[Constant], Field(min_length=2, max_length=2)]] = Field(
+        min_length=1
+    )
+
+    @field_validator("between")
+    @classmethod
+    def _some_end(cls, value: dict[str, list[Value]]) -> dict[str, list[Value]]:
+        for column, ends in value.items():
+            if ends == [None, None]:
+                raise ValueError(f"{column} has no limit: give at least one end")
+        return value
+
+    @property
+    def name(self) -> str:
+        return check_name("between", *self.between)
+
+    @property
+    def rule(self) -> str:
+        def words(low: Value, high: Value) -> str:
+            if low is None or high is None:
+                return f"at most {high}" if low is None else f"at least {low}"
+            return f"between {low} and {high}"
+
+        return "; ".join(f"{c} {words(*ends)}" for c, ends in self.between.items())
+
+    @property
+    def named_columns(self) -> Sequence[str]:
+        return list(self.between)
+
+    def auditor(self, subject: Subject) -> Auditor:
+        ranges = {}
+        for column, ends in self.between.items():
+            name = resolve(column, subject.schema, self.name)
+            ranges[name] = _typed(ends, subject.schema.field(name), self.name)
+        return _Ranges(self.rule, ranges, subject.keys)
+
+
+class _PerColumn(Auditor):
+    """Counts, per column, the values that break a rule."""
+
+    def __init__(self, rule: str, columns: Sequence[str], keys: Sequence[str]) -> None:
+        self._rule = rule
+        self._violations = dict.fromkeys(columns, 0)
+        self._samples = {column: Samples(column, keys) for column in columns}
+        self._rows = 0
+
+    def observe(self, batch: pa.RecordBatch, first_row: int) -> None:
+        import pyarrow.compute as pc
+
+        self._rows += batch.num_rows
+        for column in self._violations:
+            violates = self._violating(column, batch.column(column))
+            count = pc.sum(violates).as_py() or 0 if violates is not None else 0
+            if count:
+                self._violations[column] += count
+                self._samples[column].take(batch, violates, first_row)
+
+    def _violating(self, column: str, values: pa.Array) -> pa.BooleanArray | None:
+        """Which values break the rule; None when it is known that none does."""
+        raise NotImplementedError
+
+    def _allowed(self, column: str) -> float:
+        """How many violations of a column the rule allows."""
+        return 0
+
+    def conclude(self, result: Any) -> Verdict:
+        broken = {c: n for c, n in self._violations.items() if n > self._allowed(c)}
+        counts = ", ".join(f"{c} in {n:,} of {self._rows:,} rows" for c, n in broken.items())
+        return Verdict(
+            passed=not broken,
+            summary=f"{self._rule}: broken by {counts}" if broken else f"{self._rule}: kept",
+            figures={"rows": self._rows}
+            | {f"violations {column}": count for column, count in self._violations.items()},
+            samples=tuple(row for column in broken for row in self._samples[column].rows),
+        )
+
+
+class _NullRatios(_PerColumn):
+    def __init__(self, limits: dict[str, float], keys: Sequence[str]) -> None:
+        rule = ", ".join(
+            f"{c} null in at most {r:.2%}" if r else f"{c} never null" for c, r in limits.items()
+        )
+        super().__init__(rule, list(limits), keys)
+        self._limits = limits
+
+    def _violating(self, column: str, values: pa.Array) -> pa.BooleanArray | None:
+        return values.is_null() if values.null_count else None
+
+    def _allowed(self, column: str) -> float:
+        return self._limits[column] * self._rows
+
+
+class _Accepted(_PerColumn):
+    def __init__(self, rule: str, sets: dict[str, pa.Array], keys: Sequence[str]) -> None:
+        super().__init__(rule, list(sets), keys)
+        self._sets = sets
+
+    def _violating(self, column: str, values: pa.Array) -> pa.BooleanArray:
+        import pyarrow.compute as pc
+
+        accepted = pc.is_in(values, value_set=self._sets[column])
+        return pc.and_(pc.invert(accepted), values.is_valid())
+
+
+class _Ranges(_PerColumn):
+    def __init__(self, rule: str, ranges: dict[str, pa.Array], keys: Sequence[str]) -> None:
+        super().__init__(rule, list(ranges), keys)
+        self._ranges = ranges
+
+    def _violating(self, column: str, values: pa.Array) -> pa.BooleanArray:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        low, high = self._ranges[column]
+        outside = pa.nulls(len(values), pa.bool_()).fill_null(False)
+        if low.is_valid:
+            outside = pc.or_(outside, pc.fill_null(pc.less(values, low), False))
+        if high.is_valid:
+            outside = pc.or_(outside, pc.fill_null(pc.greater(values, high), False))
+        if pa.types.is_floating(values.type):
+            outside = pc.or_(outside, pc.fill_null(pc.is_nan(values), False))
+        return outside
+
+
+def _typed(values: Sequence[Value], field: pa.Field, check: str) -> pa.Array:
+    """Header values as the column's own type, by way of text, which loses nothing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from extract_project.schema.spelling import spelled
+
+    text = pa.array([None if value is None else _text(value) for value in values], pa.string())
+    try:
+        if pa.types.is_timestamp(field.type) and field.type.tz:
+            return pc.assume_timezone(text.cast(pa.timestamp(field.type.unit)), "UTC")
+        return text.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        shown = ", ".join(str(value) for value in values)
+        raise AuditError(
+            f"check {check!r} compares column {field.name!r}, {spelled(field.type)}, with {shown}: "
+            f"expected values of that type"
+        ) from None
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat(" ")
+    return str(value)

@@ -1,0 +1,62 @@
+"""`min_rows` and `max_rows`: how many rows there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from extract_project.checks.base import Auditor, CheckSpec, Subject, Verdict
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class MinRows(CheckSpec):
+    """`min_rows: 1`"""
+
+    min_rows: int = Field(ge=0, description="the fewest rows that are plausible")
+
+    @property
+    def name(self) -> str:
+        return "min_rows"
+
+    @property
+    def rule(self) -> str:
+        return f"at least {self.min_rows:,} rows"
+
+    def auditor(self, subject: Subject) -> Auditor:
+        return _RowCount(self.rule, lowest=self.min_rows)
+
+
+class MaxRows(CheckSpec):
+    """`max_rows: 1000000`"""
+
+    max_rows: int = Field(ge=0, description="the most rows that are plausible")
+
+    @property
+    def name(self) -> str:
+        return "max_rows"
+
+    @property
+    def rule(self) -> str:
+        return f"at most {self.max_rows:,} rows"
+
+    def auditor(self, subject: Subject) -> Auditor:
+        return _RowCount(self.rule, highest=self.max_rows)
+
+
+class _RowCount(Auditor):
+    def __init__(self, rule: str, lowest: int = 0, highest: int | None = None) -> None:
+        self._rule, self._lowest, self._highest = rule, lowest, highest
+        self._rows = 0
+
+    def observe(self, batch: pa.RecordBatch, first_row: int) -> None:
+        self._rows += batch.num_rows
+
+    def conclude(self, result: Any) -> Verdict:
+        enough = self._rows >= self._lowest
+        passed = enough and (self._highest is None or self._rows <= self._highest)
+        return Verdict(
+            passed, f"{self._rows:,} rows; the rule is {self._rule}", {"rows": self._rows}
+        )

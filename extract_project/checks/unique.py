@@ -1,0 +1,82 @@
+"""`unique`: no two rows share a key; exact, and spilling to disk rather than to memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from extract_project.checks.base import (
+    SAMPLES,
+    Auditor,
+    CheckSpec,
+    Subject,
+    Verdict,
+    check_name,
+    one_or_more,
+    resolve,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+
+_COUNT = "rows with this key"
+
+
+class Unique(CheckSpec):
+    """`unique: [order_id, line_number]`; as in SQL, rows with a NULL in the key are not compared"""
+
+    unique: Annotated[list[str], one_or_more] = Field(min_length=1)
+
+    @property
+    def name(self) -> str:
+        return check_name("unique", *self.unique)
+
+    @property
+    def rule(self) -> str:
+        return f"{', '.join(self.unique)} unique"
+
+    @property
+    def named_columns(self) -> Sequence[str]:
+        return self.unique
+
+    def auditor(self, subject: Subject) -> Auditor:
+        return _Unique([resolve(column, subject.schema, self.name) for column in self.unique])
+
+
+class _Unique(Auditor):
+    def __init__(self, columns: list[str]) -> None:
+        self.spools = columns
+
+    def conclude(self, result: duckdb.DuckDBPyConnection | None) -> Verdict:
+        from extract_project.schema.display import shown
+
+        assert result is not None
+        rule = f"{', '.join(self.spools)} unique"
+        quoted = ['"' + column.replace('"', '""') + '"' for column in self.spools]
+        keys = ", ".join(quoted)
+        present = " and ".join(f"{column} is not null" for column in quoted)
+        repeated = (
+            f'(select count(*) as "{_COUNT}", {keys} from result where {present} '
+            f"group by {keys} having count(*) > 1)"
+        )
+        totals = result.execute(f'select count(*), sum("{_COUNT}")::bigint from {repeated}')
+        key_count, row_count = totals.fetchall()[0]
+        if not key_count:
+            return Verdict(True, f"{rule}: kept", {"repeated keys": 0})
+        texts = ", ".join(f"{column}::varchar" for column in quoted)
+        worst = result.execute(
+            f'select {texts}, "{_COUNT}"::varchar from {repeated} '
+            f'order by "{_COUNT}" desc, {keys} limit {SAMPLES}'
+        )
+        names = [*self.spools, _COUNT]
+        return Verdict(
+            False,
+            f"{rule}: broken by {key_count:,} keys that stand in {row_count:,} rows",
+            {"repeated keys": key_count, "rows with a repeated key": row_count},
+            tuple(
+                {name: shown(text) for name, text in zip(names, row, strict=True)}
+                for row in worst.fetchall()
+            ),
+        )

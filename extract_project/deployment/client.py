@@ -1,0 +1,286 @@
+"""A running deployment, through its GraphQL API: reload, launch, watch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dagster_graphql import (
+    DagsterGraphQLClient,
+    DagsterGraphQLClientError,
+    ReloadRepositoryLocationStatus,
+)
+from gql import Client, gql
+from gql.transport.exceptions import TransportError
+from gql.transport.requests import RequestsHTTPTransport
+
+from extract_project.deployment import health
+from extract_project.deployment.health import Health, read_health
+from extract_project.errors import DeploymentError
+from extract_project.units import format_bytes
+
+PARTITION_TAG = "dagster/partition"
+"""Dagster's own tag of a run of one partition."""
+
+LOCATION, REPOSITORY, JOB = "extract_project", "__repository__", "__ASSET_JOB"
+
+_RUN = gql("""
+query Run($id: ID!) {
+  runOrError(runId: $id) {
+    ... on Run { status stepStats { stepKey status } stepKeysToExecute }
+    ... on Error { message }
+  }
+}
+""")
+_EVENTS = gql("""
+query Events($id: ID!, $after: String) {
+  runOrError(runId: $id) {
+    ... on Run {
+      eventConnection(limit: 1000, afterCursor: $after) {
+        cursor
+        hasMore
+        events {
+          __typename
+          ... on ExecutionStepFailureEvent { stepKey error { message } }
+          ... on MaterializationEvent {
+            stepKey
+            metadataEntries {
+              label
+              ... on TextMetadataEntry { text }
+              ... on IntMetadataEntry { intRepr }
+            }
+          }
+        }
+      }
+    }
+    ... on Error { message }
+  }
+}
+""")
+_ASSETS = gql("""
+query Assets {
+  assetNodes { assetKey { path } isMaterializable isPartitioned opName }
+}
+""")
+# The client's own submit_job_execution ends in a KeyError where a reload has taken the asset away:
+# it does not ask for the text of that error.
+_LAUNCH = gql("""
+mutation Launch($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    ... on LaunchRunSuccess { run { runId } }
+    ... on RunConfigValidationInvalid { errors { message } }
+    ... on Error { message }
+  }
+}
+""")
+_DRY_RUN = gql("""
+mutation Evaluate($selector: SensorSelector!, $cursor: String) {
+  sensorDryRun(selectorData: $selector, cursor: $cursor) {
+    ... on DryRunInstigationTick { evaluationResult { cursor error { message } } }
+    ... on Error { message }
+  }
+}
+""")
+_FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One extract in a run."""
+
+    path: str
+    status: str
+    """`WAITING`, `IN_PROGRESS`, `SUCCESS` or `FAILURE`."""
+    error: str = ""
+    """The card of a failure, once the run has finished."""
+    result: str = ""
+    """What became of a success, once the run has finished."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The state of a run."""
+
+    status: str
+    steps: tuple[Step, ...]
+
+    @property
+    def finished(self) -> bool:
+        return self.status in _FINISHED
+
+
+class Deployment:
+    """The code location that this project defines, at the URL of a webserver."""
+
+    def __init__(self, url: str) -> None:
+        transport = RequestsHTTPTransport(url=f"{url.rstrip('/')}/graphql", timeout=60, retries=0)
+        self._url = url
+        self._client = DagsterGraphQLClient("unused", transport=transport)
+        self._gql = Client(transport=transport, fetch_schema_from_transport=False)
+
+    def health(self) -> Health:
+        """Whether it answers, has loaded this code location, and has a daemon."""
+        return read_health(self._ask(health.QUERY, {}), LOCATION)
+
+    def reload(self) -> None:
+        """Have the code location read the manifest again."""
+        try:
+            info = self._client.reload_repository_location(LOCATION)
+        except DagsterGraphQLClientError as error:
+            raise self._no_answer(error) from None
+        if info.status is not ReloadRepositoryLocationStatus.SUCCESS:
+            raise DeploymentError(f"the code location could not be reloaded: {info.message}")
+
+    def extracts(self) -> dict[str, str]:
+        """Path of each extract that can be materialized, and the name of its step."""
+        return {path: node["opName"] for path, node in self._materializable().items()}
+
+    def partitioned(self) -> set[str]:
+        """Paths of the extracts that have partitions."""
+        return {path for path, node in self._materializable().items() if node["isPartitioned"]}
+
+    def _materializable(self) -> dict[str, Any]:
+        nodes = self._ask(_ASSETS, {})["assetNodes"]
+        return {
+            "/".join(node["assetKey"]["path"]): node
+            for node in nodes
+            if node["isMaterializable"] and node["opName"]
+        }
+
+    def launch(
+        self,
+        paths: Sequence[str],
+        partition: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
+        """Materialize extracts, or a partition of them, in one run; returns its id."""
+        given = {**(tags or {}), **({PARTITION_TAG: partition} if partition else {})}
+        selection = [{"path": path.split("/")} for path in paths]
+        return self._launch(JOB, ", ".join(paths), {"assetSelection": selection}, given)
+
+    def _launch(
+        self, job: str, what: str, selector: Mapping[str, Any], tags: Mapping[str, str]
+    ) -> str:
+        params = {
+            "selector": {
+                "repositoryLocationName": LOCATION,
+                "repositoryName": REPOSITORY,
+                "jobName": job,
+                **selector,
+            },
+            "runConfigData": {},
+            "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in tags.items()]},
+        }
+        launched = self._ask(_LAUNCH, {"params": params})["launchRun"]
+        if "run" in launched:
+            return str(launched["run"]["runId"])
+        errors = launched.get("errors") or [launched]
+        reason = "; ".join(str(error.get("message")).strip() for error in errors)
+        raise DeploymentError(f"dagster did not launch {what}: {reason}")
+
+    def launch_job(self, name: str, config: Mapping[str, Any]) -> str:
+        """Run a job of this project that is not of extracts; returns the run's id."""
+        try:
+            return self._client.submit_job_execution(
+                name,
+                repository_location_name=LOCATION,
+                repository_name=REPOSITORY,
+                run_config=dict(config),
+            )
+        except DagsterGraphQLClientError as error:
+            if isinstance(error.__cause__, TransportError | ConnectionError):
+                raise self._no_answer(error) from None
+            raise DeploymentError(f"dagster did not launch {name}: {error}") from None
+
+    def evaluate_sensor(self, name: str, cursor: str) -> str:
+        """What a sensor makes of a cursor: its new cursor, without any run being launched."""
+        selector = {
+            "repositoryLocationName": LOCATION,
+            "repositoryName": REPOSITORY,
+            "sensorName": name,
+        }
+        tick = self._ask(_DRY_RUN, {"selector": selector, "cursor": cursor})["sensorDryRun"]
+        evaluated = tick.get("evaluationResult") or {}
+        error = evaluated.get("error") or (tick if "message" in tick else None)
+        if error or evaluated.get("cursor") is None:
+            reason = (error or {}).get("message") or "no answer"
+            raise DeploymentError(f"the deployment could not evaluate {name}: {reason}")
+        return str(evaluated["cursor"])
+
+    def run(self, run_id: str, steps: dict[str, str]) -> Run:
+        """The state of a run; `steps` is what `extracts` gave."""
+        found = self._run(_RUN, run_id)
+        states = {each["stepKey"]: each["status"] or "" for each in found["stepStats"]}
+        planned = set(found["stepKeysToExecute"] or ())
+        run = Run(
+            found["status"],
+            tuple(
+                Step(path, states.get(step, "WAITING"))
+                for path, step in steps.items()
+                if step in planned
+            ),
+        )
+        return self._told(run_id, run, steps) if run.finished else run
+
+    def _told(self, run_id: str, run: Run, names: Mapping[str, str]) -> Run:
+        """A finished run, with what its events say of each step."""
+        errors, results = {}, {}
+        for event in self._events(run_id):
+            if event["__typename"] == "ExecutionStepFailureEvent":
+                errors[event["stepKey"]] = _message(event["error"])
+            elif event["__typename"] == "MaterializationEvent":
+                results[event["stepKey"]] = _result(event["metadataEntries"])
+        steps = (
+            replace(
+                step,
+                error=errors.get(names[step.path], ""),
+                result=results.get(names[step.path], ""),
+            )
+            for step in run.steps
+        )
+        return replace(run, steps=tuple(steps))
+
+    def _events(self, run_id: str) -> Iterator[dict[str, Any]]:
+        after: str | None = None
+        while True:
+            page = self._run(_EVENTS, run_id, after=after)["eventConnection"]
+            yield from page["events"]
+            if not page["hasMore"]:
+                return
+            after = page["cursor"]
+
+    def _run(self, query: Any, run_id: str, **variables: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self._ask(query, {"id": run_id, **variables})["runOrError"]
+        if "message" in found:
+            raise DeploymentError(f"run {run_id}: {found['message']}")
+        return found
+
+    def _ask(self, query: Any, variables: dict[str, Any]) -> dict[str, Any]:
+        query.variable_values = variables
+        try:
+            return dict(self._gql.execute(query))
+        except TransportError as error:
+            raise self._no_answer(error) from None
+
+    def _no_answer(self, error: Exception) -> DeploymentError:
+        reason = str(error).strip().splitlines()[-1]
+        return DeploymentError(
+            f"no Dagster answers at {self._url}: start one with 'extract up', "
+            f"or set EXTRACT_DAGSTER_URL ({reason})"
+        )
+
+
+def _message(error: dict[str, Any] | None) -> str:
+    """The card without the name of its exception class."""
+    text = (error or {}).get("message") or ""
+    return str(text).removeprefix("dagster._core.definitions.events.Failure: ").strip()
+
+
+def _result(entries: Sequence[Mapping[str, Any]]) -> str:
+    """How much there is, what became of it, and under which version."""
+    known = {each["label"]: each.get("text") or each.get("intRepr") for each in entries}
+    if "outcome" not in known or known.get("bytes") is None:
+        return ""
+    rows, size = int(known["dagster/row_count"] or 0), format_bytes(int(known["bytes"] or 0))
+    return f"{rows:,} rows, {size}: {known['outcome']}\n{known['dagster/uri']}"

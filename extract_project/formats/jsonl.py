@@ -1,0 +1,34 @@
+"""JSON Lines: one object per row, every column present, NULL as null.
+
+Numbers are written exactly, with all their digits; what JSON has no number for (NaN, Infinity)
+is text. Dates, times and decimals inside text columns stay text.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from extract_project.formats.encoder import Sink
+from extract_project.formats.options import FileFormat
+from extract_project.formats.stream import TextStream
+from extract_project.schema.text import json_objects
+
+
+class JsonlEncoder:
+    """Rows are built column by column, without a Python object per value."""
+
+    def __init__(self, sink: Sink, schema: pa.Schema, file_format: FileFormat) -> None:
+        self._stream = TextStream(sink, file_format)
+
+    def write(self, rows: pa.Table) -> None:
+        for batch in rows.to_batches():
+            self._stream.write(pc.binary_join_element_wise(json_rows(batch), "\n", ""))
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def json_rows(batch: pa.RecordBatch) -> pa.StringArray:
+    """Each row as a JSON object: rows of one schema have equal texts when they are equal."""
+    return json_objects(batch.schema.names, batch.columns)

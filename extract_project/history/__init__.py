@@ -1,0 +1,1 @@
+"""Published versions as readers see them: receipts, parts, differences, pins, retention."""

@@ -1,0 +1,354 @@
+"""Which rows of two versions differ: by a key, or, without one, as rows that are counted.
+
+Both versions are streamed to local disk once, in a form in which they can be compared, and
+compared by an embedded DuckDB that spills to disk: memory does not grow with the rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from extract_project.errors import ExtractError
+from extract_project.history.comparable import Comparable, comparable, is_number
+from extract_project.lockdown import locked_down
+from extract_project.problem import suggestion
+
+if TYPE_CHECKING:
+    import duckdb
+
+SAMPLES = 5
+_MEMORY_LIMIT = "256MB"
+_SUM = Context(prec=100)
+_WIDE = pa.decimal256(76, 0)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A column of one version. The others than `nulls` are of numbers only; decimals are text."""
+
+    nulls: int
+    total: int | float | str | None = None
+    lowest: int | float | str | None = None
+    highest: int | float | str | None = None
+
+
+@dataclass(frozen=True)
+class ColumnDifference:
+    """A column of either version."""
+
+    name: str
+    changed: int | None
+    """Rows of the same key that have another value; None where there is no key, or no partner."""
+    old: Figures | None
+    """None where only the new version has the column."""
+    new: Figures | None
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.changed) or self.old != self.new
+
+
+@dataclass(frozen=True)
+class ChangedRow:
+    """A row of which some values changed."""
+
+    key: Row
+    old: Row
+    """The values that changed, as they were."""
+    new: Row
+
+
+@dataclass(frozen=True)
+class RowDifference:
+    """Rows of the new version against those of the old one, in the columns that both have."""
+
+    key: tuple[str, ...]
+    """Empty: a changed row counts as one removed and one added."""
+    note: str
+    """Why a key that was there was not used, if so."""
+    old_rows: int
+    new_rows: int
+    added: int
+    removed: int
+    changed: int
+    columns: tuple[ColumnDifference, ...]
+    samples_added: tuple[Row, ...] = ()
+    samples_removed: tuple[Row, ...] = ()
+    samples_changed: tuple[ChangedRow, ...] = ()
+
+    @property
+    def same(self) -> bool:
+        return not (self.added or self.removed or self.changed)
+
+
+@dataclass(frozen=True)
+class Key:
+    """Columns that identify a row; `insisted`: it is an error where they do not."""
+
+    columns: tuple[str, ...] = ()
+    insisted: bool = False
+
+
+def compare_rows(
+    old: pa.RecordBatchReader, new: pa.RecordBatchReader, key: Key, directory: Path
+) -> RowDifference:
+    """Compare two versions; `directory` is local disk for about as much as both take in Parquet.
+
+    Raises ExtractError when the key that is insisted on names a column that one of them does not
+    have, or does not identify a row.
+    """
+    names = [name for name in old.schema.names if name in new.schema.names]
+    columns = [
+        comparable(name, old.schema.field(name).type, new.schema.field(name).type) for name in names
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        spooling = [
+            pool.submit(_spool, reader, columns, directory / f"{table}.parquet")
+            for table, reader in (("old", old), ("new", new))
+        ]
+        before, after = (each.result() for each in spooling)
+    if not columns:
+        return _nothing_in_common(before, after)
+    tables = {table: directory / f"{table}.parquet" for table in ("old", "new")}
+    with locked_down(tables, directory / "spill", _MEMORY_LIMIT) as connection:
+        key_columns, note = _usable(key, columns, connection)
+        if key_columns:
+            return _by_key(connection, columns, key_columns, before, after)
+        return _as_counted(connection, columns, before, after, note)
+
+
+@dataclass
+class _Spooled:
+    """What was seen of a version on its way to disk."""
+
+    figures: dict[str, Figures] = field(default_factory=dict)
+    rows: int = 0
+
+
+class _Tally:
+    """NULLs, sum and extremes of one column, exact for integers and decimals of any size."""
+
+    def __init__(self, kind: pa.DataType) -> None:
+        self._kind = kind
+        self._nulls = 0
+        self._total: Any = None
+        self._extremes: tuple[Any, Any] | None = None
+
+    def observe(self, values: pa.Array) -> None:
+        self._nulls += values.null_count
+        if not is_number(self._kind) or values.null_count == len(values):
+            return
+        total = pc.sum(values.cast(self._summed())).as_py()
+        if isinstance(total, Decimal):
+            self._total = _SUM.add(self._total or Decimal(), total)
+        else:
+            self._total = (self._total or 0.0) + total
+        found = pc.min_max(values)
+        low, high = found["min"].as_py(), found["max"].as_py()
+        if self._extremes is None or math.isnan(self._extremes[0]):
+            self._extremes = (low, high)
+        elif not math.isnan(low):
+            self._extremes = (min(self._extremes[0], low), max(self._extremes[1], high))
+
+    def figures(self) -> Figures:
+        low, high = self._extremes or (None, None)
+        return Figures(self._nulls, self._plain(self._total), self._plain(low), self._plain(high))
+
+    def _summed(self) -> pa.DataType:
+        """A type in which the sum of a batch cannot overflow."""
+        if pa.types.is_floating(self._kind):
+            return pa.float64()
+        if pa.types.is_decimal(self._kind):
+            return pa.decimal256(_WIDE.precision, self._kind.scale)
+        return pa.decimal128(38, 0)
+
+    def _plain(self, value: Any) -> int | float | str | None:
+        if value is None:
+            return None
+        if pa.types.is_integer(self._kind):
+            return int(value)
+        if isinstance(value, Decimal):
+            return format(value, "f")
+        return float(value) if math.isfinite(value) else str(value)
+
+
+def _spool(reader: pa.RecordBatchReader, columns: Sequence[Comparable], path: Path) -> _Spooled:
+    schema = pa.schema([(f"c{i}", column.stored) for i, column in enumerate(columns)])
+    tallies = {each.name: _Tally(each.type) for each in reader.schema}
+    seen = _Spooled()
+    with pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=False) as writer:
+        for batch in reader:
+            seen.rows += batch.num_rows
+            for name, values in zip(batch.schema.names, batch.columns, strict=True):
+                tallies[name].observe(values)
+            arrays = [column.encode(batch.column(column.name)) for column in columns]
+            if arrays:
+                writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
+    seen.figures = {name: tally.figures() for name, tally in tallies.items()}
+    return seen
+
+
+def _usable(
+    key: Key, columns: Sequence[Comparable], connection: duckdb.DuckDBPyConnection
+) -> tuple[list[int], str]:
+    """The positions of the key's columns, or none and why not."""
+    names = [column.name for column in columns]
+    for name in key.columns:
+        if name not in names:
+            if key.insisted:
+                raise ExtractError(
+                    f"the key names column {name!r}, which the two versions do not both have: "
+                    f"{suggestion(name, names)}"
+                )
+            return [], f"the key {', '.join(key.columns)} is not in both versions"
+    positions = [names.index(name) for name in key.columns]
+    for table in ("old", "new") if positions else ():
+        listed = _list("c{}", positions)
+        repeated = connection.execute(
+            f"select count(*) from (from {table} select 1 group by {listed} having count(*) > 1)"
+        ).fetchall()[0][0]
+        if repeated:
+            problem = (
+                f"{', '.join(key.columns)} does not identify a row of the {table} version: "
+                f"{repeated:,} of its values stand in several rows"
+            )
+            if key.insisted:
+                raise ExtractError(f"{problem}; name more columns, as in --key a,b")
+            return [], problem
+    return positions, ""
+
+
+def _by_key(
+    connection: duckdb.DuckDBPyConnection,
+    columns: Sequence[Comparable],
+    key: Sequence[int],
+    before: _Spooled,
+    after: _Spooled,
+) -> RowDifference:
+    every = range(len(columns))
+    others = [i for i in every if i not in key]
+    matches = " and ".join(f"old.c{i} is not distinct from new.c{i}" for i in key)
+    differs = {i: f"(old.c{i} is distinct from new.c{i})" for i in others}
+    changed = " or ".join(differs.values()) or "false"
+    counts = ", ".join(f"count(*) filter (old.here and new.here and {d})" for d in differs.values())
+    old_row, new_row = _list("old.c{}", every), _list("new.c{}", every)
+    old_key, new_key = _list("old.c{}", key), _list("new.c{}", key)
+    (found,) = connection.execute(
+        f"select count(*) filter (old.here is null), count(*) filter (new.here is null), "
+        f"count(*) filter (old.here and new.here and ({changed})), "
+        f"arg_min(row({new_row}), row({new_key}), {SAMPLES}) filter (old.here is null), "
+        f"arg_min(row({old_row}), row({old_key}), {SAMPLES}) filter (new.here is null), "
+        f"arg_min(row({old_row}, {new_row}), row({old_key}), {SAMPLES}) "
+        f"filter (old.here and new.here and ({changed}))"
+        f"{f', {counts}' if counts else ''} "
+        f"from (select *, true as here from old) as old "
+        f"full outer join (select *, true as here from new) as new on {matches}"
+    ).fetchall()
+    added, removed, changed_rows, new_rows, gone_rows, pairs, *per_column = found
+    changes = {columns[i].name: count for i, count in zip(others, per_column, strict=True)}
+    return RowDifference(
+        key=tuple(columns[i].name for i in key),
+        note="",
+        old_rows=before.rows,
+        new_rows=after.rows,
+        added=added,
+        removed=removed,
+        changed=changed_rows,
+        columns=_columns(before, after, {**{columns[i].name: 0 for i in key}, **changes}),
+        samples_added=tuple(_row(columns, row, new=True) for row in new_rows or ()),
+        samples_removed=tuple(_row(columns, row, new=False) for row in gone_rows or ()),
+        samples_changed=tuple(_changed_row(columns, key, pair) for pair in pairs or ()),
+    )
+
+
+def _as_counted(
+    connection: duckdb.DuckDBPyConnection,
+    columns: Sequence[Comparable],
+    before: _Spooled,
+    after: _Spooled,
+    note: str,
+) -> RowDifference:
+    row = _list("c{}", range(len(columns)))
+    (found,) = connection.execute(
+        f"select coalesce(sum(n) filter (n > 0), 0)::bigint, "
+        f"coalesce(-sum(n) filter (n < 0), 0)::bigint, "
+        f"arg_min(row({row}), row({row}), {SAMPLES}) filter (n > 0), "
+        f"arg_min(row({row}), row({row}), {SAMPLES}) filter (n < 0) "
+        f"from (select {row}, sum(n) as n "
+        f"from (select *, 1 as n from new union all select *, -1 as n from old) "
+        f"group by {row} having sum(n) <> 0)"
+    ).fetchall()
+    added, removed, new_rows, gone_rows = found
+    return RowDifference(
+        key=(),
+        note=note,
+        old_rows=before.rows,
+        new_rows=after.rows,
+        added=added,
+        removed=removed,
+        changed=0,
+        columns=_columns(before, after, {}),
+        samples_added=tuple(_row(columns, row, new=True) for row in new_rows or ()),
+        samples_removed=tuple(_row(columns, row, new=False) for row in gone_rows or ()),
+    )
+
+
+def _nothing_in_common(before: _Spooled, after: _Spooled) -> RowDifference:
+    return RowDifference(
+        key=(),
+        note="the two versions have no column in common",
+        old_rows=before.rows,
+        new_rows=after.rows,
+        added=after.rows,
+        removed=before.rows,
+        changed=0,
+        columns=_columns(before, after, {}),
+    )
+
+
+def _columns(
+    before: _Spooled, after: _Spooled, changes: Mapping[str, int]
+) -> tuple[ColumnDifference, ...]:
+    names = dict.fromkeys([*after.figures, *before.figures])
+    return tuple(
+        ColumnDifference(name, changes.get(name), before.figures.get(name), after.figures.get(name))
+        for name in names
+    )
+
+
+def _row(columns: Sequence[Comparable], row: Sequence[Any], *, new: bool) -> Row:
+    return {
+        column.name: column.decode(value, column.new if new else column.old)
+        for column, value in zip(columns, row, strict=True)
+    }
+
+
+def _changed_row(columns: Sequence[Comparable], key: Sequence[int], pair: Any) -> ChangedRow:
+    old, new = pair[: len(columns)], pair[len(columns) :]
+    differing = [i for i in range(len(columns)) if i not in key and not _equal(old[i], new[i])]
+    return ChangedRow(
+        key={columns[i].name: columns[i].decode(new[i], columns[i].new) for i in key},
+        old={columns[i].name: columns[i].decode(old[i], columns[i].old) for i in differing},
+        new={columns[i].name: columns[i].decode(new[i], columns[i].new) for i in differing},
+    )
+
+
+def _equal(old: Any, new: Any) -> bool:
+    """As DuckDB has it: NULL is NULL, and NaN is NaN."""
+    return bool(old == new or (old != old and new != new))  # noqa: PLR0124
+
+
+def _list(form: str, positions: Sequence[int]) -> str:
+    return ", ".join(form.format(position) for position in positions)

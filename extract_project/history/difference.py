@@ -1,0 +1,147 @@
+"""What differs between two versions of a key: was it the SQL, or the data?"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from extract_project.checks.unique import Unique
+from extract_project.errors import NotPublished
+from extract_project.history.comparison import Key, RowDifference, compare_rows
+from extract_project.history.history import Entry
+from extract_project.history.reading import open_version
+from extract_project.history.receipt import Receipt, read_schema
+from extract_project.manifest.frontmatter import read_front_matter
+from extract_project.manifest.header import read_header
+from extract_project.problem import Refused
+from extract_project.schema.change import SchemaChange, compare_schemas
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class SqlDifference:
+    """The SQL that made the one, against the SQL that made the other."""
+
+    verdict: str
+    """`the SQL is the same`, …"""
+    text: str
+    """A unified diff; empty where the texts are the same."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Everything that differs."""
+
+    sql: SqlDifference
+    schema: SchemaChange
+    rows: RowDifference | None
+    """None: the two are the same, byte for byte."""
+
+    @property
+    def same(self) -> bool:
+        """Whether columns and rows are the same, whatever SQL made them."""
+        return not self.schema and (self.rows is None or self.rows.same)
+
+    @property
+    def verdict(self) -> str:
+        """One line for whoever asks whether it was the SQL or the data."""
+        parts = [self.sql.verdict]
+        if self.schema:
+            parts.append(f"the schema differs: {_schema_words(self.schema)}")
+        parts.append(_row_words(self.rows, bool(self.schema)))
+        return "; ".join(parts)
+
+
+def compare(s3: S3Client, old: Entry, new: Entry, key: Sequence[str] = ()) -> Difference:
+    """Compare two versions of a key; in bounded memory, on local disk.
+
+    Without `key`, rows are told apart by the `unique` check of the SQL file that made the new
+    version. Raises NotPublished for a delete marker, ExtractError as `compare_rows` does.
+    """
+    readers = [_open(s3, entry) for entry in (old, new)]
+    schema = compare_schemas(readers[0].schema, readers[1].schema)
+    sql = _compare_sql(old.receipt, new.receipt)
+    if old.receipt and new.receipt and old.receipt.data_sha256 == new.receipt.data_sha256:
+        return Difference(sql, schema, None)
+    chosen = Key(tuple(key), insisted=True) if key else _own_key(new.receipt)
+    with tempfile.TemporaryDirectory(prefix="extract-diff-") as directory:
+        rows = compare_rows(readers[0], readers[1], chosen, Path(directory))
+    return Difference(sql, schema, rows)
+
+
+def _open(s3: S3Client, entry: Entry) -> pa.RecordBatchReader:
+    if entry.version is None:
+        raise NotPublished(f"{entry.listed.version_id} is a delete marker: it has no rows")
+    return open_version(s3, entry.version, read_schema(entry.receipt) if entry.receipt else None)
+
+
+def _own_key(receipt: Receipt | None) -> Key:
+    """What the header of the SQL that made a version declares unique."""
+    try:
+        header = read_header(read_front_matter(receipt.sql)) if receipt else None
+    except Refused:  # a header of another release
+        return Key()
+    uniques = [check for check in header.checks if isinstance(check, Unique)] if header else []
+    return Key(tuple(uniques[0].unique)) if uniques else Key()
+
+
+def _compare_sql(old: Receipt | None, new: Receipt | None) -> SqlDifference:
+    if old is None or new is None:
+        return SqlDifference("the SQL of one of them is not known: its receipt is gone", "")
+    lines = unified_diff(
+        old.sql.splitlines(),
+        new.sql.splitlines(),
+        f"{old.sql_key} {old.sql_version or ''}".strip(),
+        f"{new.sql_key} {new.sql_version or ''}".strip(),
+        lineterm="",
+    )
+    text = "\n".join(lines)
+    if old.code_version != new.code_version:
+        if not text:
+            return SqlDifference(
+                f"the SQL text is the same, run otherwise: in warehouse {old.warehouse} "
+                f"before, in {new.warehouse} now",
+                "",
+            )
+        return SqlDifference("the SQL differs", text)
+    cosmetic = ", but for what does not change the data (comments, layout, other header keys)"
+    return SqlDifference(f"the SQL is the same{cosmetic if text else ''}", text)
+
+
+def _schema_words(schema: SchemaChange) -> str:
+    """`region added, total retyped`"""
+    places = ((change.after or change.before, change.kind) for change in schema.changes)
+    return _names([f"{place.name} {kind}" for place, kind in places if place])
+
+
+def _row_words(rows: RowDifference | None, in_common: bool) -> str:
+    if rows is None:
+        return "the data is the same, byte for byte"
+    if rows.same:
+        where = "in the columns that both have" if in_common else "row for row"
+        return f"the data is the same, {where}"
+    names = [column.name for column in rows.columns if column.changed]
+    counts = {
+        "added": rows.added,
+        "removed": rows.removed,
+        f"changed (in {_names(names)})": rows.changed,
+    }
+    parts = [f"{count:,} {what}" for what, count in counts.items() if count]
+    parts[0] = parts[0].replace(" ", " row " if parts[0].startswith("1 ") else " rows ", 1)
+    counted = "" if rows.key else " (there is no key: a changed row is one removed and one added)"
+    return f"the data differs: {', '.join(parts)}{counted}"
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

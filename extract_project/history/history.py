@@ -1,0 +1,228 @@
+"""What a key has held, and when: its versions and delete markers, with what their receipts say.
+
+S3 dates an object of several parts to when its upload began, which may be an hour before anybody
+could see it. So a version counts from the moment at which its receipt says that it was whole, to
+the second, as S3's own times are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from heapq import merge
+from typing import TYPE_CHECKING
+
+from extract_project.errors import NotPublished
+from extract_project.history.receipt import Receipt, receipt_of
+from extract_project.history.versions import Listed, Version, find_version, list_history
+from extract_project.store.s3 import Location
+from extract_project.units import parse_moment
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_READERS = 16
+_NEWEST = 20
+_S3_BEGAN = datetime(2006, 3, 14, tzinfo=UTC)
+_CURRENT, _PREVIOUS = "current", "previous"
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a version differs from the one before it; None where that cannot be known."""
+
+    rows: int | None = None
+    sql: bool | None = None
+    """Whether other SQL made it: comments and layout do not count."""
+    schema: bool | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A version, or a delete marker, which has neither version nor receipt."""
+
+    listed: Listed
+    version: Version | None
+    receipt: Receipt | None
+    change: Change = Change()
+
+    @property
+    def at(self) -> datetime:
+        """From when on it was current, or nothing was; UTC, to the second."""
+        moments = [self.listed.modified]
+        if self.version and self.version.restoration:
+            moments.append(self.version.restoration.at)
+        elif self.receipt:
+            moments.append(self.receipt.finished_at)
+        return max(moments).astimezone(UTC).replace(microsecond=0)
+
+    @property
+    def bytes(self) -> int:
+        """Of the object, or of all its parts; 0 of a delete marker."""
+        if self.receipt:
+            return self.receipt.bytes
+        return self.version.size if self.version else 0
+
+    @property
+    def is_current(self) -> bool:
+        return self.listed.is_latest and self.version is not None
+
+
+@dataclass(frozen=True)
+class History:
+    """The newest entries of a key, the newest first."""
+
+    entries: tuple[Entry, ...]
+    older: int
+    """How many there are besides."""
+
+    @property
+    def versions(self) -> list[Version]:
+        """Without delete markers."""
+        return [entry.version for entry in self.entries if entry.version]
+
+
+def read_history(
+    s3: S3Client,
+    state: Location,
+    bucket: str,
+    key: str,
+    *,
+    limit: int | None = None,
+    until: datetime | None = None,
+) -> History:
+    """The newest entries of a key, or the newest that S3 dates to `until` or before.
+
+    Hundreds take a second or two: each is two small requests, and sixteen are read at a time.
+    """
+    everything = list(list_history(s3, bucket, key))
+    listed = [each for each in everything if until is None or each.modified <= until]
+    shown = len(listed) if limit is None else limit
+    before_them = [each for each in listed[shown:] if not each.is_deleted]
+    wanted = [*listed[:shown], *before_them[:1]]  # one more, to compare the last one with
+
+    def read(each: Listed) -> Entry | None:
+        if each.is_deleted:
+            return Entry(each, None, None)
+        version = find_version(s3, bucket, key, each.version_id)
+        return Entry(each, version, receipt_of(s3, state, version)) if version else None
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        found = [entry for entry in pool.map(read, wanted) if entry]
+    # The order of the versions is S3's own, whatever clocks say; delete markers go between them.
+    place = {each.version_id: -number for number, each in enumerate(everything)}
+    in_order = merge(
+        [entry for entry in found if entry.version],
+        [entry for entry in found if not entry.version],
+        key=lambda each: (each.listed.is_latest, each.at, place[each.listed.version_id]),
+        reverse=True,
+    )
+    entries = _compared(list(in_order))[:shown]
+    return History(tuple(entries), len(listed) - len(entries))
+
+
+def change(newer: Receipt | None, older: Receipt | None) -> Change:
+    """How one version differs from another, by their receipts."""
+    if newer is None or older is None:
+        return Change()
+    return Change(
+        rows=newer.rows - older.rows,
+        sql=newer.code_version != older.code_version,
+        schema=newer.schema_sha256 != older.schema_sha256,
+    )
+
+
+def as_of(s3: S3Client, state: Location, bucket: str, key: str, moment: datetime) -> Entry:
+    """The version that was current at a moment, to the second; raises NotPublished when none was.
+
+    Of what happened within that second, the last counts: so a time that is shown for a version
+    gives that version, or a later one of the same second.
+    """
+    for limit in (_NEWEST, None):
+        history = read_history(s3, state, bucket, key, limit=limit, until=moment)
+        # What S3 dates to a moment before may have been published after it.
+        found = next((entry for entry in history.entries if entry.at <= moment), None)
+        if found or not history.older:
+            break
+    place, shown = f"s3://{bucket}/{key}", f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    if found is None:
+        raise NotPublished(f"{place} had no version yet at {shown}: see extract versions")
+    if found.version is None:
+        raise NotPublished(
+            f"nothing was current at {shown}: {place} was deleted at "
+            f"{found.at:%Y-%m-%d %H:%M:%S} UTC; see extract versions"
+        )
+    return found
+
+
+def chosen(s3: S3Client, state: Location, bucket: str, key: str, word: str) -> Entry:
+    """The version that a word names: a VersionId, `current`, `previous`, or a time.
+
+    Of a VersionId its beginning does, where only one begins so; `previous` is the version before
+    the current one, or before the deletion. Raises NotPublished when there is none.
+    """
+    if word in (_CURRENT, _PREVIOUS):
+        history = read_history(s3, state, bucket, key, limit=_NEWEST)
+        if history.older and len(history.versions) <= 1:
+            history = read_history(s3, state, bucket, key)
+        return _current_or_previous(history.entries, word, f"s3://{bucket}/{key}")
+    try:
+        moment = parse_moment(word)
+    except ValueError:
+        return _named(s3, state, bucket, key, word)
+    if not _S3_BEGAN <= moment <= datetime.now(UTC) + timedelta(days=1):
+        # 67143d and 67141123 are beginnings of VersionIds, no days ago and no year.
+        return _named(s3, state, bucket, key, word)
+    return as_of(s3, state, bucket, key, moment)
+
+
+def _compared(entries: Sequence[Entry]) -> list[Entry]:
+    """Each version with how it differs from the version before it."""
+    compared: list[Entry] = []
+    older: Receipt | None = None
+    for entry in reversed(entries):
+        if entry.version is None:
+            compared.append(entry)
+            continue
+        compared.append(replace(entry, change=change(entry.receipt, older)))
+        older = entry.receipt
+    return compared[::-1]
+
+
+def _current_or_previous(entries: Sequence[Entry], word: str, place: str) -> Entry:
+    versions = [entry for entry in entries if entry.version]
+    deleted = bool(entries) and entries[0].version is None
+    wanted = versions[int(word == _PREVIOUS and not deleted) :]
+    if not wanted:
+        which = "only one version, and none before it" if versions else "no version"
+        raise NotPublished(f"{place} has {which}: see extract versions")
+    found = wanted[0]
+    if word == _CURRENT and not found.is_current:
+        raise NotPublished(f"{place} has no current version, it was deleted: see extract versions")
+    return found
+
+
+def _named(s3: S3Client, state: Location, bucket: str, key: str, word: str) -> Entry:
+    """The entry of a VersionId, or of enough of its beginning."""
+    beginning, place = word.removesuffix("…"), f"s3://{bucket}/{key}"
+    listed = list(list_history(s3, bucket, key))
+    found = [each for each in listed if each.version_id == word] or [
+        each for each in listed if beginning and each.version_id.startswith(beginning)
+    ]
+    if not found:
+        raise NotPublished(
+            f"{place} has no version {word!r}: expected a VersionId of this key or its beginning, "
+            f"'current', 'previous', or a time; list what there is with: extract versions"
+        )
+    if len(found) > 1:
+        some = ", ".join(each.version_id for each in found[:3])
+        raise NotPublished(
+            f"{len(found)} versions of {place} begin with {word!r}: {some}; say more"
+        )
+    (only,) = found
+    if only.is_deleted:
+        raise NotPublished(f"{only.version_id} is a delete marker of {place}, no data")
+    version = find_version(s3, bucket, key, only.version_id)
+    return Entry(only, version, receipt_of(s3, state, version) if version else None)

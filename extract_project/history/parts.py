@@ -1,0 +1,141 @@
+"""The manifest object of an extract that is published in parts: which part versions make one whole.
+
+A rerun writes the same part keys again, as new S3 versions. A manifest names VersionIds, so whoever
+reads through one version of the manifest reads one consistent set, whatever is published meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from extract_project.history.versions import Version, find_version
+from extract_project.manifest.extract import PART_NAME, PARTS_MANIFEST
+from extract_project.store.s3 import read_object
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_HEADS = 16
+
+
+class Part(BaseModel):
+    """One part object: a complete file in the extract's format."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    version_id: str
+    bytes: int
+    rows: int
+    sha256: str
+    min: str | None = None
+    """The lowest cursor value in it, where the extract is incremental."""
+    max: str | None = None
+
+
+class Watermark(BaseModel):
+    """The highest cursor value that was ever published."""
+
+    model_config = ConfigDict(frozen=True)
+
+    column: str
+    type: str
+    value: str
+    """Exact, as a CSV file has it."""
+
+
+class PartsManifest(BaseModel):
+    """What `_manifest.json` says; its S3 versions are the versions of the extract."""
+
+    model_config = ConfigDict(frozen=True)
+
+    extract: str
+    partition: str | None = None
+    run_id: str
+    receipt: str
+    sql_key: str
+    sql_version: str | None = None
+    query_id: str | None = None
+    code_version: str
+    started_at: AwareDatetime
+    rows: int
+    bytes: int
+    data_sha256: str
+    """Of the checksums of the parts, in order, one a line."""
+    arrow_schema: str
+    """As in the receipt: an Arrow IPC message in base64."""
+    watermark: Watermark | None = None
+    """Where the extract is incremental; it moves with this object and never without it."""
+    parts: tuple[Part, ...]
+    """In the order of the rows; never none."""
+
+
+def folder(key: str) -> str:
+    """What stands before the name, with the slash."""
+    return key.removesuffix(key.rpartition("/")[2])
+
+
+def is_manifest(key: str) -> bool:
+    """Whether a published key is that of a manifest object."""
+    return key.rpartition("/")[2] == PARTS_MANIFEST
+
+
+def part_key(manifest_key: str, number: int, extension: str) -> str:
+    """Key of the part object with that number, beside its manifest."""
+    return f"{folder(manifest_key)}part-{number:05d}{extension}"
+
+
+def part_number(key: str) -> int | None:
+    """The number of a part object; None for any other key."""
+    found = PART_NAME.fullmatch(key.rpartition("/")[2])
+    return int(found.group(1)) if found else None
+
+
+def whole_key(key: str) -> str:
+    """The key that an object is published under: a part object's manifest, or itself."""
+    return key if part_number(key) is None else f"{folder(key)}{PARTS_MANIFEST}"
+
+
+def sha256_of_parts(checksums: Iterable[str]) -> str:
+    """One checksum for all parts in their order."""
+    return sha256("".join(f"{each}\n" for each in checksums).encode()).hexdigest()
+
+
+def load_manifest(s3: S3Client, version: Version) -> PartsManifest:
+    """What a version of a manifest object says."""
+    chosen: Any = {"Bucket": version.bucket, "Key": version.key, "VersionId": version.version_id}
+    return PartsManifest.model_validate_json(read_object(s3, chosen))
+
+
+def list_parts(s3: S3Client, bucket: str, manifest_key: str) -> Iterator[str]:
+    """Keys of the part objects that lie beside a manifest, named by it or not."""
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=f"{folder(manifest_key)}part-"
+    )
+    for page in pages:
+        for item in page.get("Contents", []):
+            if whole_key(item["Key"]) == manifest_key:
+                yield item["Key"]
+
+
+def used_numbers(s3: S3Client, bucket: str, manifest_key: str) -> Iterator[int]:
+    """Numbers of part objects that there are or were, hidden ones too."""
+    pages = s3.get_paginator("list_object_versions").paginate(
+        Bucket=bucket, Prefix=f"{folder(manifest_key)}part-"
+    )
+    for page in pages:
+        for item in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+            number = part_number(item["Key"])
+            if number is not None and whole_key(item["Key"]) == manifest_key:
+                yield number
+
+
+def current_versions(s3: S3Client, bucket: str, keys: Iterable[str]) -> list[Version | None]:
+    """What each key holds now."""
+    with ThreadPoolExecutor(_HEADS, thread_name_prefix="head") as pool:
+        return list(pool.map(lambda key: find_version(s3, bucket, key), keys))

@@ -1,0 +1,193 @@
+"""What is known about one published result, beside the object itself (G10).
+
+S3 fixes an object's metadata when an upload begins, before anybody knows how many rows there will
+be. So each result has a receipt: an immutable JSON object under EXTRACT_STATE, written *before*
+the result becomes visible and named in the object's metadata. A visible object always has its
+receipt; a receipt without an object (a run killed between the two) means nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+from contextlib import suppress
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from extract_project.checks.base import Figures
+from extract_project.history.records import folders, record_folder
+from extract_project.history.release import Release
+from extract_project.history.versions import Version
+from extract_project.store.s3 import Location, read_object
+from extract_project.warehouses.protocol import Usage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from mypy_boto3_s3 import S3Client
+
+
+class Stages(BaseModel):
+    """Seconds spent; stages overlap, so they do not add up to the whole."""
+
+    model_config = ConfigDict(frozen=True)
+
+    connect: float = 0.0
+    """Looking at the current version, importing the warehouse's driver and signing in."""
+    query: float
+    """From sending the statement to knowing its columns."""
+    fetch: float
+    """Waiting for rows."""
+    audit: float
+    encode: float
+    upload: float
+    """Waiting for S3."""
+    total: float
+
+
+class ColumnProfile(BaseModel):
+    """One column of a result. `lowest` and `highest` are absent for types without an order."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    type: str
+    nulls: int
+    lowest: str | None
+    highest: str | None
+
+
+class CheckRecord(BaseModel):
+    """A check as it came out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    rule: str
+    severity: str
+    passed: bool
+    summary: str
+
+
+class Receipt(BaseModel):
+    """Everything that leads from a published version back to where it came from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    extract: str
+    """Path of the SQL file without `.sql`."""
+    key: str
+    """The published object's key; where there are parts, that of the manifest object."""
+    run_id: str
+    snapshot: str | None
+    """Id of the snapshot that the run was launched with, where it was launched with one."""
+    partition: str | None = None
+    """Key of the partition, where the extract has any."""
+    sql_key: str
+    sql_version: str | None
+    sql_sha256: str
+    sql: str
+    code_version: str
+    warehouse: str
+    query_id: str | None
+    query_url: str | None = None
+    """Where a person looks at the query, where the warehouse has such a page."""
+    started_at: AwareDatetime
+    rows: int
+    bytes: int
+    data_sha256: str
+    """Of the object's bytes: what `sha256sum` prints for the downloaded file. Where there are
+    parts, of their checksums, in order, one a line."""
+    parts: int | None = None
+    """How many part objects there are, where the extract is split or incremental."""
+    rows_added: int | None = None
+    """Of the rows, those that this run added, where it is an incremental one; `columns` and
+    `checks` are then about these."""
+    bytes_added: int | None = None
+    watermark: str | None = None
+    """The highest cursor value published, where the extract is incremental."""
+    schema_sha256: str
+    arrow_schema: str
+    """The schema as an Arrow IPC message in base64: text formats are read back with it."""
+    columns: tuple[ColumnProfile, ...]
+    recent: tuple[Figures, ...] = ()
+    """What the next result of the same SQL is compared with: the figures of a few versions (or of
+    windows, where it has such partitions), this one last."""
+    checks: tuple[CheckRecord, ...]
+    release: Release | None = None
+    """On whose word it was published although checks failed that would have refused it."""
+    stages: Stages
+    usage: Usage | None = None
+    """What the query took of its warehouse, where that says so."""
+    peak_memory: int
+    """Bytes of resident memory, at the highest, of the process that made it."""
+
+    @property
+    def finished_at(self) -> datetime:
+        """When the result was whole: just before it was published."""
+        return self.started_at + timedelta(seconds=self.stages.total)
+
+    @property
+    def rows_staged(self) -> int:
+        """The rows that this very run has written and audited."""
+        return self.rows if self.rows_added is None else self.rows_added
+
+    @property
+    def figures(self) -> Figures:
+        """Of this very result."""
+        if self.recent:
+            return self.recent[-1]
+        nulls = {each.name: each.nulls for each in self.columns}
+        return Figures(rows=self.rows_staged, nulls=nulls)
+
+
+def write_schema(schema: pa.Schema) -> str:
+    return base64.b64encode(schema.serialize().to_pybytes()).decode()
+
+
+class HasSchema(Protocol):
+    """A receipt, or the manifest of an extract in parts."""
+
+    @property
+    def arrow_schema(self) -> str: ...
+
+
+def read_schema(written: HasSchema) -> pa.Schema:
+    """The exact schema that the result was written in."""
+    import pyarrow as pa
+
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(written.arrow_schema)))
+
+
+def schema_hash(schema: pa.Schema) -> str:
+    """Of the column names and types, in order."""
+    described = "\n".join(f"{field.name}\t{field.type}" for field in schema)
+    return sha256(described.encode()).hexdigest()
+
+
+def save_receipt(s3: S3Client, state: Location, receipt: Receipt) -> None:
+    location = record_folder(state, "receipts", receipt.key) / f"{receipt.id}.json"
+    s3.put_object(
+        Bucket=location.bucket,
+        Key=location.prefix,
+        Body=receipt.model_dump_json(indent=1).encode(),
+        ContentType="application/json",
+    )
+
+
+def load_receipt(s3: S3Client, state: Location, key: str, receipt_id: str) -> Receipt | None:
+    """The receipt of a published object, or None when it has been removed."""
+    for folder in folders(state, "receipts", key):
+        location = folder / f"{receipt_id}.json"
+        with suppress(s3.exceptions.NoSuchKey):
+            content = read_object(s3, {"Bucket": location.bucket, "Key": location.prefix})
+            return Receipt.model_validate_json(content)
+    return None
+
+
+def receipt_of(s3: S3Client, state: Location, version: Version) -> Receipt | None:
+    """The receipt of a version, or None where it has none or it has been removed."""
+    receipt_id = version.provenance.get("receipt")
+    return load_receipt(s3, state, version.key, receipt_id) if receipt_id else None

@@ -1,0 +1,1 @@
+"""SQL files to extracts to a snapshot: header, partitions, schedules, the bucket."""

@@ -1,0 +1,354 @@
+"""Each extract in an ECS task of its own, as large as its header asks for.
+
+Dagster's EcsRunLauncher takes the size of a task from the tags of the run alone. Here it comes
+from the extract that the run executes, so that it holds however the run was launched. A run of
+several extracts has a task of the deployment's own size, which starts one for each of them
+(`step_tasks.py`). In dagster.yaml:
+
+    run_launcher:
+      module: extract_project.orchestration.ecs
+      class: ExtractEcsRunLauncher
+      config: …                # as of EcsRunLauncher
+    run_monitoring:
+      enabled: true            # notices tasks that died
+    run_retries:
+      enabled: true            # launches once more what died of memory
+      max_retries: 0
+
+The task of a run of several needs what EcsRunLauncher needs: ecs:RunTask, DescribeTasks, StopTask,
+DescribeTaskDefinition and iam:PassRole, of its own task definition alone, and the logs of tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from dagster import DagsterInstance, DagsterRun
+from dagster_aws.ecs import EcsRunLauncher
+from dagster_aws.ecs.container_context import EcsContainerContext
+from dagster_aws.ecs.utils import RetryableEcsException, get_task_logs
+
+from extract_project.errors import Cause
+from extract_project.manifest.task_size import TaskSize, format_memory, largest
+from extract_project.orchestration.dagster_internals import (
+    MAX_RETRIES_TAG,
+    RETRY_STRATEGY_TAG,
+    WILL_RETRY_TAG,
+    CheckRunHealthResult,
+    EngineEventData,
+    ExecuteStepArgs,
+    ReexecutionStrategy,
+    WorkerStatus,
+    backoff,
+)
+from extract_project.orchestration.names.requests import FAILURE_TAG
+from extract_project.orchestration.names.task_end import LOG_HEADING, cause_of_end
+from extract_project.orchestration.names.task_tags import (
+    CPU_TAG,
+    DISK_TAG,
+    MEMORY_TAG,
+    read_size,
+    size_tags,
+)
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+
+TOO_SMALL_TAG = "extract/too_small"
+"""On a run whose task died of memory, and on its reruns: the size that was not enough."""
+
+_ATTEMPTS = 10
+_STOPPED = "STOPPED"
+
+
+@dataclass(frozen=True)
+class StepTask:
+    """The task of one extract in a run of several."""
+
+    arn: str
+    cluster: str
+    size: TaskSize
+    container: str
+    """The name of the one, of several perhaps, that runs the extract."""
+
+
+class TaskNotStarted(Exception):
+    """ECS did not start a task; the text says why."""
+
+
+class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
+    """EcsRunLauncher with the sizes of headers, patience, and an eye for tasks out of memory.
+
+    Where a header says nothing of its size, the deployment's own counts. The run's tags `ecs/cpu`,
+    `ecs/memory` and `ecs/ephemeral_storage` win over both. The result is rounded up to a size
+    that Fargate has.
+    """
+
+    def get_boto_client_config(self) -> Config:
+        # RunTask is throttled beyond 20 tasks a second. The SDK gives up after the third attempt,
+        # and Dagster then drops the run from its queue as failed.
+        from botocore.config import Config
+
+        return Config(retries={"mode": "standard", "total_max_attempts": _ATTEMPTS})
+
+    def get_cpu_and_memory_overrides(
+        self, container_context: EcsContainerContext, run: DagsterRun
+    ) -> Mapping[str, str]:
+        sized = self._sized(container_context, run)
+        return super().get_cpu_and_memory_overrides(container_context, sized)
+
+    def _get_task_overrides(
+        self, container_context: EcsContainerContext, run: DagsterRun
+    ) -> Mapping[str, Any]:
+        sized = self._sized(container_context, run)
+        return super()._get_task_overrides(container_context, sized)
+
+    def report_launch_events(
+        self, run: DagsterRun, arn: str | None = None, cluster: str | None = None
+    ) -> None:
+        super().report_launch_events(run, arn, cluster)
+        size = self._size(EcsContainerContext.create_for_run(run, self), run)
+        if size is None:
+            return
+        message = f"The task of this run has {size}"
+        if TOO_SMALL_TAG in run.tags and size.memory:
+            before = read_size(_tags_of(run.tags[TOO_SMALL_TAG]))
+            message += f", because {before} was not enough; to keep that, {_line(size, run)}"
+        self._instance.report_engine_event(message, run, EngineEventData({}), self.__class__)
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """What became of the task; of one that died of memory, how to give it more."""
+        health: CheckRunHealthResult = super().check_run_worker_health(run)
+        task = self._task(run) if health.status is WorkerStatus.FAILED else None
+        current = self._instance.get_run_by_id(run.run_id)
+        if task is None or current is None or current.is_finished:
+            return health
+        facts, heading, log = (health.msg or "").partition(LOG_HEADING)
+        facts += "".join(f"{reason}\n" for reason in _container_reasons(task))
+        if len(self._asked(run)) > 1:
+            self._stop_steps(run.run_id, "the task that coordinated its run has ended")
+        cause = cause_of_end(facts)
+        tags = {FAILURE_TAG: cause.value}
+        if cause is Cause.MEMORY:
+            advice, more = self._after_death_of_memory(run, task)
+            facts, tags = f"{advice}\n{facts}", tags | more
+        self._instance.add_run_tags(run.run_id, tags)
+        return CheckRunHealthResult(
+            health.status, facts + heading + log, health.transient, health.run_worker_id
+        )
+
+    def get_run_worker_debug_info(
+        self, run: DagsterRun, include_container_logs: bool | None = True
+    ) -> str | None:
+        """Why a run has not started: run monitoring does not look at its task by itself."""
+        task = self._task(run) if include_container_logs else None
+        if task is None:
+            return None
+        return "\n".join(_status(task))
+
+    def terminate(self, run_id: str) -> bool:
+        """Stop the task of a run; and those of its extracts, should that one not come to it."""
+        run = self._instance.get_run_by_id(run_id)
+        stopping: bool = super().terminate(run_id)
+        if run is not None and len(self._asked(run)) > 1:
+            self._stop_steps(run_id, "the run was terminated")
+        return stopping
+
+    def launch_step(
+        self,
+        run: DagsterRun,
+        arguments: ExecuteStepArgs,
+        tags: Mapping[str, str],
+        too_small: TaskSize | None = None,
+    ) -> StepTask:
+        """Start the task of one extract in a run of several; raises TaskNotStarted.
+
+        `tags` are the step's, with its size in them; `too_small`, a size of which its task died.
+        """
+        context = EcsContainerContext.create_for_run(run, self)
+        size = self._fitted(context, run.tags, read_size(tags), too_small or TaskSize())
+        sized = _with_size(run, size)
+        of_task = super().get_cpu_and_memory_overrides(context, sized)
+        container = {
+            "name": self.get_container_name(context),
+            "command": arguments.get_command_args(skip_serialized_namedtuple=True),
+            "environment": arguments.get_command_env(),
+            **{name: int(value) for name, value in of_task.items()},
+        }
+        (key,) = arguments.step_keys_to_execute or ()
+        origin = arguments.job_origin.repository_origin
+        request = {
+            **self._run_task_kwargs(run, origin.container_image, context),
+            "overrides": {
+                "containerOverrides": [container],
+                **of_task,
+                **super()._get_task_overrides(context, sized),
+            },
+            "tags": [
+                *self.build_ecs_tags_for_run_task(run, context),
+                {"key": "dagster/step_key", "value": key[:255]},
+            ],
+            "startedBy": run.run_id,
+        }
+        try:
+            task = backoff(self._run_task, (RetryableEcsException,), kwargs=request)
+        except Exception as error:  # nothing narrower, where ECS gives reasons instead of a task
+            raise TaskNotStarted(str(error)) from error
+        name = self.get_container_name(context)
+        return StepTask(task["taskArn"], task["clusterArn"], _resources(task), name)
+
+    def describe(self, tasks: Sequence[StepTask]) -> dict[str, Mapping[str, Any]]:
+        """What ECS knows of up to 100 tasks of one run, by their ARN."""
+        arns = [task.arn for task in tasks]
+        reply = self.ecs.describe_tasks(tasks=arns, cluster=tasks[0].cluster) if tasks else {}
+        return {found["taskArn"]: found for found in reply.get("tasks", ())}
+
+    def facts(self, task: StepTask, seen: Mapping[str, Any] | None) -> str:
+        """What ECS says of a task that has ended, and the last lines of its log."""
+        if seen is None:
+            return f"Task {task.arn} is unknown to ECS."
+        told = "\n".join(_status(seen))
+        try:
+            lines = get_task_logs(  # type: ignore[no-untyped-call]
+                self.ecs, self.logs, task.cluster, task.arn, task.container
+            )
+        except (ClientError, BotoCoreError, LookupError):
+            return told
+        return f"{told}\n{LOG_HEADING}" + "\n".join(lines) if lines else told
+
+    def stop_step(self, task: StepTask, reason: str) -> None:
+        """SIGTERM to the process of a task, and SIGKILL after its stop timeout."""
+        self.ecs.stop_task(task=task.arn, cluster=task.cluster, reason=reason)
+
+    def _stop_steps(self, run_id: str, reason: str) -> None:
+        cluster = self._get_run_tags(run_id).cluster
+        pages = self.ecs.get_paginator("list_tasks").paginate(cluster=cluster, startedBy=run_id)
+        for page in pages:
+            for arn in page["taskArns"]:
+                self.ecs.stop_task(task=arn, cluster=cluster, reason=reason)
+
+    def _sized(self, container_context: EcsContainerContext, run: DagsterRun) -> DagsterRun:
+        return _with_size(run, self._size(container_context, run))
+
+    def _size(self, container_context: EcsContainerContext, run: DagsterRun) -> TaskSize | None:
+        """The size that the run's task gets; None for the deployment's own."""
+        asked, tags = self._asked(run), run.tags
+        if len(asked) > 1:  # sizes are of the extracts, and this task only coordinates theirs
+            asked, tags = [], {}
+        too_small = read_size(_tags_of(run.tags.get(TOO_SMALL_TAG, "")))
+        return self._fitted(container_context, tags, asked[0] if asked else TaskSize(), too_small)
+
+    def _fitted(
+        self,
+        container_context: EcsContainerContext,
+        tags: Mapping[str, str],
+        asked: TaskSize,
+        too_small: TaskSize,
+    ) -> TaskSize | None:
+        tagged = read_size(tags)
+        if tagged == too_small == asked == TaskSize():
+            return None
+        size = tagged.or_else(asked).or_else(self._default(container_context))
+        if too_small != TaskSize():
+            more = too_small.with_more_memory() or too_small
+            size = largest([size, TaskSize(memory=more.memory)])
+        return size.rounded()
+
+    def _asked(self, run: DagsterRun) -> Sequence[TaskSize]:
+        """What each step that the run executes asks for."""
+        plan_id = run.execution_plan_snapshot_id
+        if plan_id is None:
+            return []
+        plan = self._instance.get_execution_plan_snapshot(plan_id)
+        executed = set(run.step_keys_to_execute or plan.step_keys_to_execute)
+        return [read_size(step.tags or {}) for step in plan.steps if step.key in executed]
+
+    def _default(self, container_context: EcsContainerContext) -> TaskSize:
+        """What a task gets where nobody asks for anything, as far as that is known."""
+        stated = _resources(container_context.run_resources)
+        arn = container_context.task_definition_arn
+        if arn is None or None not in (stated.cpu, stated.memory, stated.disk):
+            return stated
+        described = self.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        disk = (described.get("ephemeralStorage") or {}).get("sizeInGiB")
+        return stated.or_else(_resources({**described, "ephemeral_storage": disk}))
+
+    def _task(self, run: DagsterRun) -> Mapping[str, Any] | None:
+        tags = self._get_run_tags(run.run_id)
+        if not (tags.arn and tags.cluster):
+            return None
+        found = self.ecs.describe_tasks(tasks=[tags.arn], cluster=tags.cluster).get("tasks")
+        return dict(found[0]) if found else None
+
+    def _after_death_of_memory(
+        self, run: DagsterRun, task: Mapping[str, Any]
+    ) -> tuple[str, dict[str, str]]:
+        """What to tell, and the tags by which Dagster launches the run once more."""
+        had = _resources(task)
+        more = had.with_more_memory()
+        told = f"The task ran out of memory; it had {had}"
+        if more is None:
+            return f"{told}, and there is no larger one: select less at a time.", {}
+        if TOO_SMALL_TAG in run.tags or not self._instance.run_retries_enabled:
+            return f"{told}; to give it more, {_line(more, run)}.", {}
+        _, group = self._instance.get_run_group(run.run_id) or (None, [run])
+        once_more = max(len(list(group)), int(run.tags.get(MAX_RETRIES_TAG, "0")))
+        return (
+            f"{told}. It is launched once more, with {more}; to keep that, {_line(more, run)}.",
+            {
+                TOO_SMALL_TAG: f"{had.cpu}/{had.memory}",
+                MAX_RETRIES_TAG: str(once_more),
+                # Dagster sets this after it has stored the failure. Its daemon forgets a failure
+                # that it reads in between, and would not launch the run again (measured).
+                WILL_RETRY_TAG: "true",
+                # The only strategy, of those that keep what has succeeded, that does not insist
+                # on a run which is marked as failed already.
+                RETRY_STRATEGY_TAG: ReexecutionStrategy.FROM_ASSET_FAILURE.value,
+            },
+        )
+
+
+def _with_size(run: DagsterRun, size: TaskSize | None) -> DagsterRun:
+    """The run with the tags by which EcsRunLauncher knows a size, and no others."""
+    others = {k: v for k, v in run.tags.items() if k not in (CPU_TAG, MEMORY_TAG, DISK_TAG)}
+    return run.with_tags({**others, **size_tags(size or TaskSize())})
+
+
+def _resources(found: Mapping[str, Any]) -> TaskSize:
+    names = {"cpu": CPU_TAG, "memory": MEMORY_TAG, "ephemeral_storage": DISK_TAG}
+    return read_size({tag: str(found[name]) for name, tag in names.items() if found.get(name)})
+
+
+def _tags_of(too_small: str) -> dict[str, str]:
+    cpu, _, memory = too_small.partition("/")
+    return {CPU_TAG: cpu, MEMORY_TAG: memory} if memory else {}
+
+
+def _line(size: TaskSize, run: DagsterRun) -> str:
+    """What to write into which header."""
+    files = sorted(f"{'/'.join(key.path)}.sql" for key in run.asset_selection or ())
+    where = files[0] if len(files) == 1 else "the extract that needs it"
+    return f"write 'memory: {format_memory(size.memory or 0)}' in {where}"
+
+
+def _status(task: Mapping[str, Any]) -> Iterator[str]:
+    """How a task does; of one that has stopped, why."""
+    yield f"Task {task.get('taskArn')} is {task.get('lastStatus')}."
+    if task.get("lastStatus") == _STOPPED:
+        yield f"Stop code: {task.get('stopCode')}."
+        yield f"Stop reason: {task.get('stoppedReason')}."
+        for container in task.get("containers", ()):
+            if container.get("exitCode"):
+                name, code = container.get("name"), container["exitCode"]
+                yield f"Container '{name}' failed - exit code {code}."
+        yield from _container_reasons(task)
+
+
+def _container_reasons(task: Mapping[str, Any]) -> Iterator[str]:
+    """Fargate says why a container was killed there, and not in the task's own reason."""
+    for container in task.get("containers", ()):
+        if container.get("reason"):
+            yield f"Container '{container.get('name')}': {container['reason']}"

@@ -1,0 +1,1 @@
+"""What failed, rerunning it, and telling people."""

@@ -1,0 +1,209 @@
+"""How the latest attempt at each extract, and each partition, came out.
+
+Open source Dagster keeps no record of an asset that failed to materialize, and a run that failed
+says nothing of the one among its many assets that succeeded. What is certain is which run planned
+an asset last, whether that very run materialized it, and if not, what its step came to. Attempts
+that were cancelled say nothing about an extract, so the ones before them count. Of two that
+overlapped, the one that materialized last counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import chain
+from typing import TypeVar
+
+import dagster as dg
+from dagster import DagsterEventType
+
+from extract_project.errors import Cause
+from extract_project.manifest.extract import Extract
+from extract_project.orchestration.dagster_internals import StepEventStatus, StepFailureData
+from extract_project.orchestration.names.keys import asset_key, op_name
+from extract_project.orchestration.names.partitions import partitions_of
+from extract_project.orchestration.names.task_end import cause_of_end
+from extract_project.orchestration.run.failures import CAUSE, Attempt, end_of_process
+
+T = TypeVar("T")
+
+_BATCH = 500
+_LOOK_BACK = 25
+
+
+class State(StrEnum):
+    """How an attempt came out."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """Not tried, because an extract before it in the same run failed."""
+    RUNNING = "running"
+    """Waiting, starting or running: its outcome is open."""
+
+
+@dataclass(frozen=True)
+class LatestAttempt:
+    """The latest attempt that counts, of an extract or of one of its partitions."""
+
+    extract: Extract
+    partition: str | None
+    state: State
+    run_id: str
+    at: datetime
+    """When the run was created."""
+    cause: Cause | None = None
+    card: str = ""
+
+    @property
+    def name(self) -> str:
+        """`sales/orders`, or `sales/orders 2026-01-01`."""
+        path = self.extract.path
+        return f"{path} {self.partition}" if self.partition else path
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """An attempt that did not materialize what it had planned, so far."""
+
+    extract: Extract
+    partition: str | None
+    run_id: str
+
+
+def unfinished_business(
+    instance: dg.DagsterInstance, extracts: Iterable[Extract]
+) -> list[LatestAttempt]:
+    """The extracts and partitions whose latest attempt has not succeeded (yet), with the reason."""
+    planned = list(_planned(instance, extracts))
+    runs = _runs(instance, (each.run_id for each in planned))
+    attempts: list[LatestAttempt] = []
+    while planned:
+        cancelled = []
+        for each in planned:
+            run = runs.get(each.run_id)
+            if run is None:  # deleted, and its traces with it
+                continue
+            if run.dagster_run.status is dg.DagsterRunStatus.CANCELED:
+                cancelled.append(each)
+            else:
+                attempts.append(_judged(instance, each, run))
+        planned = [older for each in cancelled for older in _before(instance, each)]
+        runs = _runs(instance, (each.run_id for each in planned))
+    return [each for each in attempts if each.state is not State.SUCCEEDED]
+
+
+def explained(instance: dg.DagsterInstance, attempt: LatestAttempt) -> LatestAttempt:
+    """A failed attempt with its cause and its card."""
+    if attempt.state is not State.FAILED:
+        return attempt
+    step = op_name(attempt.extract.path)
+    for record in instance.get_records_for_run(
+        attempt.run_id, of_type=DagsterEventType.STEP_FAILURE
+    ).records:
+        event = record.event_log_entry.dagster_event
+        if event is None or event.step_key != step:
+            continue
+        data = event.event_specific_data
+        if isinstance(data, StepFailureData) and data.user_failure_data:
+            told = data.user_failure_data
+            cause = (told.metadata or {}).get(CAUSE)
+            return replace(
+                attempt,
+                cause=Cause(str(cause.value)) if cause else Cause.OURS,
+                card=told.description or "",
+            )
+        if isinstance(data, StepFailureData) and data.error:
+            return replace(attempt, cause=Cause.KILLED, card=data.error.message.strip())
+    ended = _end_of_run(instance, attempt.run_id)
+    card = end_of_process(Attempt(attempt.extract, attempt.partition).place(), ended)
+    return replace(attempt, cause=cause_of_end(ended), card=card)
+
+
+def _end_of_run(instance: dg.DagsterInstance, run_id: str) -> str:
+    """What Dagster's run monitoring found of a run whose process is gone."""
+    records = instance.get_records_for_run(run_id, of_type=DagsterEventType.RUN_FAILURE).records
+    events = [record.event_log_entry.dagster_event for record in records]
+    return next((event.message or "" for event in events if event), "")
+
+
+def _planned(instance: dg.DagsterInstance, extracts: Iterable[Extract]) -> Iterator[_Planned]:
+    known = {asset_key(extract.path): extract for extract in extracts}
+    records = (instance.get_asset_records(keys) for keys in _chunks(list(known)))
+    for record in chain.from_iterable(records):
+        entry = record.asset_entry
+        extract = known[entry.asset_key]
+        if extract.header.partitions:
+            yield from _planned_partitions(instance, extract)
+            continue
+        materialized = entry.last_materialization_record
+        if entry.last_run_id and (materialized is None or materialized.run_id != entry.last_run_id):
+            yield _Planned(extract, None, entry.last_run_id)
+
+
+def _planned_partitions(instance: dg.DagsterInstance, extract: Extract) -> Iterator[_Planned]:
+    definition = partitions_of(extract.header)
+    assert definition is not None
+    storage = instance.event_log_storage
+    open_attempts = (
+        storage.get_latest_asset_partition_materialization_attempts_without_materializations(
+            asset_key(extract.path)
+        )
+    )
+    for partition, (run_id, _) in sorted(open_attempts.items()):
+        if definition.has_partition_key(partition):
+            yield _Planned(extract, partition, run_id)
+
+
+def _before(instance: dg.DagsterInstance, cancelled: _Planned) -> Iterator[_Planned]:
+    """The newest attempt before one that was cancelled, unless something succeeded in between."""
+    key = asset_key(cancelled.extract.path)
+    partitions = [cancelled.partition] if cancelled.partition else None
+
+    def newest(kind: DagsterEventType) -> Sequence[tuple[int, str]]:
+        wanted = dg.EventRecordsFilter(kind, asset_key=key, asset_partitions=partitions)
+        found = instance.event_log_storage.get_event_records(wanted, limit=_LOOK_BACK)
+        return [(record.storage_id, record.run_id) for record in found]
+
+    succeeded = max((at for at, _ in newest(DagsterEventType.ASSET_MATERIALIZATION)), default=0)
+    planned = newest(DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    runs = list(dict.fromkeys(run for at, run in planned if at > succeeded))
+    if cancelled.run_id in runs[:-1]:
+        yield replace(cancelled, run_id=runs[runs.index(cancelled.run_id) + 1])
+
+
+def _judged(instance: dg.DagsterInstance, planned: _Planned, run: dg.RunRecord) -> LatestAttempt:
+    attempt = LatestAttempt(
+        planned.extract,
+        planned.partition,
+        State.RUNNING,
+        planned.run_id,
+        run.create_timestamp.replace(tzinfo=UTC),
+    )
+    if not run.dagster_run.is_finished:
+        return attempt
+    step = op_name(planned.extract.path)
+    stats = {each.step_key: each.status for each in instance.get_run_step_stats(planned.run_id)}
+    if run.dagster_run.status is dg.DagsterRunStatus.SUCCESS:
+        return replace(attempt, state=State.SUCCEEDED)
+    before = {op_name(path) for path in planned.extract.header.depends_on}
+    in_run = set(run.dagster_run.step_keys_to_execute or before)
+    held_up = any(stats.get(each) is not StepEventStatus.SUCCESS for each in before & in_run)
+    skipped = step not in stats and held_up
+    return replace(attempt, state=State.SKIPPED if skipped else State.FAILED)
+
+
+def _runs(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> Mapping[str, dg.RunRecord]:
+    found = {}
+    for chunk in _chunks(list(dict.fromkeys(run_ids))):
+        records = instance.get_run_records(dg.RunsFilter(run_ids=list(chunk)))
+        found.update({each.dagster_run.run_id: each for each in records})
+    return found
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many at once as one query of Dagster's storage takes."""
+    for start in range(0, len(items), _BATCH):
+        yield items[start : start + _BATCH]

@@ -1,0 +1,161 @@
+"""Rerunning exactly what failed: from the command line, from the UI, or by itself.
+
+The sensor serves two purposes. Switched on, it reruns by itself what failed for a reason that
+passes, within limits. Switched on or not, it answers the command line: evaluated with a question
+as its cursor (a dry run, through the GraphQL API), it gives its answer as the new cursor.
+
+(Without postponed annotations: Dagster looks at the type of an op's `context` itself.)
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from pydantic import ValidationError
+
+from extract_project.deployment.client import Deployment
+from extract_project.errors import Cause, DeploymentError
+from extract_project.manifest.extract import Extract
+from extract_project.orchestration.failed.attempts import LatestAttempt
+from extract_project.orchestration.failed.failed import (
+    Answer,
+    FailedExtract,
+    Question,
+    answer,
+    failures,
+)
+from extract_project.orchestration.names.keys import RERUN_JOB, RERUN_OP, asset_key
+from extract_project.orchestration.names.requests import (
+    RERUN_NUMBER_TAG,
+    run_request,
+    wants_full_refresh,
+)
+from extract_project.units import parse_duration
+
+SENSOR = "rerun_failed"
+
+_INTERVAL_SECONDS = 60
+_PASSING = {Cause.NETWORK, Cause.BUSY, Cause.S3, Cause.KILLED}
+_MOST_IN_A_ROW = 2
+"""So often is an extract rerun by itself before somebody has to look at it."""
+_MOST_AT_A_TIME = 20
+_PAUSE = timedelta(minutes=2)
+_LOOK_BACK = timedelta(days=1)
+
+
+def rerun_sensor(extracts: Iterable[Extract]) -> dg.SensorDefinition:
+    """Reruns by itself what failed for a reason that passes; off until somebody switches it on."""
+    known = list(extracts)
+
+    @dg.sensor(
+        name=SENSOR,
+        description=(
+            "reruns what failed for a reason that passes (network, busy warehouse, S3, killed), "
+            f"up to {_MOST_IN_A_ROW} times in a row each; off by default"
+        ),
+        minimum_interval_seconds=_INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        asset_selection=[asset_key(each.path) for each in known] or None,
+        jobs=None if known else [],
+    )
+    def rerun_failed(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        question = _question(context.cursor)
+        if question:
+            answered = answer(context.instance, known, question)
+            return dg.SensorResult(cursor=answered.model_dump_json())
+        now = datetime.now(UTC)
+        found = failures(context.instance, known, Question(since=now - _LOOK_BACK))
+        requests = list(_by_itself(context.instance, found, now))[:_MOST_AT_A_TIME]
+        reason = f"{len(found)} failures, none to rerun by itself now"
+        return dg.SensorResult(run_requests=requests, skip_reason=None if requests else reason)
+
+    return rerun_failed
+
+
+def rerun_job(extracts: Iterable[Extract], deployment_url: str) -> dg.JobDefinition:
+    """One click in the UI: launches a run for each failure, and ends."""
+    known = list(extracts)
+
+    @dg.op(
+        name=RERUN_OP,
+        config_schema={
+            "group": dg.Field(str, is_required=False, description="only extracts of this group"),
+            "since": dg.Field(str, is_required=False, description="only of this time, as in 6h"),
+        },
+    )
+    def launch_reruns(context: dg.OpExecutionContext) -> None:
+        config = context.op_config
+        question = Question(group=config.get("group"), since=ago(config.get("since")))
+        answered = answer(context.instance, known, question)
+        if not answered.reruns:
+            context.log.info("no extract's latest attempt failed: nothing to rerun")
+        for run_id, members in launch(Deployment(deployment_url), answered):
+            names = ", ".join(each.name for each in members)
+            context.log.info("run %s of %s", run_id, names)
+
+    @dg.job(
+        name=RERUN_JOB,
+        description="launches a run for each extract and partition whose latest attempt failed",
+        executor_def=dg.in_process_executor,
+    )
+    def rerun_failed_extracts() -> None:
+        launch_reruns()
+
+    return rerun_failed_extracts
+
+
+def ask(deployment: Deployment, question: Question) -> Answer:
+    """What the running deployment says has failed."""
+    text = deployment.evaluate_sensor(SENSOR, question.model_dump_json())
+    try:
+        return Answer.model_validate_json(text)
+    except ValidationError:
+        raise DeploymentError(
+            "the deployment did not say what has failed: it runs another release of this project"
+        ) from None
+
+
+def launch(
+    deployment: Deployment, answered: Answer
+) -> Iterator[tuple[str, Sequence[FailedExtract]]]:
+    """Launch every rerun; gives each run's id, and what is in it, as it is launched."""
+    for rerun in answered.reruns:
+        paths = [each.extract for each in rerun.members]
+        run_id = deployment.launch(paths, rerun.members[0].partition, rerun.tags)
+        yield run_id, rerun.members
+
+
+def ago(text: str | None) -> datetime | None:
+    """`6h` as the moment six hours ago; raises ValueError for what is no duration."""
+    return None if text is None else datetime.now(UTC) - parse_duration(text)
+
+
+def _question(cursor: str | None) -> Question | None:
+    try:
+        return Question.model_validate_json(cursor) if cursor else None
+    except ValidationError:
+        return None
+
+
+def _by_itself(
+    instance: dg.DagsterInstance, found: Sequence[Sequence[LatestAttempt]], now: datetime
+) -> Iterator[dg.RunRequest]:
+    for run in found:
+        first = run[0]
+        failed = instance.get_run_record_by_id(first.run_id)
+        if failed is None or first.cause not in _PASSING:
+            continue
+        ended = datetime.fromtimestamp(failed.end_time or now.timestamp(), UTC)
+        full = {"full_refresh": "true"} if wants_full_refresh(failed.dagster_run) else {}
+        number = int(failed.dagster_run.tags.get(RERUN_NUMBER_TAG, "0")) + 1
+        if number > _MOST_IN_A_ROW or now - ended < _PAUSE * number:
+            continue
+        yield run_request(
+            f"{first.name} after {first.run_id}",
+            [each.extract for each in run],
+            first.partition,
+            cause="rerun",
+            rerun_of=first.run_id,
+            rerun_number=str(number),
+            **full,
+        )

@@ -1,0 +1,1 @@
+"""From a snapshot to definitions, and back into a running code location."""

@@ -1,0 +1,78 @@
+"""One snapshot to one set of definitions; a file that Dagster refuses is one invalid extract."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import dagster as dg
+
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.snapshot import Snapshot
+from extract_project.orchestration.dagster_internals import CheckError
+from extract_project.orchestration.failed.alerting import alert_sensor
+from extract_project.orchestration.failed.rerun import rerun_job, rerun_sensor
+from extract_project.orchestration.load.isolating import refused_by_dagster
+from extract_project.orchestration.load.live import manifest_sensor
+from extract_project.orchestration.load.loading import RefusedManifest
+from extract_project.orchestration.names.keys import table_key
+from extract_project.orchestration.run.assets import IO_MANAGER, Site, extract_asset
+from extract_project.orchestration.run.executor import one_or_many_executor
+from extract_project.orchestration.run.invalid import invalid_asset, invalid_check, invalid_sensor
+from extract_project.orchestration.run.io_manager import ExtractIOManager
+from extract_project.orchestration.run.rollback import rollback_job
+from extract_project.orchestration.starts.following import following_sensor, waits_at_ticks
+from extract_project.orchestration.starts.schedules import schedules
+from extract_project.orchestration.starts.sources import source_sensors
+
+
+def compose(
+    snapshot: Snapshot, site: Site, refused: RefusedManifest | None = None
+) -> dg.Definitions:
+    """Everything that Dagster should know about a snapshot.
+
+    `refused` is a newer manifest that does not load.
+    """
+    assets: list[dg.AssetsDefinition] = []
+    valid: dict[str, Extract] = {}
+    invalid = list(snapshot.invalid)
+    paths = snapshot.paths
+    for extract in snapshot.extracts:
+        try:
+            assets.append(extract_asset(extract, site, paths))
+            valid[extract.path] = extract
+        except (dg.DagsterError, CheckError) as error:  # whatever this release's rules are (G6)
+            invalid.append(refused_by_dagster(extract, error))
+    settings = site.settings
+    return dg.Definitions(
+        assets=[*assets, *_tables(valid, paths), *(invalid_asset(each) for each in invalid)],
+        asset_checks=[invalid_check(each) for each in invalid],
+        schedules=schedules(each for each in valid.values() if not waits_at_ticks(each, valid)),
+        sensors=[
+            manifest_sensor(snapshot, site, refused),
+            invalid_sensor(invalid, site.snapshot_id),
+            following_sensor(valid),
+            *source_sensors(valid.values(), site, paths),
+            rerun_sensor(valid.values()),
+            *([alert_sensor(valid.values(), settings)] if settings.alerts.channels else []),
+        ],
+        jobs=[rerun_job(valid.values(), settings.dagster_url), rollback_job(valid, site)],
+        resources={
+            IO_MANAGER: ExtractIOManager(site.connect, settings, valid),
+        },
+        executor=one_or_many_executor,
+    )
+
+
+def _tables(extracts: dict[str, Extract], paths: Collection[str]) -> list[dg.AssetSpec]:
+    """The warehouse tables that extracts read, as external assets upstream of them."""
+    specs = {}
+    for extract in extracts.values():
+        for table in extract.tables:
+            key = table_key(extract.warehouse, table, paths)
+            specs[key] = dg.AssetSpec(
+                key=key,
+                description=f"table {table} in warehouse {extract.warehouse}",
+                group_name=f"warehouse_{extract.warehouse}",
+                kinds={extract.kind, "table"},
+            )
+    return [spec for _, spec in sorted(specs.items())]

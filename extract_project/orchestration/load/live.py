@@ -1,0 +1,122 @@
+"""Live SQL: what changes in the manifest bucket is reloaded within seconds.
+
+A sensor compares what the bucket lists (keys and ETags, never times) with what the definitions
+were made of. A change that still stands at a second look, so that a push of many files is one
+reload, is first read on trial: only a manifest that can be read is worth giving up definitions
+that work. Webserver and daemon follow the code location by themselves.
+
+The cursor is a digest of the code versions that the instance has been asked about: once for all
+that is loaded, and again where the daemon ended before it had launched what came of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+import dagster as dg
+
+from extract_project.deployment.client import Deployment
+from extract_project.errors import ManifestError
+from extract_project.manifest.bucket import list_files
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.snapshot import Snapshot
+from extract_project.orchestration.load.loading import RefusedManifest, current_snapshot
+from extract_project.orchestration.names.keys import asset_key
+from extract_project.orchestration.names.requests import run_request
+from extract_project.orchestration.run.assets import Site
+
+# The daemon looks at its sensors every 5 seconds: an interval of just that is, by some
+# milliseconds, not over yet at every other time.
+_INTERVAL_SECONDS = 3
+_SETTLED_SECONDS = 2
+_SHOWN = 10
+
+Files = Mapping[str, str]
+
+
+def manifest_sensor(
+    snapshot: Snapshot, site: Site, refused: RefusedManifest | None = None
+) -> dg.SensorDefinition:
+    """Reloads the code location when the manifest changes, and runs what asked for it."""
+    loaded = snapshot.files
+    watching = [
+        extract
+        for extract in snapshot.extracts
+        if extract.header.enabled and extract.header.on_change
+    ]
+
+    code_versions = _digest({extract.path: extract.code_version for extract in watching})
+
+    @dg.sensor(
+        name="manifest",
+        description="reloads the code location when SQL files are added, changed or removed",
+        minimum_interval_seconds=_INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        asset_selection=[asset_key(extract.path) for extract in watching] or None,
+        jobs=None if watching else [],
+    )
+    def manifest(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        s3 = site.connect()
+
+        def look() -> Files:
+            return {file.key: file.etag for file in list_files(s3, site.settings.manifest)}
+
+        listed = look()
+        if listed == loaded:
+            skip = f"{len(loaded)} SQL files, all of them loaded"
+            if context.cursor == code_versions:
+                return dg.SkipReason(skip)
+            requests = _changed(context.instance, watching)
+            return dg.SensorResult(
+                run_requests=requests,
+                skip_reason=None if requests else skip,
+                cursor=code_versions,
+            )
+        if refused and listed == refused.files:
+            raise ManifestError(
+                f"the manifest of now does not load, and what was there before is served: "
+                f"{difference(loaded, listed)}: take this back, or mend it: {refused.reason}"
+            )
+        changes = difference(loaded, listed)
+        time.sleep(_SETTLED_SECONDS)
+        if look() != listed:
+            return dg.SkipReason(f"{changes}: reloaded when they have settled")
+        current_snapshot(s3, site.settings, snapshot)
+        Deployment(site.settings.dagster_url).reload()
+        return dg.SkipReason(f"{changes}: reloaded")
+
+    return manifest
+
+
+def difference(before: Files, after: Files) -> str:
+    """`1 added (sales/new.sql), 2 removed (…)`, for the sensor's ticks."""
+    kinds = {
+        "added": [key for key in after if key not in before],
+        "changed": [key for key in after if key in before and after[key] != before[key]],
+        "removed": [key for key in before if key not in after],
+    }
+    return ", ".join(
+        f"{len(keys)} {kind} ({', '.join(keys[:_SHOWN])}{', …' if len(keys) > _SHOWN else ''})"
+        for kind, keys in kinds.items()
+        if keys
+    )
+
+
+def _changed(instance: dg.DagsterInstance, watching: Sequence[Extract]) -> list[dg.RunRequest]:
+    """The extracts whose published result was made by other SQL than they have now.
+
+    The run key holds the code version, so that each version is run once, whatever comes of it.
+    """
+    keys = {asset_key(extract.path): extract for extract in watching}
+    made_by = instance.get_latest_materialization_code_versions(list(keys))
+    return [
+        run_request(f"{extract.path} {extract.code_version}", [extract], cause="on_change")
+        for key, extract in keys.items()
+        if made_by.get(key) != extract.code_version
+    ]
+
+
+def _digest(versions: Mapping[str, str]) -> str:
+    return sha256(repr(sorted(versions.items())).encode()).hexdigest()[:32]

@@ -1,0 +1,180 @@
+"""Which snapshot the definitions come from: the bucket now, or the one a run was launched with.
+
+While a code location loads, the manifest is read and saved as a snapshot, whose id goes into the
+reconstruction metadata; every run worker then loads exactly that snapshot (G3).
+`Definitions.with_reconstruction_metadata` inside a `@dg.definitions` function silently stores
+nothing (measured on Dagster 1.13.27); `add_to_pending_reconstruction_metadata` works.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from extract_project.manifest.bucket import read_manifest
+from extract_project.manifest.snapshot import (
+    Snapshot,
+    load_snapshot,
+    marked_snapshot,
+    point_to,
+    save_snapshot,
+)
+from extract_project.orchestration.dagster_internals import (
+    DefinitionsLoadContext,
+    DefinitionsLoadType,
+)
+from extract_project.orchestration.load.isolating import isolated
+from extract_project.orchestration.load.narrowing import executed_run, materialized, suffices
+from extract_project.settings import Settings
+from extract_project.store.s3 import Location, require_versioning
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_KEY = "extract_snapshot"
+
+
+def once_per_load(load: Callable[[], dg.Definitions]) -> Callable[[], dg.Definitions]:
+    """Build the definitions of a snapshot once where Dagster asks for them twice.
+
+    A code server initializes the definitions and at once, for the same snapshot, reconstructs
+    them (measured on Dagster 1.13.27: `LoadedRepositories`): that gets what was just made.
+    """
+    initialized: dict[str, dg.Definitions] = {}
+
+    @wraps(load)
+    def once() -> dg.Definitions:
+        context = DefinitionsLoadContext.get()
+        if context.load_type is DefinitionsLoadType.RECONSTRUCTION:
+            made = initialized.pop(str(context.reconstruction_metadata.get(_KEY)), None)
+            return _with_job_snapshots(made) if made else load()
+        initialized.clear()
+        with _made_to_stay():
+            made = load()
+        pending = context.get_pending_reconstruction_metadata()
+        if _KEY in pending:
+            initialized[pending[_KEY]] = made
+        return made
+
+    return once
+
+
+def _with_job_snapshots(made: dg.Definitions) -> dg.Definitions:
+    """Snapshot each job before the code server answers.
+
+    Webserver and daemon ask for the snapshots at the same moment, the webserver twice, and
+    Dagster would make them anew, in turns, for each who asks before the first ones are there.
+    """
+    for job in made.get_repository_def().get_all_jobs():
+        job.get_job_snapshot_id()
+    return made
+
+
+@contextmanager
+def _made_to_stay() -> Iterator[None]:
+    """Keep the garbage collector from walking definitions, which live as long as the code server.
+
+    With 5,000 extracts they are a million objects, walked several times while the server loads
+    and once more while its successor does, when it ends.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if collecting:
+            gc.enable()
+
+
+@dataclass(frozen=True)
+class RefusedManifest:
+    """A manifest whose definitions do not load, so that older ones are served."""
+
+    files: Mapping[str, str]
+    """Key and ETag of every SQL file in it."""
+    reason: str
+
+
+Build = Callable[[str, Snapshot, RefusedManifest | None], dg.Definitions]
+"""Definitions from a snapshot's id, the snapshot, and the newer manifest that is not served."""
+
+
+def load_definitions(s3: S3Client, settings: Settings, build: Build) -> dg.Definitions:
+    """Definitions of the manifest as it is now, or of the one that this run was launched with.
+
+    A file that keeps them from loading becomes an invalid extract. Where no file is to blame, the
+    manifest that was served last is served on.
+    """
+    context = DefinitionsLoadContext.get()
+    state = settings.state_location
+    if context.load_type is DefinitionsLoadType.RECONSTRUCTION:
+        # `dg launch` reconstructs what was never initialized, and so has no snapshot to name.
+        pinned = context.reconstruction_metadata.get(_KEY)
+        if pinned:
+            return build(str(pinned), _for_this_worker(s3, state, str(pinned)), None)
+    require_versioning(s3, settings.data.bucket)
+    known = marked_snapshot(s3, state)
+    snapshot_id, snapshot = current_snapshot(s3, settings, known[1] if known else None)
+
+    def loaded(snapshot_id: str, snapshot: Snapshot) -> dg.Definitions:
+        made = build(snapshot_id, snapshot, None)
+        # Before the repository is made, which takes along what is pending then.
+        _pin(context, snapshot_id)
+        made.get_repository_def().load_all_definitions()
+        return made
+
+    def fault(trial: Snapshot) -> Exception | None:
+        try:
+            loaded(snapshot_id, trial)
+        except Exception as error:
+            return error
+        return None
+
+    try:
+        made = loaded(snapshot_id, snapshot)
+    except Exception as error:  # whatever Dagster, or somebody's own definitions, refuse
+        served = marked_snapshot(s3, state, "served")
+        remaining = isolated(snapshot, fault, served[1] if served else None)
+        if remaining is None:
+            if served is None or served[0] == snapshot_id:
+                raise
+            _pin(context, served[0])
+            return build(*served, RefusedManifest(snapshot.files, str(error)))
+        snapshot_id = save_snapshot(s3, state, remaining)
+        made = loaded(snapshot_id, remaining)
+    point_to(s3, state, snapshot_id, "served")
+    return made
+
+
+def _pin(context: DefinitionsLoadContext, snapshot_id: str) -> None:
+    """Have every run that is launched from these definitions load the same snapshot (G3)."""
+    if context.load_type is DefinitionsLoadType.INITIALIZATION:
+        context.add_to_pending_reconstruction_metadata(_KEY, snapshot_id)
+
+
+def _for_this_worker(s3: S3Client, state: Location, snapshot_id: str) -> Snapshot:
+    """The extracts of the run that is executed here; all of them where it may need more."""
+    run = executed_run()
+    paths = materialized(run)
+    if run is not None and paths is not None:
+        snapshot = load_snapshot(s3, state, snapshot_id, only=paths)
+        if suffices(snapshot, run, paths):
+            return snapshot
+    return load_snapshot(s3, state, snapshot_id)
+
+
+def current_snapshot(
+    s3: S3Client, settings: Settings, known: Snapshot | None
+) -> tuple[str, Snapshot]:
+    """The manifest as it stands now, saved; what is in `known` already is not fetched again."""
+    snapshot = read_manifest(s3, settings.manifest, settings.dialects, known)
+    snapshot_id = save_snapshot(s3, settings.state_location, snapshot)
+    point_to(s3, settings.state_location, snapshot_id)
+    return snapshot_id, snapshot

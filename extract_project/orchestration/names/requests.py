@@ -1,0 +1,51 @@
+"""Run requests: each extract, and each of its partitions, in a run of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from extract_project.manifest.extract import Extract
+from extract_project.orchestration.names.keys import asset_key
+
+PATH_TAG, CAUSE_TAG, TICK_TAG = "extract/path", "extract/cause", "extract/tick"
+FAILURE_TAG, NO_FAILURE = "extract/failure", "none"
+RERUN_OF_TAG, RERUN_NUMBER_TAG = "extract/rerun_of", "extract/rerun_number"
+FULL_REFRESH_TAG = "extract/full_refresh"
+"""`true` has the incremental extracts of a run publish everything anew."""
+RELEASE_TAG = "extract/release"
+"""Id of the run whose refused result may pass, once, in the run that carries this."""
+RELEASE_REASON_TAG, RELEASE_BY_TAG = "extract/release_reason", "extract/release_by"
+PRIORITY_TAG = "dagster/priority"
+
+
+def run_request(
+    run_key: str, extracts: Sequence[Extract], partition: str | None = None, **tags: str
+) -> dg.RunRequest:
+    """One run, of one extract or of some that must come after each other.
+
+    `tags` are those of this project, without their prefix: `cause="schedule"`. The run key has to
+    be the same for the same occasion, which is then run once.
+    """
+    return dg.RunRequest(
+        run_key=f"{run_key} {partition}" if partition else run_key,
+        asset_selection=[asset_key(each.path) for each in extracts],
+        partition_key=partition,
+        tags=run_tags(extracts, **tags),
+    )
+
+
+def wants_full_refresh(run: dg.DagsterRun) -> bool:
+    """Whether a run was launched with the tag that asks for it."""
+    return run.tags.get(FULL_REFRESH_TAG, "").lower() == "true"
+
+
+def run_tags(extracts: Sequence[Extract], **tags: str) -> dict[str, str]:
+    """The tags of a run: which extracts it is of, why it was launched, how urgent it is."""
+    urgent = max(each.header.priority for each in extracts)
+    return {
+        PATH_TAG: ",".join(each.path for each in extracts),
+        **({PRIORITY_TAG: str(urgent)} if urgent else {}),
+        **{f"extract/{name}": value for name, value in tags.items()},
+    }

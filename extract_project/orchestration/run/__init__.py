@@ -1,0 +1,1 @@
+"""One run: the asset, its attempt, the IO manager, and what is recorded of them."""

@@ -1,0 +1,127 @@
+"""From one Extract to one asset.
+
+(Without postponed annotations: Dagster looks at the type of an asset's `context` itself.)
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from extract_project.manifest.extract import Extract
+from extract_project.orchestration.names.keys import asset_key, group_name, op_name, table_key
+from extract_project.orchestration.names.partitions import partitions_of
+from extract_project.orchestration.names.task_tags import POOL_TAG, size_tags
+from extract_project.orchestration.run.execution import Events, execute
+from extract_project.pipeline import continuity
+from extract_project.publish.upload import Target
+from extract_project.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+IO_MANAGER = "extracts"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What every extract of a code location shares."""
+
+    settings: Settings
+    connect: Callable[[], "S3Client"]
+    snapshot_id: str
+
+    def target(self, extract: Extract, partition: str | None = None) -> Target:
+        data = self.settings.data
+        key = data.key(extract.published_path(partition))
+        return Target(data.bucket, key)
+
+
+def extract_asset(extract: Extract, site: Site, paths: Collection[str]) -> dg.AssetsDefinition:
+    """The asset of an extract: it stages and audits, and the IO manager publishes.
+
+    `paths` are those of all SQL files, by which the tables upstream of it are told from extracts.
+    """
+    header = extract.header
+    pool = header.pool or extract.warehouse
+
+    # Explicit names for the step and its inputs: Dagster's own, made from the keys, are the same
+    # for `a/b__c` and `a__b/c`, and two steps of one name break the whole code location.
+    @dg.multi_asset(
+        name=op_name(extract.path),
+        outs={"result": dg.AssetOut.from_spec(_spec(extract, site), io_manager_key=IO_MANAGER)},
+        ins={
+            f"upstream_{number}": dg.AssetIn(key=key, dagster_type=dg.Nothing)
+            for number, key in enumerate(_upstream(extract, paths))
+        },
+        check_specs=_check_specs(extract),
+        retry_policy=dg.RetryPolicy(
+            max_retries=header.retries.max,
+            delay=header.retries.delay.total_seconds(),
+            backoff=dg.Backoff.EXPONENTIAL,
+            jitter=dg.Jitter.PLUS_MINUS,
+        ),
+        pool=pool,
+        op_tags={**size_tags(header.task_size), POOL_TAG: pool},
+        partitions_def=partitions_of(header),
+        backfill_policy=dg.BackfillPolicy.multi_run(1) if header.partitions else None,
+    )
+    def materialize(context: dg.AssetExecutionContext) -> Events:
+        yield from execute(context, extract, site)
+
+    return materialize
+
+
+def _spec(extract: Extract, site: Site) -> dg.AssetSpec:
+    header = extract.header
+    return dg.AssetSpec(
+        asset_key(extract.path),
+        description=_description(extract),
+        group_name=group_name(extract),
+        owners=list(header.owners),
+        tags=dict(header.tags),
+        kinds={extract.kind, "s3", header.format},
+        metadata={
+            "sql_file": extract.source.key,
+            "sql_version": extract.source.version_id or "unversioned bucket",
+            "published_as": site.target(extract).uri,
+            **({"warnings": "\n".join(extract.doubts)} if extract.warnings else {}),
+        },
+        code_version=extract.code_version,
+        freshness_policy=(
+            dg.FreshnessPolicy.time_window(fail_window=header.freshness)
+            if header.freshness
+            else None
+        ),
+    )
+
+
+def _check_specs(extract: Extract) -> list[dg.AssetCheckSpec]:
+    header, key = extract.header, asset_key(extract.path)
+    specs = [
+        dg.AssetCheckSpec(
+            check.name, asset=key, description=check.rule, blocking=check.severity == "error"
+        )
+        for check in header.audits
+    ]
+    if header.on_schema_change != "allow":
+        blocking = header.on_schema_change == "fail"
+        specs.append(
+            dg.AssetCheckSpec(
+                continuity.CHECK, asset=key, description=continuity.RULE, blocking=blocking
+            )
+        )
+    return specs
+
+
+def _upstream(extract: Extract, paths: Collection[str]) -> list[dg.AssetKey]:
+    extracts = [asset_key(path) for path in extract.header.depends_on]
+    tables = [table_key(extract.warehouse, table, paths) for table in extract.tables]
+    return list(dict.fromkeys([*extracts, *tables]))
+
+
+def _description(extract: Extract) -> str:
+    """The catalog shows the beginning of it as plain text."""
+    words = extract.header.description.strip() or f"{extract.file}, which has no description"
+    return f"{words}\n\n```sql\n{extract.text.strip()}\n```"

@@ -1,0 +1,299 @@
+"""One attempt at an extract within a Dagster run, and what Dagster is told of its end.
+
+Whatever ends an attempt (a refusal, an error, the time limit, an interrupt) is turned into one
+`Ending` here. Nothing is raised meanwhile, so an attempt always ends with what really happened:
+also when S3 fails in the middle of a cancel, or when the run is told to end after it has published.
+
+The IO manager publishes, between two events of the asset.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from botocore.exceptions import BotoCoreError, ClientError
+
+from extract_project.errors import RunEnded, SchemaError
+from extract_project.history.versions import find_version
+from extract_project.journal import Journal
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.partitions import Partition
+from extract_project.orchestration.names.keys import asset_key
+from extract_project.orchestration.names.partitions import partition_of
+from extract_project.orchestration.names.requests import FAILURE_TAG, NO_FAILURE, wants_full_refresh
+from extract_project.orchestration.names.task_cost import Task, current_task
+from extract_project.orchestration.run.failures import (
+    CAUSE,
+    Attempt,
+    Current,
+    ended_after_publishing,
+    failure,
+    is_expected,
+    refusal,
+    refusal_of_schema,
+)
+from extract_project.orchestration.run.interrupts import Interrupts
+from extract_project.orchestration.run.journaling import (
+    journal_of,
+    record_failure,
+    record_published,
+    record_staged,
+)
+from extract_project.orchestration.run.metadata import (
+    check_result,
+    materialization_metadata,
+    schema_result,
+)
+from extract_project.orchestration.run.release import release_of
+from extract_project.pipeline.attempt import Done, RefusedResult, publish_staged, staging
+from extract_project.pipeline.staging import Provenance, Staged
+from extract_project.prefetch import in_thread
+from extract_project.publish.publishing import Published
+from extract_project.publish.upload import Target
+from extract_project.stopping import Stop
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from extract_project.orchestration.run.assets import Site
+
+_LOOK_UP_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Ending:
+    """An attempt that has not published: events for Dagster to store, then the failure to raise."""
+
+    events: Sequence[dg.AssetCheckResult]
+    failure: dg.Failure
+    because: Exception | None = None
+    """Where the failure came from, unless it explains itself."""
+
+
+class Candidate:
+    """A staged and audited result on its way to the IO manager, which publishes it.
+
+    `held` aborts the upload, unless it has been published.
+    """
+
+    def __init__(self, execution: _Execution, staged: Staged, held: ExitStack) -> None:
+        self._execution, self._staged, self._held = execution, staged, held
+        self.published: Published | None = None
+
+    def publish(self) -> Mapping[str, Any]:
+        """Make it the current version; gives the metadata of its materialization.
+
+        Raises dg.Failure where it was not published, as far as is known.
+        """
+        with self._execution.interrupts.flagged(), self._held:
+            self.published, metadata = self._execution.publish(self._staged)
+        return metadata
+
+
+Events = Iterator[dg.AssetCheckResult | dg.MaterializeResult[Candidate]]
+
+
+def execute(context: dg.AssetExecutionContext, extract: Extract, site: Site) -> Events:
+    """Stage and audit; then have the IO manager publish, or refuse with nothing published.
+
+    Raises dg.Failure for whatever ends the attempt in another way. The upload is held open across
+    the `yield`: Dagster hands the value to the IO manager, and stores the materialization, before
+    it asks for the next event.
+    """
+    execution = _Execution.of(context, extract, site)
+    with ExitStack() as held:
+        with execution.interrupts.flagged():
+            prepared = execution.stage(held)
+        if isinstance(prepared, Ending):
+            yield from prepared.events
+            raise prepared.failure from prepared.because
+        candidate = Candidate(execution, prepared, held)
+        yield execution.result(candidate, prepared)
+        if execution.interrupts.arrived and candidate.published is not None:
+            raise ended_after_publishing(execution.this, candidate.published)
+
+
+@dataclass(frozen=True)
+class _Execution:
+    context: dg.AssetExecutionContext
+    site: Site
+    this: Attempt
+    partition: Partition | None
+    journal: Journal
+    s3: S3Client
+    interrupts: Interrupts
+    stop: Stop
+    task: Task | None
+    """The ECS task that this runs in."""
+
+    @classmethod
+    def of(cls, context: dg.AssetExecutionContext, extract: Extract, site: Site) -> _Execution:
+        partition = partition_of(context, extract)
+        number = context.retry_number + 1
+        this = Attempt(extract, partition.key if partition else None, number)
+        interrupts = Interrupts()
+        return cls(
+            context,
+            site,
+            this,
+            partition,
+            journal_of(this, context.run.run_id),
+            site.connect(),
+            interrupts,
+            Stop(extract.header.timeout, is_ended=lambda: interrupts.arrived),
+            current_task(site.settings.ecs_metadata_uri),
+        )
+
+    def _begin(self) -> None:
+        """Say what is about to run."""
+        self._clear_failure()
+        source, snapshot = self.this.extract.source, self.site.snapshot_id
+        self.journal.write(
+            "started",
+            sql_version=source.version_id,
+            snapshot=snapshot,
+            warehouse=self.this.extract.warehouse,
+            attempt=self.this.number,
+        )
+        self.context.log.info(
+            "%s: sql version %s, snapshot %s, warehouse %s",
+            *(self.this.place(), source.version_id, snapshot, self.this.extract.warehouse),
+        )
+
+    def _clear_failure(self) -> None:
+        """Take back the tag of a failure that is not this run's, or that is tried again.
+
+        Dagster copies a run's tags to its re-execution. A tag can be overwritten, not removed.
+        """
+        run, instance = self.context.run, self.context.instance
+        if FAILURE_TAG not in run.tags and self.this.number == 1:
+            return
+        stored = instance.get_run_by_id(run.run_id)
+        if stored is None or FAILURE_TAG not in stored.tags:
+            return
+        failures = instance.get_records_for_run(
+            run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=1
+        )
+        if not failures.records:
+            instance.add_run_tags(run.run_id, {FAILURE_TAG: NO_FAILURE})
+
+    def stage(self, held: ExitStack) -> Staged | Ending:
+        """The staged result, which `held` aborts unless it is published; or why there is none."""
+        extract, settings, run = self.this.extract, self.site.settings, self.context.run
+        self._begin()
+        try:
+            provenance = Provenance(
+                run.run_id,
+                self.site.snapshot_id,
+                self.partition,
+                full_refresh=wants_full_refresh(run),
+                release=release_of(self.context.instance, run, self.this),
+            )
+            staged = held.enter_context(
+                staging(
+                    self.s3,
+                    settings.warehouses[extract.warehouse],
+                    extract,
+                    self._target,
+                    provenance,
+                    state=settings.state_location,
+                    stop=self.stop,
+                )
+            )
+        except Exception as error:
+            return self._ending(error, self._current(may_change=False))
+        record_staged(self.journal, staged)
+        return staged
+
+    def result(self, candidate: Candidate, staged: Staged) -> dg.MaterializeResult[Candidate]:
+        """What the asset yields."""
+        return dg.MaterializeResult(
+            value=candidate,
+            check_results=[check_result(c, self._key, published=True) for c in staged.outcomes],
+            data_version=dg.DataVersion(staged.receipt.data_sha256),
+        )
+
+    def publish(self, staged: Staged) -> tuple[Published, Mapping[str, Any]]:
+        """Publish, and record it; raises dg.Failure as `Candidate.publish` does."""
+        state = self.site.settings.state_location
+        try:
+            done = publish_staged(self.s3, state, staged, self.this.extract)
+        except Exception as error:
+            current = self._current(may_change=self.stop.is_sending)
+            found = _published_after_all(staged, current)
+            if found is None:
+                ending = self._ending(error, current)
+                raise ending.failure from ending.because
+            done = found
+        prices = self.site.settings.fargate.prices
+        cost = self.task.cost(prices, datetime.now(UTC)) if self.task else None
+        published = done.published
+        record_published(self.journal, staged, published, cost)
+        self.context.log.info(
+            "%s: %s, %s rows, version %s",
+            *(self.this.place(), published.outcome, staged.receipt.rows, published.version_id),
+        )
+        return published, materialization_metadata(staged, published, done.before, cost)
+
+    def _ending(self, error: Exception, current: Current) -> Ending:
+        ending = self._explained(error, current)
+        self._record(ending.failure)
+        if self.interrupts.arrived and ending.failure.allow_retries:
+            ended = RunEnded(f"the run was ended from outside, after an error: {error}")
+            return self._explained(ended, current)
+        return ending
+
+    def _explained(self, error: Exception, current: Current) -> Ending:
+        if isinstance(error, RefusedResult):
+            outcomes = error.staged.outcomes
+            checks = [check_result(each, self._key, published=False) for each in outcomes]
+            return Ending(checks, refusal(error, self.this))
+        if isinstance(error, SchemaError):
+            refused = refusal_of_schema(error, self.this, current)
+            return Ending([schema_result(error, self._key)], refused)
+        because = None if is_expected(error) else error
+        return Ending((), failure(error, self.this, current), because)
+
+    def _record(self, failed: dg.Failure) -> None:
+        """In the journal, and as a tag by which the UI lists and filters runs."""
+        tags = {FAILURE_TAG: str(failed.metadata[CAUSE].value)}
+        try:
+            record_failure(self.journal, failed)
+            self.context.instance.add_run_tags(self.context.run.run_id, tags)
+        except Exception as error:  # of Dagster's storage: the failure itself has to be told
+            logging.getLogger(__name__).warning("the run was not tagged %s: %r", tags, error)
+
+    def _current(self, *, may_change: bool) -> Current:
+        """What the key holds, as far as S3 says so within a moment."""
+        target = self._target
+        try:
+            version = in_thread(
+                "looking up what is published",
+                lambda: find_version(self.s3, target.bucket, target.key),
+                _LOOK_UP_SECONDS,
+            )
+        except (BotoCoreError, ClientError, TimeoutError):
+            return Current(None, is_known=False, may_change=may_change)
+        return Current(version, may_change=may_change)
+
+    @property
+    def _target(self) -> Target:
+        return self.site.target(self.this.extract, self.this.partition)
+
+    @property
+    def _key(self) -> dg.AssetKey:
+        return asset_key(self.this.extract.path)
+
+
+def _published_after_all(staged: Staged | None, current: Current) -> Done | None:
+    """The attempt whose publishing has succeeded, though its reply did not arrive in time."""
+    version = current.version
+    if staged is None or version is None or version.provenance.get("receipt") != staged.receipt.id:
+        return None
+    return Done(staged, Published(version.version_id, "published"), staged.past.receipt)

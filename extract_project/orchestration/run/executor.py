@@ -1,0 +1,70 @@
+"""How the steps of one run execute: one extract in the run's own process, several in one each.
+
+A run of one extract needs no second Python process, which would double its memory and add
+seconds. In a run of several, a process for each keeps one extract's failure, or its death for
+want of memory, away from its neighbours; on ECS, that is a task for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster import DagsterEvent, Executor, InitExecutorContext
+
+from extract_project.orchestration.dagster_internals import (
+    ExecutionPlan,
+    InProcessExecutor,
+    MultiprocessExecutor,
+    PlanOrchestrationContext,
+    RetryMode,
+)
+from extract_project.orchestration.run.interrupts import ending_at_interrupts
+
+
+class OneOrMany(Executor):
+    """Chooses when the plan is known."""
+
+    def __init__(self, max_concurrent: int | None) -> None:
+        self._retries = RetryMode.ENABLED
+        self._max_concurrent = max_concurrent
+
+    @property
+    def retries(self) -> RetryMode:
+        return self._retries
+
+    def execute(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[DagsterEvent]:
+        if len(execution_plan.step_keys_to_execute) == 1:
+            here = InProcessExecutor(self._retries)
+            return ending_at_interrupts(here.execute(plan_context, execution_plan))
+        many = self._one_each(plan_context.instance, execution_plan)
+        return many.execute(plan_context, execution_plan)
+
+    def _one_each(self, instance: dg.DagsterInstance, plan: ExecutionPlan) -> Executor:
+        # Imported here because a run of one extract has no need of it.
+        from extract_project.orchestration.ecs.launcher import ExtractEcsRunLauncher
+        from extract_project.orchestration.ecs.step_tasks import task_per_extract
+
+        launcher = instance.run_launcher
+        if isinstance(launcher, ExtractEcsRunLauncher):
+            return task_per_extract(instance, launcher, plan, self._retries, self._max_concurrent)
+        return MultiprocessExecutor(retries=self._retries, max_concurrent=self._max_concurrent)
+
+
+@dg.executor(
+    name="one_or_many",
+    requirements=dg.multiple_process_executor_requirements(),
+    config_schema={
+        "max_concurrent": dg.Field(
+            dg.Noneable(int),
+            default_value=None,
+            description="processes at a time in a run of several extracts; default: CPU cores; "
+            "on ECS, tasks; default: as many as the pools allow",
+        )
+    },
+)
+def one_or_many_executor(context: InitExecutorContext) -> Executor:
+    limit = context.executor_config["max_concurrent"]
+    return OneOrMany(limit if isinstance(limit, int) else None)

@@ -1,0 +1,278 @@
+"""From an error to the card that whoever is on call reads first.
+
+What happened and in which line, with the line quoted; what became of the published version; what
+to do next. Only transient errors are worth a retry, and only those get one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from extract_project.errors import Cause, ExtractError, SchemaError, WarehouseError
+from extract_project.history.versions import Version
+from extract_project.manifest.extract import Extract
+from extract_project.orchestration.names.task_end import cause_of_end, last_words, out_of_memory
+from extract_project.pipeline.attempt import RefusedResult
+from extract_project.pipeline.staging import Staged
+from extract_project.publish.publishing import Published
+from extract_project.store.s3 import error_code
+
+CAUSE = "cause"
+"""The entry of a failure's metadata that says what kind it is."""
+
+SQL_SHA256 = "sql_sha256"
+"""The entry that says which SQL it was, by content."""
+
+_TRANSIENT_S3 = {
+    *("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "503", "500"),
+    *("Throttling", "ThrottlingException", "RequestTimeTooSkewed", "ExpiredToken"),
+}
+_REFUSED_S3 = {"AccessDenied", "403", "KMS.AccessDeniedException", "AllAccessDisabled"}
+
+_RERUN = "then rerun this extract alone: extract rerun --failed"
+_NEXT = {
+    Cause.SQL: f"mend the SQL and push it: the new version is live in seconds; {_RERUN}",
+    Cause.PERMISSION: f"grant what is missing; {_RERUN}",
+    Cause.SIGN_IN: f"correct the sign-in of warehouse {{warehouse!r}}; {_RERUN}",
+    Cause.BUSY: "when the warehouse has room again: extract rerun --failed",
+    Cause.NETWORK: "when the network is well again: extract rerun --failed",
+    Cause.S3: f"see to the bucket; {_RERUN}",
+    Cause.AUDIT: f"mend the data in the warehouse or the rule in the header; {_RERUN}",
+    Cause.TIMEOUT: f"make the query cheaper, or raise 'timeout' in the header; {_RERUN}",
+    Cause.CANCELLED: "if that was not meant: extract run {path}",
+    Cause.SUPERSEDED: "nothing has to be done: readers have newer data than this run's",
+    Cause.MEMORY: f"raise 'memory' in the header, or select fewer columns at a time; {_RERUN}",
+    Cause.DISK: f"raise 'disk' in the header, or check fewer columns with unique; {_RERUN}",
+    Cause.KILLED: "look at the end of the run's log; then: extract rerun --failed",
+    Cause.SETTINGS: f"correct the setting; {_RERUN}",
+    Cause.OURS: "report it with the stack below; the other extracts are not affected",
+}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Which try of which extract, for which partition."""
+
+    extract: Extract
+    partition: str | None = None
+    number: int = 1
+
+    @property
+    def last(self) -> bool:
+        return self.number > self.extract.header.retries.max
+
+    def place(self, line: int | None = None, column: int | None = None) -> str:
+        """`sales/orders.sql:3:5`, and the partition where there is one."""
+        parts = (self.extract.file, line, column)
+        place = ":".join(str(part) for part in parts if part is not None)
+        return f"{place} (partition {self.partition})" if self.partition else place
+
+
+@dataclass(frozen=True)
+class Current:
+    """What readers have when an attempt has ended, as far as it is known."""
+
+    version: Version | None
+    is_known: bool = True
+    """False where S3 did not answer."""
+    may_change: bool = False
+    """Whether the attempt's own request to publish may still be carried out."""
+
+    @property
+    def uri(self) -> str:
+        if not self.is_known:
+            return "unknown"
+        return self.version.uri if self.version else "none"
+
+
+def failure(error: Exception, attempt: Attempt, current: Current) -> dg.Failure:
+    """The failure of an attempt that has not published, as far as is known."""
+    known = error if isinstance(error, WarehouseError) else None
+    line, column = (known.line, known.column) if known else (None, None)
+    again = is_transient(error) and not attempt.last
+    paragraphs = [f"{attempt.place(line, column)}: {_reason(error)}"]
+    if line is not None:
+        paragraphs.append(quoted(attempt.extract.text, line, column))
+    if known and known.query_id:
+        paragraphs.append(f"query {known.query_id} {known.query_url or ''}".strip())
+    paragraphs.append(standing(current))
+    paragraphs.append(_again(attempt) if again else _next_step(cause_of(error), attempt))
+    metadata = _metadata(attempt, current) | {CAUSE: cause_of(error).value}
+    if known and known.query_id:
+        metadata["query_id"] = known.query_id
+    if known and known.query_url:
+        metadata["query"] = dg.MetadataValue.url(known.query_url)
+    return dg.Failure(
+        description="\n\n".join(paragraphs),
+        metadata=metadata,
+        allow_retries=is_transient(error),
+    )
+
+
+def ended_after_publishing(attempt: Attempt, published: Published) -> dg.Failure:
+    """The end of a run that was told to end when it had published already."""
+    told = (
+        f"{attempt.place()}: the run was ended from outside when its result was in place already: "
+        f"{published.outcome}, version {published.version_id}"
+    )
+    return dg.Failure(
+        description=f"{told}\n\nnext: nothing; to go back: extract rollback {attempt.extract.path}",
+        metadata={CAUSE: Cause.CANCELLED.value, "current_version": published.version_id},
+        allow_retries=False,
+    )
+
+
+def refusal(refused: RefusedResult, attempt: Attempt) -> dg.Failure:
+    """The failure of an attempt whose result was not accepted."""
+    if not refused.outcomes:
+        return _refusal_of_empty(refused.staged, attempt)
+    lines = []
+    for outcome in refused.outcomes:
+        path = attempt.extract.header.path_of_check(outcome.name)
+        line, column = attempt.extract.place(path)
+        lines.append(f"{attempt.place(line, column)}: {outcome.verdict.summary}")
+        lines += [
+            "    " + ", ".join(f"{name}={value}" for name, value in row.items())
+            for row in outcome.verdict.samples
+        ]
+    partition = f" --partition {attempt.partition}" if attempt.partition else ""
+    advice = (
+        "; to let such results pass with a warning, add 'severity: warn' to the check; to publish "
+        f"this once: extract release {attempt.extract.path}{partition} --reason '…'"
+    )
+    return _refused(refused.staged, attempt, lines, _next_step(Cause.AUDIT, attempt) + advice)
+
+
+def refusal_of_schema(error: SchemaError, attempt: Attempt, current: Current) -> dg.Failure:
+    """The failure of a run whose result has columns that it must not have."""
+    faults = [
+        f"{attempt.place(*attempt.extract.place(path))}: {fault}" for path, fault in error.faults
+    ]
+    paragraphs = ["\n".join(faults), standing(current), f"next: {error.advice}"]
+    return dg.Failure(
+        description="\n\n".join(paragraphs),
+        metadata=_metadata(attempt, current) | {CAUSE: error.cause.value},
+        allow_retries=False,
+    )
+
+
+def _refusal_of_empty(staged: Staged, attempt: Attempt) -> dg.Failure:
+    """The failure of a run without rows where the header wants some."""
+    line, column = attempt.extract.place(("on_empty",))
+    reason = "the result has no rows, and the header says on_empty: fail"
+    lines = [f"{attempt.place(line, column)}: {reason}"]
+    return _refused(staged, attempt, lines, _next_step(Cause.AUDIT, attempt))
+
+
+def end_of_process(place: str, told: str) -> str:
+    """The card of a run whose process is gone; `told` is what was found of it from outside."""
+    reason = (
+        "the run's process ended before it could say why: it ran out of memory"
+        if out_of_memory(told)
+        else "the run's process ended before it could say why: it was killed, evicted or never "
+        "started; the end of its log may tell"
+    )
+    paragraphs = [f"{place}: {reason}", last_words(told), f"next: {_NEXT[cause_of_end(told)]}"]
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether the error explains itself; anything else is a fault of ours, and keeps its trace."""
+    return isinstance(error, ExtractError | ClientError | BotoCoreError | MemoryError)
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether the same attempt may well succeed a minute later."""
+    if isinstance(error, ExtractError):
+        return error.transient
+    if isinstance(error, NoCredentialsError):
+        return False
+    return isinstance(error, BotoCoreError) or error_code(error) in _TRANSIENT_S3
+
+
+def cause_of(error: Exception) -> Cause:
+    """What kind of failure an error is."""
+    if isinstance(error, ExtractError):
+        return error.cause
+    if isinstance(error, ClientError):
+        return Cause.PERMISSION if error_code(error) in _REFUSED_S3 else Cause.S3
+    if isinstance(error, NoCredentialsError):
+        return Cause.SETTINGS
+    if isinstance(error, BotoCoreError):
+        return Cause.NETWORK
+    return Cause.MEMORY if isinstance(error, MemoryError) else Cause.OURS
+
+
+def quoted(text: str, line: int, column: int | None) -> str:
+    """A line of the file with a caret below the column."""
+    lines = text.splitlines()
+    if not 1 <= line <= len(lines):
+        return ""
+    gutter = f"{line:>5} | "
+    caret = f"\n{' ' * (len(gutter) - 2)}| {' ' * (column - 1)}^" if column else ""
+    return f"{gutter}{lines[line - 1]}{caret}"
+
+
+def standing(current: Current) -> str:
+    """What readers have now."""
+    if not current.is_known:
+        told = "what readers have is not known: S3 did not answer."
+    elif current.version is None:
+        told = "nothing has been published under this key yet, and nothing is now."
+    else:
+        told = f"the published version is untouched: {current.version.uri}"
+    if current.may_change:
+        told += (
+            "\nThe request that publishes this result had been sent, and S3 did not say what came "
+            "of it: it may still publish."
+        )
+    return told
+
+
+def _refused(staged: Staged, attempt: Attempt, lines: list[str], next_step: str) -> dg.Failure:
+    count = f"{staged.receipt.rows_staged:,} rows were staged and refused; nothing was published"
+    paragraphs = ["\n".join(lines), count, standing(Current(staged.previous)), next_step]
+    return dg.Failure(
+        description="\n\n".join(paragraphs),
+        metadata=_metadata(attempt, Current(staged.previous))
+        | {CAUSE: Cause.AUDIT.value, "rows_staged": staged.receipt.rows_staged},
+        allow_retries=False,
+    )
+
+
+def _metadata(attempt: Attempt, current: Current) -> dict[str, Any]:
+    source = attempt.extract.source
+    metadata: dict[str, Any] = {
+        "sql_file": f"{source.key} (version {source.version_id})",
+        SQL_SHA256: source.sha256,
+        "current_version": current.uri,
+    }
+    if attempt.partition:
+        metadata["partition"] = attempt.partition
+    return metadata
+
+
+def _next_step(cause: Cause, attempt: Attempt) -> str:
+    extract = attempt.extract
+    return "next: " + _NEXT[cause].format(warehouse=extract.warehouse, path=extract.path)
+
+
+def _again(attempt: Attempt) -> str:
+    tries = attempt.extract.header.retries.max + 1
+    return f"next: nothing yet; this was try {attempt.number} of {tries}, and the next one follows"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        operation = error.operation_name
+        message = error.response.get("Error", {}).get("Message", "")
+        return f"S3 refused {operation} ({error_code(error)}): {message}"
+    if isinstance(error, MemoryError):
+        return f"this process has no memory left: {error or 'an allocation failed'}"
+    if is_expected(error):
+        return str(error)
+    return f"an unexpected {type(error).__name__}, which is a fault of extract_project: {error}"

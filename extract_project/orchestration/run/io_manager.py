@@ -1,0 +1,100 @@
+"""The IO manager: publishes what an extract has staged, and loads what is published.
+
+An asset downstream of extracts says in its annotation what it wants:
+
+    @dg.asset(ins={"orders": dg.AssetIn(key=["sales", "orders"])})
+    def report(orders: pl.DataFrame): ...
+
+`pandas.DataFrame`, `pyarrow.Table`, `pyarrow.RecordBatchReader` (a stream) and `polars.DataFrame`
+are known. `dg.AssetIn(metadata={"version_id": "…"})` loads a given version instead of the current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+import dagster as dg
+import pyarrow as pa
+
+from extract_project.history.reading import open_version
+from extract_project.history.receipt import read_schema, receipt_of
+from extract_project.history.versions import require_version
+from extract_project.manifest.extract import Extract
+from extract_project.orchestration.names.keys import asset_key
+from extract_project.orchestration.run.execution import Candidate
+from extract_project.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+VERSION_ID = "version_id"
+
+
+class ExtractIOManager(dg.IOManager):
+    """Publishes and loads the extracts of one snapshot."""
+
+    def __init__(
+        self,
+        connect: Callable[[], S3Client],
+        settings: Settings,
+        extracts: Mapping[str, Extract],
+    ) -> None:
+        self._connect = connect
+        self._data, self._state = settings.data, settings.state_location
+        self._extracts = {asset_key(path): extract for path, extract in extracts.items()}
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Publish: the one moment at which a result becomes visible."""
+        if not isinstance(obj, Candidate):
+            raise dg.DagsterInvariantViolationError(
+                f"{context.asset_key.to_user_string()} cannot be stored with the IO manager of "
+                f"extracts, which publishes only those: give this asset another io_manager_key"
+            )
+        context.add_output_metadata(obj.publish())
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """The current version, or the given one, as the type that the asset's argument names.
+
+        Of several partitions, a dictionary by partition key.
+        """
+        extract = self._extracts[context.asset_key]
+        if not context.has_asset_partitions:
+            return self._load(context, extract, None)
+        loaded = {key: self._load(context, extract, key) for key in context.asset_partition_keys}
+        return loaded if len(loaded) != 1 else next(iter(loaded.values()))
+
+    def _load(self, context: dg.InputContext, extract: Extract, partition: str | None) -> Any:
+        s3 = self._connect()
+        wanted = (context.definition_metadata or {}).get(VERSION_ID)
+        key = self._data.key(extract.published_path(partition))
+        version = require_version(s3, self._data.bucket, key, wanted)
+        receipt = receipt_of(s3, self._state, version)
+        reader = open_version(s3, version, read_schema(receipt) if receipt else None)
+        if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
+            # Dagster has no place for what is said of several partitions at once.
+            context.add_input_metadata({"s3_version_id": version.version_id, "uri": version.uri})
+        return _as_type(reader, context.dagster_type.typing_type)
+
+
+def _as_type(reader: pa.RecordBatchReader, wanted: Any) -> Any:
+    if get_origin(wanted) is dict:  # of partitions
+        wanted = get_args(wanted)[1]
+    name = f"{getattr(wanted, '__module__', '')}.{getattr(wanted, '__name__', wanted)}"
+    if wanted is pa.RecordBatchReader:
+        return reader
+    if wanted is pa.Table:
+        return reader.read_all()
+    if name.startswith("polars.") and name.endswith(".DataFrame"):
+        import polars as pl
+
+        return pl.from_arrow(reader.read_all())
+    if name.startswith("pandas.") and name.endswith(".DataFrame"):
+        import pandas as pd
+
+        # Arrow-backed columns: NULL integers stay integers, decimals stay exact.
+        return reader.read_all().to_pandas(types_mapper=pd.ArrowDtype)
+    raise dg.DagsterInvalidDefinitionError(
+        f"an extract cannot be loaded as {wanted}: annotate the argument with pandas.DataFrame, "
+        f"pyarrow.Table, pyarrow.RecordBatchReader or polars.DataFrame"
+    )

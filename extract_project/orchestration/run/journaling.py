@@ -1,0 +1,89 @@
+"""What a run writes into its journal about one extract."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from extract_project.checks.usual import USUAL
+from extract_project.journal import Journal
+from extract_project.orchestration.names.task_cost import TaskCost
+from extract_project.orchestration.run.failures import CAUSE, Attempt
+from extract_project.pipeline import continuity
+from extract_project.pipeline.staging import Staged
+from extract_project.publish.publishing import Published
+from extract_project.publish.rollback import Restored
+
+_TOLD = {continuity.CHECK: "schema_changed", USUAL: "unusual"}
+"""Checks that the journal tells of by themselves, since most of the time nothing refuses them."""
+
+
+def journal_of(attempt: Attempt, run_id: str) -> Journal:
+    """A journal whose lines carry the extract, the partition and the run."""
+    return Journal(
+        {"extract": attempt.extract.path, "partition": attempt.partition, "run_id": run_id}
+    )
+
+
+def record_staged(journal: Journal, staged: Staged) -> None:
+    """A whole result is uploaded; how long each stage took."""
+    receipt = staged.receipt
+    journal.write(
+        "staged",
+        query_id=receipt.query_id,
+        rows=receipt.rows,
+        rows_added=receipt.rows_added,
+        bytes=receipt.bytes,
+        seconds=receipt.stages.model_dump(),
+        peak_memory=receipt.peak_memory,
+        checks={check.name: check.passed for check in receipt.checks} or None,
+    )
+    if receipt.release:
+        journal.write("released", level="warning", **receipt.release.model_dump())
+    for check in receipt.checks:
+        if check.name in _TOLD and not check.passed:
+            lines = check.summary.splitlines()
+            journal.write(_TOLD[check.name], level="warning", difference=lines)
+
+
+def record_published(
+    journal: Journal, staged: Staged, published: Published, cost: TaskCost | None
+) -> None:
+    """What the result became, where it is, and what it cost."""
+    usage = staged.receipt.usage
+    journal.write(
+        published.outcome,
+        query_id=staged.receipt.query_id,
+        uri=staged.output.target.uri,
+        version_id=published.version_id,
+        rows=staged.receipt.rows,
+        task=cost.facts() if cost else None,
+        warehouse_usage=usage.model_dump(exclude_none=True) if usage else None,
+    )
+
+
+def record_restored(journal: Journal, restored: Restored) -> None:
+    """An older version is current again."""
+    restoration = restored.version.restoration
+    journal.write(
+        "restored",
+        uri=restored.version.uri,
+        version_id=restored.version.version_id,
+        restored_from=restoration and restoration.restored_from,
+        by=restoration and restoration.by,
+        reason=restoration and restoration.reason,
+        rows=restored.receipt.rows,
+    )
+
+
+def record_failure(journal: Journal, failure: dg.Failure) -> None:
+    """Nothing was published; the card goes with it."""
+    metadata = failure.metadata
+    query_id = metadata.get("query_id")
+    journal.write(
+        "failed",
+        level="error",
+        cause=metadata[CAUSE].value,
+        query_id=query_id.value if query_id else None,
+        retried=failure.allow_retries,
+        card=failure.description,
+    )

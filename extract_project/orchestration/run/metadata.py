@@ -1,0 +1,208 @@
+"""From a receipt to what people look at on an asset's page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import dagster as dg
+
+from extract_project.errors import SchemaError
+from extract_project.history.history import Change, change
+from extract_project.history.receipt import ColumnProfile, Receipt
+from extract_project.history.release import Release
+from extract_project.history.versions import Version
+from extract_project.orchestration.names.task_cost import TaskCost
+from extract_project.pipeline.audit import Outcome
+from extract_project.pipeline.staging import Staged
+from extract_project.publish.publishing import Published
+from extract_project.publish.rollback import Restored
+
+_REJECTED = "candidate rejected, the published version stays: "
+_OUTCOMES = {
+    "published": "published as a new version",
+    "unchanged": "verified unchanged: the current version has this very content",
+    "kept": "no rows, so the current version was kept (on_empty: keep)",
+}
+
+_USAGE = {
+    "seconds": "warehouse_seconds",
+    "credits": "estimated_credits",
+    "basis": "warehouse_cost_basis",
+}
+
+
+def materialization_metadata(
+    staged: Staged, published: Published, before: Receipt | None, cost: TaskCost | None
+) -> dict[str, dg.MetadataValue[Any]]:
+    """Everything about one result, the same that its receipt holds.
+
+    `before` is the receipt of what was current when the run began; `cost`, that of its ECS task.
+    """
+    receipt, stages = staged.receipt, staged.receipt.stages
+    uri = f"{staged.output.target.uri}?versionId={published.version_id}"
+    difference = change(receipt, before)
+    if published.outcome != "published":
+        difference = replace(difference, rows=0)
+    return {
+        **_facts(receipt, uri, published.version_id),
+        **_compared(difference, staged.previous),
+        **_cost(receipt, cost),
+        **_released(receipt.release),
+        "outcome": dg.MetadataValue.text(_OUTCOMES[published.outcome]),
+        "seconds": dg.MetadataValue.float(stages.total),
+        "seconds_connect": dg.MetadataValue.float(stages.connect),
+        "seconds_query": dg.MetadataValue.float(stages.query),
+        "seconds_fetch": dg.MetadataValue.float(stages.fetch),
+        "seconds_audit": dg.MetadataValue.float(stages.audit),
+        "seconds_encode": dg.MetadataValue.float(stages.encode),
+        "seconds_upload": dg.MetadataValue.float(stages.upload),
+        "peak_memory_mib": dg.MetadataValue.float(round(receipt.peak_memory / 2**20, 1)),
+        "preview": dg.MetadataValue.md(_markdown(staged.preview)),
+    }
+
+
+def restored_metadata(
+    restored: Restored, before: Receipt | None
+) -> dict[str, dg.MetadataValue[Any]]:
+    """What a rollback made current; `before` is the receipt of what it replaced."""
+    version, restoration = restored.version, restored.version.restoration
+    assert restoration is not None
+    return {
+        **_facts(restored.receipt, version.uri, version.version_id),
+        **_compared(change(restored.receipt, before), restored.replaced),
+        "outcome": dg.MetadataValue.text(f"rolled back by {restoration.by}: {restoration.reason}"),
+        "restored_from": dg.MetadataValue.text(restoration.restored_from),
+        "restored_by": dg.MetadataValue.text(restoration.by),
+        "reason": dg.MetadataValue.text(restoration.reason),
+    }
+
+
+def _facts(receipt: Receipt, uri: str, version_id: str) -> dict[str, dg.MetadataValue[Any]]:
+    facts: dict[str, dg.MetadataValue[Any]] = {
+        "dagster/row_count": dg.MetadataValue.int(receipt.rows),
+        "dagster/uri": dg.MetadataValue.text(uri),
+        "dagster/column_schema": dg.MetadataValue.table_schema(_table_schema(receipt)),
+        "s3_version_id": dg.MetadataValue.text(version_id),
+        "bytes": dg.MetadataValue.int(receipt.bytes),
+        "data_sha256": dg.MetadataValue.text(receipt.data_sha256),
+        "sql_version": dg.MetadataValue.text(receipt.sql_version or "unversioned bucket"),
+        "sql": dg.MetadataValue.md(f"```sql\n{receipt.sql}\n```"),
+        "columns": dg.MetadataValue.md(_profile_table(receipt.columns, receipt.rows_staged)),
+    }
+    if receipt.parts is not None:
+        facts["parts"] = dg.MetadataValue.int(receipt.parts)
+    if receipt.rows_added is not None and receipt.bytes_added is not None:
+        facts["rows_added"] = dg.MetadataValue.int(receipt.rows_added)
+        facts["bytes_added"] = dg.MetadataValue.int(receipt.bytes_added)
+    if receipt.watermark is not None:
+        facts["watermark"] = dg.MetadataValue.text(receipt.watermark)
+    if receipt.query_id:
+        facts["query_id"] = dg.MetadataValue.text(receipt.query_id)
+    if receipt.query_url:
+        facts["query"] = dg.MetadataValue.url(receipt.query_url)
+    return facts
+
+
+def _released(release: Release | None) -> dict[str, dg.MetadataValue[Any]]:
+    if release is None:
+        return {}
+    return {
+        "released_checks": dg.MetadataValue.text(", ".join(release.checks)),
+        "released_by": dg.MetadataValue.text(release.by),
+        "release_reason": dg.MetadataValue.text(release.reason),
+        "release_of": dg.MetadataValue.dagster_run(release.of_run),
+    }
+
+
+def _compared(difference: Change, previous: Version | None) -> dict[str, dg.MetadataValue[Any]]:
+    """Against the version before; figures are plotted over the runs."""
+    compared: dict[str, dg.MetadataValue[Any]] = {}
+    if previous:
+        compared["previous_s3_version_id"] = dg.MetadataValue.text(previous.version_id)
+    if difference.rows is not None:
+        compared["rows_change"] = dg.MetadataValue.int(difference.rows)
+    if difference.sql is not None:
+        compared["sql_changed"] = dg.MetadataValue.bool(difference.sql)
+    if difference.schema is not None:
+        compared["schema_changed"] = dg.MetadataValue.bool(difference.schema)
+    return compared
+
+
+def _cost(receipt: Receipt, cost: TaskCost | None) -> dict[str, dg.MetadataValue[Any]]:
+    facts = {name: _value(value) for name, value in (cost.facts() if cost else {}).items()}
+    if receipt.usage:
+        used = receipt.usage.model_dump(exclude_none=True)
+        facts |= {_USAGE[name]: _value(value) for name, value in used.items()}
+    return facts
+
+
+def _value(value: float | int | str) -> dg.MetadataValue[Any]:
+    if isinstance(value, str):
+        return dg.MetadataValue.text(value)
+    if isinstance(value, int):
+        return dg.MetadataValue.int(value)
+    return dg.MetadataValue.float(value)
+
+
+def check_result(outcome: Outcome, key: dg.AssetKey, published: bool) -> dg.AssetCheckResult:
+    """One check as Dagster shows it; figures and sample rows behind a click."""
+    verdict = outcome.verdict
+    metadata: dict[str, Any] = dict(verdict.figures)
+    if verdict.samples:
+        metadata["samples"] = dg.MetadataValue.md(_markdown(verdict.samples))
+    prefix = "" if published else _REJECTED
+    if outcome.released:
+        prefix += f"released by {outcome.released.by} ({outcome.released.reason}): "
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=outcome.name,
+        passed=verdict.passed,
+        severity=dg.AssetCheckSeverity[outcome.severity.upper()],
+        description=verdict.summary if verdict.passed else prefix + verdict.summary,
+        metadata=metadata,
+    )
+
+
+def schema_result(error: SchemaError, key: dg.AssetKey) -> dg.AssetCheckResult:
+    """The check that a result broke by its columns, before any row was looked at."""
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=error.check,
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{_REJECTED}{error}",
+    )
+
+
+def _table_schema(receipt: Receipt) -> dg.TableSchema:
+    return dg.TableSchema([dg.TableColumn(column.name, column.type) for column in receipt.columns])
+
+
+def _profile_table(columns: Iterable[ColumnProfile], rows: int) -> str:
+    return _markdown(
+        [
+            {
+                "column": column.name,
+                "type": column.type,
+                "null": f"{column.nulls / rows:.1%}" if rows else "",
+                "lowest": column.lowest or "",
+                "highest": column.highest or "",
+            }
+            for column in columns
+        ]
+    )
+
+
+def _markdown(rows: Sequence[Mapping[str, str]]) -> str:
+    if not rows:
+        return "(no rows)"
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, ["---"] * len(names)]
+    lines += [[_cell(row.get(name, "")) for name in names] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\r", " ").replace("\n", " ")

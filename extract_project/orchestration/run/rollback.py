@@ -1,0 +1,102 @@
+"""Rolling back through Dagster: from the command line, or from the launchpad.
+
+Whoever asks needs no right to write to the bucket, and the run is the record of it: who, why, and
+what came of it. The materialization that it reports has the data version of what was restored, so
+that extracts which follow this one follow it back.
+
+(Without postponed annotations: Dagster looks at the type of an op's `context` itself.)
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from extract_project.errors import ExtractError, NotPublished
+from extract_project.history.receipt import receipt_of
+from extract_project.journal import Journal
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.names import no_extract
+from extract_project.orchestration.dagster_internals import CODE_VERSION_TAG, DATA_VERSION_TAG
+from extract_project.orchestration.names.keys import ROLLBACK_JOB, ROLLBACK_OP, asset_key
+from extract_project.orchestration.run.assets import Site
+from extract_project.orchestration.run.journaling import record_restored
+from extract_project.orchestration.run.metadata import restored_metadata
+from extract_project.publish.rollback import Order, restore
+
+_LAUNCHPAD = "somebody in the launchpad"
+
+
+def rollback_job(extracts: Mapping[str, Extract], site: Site) -> dg.JobDefinition:
+    """Makes an older version of an extract current again."""
+
+    @dg.op(
+        name=ROLLBACK_OP,
+        config_schema={
+            "extract": dg.Field(str, description="folder/name"),
+            "version": dg.Field(str, description="the VersionId to go back to"),
+            "reason": dg.Field(str, description="recorded with the version"),
+            "partition": dg.Field(
+                str, is_required=False, description="its key, where the extract has partitions"
+            ),
+            "by": dg.Field(str, default_value=_LAUNCHPAD, description="who wants it"),
+        },
+    )
+    def restore_version(context: dg.OpExecutionContext) -> None:
+        try:
+            _restore(context, extracts, site)
+        except ExtractError as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from None
+
+    @dg.job(
+        name=ROLLBACK_JOB,
+        description="makes an older version of an extract current again, without a rerun",
+        executor_def=dg.in_process_executor,
+    )
+    def rollback_extract() -> None:
+        restore_version()
+
+    return rollback_extract
+
+
+def rollback_config(extract: str, partition: str | None, order: Order) -> dict[str, Any]:
+    """The run config of the job."""
+    config = {
+        "extract": extract,
+        "version": order.version_id,
+        "reason": order.reason,
+        "by": order.by,
+        **({"partition": partition} if partition else {}),
+    }
+    return {"ops": {ROLLBACK_OP: {"config": config}}}
+
+
+def _restore(context: dg.OpExecutionContext, extracts: Mapping[str, Extract], site: Site) -> None:
+    config = context.op_config
+    path, partition = config["extract"], config.get("partition")
+    extract = extracts.get(path)
+    if extract is None:
+        raise NotPublished(no_extract(path, extracts))
+    if bool(extract.header.partitions) != bool(partition):
+        need = "has partitions: say which" if extract.header.partitions else "has no partitions"
+        raise NotPublished(f"{path} {need}")
+    order = Order(config["version"], config["reason"], config["by"], context.run.run_id)
+    s3, state = site.connect(), site.settings.state_location
+    restored = restore(s3, state, site.target(extract, partition), order)
+    before = receipt_of(s3, state, restored.replaced) if restored.replaced else None
+    context.log.info("%s: version %s", path, restored.version.version_id)
+    record_restored(
+        Journal({"extract": path, "partition": partition, "run_id": order.run_id}), restored
+    )
+    context.log_event(
+        dg.AssetMaterialization(
+            asset_key(path),
+            description=f"rolled back to version {order.version_id} by {order.by}: {order.reason}",
+            partition=partition,
+            metadata=restored_metadata(restored, before),
+            tags={
+                DATA_VERSION_TAG: restored.receipt.data_sha256,
+                CODE_VERSION_TAG: restored.receipt.code_version,
+            },
+        )
+    )

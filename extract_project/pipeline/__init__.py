@@ -1,0 +1,1 @@
+"""From a query to an audited, staged result, in bounded memory."""

@@ -1,0 +1,143 @@
+"""One attempt at an extract, from the query to the published version."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from extract_project.errors import Refused
+from extract_project.history.receipt import Receipt
+from extract_project.manifest.extract import Extract
+from extract_project.pipeline.audit import Outcome
+from extract_project.pipeline.staging import Provenance, Staged, stage
+from extract_project.prefetch import in_thread
+from extract_project.publish.publishing import Published, settle
+from extract_project.publish.upload import Target
+from extract_project.stopping import GRACE_SECONDS, Stop, supervised
+from extract_project.store.s3 import Location
+from extract_project.warehouses.protocol import Warehouse
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True)
+class Done:
+    """A result that readers have now, or had already."""
+
+    staged: Staged
+    published: Published
+    before: Receipt | None
+    """Of what was current when the attempt began."""
+
+
+class RefusedResult(Refused):
+    """A staged result that must not be published."""
+
+    def __init__(self, staged: Staged, outcomes: Sequence[Outcome]) -> None:
+        names = ", ".join(outcome.name for outcome in outcomes)
+        super().__init__(f"refused by {names}" if names else "refused for having no rows")
+        self.staged = staged
+        self.outcomes = tuple(outcomes)
+        """Those that refuse it; none where it has no rows, and the header wants some."""
+
+
+@contextmanager
+def staging(
+    s3: S3Client,
+    warehouse: Warehouse,
+    extract: Extract,
+    target: Target,
+    provenance: Provenance,
+    *,
+    state: Location,
+    stop: Stop,
+) -> Iterator[Staged]:
+    """Stage and audit, unless `stop` ends it before; what is not published on leaving is aborted.
+
+    Raises RefusedResult, RunEnded, QueryTimeout, and what `stage` raises.
+    """
+    held = ExitStack()
+
+    def work() -> Staged:
+        with ExitStack() as opened:
+            staged = opened.enter_context(
+                stage(s3, warehouse, extract, target, provenance, state=state, stop=stop)
+            )
+            _require_accepted(staged, extract)
+            stop.require()  # otherwise nobody may wait for it any more
+            held.push(opened.pop_all())
+            return staged
+
+    with _sending_no_more(s3, stop):
+        try:
+            yield supervised(work, stop)
+        finally:
+            _abort(held)
+
+
+def publish_staged(s3: S3Client, state: Location, staged: Staged, extract: Extract) -> Done:
+    """Publish what has been staged, unless `stop` ends it before.
+
+    Raises RunEnded, QueryTimeout, and what `settle` raises. When `staged.stop.is_sending` holds
+    after an error, nobody knows yet whether it has been published.
+    """
+
+    def work() -> Done:
+        # Before anything is published: what fails here leaves the current version as it is.
+        before = staged.past.receipt
+        return Done(staged, settle(s3, state, staged, extract.header), before)
+
+    return supervised(work, staged.stop)
+
+
+def attempt(
+    s3: S3Client,
+    warehouse: Warehouse,
+    extract: Extract,
+    target: Target,
+    provenance: Provenance,
+    *,
+    state: Location,
+    stop: Stop,
+) -> Done:
+    """Stage, audit and publish, without Dagster. Raises as `staging` and `publish_staged` do."""
+    with staging(s3, warehouse, extract, target, provenance, state=state, stop=stop) as staged:
+        return publish_staged(s3, state, staged, extract)
+
+
+@contextmanager
+def _sending_no_more(s3: S3Client, stop: Stop) -> Iterator[None]:
+    """Once stopped, send no data again whose request S3 did not answer.
+
+    A process does not end before the threads that upload, and the client tries ten times a minute.
+    """
+
+    def require(**_: object) -> None:
+        stop.require()
+
+    events = [f"before-send.s3.{each}" for each in ("CreateMultipartUpload", "UploadPart")]
+    for event in events:
+        s3.meta.events.register(event, require)
+    try:
+        yield
+    finally:
+        for event in events:
+            s3.meta.events.unregister(event, require)
+
+
+def _abort(held: ExitStack) -> None:
+    """Abort what has not been published; a store that does not answer is left to the sweep."""
+    try:
+        in_thread("aborting what was staged", held.close, GRACE_SECONDS)
+    except TimeoutError as error:
+        logging.getLogger(__name__).warning("%s: a later run sweeps it", error)
+
+
+def _require_accepted(staged: Staged, extract: Extract) -> None:
+    refusing = [outcome for outcome in staged.outcomes if outcome.refuses]
+    if refusing or (not staged.receipt.rows and extract.header.on_empty == "fail"):
+        raise RefusedResult(staged, refusing)

@@ -1,0 +1,79 @@
+"""`on_schema_change`: whether the result has the columns of the version that readers have.
+
+Asked as soon as the columns are known, before any row is fetched. A key that holds nothing has
+nothing to be compared with; nor does a version whose receipt is gone, and then words say so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extract_project.checks.base import Verdict
+from extract_project.checks.contract import written
+from extract_project.errors import SchemaError
+from extract_project.history.receipt import load_receipt, read_schema, schema_hash
+from extract_project.history.versions import Version
+from extract_project.manifest.header import Header
+from extract_project.pipeline.audit import Outcome
+from extract_project.schema.change import SchemaChange, compare_schemas
+from extract_project.store.s3 import Location
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from mypy_boto3_s3 import S3Client
+
+KEY = "on_schema_change"
+CHECK = "schema_unchanged"
+RULE = "the columns are those of the current version"
+
+
+def compare_with_version(
+    s3: S3Client, state: Location, header: Header, current: Version | None, schema: pa.Schema
+) -> Outcome | None:
+    """What became of the comparison; None where the header does not want one.
+
+    Raises SchemaError where the columns differ and the header says `on_schema_change: fail`.
+    """
+    if header.on_schema_change == "allow":
+        return None
+    if current is None:
+        return _passed("nothing was published before: no columns to compare with")
+    shown = _shown(current)
+    if current.provenance.get("schema-sha256") == schema_hash(schema):
+        return _passed(f"the same columns as {shown}")
+    receipt_id = current.provenance.get("receipt")
+    receipt = receipt_id and load_receipt(s3, state, current.key, receipt_id)
+    if not receipt:
+        return _passed(f"nothing to compare with: {shown} has no receipt that says its columns")
+    change = compare_schemas(read_schema(receipt), schema, by_position=header.format == "csv")
+    summary = _summary(change, shown)
+    if header.on_schema_change == "fail":
+        faults = [((KEY,), line) for line in (summary, *change.lines())]
+        raise SchemaError(CHECK, faults, _advice(schema, header))
+    text = "\n".join((summary, *change.lines()))
+    breaking = sum(each.breaking for each in change.changes)
+    figures = {"breaking": breaking, "widening": len(change.changes) - breaking}
+    return Outcome(CHECK, RULE, "warn", Verdict(False, text, figures))
+
+
+def _passed(summary: str) -> Outcome:
+    return Outcome(CHECK, RULE, "warn", Verdict(True, summary))
+
+
+def _shown(current: Version) -> str:
+    partition = current.provenance.get("partition")
+    of = f" of partition {partition}" if partition else ""
+    return f"version {current.version_id}{of}"
+
+
+def _summary(change: SchemaChange, shown: str) -> str:
+    readers = "may break those who read it" if change.breaking else "breaks nobody who reads it"
+    count = len(change.changes)
+    return f"{count} {'difference' if count == 1 else 'differences'} from {shown}; this {readers}"
+
+
+def _advice(schema: pa.Schema, header: Header) -> str:
+    meant = "mend the SQL; or, where this is meant, write 'on_schema_change: warn' for this change"
+    if header.columns:
+        return meant
+    return f"{meant}, or, instead of it, declare the columns:\n{written(schema)}"

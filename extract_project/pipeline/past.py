@@ -1,0 +1,94 @@
+"""What is published before a run publishes: which version readers have, and what it was like.
+
+The current version is looked up when the run begins, because publishing depends on it. All else
+is read when somebody first asks: each receipt carries the figures of some versions before it, so
+that ten of them cost one small request.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from extract_project.checks.base import Figures
+from extract_project.checks.usual import VERSIONS
+from extract_project.history.receipt import Receipt, receipt_of
+from extract_project.history.versions import Version, find_version
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.partitions import Partition
+from extract_project.publish.upload import Target
+from extract_project.store.s3 import Location
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class PublishedPast:
+    """The past of one key, and of the partition before it."""
+
+    def __init__(
+        self,
+        s3: S3Client,
+        state: Location,
+        extract: Extract,
+        target: Target,
+        partition: Partition | None,
+        *,
+        full_refresh: bool = False,
+    ) -> None:
+        self._s3, self._state, self._extract, self._target = s3, state, extract, target
+        self._partition, self._full_refresh = partition, full_refresh
+        self.version = find_version(s3, target.bucket, target.key)
+        """What was current when the run began."""
+
+    @cached_property
+    def receipt(self) -> Receipt | None:
+        """Of that version."""
+        return self._receipt(self.version)
+
+    @cached_property
+    def neighbour(self) -> Version | None:
+        """The current version of the window before; None where partitions are no windows."""
+        partition = self._partition
+        if partition is None or partition.before is None:
+            return None
+        path = self._extract.published_path
+        prefix = self._target.key.removesuffix(path(partition.key))
+        return find_version(self._s3, self._target.bucket, prefix + path(partition.before))
+
+    @property
+    def readers_have(self) -> Version | None:
+        """What readers compare a result with: they read all windows as one."""
+        return self.version or self.neighbour
+
+    @property
+    def rows(self) -> int | None:
+        return self.receipt.rows if self.receipt else None
+
+    @cached_property
+    def comparable(self) -> tuple[Figures, ...]:
+        """Of versions that the same SQL made, of this key, or of the windows before this one.
+
+        What an incremental run adds is like what others added, and like no whole.
+        """
+        before = self._receipt(self.neighbour) if self._in_windows else self.receipt
+        if before is None or before.code_version != self._extract.code_version:
+            return ()
+        if self._extract.header.incremental and (self._full_refresh or before.rows_added is None):
+            return ()
+        return before.recent or (before.figures,)
+
+    @property
+    def kind(self) -> str:
+        return "partitions" if self._in_windows else "versions"
+
+    def followed_by(self, figures: Figures) -> tuple[Figures, ...]:
+        """What the next result is to be compared with, once this one is published."""
+        return (*self.comparable, figures)[-VERSIONS:]
+
+    @property
+    def _in_windows(self) -> bool:
+        return self._partition is not None and self._partition.start is not None
+
+    def _receipt(self, version: Version | None) -> Receipt | None:
+        return receipt_of(self._s3, self._state, version) if version else None

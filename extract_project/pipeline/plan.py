@@ -1,0 +1,247 @@
+"""What a push of local SQL files would change: in the manifest, in the data, in the schemas.
+
+Nothing is run and nothing is written: the local files are understood as the bucket's would be, and
+warehouses are asked to describe what is new or changed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo
+
+from extract_project.checks.contract import agreed_schema
+from extract_project.errors import (
+    Cause,
+    ManifestError,
+    SchemaError,
+    TypeMappingError,
+    WarehouseError,
+)
+from extract_project.history.receipt import load_receipt, read_schema
+from extract_project.history.versions import find_version, published_partitions
+from extract_project.manifest.bucket import ListedFile, fetch_file, sort_out
+from extract_project.manifest.extract import (
+    SUFFIX,
+    Dialects,
+    Extract,
+    InvalidExtract,
+    parse_extract,
+)
+from extract_project.manifest.folder import parse_file
+from extract_project.manifest.named_columns import missing_columns
+from extract_project.manifest.partitions import Partition
+from extract_project.manifest.push import compare
+from extract_project.schema.change import compare_schemas
+from extract_project.store.s3 import Location
+from extract_project.warehouses.protocol import Label, Warehouse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from mypy_boto3_s3 import S3Client
+
+_TIMEOUT = timedelta(minutes=1)
+_UNREACHABLE = {Cause.SIGN_IN, Cause.NETWORK, Cause.SETTINGS, Cause.BUSY}
+
+Parsed = Extract | InvalidExtract
+Faults = Iterable[tuple[tuple[str | int, ...], str]]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What becomes of one SQL file."""
+
+    change: Literal["new", "changed", "removed", "invalid"]
+    path: str
+    before: Parsed | None = None
+    """As the bucket has it."""
+    after: Parsed | None = None
+    """As it would be after the push."""
+
+    @property
+    def problems(self) -> list[str]:
+        """Why it is invalid, each with its place."""
+        return self.after.reasons if isinstance(self.after, InvalidExtract) else []
+
+    @property
+    def changes_data(self) -> bool:
+        """Whether the next run could publish other data: another code version."""
+        return _code_version(self.before) != _code_version(self.after)
+
+    def diff(self) -> list[str]:
+        """The lines of the SQL file that change, as `diff -u` shows them."""
+        old, new = (_lines(each) for each in (self.before, self.after))
+        file = f"{self.path}{SUFFIX}"
+        return list(difflib.unified_diff(old, new, f"bucket/{file}", f"local/{file}", lineterm=""))
+
+
+@dataclass(frozen=True)
+class Described:
+    """A new or changed extract's schema beside that of what is published."""
+
+    published: pa.Schema | None
+    """None where nothing is, or nothing is known of it."""
+    planned: pa.Schema | None
+    """None where the warehouse refuses the query."""
+    refusal: str = ""
+    """Why it does, or how the header's `columns` differ; with its place in the file."""
+    by_position: bool = False
+    """Whether readers count columns."""
+
+    @property
+    def changes(self) -> list[str]:
+        """What becomes of the columns, one line each; nothing where one of the two is unknown."""
+        if self.published is None or self.planned is None:
+            return []
+        change = compare_schemas(self.published, self.planned, by_position=self.by_position)
+        return change.lines()
+
+
+def plan(
+    s3: S3Client,
+    manifest: Location,
+    files: dict[str, Path],
+    dialects: Dialects,
+    *,
+    delete: bool,
+) -> list[Planned]:
+    """What `extract push` of these files would change, in the order of their paths.
+
+    With `delete`, files that are only in the bucket are removed; otherwise they stay, and are what
+    others can depend on. Raises BucketError when the manifest cannot be read.
+    """
+    changes = compare(s3, manifest, files)
+    replaced = {*changes.changed, *changes.removed}
+    before = {name: _fetched(s3, manifest, name, dialects) for name in sorted(replaced)}
+    local = [parse_file(name, path, dialects) for name, path in files.items()]
+    staying = [] if delete else [before[name] for name in changes.removed]
+    extracts, invalid = sort_out([*local, *(each for each in staying if each is not None)])
+    after: dict[str, Parsed] = {each.path: each for each in extracts}
+    after |= {each.path: each for each in invalid}
+    told: dict[str, Planned] = {}
+    for name in changes.uploads:
+        path = name[: -len(SUFFIX)]
+        change: Literal["new", "changed"] = "new" if name in changes.added else "changed"
+        told[path] = Planned(change, path, before.get(name), after[path])
+    if delete:
+        for name in changes.removed:
+            path = name[: -len(SUFFIX)]
+            told[path] = Planned("removed", path, before[name])
+    for each in invalid:
+        old = told[each.path].before if each.path in told else None
+        told[each.path] = Planned("invalid", each.path, old, each)
+    return [told[path] for path in sorted(told)]
+
+
+def describe(
+    s3: S3Client,
+    data: Location,
+    state: Location,
+    warehouses: Mapping[str, Warehouse],
+    planned: Iterable[Planned],
+) -> Iterator[tuple[Planned, Described]]:
+    """The schema of each new and changed extract by its warehouse, and that of what is published.
+
+    Raises WarehouseError when a warehouse cannot be asked at all.
+    """
+    waiting: dict[str, deque[tuple[Planned, Extract]]] = {}
+    for each in planned:
+        if isinstance(each.after, Extract):
+            waiting.setdefault(each.after.warehouse, deque()).append((each, each.after))
+    for name, extracts in waiting.items():
+        for each, extract, answer in _ask(warehouses[name], extracts):
+            published = _published_schema(s3, data, state, extract)
+            if isinstance(answer, str):
+                yield each, Described(published, None, answer)
+            else:
+                by_position = extract.header.format == "csv"
+                yield each, Described(published, answer, by_position=by_position)
+
+
+def _ask(
+    warehouse: Warehouse, waiting: deque[tuple[Planned, Extract]]
+) -> Iterator[tuple[Planned, Extract, pa.Schema | str]]:
+    label = Label("plan", "local", "plan")
+    while waiting:
+        with warehouse.connect(label, _TIMEOUT) as session:
+            while waiting:
+                each, extract = waiting.popleft()
+                try:
+                    found = session.describe(extract.query(example_partition(extract)))
+                    answer = agreed_schema(extract.header.columns, found)
+                except SchemaError as error:
+                    yield each, extract, placed_faults(error.faults, extract, extract.file)
+                    continue
+                except (WarehouseError, TypeMappingError) as error:
+                    if error.cause in _UNREACHABLE:
+                        raise
+                    yield each, extract, placed(error, extract.file)
+                    break  # a transaction in which something has failed takes nothing more
+                missing = list(missing_columns(extract.header, answer.names))
+                refusal = placed_faults(missing, extract, extract.file)
+                yield each, extract, refusal or answer
+
+
+def example_partition(extract: Extract) -> Partition | None:
+    """Some partition of an extract: what types a query has does not depend on which."""
+    partitions = extract.header.partitions
+    if partitions is None:
+        return None
+    return partitions.example(ZoneInfo(extract.header.partition_timezone))
+
+
+def require_partition(extract: Extract, key: str) -> None:
+    """Raises ManifestError, with a key of the right form, where the extract has no such one."""
+    partitions, example = extract.header.partitions, example_partition(extract)
+    if partitions is None or example is None:
+        raise ManifestError(f"{extract.path} has no partitions: leave --partition out")
+    if not partitions.accepts(key):
+        raise ManifestError(
+            f"{extract.path} has no partition {key!r}: name one, as in --partition {example.key}"
+        )
+
+
+def placed_faults(faults: Faults, extract: Extract, file: str) -> str:
+    """Faults of header keys, one line each, with their places in a file."""
+    places = [(extract.place(path), fault) for path, fault in faults]
+    return "\n".join(f"{file}:{line}:{column}: {fault}" for (line, column), fault in places)
+
+
+def placed(error: Exception, file: str) -> str:
+    """An error with its place in a SQL file, where the warehouse knows that."""
+    line, column = getattr(error, "line", None), getattr(error, "column", None)
+    return ":".join(str(each) for each in (file, line, column) if each is not None) + f": {error}"
+
+
+def _published_schema(
+    s3: S3Client, data: Location, state: Location, extract: Extract
+) -> pa.Schema | None:
+    """Of the current version; of the newest partition, where there are any."""
+    newest = None
+    if extract.header.partitions:
+        found = published_partitions(s3, data, extract)
+        if not found:
+            return None
+        newest = found[-1]
+    version = find_version(s3, data.bucket, data.key(extract.published_path(newest)))
+    receipt_id = version.provenance.get("receipt") if version else None
+    receipt = load_receipt(s3, state, version.key, receipt_id) if version and receipt_id else None
+    return read_schema(receipt) if receipt else None
+
+
+def _fetched(s3: S3Client, manifest: Location, name: str, dialects: Dialects) -> Parsed | None:
+    file = fetch_file(s3, manifest, ListedFile(manifest.key(name), ""))
+    return parse_extract(file.path, file.content, file.source, dialects) if file else None
+
+
+def _code_version(parsed: Parsed | None) -> str | None:
+    return parsed.code_version if isinstance(parsed, Extract) else None
+
+
+def _lines(parsed: Parsed | None) -> list[str]:
+    return parsed.text.splitlines() if parsed else []

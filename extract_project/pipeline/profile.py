@@ -1,0 +1,73 @@
+"""What people look at first: how many NULLs, from where to where, and the first ten rows."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from extract_project.checks.base import Figures
+from extract_project.history.receipt import ColumnProfile
+from extract_project.schema.display import display
+from extract_project.schema.spelling import spelled
+
+PREVIEW_ROWS = 10
+
+
+class Profile:
+    """Collects the profile of a stream of rows."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._nulls = [0] * len(schema)
+        self._extremes = [pa.array([], field.type) for field in schema]
+        """Of each column the lowest and the highest value, or nothing yet."""
+        self.rows = 0
+        self.preview: list[dict[str, str]] = []
+
+    def observe(self, rows: pa.Table) -> None:
+        """See the next rows of the result."""
+        if len(self.preview) < PREVIEW_ROWS:
+            first = rows.slice(0, PREVIEW_ROWS - len(self.preview))
+            columns = [display(column) for column in first.columns]
+            names = self._schema.names
+            self.preview += [
+                dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)
+            ]
+        self.rows += rows.num_rows
+        for index, column in enumerate(rows.columns):
+            self._nulls[index] += column.null_count
+            if _ordered(column.type):
+                self._extremes[index] = _wider(self._extremes[index], column)
+
+    def figures(self) -> Figures:
+        """Its rows, and each column's NULLs."""
+        return Figures(
+            rows=self.rows, nulls=dict(zip(self._schema.names, self._nulls, strict=True))
+        )
+
+    def columns(self) -> list[ColumnProfile]:
+        """One profile per column, in the order of the schema."""
+        return [
+            ColumnProfile(
+                name=field.name,
+                type=spelled(field.type),
+                nulls=self._nulls[index],
+                lowest=extremes[0] if extremes else None,
+                highest=extremes[1] if extremes else None,
+            )
+            for index, field in enumerate(self._schema)
+            for extremes in [display(self._extremes[index])]
+        ]
+
+
+def _ordered(kind: pa.DataType) -> bool:
+    return not (
+        pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_decimal256(kind)
+    )
+
+
+def _wider(known: pa.Array, column: pa.ChunkedArray) -> pa.Array:
+    found = pc.min_max(pa.chunked_array([known, *column.chunks], column.type))
+    if not found["min"].is_valid:
+        return known
+    return pa.concat_arrays([pa.repeat(found[end], 1) for end in ("min", "max")])

@@ -1,0 +1,380 @@
+"""The pipeline: query, audit and encode what passes by, upload as parts that nobody can see.
+
+Three things overlap: a thread reads from the warehouse and profiles, the caller's thread audits
+and encodes, two threads upload. Each waits for the next, so memory holds three row groups and
+three parts of an upload (G9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pyarrow as pa
+
+from extract_project.checks.base import Past, Subject
+from extract_project.checks.contract import agreed_schema, kept
+from extract_project.checks.usual import USUAL
+from extract_project.formats.far_years import written_years
+from extract_project.history.receipt import CheckRecord, Receipt, schema_hash, write_schema
+from extract_project.history.records import require_room
+from extract_project.history.release import Release
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.partitions import Partition
+from extract_project.memory import peak_memory, use_system_allocator
+from extract_project.pipeline.audit import Audit, Outcome, audit_directory, let_through
+from extract_project.pipeline.continuity import compare_with_version
+from extract_project.pipeline.increment import Increment
+from extract_project.pipeline.past import PublishedPast
+from extract_project.pipeline.profile import Profile
+from extract_project.pipeline.rowgroups import row_groups
+from extract_project.prefetch import prefetch
+from extract_project.publish.base import Base, find_base
+from extract_project.publish.clock import Clock
+from extract_project.publish.output import Content, OneObject, Output
+from extract_project.publish.parted import Layout, PartedOutput
+from extract_project.publish.publishing import Publishable
+from extract_project.publish.upload import ABANDONED_AFTER, Target
+from extract_project.stopping import Stage, Stop
+from extract_project.store.s3 import MOST_METADATA, Location, metadata_size, require_versioning
+from extract_project.warehouses.protocol import Label, Result, Session, Warehouse
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_GROUPS_AHEAD = 1
+_LATER_METADATA = 768
+"""Bytes of metadata that are left for later: rows and checksum, and what a rollback says."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Which run makes the result, of which snapshot, for which partition."""
+
+    run_id: str
+    snapshot: str | None = None
+    partition: Partition | None = None
+    full_refresh: bool = False
+    """Whether an incremental extract is to publish everything anew."""
+    release: Release | None = None
+    """Which checks may fail this once, and on whose word."""
+
+
+@dataclass(frozen=True)
+class Staged(Publishable):
+    """A publishable result, and what was seen of it."""
+
+    outcomes: tuple[Outcome, ...]
+    preview: tuple[dict[str, str], ...]
+    past: PublishedPast
+
+
+@contextmanager
+def stage(
+    s3: S3Client,
+    warehouse: Warehouse,
+    extract: Extract,
+    target: Target,
+    provenance: Provenance,
+    *,
+    state: Location,
+    stop: Stop | None = None,
+) -> Iterator[Staged]:
+    """Stage an extract; unless it has been published on leaving, it is aborted.
+
+    `state` is where receipts are, which say the columns of what is current. `stop` ends all this
+    from another thread.
+
+    Raises BucketError, WarehouseError, TypeMappingError, SchemaError, IncrementError, AuditError or
+    StagingError; whatever is raised, in here or by the caller, the query is cancelled, every upload
+    aborted and nothing becomes visible (G2).
+    """
+    use_system_allocator()
+    attempt, clock, stop = _Attempt.begin(extract, provenance), Clock(), stop or Stop()
+    with clock.stage("connect"):
+        require_versioning(s3, target.bucket)
+        require_room(state, target.key, attempt.receipt_id)
+        past = PublishedPast(
+            s3,
+            state,
+            extract,
+            target,
+            provenance.partition,
+            full_refresh=provenance.full_refresh,
+        )
+        readers_have = past.readers_have
+        base = None if provenance.full_refresh else find_base(s3, extract, past.version)
+        attempt = replace(attempt, base=base)
+        output = _output(s3, target, attempt, clock)
+        output.sweep(ABANDONED_AFTER)
+    try:
+        with audit_directory() as directory:
+            stop.at(Stage.CONNECTING)
+            with _connected(warehouse, attempt, clock) as session:
+                compare = partial(compare_with_version, s3, state, extract.header, readers_have)
+                passed = _stream(
+                    session,
+                    attempt,
+                    output,
+                    clock,
+                    directory,
+                    stop=stop,
+                    past=past,
+                    compare=compare,
+                )
+            stop.at(Stage.CHECKING)
+            with clock.stage("audit"):
+                outcomes = let_through(passed.outcomes(), provenance.release)
+        stop.at(Stage.UPLOADING)
+        content = output.seal()
+        stop.require()
+        receipt = _receipt(attempt, content, passed, outcomes, clock, past=past)
+        preview = tuple(passed.profile.preview)
+        yield Staged(
+            output,
+            receipt,
+            past.version,
+            stop,
+            base is not None,
+            outcomes=outcomes,
+            preview=preview,
+            past=past,
+        )
+    finally:
+        output.abort()
+
+
+def _output(s3: S3Client, target: Target, attempt: _Attempt, clock: Clock) -> Output:
+    header, file_format = attempt.extract.header, attempt.extract.file_format
+    if header.has_parts:
+        layout = Layout(header.split, header.incremental, attempt.base)
+        return PartedOutput(s3, target, file_format, layout, clock)
+    return OneObject(s3, target, file_format, clock)
+
+
+@contextmanager
+def _connected(warehouse: Warehouse, attempt: _Attempt, clock: Clock) -> Iterator[Session]:
+    with ExitStack() as stack:
+        with clock.stage("connect"):
+            connecting = warehouse.connect(attempt.label, attempt.extract.header.timeout)
+            session = stack.enter_context(connecting)
+        yield session
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """What is known before the query is sent."""
+
+    extract: Extract
+    provenance: Provenance
+    started_at: datetime
+    receipt_id: str
+    base: Base | None = None
+    """What an incremental extract adds to."""
+
+    @classmethod
+    def begin(cls, extract: Extract, provenance: Provenance) -> _Attempt:
+        now = datetime.now(UTC)
+        return cls(extract, provenance, now, f"{now:%Y%m%dT%H%M%S.%fZ}-{uuid4().hex[:8]}")
+
+    @property
+    def label(self) -> Label:
+        source = self.extract.source
+        return Label(
+            self.extract.path,
+            source.version_id or source.etag,
+            self.provenance.run_id,
+            self.partition_key,
+        )
+
+    @property
+    def partition_key(self) -> str | None:
+        partition = self.provenance.partition
+        return partition.key if partition else None
+
+    def metadata(self, begun: _Begun) -> dict[str, str]:
+        """The object metadata that is known before the first row (`rows` is not)."""
+        source = self.extract.source
+        metadata = {
+            "run-id": self.provenance.run_id,
+            "sql-key": source.key,
+            "sql-version": source.version_id,
+            "sql-sha256": source.sha256,
+            "query-id": begun.result.query_id,
+            "partition": self.partition_key,
+            "format": self.extract.file_format.extension.removeprefix("."),
+            "schema-sha256": schema_hash(begun.schema),
+            "started-at": self.started_at.isoformat(),
+            "receipt": self.receipt_id,
+        }
+        known = {key: value for key, value in metadata.items() if value is not None}
+        release = self.provenance.release
+        told = {**known, **release.metadata} if release else known
+        return told if metadata_size(told) <= MOST_METADATA - _LATER_METADATA else known
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A result whose columns are known, and are those that they may be."""
+
+    result: Result
+    schema: pa.Schema
+    """Of the file: the result's, or what the header declares."""
+    continuity: Outcome | None
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """What was seen of a result that has passed by."""
+
+    begun: _Begun
+    audit: Audit
+
+    @property
+    def profile(self) -> Profile:
+        return self.begun.profile
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Every check and what came of it; raises AuditError when a query of one fails."""
+        continuity = [self.begun.continuity] if self.begun.continuity else []
+        return (*self.audit.conclude(), *continuity)
+
+
+Compare = Callable[[pa.Schema], Outcome | None]
+
+
+def _stream(
+    session: Session,
+    attempt: _Attempt,
+    output: Output,
+    clock: Clock,
+    directory: Path,
+    *,
+    stop: Stop,
+    past: Past,
+    compare: Compare,
+) -> _Passed:
+    """Run the query and show each row group to the audit, the profile and the encoder."""
+    extract = attempt.extract
+    increment = Increment(extract, attempt.base, directory)
+
+    def cancel() -> None:
+        increment.cancel()
+        session.cancel()
+
+    stop.at(Stage.QUERYING)
+    with (
+        stop.cancelling(cancel),
+        prefetch(_produce(session, attempt, increment, compare), _GROUPS_AHEAD, cancel) as items,
+    ):
+        with clock.stage("query"):
+            begun = next(items)
+        assert not isinstance(begun, pa.Table)
+        output.begin(begun.schema, attempt.metadata(begun))
+        rows_before = attempt.base.manifest.rows if attempt.base else 0
+        subject = Subject(begun.schema, attempt.started_at, past, rows_before=rows_before)
+        passed = _Passed(begun, Audit(extract.header.audits, subject, directory, stop))
+        while True:
+            stop.at(Stage.FETCHING)
+            with clock.stage("fetch"):
+                rows = next(items, None)
+            stop.require()
+            if not isinstance(rows, pa.Table):
+                break
+            with clock.stage("audit"):
+                passed.audit.observe(rows)
+            stop.at(Stage.UPLOADING)
+            output.write(rows)
+    return passed
+
+
+def _produce(
+    session: Session, attempt: _Attempt, increment: Increment, compare: Compare
+) -> Iterator[_Begun | pa.Table]:
+    """First the result, as soon as its columns are known and accepted; then its rows in groups.
+
+    They are profiled here, in the thread that reads, because encoding is what the others wait for.
+    """
+    watermark = attempt.base.bound if attempt.base else None
+    result = session.execute(attempt.extract.query(attempt.provenance.partition, watermark))
+    schema = agreed_schema(attempt.extract.header.columns, result.schema)
+    profile = Profile(schema)
+    yield _Begun(result, schema, compare(schema), profile)
+    rows_kept = kept(result.batches(), schema)
+    batches = increment.new_rows(schema, written_years(rows_kept, attempt.extract.file_format))
+    for rows in row_groups(batches, schema):
+        profile.observe(rows)
+        yield rows
+
+
+def _receipt(
+    attempt: _Attempt,
+    content: Content,
+    passed: _Passed,
+    outcomes: Sequence[Outcome],
+    clock: Clock,
+    *,
+    past: PublishedPast,
+) -> Receipt:
+    extract, begun, figures = attempt.extract, passed.begun, passed.profile.figures()
+    release = _used(outcomes)
+    # Who releases what is unusual says that from now on it is not.
+    learns_anew = extract.header.anomalies == "allow" or (release and USUAL in release.checks)
+    return Receipt(
+        id=attempt.receipt_id,
+        extract=extract.path,
+        key=content.key,
+        run_id=attempt.provenance.run_id,
+        snapshot=attempt.provenance.snapshot,
+        partition=attempt.partition_key,
+        sql_key=extract.source.key,
+        sql_version=extract.source.version_id,
+        sql_sha256=extract.source.sha256,
+        sql=extract.text,
+        code_version=extract.code_version,
+        warehouse=extract.warehouse,
+        query_id=begun.result.query_id,
+        query_url=begun.result.query_url,
+        started_at=attempt.started_at,
+        rows=content.rows,
+        bytes=content.bytes,
+        data_sha256=content.sha256,
+        parts=content.parts,
+        rows_added=content.added_rows,
+        bytes_added=content.added_bytes,
+        watermark=content.watermark,
+        schema_sha256=schema_hash(begun.schema),
+        arrow_schema=write_schema(begun.schema),
+        columns=tuple(passed.profile.columns()),
+        recent=(figures,) if learns_anew else past.followed_by(figures),
+        checks=tuple(_record(outcome) for outcome in outcomes),
+        release=release,
+        stages=clock.stages(),
+        usage=begun.result.usage,
+        peak_memory=peak_memory(),
+    )
+
+
+def _used(outcomes: Sequence[Outcome]) -> Release | None:
+    """The release, with the checks that needed it; None where none did."""
+    needed = [each for each in outcomes if each.released]
+    if not needed or needed[0].released is None:
+        return None
+    return needed[0].released.model_copy(update={"checks": tuple(each.name for each in needed)})
+
+
+def _record(outcome: Outcome) -> CheckRecord:
+    return CheckRecord(
+        name=outcome.name,
+        rule=outcome.rule,
+        severity=outcome.severity,
+        passed=outcome.verdict.passed,
+        summary=outcome.verdict.summary,
+    )

@@ -1,1 +1,0 @@
-"""File formats: one module each, behind one `open_encoder` (see `encoder`)."""

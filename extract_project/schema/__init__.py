@@ -1,0 +1,1 @@
+"""A file's columns: types, their spelling, values as text, and how two schemas differ."""

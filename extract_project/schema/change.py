@@ -1,0 +1,146 @@
+"""How one schema differs from another, and whether readers of the first can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Literal
+
+from extract_project.schema.spelling import spelled
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Kind = Literal["added", "removed", "renamed", "moved", "retyped"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A column as it stands in a schema; positions count from 1."""
+
+    name: str
+    type: pa.DataType
+    position: int
+    after: str | None
+    """The column before it."""
+
+
+@dataclass(frozen=True)
+class ColumnChange:
+    """One column, before and after: an added one has no before, a removed one no after."""
+
+    kind: Kind
+    before: Place | None
+    after: Place | None
+    breaking: bool
+    """Whether what reads the schema before may fail, or take one column for another."""
+
+    def __str__(self) -> str:
+        return f"{'breaking' if self.breaking else 'widening'}: {self.words}"
+
+    @property
+    def words(self) -> str:
+        """`'total' is text; it was int64`"""
+        old, new = self.before, self.after
+        if old is None:
+            assert new is not None
+            where = f"after {new.after!r}" if new.after else "at the front"
+            return f"{new.name!r}, {spelled(new.type)}, is new, {where}"
+        if new is None:
+            return f"{old.name!r}, {spelled(old.type)}, is gone"
+        if self.kind == "renamed":
+            return f"{new.name!r} stands where {old.name!r} was"
+        if self.kind == "moved":
+            return f"{new.name!r} is column {new.position}; it was column {old.position}"
+        return f"{new.name!r} is {spelled(new.type)}; it was {spelled(old.type)}"
+
+
+@dataclass(frozen=True)
+class SchemaChange:
+    """Every difference, in the order of the columns; none where the schemas are the same."""
+
+    changes: tuple[ColumnChange, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    @property
+    def breaking(self) -> bool:
+        return any(change.breaking for change in self.changes)
+
+    def lines(self) -> list[str]:
+        """One line per difference: `breaking: 'total' is text; it was int64`."""
+        return [str(change) for change in self.changes]
+
+
+def compare_schemas(
+    before: pa.Schema, after: pa.Schema, *, by_position: bool = False
+) -> SchemaChange:
+    """Compare names, order and types, which is all that a file's schema says.
+
+    `by_position`: readers count columns, as those of CSV often do, instead of naming them; then a
+    column that comes before others, or moves, breaks them.
+    """
+    changes = _changes(_places(before), _places(after), by_position)
+    return SchemaChange(tuple(sorted(changes, key=_position)))
+
+
+def _changes(
+    before: Sequence[Place], after: Sequence[Place], by_position: bool
+) -> Iterator[ColumnChange]:
+    old = {place.name: place for place in before}
+    new = {place.name: place for place in after}
+    last_kept = max((p.position for p in after if p.name in old), default=0)
+    for tag, i1, i2, j1, j2 in SequenceMatcher(
+        None, list(old), list(new), autojunk=False
+    ).get_opcodes():
+        if tag == "equal":
+            continue
+        gone = [place for place in before[i1:i2] if place.name not in new]
+        come = [place for place in after[j1:j2] if place.name not in old]
+        for was, now in _renamed(gone, come):
+            gone.remove(was)
+            come.remove(now)
+            yield ColumnChange("renamed", was, now, breaking=True)
+            yield from _retyped(was, now)
+        for place in gone:
+            yield ColumnChange("removed", place, None, breaking=True)
+        for place in come:
+            inserted = place.position < last_kept
+            yield ColumnChange("added", None, place, breaking=by_position and inserted)
+        for place in after[j1:j2]:
+            if place.name in old:
+                yield ColumnChange("moved", old[place.name], place, breaking=by_position)
+    for name, place in new.items():
+        if name in old:
+            yield from _retyped(old[name], place)
+
+
+def _renamed(gone: Sequence[Place], come: Sequence[Place]) -> list[tuple[Place, Place]]:
+    """A column in the place of another is that one renamed, if its type or its letters say so."""
+    return [
+        (was, now)
+        for was, now in zip(gone, come, strict=False)
+        if was.type.equals(now.type) or was.name.casefold() == now.name.casefold()
+    ]
+
+
+def _retyped(was: Place, now: Place) -> Iterator[ColumnChange]:
+    from extract_project.schema.exact import is_widening
+
+    if not was.type.equals(now.type):
+        yield ColumnChange("retyped", was, now, breaking=not is_widening(was.type, now.type))
+
+
+def _places(schema: pa.Schema) -> list[Place]:
+    names = [None, *schema.names]
+    return [
+        Place(field.name, field.type, index + 1, names[index]) for index, field in enumerate(schema)
+    ]
+
+
+def _position(change: ColumnChange) -> int:
+    place = change.after or change.before
+    assert place is not None
+    return place.position

@@ -1,0 +1,101 @@
+"""Casts that keep every value as it is, and name the one that they cannot keep.
+
+Which values a column has is not known when its type is: a cast from a wide type to a narrow one
+is allowed, and each value is looked at. Nothing is rounded, and nothing wraps around.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from extract_project.schema.text import text_of
+
+_ANY_INTEGER = pa.decimal128(20, 0)
+"""Holds every integer of 64 bits, with or without a sign."""
+
+
+class Misfit(Exception):
+    """The value at `index` of an array has no exact counterpart in the type that was asked for."""
+
+    def __init__(self, index: int, value: object) -> None:
+        super().__init__(f"{value} at {index}")
+        self.index = index
+        self.value = value
+
+
+def is_exact(source: pa.DataType, target: pa.DataType) -> bool:
+    """Whether values of one type can be kept, if they fit, in the other."""
+    if is_widening(source, target):
+        return True
+    if _is_number(source) and _is_number(target):
+        return _scale(target) >= _scale(source)
+    if pa.types.is_timestamp(source) and pa.types.is_timestamp(target):
+        return bool(source.tz == target.tz)
+    return bool(pa.types.is_time(source) and pa.types.is_time(target))
+
+
+def is_widening(source: pa.DataType, target: pa.DataType) -> bool:
+    """Whether the other type is of the same kind, and holds every value of the first."""
+    types = pa.types
+    if types.is_integer(source) and types.is_integer(target):
+        if types.is_signed_integer(target) == types.is_signed_integer(source):
+            return bool(target.bit_width >= source.bit_width)
+        return bool(types.is_signed_integer(target) and target.bit_width > source.bit_width)
+    if types.is_floating(source) and types.is_floating(target):
+        return bool(target.bit_width >= source.bit_width)
+    if types.is_decimal(source) and types.is_decimal(target):
+        whole = target.precision - target.scale >= source.precision - source.scale
+        # Not from 128 to 256 bits: few readers know those.
+        alike = target.bit_width == source.bit_width
+        return bool(whole and alike and target.scale >= source.scale)
+    return bool(source.equals(target))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    """Integers and decimals."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_decimal(kind))
+
+
+def _scale(kind: pa.DataType) -> int:
+    return int(kind.scale) if pa.types.is_decimal(kind) else 0
+
+
+def exact_cast(column: pa.Array, target: pa.DataType) -> pa.Array:
+    """The same values in another type, which `is_exact` allows; raises Misfit."""
+    if column.type.equals(target):
+        return column
+    try:
+        return _cast(column, target)
+    except pa.ArrowInvalid:
+        index = _first_misfit(column, target)
+        raise Misfit(index, text_of(column[index])) from None
+
+
+def exact_number(text: pa.StringArray, target: pa.DataType) -> pa.Array:
+    """Numbers written in plain digits as decimals or integers; raises Misfit.
+
+    `1.50` is as exact with one digit after the point as with two.
+    """
+    plain = pc.utf8_rtrim(pc.replace_substring_regex(text, r"(\.[0-9]*?)0+$", r"\1"), ".")
+    return exact_cast(plain, target)
+
+
+def _cast(column: pa.Array, target: pa.DataType) -> pa.Array:
+    if pa.types.is_decimal(target) and pa.types.is_integer(column.type):
+        # Straight, Arrow asks for room for the largest integer, whatever the values are.
+        column = column.cast(_ANY_INTEGER)
+    return pc.cast(column, target, safe=True)
+
+
+def _first_misfit(column: pa.Array, target: pa.DataType) -> int:
+    """By halves: the first value at which a cast of the values so far fails."""
+    fits, fails = 0, len(column)
+    while fails - fits > 1:
+        middle = (fits + fails) // 2
+        try:
+            _cast(column.slice(fits, middle - fits), target)
+            fits = middle
+        except pa.ArrowInvalid:
+            fails = middle
+    return fits

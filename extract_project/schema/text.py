@@ -1,0 +1,147 @@
+"""Values as text, column by column, exact: shared by csv and jsonl.
+
+Decimals are plain (never `1E-7`), times are ISO 8601, binary is base64 (RFC 4648).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from extract_project.schema.years import expanded, is_beyond
+
+_ESCAPED = r'["\\\x00-\x1f]'
+
+
+def plain_text(values: pa.Array) -> pa.StringArray:
+    """Each value as text, NULL as NULL; nested values as JSON.
+
+    Every value of a file's type has a text of its own, and none goes by way of Python's types,
+    which do not have them all.
+    """
+    kind = values.type
+    if pa.types.is_string(kind):
+        return values
+    if pa.types.is_decimal(kind):
+        return _plain_decimals(values)
+    if pa.types.is_timestamp(kind) or pa.types.is_date32(kind):
+        return _plain_times(values)
+    if pa.types.is_binary(kind):
+        encoded = [None if v is None else base64.b64encode(v).decode() for v in values.to_pylist()]
+        return pa.array(encoded, pa.string())
+    if pa.types.is_struct(kind):
+        return _objects(values)
+    if pa.types.is_map(kind):
+        return _maps(values)
+    if pa.types.is_nested(kind):
+        return _lists(values)
+    return values.cast(pa.string())
+
+
+def text_of(value: pa.Scalar) -> str | None:
+    """The same for one value."""
+    text: str | None = plain_text(pa.repeat(value, 1))[0].as_py()
+    return text
+
+
+def json_text(values: pa.Array) -> pa.StringArray:
+    """Each value as JSON, with all its digits; NULL as NULL.
+
+    What JSON has no number for (NaN, Infinity) is text.
+    """
+    kind = values.type
+    text = plain_text(values)
+    if pa.types.is_floating(kind):
+        # To JSON readers, `-0` is the integer 0.
+        text = pc.if_else(pc.equal(text, "-0"), "-0.0", text)
+        return pc.if_else(pc.is_finite(values), text, _json_string(text))
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind):
+        return text
+    return text if pa.types.is_nested(kind) else _json_string(text)
+
+
+def json_objects(names: Sequence[str], columns: Sequence[pa.Array]) -> pa.StringArray:
+    """One JSON object for each position of the columns."""
+    pieces: list[object] = []
+    for number, (name, column) in enumerate(zip(names, columns, strict=True)):
+        opening = f"{',' if number else '{'}{json.dumps(name, ensure_ascii=False)}:"
+        pieces += [opening, json_text(column)]
+    return pc.binary_join_element_wise(
+        *pieces, "}", "", null_handling="replace", null_replacement="null"
+    )
+
+
+def _json_string(text: pa.StringArray) -> pa.StringArray:
+    escapes = pc.match_substring_regex(text, _ESCAPED)
+    if pc.any(escapes).as_py():
+        escaped = [
+            None if v is None else json.dumps(v, ensure_ascii=False) for v in text.to_pylist()
+        ]
+        return pa.array(escaped, pa.string())
+    return pc.binary_join_element_wise('"', text, '"', "")
+
+
+def _objects(values: pa.StructArray) -> pa.StringArray:
+    names = [field.name for field in values.type.fields]
+    return _where_valid(values, json_objects(names, values.flatten()))
+
+
+def _lists(values: pa.Array) -> pa.StringArray:
+    offsets, items = _inside(values, values.values)
+    return _joined(values, offsets, json_text(items).fill_null("null"), "[", "]")
+
+
+def _maps(values: pa.MapArray) -> pa.StringArray:
+    offsets, keys = _inside(values, values.keys)
+    _, items = _inside(values, values.items)
+    names = _json_string(plain_text(keys))
+    pairs = pc.binary_join_element_wise(names, json_text(items).fill_null("null"), ":")
+    return _joined(values, offsets, pairs, "{", "}")
+
+
+def _inside(values: pa.Array, children: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Where each list begins and ends, and no more of the children than those."""
+    offsets = values.offsets
+    start, stop = offsets[0], offsets[len(values)]
+    return pc.subtract(offsets, start), children.slice(start.as_py(), stop.as_py() - start.as_py())
+
+
+def _joined(
+    values: pa.Array, offsets: pa.Array, items: pa.StringArray, opening: str, closing: str
+) -> pa.StringArray:
+    inner = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ",")
+    return _where_valid(values, pc.binary_join_element_wise(opening, inner, closing, ""))
+
+
+def _where_valid(values: pa.Array, text: pa.StringArray) -> pa.StringArray:
+    return pc.if_else(values.is_valid(), text, pa.scalar(None, pa.string()))
+
+
+def _plain_times(values: pa.Array) -> pa.StringArray:
+    """ISO 8601; Arrow's own text has a blank instead of the `T`."""
+    beyond = is_beyond(values)
+    ordinary = values if beyond is None else pc.if_else(beyond, None, values)
+    text = ordinary.cast(pa.string())
+    if pa.types.is_timestamp(values.type):
+        text = pc.utf8_replace_slice(text, 10, 11, "T")
+    if beyond is None:
+        return text
+    numbers = values.cast(pa.int32() if pa.types.is_date32(values.type) else pa.int64())
+    texts = text.to_pylist()
+    for index in pc.indices_nonzero(beyond).to_pylist():
+        texts[index] = expanded(numbers[index].as_py(), values.type)
+    return pa.array(texts, pa.string())
+
+
+def _plain_decimals(values: pa.Array) -> pa.StringArray:
+    text = values.cast(pa.string())
+    scientific = pc.match_substring(text, "E")
+    if not pc.any(scientific).as_py():
+        return text
+    scale = values.type.scale
+    plain = [None if v is None else f"{v:.{max(0, scale)}f}" for v in values.to_pylist()]
+    return pa.array(plain, pa.string())

@@ -1,0 +1,1 @@
+"""Each check, with rows that pass and rows that do not."""

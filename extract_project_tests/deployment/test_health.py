@@ -1,0 +1,39 @@
+"""What a webserver says of itself, read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from extract_project.deployment.health import read_health
+
+LOADED = {
+    "name": "extract_project",
+    "loadStatus": "LOADED",
+    "locationOrLoadError": {"__typename": "RepositoryLocation"},
+}
+BROKEN = {**LOADED, "locationOrLoadError": {"__typename": "PythonError", "message": "no bucket"}}
+ALIVE = {"daemonType": "SENSOR", "required": True, "healthy": True}
+
+
+@pytest.mark.parametrize(
+    ("entries", "daemons", "expected"),
+    [
+        ([LOADED], [ALIVE], (True, ())),
+        ([BROKEN], [ALIVE], (False, ())),
+        ([{**LOADED, "locationOrLoadError": None}], [ALIVE], (False, ())),
+        ([], [ALIVE], (False, ())),
+        ([LOADED], [ALIVE, {**ALIVE, "healthy": None}], (True, ("sensor",))),
+        ([LOADED], [{**ALIVE, "required": False, "healthy": False}], (True, ())),
+    ],
+)
+def test_loaded_and_alive(entries: list[Any], daemons: list[Any], expected: Any) -> None:
+    reply = {
+        "version": "1.13.27",
+        "workspaceOrError": {"locationEntries": entries},
+        "instance": {"daemonHealth": {"allDaemonStatuses": daemons}},
+    }
+    found = read_health(reply, "extract_project")
+    assert (found.loaded, found.sick_daemons) == expected
+    assert found.load_error == ("no bucket" if entries == [BROKEN] else found.load_error)

@@ -1,0 +1,1 @@
+"""Versions as readers see them."""

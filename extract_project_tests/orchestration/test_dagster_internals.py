@@ -1,0 +1,64 @@
+"""What an upgrade of Dagster may break, found here first."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+from dagster_aws.ecs import EcsRunLauncher
+
+import extract_project
+from extract_project.orchestration import dagster_internals
+from extract_project.orchestration.ecs.launcher import ExtractEcsRunLauncher
+
+_PACKAGE = Path(extract_project.__file__).parent
+
+
+@pytest.mark.parametrize("name", dagster_internals.__all__)
+def test_every_private_name_is_there(name: str) -> None:
+    assert hasattr(dagster_internals, name)
+
+
+def test_every_private_name_is_used() -> None:
+    texts = [path.read_text() for path in _PACKAGE.rglob("*.py") if path.stem != _MODULE]
+    unused = [name for name in dagster_internals.__all__ if not any(name in each for each in texts)]
+    assert unused == []
+
+
+def test_nothing_else_imports_a_private_module_of_dagster() -> None:
+    found = [
+        f"{path.relative_to(_PACKAGE)}:{node.lineno}"
+        for path in _PACKAGE.rglob("*.py")
+        if path.stem != _MODULE
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom | ast.Import) and any(map(_is_private, _modules(node)))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, each in vars(ExtractEcsRunLauncher).items()
+        if inspect.isfunction(each) and hasattr(EcsRunLauncher, name)
+    ],
+)
+def test_the_launcher_overrides_methods_with_their_parameters(name: str) -> None:
+    ours, theirs = getattr(ExtractEcsRunLauncher, name), getattr(EcsRunLauncher, name)
+    assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
+
+
+_MODULE = "dagster_internals"
+
+
+def _modules(node: ast.ImportFrom | ast.Import) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [alias.name for alias in node.names]
+
+
+def _is_private(module: str) -> bool:
+    return module.startswith(("dagster._", "dagster_shared"))

@@ -1,0 +1,80 @@
+"""G9: memory does not grow with the result."""
+
+from __future__ import annotations
+
+from extract_project.history.receipt import load_receipt
+from extract_project.history.versions import find_version
+from extract_project_tests.conftest import Site
+from extract_project_tests.publish.test_publishing import await_line, start_process
+from extract_project_tests.support.rigs import snowflake_service, snowflake_settings
+from extract_project_tests.support.snowflake_server import Answer, Column, snowflake_server, table
+
+MIB = 1 << 20
+KEY, PARTS_KEY = "extracts/a/b.parquet", "extracts/a/b/_manifest.json"
+UNIQUE = "/*---\nchecks: [{unique: i}]\n---*/\n"
+ROWS = """
+select i, hash(i) as h, i::varchar as text, (i / 7)::decimal(18, 2) as d from range({rows}) t(i)
+"""
+
+
+def test_g9_ten_times_the_rows_take_the_same_memory(site: Site) -> None:
+    """Each size in a process of its own."""
+    small, large = (peak_memory(site, ROWS.format(rows=n)) for n in (2_000_000, 20_000_000))
+    assert large < 400 * MIB
+    assert large < small * 1.15
+
+
+def test_g9_an_exact_unique_spills_to_disk(site: Site) -> None:
+    """What twenty million keys need is not taken from memory, beyond the audit's fixed share."""
+    assert peak_memory(site, UNIQUE + ROWS.format(rows=20_000_000)) < 512 * MIB
+
+
+def test_g9_hundreds_of_parts_wait_for_the_audit_outside_memory(site: Site) -> None:
+    header = "/*---\nsplit: {rows: 20000}\n---*/\n"
+    few, many = (
+        peak_memory(site, header + ROWS.format(rows=20_000 * n), PARTS_KEY) for n in (100, 500)
+    )
+    assert many < few + 128 * MIB  # a part that waits with its encoder takes two
+
+
+def test_g9_an_overlap_of_millions_of_rows_spills_to_disk(site: Site) -> None:
+    """The second run gets all rows again, and finds that each of them is published."""
+    header = "/*---\nincremental: {cursor: i, lag: 100000000}\nunchanged: publish\n---*/\n"
+    sql = f"{header}{ROWS.format(rows=4_000_000)} where :watermark is null or i >= :watermark"
+    peaks = [peak_memory(site, sql, PARTS_KEY) for _ in range(2)]
+    version = find_version(site.s3, site.data.bucket, PARTS_KEY)
+    assert version is not None
+    receipt = load_receipt(site.s3, site.state, PARTS_KEY, version.provenance["receipt"])
+    assert receipt is not None
+    assert (receipt.rows, receipt.rows_added) == (4_000_000, 0)
+    assert peaks[1] < 512 * MIB
+
+
+def test_g9_a_snowflake_result_takes_the_same_memory_at_any_length(site: Site) -> None:
+    """Chunks of 4 MB, from a server that could send all of them faster than they are read."""
+    columns = [Column("N", "FIXED", 38, 0), Column("D", "FIXED", 15, 2), Column("T", "TEXT")]
+    rows = [[n, n, f"some text that makes a row longer, {n}"] for n in range(50_000)]
+    chunk = table(columns, rows)
+    peaks = []
+    with snowflake_server(snowflake_service()) as server:
+        for times in (40, 400):
+            answer = Answer(columns, chunk.chunks, times)
+            server.service.engine.script("select * from t", answer)
+            sql = "/*---\nwarehouse: snow\n---*/\nselect * from t"
+            peaks.append(peak_memory(site, sql, **snowflake_settings(server)))
+    assert peaks[1] < 440 * MIB
+    assert peaks[1] < peaks[0] + 96 * MIB  # of 1.4 GB more: the heap has more holes then
+
+
+def peak_memory(site: Site, sql: str, key: str = KEY, **settings: str) -> int:
+    """Bytes, as the process that made the version recorded them in its receipt."""
+    site.put_sql("a/b", sql)
+    process = start_process(site, "a/b", **settings)
+    await_line(process, "started")
+    await_line(process, "staged")
+    process.communicate("go\n")
+    version = find_version(site.s3, site.data.bucket, key)
+    assert version is not None
+    receipt = load_receipt(site.s3, site.state, key, version.provenance["receipt"])
+    assert receipt is not None
+    return receipt.peak_memory

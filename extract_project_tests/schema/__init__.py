@@ -1,0 +1,1 @@
+"""Types, their spelling, values as text, differences."""

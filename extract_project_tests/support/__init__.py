@@ -1,0 +1,1 @@
+"""Servers, doubles and attackers that the tests share."""

@@ -1,0 +1,130 @@
+"""A whole installation for tests: code server, webserver, daemon, all of them real."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sysconfig
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagster import DagsterInstance, DagsterRun, RunsFilter
+
+from extract_project.deployment.client import Deployment, Run
+from extract_project.embedded.dagster_server import DagsterServer, dagster_server
+from extract_project.embedded.s3_server import S3Server
+from extract_project.store.s3 import Location, connect
+from extract_project_tests.conftest import Site
+from extract_project_tests.support.waiting import await_value
+
+_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What is running, and how tests use it."""
+
+    site: Site
+    server: DagsterServer
+    deployment: Deployment
+    environment: Mapping[str, str]
+
+    def launch(self, *paths: str, partition: str | None = None) -> tuple[str, Run]:
+        """Launch one run, and wait for its end."""
+        steps = self.deployment.extracts()
+        run_id = self.deployment.launch(list(paths), partition)
+
+        def finished() -> Run | None:
+            run = self.deployment.run(run_id, steps)
+            return run if run.finished else None
+
+        return run_id, await_value(f"the end of run {run_id}", finished, _SECONDS)
+
+    def run(self, *paths: str, partition: str | None = None) -> Run:
+        return self.launch(*paths, partition=partition)[1]
+
+    def runs(self, path: str) -> list[DagsterRun]:
+        """The runs that a schedule, a sensor or a rerun launched for an extract."""
+        with DagsterInstance.from_config(str(self.server.home)) as instance:
+            return list(instance.get_runs(RunsFilter(tags={"extract/path": path})))
+
+    def reloads(self) -> list[str]:
+        """What the manifest sensor said each time that it had the code location reloaded."""
+        with DagsterInstance.from_config(str(self.server.home)) as instance:
+            (state,) = (s for s in instance.all_instigator_state() if s.name == "manifest")
+            ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id)
+        said = (tick.skip_reason or "" for tick in ticks)
+        return [reason for reason in said if reason.endswith(": reloaded")]
+
+    def await_extract(self, path: str, there: bool = True) -> None:
+        await_value(
+            f"{path} to be {'there' if there else 'gone'}",
+            lambda: (path in self.deployment.extracts()) is there,
+            _SECONDS,
+        )
+
+    def await_versions(self, path: str, count: int) -> list[str]:
+        key = f"extracts/{path}.parquet"
+        return await_value(
+            f"{count} versions of {path}",
+            lambda: found if len(found := self.site.version_ids(key)) >= count else None,
+            _SECONDS,
+        )
+
+    def description(self, path: str) -> str:
+        """The asset's description as the webserver has it, which ends with the SQL."""
+        key = json.dumps(path.split("/"))
+        query = f"{{ assetNodes(assetKeys: [{{path: {key}}}]) {{ description }} }}"
+        request = urllib.request.Request(
+            f"{self.server.url}/graphql",
+            json.dumps({"query": query}).encode(),
+            {"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            nodes = json.load(reply)["data"]["assetNodes"]
+        return str(nodes[0]["description"]) if nodes else ""
+
+    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The `extract` command, in a process of its own."""
+        extract = Path(sysconfig.get_path("scripts")) / "extract"
+        return subprocess.run(
+            [str(extract), *arguments],
+            env={**self.environment, "EXTRACT_DAGSTER_URL": self.server.url},
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+        )
+
+
+@contextmanager
+def installation(
+    server: S3Server,
+    home: Path,
+    name: str,
+    files: Mapping[str, str],
+    more: Mapping[str, str] | None = None,
+    *,
+    sections: Callable[[Mapping[str, str]], Mapping[str, Any]] | None = None,
+    module: str = "extract_project.definitions",
+) -> Iterator[Installation]:
+    """Dagster's three processes on a manifest of these files; `more` is environment.
+
+    `sections` gives what dagster.yaml has besides, where that depends on the site's environment.
+    """
+    manifest, data = f"{name}-sql", f"{name}-data"
+    for bucket in (manifest, data):
+        server.make_bucket(bucket)
+    site = Site(server, connect(), Location(manifest, "sql"), Location(data, "extracts"))
+    for path, text in files.items():
+        site.put_sql(path, text)
+    environment = {**os.environ, **site.environment, **(more or {})}
+    further = sections({**site.environment, **(more or {})}) if sections else None
+    with dagster_server(home, environment, sections=further, module=module) as dagster:
+        yield Installation(site, dagster, Deployment(dagster.url), environment)
+    for bucket in (manifest, data):
+        site.s3.delete_bucket(Bucket=bucket)

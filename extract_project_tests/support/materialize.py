@@ -1,0 +1,44 @@
+"""A process that materializes one extract, for tests that kill it: `python -m … PATH`.
+
+Settings come from the environment, as they do for a real run. It says on standard output, one line
+each, where it has got to (`staged`, `published <VersionId>`), and reads the moment to go on from
+standard input, so that a test can stop it at a known point.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from extract_project.manifest.bucket import find_extract
+from extract_project.pipeline.staging import Provenance, stage
+from extract_project.publish.publishing import settle
+from extract_project.publish.upload import Target
+from extract_project.settings import load_settings
+from extract_project.store.s3 import connect
+
+
+def main(path: str, run_id: str) -> None:
+    settings = load_settings()
+    s3 = connect()
+    extract = find_extract(s3, settings.manifest, path, settings.dialects)
+    target = Target(settings.data.bucket, settings.data.key(extract.published_path()))
+    warehouse = settings.warehouses[extract.warehouse]
+    say("started")
+    state = settings.state_location
+    with stage(s3, warehouse, extract, target, Provenance(run_id), state=state) as staged:
+        say("staged")
+        sys.stdin.readline()
+        published = settle(s3, state, staged, extract.header)
+    say(f"{published.outcome} {published.version_id}")
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    # A process that was started in the background ignores interrupts unless it says otherwise.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    main(sys.argv[1], sys.argv[2])

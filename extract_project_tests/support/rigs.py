@@ -1,0 +1,165 @@
+"""One rig per warehouse: what the conformance tests need of each, in its own SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+import pyarrow as pa
+
+from extract_project.manifest.extract import Dialects, Extract, SqlSource, parse_extract
+from extract_project.warehouses.duckdb import DuckDBWarehouse
+from extract_project.warehouses.postgres import PostgresWarehouse
+from extract_project.warehouses.protocol import Label, Query, Session, Warehouse
+from extract_project.warehouses.snowflake import SnowflakeWarehouse
+from extract_project_tests.support.snowflake_server import Engine, Service, SnowflakeServer
+
+LABEL = Label("sales/orders", "v1", "run-1")
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A warehouse with a table `shop.orders` (one row: id 1), and what is asked of it."""
+
+    warehouse: Warehouse
+    series: Callable[[int], str]
+    """`select n from …` that gives the integers from 1 to a limit."""
+    slow: str
+    """A query that does not end by itself."""
+    running: Callable[[], int]
+    """How many queries of the session run in the warehouse."""
+    insert: Callable[[], object]
+    """Add a row to shop.orders."""
+    unreachable: Warehouse
+
+    @contextmanager
+    def session(self, timeout: timedelta = timedelta(hours=1)) -> Iterator[Session]:
+        with self.warehouse.connect(LABEL, timeout) as session:
+            yield session
+
+    def query(self, text: str, **params: Any) -> Query:
+        """As the manifest understands it: placeholders, and the end of the statement."""
+        names = ", ".join(f"{name}: 0" for name in params)
+        header = f"/*---\nparams: {{{names}}}\n---*/\n" if params else ""
+        source = SqlSource(key="k", version_id="v", etag="e", sha256="s")
+        extract = parse_extract(
+            "a/b", f"{header}{text}".encode(), source, Dialects({"w": self.warehouse.type}, "w")
+        )
+        assert isinstance(extract, Extract), extract.reasons
+        return replace(extract.query(), values=params)
+
+    def table(self, text: str, **params: Any) -> pa.Table:
+        with self.session() as session:
+            result = session.execute(self.query(text, **params))
+            return pa.Table.from_batches(list(result.batches()), result.schema)
+
+
+def read(session: Session, sql: str) -> pa.Table:
+    """The whole result of a statement without parameters."""
+    result = session.execute(Query(sql))
+    return pa.Table.from_batches(list(result.batches()), result.schema)
+
+
+def duckdb_rig(directory: Path) -> Rig:
+    path = directory / "warehouse.duckdb"
+
+    def execute(sql: str) -> None:
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(sql)
+
+    execute("create schema shop; create table shop.orders as select 1 as id")
+    return Rig(
+        warehouse=DuckDBWarehouse(type="duckdb", path=str(path)),
+        series=lambda limit: f"select n from range(1, {limit} + 1) t(n)",
+        slow="select count(*) as n from range(100000000000) t(n) where n % 7 = 3",
+        running=lambda: 0,  # it runs in this very process
+        insert=lambda: execute("insert into shop.orders values (2)"),
+        unreachable=DuckDBWarehouse(type="duckdb", path=str(directory / "nothing.duckdb")),
+    )
+
+
+def postgres_rig(warehouse: PostgresWarehouse) -> Rig:
+    def execute(sql: str) -> Any:
+        with psycopg.connect(host=warehouse.host, user="postgres", autocommit=True) as connection:
+            cursor = connection.execute(sql)
+            return cursor.fetchone() if cursor.description else None
+
+    execute("create schema if not exists shop")
+    execute("drop table if exists shop.orders")
+    execute("create table shop.orders as select 1 as id")
+    # Statistics of a table come with the first transaction that ends after it was written to.
+    execute("select pg_stat_force_next_flush()")
+    return Rig(
+        warehouse=warehouse,
+        series=lambda limit: f"select n from generate_series(1, {limit}) n",
+        slow="select count(*) as n from generate_series(1, 100000000000) n",
+        running=lambda: int(
+            execute(
+                "select count(*) from pg_stat_activity "
+                "where application_name like 'extract %' and state = 'active'"
+            )[0]
+        ),
+        insert=lambda: execute("insert into shop.orders values (2)"),
+        unreachable=warehouse.model_copy(update={"host": "/nowhere"}),
+    )
+
+
+def snowflake_rig(server: SnowflakeServer) -> Rig:
+    service = server.service
+    changes = iter(range(1, 1000))
+
+    def change() -> None:
+        """This double does not keep times itself."""
+        service.engine.changed["shop.orders"] = 1_700_000_000_000_000_000 + next(changes)
+
+    change()
+    warehouse = snowflake_warehouse(server)
+    return Rig(
+        warehouse=warehouse,
+        series=lambda limit: f"select n from range(1, {limit} + 1) t(n)",
+        slow="select count(*) as n from range(100000000000) t(n) where n % 7 = 3",
+        running=lambda: sum(query.state == "RUNNING" for query in service.queries),
+        insert=change,
+        unreachable=warehouse.model_copy(update={"port": 1}),
+    )
+
+
+def snowflake_warehouse(server: SnowflakeServer, **fields: Any) -> SnowflakeWarehouse:
+    """Settings that find the server; signs in with a token unless told otherwise."""
+    sign_in = {"token": "pat", "authenticator": "programmatic_access_token"}
+    return SnowflakeWarehouse.model_validate(
+        {
+            "type": "snowflake",
+            "account": "acme-prod",
+            "user": "loader",
+            "host": server.host,
+            "port": server.port,
+            "protocol": "http",
+            **(fields or sign_in),
+        }
+    )
+
+
+def snowflake_settings(server: SnowflakeServer) -> dict[str, str]:
+    """The same as variables of the environment: warehouse `snow`, beside the default `shop`."""
+    fields = snowflake_warehouse(server).model_dump(exclude_none=True, exclude={"token", "dialect"})
+    return {
+        "EXTRACT_WAREHOUSE": "shop",
+        "EXTRACT_WAREHOUSES__SNOW__TOKEN": "pat",
+        **{f"EXTRACT_WAREHOUSES__SNOW__{name.upper()}": str(v) for name, v in fields.items()},
+    }
+
+
+def snowflake_service(chunk_rows: int = 10_000) -> Service:
+    """A service that lets `snowflake_warehouse` in, with a table `shop.orders`."""
+    service = Service(Engine(chunk_rows=chunk_rows), tokens={"pat"}, hold=0.05)
+    service.engine.cursor().execute(
+        "create schema shop; create table shop.orders as select 1 as id"
+    )
+    return service
