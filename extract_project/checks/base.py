@@ -33,16 +33,16 @@ one_or_more = BeforeValidator(as_list, json_schema_input_type=str | list[str])
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an auditor found. `figures` are for machines and the UI, `summary` is for people."""
+    """What an auditor found. `metrics` are for machines and the UI, `summary` is for people."""
 
     passed: bool
     summary: str
-    figures: Mapping[str, int | float | str] = field(default_factory=dict)
+    metrics: Mapping[str, int | float | str] = field(default_factory=dict)
     samples: tuple[dict[str, str], ...] = ()
     """Up to SAMPLES violating rows: the offending values, with what identifies the row."""
 
 
-class Figures(BaseModel):
+class Metrics(BaseModel):
     """What can be compared between versions."""
 
     model_config = ConfigDict(frozen=True)
@@ -60,7 +60,7 @@ class Past(Protocol):
         """Of the current version of the same key; None where there is none."""
 
     @property
-    def comparable(self) -> Sequence[Figures]:
+    def comparable(self) -> Sequence[Metrics]:
         """Of some versions that the result should be like, the newest last."""
 
     @property

@@ -174,7 +174,7 @@ class _PerColumn(Auditor):
         return Verdict(
             passed=not broken,
             summary=f"{self._rule}: broken by {counts}" if broken else f"{self._rule}: kept",
-            figures={"rows": self._rows}
+            metrics={"rows": self._rows}
             | {f"violations {column}": count for column, count in self._violations.items()},
             samples=tuple(row for column in broken for row in self._samples[column].rows),
         )

@@ -131,7 +131,7 @@ class _ContractAuditor(Auditor):
         found = self._nulls.conclude(result) if self._nulls else Verdict(True, "")
         if not found.passed:
             return found
-        return Verdict(True, f"{self._rule}: kept", found.figures)
+        return Verdict(True, f"{self._rule}: kept", found.metrics)
 
 
 def declared_types(columns: Mapping[str, Column] | None) -> dict[str, pa.DataType]:

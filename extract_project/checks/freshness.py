@@ -88,8 +88,8 @@ class _Freshness(Auditor):
             f"the newest {self._column} is {display_value(self._newest)}, {format_duration(age)} "
             f"before the run began; the rule is {self._rule}"
         )
-        figures = {"seconds old": int(age.total_seconds())}
-        return Verdict(age <= self._within, summary, figures)
+        metrics = {"seconds old": int(age.total_seconds())}
+        return Verdict(age <= self._within, summary, metrics)
 
 
 def _age(newest: pa.Scalar, began_at: datetime) -> timedelta:

@@ -92,5 +92,5 @@ class _RowsChange(Auditor):
             f"{self._rows:,} rows, {change:+.1f}% against the {before:,} of the current "
             f"version; the rule is {self._rule}"
         )
-        figures = {"rows": self._rows, "rows before": before, "percent": float(change)}
-        return Verdict(fits, summary, figures)
+        metrics = {"rows": self._rows, "rows before": before, "percent": float(change)}
+        return Verdict(fits, summary, metrics)

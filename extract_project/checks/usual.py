@@ -18,7 +18,7 @@ from extract_project.checks.base import Auditor, CheckSpec, Past, Subject, Verdi
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from extract_project.checks.base import Figures
+    from extract_project.checks.base import Metrics
 
 USUAL = "usual"
 VERSIONS = 10
@@ -101,29 +101,29 @@ class _Usual(Auditor):
 
     def conclude(self, result: Any) -> Verdict:
         before, kind = self._past.comparable, self._past.kind
-        figures: dict[str, int | float | str] = {"rows": self._rows, kind: len(before)}
+        metrics: dict[str, int | float | str] = {"rows": self._rows, kind: len(before)}
         if len(before) < _FEWEST:
             summary = f"nothing is usual before {_FEWEST} {kind} of this SQL: {len(before)} so far"
-            return Verdict(True, summary, figures)
+            return Verdict(True, summary, metrics)
         if not self._rows and self._may_be_empty:
-            return Verdict(True, "no new rows", figures)
+            return Verdict(True, "no new rows", metrics)
         usual = usual_rows([each.rows for each in before])
         low, high = ceil(usual.low), floor(usual.high)
-        figures |= {"usual rows, from": low, "usual rows, to": high}
+        metrics |= {"usual rows, from": low, "usual rows, to": high}
         rows = f"{self._rows:,} rows; usual are {low:,} to {high:,}"
         unusual = [] if self._rows in usual else [rows]
         for name, ratio, ratios in self._ratios(before):
-            figures[f"null ratio {name}"] = round(ratio, 6)
+            metrics[f"null ratio {name}"] = round(ratio, 6)
             unusual.append(
                 f"{name} is null in {ratio:.2%} of the rows; usual are "
                 f"{ratios.low:.2%} to {ratios.high:.2%}"
             )
         over = f"over the last {len(before)} {kind}"
         if unusual:
-            return Verdict(False, "\n".join(f"{each}, {over}" for each in unusual), figures)
-        return Verdict(True, f"{rows}, {over}; nulls as usual", figures)
+            return Verdict(False, "\n".join(f"{each}, {over}" for each in unusual), metrics)
+        return Verdict(True, f"{rows}, {over}; nulls as usual", metrics)
 
-    def _ratios(self, before: Sequence[Figures]) -> list[tuple[str, float, Range]]:
+    def _ratios(self, before: Sequence[Metrics]) -> list[tuple[str, float, Range]]:
         """Columns with an unusual share of NULLs, that share, and the usual ones."""
         if not self._rows:
             return []

@@ -22,7 +22,7 @@ from extract_project.cli.console import (
     table,
 )
 from extract_project.cli.versions import key_of, resolve
-from extract_project.history.comparison import Figures, Row, RowDifference
+from extract_project.history.comparison import ColumnMetrics, Row, RowDifference
 from extract_project.history.difference import Difference, compare
 from extract_project.history.history import Entry, chosen
 from extract_project.schema.display import shown
@@ -122,7 +122,7 @@ def _column_table(rows: RowDifference) -> Table:
         listed.add_row(
             column.name + where,
             f"{column.changed:,}" if column.changed else "",
-            *(_both(old, new, figure) for figure in ("nulls", "total", "lowest", "highest")),
+            *(_both(old, new, metric) for metric in ("nulls", "total", "lowest", "highest")),
         )
     same = len(rows.columns) - len(differing)
     if same:
@@ -130,9 +130,9 @@ def _column_table(rows: RowDifference) -> Table:
     return listed
 
 
-def _both(old: Figures | None, new: Figures | None, figure: str) -> str:
+def _both(old: ColumnMetrics | None, new: ColumnMetrics | None, metric: str) -> str:
     """`before → now`; one of them where nothing changed."""
-    values = [getattr(side, figure) if side else None for side in (old, new)]
+    values = [getattr(side, metric) if side else None for side in (old, new)]
     texts = ["" if value is None else _number(value) for value in values]
     if texts[0] == texts[1] or not all(texts):
         return texts[0] or texts[1]

@@ -35,7 +35,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Figures:
+class ColumnMetrics:
     """A column of one version. The others than `nulls` are of numbers only; decimals are text."""
 
     nulls: int
@@ -51,9 +51,9 @@ class ColumnDifference:
     name: str
     changed: int | None
     """Rows of the same key that have another value; None where there is no key, or no partner."""
-    old: Figures | None
+    old: ColumnMetrics | None
     """None where only the new version has the column."""
-    new: Figures | None
+    new: ColumnMetrics | None
 
     @property
     def differs(self) -> bool:
@@ -133,7 +133,7 @@ def compare_rows(
 class _Spooled:
     """What was seen of a version on its way to disk."""
 
-    figures: dict[str, Figures] = field(default_factory=dict)
+    metrics: dict[str, ColumnMetrics] = field(default_factory=dict)
     rows: int = 0
 
 
@@ -162,9 +162,11 @@ class _Tally:
         elif not math.isnan(low):
             self._extremes = (min(self._extremes[0], low), max(self._extremes[1], high))
 
-    def figures(self) -> Figures:
+    def metrics(self) -> ColumnMetrics:
         low, high = self._extremes or (None, None)
-        return Figures(self._nulls, self._plain(self._total), self._plain(low), self._plain(high))
+        return ColumnMetrics(
+            self._nulls, self._plain(self._total), self._plain(low), self._plain(high)
+        )
 
     def _summed(self) -> pa.DataType:
         """A type in which the sum of a batch cannot overflow."""
@@ -196,7 +198,7 @@ def _spool(reader: pa.RecordBatchReader, columns: Sequence[Comparable], path: Pa
             arrays = [column.encode(batch.column(column.name)) for column in columns]
             if arrays:
                 writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
-    seen.figures = {name: tally.figures() for name, tally in tallies.items()}
+    seen.metrics = {name: tally.metrics() for name, tally in tallies.items()}
     return seen
 
 
@@ -321,9 +323,9 @@ def _nothing_in_common(before: _Spooled, after: _Spooled) -> RowDifference:
 def _columns(
     before: _Spooled, after: _Spooled, changes: Mapping[str, int]
 ) -> tuple[ColumnDifference, ...]:
-    names = dict.fromkeys([*after.figures, *before.figures])
+    names = dict.fromkeys([*after.metrics, *before.metrics])
     return tuple(
-        ColumnDifference(name, changes.get(name), before.figures.get(name), after.figures.get(name))
+        ColumnDifference(name, changes.get(name), before.metrics.get(name), after.metrics.get(name))
         for name in names
     )
 

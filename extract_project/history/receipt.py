@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from extract_project.checks.base import Figures
+from extract_project.checks.base import Metrics
 from extract_project.history.records import folders, record_folder
 from extract_project.history.release import Release
 from extract_project.history.versions import Version
@@ -112,8 +112,8 @@ class Receipt(BaseModel):
     arrow_schema: str
     """The schema as an Arrow IPC message in base64: text formats are read back with it."""
     columns: tuple[ColumnProfile, ...]
-    recent: tuple[Figures, ...] = ()
-    """What the next result of the same SQL is compared with: the figures of a few versions (or of
+    recent: tuple[Metrics, ...] = ()
+    """What the next result of the same SQL is compared with: the metrics of a few versions (or of
     windows, where it has such partitions), this one last."""
     checks: tuple[CheckRecord, ...]
     release: Release | None = None
@@ -135,12 +135,12 @@ class Receipt(BaseModel):
         return self.rows if self.rows_added is None else self.rows_added
 
     @property
-    def figures(self) -> Figures:
+    def metrics(self) -> Metrics:
         """Of this very result."""
         if self.recent:
             return self.recent[-1]
         nulls = {each.name: each.nulls for each in self.columns}
-        return Figures(rows=self.rows_staged, nulls=nulls)
+        return Metrics(rows=self.rows_staged, nulls=nulls)
 
 
 def write_schema(schema: pa.Schema) -> str:

@@ -52,8 +52,8 @@ def compare_with_version(
         raise SchemaError(CHECK, faults, _advice(schema, header))
     text = "\n".join((summary, *change.lines()))
     breaking = sum(each.breaking for each in change.changes)
-    figures = {"breaking": breaking, "widening": len(change.changes) - breaking}
-    return Outcome(CHECK, RULE, "warn", Verdict(False, text, figures))
+    metrics = {"breaking": breaking, "widening": len(change.changes) - breaking}
+    return Outcome(CHECK, RULE, "warn", Verdict(False, text, metrics))
 
 
 def _passed(summary: str) -> Outcome:

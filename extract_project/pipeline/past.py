@@ -1,7 +1,7 @@
 """What is published before a run publishes: which version readers have, and what it was like.
 
 The current version is looked up when the run begins, because publishing depends on it. All else
-is read when somebody first asks: each receipt carries the figures of some versions before it, so
+is read when somebody first asks: each receipt carries the metrics of some versions before it, so
 that ten of them cost one small request.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from extract_project.checks.base import Figures
+from extract_project.checks.base import Metrics
 from extract_project.checks.usual import VERSIONS
 from extract_project.history.receipt import Receipt, receipt_of
 from extract_project.history.versions import Version, find_version
@@ -66,7 +66,7 @@ class PublishedPast:
         return self.receipt.rows if self.receipt else None
 
     @cached_property
-    def comparable(self) -> tuple[Figures, ...]:
+    def comparable(self) -> tuple[Metrics, ...]:
         """Of versions that the same SQL made, of this key, or of the windows before this one.
 
         What an incremental run adds is like what others added, and like no whole.
@@ -76,15 +76,15 @@ class PublishedPast:
             return ()
         if self._extract.header.incremental and (self._full_refresh or before.rows_added is None):
             return ()
-        return before.recent or (before.figures,)
+        return before.recent or (before.metrics,)
 
     @property
     def kind(self) -> str:
         return "partitions" if self._in_windows else "versions"
 
-    def followed_by(self, figures: Figures) -> tuple[Figures, ...]:
+    def followed_by(self, metrics: Metrics) -> tuple[Metrics, ...]:
         """What the next result is to be compared with, once this one is published."""
-        return (*self.comparable, figures)[-VERSIONS:]
+        return (*self.comparable, metrics)[-VERSIONS:]
 
     @property
     def _in_windows(self) -> bool:

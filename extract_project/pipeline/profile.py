@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extract_project.checks.base import Figures
+from extract_project.checks.base import Metrics
 from extract_project.history.receipt import ColumnProfile
 from extract_project.schema.display import display
 from extract_project.schema.spelling import spelled
@@ -39,9 +39,9 @@ class Profile:
             if _ordered(column.type):
                 self._extremes[index] = _wider(self._extremes[index], column)
 
-    def figures(self) -> Figures:
+    def metrics(self) -> Metrics:
         """Its rows, and each column's NULLs."""
-        return Figures(
+        return Metrics(
             rows=self.rows, nulls=dict(zip(self._schema.names, self._nulls, strict=True))
         )
 

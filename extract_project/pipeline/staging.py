@@ -323,7 +323,7 @@ def _receipt(
     *,
     past: PublishedPast,
 ) -> Receipt:
-    extract, begun, figures = attempt.extract, passed.begun, passed.profile.figures()
+    extract, begun, metrics = attempt.extract, passed.begun, passed.profile.metrics()
     release = _used(outcomes)
     # Who releases what is unusual says that from now on it is not.
     learns_anew = extract.header.anomalies == "allow" or (release and USUAL in release.checks)
@@ -353,7 +353,7 @@ def _receipt(
         schema_sha256=schema_hash(begun.schema),
         arrow_schema=write_schema(begun.schema),
         columns=tuple(passed.profile.columns()),
-        recent=(figures,) if learns_anew else past.followed_by(figures),
+        recent=(metrics,) if learns_anew else past.followed_by(metrics),
         checks=tuple(_record(outcome) for outcome in outcomes),
         release=release,
         stages=clock.stages(),

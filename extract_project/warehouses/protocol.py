@@ -69,7 +69,7 @@ class Usage(BaseModel):
     credits: float | None = None
     """An estimate, where the warehouse's rate is known."""
     basis: str
-    """How the figures were made, for who reads them."""
+    """How the metrics were made, for who reads them."""
 
 
 class Result(Protocol):

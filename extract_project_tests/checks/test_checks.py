@@ -1,4 +1,4 @@
-"""The checks: what passes, what breaks, with which figures and samples."""
+"""The checks: what passes, what breaks, with which metrics and samples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from extract_project.checks import Check
-from extract_project.checks.base import CheckSpec, Figures, Past, Subject
+from extract_project.checks.base import CheckSpec, Metrics, Past, Subject
 from extract_project.checks.sql import SqlCheck
 from extract_project.checks.usual import Usual
 from extract_project.errors import AuditError
@@ -39,7 +39,7 @@ class Before:
     """What was published before, made up."""
 
     rows: int | None = None
-    comparable: Sequence[Figures] = ()
+    comparable: Sequence[Metrics] = ()
     kind: str = "versions"
 
 
@@ -112,7 +112,7 @@ def test_each_check(check: dict[str, Any], violations: int) -> None:
     found = verdict(ORDERS, check)
     assert found.passed == (violations == 0)
     counted = [
-        n for name, n in found.figures.items() if "violation" in name or name == "repeated keys"
+        n for name, n in found.metrics.items() if "violation" in name or name == "repeated keys"
     ]
     if counted and "max_null_ratio" not in check:
         assert sum(counted) == violations
@@ -184,10 +184,10 @@ def test_freshness(column: str, within: str, passes: bool) -> None:
 
 
 def versions(*rows: int, nulls: Sequence[int] = ()) -> Before:
-    figures = [
-        Figures(rows=count, nulls={"n": nulls[i]} if nulls else {}) for i, count in enumerate(rows)
+    metrics = [
+        Metrics(rows=count, nulls={"n": nulls[i]} if nulls else {}) for i, count in enumerate(rows)
     ]
-    return Before(comparable=figures)
+    return Before(comparable=metrics)
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_unique_agrees_with_counting(rows: list[tuple[int | None, str | None]]) 
     repeated = [n for n in counts.values() if n > 1]
     found = verdict(two_columns(rows), {"unique": ["a", "b"]})
     assert found.passed == (not repeated)
-    assert found.figures["repeated keys"] == len(repeated)
+    assert found.metrics["repeated keys"] == len(repeated)
 
 
 @settings(max_examples=60, deadline=None)
@@ -360,5 +360,5 @@ def test_column_checks_agree_with_plain_python(
         {"accepted_values": {"a": [1, 2]}},
         {"not_null": "a"},
     )
-    found = [outcome.verdict.figures["violations a"] for outcome in outcomes]
+    found = [outcome.verdict.metrics["violations a"] for outcome in outcomes]
     assert found == [outside, unaccepted, values.count(None)]

@@ -117,7 +117,7 @@ def _released(release: Release | None) -> dict[str, dg.MetadataValue[Any]]:
 
 
 def _compared(difference: Change, previous: Version | None) -> dict[str, dg.MetadataValue[Any]]:
-    """Against the version before; figures are plotted over the runs."""
+    """Against the version before; metrics are plotted over the runs."""
     compared: dict[str, dg.MetadataValue[Any]] = {}
     if previous:
         compared["previous_s3_version_id"] = dg.MetadataValue.text(previous.version_id)
@@ -147,9 +147,9 @@ def _value(value: float | int | str) -> dg.MetadataValue[Any]:
 
 
 def check_result(outcome: Outcome, key: dg.AssetKey, published: bool) -> dg.AssetCheckResult:
-    """One check as Dagster shows it; figures and sample rows behind a click."""
+    """One check as Dagster shows it; metrics and sample rows behind a click."""
     verdict = outcome.verdict
-    metadata: dict[str, Any] = dict(verdict.figures)
+    metadata: dict[str, Any] = dict(verdict.metrics)
     if verdict.samples:
         metadata["samples"] = dg.MetadataValue.md(_markdown(verdict.samples))
     prefix = "" if published else _REJECTED
