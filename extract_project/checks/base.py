@@ -52,8 +52,11 @@ class Metrics(BaseModel):
     """Of every column."""
 
 
-class Past(Protocol):
-    """What is published already, read from S3 when an auditor first asks for it."""
+class Baseline(Protocol):
+    """What a result is compared with: versions published before it.
+
+    Read from S3 when an auditor first asks. The pipeline implements it (`pipeline/baseline.py`).
+    """
 
     @property
     def rows(self) -> int | None:
@@ -61,7 +64,7 @@ class Past(Protocol):
 
     @property
     def comparable(self) -> Sequence[Metrics]:
-        """Of some versions that the result should be like, the newest last."""
+        """Of the versions that the result should resemble, the newest last."""
 
     @property
     def kind(self) -> str:
@@ -75,7 +78,7 @@ class Subject:
     schema: pa.Schema
     began_at: datetime
     """When its run began."""
-    past: Past
+    baseline: Baseline
     keys: Sequence[str] = ()
     """Columns that identify a row, for samples; they may be none."""
     rows_before: int = 0

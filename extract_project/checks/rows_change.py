@@ -69,14 +69,14 @@ class _RowsChange(Auditor):
     def __init__(
         self, rule: str, low: Decimal | None, high: Decimal | None, subject: Subject
     ) -> None:
-        self._rule, self._low, self._high, self._past = rule, low, high, subject.past
+        self._rule, self._low, self._high, self._baseline = rule, low, high, subject.baseline
         self._rows = subject.rows_before
 
     def observe(self, batch: Any, first_row: int) -> None:
         self._rows += batch.num_rows
 
     def conclude(self, result: Any) -> Verdict:
-        before = self._past.rows
+        before = self._baseline.rows
         counted = {"rows": self._rows}
         if before is None:
             return Verdict(

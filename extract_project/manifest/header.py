@@ -17,10 +17,10 @@ from pydantic import (
 )
 
 from extract_project.checks import Check
+from extract_project.checks.anomalies import ANOMALIES, Anomalies
 from extract_project.checks.base import CheckSpec, one_or_more
 from extract_project.checks.contract import KEY as CONTRACT
 from extract_project.checks.contract import Columns, Contract
-from extract_project.checks.usual import USUAL, Usual
 from extract_project.formats.options import Compression, Format, parse_compression
 from extract_project.manifest.cron import ON_SOURCE_CHANGE, Crons, TimeZone
 from extract_project.manifest.frontmatter import FrontMatter, Path
@@ -212,13 +212,13 @@ class Header(_Part):
             return []
         severity: Literal["error", "warn"] = "error" if self.anomalies == "fail" else "warn"
         may_be_empty = self.incremental is not None
-        return [Usual(anomalies=self.anomalies, severity=severity, may_be_empty=may_be_empty)]
+        return [Anomalies(anomalies=self.anomalies, severity=severity, may_be_empty=may_be_empty)]
 
     def path_of_check(self, name: str) -> Path:
         """Where in the header a check of `audits` is asked for."""
         if self.columns and name == CONTRACT:
             return (CONTRACT,)
-        if name == USUAL:
+        if name == ANOMALIES:
             return ("anomalies",)
         return ("checks", [check.name for check in self.checks].index(name))
 

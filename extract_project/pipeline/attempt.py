@@ -88,7 +88,7 @@ def publish_staged(s3: S3Client, state: Location, staged: Staged, extract: Extra
 
     def work() -> Done:
         # Before anything is published: what fails here leaves the current version as it is.
-        before = staged.past.receipt
+        before = staged.baseline.receipt
         return Done(staged, settle(s3, state, staged, extract.header), before)
 
     return supervised(work, staged.stop)

@@ -18,9 +18,9 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from extract_project.checks.base import Past, Subject
+from extract_project.checks.anomalies import ANOMALIES
+from extract_project.checks.base import Baseline, Subject
 from extract_project.checks.contract import agreed_schema, kept
-from extract_project.checks.usual import USUAL
 from extract_project.formats.far_years import written_years
 from extract_project.history.receipt import CheckRecord, Receipt, schema_hash, write_schema
 from extract_project.history.records import require_room
@@ -29,11 +29,11 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.partitions import Partition
 from extract_project.memory import peak_memory, use_system_allocator
 from extract_project.pipeline.audit import Audit, Outcome, audit_directory, let_through
-from extract_project.pipeline.continuity import compare_with_version
+from extract_project.pipeline.baseline import PublishedBaseline
 from extract_project.pipeline.increment import Increment
-from extract_project.pipeline.past import PublishedPast
 from extract_project.pipeline.profile import Profile
 from extract_project.pipeline.rowgroups import row_groups
+from extract_project.pipeline.schema_drift import compare_with_version
 from extract_project.prefetch import prefetch
 from extract_project.publish.base import Base, find_base
 from extract_project.publish.clock import Clock
@@ -72,7 +72,7 @@ class Staged(Publishable):
 
     outcomes: tuple[Outcome, ...]
     preview: tuple[dict[str, str], ...]
-    past: PublishedPast
+    baseline: PublishedBaseline
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def stage(
     with clock.stage("connect"):
         require_versioning(s3, target.bucket)
         require_room(state, target.key, attempt.receipt_id)
-        past = PublishedPast(
+        baseline = PublishedBaseline(
             s3,
             state,
             extract,
@@ -108,8 +108,8 @@ def stage(
             provenance.partition,
             full_refresh=provenance.full_refresh,
         )
-        readers_have = past.readers_have
-        base = None if provenance.full_refresh else find_base(s3, extract, past.version)
+        readers_have = baseline.readers_have
+        base = None if provenance.full_refresh else find_base(s3, extract, baseline.version)
         attempt = replace(attempt, base=base)
         output = _output(s3, target, attempt, clock)
         output.sweep(ABANDONED_AFTER)
@@ -125,7 +125,7 @@ def stage(
                     clock,
                     directory,
                     stop=stop,
-                    past=past,
+                    baseline=baseline,
                     compare=compare,
                 )
             stop.at(Stage.CHECKING)
@@ -134,17 +134,17 @@ def stage(
         stop.at(Stage.UPLOADING)
         content = output.seal()
         stop.require()
-        receipt = _receipt(attempt, content, passed, outcomes, clock, past=past)
+        receipt = _receipt(attempt, content, passed, outcomes, clock, baseline=baseline)
         preview = tuple(passed.profile.preview)
         yield Staged(
             output,
             receipt,
-            past.version,
+            baseline.version,
             stop,
             base is not None,
             outcomes=outcomes,
             preview=preview,
-            past=past,
+            baseline=baseline,
         )
     finally:
         output.abort()
@@ -226,7 +226,7 @@ class _Begun:
     result: Result
     schema: pa.Schema
     """Of the file: the result's, or what the header declares."""
-    continuity: Outcome | None
+    schema_drift: Outcome | None
     profile: Profile
 
 
@@ -243,8 +243,8 @@ class _Passed:
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """Every check and what came of it; raises AuditError when a query of one fails."""
-        continuity = [self.begun.continuity] if self.begun.continuity else []
-        return (*self.audit.conclude(), *continuity)
+        schema_drift = [self.begun.schema_drift] if self.begun.schema_drift else []
+        return (*self.audit.conclude(), *schema_drift)
 
 
 Compare = Callable[[pa.Schema], Outcome | None]
@@ -258,7 +258,7 @@ def _stream(
     directory: Path,
     *,
     stop: Stop,
-    past: Past,
+    baseline: Baseline,
     compare: Compare,
 ) -> _Passed:
     """Run the query and show each row group to the audit, the profile and the encoder."""
@@ -279,7 +279,7 @@ def _stream(
         assert not isinstance(begun, pa.Table)
         output.begin(begun.schema, attempt.metadata(begun))
         rows_before = attempt.base.manifest.rows if attempt.base else 0
-        subject = Subject(begun.schema, attempt.started_at, past, rows_before=rows_before)
+        subject = Subject(begun.schema, attempt.started_at, baseline, rows_before=rows_before)
         passed = _Passed(begun, Audit(extract.header.audits, subject, directory, stop))
         while True:
             stop.at(Stage.FETCHING)
@@ -321,12 +321,12 @@ def _receipt(
     outcomes: Sequence[Outcome],
     clock: Clock,
     *,
-    past: PublishedPast,
+    baseline: PublishedBaseline,
 ) -> Receipt:
     extract, begun, metrics = attempt.extract, passed.begun, passed.profile.metrics()
     release = _used(outcomes)
-    # Who releases what is unusual says that from now on it is not.
-    learns_anew = extract.header.anomalies == "allow" or (release and USUAL in release.checks)
+    # Releasing an anomaly makes it the new baseline.
+    learns_anew = extract.header.anomalies == "allow" or (release and ANOMALIES in release.checks)
     return Receipt(
         id=attempt.receipt_id,
         extract=extract.path,
@@ -353,7 +353,7 @@ def _receipt(
         schema_sha256=schema_hash(begun.schema),
         arrow_schema=write_schema(begun.schema),
         columns=tuple(passed.profile.columns()),
-        recent=(metrics,) if learns_anew else past.followed_by(metrics),
+        recent=(metrics,) if learns_anew else baseline.followed_by(metrics),
         checks=tuple(_record(outcome) for outcome in outcomes),
         release=release,
         stages=clock.stages(),

@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from extract_project.checks import Check
-from extract_project.checks.base import CheckSpec, Metrics, Past, Subject
+from extract_project.checks.anomalies import Anomalies
+from extract_project.checks.base import Baseline, CheckSpec, Metrics, Subject
 from extract_project.checks.sql import SqlCheck
-from extract_project.checks.usual import Usual
 from extract_project.errors import AuditError
 from extract_project.lockdown import locked_down
 from extract_project.pipeline.audit import Audit, Outcome
 from extract_project.stopping import Stop
 
-CHECK: TypeAdapter[CheckSpec] = TypeAdapter(Check | Usual)
+CHECK: TypeAdapter[CheckSpec] = TypeAdapter(Check | Anomalies)
 
 
 NOW = datetime(2026, 1, 6, 6, tzinfo=UTC)
@@ -44,19 +44,19 @@ class Before:
 
 
 def audit(
-    table: pa.Table, *checks: dict[str, Any], batch_rows: int = 3, past: Past = Before()
+    table: pa.Table, *checks: dict[str, Any], batch_rows: int = 3, baseline: Baseline = Before()
 ) -> list[Outcome]:
     """The outcomes for a table that passes by a few rows at a time."""
     specs = [CHECK.validate_python(check) for check in checks]
     with TemporaryDirectory() as directory:
-        auditing = Audit(specs, Subject(table.schema, NOW, past), Path(directory), Stop())
+        auditing = Audit(specs, Subject(table.schema, NOW, baseline), Path(directory), Stop())
         for start in range(0, table.num_rows, batch_rows):
             auditing.observe(table.slice(start, batch_rows))
         return auditing.conclude()
 
 
-def verdict(table: pa.Table, check: dict[str, Any], past: Past = Before()) -> Any:
-    (outcome,) = audit(table, check, past=past)
+def verdict(table: pa.Table, check: dict[str, Any], baseline: Baseline = Before()) -> Any:
+    (outcome,) = audit(table, check, baseline=baseline)
     return outcome.verdict
 
 

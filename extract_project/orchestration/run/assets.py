@@ -14,7 +14,7 @@ from extract_project.orchestration.names.keys import asset_key, group_name, op_n
 from extract_project.orchestration.names.partitions import partitions_of
 from extract_project.orchestration.names.task_tags import POOL_TAG, size_tags
 from extract_project.orchestration.run.execution import Events, execute
-from extract_project.pipeline import continuity
+from extract_project.pipeline import schema_drift
 from extract_project.publish.upload import Target
 from extract_project.settings import Settings
 
@@ -109,7 +109,7 @@ def _check_specs(extract: Extract) -> list[dg.AssetCheckSpec]:
         blocking = header.on_schema_change == "fail"
         specs.append(
             dg.AssetCheckSpec(
-                continuity.CHECK, asset=key, description=continuity.RULE, blocking=blocking
+                schema_drift.CHECK, asset=key, description=schema_drift.RULE, blocking=blocking
             )
         )
     return specs

@@ -296,4 +296,4 @@ def _published_after_all(staged: Staged | None, current: Current) -> Done | None
     version = current.version
     if staged is None or version is None or version.provenance.get("receipt") != staged.receipt.id:
         return None
-    return Done(staged, Published(version.version_id, "published"), staged.past.receipt)
+    return Done(staged, Published(version.version_id, "published"), staged.baseline.receipt)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dagster as dg
 
-from extract_project.checks.usual import USUAL
+from extract_project.checks.anomalies import ANOMALIES
 from extract_project.journal import Journal
 from extract_project.orchestration.names.task_cost import TaskCost
 from extract_project.orchestration.run.failures import CAUSE, Attempt
-from extract_project.pipeline import continuity
+from extract_project.pipeline import schema_drift
 from extract_project.pipeline.staging import Staged
 from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Restored
 
-_TOLD = {continuity.CHECK: "schema_changed", USUAL: "unusual"}
+_TOLD = {schema_drift.CHECK: "schema_changed", ANOMALIES: "unusual"}
 """Checks that the journal tells of by themselves, since most of the time nothing refuses them."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dagster as dg
 from dagster import AssetCheckEvaluation, DagsterEvent, DagsterEventType
 
-from extract_project.checks.usual import USUAL
+from extract_project.checks.anomalies import ANOMALIES
 from extract_project.errors import Cause, ReleaseError
 from extract_project.history.release import Release
 from extract_project.orchestration.dagster_internals import StepFailureData
@@ -79,7 +79,7 @@ def _require_refusal(instance: dg.DagsterInstance, of_run: str, attempt: Attempt
 
 def _refusing(instance: dg.DagsterInstance, of_run: str, attempt: Attempt) -> tuple[str, ...]:
     """Names of the checks that refused the extract in that run, and can be released."""
-    can_be = {*(check.name for check in attempt.extract.header.checks), USUAL}
+    can_be = {*(check.name for check in attempt.extract.header.checks), ANOMALIES}
     found = [
         each.check_name
         for event in _events(instance, of_run, DagsterEventType.ASSET_CHECK_EVALUATION)

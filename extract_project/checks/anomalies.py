@@ -1,8 +1,8 @@
-"""`usual`: whether a result looks like those before it, without a rule that anybody wrote.
+"""`anomalies`: whether a result is unlike the versions before it, without a rule written by hand.
 
-Usual is what lies around the median of the versions before, as far as they scatter themselves, and
-what two of them had: weekends come twice in ten days, an accident that was published does not.
-Around it there is a margin, so that what never varied may still vary a little.
+The expected range lies around the median of the baseline. It is as wide as the baseline scatters,
+and it includes what two versions had: weekends come twice in ten days, a faulty version that was
+published does not. A margin keeps a value that never varied from failing at its first change.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from math import ceil, floor, sqrt
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
-from extract_project.checks.base import Auditor, CheckSpec, Past, Subject, Verdict
+from extract_project.checks.base import Auditor, Baseline, CheckSpec, Subject, Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from extract_project.checks.base import Metrics
 
-USUAL = "usual"
+ANOMALIES = "usual"
+"""The name of the check in Dagster, in receipts and in releases."""
 VERSIONS = 10
 """How many a result is compared with, at most."""
 
@@ -31,32 +32,32 @@ _SIGMA = 1.4826
 _ROWS_MARGIN = 0.1
 _RATIO_MARGIN = 0.02
 _FEW = 4
-"""So many rows more or fewer, or NULLs, say nothing."""
+"""Deviations of up to 4 rows, or NULLs, are ignored."""
 
 
-class Usual(CheckSpec):
-    """What `anomalies` is; it needs no entry in `checks`."""
+class Anomalies(CheckSpec):
+    """The header key `anomalies` as a check; it needs no entry in `checks`."""
 
     anomalies: Literal["warn", "fail"]
     may_be_empty: bool = False
-    """Whether no rows at all are never unusual: those of an incremental extract, which make no
-    version, are not learned from."""
+    """Whether a result without rows always passes: an incremental extract then publishes no
+    version, so that its baseline holds none without rows."""
 
     @property
     def name(self) -> str:
-        return USUAL
+        return ANOMALIES
 
     @property
     def rule(self) -> str:
         return f"rows and nulls as in up to {VERSIONS} versions before of the same SQL"
 
     def auditor(self, subject: Subject) -> Auditor:
-        return _Usual(subject.schema.names, subject.past, self.may_be_empty)
+        return _Anomalies(subject.schema.names, subject.baseline, self.may_be_empty)
 
 
 @dataclass(frozen=True)
 class Range:
-    """What is usual: from `low` to `high`, both included."""
+    """The expected values: from `low` to `high`, both included."""
 
     low: float
     high: float
@@ -65,16 +66,16 @@ class Range:
         return self.low <= value <= self.high
 
 
-def usual_rows(seen: Sequence[int]) -> Range:
-    """The usual number of rows; none at all is usual only where it came twice."""
+def expected_rows(seen: Sequence[int]) -> Range:
+    """The expected number of rows; zero only if two versions of the baseline had no rows."""
     middle = median(seen)
     margin = max(_ROWS_MARGIN * middle, _DEVIATIONS * sqrt(middle), _FEW)
     around = _around(seen, margin)
     return Range(max(around.low, 1 if sorted(seen)[1] else 0), around.high)
 
 
-def usual_ratio(seen: Sequence[float], rows: int) -> Range:
-    """The usual share of NULLs in a column of a result with so many rows."""
+def expected_ratio(seen: Sequence[float], rows: int) -> Range:
+    """The expected share of NULLs in a column of a result with `rows` rows."""
     middle = median(seen)
     noise = _DEVIATIONS * sqrt(middle * (1 - middle) / rows)
     around = _around(seen, max(_RATIO_MARGIN, noise, _FEW / rows))
@@ -88,9 +89,9 @@ def _around(seen: Sequence[float], margin: float) -> Range:
     return Range(min(ordered[1], middle - reach), max(ordered[-2], middle + reach))
 
 
-class _Usual(Auditor):
-    def __init__(self, columns: Sequence[str], past: Past, may_be_empty: bool) -> None:
-        self._past, self._may_be_empty = past, may_be_empty
+class _Anomalies(Auditor):
+    def __init__(self, columns: Sequence[str], baseline: Baseline, may_be_empty: bool) -> None:
+        self._baseline, self._may_be_empty = baseline, may_be_empty
         self._nulls = dict.fromkeys(columns, 0)
         self._rows = 0
 
@@ -100,41 +101,45 @@ class _Usual(Auditor):
             self._nulls[name] += batch.column(name).null_count
 
     def conclude(self, result: Any) -> Verdict:
-        before, kind = self._past.comparable, self._past.kind
-        metrics: dict[str, int | float | str] = {"rows": self._rows, kind: len(before)}
-        if len(before) < _FEWEST:
-            summary = f"nothing is usual before {_FEWEST} {kind} of this SQL: {len(before)} so far"
+        baseline, kind = self._baseline.comparable, self._baseline.kind
+        metrics: dict[str, int | float | str] = {"rows": self._rows, kind: len(baseline)}
+        if len(baseline) < _FEWEST:
+            summary = (
+                f"nothing is usual before {_FEWEST} {kind} of this SQL: {len(baseline)} so far"
+            )
             return Verdict(True, summary, metrics)
         if not self._rows and self._may_be_empty:
             return Verdict(True, "no new rows", metrics)
-        usual = usual_rows([each.rows for each in before])
-        low, high = ceil(usual.low), floor(usual.high)
+        expected = expected_rows([each.rows for each in baseline])
+        low, high = ceil(expected.low), floor(expected.high)
         metrics |= {"usual rows, from": low, "usual rows, to": high}
         rows = f"{self._rows:,} rows; usual are {low:,} to {high:,}"
-        unusual = [] if self._rows in usual else [rows]
-        for name, ratio, ratios in self._ratios(before):
+        unusual = [] if self._rows in expected else [rows]
+        for name, ratio, ratios in self._ratios(baseline):
             metrics[f"null ratio {name}"] = round(ratio, 6)
             unusual.append(
                 f"{name} is null in {ratio:.2%} of the rows; usual are "
                 f"{ratios.low:.2%} to {ratios.high:.2%}"
             )
-        over = f"over the last {len(before)} {kind}"
+        over = f"over the last {len(baseline)} {kind}"
         if unusual:
             return Verdict(False, "\n".join(f"{each}, {over}" for each in unusual), metrics)
         return Verdict(True, f"{rows}, {over}; nulls as usual", metrics)
 
-    def _ratios(self, before: Sequence[Metrics]) -> list[tuple[str, float, Range]]:
-        """Columns with an unusual share of NULLs, that share, and the usual ones."""
+    def _ratios(self, baseline: Sequence[Metrics]) -> list[tuple[str, float, Range]]:
+        """The columns with an unexpected share of NULLs: name, share and expected range."""
         if not self._rows:
             return []
         found = []
         for name, nulls in self._nulls.items():
             seen = [
-                each.nulls[name] / each.rows for each in before if each.rows and name in each.nulls
+                each.nulls[name] / each.rows
+                for each in baseline
+                if each.rows and name in each.nulls
             ]
             if len(seen) < _FEWEST:
                 continue
-            ratio, usual = nulls / self._rows, usual_ratio(seen, self._rows)
-            if ratio not in usual:
-                found.append((name, ratio, usual))
+            ratio, expected = nulls / self._rows, expected_ratio(seen, self._rows)
+            if ratio not in expected:
+                found.append((name, ratio, expected))
         return found

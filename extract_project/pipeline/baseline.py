@@ -1,8 +1,8 @@
-"""What is published before a run publishes: which version readers have, and what it was like.
+"""What a result is compared with: the version that readers have, and the metrics of older ones.
 
-The current version is looked up when the run begins, because publishing depends on it. All else
-is read when somebody first asks: each receipt carries the metrics of some versions before it, so
-that ten of them cost one small request.
+The current version is looked up when the run begins, because publishing depends on it. The rest is
+read when somebody first asks. Each receipt carries the metrics of the versions before it, so that
+ten of them cost one small request.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from extract_project.checks.anomalies import VERSIONS
 from extract_project.checks.base import Metrics
-from extract_project.checks.usual import VERSIONS
 from extract_project.history.receipt import Receipt, receipt_of
 from extract_project.history.versions import Version, find_version
 from extract_project.manifest.extract import Extract
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class PublishedPast:
-    """The past of one key, and of the partition before it."""
+class PublishedBaseline:
+    """The baseline of one key: its own versions, and the partition before it."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class PublishedPast:
     def comparable(self) -> tuple[Metrics, ...]:
         """Of versions that the same SQL made, of this key, or of the windows before this one.
 
-        What an incremental run adds is like what others added, and like no whole.
+        Increments are compared with earlier increments, not with full results.
         """
         before = self._receipt(self.neighbour) if self._in_windows else self.receipt
         if before is None or before.code_version != self._extract.code_version:

@@ -1,7 +1,8 @@
 """`on_schema_change`: whether the result has the columns of the version that readers have.
 
-Asked as soon as the columns are known, before any row is fetched. A key that holds nothing has
-nothing to be compared with; nor does a version whose receipt is gone, and then words say so.
+Compared as soon as the columns are known, before any row is fetched. Where nothing is published, or
+the receipt of the current version is gone, there is nothing to compare with: the check passes and
+says so.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ RULE = "the columns are those of the current version"
 def compare_with_version(
     s3: S3Client, state: Location, header: Header, current: Version | None, schema: pa.Schema
 ) -> Outcome | None:
-    """What became of the comparison; None where the header does not want one.
+    """The outcome of the comparison; None where the header says `on_schema_change: allow`.
 
     Raises SchemaError where the columns differ and the header says `on_schema_change: fail`.
     """
@@ -73,7 +74,7 @@ def _summary(change: SchemaChange, shown: str) -> str:
 
 
 def _advice(schema: pa.Schema, header: Header) -> str:
-    meant = "mend the SQL; or, where this is meant, write 'on_schema_change: warn' for this change"
+    meant = "fix the SQL; or, where this is meant, write 'on_schema_change: warn' for this change"
     if header.columns:
         return meant
     return f"{meant}, or, instead of it, declare the columns:\n{written(schema)}"
