@@ -160,7 +160,7 @@ def agreed_schema(columns: Mapping[str, Column] | None, found: pa.Schema) -> pa.
         raise SchemaError(
             KEY,
             faults,
-            "mend the SQL, or, where the new columns are meant, declare them:\n"
+            "fix the SQL, or, where the new columns are meant, declare them:\n"
             + written(found, columns),
         )
     return declared
@@ -188,7 +188,7 @@ def kept(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Re
                     f"is no exact {spelled(field.type)}"
                 )
                 raise SchemaError(
-                    KEY, [((KEY, field.name), fault)], "declare a wider type, or mend the SQL"
+                    KEY, [((KEY, field.name), fault)], "declare a wider type, or fix the SQL"
                 ) from None
         yield pa.RecordBatch.from_arrays(columns, schema=schema)
         rows += batch.num_rows

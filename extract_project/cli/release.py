@@ -57,7 +57,7 @@ def _refused(answered: Answer, extract: str, partition: str | None) -> tuple[Rer
             if member.cause != Cause.AUDIT:
                 raise ReleaseError(
                     f"the latest attempt of {name} was not refused ({member.cause}), so there is "
-                    f"nothing to release: mend it, then extract rerun {extract}"
+                    f"nothing to release: fix it, then extract rerun {extract}"
                 )
             return rerun, member
     raise ReleaseError(

@@ -1,4 +1,4 @@
-"""Six in the morning: some extracts are red; they are understood, mended, and green again.
+"""Six in the morning: some extracts are red; they are understood, fixed, and green again.
 
 With Dagster's own processes, a browser and the command line, as whoever is on call uses them.
 """
@@ -102,7 +102,7 @@ def test_from_red_to_green(morning: Installation, warehouse: Warehouse, page: Pa
         "from shop.orders where id < 24"
     )
     morning.site.put_sql("sales/renamed", RENAMED.replace("order_id", "id as order_id"))
-    await_value("the mended SQL", lambda: mended_is_live(morning), 120)
+    await_value("the fixed SQL", lambda: mended_is_live(morning), 120)
 
     page.goto(
         f"{morning.server.url}/locations/extract_project/jobs/rerun_failed_extracts/playground"
@@ -152,10 +152,10 @@ def test_the_command_line_reruns_what_failed_and_nothing_else(
     assert "✗ sales/duplicates" in again.stdout
     assert "sales/duplicates.sql:2:10: k unique" in again.stdout
     warehouse.execute("delete from shop.orders where shipped is null")
-    mended = morning.call("rerun", "sales/duplicates")
-    assert mended.returncode == 0, mended.stderr
-    assert "✓ sales/duplicates" in mended.stdout
-    (uri,) = re.findall(r"sales/duplicates: \d+ rows, .+\n(s3://\S+)", mended.stdout)
+    fixed = morning.call("rerun", "sales/duplicates")
+    assert fixed.returncode == 0, fixed.stderr
+    assert "✓ sales/duplicates" in fixed.stdout
+    (uri,) = re.findall(r"sales/duplicates: \d+ rows, .+\n(s3://\S+)", fixed.stdout)
     assert morning.call("trace", uri).returncode == 0
     assert len(morning.runs("sales/good")) == before
     nothing = morning.call("rerun", "sales/good")

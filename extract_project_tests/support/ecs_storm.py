@@ -241,7 +241,7 @@ def _step(launched: Launched) -> str | None:
     return launched.tags.get("dagster/step_key")
 
 
-def mend(storm: EcsStorm) -> None:
+def fix(storm: EcsStorm) -> None:
     """Rerun what failed; then everything is published."""
     failed = ask(storm.deployment, Question())
     launched = dict(launch(storm.deployment, failed))
@@ -316,7 +316,7 @@ def carry_out(storm: EcsStorm, extracts: int) -> Report:
         raging.join()
     storm.await_end(300)
     check(storm)
-    mend(storm)
+    fix(storm)
     return storm.report
 
 

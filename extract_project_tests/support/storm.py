@@ -1,6 +1,6 @@
 """A storm over a real installation: `python -m extract_project_tests.support.storm`.
 
-Files are added, changed, broken, mended and removed at random, while schedules fire every minute
+Files are added, changed, broken, fixed and removed at random, while schedules fire every minute
 and Dagster's processes are killed. Afterwards every tick is accounted for, every published object
 holds what the SQL of its run says, and every failure is rerun once and only once. Of the ticks that
 it has missed Dagster evaluates the newest, so that those during an outage may be left out.

@@ -1,4 +1,4 @@
-"""What failed, as the runs that would mend it: the answer to one question, wherever it is asked.
+"""What failed, as the runs that would fix it: the answer to one question, wherever it is asked.
 
 A failed extract or partition gets a run of its own; what was skipped because of it comes after it
 in the same run, in its order.
@@ -60,7 +60,7 @@ class Rerun(BaseModel):
 
 
 class Answer(BaseModel):
-    """All failures, as the runs that would mend them."""
+    """All failures, as the runs that would fix them."""
 
     reruns: tuple[Rerun, ...]
     running: tuple[str, ...] = ()

@@ -77,7 +77,7 @@ def manifest_sensor(
         if refused and listed == refused.files:
             raise ManifestError(
                 f"the manifest of now does not load, and what was there before is served: "
-                f"{difference(loaded, listed)}: take this back, or mend it: {refused.reason}"
+                f"{difference(loaded, listed)}: take this back, or fix it: {refused.reason}"
             )
         changes = difference(loaded, listed)
         time.sleep(_SETTLED_SECONDS)

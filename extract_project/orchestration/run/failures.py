@@ -35,13 +35,13 @@ _REFUSED_S3 = {"AccessDenied", "403", "KMS.AccessDeniedException", "AllAccessDis
 
 _RERUN = "then rerun this extract alone: extract rerun --failed"
 _NEXT = {
-    Cause.SQL: f"mend the SQL and push it: the new version is live in seconds; {_RERUN}",
+    Cause.SQL: f"fix the SQL and push it: the new version is live in seconds; {_RERUN}",
     Cause.PERMISSION: f"grant what is missing; {_RERUN}",
     Cause.SIGN_IN: f"correct the sign-in of warehouse {{warehouse!r}}; {_RERUN}",
     Cause.BUSY: "when the warehouse has room again: extract rerun --failed",
     Cause.NETWORK: "when the network is well again: extract rerun --failed",
     Cause.S3: f"see to the bucket; {_RERUN}",
-    Cause.AUDIT: f"mend the data in the warehouse or the rule in the header; {_RERUN}",
+    Cause.AUDIT: f"fix the data in the warehouse or the rule in the header; {_RERUN}",
     Cause.TIMEOUT: f"make the query cheaper, or raise 'timeout' in the header; {_RERUN}",
     Cause.CANCELLED: "if that was not meant: extract run {path}",
     Cause.SUPERSEDED: "nothing has to be done: readers have newer data than this run's",
