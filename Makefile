@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up test corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost sbom format lock clean
+.PHONY: demo up test test-slow corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost sbom format lock clean
 
 demo: $(READY) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -12,8 +12,13 @@ demo: $(READY) ## the whole way on this machine: S3, warehouse, Dagster, audits,
 up: $(READY) ## the same parts, running until Ctrl-C, with the Dagster UI
 	@$(BIN)/extract up
 
-test: $(READY) ## all tests, against real servers
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 20
+
+test: $(READY) ## all tests but the slow ones, against real servers: within 7 minutes on 2 cores
+	$(PYTEST) -m 'not slow'
+
+test-slow: $(READY) ## the slow ones: storms, memory, walks of the models, tasks on the local ECS
+	$(PYTEST) -m slow
 
 bench: $(READY) ## this project and its peers side by side; writes docs/performance.md
 	$(BIN)/python -m bench --scale $(SCALE) --rounds $(ROUNDS)

@@ -53,10 +53,12 @@ def server(request: pytest.FixtureRequest) -> S3Server:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what is marked `each_s3_server` against each of them."""
+    """Run what is marked `each_s3_server` against each of them; all but the first are slow."""
     marked = metafunc.definition.get_closest_marker("each_s3_server")
     if marked and "server" in metafunc.fixturenames:
-        metafunc.parametrize("server", S3_SERVERS, indirect=True, scope="session")
+        first, *others = S3_SERVERS
+        repeated = [pytest.param(name, marks=pytest.mark.slow) for name in others]
+        metafunc.parametrize("server", [first, *repeated], indirect=True, scope="session")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from extract_project_tests.attack.model import PublishedKey, published_key
 from extract_project_tests.attack.proxy import FaultProxy
 from extract_project_tests.conftest import Site
 
+pytestmark = pytest.mark.slow
+
 WALKS = settings(
     max_examples=5,
     stateful_step_count=30,

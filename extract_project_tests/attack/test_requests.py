@@ -11,6 +11,8 @@ from extract_project_tests.attack.requests import Attack, attack_requests
 from extract_project_tests.attack.rig import SHAPES, Rig, Shape
 from extract_project_tests.conftest import Site
 
+pytestmark = pytest.mark.slow
+
 
 def some(attacks: Sequence[Attack]) -> Sequence[Attack]:
     """Other faults and durations at each request, the same ones in each test run."""

@@ -23,6 +23,8 @@ from extract_project_tests.support.local_ecs import Launched, LocalEcs, local_ec
 from extract_project_tests.support.local_ecs.instance import on_ecs
 from extract_project_tests.support.waiting import await_value
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 120
 LONG = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"
 FILES = {

@@ -11,6 +11,8 @@ from extract_project.embedded.s3_server import S3Server
 from extract_project_tests.support.installation import Installation, installation
 from extract_project_tests.support.waiting import await_value
 
+pytestmark = pytest.mark.slow
+
 _SECONDS = 180
 
 

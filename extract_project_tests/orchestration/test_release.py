@@ -167,6 +167,7 @@ def test_what_is_no_release_fails_the_run(site: Site, settings: Settings, databa
     assert site.version_ids(KEY) == []
 
 
+@pytest.mark.slow
 def test_the_command_releases_the_latest_refusal(
     server: S3Server, aws: S3Server, tmp_path: Path, database: Path
 ) -> None:

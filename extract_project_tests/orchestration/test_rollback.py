@@ -110,6 +110,7 @@ def test_the_names_of_the_job_are_reserved(site: Site, settings: Settings) -> No
     defs.get_repository_def().load_all_definitions()
 
 
+@pytest.mark.slow
 def test_the_command_rolls_back_through_a_running_deployment(
     server: S3Server, aws: S3Server, tmp_path: Path
 ) -> None:

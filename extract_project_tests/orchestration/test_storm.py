@@ -7,6 +7,8 @@ import pytest
 from extract_project.embedded.s3_server import S3Server
 from extract_project_tests.support.storm import check, storm_site
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(900)
 def test_after_a_storm_everything_is_accounted_for(

@@ -481,6 +481,7 @@ def current_etag(site: Site) -> str:
     return require_version(site.s3, site.data.bucket, KEY).etag
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["staged", "parts completed"])
 def test_g2_a_killed_increment_moves_nothing(source: Source, site: Site, phase: str) -> None:
     source.add((1, "08:00"))

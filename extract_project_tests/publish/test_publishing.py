@@ -106,6 +106,7 @@ def test_g1_nothing_is_visible_before_it_is_whole(site: Site, rows: int) -> None
     assert pq.read_table(io.BytesIO(site.body(target.key))).num_rows == rows
 
 
+@pytest.mark.slow
 def test_g1_a_polling_reader_only_sees_complete_audited_objects(site: Site) -> None:
     """Reruns, refusals, failures and kills, while somebody reads the key all the time."""
     good = site.extract("a/b", ROWS.format(rows=400_000))

@@ -140,6 +140,7 @@ def test_too_many_parts_are_refused_at_the_first_rows_that_show_it(
     assert lying(site) == []
 
 
+@pytest.mark.slow
 def test_readers_of_a_manifest_see_one_set_while_reruns_publish_fewer_and_more(site: Site) -> None:
     """Each result says in every row how many rows it has."""
     materialize(site, site.extract("a/b", split(300, 300)))
@@ -249,6 +250,7 @@ def die_between_parts_and_manifest(site: Site, rows: int) -> None:
         complete_parts(site, staged)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["one upload", "staged", "parts completed"])
 def test_g2_kill_9_leaves_the_previous_version(attempts: ExitStack, site: Site, phase: str) -> None:
     before = materialize(site, site.extract("a/b", split(300, 1)))
