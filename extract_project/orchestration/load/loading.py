@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import dagster as dg
 
@@ -40,26 +40,41 @@ if TYPE_CHECKING:
 _KEY = "extract_snapshot"
 
 
-def once_per_load(load: Callable[[], dg.Definitions]) -> Callable[[], dg.Definitions]:
+Load = Callable[[Settings, dg.Definitions | None], dg.Definitions]
+"""Definitions from settings, and from the definitions that stand beside the extracts."""
+
+
+class BuildsDefinitions(Protocol):
+    """A function like `Load` whose second argument may be left out."""
+
+    def __call__(
+        self, settings: Settings, beside: dg.Definitions | None = None
+    ) -> dg.Definitions: ...
+
+
+def once_per_load(load: Load) -> BuildsDefinitions:
     """Build the definitions of a snapshot once where Dagster asks for them twice.
 
     A code server initializes the definitions and at once, for the same snapshot, reconstructs
     them (measured on Dagster 1.13.27: `LoadedRepositories`): that gets what was just made.
     """
-    initialized: dict[str, dg.Definitions] = {}
+    initialized: dict[str, tuple[Settings, dg.Definitions]] = {}
 
     @wraps(load)
-    def once() -> dg.Definitions:
+    def once(settings: Settings, beside: dg.Definitions | None = None) -> dg.Definitions:
         context = DefinitionsLoadContext.get()
         if context.load_type is DefinitionsLoadType.RECONSTRUCTION:
-            made = initialized.pop(str(context.reconstruction_metadata.get(_KEY)), None)
-            return _with_job_snapshots(made) if made else load()
+            pinned = str(context.reconstruction_metadata.get(_KEY))
+            made_for, made = initialized.pop(pinned, (None, None))
+            if made is not None and made_for == settings:
+                return _with_job_snapshots(made)
+            return load(settings, beside)
         initialized.clear()
         with _made_to_stay():
-            made = load()
+            made = load(settings, beside)
         pending = context.get_pending_reconstruction_metadata()
         if _KEY in pending:
-            initialized[pending[_KEY]] = made
+            initialized[pending[_KEY]] = settings, made
         return made
 
     return once
