@@ -11,7 +11,7 @@ import pytest
 from extract_project.errors import DiskFull
 from extract_project.history.versions import find_version
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_publishing import ROWS, materialize
+from extract_project_tests.support.publishing import ROWS, materialize
 
 SPILLING = (
     "select count(*) from (select distinct md5(concat(i, k)) from result, range(4000) t(k)) "

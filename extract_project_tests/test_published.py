@@ -14,8 +14,8 @@ import pytest
 from extract_project.errors import NotPublished
 from extract_project.published import history, open_published
 from extract_project_tests.conftest import Site
-from extract_project_tests.history.test_history import await_next_second
-from extract_project_tests.publish.test_publishing import materialize
+from extract_project_tests.support.publishing import materialize
+from extract_project_tests.support.waiting import await_next_second
 
 QUERY = """/*---
 format: {}

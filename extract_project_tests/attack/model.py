@@ -37,7 +37,7 @@ from extract_project_tests.attack.machine import FAULTS, Attempt, History, KeyMa
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
 from extract_project_tests.attack.rig import Rig, Seen, Shape, sql
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_publishing import await_line, kill, start_process
+from extract_project_tests.support.killable import await_line, kill, start_process
 from extract_project_tests.support.waiting import await_value
 
 _MARKS = st.integers(0, 1)

@@ -7,38 +7,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
 
 from extract_project.cli.main import main
-from extract_project.pipeline.staging import Provenance, stage
-from extract_project.publish.publishing import settle
-from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
-
-
-def call(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def publish(site: Site, path: str, text: str) -> str:
-    extract = site.extract(path, text)
-    target = site.target(extract)
-    with stage(
-        site.s3,
-        DuckDBWarehouse(type="duckdb"),
-        extract,
-        target,
-        Provenance("run-1"),
-        state=site.state,
-    ) as staged:
-        return settle(site.s3, site.state, staged, extract.header).version_id
-
-
-def write(folder: Path, path: str, text: str) -> Path:
-    file = folder / f"{path}.sql"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
-    return file
+from extract_project_tests.support.commands import call, write
+from extract_project_tests.support.publishing import publish
 
 
 def test_check_says_where_and_what_to_do(unconfigured: None, tmp_path: Path) -> None:

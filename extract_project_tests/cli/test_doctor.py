@@ -18,8 +18,8 @@ from extract_project.doctor.warehouses import sign_in
 from extract_project.settings import load_settings
 from extract_project.store.s3 import connect
 from extract_project.warehouses.postgres import PostgresWarehouse
-from extract_project_tests.cli.test_commands import call
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.commands import call
 from extract_project_tests.support.rigs import snowflake_service, snowflake_warehouse
 from extract_project_tests.support.snowflake_server import snowflake_server
 

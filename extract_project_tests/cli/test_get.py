@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from extract_project_tests.cli.test_commands import call, publish
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.commands import call
+from extract_project_tests.support.publishing import publish
 
 CSV = "/*---\nformat: csv\n---*/\nselect i, md5(i::varchar) as d from range(1000) t(i) order by i"
 SPLIT = "/*---\nformat: {}\nsplit: {{rows: 2}}\n---*/\nselect n from range(5) t(n) order by n"

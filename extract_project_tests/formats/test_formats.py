@@ -20,10 +20,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extract_project.formats.encoder import open_encoder
 from extract_project.formats.options import FileFormat, parse_compression
-from extract_project.history.reading import read_rows
 from extract_project.pipeline.rowgroups import row_groups
+from extract_project_tests.support.files import read, write
 
 FORMATS = [
     *(("parquet", codec) for codec in ("zstd(1)", "zstd(9)", "snappy", "lz4", "gzip", "none")),
@@ -33,28 +32,8 @@ FORMATS = [
 some_tables = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-class Memory(io.BytesIO):
-    """A sink whose bytes are still there when the writer has closed it."""
-
-    def close(self) -> None:
-        """As an upload: the encoder does not end it."""
-
-
 def file_format(name: Any, codec: str = "none") -> FileFormat:
     return parse_compression(name, codec)
-
-
-def write(table: pa.Table, chosen: FileFormat) -> bytes:
-    sink = Memory()
-    encoder = open_encoder(chosen, sink, table.schema)
-    for group in row_groups(table.to_batches(), table.schema):
-        encoder.write(group)
-    encoder.close()
-    return sink.getvalue()
-
-
-def read(content: bytes, chosen: FileFormat, schema: pa.Schema) -> pa.Table:
-    return read_rows(io.BytesIO(content), chosen, schema).read_all()
 
 
 def decimals(precision: int, scale: int) -> st.SearchStrategy[Decimal]:

@@ -9,37 +9,15 @@ from functools import partial, partialmethod
 import pytest
 
 from extract_project.errors import NotPublished
-from extract_project.history.history import Entry, as_of, chosen, read_history
+from extract_project.history.history import as_of, chosen, read_history
 from extract_project.history.versions import list_history, published_key
 from extract_project.units import parse_moment
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_publishing import materialize
-from extract_project_tests.support.waiting import await_value
+from extract_project_tests.support.history import KEY, delete, entries, publish
+from extract_project_tests.support.publishing import materialize
+from extract_project_tests.support.waiting import await_next_second
 
 pytestmark = pytest.mark.each_s3_server
-
-KEY = "extracts/a/b.parquet"
-
-
-def publish(site: Site, text: str) -> str:
-    return materialize(site, site.extract("a/b", text)).version_id
-
-
-def delete(site: Site) -> str:
-    return site.s3.delete_object(Bucket=site.data.bucket, Key=KEY)["VersionId"]
-
-
-def entries(site: Site, limit: int | None = None) -> list[Entry]:
-    history = read_history(site.s3, site.state, site.data.bucket, KEY, limit=limit)
-    return list(history.entries)
-
-
-def await_next_second() -> datetime:
-    """S3 dates to the second: a moment in the next one is after everything so far."""
-    now = datetime.now(UTC)
-    later = now.replace(microsecond=0) + timedelta(seconds=1)
-    await_value("the next second", lambda: datetime.now(UTC) >= later)
-    return now
 
 
 def test_each_version_is_compared_with_the_one_before_it(site: Site) -> None:

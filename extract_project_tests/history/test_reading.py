@@ -10,7 +10,7 @@ from extract_project.history.reading import version_format
 from extract_project.history.versions import Version, require_version
 from extract_project.published import open_published
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_publishing import materialize
+from extract_project_tests.support.publishing import materialize
 
 ROWS = [{"a": "1", "b": "x"}, {"a": "2", "b": 'y, "z"'}]
 QUERY = "select '1' as a, 'x' as b union all select '2', 'y, \"z\"' order by a"

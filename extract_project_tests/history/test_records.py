@@ -20,9 +20,9 @@ from extract_project.publish.upload import Target
 from extract_project.settings import load_settings
 from extract_project.store.s3 import Location
 from extract_project.warehouses.duckdb import DuckDBWarehouse
-from extract_project_tests.cli.test_commands import call
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_publishing import materialize
+from extract_project_tests.support.commands import call
+from extract_project_tests.support.publishing import materialize
 
 LONGEST = 512
 

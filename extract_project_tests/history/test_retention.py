@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 
 import pytest
@@ -19,14 +18,14 @@ from extract_project.store.s3 import Location, error_code
 from extract_project_tests.attack.proxy import Fault, fault_proxy
 from extract_project_tests.attack.rig import impatient
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_publishing import materialize
+from extract_project_tests.support.history import publish_another
+from extract_project_tests.support.publishing import materialize
 
 pytestmark = pytest.mark.each_s3_server
 
 KEY = "extracts/a/b.parquet"
 MANIFEST = "extracts/a/b/_manifest.json"
 SPLIT = "/*---\nsplit: {{rows: 2}}\n---*/\nselect n from range({}, {}) t(n)"
-_numbers = count()
 
 
 @pytest.fixture
@@ -39,12 +38,6 @@ def lockable(site: Site) -> Iterator[Site]:
     for key in (KEY, MANIFEST):
         for version_id in pinned_ids(site.s3, site.state, key):
             unpin(site.s3, site.state, version(site, version_id, key))
-
-
-def publish(site: Site, path: str = "a/b", text: str | None = None) -> str:
-    """One more version."""
-    text = text or f"select {next(_numbers)} as n"
-    return materialize(site, site.extract(path, text)).version_id
 
 
 def version(site: Site, version_id: str, key: str = KEY) -> Version:
@@ -74,8 +67,8 @@ def named(site: Site, *version_ids: str) -> set[tuple[str, str]]:
 
 
 def test_the_newest_replaced_versions_and_the_current_one_stay(site: Site) -> None:
-    made = [publish(site) for _ in range(5)]
-    neighbours = [publish(site, path) for path in ("a/b_old", "a/b_old", "a/b/c", "a/b/c")]
+    made = [publish_another(site) for _ in range(5)]
+    neighbours = [publish_another(site, path) for path in ("a/b_old", "a/b_old", "a/b/c", "a/b/c")]
     assert prunable(site, 2, timedelta(minutes=1)) == [], "replaced a moment ago"
     found = prunable(site, 2)
     assert [each.stored.version_id for each in found] == [made[1], made[0]]
@@ -91,9 +84,9 @@ def test_the_newest_replaced_versions_and_the_current_one_stay(site: Site) -> No
 
 def test_delete_markers_that_hide_nothing_go_too(site: Site) -> None:
     bucket = site.data.bucket
-    publish(site)
+    publish_another(site)
     site.s3.delete_object(Bucket=bucket, Key=KEY)
-    newest = publish(site)
+    newest = publish_another(site)
     site.s3.delete_object(Bucket=bucket, Key=KEY)
     assert prune(site, 1) == ["version", "delete marker"]
     reply = site.s3.list_object_versions(Bucket=bucket, Prefix=KEY)
@@ -106,7 +99,7 @@ def test_delete_markers_that_hide_nothing_go_too(site: Site) -> None:
 
 def test_a_delete_marker_stays_while_it_hides_what_could_not_go(lockable: Site) -> None:
     site = lockable
-    old = publish(site)
+    old = publish_another(site)
     site.s3.delete_object(Bucket=site.data.bucket, Key=KEY)
     hold: Any = {"Bucket": site.data.bucket, "Key": KEY, "VersionId": old}
     found = prunable(site, 0)
@@ -120,7 +113,7 @@ def test_a_delete_marker_stays_while_it_hides_what_could_not_go(lockable: Site) 
 
 def test_parts_stay_as_long_as_a_manifest_names_them(lockable: Site) -> None:
     site = lockable
-    made = [publish(site, text=SPLIT.format(start, 20)) for start in (10, 11, 13, 16)]
+    made = [publish_another(site, text=SPLIT.format(start, 20)) for start in (10, 11, 13, 16)]
     oldest = named(site, made[0])
     pin(site.s3, site.state, version(site, made[0], MANIFEST), "ada", "accounts")
     kinds = prune(site, 1)
@@ -163,8 +156,8 @@ def test_parts_that_two_pins_share_are_held_until_both_are_gone(lockable: Site) 
 
 def test_what_s3_does_not_let_go_says_who_may(lockable: Site) -> None:
     site = lockable
-    old = publish(site)
-    publish(site)
+    old = publish_another(site)
+    publish_another(site)
     hold: Any = {"Bucket": site.data.bucket, "Key": KEY, "VersionId": old}
     site.s3.put_object_legal_hold(**hold, LegalHold={"Status": "ON"})
     with pytest.raises(BucketError, match=rf"remove {KEY} version {old}: it is under a legal hold"):
@@ -186,7 +179,7 @@ def test_what_the_buckets_default_retention_keeps_says_until_when(
             "Rule": {"DefaultRetention": retention},
         },
     )
-    old, new = publish(site), publish(site)
+    old, new = publish_another(site), publish_another(site)
     tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
     told = rf"version {old}: Object Lock retains it until {tomorrow} .* \({mode} mode\).*default"
     with pytest.raises(BucketError, match=told):
@@ -196,7 +189,7 @@ def test_what_the_buckets_default_retention_keeps_says_until_when(
 
 def test_who_may_not_remove_versions_reads_of_rights(lockable: Site) -> None:
     site = lockable
-    publish(site), publish(site)
+    publish_another(site), publish_another(site)
     found = prunable(site, 0)
     with (
         fault_proxy(site.server.endpoint) as proxy,

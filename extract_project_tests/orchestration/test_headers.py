@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extract_project.manifest.extract import Extract
-from extract_project_tests.orchestration.test_names import loaded
+from extract_project_tests.support.loaded import loaded
 from extract_project_tests.support.parsing import header, parse
 
 NEAR = st.text("aZ0_.-/:@ é", min_size=1, max_size=8)

@@ -19,7 +19,7 @@ from extract_project.publish.publishing import Published, publish, settle
 from extract_project.publish.rollback import Order, restore
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_publishing import await_line, kill, start_process
+from extract_project_tests.support.killable import await_line, kill, start_process
 from extract_project_tests.support.waiting import await_value
 
 KEY = "extracts/a/b/_manifest.json"

@@ -7,7 +7,7 @@ import pytest
 from extract_project.history.receipt import load_receipt
 from extract_project.history.versions import find_version
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_publishing import await_line, start_process
+from extract_project_tests.support.killable import await_line, start_process
 from extract_project_tests.support.rigs import snowflake_service, snowflake_settings
 from extract_project_tests.support.snowflake_server import Answer, Column, snowflake_server, table
 

@@ -25,7 +25,7 @@ from extract_project.store.s3 import read_object, read_range
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
 from extract_project_tests.attack.rig import impatient, without_patience
 from extract_project_tests.conftest import DIALECTS, Site
-from extract_project_tests.publish.test_publishing import materialize
+from extract_project_tests.support.publishing import materialize
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef

@@ -19,7 +19,7 @@ from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
 from extract_project_tests.attack.rig import SMALLEST_PART, impatient
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_publishing import materialize
+from extract_project_tests.support.publishing import materialize
 
 pytestmark = pytest.mark.each_s3_server
 

@@ -9,9 +9,9 @@ import pytest
 from extract_project.history.history import read_history
 from extract_project.history.versions import list_history
 from extract_project.published import history, open_published
-from extract_project_tests.cli.test_commands import call
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_publishing import materialize
+from extract_project_tests.support.commands import call
+from extract_project_tests.support.publishing import materialize
 
 pytestmark = pytest.mark.each_s3_server
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import subprocess
-import sys
 import threading
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
@@ -27,64 +25,17 @@ from extract_project.errors import (
 )
 from extract_project.history.receipt import load_receipt
 from extract_project.history.versions import find_version, list_versions
-from extract_project.manifest.extract import Extract
-from extract_project.pipeline.attempt import attempt
-from extract_project.pipeline.staging import Provenance, Staged, stage
+from extract_project.pipeline.staging import Provenance, stage
 from extract_project.publish import upload
-from extract_project.publish.publishing import Published, publish, settle
+from extract_project.publish.publishing import publish, settle
 from extract_project.publish.upload import sweep
-from extract_project.stopping import Stop
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.killable import await_line, kill, start_process
+from extract_project_tests.support.publishing import MANY, ROWS, begin, materialize
 from extract_project_tests.support.waiting import await_value
 
-# About 40 bytes a row after compression: several parts from half a million rows on.
-ROWS = "select i, md5(i::varchar) as digest from range({rows}) t(i) order by i"
-MANY = 1_500_000
 ENDLESS = "select sum(a.i * b.i) from range(10000000) a(i), range(10000000) b(i)"
-
-
-def materialize(site: Site, extract: Extract, run_id: str = "run") -> Published:
-    """Stage and publish, as an asset does."""
-    target = site.target(extract)
-    done = attempt(
-        site.s3,
-        DuckDBWarehouse(type="duckdb"),
-        extract,
-        target,
-        Provenance(run_id),
-        state=site.state,
-        stop=Stop(extract.header.timeout),
-    )
-    return done.published
-
-
-def start_process(
-    site: Site, path: str, run_id: str = "killed", **settings: str
-) -> subprocess.Popen[str]:
-    """A process that stages `path` and then waits for a line before it publishes."""
-    command = [sys.executable, "-m", "extract_project_tests.support.materialize", path, run_id]
-    return subprocess.Popen(
-        command,
-        env={**os.environ, **site.environment, **settings},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def await_line(process: subprocess.Popen[str], word: str) -> str:
-    """The next line that the process says, which must begin with `word`."""
-    assert process.stdout is not None
-    line = process.stdout.readline().strip()
-    assert line.startswith(word), line
-    return line
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("rows", [10, MANY], ids=["one put", "multipart"])
@@ -304,21 +255,6 @@ def test_g2_an_interrupted_run_cancels_and_aborts(site: Site) -> None:
     assert process.returncode != 0
     assert site.version_ids("extracts/a/b.parquet") == []
     assert site.open_uploads() == 0
-
-
-def begin(attempts: ExitStack, site: Site, extract: Extract, run_id: str) -> Staged:
-    """A staged result whose publishing the test decides on."""
-    provenance = Provenance(run_id)
-    return attempts.enter_context(
-        stage(
-            site.s3,
-            DuckDBWarehouse(type="duckdb"),
-            extract,
-            site.target(extract),
-            provenance,
-            state=site.state,
-        )
-    )
 
 
 @pytest.mark.each_s3_server

@@ -18,8 +18,8 @@ from extract_project.publish.publishing import publish as publish_staged
 from extract_project.publish.rollback import Order, Restored, restore
 from extract_project.publish.upload import Target
 from extract_project_tests.conftest import Site
-from extract_project_tests.history.test_history import KEY, delete, entries, publish
-from extract_project_tests.publish.test_publishing import MANY, ROWS, begin
+from extract_project_tests.support.history import KEY, delete, entries, publish
+from extract_project_tests.support.publishing import MANY, ROWS, begin
 
 pytestmark = pytest.mark.each_s3_server
 

@@ -23,13 +23,8 @@ from extract_project.publish.publishing import publish, settle
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.upload import Target
 from extract_project_tests.conftest import Site
-from extract_project_tests.publish.test_publishing import (
-    await_line,
-    begin,
-    kill,
-    materialize,
-    start_process,
-)
+from extract_project_tests.support.killable import await_line, kill, start_process
+from extract_project_tests.support.publishing import begin, materialize
 from extract_project_tests.support.waiting import await_value
 
 pytestmark = pytest.mark.each_s3_server

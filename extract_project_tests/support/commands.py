@@ -1,0 +1,20 @@
+"""The command line in this process, and the SQL files that it is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from extract_project.cli.main import main
+
+
+def call(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def write(folder: Path, path: str, text: str) -> Path:
+    file = folder / f"{path}.sql"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
