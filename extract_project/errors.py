@@ -3,6 +3,10 @@
     ExtractError
     ├── SettingsError          the environment is missing something, or says something impossible
     ├── BucketError            a bucket is absent, unversioned, or refuses us
+    ├── StoreError             the object store refused, or did not answer (transient or not)
+    │   ├── StoreRefused       it answered: `code` says why
+    │   │   └── NoSuchObject   there is no such object or version
+    │   └── StoreUnreachable   it did not answer
     ├── ManifestError          no such SQL file, or one that is invalid
     ├── WarehouseError         the warehouse refused or lost the query (transient or not)
     │   ├── QueryTimeout       the query took longer than its header allows
@@ -70,6 +74,35 @@ class BucketError(ExtractError):
     """A bucket is not there, not versioned, or not allowed; the text has the command that helps."""
 
     cause = Cause.S3
+
+
+class StoreError(ExtractError):
+    """The object store did not do what it was asked."""
+
+    cause = Cause.S3
+
+
+class StoreRefused(StoreError):
+    """The store answered, and refused; `code` is its own name for the reason."""
+
+    def __init__(self, message: str, *, code: str, cause: Cause, transient: bool) -> None:
+        super().__init__(message)
+        self.code = code
+        self.cause = cause
+        self.transient = transient
+
+
+class NoSuchObject(StoreRefused):
+    """There is no such object, or no such version of it."""
+
+
+class StoreUnreachable(StoreError):
+    """The store did not answer: whether it carried out the request is not known."""
+
+    def __init__(self, message: str, *, cause: Cause, transient: bool) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.transient = transient
 
 
 class ManifestError(ExtractError):
