@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from extract_project.problem import Problem, Refused, position, refuse
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _NOWHERE = 2**64 - 1
 _BEGIN = ("from", "table", "show", "describe", "desc", "summarize", "pivot", "unpivot")
-_TOO_DEEP = "Max expression depth"
+_UNCHECKED = "this nests too deeply to be checked whole"
 _FILE = re.compile(
     r"://|[/\\*?]|\.(csv|tsv|parquet|jsonl?|ndjson|xlsx|db|ddb|duckdb|arrow|avro|shp|gpkg|fgb)"
     r"(\.(gz|zst))?$",
@@ -31,7 +32,7 @@ _FILE = re.compile(
 _OF_EXTENSIONS = re.compile(
     r"(read|http|https|st_read|st_drivers|load_aws|(postgres|mysql|sqlite|mssql|bigquery|snowflake"
     r"|odbc|iceberg|delta|ducklake|lance|avro|excel|gsheet|arrow|adbc|uc|unity)_).*"
-    r"|getenv|shell\w*|(pandas|arrow|parquet)_scan|copy_\w+|write_\w+"
+    r"|getenv|shell\w*|start_ui\w*|dbgen|dsdgen|(pandas|arrow|parquet)_scan|copy_\w+|write_\w+"
 )
 """Functions that reach outside the database, by the names that extensions give them."""
 _OUTSIDE = "changes something, waits or reaches outside the database: an extract only reads"
@@ -108,10 +109,19 @@ def _by_tokens(text: Text) -> Reading:
     tables = fallback.tables(text.tokens)
     for string in fallback.strings_for_tables(text.tokens):
         _require_table(string.text[1:-1], text, string.start)
+    for before, token in pairwise(text.tokens):
+        if before.lower in _BEGIN and token.kind in ("name", "string"):
+            _require_table(token.text[1:-1], text, token.start)
+        if token.lower == "query_table":
+            raise refuse(
+                *position(text.source, token.start),
+                f"{_UNCHECKED}, and its words do not show which tables 'query_table' reads: name "
+                f"the tables",
+            )
     for name in tables:
         _require_table(name[-1], text, None)
     line, column = position(text.source, text.tokens[0].start)
-    message = "this nests too deeply to be checked whole, and was checked by its words alone"
+    message = f"{_UNCHECKED}, and was checked by its words alone"
     return Reading(
         tuple(fallback.calls(text.tokens)),
         tables,

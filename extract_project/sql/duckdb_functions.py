@@ -80,29 +80,29 @@ READS = words(
     jaro_winkler_similarity json json_array json_array_length json_contains json_deserialize_sql
     json_each json_exists json_extract json_extract_path json_extract_path_text json_extract_string
     json_group_array json_group_object json_group_structure json_keys json_merge_patch json_object
-    json_pretty json_quote json_serialize_plan json_serialize_sql json_structure json_transform
-    json_transform_strict json_tree json_type json_valid json_value julian kahan_sum kurtosis
-    kurtosis_pop lag last last_day last_value lcase lcm lead least least_common_multiple left
-    left_grapheme len length length_grapheme levenshtein lgamma like_escape list list_aggr
-    list_aggregate list_any_value list_append list_apply list_approx_count_distinct list_avg
-    list_bit_and list_bit_or list_bit_xor list_bool_and list_bool_or list_cat list_concat
-    list_contains list_cosine_distance list_cosine_similarity list_count list_distance
-    list_distinct list_dot_product list_element list_entropy list_extract list_filter list_first
-    list_grade_up list_has list_has_all list_has_any list_histogram list_indexof list_inner_product
-    list_intersect list_kurtosis list_kurtosis_pop list_last list_mad list_max list_median list_min
-    list_mode list_negative_dot_product list_negative_inner_product list_pack list_position
-    list_prepend list_product list_reduce list_resize list_reverse list_reverse_sort list_select
-    list_sem list_skewness list_slice list_sort list_stddev_pop list_stddev_samp list_string_agg
-    list_sum list_transform list_unique list_value list_var_pop list_var_samp list_where list_zip
-    listagg ln log log10 log2 lower lpad ltrim mad make_date make_time make_timestamp
-    make_timestamp_ms make_timestamp_ns make_timestamptz make_type map map_concat map_contains
-    map_contains_entry map_contains_value map_entries map_extract map_extract_value
-    map_from_entries map_keys map_to_pg_oid map_values max max_by md5 md5_number md5_number_lower
-    md5_number_upper mean median microsecond millennium millisecond min min_by minute mismatches
-    mod mode month monthname multiply nanosecond nextafter nfc_normalize normalized_interval
-    not_ilike_escape not_like_escape now nth_value ntile nullif obj_description octet_length ord
-    parse_dirname parse_dirpath parse_duckdb_log_message parse_filename parse_formatted_bytes
-    parse_path percent_rank pg_collation_is_visible pg_conf_load_time pg_conversion_is_visible
+    json_pretty json_quote json_serialize_sql json_structure json_transform json_transform_strict
+    json_tree json_type json_valid json_value julian kahan_sum kurtosis kurtosis_pop lag last
+    last_day last_value lcase lcm lead least least_common_multiple left left_grapheme len length
+    length_grapheme levenshtein lgamma like_escape list list_aggr list_aggregate list_any_value
+    list_append list_apply list_approx_count_distinct list_avg list_bit_and list_bit_or
+    list_bit_xor list_bool_and list_bool_or list_cat list_concat list_contains list_cosine_distance
+    list_cosine_similarity list_count list_distance list_distinct list_dot_product list_element
+    list_entropy list_extract list_filter list_first list_grade_up list_has list_has_all
+    list_has_any list_histogram list_indexof list_inner_product list_intersect list_kurtosis
+    list_kurtosis_pop list_last list_mad list_max list_median list_min list_mode
+    list_negative_dot_product list_negative_inner_product list_pack list_position list_prepend
+    list_product list_reduce list_resize list_reverse list_reverse_sort list_select list_sem
+    list_skewness list_slice list_sort list_stddev_pop list_stddev_samp list_string_agg list_sum
+    list_transform list_unique list_value list_var_pop list_var_samp list_where list_zip listagg ln
+    log log10 log2 lower lpad ltrim mad make_date make_time make_timestamp make_timestamp_ms
+    make_timestamp_ns make_timestamptz make_type map map_concat map_contains map_contains_entry
+    map_contains_value map_entries map_extract map_extract_value map_from_entries map_keys
+    map_to_pg_oid map_values max max_by md5 md5_number md5_number_lower md5_number_upper mean
+    median microsecond millennium millisecond min min_by minute mismatches mod mode month monthname
+    multiply nanosecond nextafter nfc_normalize normalized_interval not_ilike_escape
+    not_like_escape now nth_value ntile nullif obj_description octet_length ord parse_dirname
+    parse_dirpath parse_duckdb_log_message parse_filename parse_formatted_bytes parse_path
+    percent_rank pg_collation_is_visible pg_conf_load_time pg_conversion_is_visible
     pg_function_is_visible pg_get_constraintdef pg_get_expr pg_get_viewdef pg_has_role
     pg_is_other_temp_schema pg_my_temp_schema pg_opclass_is_visible pg_operator_is_visible
     pg_opfamily_is_visible pg_postmaster_start_time pg_size_pretty pg_sleep pg_table_is_visible

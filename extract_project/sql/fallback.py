@@ -128,19 +128,14 @@ def calls(tokens: Sequence[Token]) -> Iterator[Call]:
     for i, token in enumerate(tokens):
         if token.text != "(" or not i:
             continue
-        end = i - 1
-        escape = ""
-        if tokens[end].kind == "string" and end > 1 and tokens[end - 1].lower == "uescape":
-            escape = tokens[end].text[1:-1]
-            end -= 2
-        if tokens[end].kind in ("word", "name"):
-            name, start = _name_to(tokens, end, escape)
+        if tokens[i - 1].kind in _NAMED:
+            name, start = _name_to(tokens, i - 1)
             yield Call(name, tokens[start].start)
 
 
-def _name_to(tokens: Sequence[Token], end: int, escape: str = "") -> tuple[Name, int]:
+def _name_to(tokens: Sequence[Token], end: int) -> tuple[Name, int]:
     """The dotted name that ends with a token, and where it begins."""
-    parts = [name_of(tokens[end], escape)]
+    parts = [name_of(tokens[end])]
     start = end
     while start > 1 and tokens[start - 1].text == "." and tokens[start - 2].kind in _NAMED:
         start -= 2
@@ -230,13 +225,18 @@ def _defined(tokens: Sequence[Token]) -> dict[str, int]:
     for i in range(1, len(tokens) - 1):
         if tokens[i].lower != "as" or tokens[i + 1].text != "(" or tokens[i - 1].kind not in _NAMED:
             continue
-        depth = 0
-        for end in range(i + 1, len(tokens)):
-            depth += (tokens[end].text == "(") - (tokens[end].text == ")")
-            if not depth:
-                found.setdefault(name_of(tokens[i - 1]), end)
-                break
+        found.setdefault(name_of(tokens[i - 1]), closing(tokens, i + 1))
     return found
+
+
+def closing(tokens: Sequence[Token], opening: int) -> int:
+    """Where the parenthesis closes that opens at a place; the end of the text if it does not."""
+    depth = 0
+    for i in range(opening, len(tokens)):
+        depth += (tokens[i].text == "(") - (tokens[i].text == ")")
+        if not depth:
+            return i
+    return len(tokens)
 
 
 def strictly_after(text: Text) -> Iterator[Comparison]:

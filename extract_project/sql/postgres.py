@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from extract_project.problem import Problem, Refused, position, refuse
@@ -19,9 +20,12 @@ statement, of which each token may be a level of its own, is judged by its token
 _SECRETS = words(
     """
     pg_authid pg_shadow pg_user_mapping pg_subscription pg_hba_file_rules pg_file_settings
-    pg_ident_file_mappings pg_largeobject
+    pg_ident_file_mappings pg_largeobject pg_user_mappings _pg_user_mappings user_mapping_options
     """
 )
+_WHERE_SECRETS_ARE = ((), ("pg_catalog",), ("information_schema",))
+_BEHIND_TABLES = ("search", "cycle")
+"""Clauses that stand between common table expressions and the statement itself."""
 _RESERVED = ("pg_", "lo_", "binary_upgrade_", "dblink", "txid_")
 _Hidden = frozenset[str]
 
@@ -51,11 +55,12 @@ class Postgres:
 
     def objection(self, function: Name) -> str | None:
         name = function[-1]
-        if not _is_of_the_engine(function) and name not in _OF_EXTENSIONS:
+        of_extension = name in _OF_EXTENSIONS or ".".join(function[-2:]) in _OF_EXTENSIONS
+        if not _is_of_the_engine(function) and not of_extension:
             return None
         if name in READS:
             return None
-        if name in ACTS or name in _OF_EXTENSIONS:
+        if name in ACTS or of_extension:
             return "changes something, waits or reaches outside the database: an extract only reads"
         if name.startswith(_RESERVED):
             return (
@@ -76,11 +81,19 @@ _OF_EXTENSIONS = words(
     pg_buffercache_evict_relation pg_file_rename pg_file_sync pg_file_unlink pg_file_write
     pg_logdir_ls pg_prewarm pg_stat_statements_reset pg_start_backup pg_stop_backup pg_switch_xlog
     pg_truncate_visibility_map pg_xlog_replay_pause pg_xlog_replay_resume heap_force_freeze
-    heap_force_kill postgres_fdw_disconnect postgres_fdw_disconnect_all xpath_table cron_schedule
-    schedule_in_database unschedule aws_lambda_invoke query_export_to_s3 table_import_from_s3
+    heap_force_kill postgres_fdw_disconnect postgres_fdw_disconnect_all xpath_table
+    query_export_to_s3 table_import_from_s3 aws_lambda.invoke lambda.invoke
+    cron.schedule cron.schedule_in_database cron.unschedule cron.alter_job
+    pg_background_launch pgmq.send pgmq.read pgmq.pop pgmq.delete pgmq.archive
+    run_command_on_all_nodes run_command_on_colocated_placements run_command_on_placements
+    run_command_on_shards run_command_on_workers master_run_on_worker
+    add_compression_policy add_continuous_aggregate_policy add_job add_retention_policy
+    alter_job compress_chunk create_hypertable decompress_chunk delete_job drop_chunks
     """
 )
-"""Functions of well-known extensions that act, in whatever schema they were created."""
+"""Functions of well-known extensions that act, in whatever schema they were created; what has a
+name that others could have, too, with the schema that its extension creates.
+"""
 
 
 def _is_of_the_engine(name: Name) -> bool:
@@ -90,9 +103,16 @@ def _is_of_the_engine(name: Name) -> bool:
 
 def _by_tokens(text: Text, reason: str) -> Reading:
     fallback.require_query(text, ("table",))
+    for before, token in pairwise(text.tokens):
+        if token.kind in ("word", "name"):
+            _require_no_secret((tokens.name_of(token),), text, token.start)
+        if token.lower == "uescape" or (before.text == ")" and token.lower in _BEHIND_TABLES):
+            raise refuse(
+                *position(text.source, token.start),
+                f"{reason}, and its words do not show what {token.text.lower()!r} leads to: leave "
+                f"that out, or make the statement shorter",
+            )
     tables = fallback.tables(text.tokens)
-    for name in tables:
-        _require_no_secret(name, text, text.tokens[0].start)
     line, column = position(text.source, text.tokens[0].start)
     message = f"{reason}, and was checked by its words alone"
     return Reading(
@@ -104,7 +124,7 @@ def _by_tokens(text: Text, reason: str) -> Reading:
 
 
 def _require_no_secret(table: Name, text: Text, offset: int) -> None:
-    if table[-1] in _SECRETS and _is_of_the_engine(table):
+    if table[-1] in _SECRETS and table[-2:-1] in _WHERE_SECRETS_ARE:
         raise refuse(
             *position(text.source, offset),
             f"{table[-1]!r} holds secrets or files of the server: no extract reads it",

@@ -76,67 +76,67 @@ READS = words(
     close_ps close_sb col_description concat concat_ws contjoinsel contsel convert convert_from
     convert_to corr cos cosd cosh cot cotd count covar_pop covar_samp crc32 crc32c cstring_in
     cstring_out cstring_recv cstring_send cume_dist cume_dist_final current_database current_query
-    current_schema current_schemas current_setting current_user currval database_to_xml
-    database_to_xml_and_xmlschema database_to_xmlschema date date_add date_bin date_cmp
-    date_cmp_timestamp date_cmp_timestamptz date_eq date_eq_timestamp date_eq_timestamptz date_ge
-    date_ge_timestamp date_ge_timestamptz date_gt date_gt_timestamp date_gt_timestamptz date_in
-    date_larger date_le date_le_timestamp date_le_timestamptz date_lt date_lt_timestamp
-    date_lt_timestamptz date_mi date_mi_interval date_mii date_ne date_ne_timestamp
-    date_ne_timestamptz date_out date_part date_pl_interval date_pli date_recv date_send
-    date_skipsupport date_smaller date_sortsupport date_subtract date_trunc datemultirange
-    daterange daterange_canonical daterange_subdiff datetime_pl datetimetz_pl dcbrt decode degrees
-    dense_rank dense_rank_final dexp diagonal diameter dispell_init dispell_lexize dist_bp dist_bs
-    dist_cpoint dist_cpoly dist_lp dist_ls dist_pathp dist_pb dist_pc dist_pl dist_polyc dist_polyp
-    dist_ppath dist_ppoly dist_ps dist_sb dist_sl dist_sp div dlog1 dlog10 domain_in domain_recv
-    dpow dround dsimple_init dsimple_lexize dsqrt dsynonym_init dsynonym_lexize dtrunc
-    elem_contained_by_multirange elem_contained_by_range elem_contained_by_range_support encode
-    enum_cmp enum_eq enum_first enum_ge enum_gt enum_in enum_larger enum_last enum_le enum_lt
-    enum_ne enum_out enum_range enum_recv enum_send enum_smaller eqjoinsel eqsel erf erfc
-    euc_cn_to_mic euc_cn_to_utf8 euc_jis_2004_to_shift_jis_2004 euc_jis_2004_to_utf8 euc_jp_to_mic
-    euc_jp_to_sjis euc_jp_to_utf8 euc_kr_to_mic euc_kr_to_utf8 euc_tw_to_big5 euc_tw_to_mic
-    euc_tw_to_utf8 event_trigger_out every exp extract factorial family fdw_handler_in
-    fdw_handler_out first_value float4 float48div float48eq float48ge float48gt float48le float48lt
-    float48mi float48mul float48ne float48pl float4_accum float4abs float4div float4eq float4ge
-    float4gt float4in float4larger float4le float4lt float4mi float4mul float4ne float4out float4pl
-    float4recv float4send float4smaller float4um float4up float8 float84div float84eq float84ge
-    float84gt float84le float84lt float84mi float84mul float84ne float84pl float8_accum float8_avg
-    float8_combine float8_corr float8_covar_pop float8_covar_samp float8_regr_accum
-    float8_regr_avgx float8_regr_avgy float8_regr_combine float8_regr_intercept float8_regr_r2
-    float8_regr_slope float8_regr_sxx float8_regr_sxy float8_regr_syy float8_stddev_pop
-    float8_stddev_samp float8_var_pop float8_var_samp float8abs float8div float8eq float8ge
-    float8gt float8in float8larger float8le float8lt float8mi float8mul float8ne float8out float8pl
-    float8recv float8send float8smaller float8um float8up floor flt4_mul_cash flt8_mul_cash
-    fmgr_c_validator fmgr_internal_validator fmgr_sql_validator format format_type gamma
-    gb18030_to_utf8 gbk_to_utf8 gcd gen_random_uuid generate_series generate_series_int4_support
-    generate_series_int8_support generate_series_numeric_support generate_series_timestamp_support
-    generate_subscripts get_bit get_byte get_current_ts_config getdatabaseencoding getpgusername
-    gin_cmp_prefix gin_cmp_tslexeme gin_compare_jsonb gin_consistent_jsonb
-    gin_consistent_jsonb_path gin_extract_jsonb gin_extract_jsonb_path gin_extract_jsonb_query
-    gin_extract_jsonb_query_path gin_extract_tsquery gin_extract_tsvector gin_triconsistent_jsonb
-    gin_triconsistent_jsonb_path gin_tsquery_consistent gin_tsquery_triconsistent
-    ginarrayconsistent ginarrayextract ginarraytriconsistent ginqueryarrayextract
-    gist_box_consistent gist_box_distance gist_box_penalty gist_box_picksplit gist_box_same
-    gist_box_union gist_circle_compress gist_circle_consistent gist_circle_distance
-    gist_point_compress gist_point_consistent gist_point_distance gist_point_fetch
-    gist_point_sortsupport gist_poly_compress gist_poly_consistent gist_poly_distance
-    gist_translate_cmptype_common gtsquery_compress gtsquery_consistent gtsquery_penalty
-    gtsquery_picksplit gtsquery_same gtsquery_union gtsvector_compress gtsvector_consistent
-    gtsvector_decompress gtsvector_options gtsvector_penalty gtsvector_picksplit gtsvector_same
-    gtsvector_union gtsvectorin gtsvectorout has_any_column_privilege has_column_privilege
-    has_database_privilege has_foreign_data_wrapper_privilege has_function_privilege
-    has_language_privilege has_largeobject_privilege has_parameter_privilege has_schema_privilege
-    has_sequence_privilege has_server_privilege has_table_privilege has_tablespace_privilege
-    has_type_privilege hash_aclitem hash_aclitem_extended hash_array hash_array_extended
-    hash_multirange hash_multirange_extended hash_numeric hash_numeric_extended hash_range
-    hash_range_extended hash_record hash_record_extended hashbool hashboolextended hashbpchar
-    hashbpcharextended hashbytea hashbyteaextended hashchar hashcharextended hashcid
-    hashcidextended hashdate hashdateextended hashenum hashenumextended hashfloat4
-    hashfloat4extended hashfloat8 hashfloat8extended hashinet hashinetextended hashint2
-    hashint2extended hashint4 hashint4extended hashint8 hashint8extended hashmacaddr hashmacaddr8
-    hashmacaddr8extended hashmacaddrextended hashname hashnameextended hashoid hashoidextended
-    hashoidvector hashoidvectorextended hashtext hashtextextended hashtid hashtidextended
-    hashvarlena hashvarlenaextended hashxid hashxid8 hashxid8extended hashxidextended height host
-    hostmask iclikejoinsel iclikesel icnlikejoinsel icnlikesel icregexeqjoinsel icregexeqsel
+    current_schema current_schemas current_setting current_user currval database_to_xmlschema date
+    date_add date_bin date_cmp date_cmp_timestamp date_cmp_timestamptz date_eq date_eq_timestamp
+    date_eq_timestamptz date_ge date_ge_timestamp date_ge_timestamptz date_gt date_gt_timestamp
+    date_gt_timestamptz date_in date_larger date_le date_le_timestamp date_le_timestamptz date_lt
+    date_lt_timestamp date_lt_timestamptz date_mi date_mi_interval date_mii date_ne
+    date_ne_timestamp date_ne_timestamptz date_out date_part date_pl_interval date_pli date_recv
+    date_send date_skipsupport date_smaller date_sortsupport date_subtract date_trunc
+    datemultirange daterange daterange_canonical daterange_subdiff datetime_pl datetimetz_pl dcbrt
+    decode degrees dense_rank dense_rank_final dexp diagonal diameter dispell_init dispell_lexize
+    dist_bp dist_bs dist_cpoint dist_cpoly dist_lp dist_ls dist_pathp dist_pb dist_pc dist_pl
+    dist_polyc dist_polyp dist_ppath dist_ppoly dist_ps dist_sb dist_sl dist_sp div dlog1 dlog10
+    domain_in domain_recv dpow dround dsimple_init dsimple_lexize dsqrt dsynonym_init
+    dsynonym_lexize dtrunc elem_contained_by_multirange elem_contained_by_range
+    elem_contained_by_range_support encode enum_cmp enum_eq enum_first enum_ge enum_gt enum_in
+    enum_larger enum_last enum_le enum_lt enum_ne enum_out enum_range enum_recv enum_send
+    enum_smaller eqjoinsel eqsel erf erfc euc_cn_to_mic euc_cn_to_utf8
+    euc_jis_2004_to_shift_jis_2004 euc_jis_2004_to_utf8 euc_jp_to_mic euc_jp_to_sjis euc_jp_to_utf8
+    euc_kr_to_mic euc_kr_to_utf8 euc_tw_to_big5 euc_tw_to_mic euc_tw_to_utf8 event_trigger_out
+    every exp extract factorial family fdw_handler_in fdw_handler_out first_value float4 float48div
+    float48eq float48ge float48gt float48le float48lt float48mi float48mul float48ne float48pl
+    float4_accum float4abs float4div float4eq float4ge float4gt float4in float4larger float4le
+    float4lt float4mi float4mul float4ne float4out float4pl float4recv float4send float4smaller
+    float4um float4up float8 float84div float84eq float84ge float84gt float84le float84lt float84mi
+    float84mul float84ne float84pl float8_accum float8_avg float8_combine float8_corr
+    float8_covar_pop float8_covar_samp float8_regr_accum float8_regr_avgx float8_regr_avgy
+    float8_regr_combine float8_regr_intercept float8_regr_r2 float8_regr_slope float8_regr_sxx
+    float8_regr_sxy float8_regr_syy float8_stddev_pop float8_stddev_samp float8_var_pop
+    float8_var_samp float8abs float8div float8eq float8ge float8gt float8in float8larger float8le
+    float8lt float8mi float8mul float8ne float8out float8pl float8recv float8send float8smaller
+    float8um float8up floor flt4_mul_cash flt8_mul_cash fmgr_c_validator fmgr_internal_validator
+    fmgr_sql_validator format format_type gamma gb18030_to_utf8 gbk_to_utf8 gcd gen_random_uuid
+    generate_series generate_series_int4_support generate_series_int8_support
+    generate_series_numeric_support generate_series_timestamp_support generate_subscripts get_bit
+    get_byte get_current_ts_config getdatabaseencoding getpgusername gin_cmp_prefix
+    gin_cmp_tslexeme gin_compare_jsonb gin_consistent_jsonb gin_consistent_jsonb_path
+    gin_extract_jsonb gin_extract_jsonb_path gin_extract_jsonb_query gin_extract_jsonb_query_path
+    gin_extract_tsquery gin_extract_tsvector gin_triconsistent_jsonb gin_triconsistent_jsonb_path
+    gin_tsquery_consistent gin_tsquery_triconsistent ginarrayconsistent ginarrayextract
+    ginarraytriconsistent ginqueryarrayextract gist_box_consistent gist_box_distance
+    gist_box_penalty gist_box_picksplit gist_box_same gist_box_union gist_circle_compress
+    gist_circle_consistent gist_circle_distance gist_point_compress gist_point_consistent
+    gist_point_distance gist_point_fetch gist_point_sortsupport gist_poly_compress
+    gist_poly_consistent gist_poly_distance gist_translate_cmptype_common gtsquery_compress
+    gtsquery_consistent gtsquery_penalty gtsquery_picksplit gtsquery_same gtsquery_union
+    gtsvector_compress gtsvector_consistent gtsvector_decompress gtsvector_options
+    gtsvector_penalty gtsvector_picksplit gtsvector_same gtsvector_union gtsvectorin gtsvectorout
+    has_any_column_privilege has_column_privilege has_database_privilege
+    has_foreign_data_wrapper_privilege has_function_privilege has_language_privilege
+    has_largeobject_privilege has_parameter_privilege has_schema_privilege has_sequence_privilege
+    has_server_privilege has_table_privilege has_tablespace_privilege has_type_privilege
+    hash_aclitem hash_aclitem_extended hash_array hash_array_extended hash_multirange
+    hash_multirange_extended hash_numeric hash_numeric_extended hash_range hash_range_extended
+    hash_record hash_record_extended hashbool hashboolextended hashbpchar hashbpcharextended
+    hashbytea hashbyteaextended hashchar hashcharextended hashcid hashcidextended hashdate
+    hashdateextended hashenum hashenumextended hashfloat4 hashfloat4extended hashfloat8
+    hashfloat8extended hashinet hashinetextended hashint2 hashint2extended hashint4
+    hashint4extended hashint8 hashint8extended hashmacaddr hashmacaddr8 hashmacaddr8extended
+    hashmacaddrextended hashname hashnameextended hashoid hashoidextended hashoidvector
+    hashoidvectorextended hashtext hashtextextended hashtid hashtidextended hashvarlena
+    hashvarlenaextended hashxid hashxid8 hashxid8extended hashxidextended height host hostmask
+    iclikejoinsel iclikesel icnlikejoinsel icnlikesel icregexeqjoinsel icregexeqsel
     icregexnejoinsel icregexnesel icu_unicode_version in_range index_am_handler_in
     index_am_handler_out inet_client_addr inet_client_port inet_gist_compress inet_gist_consistent
     inet_gist_fetch inet_gist_penalty inet_gist_picksplit inet_gist_same inet_gist_union inet_in
@@ -365,23 +365,22 @@ READS = words(
     regroleout regrolerecv regrolesend regtypein regtypeout regtyperecv regtypesend repeat replace
     reverse right round row_number row_security_active row_to_json rpad rtrim
     satisfies_hash_partition scalargejoinsel scalargesel scalargtjoinsel scalargtsel
-    scalarlejoinsel scalarlesel scalarltjoinsel scalarltsel scale schema_to_xml
-    schema_to_xml_and_xmlschema schema_to_xmlschema session_user set_bit set_byte set_masklen
-    setweight sha224 sha256 sha384 sha512 shell_in shell_out shift_jis_2004_to_euc_jis_2004
-    shift_jis_2004_to_utf8 shobj_description sign similar_escape similar_to_escape sin sind sinh
-    sjis_to_euc_jp sjis_to_mic sjis_to_utf8 slope spg_bbox_quad_config spg_box_quad_choose
-    spg_box_quad_config spg_box_quad_inner_consistent spg_box_quad_leaf_consistent
-    spg_box_quad_picksplit spg_kd_choose spg_kd_config spg_kd_inner_consistent spg_kd_picksplit
-    spg_poly_quad_compress spg_quad_choose spg_quad_config spg_quad_inner_consistent
-    spg_quad_leaf_consistent spg_quad_picksplit spg_range_quad_choose spg_range_quad_config
-    spg_range_quad_inner_consistent spg_range_quad_leaf_consistent spg_range_quad_picksplit
-    spg_text_choose spg_text_config spg_text_inner_consistent spg_text_leaf_consistent
-    spg_text_picksplit split_part sqrt starts_with statement_timestamp stddev stddev_pop
-    stddev_samp string_agg string_agg_combine string_agg_deserialize string_agg_finalfn
-    string_agg_serialize string_agg_transfn string_to_array string_to_table strip strpos substr
-    substring sum system_user table_am_handler_in table_am_handler_out table_to_xml
-    table_to_xml_and_xmlschema table_to_xmlschema tan tand tanh text text_ge text_gt text_larger
-    text_le text_lt text_pattern_ge text_pattern_gt text_pattern_le text_pattern_lt text_smaller
+    scalarlejoinsel scalarlesel scalarltjoinsel scalarltsel scale schema_to_xmlschema session_user
+    set_bit set_byte set_masklen setweight sha224 sha256 sha384 sha512 shell_in shell_out
+    shift_jis_2004_to_euc_jis_2004 shift_jis_2004_to_utf8 shobj_description sign similar_escape
+    similar_to_escape sin sind sinh sjis_to_euc_jp sjis_to_mic sjis_to_utf8 slope
+    spg_bbox_quad_config spg_box_quad_choose spg_box_quad_config spg_box_quad_inner_consistent
+    spg_box_quad_leaf_consistent spg_box_quad_picksplit spg_kd_choose spg_kd_config
+    spg_kd_inner_consistent spg_kd_picksplit spg_poly_quad_compress spg_quad_choose spg_quad_config
+    spg_quad_inner_consistent spg_quad_leaf_consistent spg_quad_picksplit spg_range_quad_choose
+    spg_range_quad_config spg_range_quad_inner_consistent spg_range_quad_leaf_consistent
+    spg_range_quad_picksplit spg_text_choose spg_text_config spg_text_inner_consistent
+    spg_text_leaf_consistent spg_text_picksplit split_part sqrt starts_with statement_timestamp
+    stddev stddev_pop stddev_samp string_agg string_agg_combine string_agg_deserialize
+    string_agg_finalfn string_agg_serialize string_agg_transfn string_to_array string_to_table
+    strip strpos substr substring sum system_user table_am_handler_in table_am_handler_out
+    table_to_xmlschema tan tand tanh text text_ge text_gt text_larger text_le text_lt
+    text_pattern_ge text_pattern_gt text_pattern_le text_pattern_lt text_smaller
     text_starts_with_support textanycat textcat texteq texteqname textgename textgtname texticlike
     texticlike_support texticnlike texticregexeq texticregexeq_support texticregexne textin textlen
     textlename textlike textlike_support textltname textne textnename textnlike textout textrecv
@@ -456,24 +455,24 @@ ACTS = words(
     binary_upgrade_set_next_pg_type_oid binary_upgrade_set_next_toast_pg_class_oid
     binary_upgrade_set_next_toast_relfilenode binary_upgrade_set_record_init_privs
     brin_desummarize_range brin_summarize_new_values brin_summarize_range brinhandler bthandler
-    currtid2 cursor_to_xml cursor_to_xmlschema dsnowball_init dsnowball_lexize
-    gin_clean_pending_list ginhandler gisthandler hashhandler heap_tableam_handler lo_close
-    lo_creat lo_create lo_export lo_from_bytea lo_import lo_lseek lo_lseek64 lo_open lo_put lo_tell
-    lo_tell64 lo_truncate lo_truncate64 lo_unlink loread lowrite nextval pg_advisory_lock
-    pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared
-    pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_available_wal_summaries pg_backup_start
-    pg_backup_stop pg_cancel_backend pg_clear_attribute_stats pg_clear_relation_stats
-    pg_control_checkpoint pg_control_init pg_control_recovery pg_control_system
-    pg_copy_logical_replication_slot pg_copy_physical_replication_slot
-    pg_create_logical_replication_slot pg_create_physical_replication_slot pg_create_restore_point
-    pg_current_logfile pg_current_xact_id pg_drop_replication_slot pg_export_snapshot
-    pg_extension_config_dump pg_get_aios pg_get_backend_memory_contexts pg_get_loaded_modules
-    pg_get_multixact_members pg_get_sequence_data pg_get_shmem_allocations
-    pg_get_shmem_allocations_numa pg_get_wait_events pg_get_wal_replay_pause_state
-    pg_get_wal_resource_managers pg_get_wal_summarizer_state pg_hba_file_rules
-    pg_ident_file_mappings pg_import_system_collations pg_isolation_test_session_is_blocked
-    pg_log_backend_memory_contexts pg_log_standby_snapshot pg_logical_emit_message
-    pg_logical_slot_get_binary_changes pg_logical_slot_get_changes
+    currtid2 cursor_to_xml cursor_to_xmlschema database_to_xml database_to_xml_and_xmlschema
+    dsnowball_init dsnowball_lexize gin_clean_pending_list ginhandler gisthandler hashhandler
+    heap_tableam_handler lo_close lo_creat lo_create lo_export lo_from_bytea lo_import lo_lseek
+    lo_lseek64 lo_open lo_put lo_tell lo_tell64 lo_truncate lo_truncate64 lo_unlink loread lowrite
+    nextval pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all
+    pg_advisory_unlock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared
+    pg_available_wal_summaries pg_backup_start pg_backup_stop pg_cancel_backend
+    pg_clear_attribute_stats pg_clear_relation_stats pg_control_checkpoint pg_control_init
+    pg_control_recovery pg_control_system pg_copy_logical_replication_slot
+    pg_copy_physical_replication_slot pg_create_logical_replication_slot
+    pg_create_physical_replication_slot pg_create_restore_point pg_current_logfile
+    pg_current_xact_id pg_drop_replication_slot pg_export_snapshot pg_extension_config_dump
+    pg_get_aios pg_get_backend_memory_contexts pg_get_loaded_modules pg_get_multixact_members
+    pg_get_sequence_data pg_get_shmem_allocations pg_get_shmem_allocations_numa pg_get_wait_events
+    pg_get_wal_replay_pause_state pg_get_wal_resource_managers pg_get_wal_summarizer_state
+    pg_hba_file_rules pg_ident_file_mappings pg_import_system_collations
+    pg_isolation_test_session_is_blocked pg_log_backend_memory_contexts pg_log_standby_snapshot
+    pg_logical_emit_message pg_logical_slot_get_binary_changes pg_logical_slot_get_changes
     pg_logical_slot_peek_binary_changes pg_logical_slot_peek_changes pg_ls_archive_statusdir
     pg_ls_dir pg_ls_logdir pg_ls_logicalmapdir pg_ls_logicalsnapdir pg_ls_replslotdir
     pg_ls_summariesdir pg_ls_tmpdir pg_ls_waldir pg_nextoid pg_notify pg_prepared_xact pg_promote
@@ -499,6 +498,7 @@ ACTS = words(
     pg_try_advisory_xact_lock_shared pg_wal_replay_pause pg_wal_replay_resume
     pg_wal_summary_contents pg_xact_commit_timestamp_origin plpgsql_call_handler
     plpgsql_inline_handler plpgsql_validator query_to_xml query_to_xml_and_xmlschema
-    query_to_xmlschema set_config setseed setval spghandler system ts_rewrite ts_stat txid_current
+    query_to_xmlschema schema_to_xml schema_to_xml_and_xmlschema set_config setseed setval
+    spghandler system table_to_xml table_to_xml_and_xmlschema ts_rewrite ts_stat txid_current
     """
 )

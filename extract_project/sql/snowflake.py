@@ -65,6 +65,7 @@ class Snowflake:
     lexicon = tokens.SNOWFLAKE
 
     def read(self, text: Text) -> Reading:
+        _require_function_names(text)
         steps = _steps(text)
         queries = steps[1:] if text.tokens[0].lower in _SHOWS else steps
         for step in queries:
@@ -103,6 +104,21 @@ def _steps(text: Text) -> list[Sequence[Token]]:
     if not steps[0]:
         raise fallback.would_run(text.source, text.tokens[0])
     return list(steps)
+
+
+def _require_function_names(text: Text) -> None:
+    """Raise Refused for `identifier('f')(…)`, which calls a function that a string names."""
+    for i, (token, after) in enumerate(pairwise(text.tokens)):
+        if token.lower != "identifier" or after.text != "(":
+            continue
+        end = fallback.closing(text.tokens, i + 1)
+        named = "".join(each.text.lower() for each in text.tokens[i + 2 : end])
+        if "nextval" in named or [each.text for each in text.tokens[end + 1 : end + 2]] == ["("]:
+            raise refuse(
+                *position(text.source, token.start),
+                "a function is called by a name in a string here: write its name as it is, so "
+                "that it can be checked",
+            )
 
 
 def _require_columns(text: Text) -> None:

@@ -173,20 +173,14 @@ def _comment_end(text: str, start: int, nested: bool) -> int:
     return at
 
 
-_ESCAPED = re.compile(r"\\(?:\+([0-9A-Fa-f]{6})|([0-9A-Fa-f]{4})|(\\))")
+_ESCAPED = re.compile(r"\\(?:\+(0[0-9A-Fa-f]{5}|10[0-9A-Fa-f]{4})|([0-9A-Fa-f]{4})|(\\))")
 
 
-def name_of(token: Token, after: str = "") -> str:
-    """What a word or a quoted name calls: a word in lower case, a quoted name as it is.
-
-    `after` is the escape character of a `U&"…" uescape 'x'`.
-    """
+def name_of(token: Token) -> str:
+    """What a word or a quoted name calls: a word in lower case, a quoted name as it is."""
     if token.kind == "word":
         return token.text.lower()
-    unicode = token.text[0] in "uU"
     name = token.text[token.text.index('"') + 1 : -1].replace('""', '"')
-    if not unicode:
+    if token.text[0] not in "uU":
         return name
-    if after:
-        name = name.replace("\\", "\\\\").replace(after, "\\")
     return _ESCAPED.sub(lambda m: m[3] or chr(int(m[1] or m[2], 16)), name)

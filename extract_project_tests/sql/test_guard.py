@@ -77,6 +77,20 @@ REFUSED = [
     ("select postgres.pg_catalog.pg_sleep(1)", ("postgres",), "1:8", "pg_sleep"),
     ("select * from postgres.pg_catalog.pg_authid", ("postgres",), "1:15", "pg_authid"),
     ("from duckdb_logs", ("duckdb",), "1:6", "duckdb_logs"),
+    ("select table_to_xml('pg_authid', true, true, '')", ("postgres",), "1:8", "table_to_xml"),
+    ("select schema_to_xml('pg_catalog', true, true, '')", ("postgres",), "1:8", "schema_to_xml"),
+    ("select database_to_xml(true, true, '')", ("postgres",), "1:8", "database_to_xml"),
+    ("select * from pg_user_mappings", ("postgres",), "1:15", "pg_user_mappings"),
+    (
+        "select * from information_schema.user_mapping_options",
+        ("postgres",),
+        "1:15",
+        "user_mapping_options",
+    ),
+    ("select aws_lambda.invoke('f', '{}')", ("postgres",), "1:8", "aws_lambda.invoke"),
+    ("select cron.schedule('* * * * *', 'x')", ("postgres",), "1:8", "cron.schedule"),
+    ("select pgmq.pop('q')", ("postgres",), "1:8", "pgmq.pop"),
+    ("select x.run_command_on_workers('x')", ("postgres",), "1:8", "run_command_on_workers"),
     ("select txid_current()", ("postgres",), "1:8", "txid_current"),
     ("select * from pg_authid", ("postgres",), "1:15", "pg_authid"),
     ("select 1 from t for no key update of t", ("postgres",), "1:17", "for"),
@@ -101,6 +115,9 @@ REFUSED = [
     ("from query_table('a/b.parquet')", ("duckdb",), "1:6", "is a file"),
     ("select getenv('HOME')", ("duckdb",), "1:8", "getenv"),
     ("from sniff_csv('x')", ("duckdb",), "1:6", "sniff_csv"),
+    ("select json_serialize_plan('from t')", ("duckdb",), "1:8", "json_serialize_plan"),
+    ("from dbgen(sf=1)", ("duckdb",), "1:6", "dbgen"),
+    ("from start_ui()", ("duckdb",), "1:6", "start_ui"),
     ("from json_execute_serialized_sql('x')", ("duckdb",), "1:6", "json_execute"),
     ("from postgres_query('p', 'delete from t')", ("duckdb",), "1:6", "postgres_query"),
     ("describe from read_csv('x')", ("duckdb",), "1:15", "read_csv"),
@@ -116,6 +133,11 @@ REFUSED = [
     ('select s."NEXTVAL"', ("snowflake",), "1:10", "nextval"),
     ("select * from table(getnextval(s))", ("snowflake",), "1:21", "getnextval"),
     ("select system$wait(10)", ("snowflake",), "1:8", "system$wait"),
+    ("select identifier('system$wait')(10)", ("snowflake",), "1:8", "write its name"),
+    ("select identifier('\\x73ystem$wait') (1)", ("snowflake",), "1:8", "write its name"),
+    ("select identifier($$system$wait$$)(1)", ("snowflake",), "1:8", "write its name"),
+    ("select * from table(identifier(('f'))(1))", ("snowflake",), "1:21", "write its name"),
+    ("select identifier('db.s.NextVal')", ("snowflake",), "1:8", "write its name"),
     ("select SYSTEM$ABORT_SESSION(1)", ("snowflake",), "1:8", "system$abort_session"),
     (
         "with p as procedure () returns int language sql as $$ delete from t $$ call p()",
@@ -176,6 +198,8 @@ ACCEPTED = [
     ("select a ilike :p escape '!' as b from t".replace(":p", "'%'"), ALL),
     ("select t.nextval from t", ("duckdb", "postgres")),
     ("select mine.nextval('x') as a, my_function(1) as b", ("postgres",)),
+    ("select mine.invoke('x') as a, invoke(1) as b, mine.schedule(1) as c", ("postgres",)),
+    ("select a from mine.user_mapping_options", ("postgres",)),
     ("select '{1}'::regclass[] as a, a >>= b, a ~<~ b, a <#> b from t", ("postgres",)),
     ("select citext 'a' as a, box '(1,1),(0,0)' as b", ("postgres",)),
     (
@@ -200,10 +224,12 @@ ACCEPTED = [
     ('show tables ->> select "name" from $1 where "rows" > 0', ("snowflake",)),
     ("select * from t ->> select count(*) as n from $1", ("snowflake",)),
     ("select SYSTEM$PIPE_STATUS('p') as a, system$stream_has_data('s') as b", ("snowflake",)),
+    ("select identifier('c') as a, (1) as b from identifier('db.s.t') as t (x)", ("snowflake",)),
     ("select * from table(information_schema.query_history()) q", ("snowflake",)),
     ("select db.s.my_function(1) as a, m!predict(a) as b from t", ("snowflake",)),
     ("select * from @db.s.stage/path/x.csv (file_format => 'ff')", ("snowflake",)),
     ("select value:into as a, t.into as b from t", ("snowflake",)),
+    ('select U&"\\+FFFFFF"(0) as a', ("snowflake",)),  # nonsense, which is Snowflake's to refuse
     ("select a from t -- it''s\n// don''t\n", ("snowflake",)),
 ]
 
@@ -317,14 +343,32 @@ def test_g7_what_is_too_deep_for_the_parser_is_judged_by_its_words(dialect: str)
     assert "nextval" in reasons(deep("select nextval('s')"), dialect)[0]
     assert "delete" in reasons(deep("delete from t returning a"), dialect)[0]
     if dialect == "postgres":
-        assert "pg_sleep" in reasons(deep("select U&\"p!0067_sleep\" uescape '!' (1)"), dialect)[0]
+        assert "pg_sleep" in reasons(deep('select U&"p\\0067_sleep" (1)'), dialect)[0]
         assert "for" in reasons(deep("select 1 from t for update"), dialect)[0]
         assert "into" in reasons(deep("select 1 into t"), dialect)[0]
         assert "pg_authid" in reasons(deep("select 1 from t, pg_authid"), dialect)[0]
+        assert "pg_authid" in reasons(deep('table "pg_authid"'), dialect)[0]
+        valid(deep("select cycle from search order by cycle"), dialect)
     else:
         assert "is a file" in reasons(deep("select 1 from t, 'x.csv'"), dialect)[0]
         assert "is a file" in reasons(deep('select 1 from t cross join "x.csv"'), dialect)[0]
+        assert "is a file" in reasons(deep("summarize 'x.csv'"), dialect)[0]
+        assert "is a file" in reasons(deep('pivot "x.csv" on a in (1) using sum(b)'), dialect)[0]
+        assert "query_table" in reasons(deep("from query_table('x.csv')"), dialect)[0]
         assert "getenv" in reasons(deep("select ('x').getenv()"), dialect)[0]
+
+
+@pytest.mark.parametrize("escape", ["'!'", "e'!'", "$$!$$", "'!'\n''"])
+def test_g7_a_long_statement_hides_no_name_behind_an_escape(escape: str) -> None:
+    """Postgres takes each of them, and calls pg_sleep."""
+    found = reasons(deep(f'select U&"!0070g_sleep" uescape {escape} (0)'), "postgres")
+    assert "'uescape'" in found[0]
+
+
+@pytest.mark.parametrize("clause", ["search depth first by x set y", "cycle x set y using z"])
+def test_g7_a_long_statement_hides_no_write_behind_its_tables(clause: str) -> None:
+    sql = f"with recursive q as ({deep('select 1')}) {clause} delete from t"
+    assert clause.split(maxsplit=1)[0] in reasons(sql, "postgres")[0]
 
 
 def test_what_the_checker_does_not_know_of_snowflake_is_valid_with_a_warning() -> None:
