@@ -27,7 +27,7 @@ from extract_project.embedded.site import EmbeddedSite, embedded_site
 from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.snapshot import Snapshot, load_snapshot, save_snapshot
 from extract_project.orchestration.load.compose import compose
-from extract_project.orchestration.run.assets import Site
+from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings, load_settings
 from extract_project.store.s3 import connect
 
@@ -115,7 +115,7 @@ def _manifest(figures: Figures, s3: S3Client, settings: Settings) -> Snapshot:
 
 def _schedule(figures: Figures, settings: Settings, snapshot: Snapshot) -> None:
     """The largest schedule's evaluation; the daemon then launches what it asks for, one by one."""
-    definitions = compose(snapshot, Site(settings, connect, "none"))
+    definitions = compose(snapshot, CodeLocation(settings, connect, "none"))
     repository = definitions.get_repository_def()
 
     def tick(schedule: dg.ScheduleDefinition) -> int:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from extract_project.errors import Cause, TypeMappingError, WarehouseError
 from extract_project.schema.nested import first_index
 from extract_project.values import Value
-from extract_project.warehouses.protocol import Change, FunctionNames, Label, Query, Rendered
+from extract_project.warehouses.protocol import FunctionNames, Label, Query, Rendered, TableChange
 
 if TYPE_CHECKING:
     import duckdb
@@ -127,7 +127,7 @@ class DuckDBSession:
             return []
         return [name for name, *_ in described]
 
-    def last_changes(self, tables: Sequence[str]) -> dict[str, Change]:
+    def last_changes(self, tables: Sequence[str]) -> dict[str, TableChange]:
         """Of the database file as a whole: DuckDB keeps no time for each table."""
         files = [Path(self._path), Path(f"{self._path}.wal")]
         stats = [file.stat() for file in files if file.exists()]
@@ -135,7 +135,7 @@ class DuckDBSession:
             return {}
         token = ":".join(f"{each.st_mtime_ns}-{each.st_size}" for each in stats)
         latest = datetime.fromtimestamp(max(each.st_mtime for each in stats), UTC)
-        return dict.fromkeys(tables, Change(token, latest))
+        return dict.fromkeys(tables, TableChange(token, latest))
 
     def cancel(self) -> None:
         self._connection.interrupt()

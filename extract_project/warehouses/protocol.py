@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
-    "Change",
     "FunctionNames",
     "Label",
     "Placeholder",
@@ -36,6 +35,7 @@ __all__ = [
     "Rendered",
     "Result",
     "Session",
+    "TableChange",
     "Usage",
     "Warehouse",
 ]
@@ -52,7 +52,7 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Change:
+class TableChange:
     """A table's last change: equal tokens mean that nothing has changed in between."""
 
     token: str
@@ -104,7 +104,7 @@ class Session(Protocol):
     def describe(self, query: Query) -> pa.Schema:
         """The schema that `execute` would give, without running the query; raises as it does."""
 
-    def last_changes(self, tables: Sequence[str]) -> Mapping[str, Change]:
+    def last_changes(self, tables: Sequence[str]) -> Mapping[str, TableChange]:
         """The last change of each table, by its name; those that nothing is known of are absent.
 
         Raises WarehouseError when the warehouse could not be asked: that is not silence.

@@ -18,7 +18,7 @@ from extract_project.errors import ManifestError
 from extract_project.manifest.snapshot import Snapshot, load_snapshot
 from extract_project.orchestration.load.compose import compose
 from extract_project.orchestration.load.loading import RefusedManifest, load_definitions
-from extract_project.orchestration.run.assets import Site as AssetSite
+from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings
 from extract_project.store.s3 import connect
 from extract_project_tests.conftest import Site
@@ -67,7 +67,7 @@ def test_a_manifest_that_does_not_load_leaves_the_one_before_in_place(
     ) -> dg.Definitions:
         if refusing and len(snapshot.files) > 1:
             raise dg.DagsterInvalidDefinitionError("only one file is supported")
-        return compose(snapshot, AssetSite(settings, connect, snapshot_id), refused)
+        return compose(snapshot, CodeLocation(settings, connect, snapshot_id), refused)
 
     def load() -> tuple[set[str], str]:
         """The extracts, and the snapshot that runs will execute."""
@@ -148,7 +148,7 @@ def test_g6_the_files_to_blame_are_found(
         for each in refused:
             if each <= valid:
                 raise dg.DagsterInvalidDefinitionError(f"no {'+'.join(sorted(each))} here")
-        return compose(snapshot, AssetSite(settings, connect, snapshot_id), older)
+        return compose(snapshot, CodeLocation(settings, connect, snapshot_id), older)
 
     paths = {f"m/{number:02}" for number in range(12)}
     for path in paths:
@@ -173,7 +173,7 @@ def test_g6_of_files_that_collide_the_new_one_is_to_blame(
     ) -> dg.Definitions:
         if len(snapshot.extracts) > 1:
             raise dg.DagsterInvalidDefinitionError("only one extract is supported")
-        return compose(snapshot, AssetSite(settings, connect, snapshot_id), older)
+        return compose(snapshot, CodeLocation(settings, connect, snapshot_id), older)
 
     site.put_sql("m/older", "select 1 as a")
     load_definitions(site.s3, settings, build)

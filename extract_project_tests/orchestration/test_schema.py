@@ -13,7 +13,7 @@ import pytest
 
 from extract_project.manifest.bucket import read_manifest
 from extract_project.orchestration.load.compose import compose
-from extract_project.orchestration.run.assets import Site as AssetSite
+from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings, load_settings
 from extract_project.store.s3 import connect
 from extract_project.warehouses.postgres import PostgresWarehouse
@@ -46,7 +46,7 @@ def run(site: Site, settings: Settings, text: str, partition: str | None = None)
     """Put `a/b`.sql and materialize it."""
     site.put_sql("a/b", text)
     snapshot = read_manifest(site.s3, site.manifest, settings.dialects)
-    defs = compose(snapshot, AssetSite(settings, connect, "snapshot-1"))
+    defs = compose(snapshot, CodeLocation(settings, connect, "snapshot-1"))
     with dg.DagsterInstance.ephemeral() as instance:
         return told(execute(defs, instance, "a/b", partition=partition))
 

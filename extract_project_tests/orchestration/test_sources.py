@@ -11,12 +11,12 @@ import pytest
 
 from extract_project.errors import WarehouseError
 from extract_project.manifest.extract import Dialects
-from extract_project.orchestration.run.assets import Site as AssetSite
+from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.sources import Cursor, evaluate, source_sensors
 from extract_project.settings import load_settings
 from extract_project.store.s3 import connect
 from extract_project.warehouses.postgres import PostgresWarehouse
-from extract_project.warehouses.protocol import Change
+from extract_project.warehouses.protocol import TableChange
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.parsing import header, reasons, valid
 from extract_project_tests.support.waiting import await_value
@@ -40,12 +40,12 @@ class Sensor:
     """The sensor of a site's Postgres, as the daemon evaluates it tick after tick."""
 
     def __init__(self, site: Site) -> None:
-        asset_site = AssetSite(load_settings(), connect, "snapshot-1")
+        location = CodeLocation(load_settings(), connect, "snapshot-1")
         dialects = Dialects({"pg": "postgres"}, "pg")
         from extract_project.manifest.bucket import read_manifest
 
         extracts = read_manifest(site.s3, site.manifest, dialects).extracts
-        (self.sensor,) = source_sensors(extracts, asset_site, ())
+        (self.sensor,) = source_sensors(extracts, location, ())
         self.cursor: str | None = None
 
     def tick(self) -> dg.SensorResult:
@@ -106,13 +106,13 @@ def test_tables_are_observed_with_a_data_version(
 
 def test_a_table_that_nothing_is_known_of_is_named() -> None:
     extract = valid(f"{ON_CHANGE}select * from shop.a, shop.b")
-    looked = evaluate([extract], {"shop.a": Change("1")}, Cursor())
-    again = evaluate([extract], {"shop.a": Change("1")}, looked.cursor)
+    looked = evaluate([extract], {"shop.a": TableChange("1")}, Cursor())
+    again = evaluate([extract], {"shop.a": TableChange("1")}, looked.cursor)
     assert (len(looked.requests), len(again.requests)) == (1, 0)
     assert again.reason == ("1 tables, none has changed; the warehouse tells nothing about shop.b")
 
 
-BOTH = {"shop.a": Change("1"), "shop.b": Change("2")}
+BOTH = {"shop.a": TableChange("1"), "shop.b": TableChange("2")}
 
 
 @pytest.mark.parametrize("silent", ["shop.a", "shop.b", "both"])
@@ -130,14 +130,14 @@ def test_silence_about_a_table_starts_no_run(silent: str) -> None:
 def test_a_change_during_silence_is_seen_at_its_end() -> None:
     extract = valid(f"{ON_CHANGE}select * from shop.a, shop.b")
     cursor = evaluate([extract], BOTH, Cursor()).cursor
-    cursor = evaluate([extract], {"shop.a": Change("1")}, cursor).cursor
-    look = evaluate([extract], {**BOTH, "shop.b": Change("3")}, cursor)
+    cursor = evaluate([extract], {"shop.a": TableChange("1")}, cursor).cursor
+    look = evaluate([extract], {**BOTH, "shop.b": TableChange("3")}, cursor)
     assert (len(look.requests), look.changed) == (1, ["shop.b"])
 
 
 def test_a_table_that_was_never_heard_of_starts_one_run_when_it_is() -> None:
     extract = valid(f"{ON_CHANGE}select * from shop.a, shop.b")
-    cursor = evaluate([extract], {"shop.a": Change("1")}, Cursor()).cursor
+    cursor = evaluate([extract], {"shop.a": TableChange("1")}, Cursor()).cursor
     heard = evaluate([extract], BOTH, cursor)
     again = evaluate([extract], BOTH, heard.cursor)
     assert (len(heard.requests), len(again.requests)) == (1, 0)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dagster as dg
 
 from extract_project.orchestration.load.compose import compose
-from extract_project.orchestration.run.assets import Site as AssetSite
+from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings
 from extract_project.store.s3 import connect
 from extract_project_tests.conftest import Site
 
 
 def definitions(site: Site, settings: Settings, *assets: dg.AssetsDefinition) -> dg.Definitions:
-    composed = compose(site.snapshot(), AssetSite(settings, connect, "snapshot-1"))
+    composed = compose(site.snapshot(), CodeLocation(settings, connect, "snapshot-1"))
     return dg.Definitions.merge(composed, dg.Definitions(assets=assets))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from extract_project.manifest.bucket import sort_out
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.load.compose import compose
-from extract_project.orchestration.run.assets import Site
+from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings
 from extract_project_tests.support.parsing import parse
 
@@ -31,8 +31,8 @@ def loaded(files: Mapping[str, str]) -> tuple[set[str], set[str]]:
     def no_client() -> object:
         raise AssertionError("nothing is read while definitions are made")
 
-    site = Site(SETTINGS, no_client, "snapshot-1")  # type: ignore[arg-type]
-    repository = compose(snapshot, site).get_repository_def()
+    location = CodeLocation(SETTINGS, no_client, "snapshot-1")  # type: ignore[arg-type]
+    repository = compose(snapshot, location).get_repository_def()
     repository.load_all_definitions()
     for job in repository.get_all_jobs():
         job.get_job_snapshot_id()

@@ -11,7 +11,7 @@ from extract_project.orchestration.load.loading import (
     load_definitions,
     once_per_load,
 )
-from extract_project.orchestration.run.assets import Site
+from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings
 
 
@@ -30,7 +30,7 @@ def build_extract_defs(settings: Settings, beside: dg.Definitions | None = None)
     def build(
         snapshot_id: str, snapshot: Snapshot, refused: RefusedManifest | None
     ) -> dg.Definitions:
-        extracts = compose(snapshot, Site(settings, settings.connect, snapshot_id), refused)
+        extracts = compose(snapshot, CodeLocation(settings, settings.connect, snapshot_id), refused)
         return dg.Definitions.merge(extracts, beside) if beside else extracts
 
     return load_definitions(settings.connect(), settings, build)

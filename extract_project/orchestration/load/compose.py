@@ -15,7 +15,8 @@ from extract_project.orchestration.load.isolating import refused_by_dagster
 from extract_project.orchestration.load.live import manifest_sensor
 from extract_project.orchestration.load.loading import RefusedManifest
 from extract_project.orchestration.names.keys import table_key
-from extract_project.orchestration.run.assets import IO_MANAGER, Site, extract_asset
+from extract_project.orchestration.run.assets import IO_MANAGER, extract_asset
+from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.run.executor import one_or_many_executor
 from extract_project.orchestration.run.invalid import invalid_asset, invalid_check, invalid_sensor
 from extract_project.orchestration.run.io_manager import ExtractIOManager
@@ -26,7 +27,7 @@ from extract_project.orchestration.starts.sources import source_sensors
 
 
 def compose(
-    snapshot: Snapshot, site: Site, refused: RefusedManifest | None = None
+    snapshot: Snapshot, location: CodeLocation, refused: RefusedManifest | None = None
 ) -> dg.Definitions:
     """Everything that Dagster should know about a snapshot.
 
@@ -38,26 +39,26 @@ def compose(
     paths = snapshot.paths
     for extract in snapshot.extracts:
         try:
-            assets.append(extract_asset(extract, site, paths))
+            assets.append(extract_asset(extract, location, paths))
             valid[extract.path] = extract
         except (dg.DagsterError, CheckError) as error:  # whatever this release's rules are (G6)
             invalid.append(refused_by_dagster(extract, error))
-    settings = site.settings
+    settings = location.settings
     return dg.Definitions(
         assets=[*assets, *_tables(valid, paths), *(invalid_asset(each) for each in invalid)],
         asset_checks=[invalid_check(each) for each in invalid],
         schedules=schedules(each for each in valid.values() if not waits_at_ticks(each, valid)),
         sensors=[
-            manifest_sensor(snapshot, site, refused),
-            invalid_sensor(invalid, site.snapshot_id),
+            manifest_sensor(snapshot, location, refused),
+            invalid_sensor(invalid, location.snapshot_id),
             following_sensor(valid),
-            *source_sensors(valid.values(), site, paths),
+            *source_sensors(valid.values(), location, paths),
             rerun_sensor(valid.values()),
             *([alert_sensor(valid.values(), settings)] if settings.alerts.channels else []),
         ],
-        jobs=[rerun_job(valid.values(), settings.dagster_url), rollback_job(valid, site)],
+        jobs=[rerun_job(valid.values(), settings.dagster_url), rollback_job(valid, location)],
         resources={
-            IO_MANAGER: ExtractIOManager(site.connect, settings, valid),
+            IO_MANAGER: ExtractIOManager(location.connect, settings, valid),
         },
         executor=one_or_many_executor,
     )

@@ -25,7 +25,7 @@ from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.load.loading import RefusedManifest, current_snapshot
 from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.requests import run_request
-from extract_project.orchestration.run.assets import Site
+from extract_project.orchestration.run.code_location import CodeLocation
 
 # The daemon looks at its sensors every 5 seconds: an interval of just that is, by some
 # milliseconds, not over yet at every other time.
@@ -37,7 +37,7 @@ Files = Mapping[str, str]
 
 
 def manifest_sensor(
-    snapshot: Snapshot, site: Site, refused: RefusedManifest | None = None
+    snapshot: Snapshot, location: CodeLocation, refused: RefusedManifest | None = None
 ) -> dg.SensorDefinition:
     """Reloads the code location when the manifest changes, and runs what asked for it."""
     loaded = snapshot.files
@@ -58,10 +58,10 @@ def manifest_sensor(
         jobs=None if watching else [],
     )
     def manifest(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        s3 = site.connect()
+        s3 = location.connect()
 
         def look() -> Files:
-            return {file.key: file.etag for file in list_files(s3, site.settings.manifest)}
+            return {file.key: file.etag for file in list_files(s3, location.settings.manifest)}
 
         listed = look()
         if listed == loaded:
@@ -83,8 +83,8 @@ def manifest_sensor(
         time.sleep(_SETTLED_SECONDS)
         if look() != listed:
             return dg.SkipReason(f"{changes}: reloaded when they have settled")
-        current_snapshot(s3, site.settings, snapshot)
-        Deployment(site.settings.dagster_url).reload()
+        current_snapshot(s3, location.settings, snapshot)
+        Deployment(location.settings.dagster_url).reload()
         return dg.SkipReason(f"{changes}: reloaded")
 
     return manifest

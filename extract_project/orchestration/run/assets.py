@@ -3,9 +3,7 @@
 (Without postponed annotations: Dagster looks at the type of an asset's `context` itself.)
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 import dagster as dg
 
@@ -13,32 +11,16 @@ from extract_project.manifest.extract import Extract
 from extract_project.orchestration.names.keys import asset_key, group_name, op_name, table_key
 from extract_project.orchestration.names.partitions import partitions_of
 from extract_project.orchestration.names.task_tags import POOL_TAG, size_tags
+from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.run.execution import Events, execute
 from extract_project.pipeline import schema_drift
-from extract_project.publish.upload import Target
-from extract_project.settings import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 IO_MANAGER = "extracts"
 
 
-@dataclass(frozen=True)
-class Site:
-    """What every extract of a code location shares."""
-
-    settings: Settings
-    connect: Callable[[], "S3Client"]
-    snapshot_id: str
-
-    def target(self, extract: Extract, partition: str | None = None) -> Target:
-        data = self.settings.data
-        key = data.key(extract.published_path(partition))
-        return Target(data.bucket, key)
-
-
-def extract_asset(extract: Extract, site: Site, paths: Collection[str]) -> dg.AssetsDefinition:
+def extract_asset(
+    extract: Extract, location: CodeLocation, paths: Collection[str]
+) -> dg.AssetsDefinition:
     """The asset of an extract: it stages and audits, and the IO manager publishes.
 
     `paths` are those of all SQL files, by which the tables upstream of it are told from extracts.
@@ -50,7 +32,7 @@ def extract_asset(extract: Extract, site: Site, paths: Collection[str]) -> dg.As
     # for `a/b__c` and `a__b/c`, and two steps of one name break the whole code location.
     @dg.multi_asset(
         name=op_name(extract.path),
-        outs={"result": dg.AssetOut.from_spec(_spec(extract, site), io_manager_key=IO_MANAGER)},
+        outs={"result": dg.AssetOut.from_spec(_spec(extract, location), io_manager_key=IO_MANAGER)},
         ins={
             f"upstream_{number}": dg.AssetIn(key=key, dagster_type=dg.Nothing)
             for number, key in enumerate(_upstream(extract, paths))
@@ -68,12 +50,12 @@ def extract_asset(extract: Extract, site: Site, paths: Collection[str]) -> dg.As
         backfill_policy=dg.BackfillPolicy.multi_run(1) if header.partitions else None,
     )
     def materialize(context: dg.AssetExecutionContext) -> Events:
-        yield from execute(context, extract, site)
+        yield from execute(context, extract, location)
 
     return materialize
 
 
-def _spec(extract: Extract, site: Site) -> dg.AssetSpec:
+def _spec(extract: Extract, location: CodeLocation) -> dg.AssetSpec:
     header = extract.header
     return dg.AssetSpec(
         asset_key(extract.path),
@@ -85,7 +67,7 @@ def _spec(extract: Extract, site: Site) -> dg.AssetSpec:
         metadata={
             "sql_file": extract.source.key,
             "sql_version": extract.source.version_id or "unversioned bucket",
-            "published_as": site.target(extract).uri,
+            "published_as": location.target(extract).uri,
             **({"warnings": "\n".join(extract.doubts)} if extract.warnings else {}),
         },
         code_version=extract.code_version,

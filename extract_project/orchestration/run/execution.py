@@ -61,7 +61,7 @@ from extract_project.stopping import Stop
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from extract_project.orchestration.run.assets import Site
+    from extract_project.orchestration.run.code_location import CodeLocation
 
 _LOOK_UP_SECONDS = 15
 
@@ -99,14 +99,14 @@ class Candidate:
 Events = Iterator[dg.AssetCheckResult | dg.MaterializeResult[Candidate]]
 
 
-def execute(context: dg.AssetExecutionContext, extract: Extract, site: Site) -> Events:
+def execute(context: dg.AssetExecutionContext, extract: Extract, location: CodeLocation) -> Events:
     """Stage and audit; then have the IO manager publish, or refuse with nothing published.
 
     Raises dg.Failure for whatever ends the attempt in another way. The upload is held open across
     the `yield`: Dagster hands the value to the IO manager, and stores the materialization, before
     it asks for the next event.
     """
-    execution = _Execution.of(context, extract, site)
+    execution = _Execution.of(context, extract, location)
     with ExitStack() as held:
         with execution.interrupts.flagged():
             prepared = execution.stage(held)
@@ -122,7 +122,7 @@ def execute(context: dg.AssetExecutionContext, extract: Extract, site: Site) -> 
 @dataclass(frozen=True)
 class _Execution:
     context: dg.AssetExecutionContext
-    site: Site
+    location: CodeLocation
     this: Attempt
     partition: Partition | None
     journal: Journal
@@ -133,27 +133,29 @@ class _Execution:
     """The ECS task that this runs in."""
 
     @classmethod
-    def of(cls, context: dg.AssetExecutionContext, extract: Extract, site: Site) -> _Execution:
+    def of(
+        cls, context: dg.AssetExecutionContext, extract: Extract, location: CodeLocation
+    ) -> _Execution:
         partition = partition_of(context, extract)
         number = context.retry_number + 1
         this = Attempt(extract, partition.key if partition else None, number)
         interrupts = Interrupts()
         return cls(
             context,
-            site,
+            location,
             this,
             partition,
             journal_of(this, context.run.run_id),
-            site.connect(),
+            location.connect(),
             interrupts,
             Stop(extract.header.timeout, is_ended=lambda: interrupts.arrived),
-            current_task(site.settings.ecs_metadata_uri),
+            current_task(location.settings.ecs_metadata_uri),
         )
 
     def _begin(self) -> None:
         """Say what is about to run."""
         self._clear_failure()
-        source, snapshot = self.this.extract.source, self.site.snapshot_id
+        source, snapshot = self.this.extract.source, self.location.snapshot_id
         self.journal.write(
             "started",
             sql_version=source.version_id,
@@ -185,12 +187,12 @@ class _Execution:
 
     def stage(self, held: ExitStack) -> Staged | Ending:
         """The staged result, which `held` aborts unless it is published; or why there is none."""
-        extract, settings, run = self.this.extract, self.site.settings, self.context.run
+        extract, settings, run = self.this.extract, self.location.settings, self.context.run
         self._begin()
         try:
             provenance = Provenance(
                 run.run_id,
-                self.site.snapshot_id,
+                self.location.snapshot_id,
                 self.partition,
                 full_refresh=wants_full_refresh(run),
                 release=release_of(self.context.instance, run, self.this),
@@ -221,7 +223,7 @@ class _Execution:
 
     def publish(self, staged: Staged) -> tuple[Published, Mapping[str, Any]]:
         """Publish, and record it; raises dg.Failure as `Candidate.publish` does."""
-        state = self.site.settings.state_location
+        state = self.location.settings.state_location
         try:
             done = publish_staged(self.s3, state, staged, self.this.extract)
         except Exception as error:
@@ -231,7 +233,7 @@ class _Execution:
                 ending = self._ending(error, current)
                 raise ending.failure from ending.because
             done = found
-        prices = self.site.settings.fargate.prices
+        prices = self.location.settings.fargate.prices
         cost = self.task.cost(prices, datetime.now(UTC)) if self.task else None
         published = done.published
         record_published(self.journal, staged, published, cost)
@@ -284,7 +286,7 @@ class _Execution:
 
     @property
     def _target(self) -> Target:
-        return self.site.target(self.this.extract, self.this.partition)
+        return self.location.target(self.this.extract, self.this.partition)
 
     @property
     def _key(self) -> dg.AssetKey:

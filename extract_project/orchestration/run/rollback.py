@@ -19,7 +19,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.names import no_extract
 from extract_project.orchestration.dagster_internals import CODE_VERSION_TAG, DATA_VERSION_TAG
 from extract_project.orchestration.names.keys import ROLLBACK_JOB, ROLLBACK_OP, asset_key
-from extract_project.orchestration.run.assets import Site
+from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.run.journaling import record_restored
 from extract_project.orchestration.run.metadata import restored_metadata
 from extract_project.publish.rollback import Order, restore
@@ -27,7 +27,7 @@ from extract_project.publish.rollback import Order, restore
 _LAUNCHPAD = "somebody in the launchpad"
 
 
-def rollback_job(extracts: Mapping[str, Extract], site: Site) -> dg.JobDefinition:
+def rollback_job(extracts: Mapping[str, Extract], location: CodeLocation) -> dg.JobDefinition:
     """Makes an older version of an extract current again."""
 
     @dg.op(
@@ -44,7 +44,7 @@ def rollback_job(extracts: Mapping[str, Extract], site: Site) -> dg.JobDefinitio
     )
     def restore_version(context: dg.OpExecutionContext) -> None:
         try:
-            _restore(context, extracts, site)
+            _restore(context, extracts, location)
         except ExtractError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from None
 
@@ -71,7 +71,9 @@ def rollback_config(extract: str, partition: str | None, order: Order) -> dict[s
     return {"ops": {ROLLBACK_OP: {"config": config}}}
 
 
-def _restore(context: dg.OpExecutionContext, extracts: Mapping[str, Extract], site: Site) -> None:
+def _restore(
+    context: dg.OpExecutionContext, extracts: Mapping[str, Extract], location: CodeLocation
+) -> None:
     config = context.op_config
     path, partition = config["extract"], config.get("partition")
     extract = extracts.get(path)
@@ -81,8 +83,8 @@ def _restore(context: dg.OpExecutionContext, extracts: Mapping[str, Extract], si
         need = "has partitions: say which" if extract.header.partitions else "has no partitions"
         raise NotPublished(f"{path} {need}")
     order = Order(config["version"], config["reason"], config["by"], context.run.run_id)
-    s3, state = site.connect(), site.settings.state_location
-    restored = restore(s3, state, site.target(extract, partition), order)
+    s3, state = location.connect(), location.settings.state_location
+    restored = restore(s3, state, location.target(extract, partition), order)
     before = receipt_of(s3, state, restored.replaced) if restored.replaced else None
     context.log.info("%s: version %s", path, restored.version.version_id)
     record_restored(

@@ -20,8 +20,8 @@ from extract_project.manifest.extract import Extract
 from extract_project.orchestration.dagster_internals import DATA_VERSION_TAG
 from extract_project.orchestration.names.keys import asset_key, table_key
 from extract_project.orchestration.names.requests import run_request
-from extract_project.orchestration.run.assets import Site
-from extract_project.warehouses.protocol import Change, Label
+from extract_project.orchestration.run.code_location import CodeLocation
+from extract_project.warehouses.protocol import Label, TableChange
 
 _INTERVAL_SECONDS = 60
 _TIMEOUT = timedelta(seconds=50)
@@ -38,18 +38,20 @@ class Cursor(BaseModel):
 
 
 def source_sensors(
-    extracts: Iterable[Extract], site: Site, paths: Collection[str]
+    extracts: Iterable[Extract], location: CodeLocation, paths: Collection[str]
 ) -> list[dg.SensorDefinition]:
     """One sensor for each warehouse that has such extracts; `paths` are those of all SQL files."""
     by_warehouse: dict[str, list[Extract]] = defaultdict(list)
     for extract in extracts:
         if extract.header.enabled and extract.header.on_source_change:
             by_warehouse[extract.warehouse].append(extract)
-    return [_sensor(name, watching, site, paths) for name, watching in sorted(by_warehouse.items())]
+    return [
+        _sensor(name, watching, location, paths) for name, watching in sorted(by_warehouse.items())
+    ]
 
 
 def _sensor(
-    warehouse: str, watching: Sequence[Extract], site: Site, paths: Collection[str]
+    warehouse: str, watching: Sequence[Extract], location: CodeLocation, paths: Collection[str]
 ) -> dg.SensorDefinition:
     tables = sorted({table for extract in watching for table in extract.tables})
 
@@ -62,7 +64,7 @@ def _sensor(
     )
     def sources(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         label = Label("changes of tables", "", f"sensor sources_{warehouse}")
-        with site.settings.warehouses[warehouse].connect(label, _TIMEOUT) as session:
+        with location.settings.warehouses[warehouse].connect(label, _TIMEOUT) as session:
             changes = session.last_changes(tables)
         cursor = Cursor.model_validate_json(context.cursor or "{}")
         look = evaluate(watching, changes, cursor)
@@ -89,7 +91,9 @@ class Look:
     cursor: Cursor
 
 
-def evaluate(watching: Sequence[Extract], changes: Mapping[str, Change], cursor: Cursor) -> Look:
+def evaluate(
+    watching: Sequence[Extract], changes: Mapping[str, TableChange], cursor: Cursor
+) -> Look:
     """Which extracts have to run, since a table of theirs is not what it was.
 
     A table that the warehouse says nothing about this time counts as unchanged: a question that
@@ -117,6 +121,6 @@ def evaluate(watching: Sequence[Extract], changes: Mapping[str, Change], cursor:
     return Look(requests, changed, reason, Cursor(tables=tokens, launched=launched))
 
 
-def _observation(table: dg.AssetKey, change: Change) -> dg.AssetObservation:
+def _observation(table: dg.AssetKey, change: TableChange) -> dg.AssetObservation:
     metadata = {"changed_at": dg.MetadataValue.timestamp(change.at)} if change.at else {}
     return dg.AssetObservation(table, metadata=metadata, tags={DATA_VERSION_TAG: change.token})

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from extract_project.warehouses.postgres.connection import Connection
-from extract_project.warehouses.protocol import Change
+from extract_project.warehouses.protocol import TableChange
 
 # A table is those whose rows it shows: partitions, children, and what views read. A name is looked
 # up in the catalogue, because to_regclass fails where a schema may not be looked into: one such
@@ -47,7 +47,9 @@ order by number
 """
 
 
-def last_changes(connection: Connection, tables: Sequence[str], database: str) -> dict[str, Change]:
+def last_changes(
+    connection: Connection, tables: Sequence[str], database: str
+) -> dict[str, TableChange]:
     """Of those tables that exist, all asked for at once.
 
     What the server's statistics lose in a crash shows as a change. They are about a second behind.
@@ -57,10 +59,10 @@ def last_changes(connection: Connection, tables: Sequence[str], database: str) -
         {"number": number, "schema": schema, "name": name}
         for number, (_, schema, name) in enumerate(asked)
     ]
-    changes: dict[str, Change] = {}
+    changes: dict[str, TableChange] = {}
     for number, token in connection.query(_CHANGES, [json.dumps(names)]):
         if number and token:
-            changes.setdefault(asked[int(number)][0], Change(token))
+            changes.setdefault(asked[int(number)][0], TableChange(token))
     return changes
 
 

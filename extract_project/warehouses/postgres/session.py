@@ -14,7 +14,7 @@ from extract_project.warehouses.postgres.connection import Connection
 from extract_project.warehouses.postgres.errors import CANCELED, TRANSACTION_TIMEOUT, explained
 from extract_project.warehouses.postgres.parameters import Bound, bind, bound
 from extract_project.warehouses.postgres.transaction import Begun, begin, end
-from extract_project.warehouses.protocol import Change, Query, Rendered
+from extract_project.warehouses.protocol import Query, Rendered, TableChange
 
 if TYPE_CHECKING:
     import psycopg
@@ -53,7 +53,7 @@ class PostgresSession:
         self.end()
         return columns.schema
 
-    def last_changes(self, tables: Sequence[str]) -> dict[str, Change]:
+    def last_changes(self, tables: Sequence[str]) -> dict[str, TableChange]:
         """By the counters of rows ever inserted, updated and deleted, and the file they are in."""
         self._begin()
         with self.explaining():

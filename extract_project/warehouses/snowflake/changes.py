@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from extract_project.errors import Cause
-from extract_project.warehouses.protocol import Change
+from extract_project.warehouses.protocol import TableChange
 from extract_project.warehouses.snowflake.errors import explained
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _FIRST_SQL_CODE = 1000
 """Codes below are of the connection, of the service and of queries that were ended."""
 
 
-def last_changes(connection: SnowflakeConnection, tables: Sequence[str]) -> dict[str, Change]:
+def last_changes(connection: SnowflakeConnection, tables: Sequence[str]) -> dict[str, TableChange]:
     """The changes of those tables that the role can see.
 
     Many are asked for in one query, which fails as a whole where one is unknown: each half is then
@@ -33,7 +33,7 @@ def last_changes(connection: SnowflakeConnection, tables: Sequence[str]) -> dict
     """
     from snowflake.connector import Error
 
-    changes: dict[str, Change] = {}
+    changes: dict[str, TableChange] = {}
     asked = deque(tables[start : start + _AT_ONCE] for start in range(0, len(tables), _AT_ONCE))
     end = time.monotonic() + _SECONDS
     while asked and time.monotonic() < end:
@@ -49,7 +49,7 @@ def last_changes(connection: SnowflakeConnection, tables: Sequence[str]) -> dict
     return changes
 
 
-def _changes(connection: SnowflakeConnection, tables: Sequence[str]) -> dict[str, Change]:
+def _changes(connection: SnowflakeConnection, tables: Sequence[str]) -> dict[str, TableChange]:
     """By tokens, which are about the time in nanoseconds."""
     names = [table.replace("\\", "\\\\").replace("'", "''") for table in tables]
     calls = ", ".join(f"system$last_change_commit_time('{name}')" for name in names)
@@ -57,7 +57,7 @@ def _changes(connection: SnowflakeConnection, tables: Sequence[str]) -> dict[str
     cursor.execute(f"select {calls}")
     row: Any = cursor.fetchone() or ()
     return {
-        table: Change(str(token), datetime.fromtimestamp(int(token) / _NANOS, UTC))
+        table: TableChange(str(token), datetime.fromtimestamp(int(token) / _NANOS, UTC))
         for table, token in zip(tables, row, strict=True)
         if token is not None
     }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from extract_project.errors import QueryCancelled, WarehouseError
 from extract_project.prefetch import in_thread
 from extract_project.values import Value
-from extract_project.warehouses.protocol import Change, Query, Rendered
+from extract_project.warehouses.protocol import Query, Rendered, TableChange
 from extract_project.warehouses.snowflake.changes import last_changes
 from extract_project.warehouses.snowflake.chunks import Patience
 from extract_project.warehouses.snowflake.history import query_url
@@ -71,7 +71,7 @@ class SnowflakeSession:
         except Error as error:
             raise self._explained(error, query, None) from None
 
-    def last_changes(self, tables: Sequence[str]) -> dict[str, Change]:
+    def last_changes(self, tables: Sequence[str]) -> dict[str, TableChange]:
         asked = begin("changes", lambda: last_changes(self._connection, tables))
         return self._cancellation.result(asked)
 
