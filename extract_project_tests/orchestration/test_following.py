@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from extract_project.orchestration.starts.following import (
-    Cursor,
+    DownstreamCursor,
     Evaluation,
     Seen,
     Waiting,
@@ -41,23 +41,23 @@ def put(site: Site, path: str, *header: str, sql: str = GOOD) -> None:
 def look(
     site: Site,
     instance: dg.DagsterInstance,
-    cursor: Cursor | None = None,
+    cursor: DownstreamCursor | None = None,
     now: datetime | None = None,
 ) -> Evaluation:
     """One evaluation of the sensor."""
     extracts = {each.path: each for each in site.snapshot().extracts}
     followers = followers_of(extracts)
     seen = Seen.of(instance, extracts, followers)
-    return evaluate(seen, followers, cursor or Cursor(), now or datetime.now(UTC))
+    return evaluate(seen, followers, cursor or DownstreamCursor(), now or datetime.now(UTC))
 
 
 def launched(evaluation: Evaluation) -> list[str]:
     return sorted(str(each.tags["extract/path"]) for each in evaluation.requests)
 
 
-def due(path: str, ago: timedelta) -> Cursor:
+def due(path: str, ago: timedelta) -> DownstreamCursor:
     """The sensor saw an extract last so long ago."""
-    return Cursor(waiting={path: Waiting(seen=datetime.now(UTC) - ago)})
+    return DownstreamCursor(waiting={path: Waiting(seen=datetime.now(UTC) - ago)})
 
 
 class TestAtTicks:
@@ -95,9 +95,11 @@ class TestAtTicks:
         put(site, "a/second", HOURLY, "depends_on: [a/first]")
         execute(definitions(site, settings), instance, "a/first")
         hour = midnight + timedelta(hours=23)
-        cursor = Cursor(waiting={"a/second": Waiting(seen=hour - timedelta(minutes=1))})
+        cursor = DownstreamCursor(waiting={"a/second": Waiting(seen=hour - timedelta(minutes=1))})
         assert launched(look(site, instance, cursor, hour)) == ["a/second"]
-        tomorrow = Cursor(waiting={"a/second": Waiting(seen=midnight + timedelta(hours=23.5))})
+        tomorrow = DownstreamCursor(
+            waiting={"a/second": Waiting(seen=midnight + timedelta(hours=23.5))}
+        )
         held = look(site, instance, tomorrow, midnight + timedelta(hours=24))
         assert launched(held) == []
 

@@ -15,7 +15,12 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from extract_project.embedded.s3_server import S3Server
 from extract_project.history.versions import require_version
 from extract_project.orchestration.run.rollback import rollback_config
-from extract_project.orchestration.starts.following import Cursor, Seen, evaluate, followers_of
+from extract_project.orchestration.starts.following import (
+    DownstreamCursor,
+    Seen,
+    evaluate,
+    followers_of,
+)
 from extract_project.publish.rollback import Order
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
@@ -62,7 +67,7 @@ def test_a_rollback_is_a_materialization_that_followers_follow(
 
         def due() -> list[str | None]:
             seen = Seen.of(instance, extracts, followers)
-            requests = evaluate(seen, followers, Cursor(), datetime.now(UTC)).requests
+            requests = evaluate(seen, followers, DownstreamCursor(), datetime.now(UTC)).requests
             return [request.tags["extract/path"] for request in requests]
 
         assert due() == []

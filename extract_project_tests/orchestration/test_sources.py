@@ -12,7 +12,7 @@ import pytest
 from extract_project.errors import WarehouseError
 from extract_project.manifest.extract import Dialects
 from extract_project.orchestration.run.code_location import CodeLocation
-from extract_project.orchestration.starts.sources import Cursor, evaluate, source_sensors
+from extract_project.orchestration.starts.sources import SourcesCursor, evaluate, source_sensors
 from extract_project.settings import load_settings
 from extract_project.store.s3 import connect
 from extract_project.warehouses.postgres import PostgresWarehouse
@@ -106,7 +106,7 @@ def test_tables_are_observed_with_a_data_version(
 
 def test_a_table_that_nothing_is_known_of_is_named() -> None:
     extract = valid(f"{ON_CHANGE}select * from shop.a, shop.b")
-    looked = evaluate([extract], {"shop.a": TableChange("1")}, Cursor())
+    looked = evaluate([extract], {"shop.a": TableChange("1")}, SourcesCursor())
     again = evaluate([extract], {"shop.a": TableChange("1")}, looked.cursor)
     assert (len(looked.requests), len(again.requests)) == (1, 0)
     assert again.reason == ("1 tables, none has changed; the warehouse tells nothing about shop.b")
@@ -120,7 +120,7 @@ def test_silence_about_a_table_starts_no_run(silent: str) -> None:
     """Nor does its end, nor the change of nothing meanwhile."""
     extract = valid(f"{ON_CHANGE}select * from shop.a, shop.b")
     heard = {name: each for name, each in BOTH.items() if silent not in (name, "both")}
-    cursor = evaluate([extract], BOTH, Cursor()).cursor
+    cursor = evaluate([extract], BOTH, SourcesCursor()).cursor
     for changes in (heard, heard, BOTH, heard, BOTH):
         look = evaluate([extract], changes, cursor)
         assert (look.requests, look.changed) == ([], [])
@@ -129,7 +129,7 @@ def test_silence_about_a_table_starts_no_run(silent: str) -> None:
 
 def test_a_change_during_silence_is_seen_at_its_end() -> None:
     extract = valid(f"{ON_CHANGE}select * from shop.a, shop.b")
-    cursor = evaluate([extract], BOTH, Cursor()).cursor
+    cursor = evaluate([extract], BOTH, SourcesCursor()).cursor
     cursor = evaluate([extract], {"shop.a": TableChange("1")}, cursor).cursor
     look = evaluate([extract], {**BOTH, "shop.b": TableChange("3")}, cursor)
     assert (len(look.requests), look.changed) == (1, ["shop.b"])
@@ -137,7 +137,7 @@ def test_a_change_during_silence_is_seen_at_its_end() -> None:
 
 def test_a_table_that_was_never_heard_of_starts_one_run_when_it_is() -> None:
     extract = valid(f"{ON_CHANGE}select * from shop.a, shop.b")
-    cursor = evaluate([extract], {"shop.a": TableChange("1")}, Cursor()).cursor
+    cursor = evaluate([extract], {"shop.a": TableChange("1")}, SourcesCursor()).cursor
     heard = evaluate([extract], BOTH, cursor)
     again = evaluate([extract], BOTH, heard.cursor)
     assert (len(heard.requests), len(again.requests)) == (1, 0)
@@ -146,7 +146,7 @@ def test_a_table_that_was_never_heard_of_starts_one_run_when_it_is() -> None:
 def test_tables_that_nobody_reads_any_more_are_forgotten() -> None:
     both = valid(f"{ON_CHANGE}select * from shop.a, shop.b")
     one = valid(f"{ON_CHANGE}select * from shop.a")
-    cursor = evaluate([both], BOTH, Cursor()).cursor
+    cursor = evaluate([both], BOTH, SourcesCursor()).cursor
     assert evaluate([one], {}, cursor).cursor.tables == {"shop.a": "1"}
 
 

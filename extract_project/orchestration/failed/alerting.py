@@ -53,7 +53,7 @@ class Memory(BaseModel):
     """When the channel last refused a message, unless it has taken one since."""
 
 
-class Cursor(BaseModel):
+class AlertsCursor(BaseModel):
     """The memories of all channels."""
 
     channels: dict[str, Memory] = {}
@@ -106,7 +106,7 @@ def alert_sensor(extracts: Iterable[Extract], settings: Settings) -> dg.SensorDe
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         now = datetime.now(UTC)
-        cursor = Cursor.model_validate_json(context.cursor or "{}")
+        cursor = AlertsCursor.model_validate_json(context.cursor or "{}")
         trouble = look(context.instance, known, now)
 
         def deliver(channel: Channel) -> tuple[Memory, str]:
@@ -116,7 +116,7 @@ def alert_sensor(extracts: Iterable[Extract], settings: Settings) -> dg.SensorDe
             outcomes = list(pool.map(deliver, channels))
         told = zip(channels, outcomes, strict=True)
         memories = {channel.name: memory for channel, (memory, _) in told}
-        context.update_cursor(Cursor(channels=memories).model_dump_json())
+        context.update_cursor(AlertsCursor(channels=memories).model_dump_json())
         return dg.SkipReason("; ".join(said for _, said in outcomes))
 
     return alerts

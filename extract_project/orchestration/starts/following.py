@@ -43,7 +43,7 @@ class Waiting(BaseModel):
     ticks: tuple[datetime, ...] = ()
 
 
-class Cursor(BaseModel):
+class DownstreamCursor(BaseModel):
     """What the sensor remembers from one evaluation to the next."""
 
     waiting: dict[str, Waiting] = {}
@@ -81,7 +81,7 @@ def following_sensor(extracts: Extracts) -> dg.SensorDefinition:
     def following(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not followers:
             return dg.SkipReason("no extract depends on another")
-        cursor = Cursor.model_validate_json(context.cursor or "{}")
+        cursor = DownstreamCursor.model_validate_json(context.cursor or "{}")
         seen = Seen.of(context.instance, extracts, followers)
         evaluation = evaluate(seen, followers, cursor, datetime.now(UTC))
         return dg.SensorResult(
@@ -97,7 +97,7 @@ def following_sensor(extracts: Extracts) -> dg.SensorDefinition:
 class Evaluation:
     """What one look at the followers came to."""
 
-    cursor: Cursor
+    cursor: DownstreamCursor
     requests: list[dg.RunRequest] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
 
@@ -109,9 +109,11 @@ class Evaluation:
         return "; ".join(self.held[:_SHOWN]) + more
 
 
-def evaluate(seen: Seen, followers: Sequence[Extract], cursor: Cursor, now: datetime) -> Evaluation:
+def evaluate(
+    seen: Seen, followers: Sequence[Extract], cursor: DownstreamCursor, now: datetime
+) -> Evaluation:
     """Decide for each follower; what waits is in the cursor again."""
-    evaluation = Evaluation(Cursor())
+    evaluation = Evaluation(DownstreamCursor())
     for extract in followers:
         if waits_at_ticks(extract, seen.extracts):
             known = cursor.waiting.get(extract.path, Waiting(seen=now))

@@ -28,7 +28,7 @@ _TIMEOUT = timedelta(seconds=50)
 _SHOWN = 10
 
 
-class Cursor(BaseModel):
+class SourcesCursor(BaseModel):
     """What the tables looked like when last heard of, and what each extract was launched for."""
 
     tables: dict[str, str] = {}
@@ -66,7 +66,7 @@ def _sensor(
         label = Label("changes of tables", "", f"sensor sources_{warehouse}")
         with location.settings.warehouses[warehouse].connect(label, _TIMEOUT) as session:
             changes = session.last_changes(tables)
-        cursor = Cursor.model_validate_json(context.cursor or "{}")
+        cursor = SourcesCursor.model_validate_json(context.cursor or "{}")
         look = evaluate(watching, changes, cursor)
         return dg.SensorResult(
             run_requests=look.requests,
@@ -88,11 +88,11 @@ class Look:
     requests: list[dg.RunRequest]
     changed: list[str]
     reason: str
-    cursor: Cursor
+    cursor: SourcesCursor
 
 
 def evaluate(
-    watching: Sequence[Extract], changes: Mapping[str, TableChange], cursor: Cursor
+    watching: Sequence[Extract], changes: Mapping[str, TableChange], cursor: SourcesCursor
 ) -> Look:
     """Which extracts have to run, since a table of theirs is not what it was.
 
@@ -118,7 +118,7 @@ def evaluate(
     if silent := sorted(tables - set(changes)):
         shown = ", ".join(silent[:_SHOWN]) + (", …" if len(silent) > _SHOWN else "")
         reason += f"; the warehouse tells nothing about {shown}"
-    return Look(requests, changed, reason, Cursor(tables=tokens, launched=launched))
+    return Look(requests, changed, reason, SourcesCursor(tables=tokens, launched=launched))
 
 
 def _observation(table: dg.AssetKey, change: TableChange) -> dg.AssetObservation:
