@@ -96,10 +96,10 @@ def stage(
     aborted and nothing becomes visible (G2).
     """
     use_system_allocator()
-    attempt, clock, stop = _Attempt.begin(extract, provenance), Clock(), stop or Stop()
+    staging, clock, stop = _Staging.begin(extract, provenance), Clock(), stop or Stop()
     with clock.stage("connect"):
         require_versioning(s3, target.bucket)
-        require_room(state, target.key, attempt.receipt_id)
+        require_room(state, target.key, staging.receipt_id)
         baseline = PublishedBaseline(
             s3,
             state,
@@ -110,17 +110,17 @@ def stage(
         )
         readers_have = baseline.readers_have
         base = None if provenance.full_refresh else find_base(s3, extract, baseline.version)
-        attempt = replace(attempt, base=base)
-        output = _output(s3, target, attempt, clock)
+        staging = replace(staging, base=base)
+        output = _output(s3, target, staging, clock)
         output.sweep(ABANDONED_AFTER)
     try:
         with audit_directory() as directory:
             stop.at(Stage.CONNECTING)
-            with _connected(warehouse, attempt, clock) as session:
+            with _connected(warehouse, staging, clock) as session:
                 compare = partial(compare_with_version, s3, state, extract.header, readers_have)
                 passed = _stream(
                     session,
-                    attempt,
+                    staging,
                     output,
                     clock,
                     directory,
@@ -134,7 +134,7 @@ def stage(
         stop.at(Stage.UPLOADING)
         content = output.seal()
         stop.require()
-        receipt = _receipt(attempt, content, passed, outcomes, clock, baseline=baseline)
+        receipt = _receipt(staging, content, passed, outcomes, clock, baseline=baseline)
         preview = tuple(passed.profile.preview)
         yield Staged(
             output,
@@ -150,25 +150,25 @@ def stage(
         output.abort()
 
 
-def _output(s3: S3Client, target: Target, attempt: _Attempt, clock: Clock) -> Output:
-    header, file_format = attempt.extract.header, attempt.extract.file_format
+def _output(s3: S3Client, target: Target, staging: _Staging, clock: Clock) -> Output:
+    header, file_format = staging.extract.header, staging.extract.file_format
     if header.has_parts:
-        layout = Layout(header.split, header.incremental, attempt.base)
+        layout = Layout(header.split, header.incremental, staging.base)
         return PartedOutput(s3, target, file_format, layout, clock)
     return OneObject(s3, target, file_format, clock)
 
 
 @contextmanager
-def _connected(warehouse: Warehouse, attempt: _Attempt, clock: Clock) -> Iterator[Session]:
+def _connected(warehouse: Warehouse, staging: _Staging, clock: Clock) -> Iterator[Session]:
     with ExitStack() as stack:
         with clock.stage("connect"):
-            connecting = warehouse.connect(attempt.label, attempt.extract.header.timeout)
+            connecting = warehouse.connect(staging.label, staging.extract.header.timeout)
             session = stack.enter_context(connecting)
         yield session
 
 
 @dataclass(frozen=True)
-class _Attempt:
+class _Staging:
     """What is known before the query is sent."""
 
     extract: Extract
@@ -179,7 +179,7 @@ class _Attempt:
     """What an incremental extract adds to."""
 
     @classmethod
-    def begin(cls, extract: Extract, provenance: Provenance) -> _Attempt:
+    def begin(cls, extract: Extract, provenance: Provenance) -> _Staging:
         now = datetime.now(UTC)
         return cls(extract, provenance, now, f"{now:%Y%m%dT%H%M%S.%fZ}-{uuid4().hex[:8]}")
 
@@ -252,7 +252,7 @@ Compare = Callable[[pa.Schema], Outcome | None]
 
 def _stream(
     session: Session,
-    attempt: _Attempt,
+    staging: _Staging,
     output: Output,
     clock: Clock,
     directory: Path,
@@ -262,8 +262,8 @@ def _stream(
     compare: Compare,
 ) -> _Passed:
     """Run the query and show each row group to the audit, the profile and the encoder."""
-    extract = attempt.extract
-    increment = Increment(extract, attempt.base, directory)
+    extract = staging.extract
+    increment = Increment(extract, staging.base, directory)
 
     def cancel() -> None:
         increment.cancel()
@@ -272,14 +272,14 @@ def _stream(
     stop.at(Stage.QUERYING)
     with (
         stop.cancelling(cancel),
-        prefetch(_produce(session, attempt, increment, compare), _GROUPS_AHEAD, cancel) as items,
+        prefetch(_produce(session, staging, increment, compare), _GROUPS_AHEAD, cancel) as items,
     ):
         with clock.stage("query"):
             begun = next(items)
         assert not isinstance(begun, pa.Table)
-        output.begin(begun.schema, attempt.metadata(begun))
-        rows_before = attempt.base.manifest.rows if attempt.base else 0
-        subject = Subject(begun.schema, attempt.started_at, baseline, rows_before=rows_before)
+        output.begin(begun.schema, staging.metadata(begun))
+        rows_before = staging.base.manifest.rows if staging.base else 0
+        subject = Subject(begun.schema, staging.started_at, baseline, rows_before=rows_before)
         passed = _Passed(begun, Audit(extract.header.audits, subject, directory, stop))
         while True:
             stop.at(Stage.FETCHING)
@@ -296,26 +296,26 @@ def _stream(
 
 
 def _produce(
-    session: Session, attempt: _Attempt, increment: Increment, compare: Compare
+    session: Session, staging: _Staging, increment: Increment, compare: Compare
 ) -> Iterator[_Begun | pa.Table]:
     """First the result, as soon as its columns are known and accepted; then its rows in groups.
 
     They are profiled here, in the thread that reads, because encoding is what the others wait for.
     """
-    watermark = attempt.base.bound if attempt.base else None
-    result = session.execute(attempt.extract.query(attempt.provenance.partition, watermark))
-    schema = agreed_schema(attempt.extract.header.columns, result.schema)
+    watermark = staging.base.bound if staging.base else None
+    result = session.execute(staging.extract.query(staging.provenance.partition, watermark))
+    schema = agreed_schema(staging.extract.header.columns, result.schema)
     profile = Profile(schema)
     yield _Begun(result, schema, compare(schema), profile)
     rows_kept = kept(result.batches(), schema)
-    batches = increment.new_rows(schema, written_years(rows_kept, attempt.extract.file_format))
+    batches = increment.new_rows(schema, written_years(rows_kept, staging.extract.file_format))
     for rows in row_groups(batches, schema):
         profile.observe(rows)
         yield rows
 
 
 def _receipt(
-    attempt: _Attempt,
+    staging: _Staging,
     content: Content,
     passed: _Passed,
     outcomes: Sequence[Outcome],
@@ -323,17 +323,17 @@ def _receipt(
     *,
     baseline: PublishedBaseline,
 ) -> Receipt:
-    extract, begun, metrics = attempt.extract, passed.begun, passed.profile.metrics()
+    extract, begun, metrics = staging.extract, passed.begun, passed.profile.metrics()
     release = _used(outcomes)
     # Releasing an anomaly makes it the new baseline.
     learns_anew = extract.header.anomalies == "allow" or (release and ANOMALIES in release.checks)
     return Receipt(
-        id=attempt.receipt_id,
+        id=staging.receipt_id,
         extract=extract.path,
         key=content.key,
-        run_id=attempt.provenance.run_id,
-        snapshot=attempt.provenance.snapshot,
-        partition=attempt.partition_key,
+        run_id=staging.provenance.run_id,
+        snapshot=staging.provenance.snapshot,
+        partition=staging.partition_key,
         sql_key=extract.source.key,
         sql_version=extract.source.version_id,
         sql_sha256=extract.source.sha256,
@@ -342,7 +342,7 @@ def _receipt(
         warehouse=extract.warehouse,
         query_id=begun.result.query_id,
         query_url=begun.result.query_url,
-        started_at=attempt.started_at,
+        started_at=staging.started_at,
         rows=content.rows,
         bytes=content.bytes,
         data_sha256=content.sha256,

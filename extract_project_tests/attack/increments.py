@@ -35,7 +35,7 @@ from extract_project.pipeline.staging import Provenance, stage
 from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Order, restore
 from extract_project.warehouses.duckdb import DuckDBWarehouse
-from extract_project_tests.attack.machine import FAULTS, Attempt, History, KeyMachine, those
+from extract_project_tests.attack.machine import FAULTS, History, KeyMachine, StagedRun, those
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
 from extract_project_tests.attack.rig import Rig
 from extract_project_tests.conftest import Site
@@ -57,7 +57,7 @@ _ANEW = st.sampled_from([False, False, False, True])
 
 
 @dataclass(eq=False)
-class Run(Attempt):
+class Run(StagedRun):
     """A run that is staged."""
 
     events: int

@@ -20,7 +20,7 @@ from extract_project_tests.attack.rig import Rig, impatient
 
 
 @dataclass(eq=False)
-class Attempt:
+class StagedRun:
     """A run that is staged."""
 
     number: int
@@ -46,7 +46,7 @@ class Versioned(Protocol):
 FAULTS = st.sampled_from([fault for fault in Fault if fault is not Fault.STALL])
 """A stalled request only takes time, and is among those that `requests.py` has fail."""
 
-A = TypeVar("A", bound=Attempt)
+A = TypeVar("A", bound=StagedRun)
 F = TypeVar("F", bound=Versioned)
 
 

@@ -33,7 +33,7 @@ from extract_project.history.reading import open_version
 from extract_project.history.receipt import save_receipt
 from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Order, restore
-from extract_project_tests.attack.machine import FAULTS, Attempt, History, KeyMachine, those
+from extract_project_tests.attack.machine import FAULTS, History, KeyMachine, StagedRun, those
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
 from extract_project_tests.attack.rig import Rig, Seen, Shape, sql
 from extract_project_tests.conftest import Site
@@ -57,7 +57,7 @@ class Content:
 
 
 @dataclass(eq=False)
-class Run(Attempt):
+class Run(StagedRun):
     """A run that is staged."""
 
     content: Content
