@@ -9,6 +9,7 @@ import sys
 
 from extract_project.manifest.bucket import find_extract
 from extract_project.pipeline.staging import Provenance, stage
+from extract_project.process import use_system_allocator
 from extract_project.publish.publishing import settle
 from extract_project.publish.upload import Target
 from extract_project.settings import load_settings
@@ -16,6 +17,7 @@ from extract_project.store.s3 import connect
 
 
 def main(source: str) -> None:
+    use_system_allocator()
     settings, s3 = load_settings(), connect()
     extract = find_extract(s3, settings.manifest, f"bench/{source}", settings.dialects)
     target = Target(settings.data.bucket, settings.data.key(extract.published_path()))

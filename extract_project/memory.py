@@ -1,4 +1,4 @@
-"""What the process takes from the machine, and how it gives back what it no longer needs (G9)."""
+"""How much memory the process has taken, and how it returns what it no longer needs (G9)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ import sys
 from pathlib import Path
 
 import pyarrow as pa
-
-
-def use_system_allocator() -> None:
-    """Arrow's own allocator keeps what is freed; the system's gives it back, which makes the peak
-    some 40 MiB lower, and the run a little faster.
-    """
-    pa.set_memory_pool(pa.system_memory_pool())
 
 
 def give_back_freed() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import signal
@@ -30,6 +29,7 @@ from extract_project.embedded.tpch import make_warehouse
 from extract_project.errors import ManifestError, NotPublished
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.folder import parse_file, sql_files
+from extract_project.process import take_environment
 from extract_project.settings import Settings, load_settings
 from extract_project.units import format_bytes
 
@@ -150,7 +150,7 @@ def _installation(
         with _step("an S3 server with versioning, on disk"):
             site = stack.enter_context(embedded_site(directory, _free(s3_port)))
         port = _free(ui_port) or free_port()
-        os.environ.update(site.settings, EXTRACT_DAGSTER_URL=f"http://127.0.0.1:{port}")
+        take_environment({**site.settings, "EXTRACT_DAGSTER_URL": f"http://127.0.0.1:{port}"})
         settings = load_settings()
         _write_environment(site, settings.dagster_url)
         with _step(f"a DuckDB warehouse with TPC-H at scale {scale}") as said:

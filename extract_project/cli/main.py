@@ -22,12 +22,14 @@ from extract_project.cli.run import run
 from extract_project.cli.schema import schema
 from extract_project.cli.trace import trace
 from extract_project.cli.versions import versions
+from extract_project.process import quiet_sqlglot
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="extract-project")
 def main() -> None:
     """Drop a .sql file into S3: an asset in seconds, its result a version."""
+    quiet_sqlglot()
 
 
 for command in (

@@ -27,7 +27,7 @@ from extract_project.history.records import require_room
 from extract_project.history.release import Release
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.partitions import Partition
-from extract_project.memory import peak_memory, use_system_allocator
+from extract_project.memory import peak_memory
 from extract_project.pipeline.audit import Audit, Outcome, audit_directory, let_through
 from extract_project.pipeline.baseline import PublishedBaseline
 from extract_project.pipeline.increment import Increment
@@ -95,7 +95,6 @@ def stage(
     StagingError; whatever is raised, in here or by the caller, the query is cancelled, every upload
     aborted and nothing becomes visible (G2).
     """
-    use_system_allocator()
     staging, clock, stop = _Staging.begin(extract, provenance), Clock(), stop or Stop()
     with clock.stage("connect"):
         require_versioning(s3, target.bucket)

@@ -6,7 +6,6 @@ has the last word then.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -164,8 +163,6 @@ def _parse(text: Text, rendered: Rendered) -> exp.Expr | Problem:
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
-    # sqlglot warns about statements that it only knows by name.
-    logging.getLogger("sqlglot").setLevel(logging.ERROR)
     line, column = position(text.source, text.tokens[0].start)
     try:
         trees = [tree for tree in sqlglot.parse(rendered.text, read="snowflake") if tree]

@@ -12,6 +12,7 @@ import sys
 
 from extract_project.manifest.bucket import find_extract
 from extract_project.pipeline.staging import Provenance, stage
+from extract_project.process import use_system_allocator
 from extract_project.publish.publishing import settle
 from extract_project.publish.upload import Target
 from extract_project.settings import load_settings
@@ -19,6 +20,7 @@ from extract_project.store.s3 import connect
 
 
 def main(path: str, run_id: str) -> None:
+    use_system_allocator()
     settings = load_settings()
     s3 = connect()
     extract = find_extract(s3, settings.manifest, path, settings.dialects)

@@ -8,9 +8,7 @@ nothing (measured on Dagster 1.13.27); `add_to_pending_reconstruction_metadata` 
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Protocol
@@ -31,6 +29,7 @@ from extract_project.orchestration.dagster_internals import (
 )
 from extract_project.orchestration.load.isolating import isolated
 from extract_project.orchestration.load.narrowing import executed_run, materialized, suffices
+from extract_project.process import building_definitions, quiet_sqlglot
 from extract_project.settings import Settings
 from extract_project.store.s3 import Location, require_versioning
 
@@ -70,7 +69,7 @@ def once_per_load(load: Load) -> BuildsDefinitions:
                 return _with_job_snapshots(made)
             return load(settings, beside)
         initialized.clear()
-        with _made_to_stay():
+        with building_definitions():
             made = load(settings, beside)
         pending = context.get_pending_reconstruction_metadata()
         if _KEY in pending:
@@ -89,23 +88,6 @@ def _with_job_snapshots(made: dg.Definitions) -> dg.Definitions:
     for job in made.get_repository_def().get_all_jobs():
         job.get_job_snapshot_id()
     return made
-
-
-@contextmanager
-def _made_to_stay() -> Iterator[None]:
-    """Keep the garbage collector from walking definitions, which live as long as the code server.
-
-    With 5,000 extracts they are a million objects, walked several times while the server loads
-    and once more while its successor does, when it ends.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if collecting:
-            gc.enable()
 
 
 @dataclass(frozen=True)
@@ -127,6 +109,7 @@ def load_definitions(s3: S3Client, settings: Settings, build: Build) -> dg.Defin
     A file that keeps them from loading becomes an invalid extract. Where no file is to blame, the
     manifest that was served last is served on.
     """
+    quiet_sqlglot()
     context = DefinitionsLoadContext.get()
     state = settings.state_location
     if context.load_type is DefinitionsLoadType.RECONSTRUCTION:

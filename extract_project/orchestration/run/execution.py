@@ -54,6 +54,7 @@ from extract_project.orchestration.run.release import release_of
 from extract_project.pipeline.attempt import Done, RefusedResult, publish_staged, staging
 from extract_project.pipeline.staging import Provenance, Staged
 from extract_project.prefetch import in_thread
+from extract_project.process import use_system_allocator
 from extract_project.publish.publishing import Published
 from extract_project.publish.upload import Target
 from extract_project.stopping import Stop
@@ -106,6 +107,7 @@ def execute(context: dg.AssetExecutionContext, extract: Extract, location: CodeL
     the `yield`: Dagster hands the value to the IO manager, and stores the materialization, before
     it asks for the next event.
     """
+    use_system_allocator()
     execution = _Execution.of(context, extract, location)
     with ExitStack() as held:
         with execution.interrupts.flagged():

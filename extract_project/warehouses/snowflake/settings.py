@@ -7,7 +7,6 @@ signing in happens in a thread of its own; queries run in the pipeline's.
 from __future__ import annotations
 
 import re
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from extract_project.prefetch import in_thread
+from extract_project.process import without_pandas
 from extract_project.warehouses.protocol import FunctionNames, Label
 from extract_project.warehouses.snowflake.errors import explained
 from extract_project.warehouses.snowflake.history import query_tag
@@ -164,18 +164,8 @@ def _close(connection: SnowflakeConnection) -> None:
 
 
 def _connector() -> ModuleType:
-    """The connector without pandas, which it imports wherever that is installed and never needs
-    here: a quarter of a second and 40 MB of every run. A program that has imported pandas itself
-    keeps it.
-    """
-    if "pandas" in sys.modules:
+    with without_pandas():
         import snowflake.connector
-    else:
-        sys.modules["pandas"] = None  # type: ignore[assignment]
-        try:
-            import snowflake.connector
-        finally:
-            del sys.modules["pandas"]
     return snowflake.connector
 
 
