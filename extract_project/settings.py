@@ -19,6 +19,7 @@
 | EXTRACT_ALERTS__SMTP_PORT | default 587 for starttls, 465 for tls, 25 for none |
 | EXTRACT_ALERTS__SMTP_USER, EXTRACT_ALERTS__SMTP_PASSWORD | where the mail server asks for them |
 | EXTRACT_ALERTS__SMTP_SECURITY | starttls (the default), tls or none |
+| EXTRACT_RUN | set by the launcher on ECS: the job and the extracts that a task executes, as JSON |
 | ECS_CONTAINER_METADATA_URI_V4 | set by ECS: where a task asks about itself |
 """
 
@@ -86,6 +87,15 @@ class FargateSettings(BaseModel):
         return FargatePrices(**{**asdict(prices_of(platform.machine())), **given})
 
 
+class ExecutedRun(BaseModel):
+    """What a run executes: a job, and the paths of its extracts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    job: str
+    extracts: tuple[str, ...]
+
+
 class Settings(BaseSettings):
     """Where the SQL is, where results go, and which warehouses there are."""
 
@@ -114,6 +124,7 @@ class Settings(BaseSettings):
     dagster_url: str = "http://127.0.0.1:3000"
     alerts: AlertSettings = AlertSettings()
     fargate: FargateSettings = FargateSettings()
+    run: ExecutedRun | None = None
     ecs_metadata_uri: str | None = Field(None, validation_alias="ECS_CONTAINER_METADATA_URI_V4")
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from extract_project.errors import Cause
 from extract_project.manifest.task_size import TaskSize
 from extract_project.orchestration.ecs.launcher import ExtractEcsRunLauncher, StepTask
 from extract_project.orchestration.names.task_end import cause_of_end, last_words
-from extract_project.settings import Settings
+from extract_project.settings import ExecutedRun, Settings
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.executing import definitions
 from extract_project_tests.support.local_ecs import LocalEcs, local_ecs
@@ -105,6 +105,21 @@ def test_a_tag_that_is_no_number_says_so(rig: Rig) -> None:
     context = EcsContainerContext.create_for_run(run, rig.launcher)
     with pytest.raises(ValueError, match="the tag ecs/memory is '2 GB': expected a number of MiB"):
         rig.launcher.get_cpu_and_memory_overrides(context, run)
+
+
+def test_a_task_is_told_what_it_executes(rig: Rig) -> None:
+    run = rig.planned("a/small", "a/plain", tags={"ecs/container_overrides": '{"environment": []}'})
+    (told,) = rig.launcher._get_container_overrides(run)["environment"]
+    assert told["name"] == "EXTRACT_RUN"
+    assert ExecutedRun.model_validate_json(told["value"]) == ExecutedRun(
+        job="__ASSET_JOB", extracts=("a/plain", "a/small")
+    )
+
+
+def test_a_task_of_more_extracts_than_ecs_takes_characters_is_told_nothing(rig: Rig) -> None:
+    keys = frozenset(dg.AssetKey(["folder", f"extract_{n}"]) for n in range(500))
+    run = dg.DagsterRun(job_name="__ASSET_JOB", asset_selection=keys)
+    assert rig.launcher._get_container_overrides(run)["environment"] == []
 
 
 def test_a_run_that_does_not_start_says_what_its_task_waits_for(rig: Rig) -> None:

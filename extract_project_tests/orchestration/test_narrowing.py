@@ -15,6 +15,7 @@ from dagster._core.definitions.reconstruct import (
 from dagster._core.execution.api import create_execution_plan
 from dagster._grpc.impl import core_execute_run
 
+from extract_project.settings import ExecutedRun
 from extract_project_tests.conftest import Site
 
 POINTER = ModuleCodePointer("extract_project.definitions", "definitions")
@@ -81,3 +82,19 @@ def test_a_worker_builds_everything_for_a_whole_job(repository: dg.RepositoryDef
     (schedule,) = repository.schedule_defs
     everything = {"a/first", "a/second", "a/third", "a/broken"}
     assert built(repository, schedule.job_name) == everything
+
+
+def test_what_the_task_was_told_counts_and_no_caller_is_asked(
+    repository: dg.RepositoryDefinition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ExecutedRun(job=ALL, extracts=("a/first", "a/third"))
+    monkeypatch.setenv("EXTRACT_RUN", told.model_dump_json())
+    assert built(repository, ALL, "a/third") == {"a/first", "a/third", "a/broken"}
+
+
+def test_a_task_that_was_told_of_assets_of_ones_own_builds_everything(
+    repository: dg.RepositoryDefinition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ExecutedRun(job=ALL, extracts=("a/third", "own/report"))
+    monkeypatch.setenv("EXTRACT_RUN", told.model_dump_json())
+    assert built(repository, ALL, "a/third") == {"a/first", "a/second", "a/third", "a/broken"}

@@ -44,6 +44,7 @@ from extract_project.orchestration.dagster_internals import (
     WorkerStatus,
     backoff,
 )
+from extract_project.orchestration.names.executed import environment_of
 from extract_project.orchestration.names.requests import FAILURE_TAG
 from extract_project.orchestration.names.task_end import LOG_HEADING, cause_of_end
 from extract_project.orchestration.names.task_tags import (
@@ -105,6 +106,11 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
     ) -> Mapping[str, Any]:
         sized = self._sized(container_context, run)
         return super()._get_task_overrides(container_context, sized)
+
+    def _get_container_overrides(self, run: DagsterRun) -> Mapping[str, Any]:
+        """Those of the run's tags, and what tells the task which extracts it executes."""
+        given = super()._get_container_overrides(run)
+        return {**given, "environment": [*given.get("environment", ()), *_told(run)]}
 
     def report_launch_events(
         self, run: DagsterRun, arn: str | None = None, cluster: str | None = None
@@ -175,7 +181,7 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         container = {
             "name": self.get_container_name(context),
             "command": arguments.get_command_args(skip_serialized_namedtuple=True),
-            "environment": arguments.get_command_env(),
+            "environment": [*arguments.get_command_env(), *_told(run)],
             **{name: int(value) for name, value in of_task.items()},
         }
         (key,) = arguments.step_keys_to_execute or ()
@@ -309,6 +315,10 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
                 RETRY_STRATEGY_TAG: ReexecutionStrategy.FROM_ASSET_FAILURE.value,
             },
         )
+
+
+def _told(run: DagsterRun) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in environment_of(run).items()]
 
 
 def _with_size(run: DagsterRun, size: TaskSize | None) -> DagsterRun:

@@ -28,10 +28,10 @@ from extract_project.orchestration.dagster_internals import (
     DefinitionsLoadType,
 )
 from extract_project.orchestration.load.isolating import isolated
-from extract_project.orchestration.load.narrowing import executed_run, materialized, suffices
+from extract_project.orchestration.load.narrowing import executed_here, suffices
 from extract_project.process import building_definitions, quiet_sqlglot
 from extract_project.settings import Settings
-from extract_project.store.s3 import Location, require_versioning
+from extract_project.store.s3 import require_versioning
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -99,12 +99,14 @@ class RefusedManifest:
     reason: str
 
 
-Build = Callable[[str, Snapshot, RefusedManifest | None], dg.Definitions]
-"""Definitions from a snapshot's id, the snapshot, and the newer manifest that is not served."""
-
-
-def load_definitions(s3: S3Client, settings: Settings, build: Build) -> dg.Definitions:
+def load_definitions(
+    s3: S3Client,
+    settings: Settings,
+    build: Callable[[str, Snapshot, RefusedManifest | None], dg.Definitions],
+) -> dg.Definitions:
     """Definitions of the manifest as it is now, or of the one that this run was launched with.
+
+    `build` makes them from a snapshot's id, the snapshot, and a newer manifest that does not load.
 
     A file that keeps them from loading becomes an invalid extract. Where no file is to blame, the
     manifest that was served last is served on.
@@ -116,7 +118,7 @@ def load_definitions(s3: S3Client, settings: Settings, build: Build) -> dg.Defin
         # `dg launch` reconstructs what was never initialized, and so has no snapshot to name.
         pinned = context.reconstruction_metadata.get(_KEY)
         if pinned:
-            return build(str(pinned), _for_this_worker(s3, state, str(pinned)), None)
+            return build(str(pinned), _for_this_worker(s3, settings, str(pinned)), None)
     require_versioning(s3, settings.data.bucket)
     known = marked_snapshot(s3, state)
     snapshot_id, snapshot = current_snapshot(s3, settings, known[1] if known else None)
@@ -157,13 +159,12 @@ def _pin(context: DefinitionsLoadContext, snapshot_id: str) -> None:
         context.add_to_pending_reconstruction_metadata(_KEY, snapshot_id)
 
 
-def _for_this_worker(s3: S3Client, state: Location, snapshot_id: str) -> Snapshot:
+def _for_this_worker(s3: S3Client, settings: Settings, snapshot_id: str) -> Snapshot:
     """The extracts of the run that is executed here; all of them where it may need more."""
-    run = executed_run()
-    paths = materialized(run)
-    if run is not None and paths is not None:
-        snapshot = load_snapshot(s3, state, snapshot_id, only=paths)
-        if suffices(snapshot, run, paths):
+    state, run = settings.state_location, executed_here(settings)
+    if run is not None:
+        snapshot = load_snapshot(s3, state, snapshot_id, only=frozenset(run.extracts))
+        if suffices(snapshot, run):
             return snapshot
     return load_snapshot(s3, state, snapshot_id)
 

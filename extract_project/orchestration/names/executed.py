@@ -1,0 +1,28 @@
+"""What a run executes, in a form that is handed to the process which executes it."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from extract_project.settings import ExecutedRun
+
+_LONGEST = 1_500
+"""Characters: ECS takes 8,192 for all overrides of a task, and Dagster's command is among them."""
+
+
+def executed_by(run: dg.DagsterRun) -> ExecutedRun | None:
+    """The job and the extracts of a run; None where those are not all that it needs."""
+    if not run.asset_selection:
+        return None
+    checked = {check.asset_key for check in run.asset_check_selection or ()}
+    if not checked <= run.asset_selection:
+        return None
+    paths = sorted("/".join(key.path) for key in run.asset_selection)
+    return ExecutedRun(job=run.job_name, extracts=tuple(paths))
+
+
+def environment_of(run: dg.DagsterRun) -> dict[str, str]:
+    """The variables that tell a task what it executes; none for a run of very many extracts."""
+    executed = executed_by(run)
+    text = executed.model_dump_json() if executed else ""
+    return {"EXTRACT_RUN": text} if 0 < len(text) <= _LONGEST else {}
