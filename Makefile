@@ -2,20 +2,26 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DEMO := $(VENV)/.demo
 READY := $(VENV)/.ready
 
-.PHONY: demo up test test-slow corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost sbom format lock clean
+.PHONY: demo up test test-fast test-slow corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost sbom format lock clean
 
-demo: $(READY) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
+demo: $(DEMO) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
 
-up: $(READY) ## the same parts, running until Ctrl-C, with the Dagster UI
+up: $(DEMO) ## the same parts, running until Ctrl-C, with the Dagster UI
 	@$(BIN)/extract up
 
 PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 20
 
 test: $(READY) ## all tests but the slow ones, against real servers: within 7 minutes on 2 cores
 	$(PYTEST) -m 'not slow'
+
+FAST := $(addprefix extract_project_tests/,checks formats manifest schema sql test_settings.py test_units.py)
+
+test-fast: $(READY) ## what needs no server but S3 and DuckDB: within a minute
+	$(PYTEST) -m 'not slow' --ignore-glob '*postgres*' $(FAST)
 
 test-slow: $(READY) ## the slow ones: storms, memory, walks of the models, tasks on the local ECS
 	$(PYTEST) -m slow
@@ -92,6 +98,7 @@ lock: ## pin every dependency with hashes, for every platform
 	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet 'uv>=0.13,<0.14'
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) pyproject.toml -o requirements.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) --extra dev pyproject.toml -o requirements-dev.lock
+	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) --extra embedded -c requirements-dev.lock pyproject.toml -o requirements-demo.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) bench/peers/requirements.in -o bench/peers/requirements.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) deploy/sbom.in -o deploy/sbom.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) extract_project_tests/support/ministack/requirements.in -o extract_project_tests/support/ministack/requirements.lock
@@ -102,9 +109,18 @@ LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no
 clean: ## everything that the other targets made
 	rm -rf $(VENV) $(VENV)-ministack $(STACK_ENV) $(CHECK_ENV) $(SBOM_ENV) dist .bench .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(READY): requirements-dev.lock pyproject.toml
+# A stamp holds what has been installed, and where: files that are merely newer, as in a fresh copy of
+# the tree, install nothing again. An environment that was copied from elsewhere is made anew. Modules
+# are compiled when they are first imported, and not all 20,000 of them beforehand.
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-compile
+
+$(DEMO): requirements-demo.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "this project needs Python 3.11 or later, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
-	@touch $(READY)
+	@[ ! -s $@ ] || [ "$$(head -n 1 $@)" = "$(CURDIR)" ] || rm -rf $(VENV)
+	@{ echo "$(CURDIR)"; cat $^; } | cmp -s - $@ || { set -x; $(PYTHON) -m venv $(VENV) \
+	  && $(PIP) --require-hashes -r requirements-demo.lock && $(PIP) --editable .; }
+	@{ echo "$(CURDIR)"; cat $^; } > $@
+
+$(READY): $(DEMO) requirements-dev.lock
+	@cat $^ | cmp -s - $@ || { set -x; $(PIP) --require-hashes -r requirements-dev.lock; }
+	@cat $^ > $@

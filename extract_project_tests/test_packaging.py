@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 EXTRAS: dict[str, tuple[str, ...]] = {
     "requirements.lock": (),
+    "requirements-demo.lock": ("embedded",),
     "requirements-dev.lock": ("embedded", "dev"),
 }
 LOCKS = (*EXTRAS, "deploy/sbom.lock")
@@ -25,6 +26,10 @@ LOCKS = (*EXTRAS, "deploy/sbom.lock")
 
 def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_what_the_demo_installs_is_not_installed_again_in_another_version() -> None:
+    assert pins("requirements-demo.lock").items() <= pins("requirements-dev.lock").items()
 
 
 def test_the_dockerfile_has_no_finding() -> None:
