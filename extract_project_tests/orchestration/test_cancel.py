@@ -28,6 +28,8 @@ from extract_project_tests.support.rigs import snowflake_service, snowflake_sett
 from extract_project_tests.support.snowflake_server import SnowflakeServer, snowflake_server
 from extract_project_tests.support.waiting import await_value
 
+pytestmark = pytest.mark.slow
+
 _SECONDS = 240
 _AT_ONCE = 3
 _LARGE = "select n, repeat(md5(n::varchar), 300) as digest from range(1200) t(n)"

@@ -19,7 +19,7 @@ from extract_project.embedded.process import await_ready, free_port, is_listenin
 from extract_project.embedded.s3_server import S3Server
 
 _LOCK = Path(__file__).with_name("requirements.lock")
-_ENVIRONMENT = Path(__file__).parents[2] / ".venv-ministack"
+_ENVIRONMENT = Path(__file__).parents[3] / ".venv-ministack"
 
 
 @contextmanager
