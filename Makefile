@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo
 READY := $(VENV)/.ready
 
-.PHONY: demo up test test-fast test-slow corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types lint stack cost sbom format lock clean
+.PHONY: demo up test test-fast test-slow corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types docs screenshots lint stack cost sbom format lock clean
 
 demo: $(DEMO) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -37,6 +37,9 @@ bench-scale: $(READY) ## what a manifest of 100, 1,000 and 5,000 SQL files costs
 
 bench-types: $(READY) ## what each program makes of difficult types; writes docs/types.md
 	$(BIN)/python -m bench.types
+
+screenshots: $(READY) ## the pictures of the README, from a demo that runs; needs a Chromium
+	$(BIN)/python -m reference.screenshots
 
 attack: $(READY) ## S3 fails at every request; then runs, kills and edits in any order, for MINUTES
 	$(BIN)/python -m extract_project_tests.attack --minutes $(MINUTES) --seed $(SEED)
