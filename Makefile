@@ -38,6 +38,9 @@ bench-scale: $(READY) ## what a manifest of 100, 1,000 and 5,000 SQL files costs
 bench-types: $(READY) ## what each program makes of difficult types; writes docs/types.md
 	$(BIN)/python -m bench.types
 
+docs: $(READY) ## the references of header, commands and settings, from the code; writes docs/
+	$(BIN)/python -m reference
+
 screenshots: $(READY) ## the pictures of the README, from a demo that runs; needs a Chromium
 	$(BIN)/python -m reference.screenshots
 

@@ -1,26 +1,6 @@
 """The environment, typed, read once. No other module reads it.
 
-| variable | meaning |
-|---|---|
-| EXTRACT_MANIFEST | s3://bucket/prefix of the SQL files |
-| EXTRACT_DATA | s3://bucket/prefix where extracts are published; the bucket keeps versions |
-| EXTRACT_STATE | s3://bucket/prefix of snapshots and receipts; default <EXTRACT_DATA>/.extract |
-| EXTRACT_WAREHOUSE | the default warehouse, needed when more than one is configured |
-| EXTRACT_WAREHOUSES__<NAME>__<FIELD> | the named warehouses: TYPE, and that type's fields |
-| EXTRACT_KMS_KEY_ID | SSE-KMS key of everything that is written to S3 |
-| EXTRACT_DAGSTER_URL | the webserver, to launch runs and to reload; default http://127.0.0.1:3000 |
-| EXTRACT_FARGATE__VCPU_HOUR | US dollars, to estimate what a task cost; default: us-east-1 |
-| EXTRACT_FARGATE__GB_HOUR, EXTRACT_FARGATE__DISK_GB_HOUR | the same for memory and more disk |
-| EXTRACT_ALERTS__SNS_TOPIC | ARN of the SNS topic that alerts are published to |
-| EXTRACT_ALERTS__SLACK_WEBHOOK | address of the Slack incoming webhook that alerts are posted to |
-| EXTRACT_ALERTS__EMAIL_TO | addresses that alerts are mailed to, separated by commas |
-| EXTRACT_ALERTS__EMAIL_FROM | the sender; needed with EMAIL_TO |
-| EXTRACT_ALERTS__SMTP_HOST | the mail server; needed with EMAIL_TO |
-| EXTRACT_ALERTS__SMTP_PORT | default 587 for starttls, 465 for tls, 25 for none |
-| EXTRACT_ALERTS__SMTP_USER, EXTRACT_ALERTS__SMTP_PASSWORD | where the mail server asks for them |
-| EXTRACT_ALERTS__SMTP_SECURITY | starttls (the default), tls or none |
-| EXTRACT_RUN | set by the launcher on ECS: the job and the extracts that a task executes, as JSON |
-| ECS_CONTAINER_METADATA_URI_V4 | set by ECS: where a task asks about itself |
+Each field says what its variable means; docs/settings.md is made from that.
 """
 
 from __future__ import annotations
@@ -77,9 +57,17 @@ class FargateSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    vcpu_hour: float | None = Field(None, ge=0)
-    gb_hour: float | None = Field(None, ge=0)
-    disk_gb_hour: float | None = Field(None, ge=0)
+    vcpu_hour: float | None = Field(
+        None, ge=0, description="One vCPU for an hour. Default: the price in us-east-1"
+    )
+    gb_hour: float | None = Field(
+        None, ge=0, description="One GB of memory for an hour. Default: the price in us-east-1"
+    )
+    disk_gb_hour: float | None = Field(
+        None,
+        ge=0,
+        description="One GB of disk beyond 20 GB for an hour. Default: the price in us-east-1",
+    )
 
     @property
     def prices(self) -> FargatePrices:
@@ -112,20 +100,45 @@ class Settings(BaseSettings):
         description="where extracts are published, as s3://bucket/prefix; the bucket must have "
         "versioning on"
     )
-    state: S3Location | None = None
-    warehouse: str = ""
+    state: S3Location | None = Field(
+        None,
+        description="where snapshots, receipts and pins are kept, as s3://bucket/prefix. "
+        "Default: `<EXTRACT_DATA>/.extract`",
+    )
+    warehouse: str = Field(
+        "",
+        description="name of the default warehouse; needed when more than one is configured. "
+        "Default: the only one",
+    )
     warehouses: dict[str, WarehouseSettings] = Field(
         min_length=1,
         description="at least one warehouse, under a name of yours, as in "
         "EXTRACT_WAREHOUSES__SHOP__TYPE=duckdb (or postgres, snowflake) and "
-        "EXTRACT_WAREHOUSES__SHOP__PATH=/data/shop.duckdb; the README lists each type's fields",
+        "EXTRACT_WAREHOUSES__SHOP__PATH=/data/shop.duckdb; docs/settings.md lists the fields of "
+        "each type",
     )
-    kms_key_id: str | None = None
-    dagster_url: str = "http://127.0.0.1:3000"
+    kms_key_id: str | None = Field(
+        None,
+        description="KMS key (SSE-KMS) of everything that is written to S3: results, receipts, "
+        "snapshots, pins, pushed SQL. Default: the bucket's own encryption",
+    )
+    dagster_url: str = Field(
+        "http://127.0.0.1:3000",
+        description="address of the Dagster webserver: the command line launches runs through it, "
+        "and the code server has itself reloaded through it",
+    )
     alerts: AlertSettings = AlertSettings()
     fargate: FargateSettings = FargateSettings()
-    run: ExecutedRun | None = None
-    ecs_metadata_uri: str | None = Field(None, validation_alias="ECS_CONTAINER_METADATA_URI_V4")
+    run: ExecutedRun | None = Field(
+        None,
+        description="set by the launcher on ECS: the job and the extracts that a task executes, as "
+        "JSON",
+    )
+    ecs_metadata_uri: str | None = Field(
+        None,
+        validation_alias="ECS_CONTAINER_METADATA_URI_V4",
+        description="set by ECS: where a task asks about itself",
+    )
 
     @model_validator(mode="after")
     def _default_warehouse_exists(self) -> Self:

@@ -21,7 +21,7 @@ _COMMANDS = {
         "--capabilities CAPABILITY_IAM --parameter-overrides ImageDigest=sha256:…",
     ),
     "PushSql": (
-        "the SQL files, with the settings of the warehouses as in the README",
+        "the SQL files, with the settings of the warehouses as in docs/settings.md",
         "EXTRACT_MANIFEST=s3://${Manifest}/${ManifestPrefix} "
         "EXTRACT_DATA=s3://${Data}/${DataPrefix} extract push sql_manifest",
     ),

@@ -33,15 +33,34 @@ class AlertSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sns_topic: TopicArn | None = None
-    slack_webhook: Webhook | None = None
-    email_to: Annotated[Addresses, NoDecode, BeforeValidator(_listed)] = Field(default=[])
-    email_from: Address | None = None
-    smtp_host: str | None = None
-    smtp_port: int | None = Field(default=None, ge=1, le=65535)
-    smtp_user: str | None = None
-    smtp_password: SecretStr | None = None
-    smtp_security: Security = "starttls"
+    sns_topic: TopicArn | None = Field(
+        default=None, description="ARN of the SNS topic that alerts are published to."
+    )
+    slack_webhook: Webhook | None = Field(
+        default=None, description="Address of the Slack incoming webhook that alerts are posted to."
+    )
+    email_to: Annotated[Addresses, NoDecode, BeforeValidator(_listed)] = Field(
+        default=[], description="Addresses that alerts are mailed to, separated by commas."
+    )
+    email_from: Address | None = Field(
+        default=None, description="The sender of the mails; needed with `EMAIL_TO`."
+    )
+    smtp_host: str | None = Field(
+        default=None, description="The mail server; needed with `EMAIL_TO`."
+    )
+    smtp_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Its port. Default: 587 for starttls, 465 for tls, 25 for none",
+    )
+    smtp_user: str | None = Field(
+        default=None, description="The user, where the mail server asks for one."
+    )
+    smtp_password: SecretStr | None = Field(default=None, description="The password of that user.")
+    smtp_security: Security = Field(
+        default="starttls", description="How the connection to the mail server is encrypted."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -108,7 +108,7 @@ class CheckSpec(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     severity: Literal["error", "warn"] = Field(
-        "error", description="error (the default) refuses the result; warn publishes it and says so"
+        "error", description="`error` refuses the result; `warn` publishes it with a warning."
     )
 
     @property

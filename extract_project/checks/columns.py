@@ -28,7 +28,7 @@ Ratio = Annotated[float, Field(ge=0, le=1)]
 
 
 class NotNull(CheckSpec):
-    """`not_null: [customer_id]`"""
+    """No value in these columns is NULL: `not_null: [customer_id]`."""
 
     not_null: Annotated[list[str], one_or_more] = Field(min_length=1)
 
@@ -51,7 +51,7 @@ class NotNull(CheckSpec):
 
 
 class MaxNullRatio(CheckSpec):
-    """`max_null_ratio: {email: 0.05}`"""
+    """At most this share of a column is NULL: `max_null_ratio: {email: 0.05}`."""
 
     max_null_ratio: dict[str, Ratio] = Field(min_length=1)
 
@@ -73,7 +73,7 @@ class MaxNullRatio(CheckSpec):
 
 
 class AcceptedValues(CheckSpec):
-    """`accepted_values: {status: [O, F, P]}`; NULL is accepted, `not_null` refuses it"""
+    """Every value is one of a list: `accepted_values: {status: [O, F, P]}`. NULL is accepted."""
 
     accepted_values: dict[str, Annotated[list[Constant], Field(min_length=1)]] = Field(min_length=1)
 
@@ -101,7 +101,8 @@ class AcceptedValues(CheckSpec):
 
 
 class Between(CheckSpec):
-    """`between: {quantity: [1, 50]}`; both ends included, `null` for an open end"""
+    """Every value lies in a range: `between: {quantity: [1, 50]}`. Both ends are included; `null`
+    leaves an end open. NULL is accepted."""
 
     between: dict[str, Annotated[list[Constant], Field(min_length=2, max_length=2)]] = Field(
         min_length=1

@@ -40,12 +40,13 @@ class Column(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Annotated[str, AfterValidator(_canonical)] = Field(
-        description="int8 to int64, uint8 to uint64, float32, float64, decimal(38,9), text, json, "
-        "bool, binary, date, time, timestamp, timestamptz (microseconds; nanoseconds: "
-        "timestamp(9)), list<int64>, map<text, int64>, struct<a int64, b text>",
+        description="`int8` to `int64`, `uint8` to `uint64`, `float32`, `float64`, "
+        "`decimal(38,9)`, `text`, `json`, `bool`, `binary`, `date`, `time`, `timestamp`, "
+        "`timestamptz` (microseconds; `timestamp(9)` for nanoseconds), `list<int64>`, "
+        "`map<text, int64>`, `struct<a int64, b text>`.",
         json_schema_extra={"pattern": PATTERN + r"\s*$"},
     )
-    nullable: bool = True
+    nullable: bool = Field(True, description="`false` refuses a result with a NULL in it.")
 
 
 def _read_column(value: Any) -> Any:

@@ -25,14 +25,18 @@ class Recency(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    column: str = Field(description="of dates or timestamps; those without a zone are UTC")
+    column: str = Field(
+        description="A column of dates or timestamps; those without a zone are UTC."
+    )
     within: Duration = Field(
-        gt=timedelta(), description="of the moment at which the run begins; a date ends at midnight"
+        gt=timedelta(),
+        description="How old its newest value may be when the run begins. A date lasts until "
+        "midnight.",
     )
 
 
 class Freshness(CheckSpec):
-    """`freshness: {column: shipped_at, within: 6h}`"""
+    """The newest moment in a column is recent: `freshness: {column: shipped_at, within: 6h}`."""
 
     freshness: Recency
 

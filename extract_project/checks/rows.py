@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class MinRows(CheckSpec):
-    """`min_rows: 1`"""
+    """The result has at least this many rows: `min_rows: 1`."""
 
-    min_rows: int = Field(ge=0, description="the fewest rows that are plausible")
+    min_rows: int = Field(ge=0, description="The fewest rows that are plausible.")
 
     @property
     def name(self) -> str:
@@ -30,9 +30,9 @@ class MinRows(CheckSpec):
 
 
 class MaxRows(CheckSpec):
-    """`max_rows: 1000000`"""
+    """The result has at most this many rows: `max_rows: 1000000`."""
 
-    max_rows: int = Field(ge=0, description="the most rows that are plausible")
+    max_rows: int = Field(ge=0, description="The most rows that are plausible.")
 
     @property
     def name(self) -> str:

@@ -29,13 +29,13 @@ def _checked(text: str) -> str:
 
 
 class RowsChange(CheckSpec):
-    """`rows_change: ±50%`, `rows_change: -10%..+50%`"""
+    """The number of rows is close to the current version's: `rows_change: ±50%`."""
 
     rows_change: Annotated[
         str, BeforeValidator(_as_text, json_schema_input_type=str), AfterValidator(_checked)
     ] = Field(
-        description="against the current version's rows: ±50% (or 50%), or from..to with signs, as "
-        "-10%..+50%; an end that is left out is open",
+        description="How far it may differ: `±50%` (or `50%`), or a range with signs, "
+        "`-10%..+50%`. An end that is left out is open: `-10%..`.",
         json_schema_extra={"pattern": _PATTERN, "examples": ["±50%", "-10%..+50%", "-10%.."]},
     )
 

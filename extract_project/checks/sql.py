@@ -18,10 +18,12 @@ _TEXTS = "select columns(*)::varchar from (\n{}\n)"
 
 
 class SqlCheck(CheckSpec):
-    """`sql: select * from result where shipped_at < ordered_at`"""
+    """A query of yours finds no row: `sql: select * from result where shipped_at < ordered_at`."""
 
-    sql: str = Field(description="DuckDB SQL over table 'result'; a row it returns is a violation")
-    label: str = Field("", description="a name for the check", pattern=r"^\w*$")
+    sql: str = Field(
+        description="DuckDB SQL over the table `result`; each row that it returns is a violation."
+    )
+    label: str = Field("", description="A name for the check in the UI.", pattern=r"^\w*$")
 
     @field_validator("sql")
     @classmethod

@@ -25,7 +25,8 @@ _COUNT = "rows with this key"
 
 
 class Unique(CheckSpec):
-    """`unique: [order_id, line_number]`; as in SQL, rows with a NULL in the key are not compared"""
+    """No two rows have the same key: `unique: [order_id, line_number]`. As in SQL, rows with a NULL
+    in the key are not compared."""
 
     unique: Annotated[list[str], one_or_more] = Field(min_length=1)
 

@@ -26,9 +26,9 @@ from extract_project.sql.guard import DIALECTS
 @json_option
 @explains_itself
 def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
-    """Check headers, SQL and dependencies of files.
+    """Find mistakes in headers, SQL and dependencies.
 
-    Exit code 1 when one is invalid; warnings alone are no reason.
+    Exit code 1 when one is invalid; warnings alone do not count.
 
     \b
     extract check sql_manifest

@@ -125,7 +125,9 @@ def duration(_: click.Context, __: click.Parameter, value: str | None) -> str | 
 
 
 since_option = click.option(
-    "--since", callback=duration, help="Only attempts of this time, as in 30m, 6h, 2d."
+    "--since",
+    callback=duration,
+    help="Only attempts that began within this time, as in 30m, 6h, 2d.",
 )
 
 
@@ -139,9 +141,9 @@ def _moment(_: click.Context, __: click.Parameter, value: str | None) -> datetim
 as_of_option = click.option(
     "--as-of",
     callback=_moment,
-    help="What was current then: a time as 2026-01-31T06:00 (UTC), or how long ago, as 24h.",
+    help="What was current then: a time as in 2026-01-31T06:00 (UTC), or how long ago, as in 24h.",
 )
 partition_option = click.option(
-    "--partition", help="Which partition, where the extract has any, as 2026-01-01."
+    "--partition", help="The partition, as in 2026-01-01, of an extract that has any."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

@@ -47,14 +47,14 @@ directory_option = click.option(
     default=".demo",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Where all data is kept.",
+    help="Directory of all data.",
 )
 manifest_option = click.option(
     "--manifest",
     default="sql_manifest",
     show_default=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The SQL files.",
+    help="Directory of the SQL files.",
 )
 scale_option = click.option(
     "--scale", default=0.1, show_default=True, help="TPC-H scale: 1 is 6 million order lines."
@@ -77,7 +77,10 @@ class Installation:
 @scale_option
 @explains_itself
 def demo(directory: Path, manifest: Path, scale: float) -> None:
-    """Show the whole way: SQL to versions, an audit, a change of SQL."""
+    """Run a demo on this machine, with S3, a warehouse and Dagster.
+
+    It materializes every SQL file, shows a result that is refused, and changes one SQL file.
+    """
     started = time.monotonic()
     _require_its_files(manifest)
     with _installation(directory, manifest, scale) as installation:
@@ -112,7 +115,7 @@ def demo(directory: Path, manifest: Path, scale: float) -> None:
 @scale_option
 @explains_itself
 def up(directory: Path, manifest: Path, scale: float) -> None:
-    """Run the same parts until Ctrl-C, with the Dagster UI."""
+    """Run the parts of the demo, with the Dagster UI, until Ctrl-C."""
     with _installation(directory, manifest, scale, _UI_PORT, _S3_PORT) as installation:
         out.print(Text.assemble("\nthe UI: ", (f"{installation.dagster.url}/assets", "bold")))
         out.print(_commands(installation))

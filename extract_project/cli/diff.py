@@ -42,9 +42,10 @@ def diff(
 ) -> None:
     """Compare two versions of EXTRACT (folder/name): SQL and data.
 
-    OLD and NEW are a VersionId or its beginning, 'current', 'previous', a time (what was current
-    then), or how long ago. Rows are told apart by --key, else by the 'unique' check of the SQL
-    file. Exit code 0 when columns and rows are the same, 1 when they differ.
+    OLD and NEW are each a VersionId or its beginning, 'current', 'previous', a time (what was
+    current then), or how long ago. By default the current version is compared with the one before.
+    Rows are matched by --key, or by the 'unique' check of the SQL file. Exit code 0 when columns
+    and rows are the same, 1 when they differ.
 
     \b
     extract diff sales/orders

@@ -29,8 +29,8 @@ from extract_project.settings import load_settings
 def doctor(as_json: bool) -> None:
     """Check settings, buckets, rights, warehouses and Dagster.
 
-    It asks with the rights of whoever calls it, and leaves nothing behind: uploads are aborted,
-    writes have a condition that cannot hold. Exit code 1 when a line is red.
+    It uses your own rights, and leaves nothing behind: it aborts its upload, and its write has a
+    condition that cannot hold. Exit code 1 when a line is red.
 
     \b
     extract doctor --json

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 @json_option
 @explains_itself
 def failed(group: str | None, since: str | None, as_json: bool) -> None:
-    """List what failed at its latest attempt, and why.
+    """List the extracts whose latest attempt failed, and why.
 
-    Exit code 1 when there is something.
+    Exit code 1 when there are any.
 
     \b
     extract failed --since 12h

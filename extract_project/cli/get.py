@@ -80,9 +80,9 @@ def get(
 ) -> None:
     """Download a version of EXTRACT (folder/name), and verify it.
 
-    The checksum must be that of its receipt. Of a split extract: a directory with its parts and
-    their manifest. What is published as .csv.gz is decompressed into a file named .csv; a pipe
-    gets it as it is published.
+    The checksum is compared with the one recorded when it was published. A split extract becomes a
+    directory with its parts and their manifest. What is published as .csv.gz is decompressed when
+    the output is named .csv; a pipe gets it as it is published.
 
     \b
     extract get sales/orders

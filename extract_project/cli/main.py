@@ -28,7 +28,7 @@ from extract_project.process import quiet_sqlglot
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="extract-project")
 def main() -> None:
-    """Drop a .sql file into S3: an asset in seconds, its result a version."""
+    """SQL files in S3 to audited, versioned S3 objects: check, push, run, compare, restore."""
     quiet_sqlglot()
 
 

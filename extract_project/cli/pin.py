@@ -25,8 +25,8 @@ from extract_project.settings import Settings, load_settings
 def pin(*, extract: str, version: str, reason: str, by: str | None, partition: str | None) -> None:
     """Keep VERSION of EXTRACT (folder/name): nothing removes it.
 
-    Neither prune nor the bucket's lifecycle: S3 holds it (a legal hold) until it is unpinned; of
-    what is split, all its parts. VERSION is as in extract diff.
+    S3 holds it (a legal hold), with all its parts, until it is unpinned: neither extract prune nor
+    the bucket's lifecycle removes it. VERSION is as in extract diff.
 
     \b
     extract pin sales/orders 3HL4kqtJ --reason 'annual accounts 2025'
@@ -44,7 +44,7 @@ def pin(*, extract: str, version: str, reason: str, by: str | None, partition: s
 @partition_option
 @explains_itself
 def unpin(*, extract: str, version: str, partition: str | None) -> None:
-    """Let VERSION of EXTRACT (folder/name) go as others do.
+    """Undo extract pin: VERSION may be removed like any other.
 
     \b
     extract unpin sales/orders 3HL4kqtJ

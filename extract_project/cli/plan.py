@@ -33,8 +33,8 @@ _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 def plan(*, folder: Path, delete: bool, diff: bool, no_describe: bool, as_json: bool) -> None:
     """Show what pushing FOLDER would change: SQL, data, schemas.
 
-    Nothing is written, and no query runs: warehouses describe what is new or changed. Exit code 1
-    when a file is invalid or a warehouse refuses its query.
+    Nothing is written, and no query runs: the warehouses only describe what is new or changed. Exit
+    code 1 when a file is invalid or a warehouse refuses its query.
 
     \b
     extract plan sql_manifest

@@ -62,13 +62,19 @@ _ANSWERS = {Cause.SQL, Cause.PERMISSION, Cause.TIMEOUT, Cause.MEMORY}
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--rows", default=20, show_default=True, type=click.IntRange(1, 10_000))
 @partition_option
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Bind another value.")
+@click.option(
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Bind this value instead of the header's.",
+)
 @click.option(
     "--timeout",
     default="1m",
     show_default=True,
     callback=duration,
-    help="Then the query is cancelled.",
+    help="After this the query is cancelled.",
 )
 @json_option
 @explains_itself
@@ -83,8 +89,8 @@ def preview(
 ) -> None:
     """Print the first rows of a local FILE, publishing nothing.
 
-    The query is the one that a run would execute, and is cancelled once the rows are there (which
-    Snowflake makes only when it has computed all of them). Exit code 1 when the file is invalid,
+    It runs the query of a run, and cancels it once the first rows have come. (Snowflake computes
+    all rows before it sends the first.) Exit code 1 when the file is invalid,
     the warehouse refuses it, or its header names columns that the result does not have.
 
     \b

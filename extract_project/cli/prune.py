@@ -30,17 +30,21 @@ if TYPE_CHECKING:
     default=30,
     show_default=True,
     type=click.IntRange(min=0),
-    help="How many replaced versions of each object stay, the newest.",
+    help="How many replaced versions of each object to keep, the newest.",
 )
 @click.option(
     "--older-than",
     default="90d",
     show_default=True,
     callback=duration,
-    help="Only what was replaced so long ago.",
+    help="Only what was replaced longer ago than this.",
 )
-@click.option("--uploads", is_flag=True, help="Uploads that runs left behind, instead of versions.")
-@click.option("--yes", is_flag=True, help="Remove them; otherwise it only says what would go.")
+@click.option(
+    "--uploads", is_flag=True, help="Remove uploads that runs left behind, instead of versions."
+)
+@click.option(
+    "--yes", is_flag=True, help="Remove them; without it, the command only says what would go."
+)
 @json_option
 @explains_itself
 def prune(
@@ -54,8 +58,8 @@ def prune(
 ) -> None:
     """Remove old versions of EXTRACTS (folder/name), or of all.
 
-    What is current or pinned stays, and so does every part that a version which stays names. The
-    lifecycle rule of the stack's bucket does the usual part of this by itself.
+    It keeps what is current or pinned, and every part that a kept version needs. Most installations
+    do not need it: the lifecycle rule of the bucket removes old versions by itself.
 
     \b
     extract prune sales/orders --keep 5 --older-than 30d

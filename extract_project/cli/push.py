@@ -25,7 +25,7 @@ from extract_project.settings import Settings, load_settings
 def push(folder: Path, delete: bool, force: bool) -> None:
     """Upload the SQL files of FOLDER that are new or changed.
 
-    They are live within seconds, in EXTRACT_MANIFEST.
+    They go to EXTRACT_MANIFEST, and are live in Dagster within seconds.
 
     \b
     extract push sql_manifest

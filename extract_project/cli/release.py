@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def release(*, extract: str, reason: str, by: str | None, partition: str | None) -> None:
     """Publish EXTRACT (folder/name) although it was refused.
 
-    It runs once more, on the data as it is now, and the checks that refused it only warn this
-    once; any other check still refuses. Exit code 1 when it does.
+    The extract runs once more, on the data as it is now. The checks that refused it only warn this
+    time; any other check can still refuse it. Exit code 1 when one does.
 
     \b
     extract release sales/orders --reason 'the shop was closed: these few orders are all'

@@ -48,10 +48,10 @@ def rerun(
     yes: bool,
     no_wait: bool,
 ) -> None:
-    """Run again what failed: all of it, or the EXTRACTS named.
+    """Run again what failed: everything, or the EXTRACTS named.
 
-    What counts is the latest attempt. Each extract and partition gets a run of its own. Exit code 1
-    when one fails again.
+    What has failed is decided by the latest attempt. Each extract and partition gets a run of its
+    own. Exit code 1 when one fails again.
 
     \b
     extract rerun --failed

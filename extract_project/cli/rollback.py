@@ -45,9 +45,9 @@ def rollback(
 ) -> None:
     """Make VERSION of EXTRACT (folder/name) current again.
 
-    Its bytes become a new version. A run that is under way cannot replace it; the next one does.
-    The deployment restores it, in a run that is the record of it. VERSION is as in extract diff.
-    Exit code 1 when the run fails.
+    Its bytes are copied to a new version, by a run in Dagster that records who did it and why. A
+    run that is under way cannot replace it; the next run does. VERSION is as in extract diff. Exit
+    code 1 when the run fails.
 
     \b
     extract rollback sales/orders 3HL4kqtJ --reason 'half of the orders are missing'

@@ -35,7 +35,9 @@ _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD, "SKIPPED": Text("-", "yellow")}
 @click.command()
 @click.argument("extracts", nargs=-1, required=True)
 @partition_option
-@click.option("--full-refresh", is_flag=True, help="Incremental ones: publish everything anew.")
+@click.option(
+    "--full-refresh", is_flag=True, help="Of incremental extracts: publish everything anew."
+)
 @explains_itself
 def run(extracts: tuple[str, ...], partition: str | None, full_refresh: bool) -> None:
     """Materialize EXTRACTS (folder/name) in one run, and wait.

@@ -35,7 +35,7 @@ from extract_project.units import format_bytes
 @json_option
 @explains_itself
 def trace(uri: str, as_json: bool) -> None:
-    """Show the SQL, run, query and checks behind an S3-URI.
+    """Show the SQL, run, query and checks behind an S3 URI.
 
     \b
     extract trace s3://bucket/extracts/sales/orders.parquet

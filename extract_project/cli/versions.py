@@ -44,8 +44,8 @@ _SHORTEST_ID, _SPARE = 8, 2
 def versions(extract: str, partition: str | None, limit: int, as_json: bool) -> None:
     """List the published versions of EXTRACT (folder/name).
 
-    The current one first. Each is compared with the version before it: the difference in rows, and
-    whether other SQL made it or its columns are others.
+    The current one comes first. Each is compared with the version before it: the difference in
+    rows, and whether the SQL or the columns changed.
 
     \b
     extract versions sales/orders

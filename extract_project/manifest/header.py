@@ -86,106 +86,161 @@ class _Part(BaseModel):
 
 
 class Retries(_Part):
-    """How often a transient failure is tried again, and the first pause between two tries."""
+    """How often a transient failure is tried again, and how long it waits before that."""
 
-    max: int = Field(2, ge=0, le=10)
-    delay: Annotated[Duration, AfterValidator(_pause)] = timedelta(seconds=30)
+    max: int = Field(2, ge=0, le=10, description="How many more attempts there may be.")
+    delay: Annotated[Duration, AfterValidator(_pause)] = Field(
+        timedelta(seconds=30),
+        description="The pause before the second attempt; it doubles each time. At most 1h.",
+    )
 
 
 class Header(_Part):
     """The front matter of a SQL file. Every key is optional."""
 
-    description: str = Field("", description="what the extract is, and who reads it")
+    # docs/header.md and the JSON Schema are made from the descriptions. What follows "Default:"
+    # says what an absent key means, where the default value does not say it.
+
+    description: str = Field("", description="What the extract is, and who reads it. Markdown.")
     owners: Annotated[list[Owner], one_or_more] = Field(
-        [], description="'team:name' or an e-mail address, or a list of them"
+        [], description="Who answers for it: `team:sales`, an e-mail address, or a list of them."
     )
-    tags: dict[TagKey, TagValue] = {}
-    group: str | None = Field(None, pattern=_GROUP, description="default: the folder")
-    warehouse: str | None = Field(None, description="a configured warehouse; default: the default")
+    tags: dict[TagKey, TagValue] = Field(
+        {}, description="Tags of the asset, to search for in the UI."
+    )
+    group: str | None = Field(
+        None, pattern=_GROUP, description="The asset's group in the UI. Default: the folder"
+    )
+    warehouse: str | None = Field(
+        None,
+        description="Name of the configured warehouse that runs the query. Default: the "
+        "installation's default",
+    )
     enabled: bool = Field(
-        True, description="false keeps the file, but off every schedule and sensor"
+        True,
+        description="`false` keeps the asset, but no schedule and no sensor starts it.",
     )
     schedule: Crons = Field(
         (),
-        description="a cron, words as in 'weekdays at 06:00 and 18:00', a list of them, or "
-        "on_source_change; default: on demand",
+        description="When it runs: a cron; words, as in `every 15 minutes` or "
+        "`weekdays at 06:00 and 18:00`; a list of them; or `on_source_change`, when a table that "
+        "the query reads has changed. Default: on demand only",
     )
-    timezone: TimeZone = Field("UTC", description="of the schedule, as in Europe/Berlin")
+    timezone: TimeZone = Field(
+        "UTC", description="Time zone of the schedule and of partitions, as in `Europe/Berlin`."
+    )
     on_change: Literal["materialize"] | None = Field(
-        None, description="materialize: run when the SQL itself changes"
+        None,
+        description="`materialize` runs the extract when its own SQL changes, or a key that shapes "
+        "the data. Default: the change waits for the next run",
     )
     depends_on: Annotated[list[Annotated[str, StringConstraints(pattern=_PATH)]], one_or_more] = (
-        Field([], description="other extracts that this one comes after, as folder/name")
+        Field(
+            [],
+            description="Upstream extracts, as `folder/name`. With a schedule, each tick waits for "
+            "theirs; without one, this extract runs when their data is new.",
+        )
     )
     partitions: Annotated[Partitions, BeforeValidator(read_partitions)] | None = Field(
         None,
-        description="hourly, daily, weekly, monthly, {type, start, end, timezone, offset}, or a "
-        "list of keys; bound as :partition_key, :partition_start, :partition_end",
+        description="One object for each window of time or each key: `hourly`, `daily`, `weekly`, "
+        "`monthly`, the full form below, or a list of keys. The query gets `:partition_key`, "
+        "`:partition_start` and `:partition_end`. Default: one object",
     )
     incremental: Incremental | None = Field(
         None,
-        description="{cursor: column, lag: 1h}: only rows past :watermark, added to what is "
-        "published in parts",
+        description="Query only rows past `:watermark`, and add them to what is published, as in "
+        "`{cursor: updated_at, lag: 1h}`. Default: every run publishes the whole result",
     )
-    params: dict[ParamName, Constant] = Field({}, description="constants, bound as :name")
-    format: Format = "parquet"
+    params: dict[ParamName, Constant] = Field(
+        {},
+        description="Constants by name, as in `{country: DE}`. The query uses each as `:name`; "
+        "they are bound, never spliced into the text.",
+    )
+    format: Format = Field("parquet", description="The file format that is published.")
     compression: Compression | None = Field(
-        None, description="default: zstd for parquet and arrow, gzip for csv and jsonl"
+        None,
+        description="As the format allows: `zstd` (or `zstd(1)` to `zstd(22)`), `snappy`, `lz4`, "
+        "`gzip` (or `gzip(1)` to `gzip(9)`), `none`. Default: zstd for parquet and arrow, gzip for "
+        "csv and jsonl",
     )
     columns: Columns | None = Field(
         None,
-        description="the contract: every column of the result, in order, as 'name: int64', "
-        "'name: int64 not null', or 'name: {type: int64, nullable: false}'; values are cast to "
-        "the type where each of them is exact, and any other result is refused",
+        description="A contract of the result: every column in order, as `name: int64`, "
+        "`name: int64 not null`, or in the full form below. Values are cast where the cast is "
+        "exact; any other result is refused. Default: the query decides",
     )
     on_schema_change: Literal["fail", "warn", "allow"] = Field(
         "warn",
-        description="columns differ from the current version's: refuse the result, publish it "
-        "with a warning, or do not compare; with 'columns', only those get as far as this",
+        description="What happens when the columns differ from the current version's: `fail` "
+        "refuses the result, `warn` publishes it with a warning, `allow` does not compare. A "
+        "`columns` contract refuses by itself what it does not name.",
     )
     split: Split | None = Field(
         None,
-        description="{rows: N} or {bytes: 256MB}: several part objects and a _manifest.json that "
-        "lists them; default: one object",
+        description="Publish several part objects and a `_manifest.json` that lists them, as in "
+        "`{rows: 1000000}` or `{bytes: 256MB}`. Default: one object",
     )
     on_empty: Literal["publish", "fail", "keep"] = Field(
         "publish",
-        description="no rows: publish the schema alone, fail, or keep the current version",
+        description="What happens to a result without rows: `publish` a file with the schema "
+        "alone, `fail`, or `keep` the current version.",
     )
     unchanged: Literal["skip", "publish"] = Field(
-        "skip", description="the same content again: add no version, or add one all the same"
+        "skip",
+        description="What happens when the content is the same as before: `skip` adds no version, "
+        "`publish` adds one.",
     )
     checks: Annotated[
         list[Check], BeforeValidator(_one_check, json_schema_input_type=list[Check] | Check)
-    ] = []
+    ] = Field(
+        [],
+        description="Rules that a result must keep to be published; see the checks below.",
+    )
     anomalies: Literal["warn", "fail", "allow"] = Field(
         "warn",
-        description="fewer or more rows than the versions before usually had, or NULLs: publish "
-        "with a warning, refuse, or do not compare",
+        description="What happens when the number of rows, or of NULLs in a column, is unlike "
+        "the versions before: `warn` publishes with a warning, `fail` refuses, `allow` does not "
+        "compare.",
     )
     timeout: Annotated[Duration, AfterValidator(_timeout)] = Field(
-        timedelta(hours=1), description="of one attempt, from signing in to publishing; at most 24h"
+        timedelta(hours=1),
+        description="How long one attempt may take, from signing in to publishing, as in `30m`. "
+        "At most `24h`.",
     )
-    retries: Retries = Retries()
+    retries: Retries = Field(
+        Retries(),
+        description="How often a transient failure is tried again, as in `{max: 3, delay: 10s}`. "
+        "Errors in the SQL or the data are never retried. Default: `{max: 2, delay: 30s}`",
+    )
     cpu: Cpu | None = Field(
-        None, description="vCPUs of its ECS task, rounded up; default: the deployment's"
+        None,
+        description="vCPUs of its ECS task, rounded up to what Fargate has. Default: the "
+        "deployment's",
     )
     memory: Memory | None = Field(
         None,
-        description="of its ECS task; rounded up, and vCPUs with it, to a size that Fargate has; "
-        "default: the deployment's",
+        description="Memory of its ECS task, rounded up, and vCPUs with it, to a size that Fargate "
+        "has. Default: the deployment's",
     )
     disk: Disk | None = Field(
-        None, description="of its ECS task, 21GB to 200GB; default: the deployment's"
+        None, description="Disk of its ECS task, `21GB` to `200GB`. Default: the deployment's"
     )
     pool: Annotated[str, StringConstraints(pattern=_POOL)] | None = Field(
-        None, description="Dagster concurrency pool; default: the warehouse"
+        None,
+        description="Dagster's concurrency pool, which limits how many run at once. Default: the "
+        "warehouse's name",
     )
     priority: int = Field(
-        0, ge=-100, le=100, description="of its runs in the queue: the higher ones start first"
+        0,
+        ge=-100,
+        le=100,
+        description="Of its runs in the queue, -100 to 100: higher ones start first.",
     )
     freshness: Annotated[Duration, AfterValidator(_freshness)] | None = Field(
-        None, description="how old the published version may get before the asset shows as stale"
+        None,
+        description="How old the published version may get before the asset shows as stale, as in "
+        "`26h`. Default: any age",
     )
 
     @property

@@ -51,13 +51,18 @@ Lag = Annotated[
 
 
 class Incremental(BaseModel):
-    """Which column says how far an extract has come."""
+    """The column by which an extract tells new rows from those it has published."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    cursor: Annotated[str, StringConstraints(min_length=1)]
-    """A column of the result: a timestamp, a date, an integer or a decimal; never NULL."""
-    lag: Lag = Field(0, description="how far below the watermark rows are asked for again")
+    cursor: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="A column of the result, never NULL: a timestamp, date, integer or decimal."
+    )
+    lag: Lag = Field(
+        0,
+        description="How far below the watermark rows are queried again, because sources are "
+        "late: a duration, or a number for a cursor of numbers.",
+    )
 
 
 def require_use_of_watermark(

@@ -17,6 +17,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     NaiveDatetime,
     StringConstraints,
     WithJsonSchema,
@@ -96,20 +97,30 @@ StaticKey = Annotated[str, BeforeValidator(_as_text), StringConstraints(pattern=
 
 
 class Partitions(BaseModel):
-    """All partitions of an extract."""
+    """All partitions of an extract, in full form: `{type: daily, start: 2026-01-01}`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    type: Literal["hourly", "daily", "weekly", "monthly", "static"]
-    start: Moment = _EARLIEST
-    """The first partition begins here, or at the first boundary after it."""
-    end: Moment | None = None
-    """No partition ends after it."""
-    timezone: TimeZone | None = None
-    """Default: the `timezone` of the header."""
-    offset: Duration = timedelta()
-    """How long after midnight (the full hour, Monday, the first) a partition begins."""
-    keys: tuple[StaticKey, ...] = ()
+    type: Literal["hourly", "daily", "weekly", "monthly", "static"] = Field(
+        description="How long each window of time is."
+    )
+    start: Moment = Field(
+        _EARLIEST,
+        description="The first partition begins here, or at the first boundary after it.",
+    )
+    end: Moment | None = Field(
+        None, description="No partition ends after this. Default: they go on"
+    )
+    timezone: TimeZone | None = Field(
+        None, description="Time zone of the windows. Default: `timezone` of the header"
+    )
+    offset: Duration = Field(
+        timedelta(),
+        description="How long after the full hour, midnight, Monday or the first a window begins.",
+    )
+    keys: tuple[StaticKey, ...] = Field(
+        (), description="The keys of the type `static`, which a plain list stands for."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -17,10 +17,17 @@ class Split(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rows: int | None = Field(None, ge=1, le=MOST_ROWS)
-    """No part has more rows; all but the last have exactly as many."""
-    bytes: Size | None = None
-    """A part ends with the row group (12 MiB in memory at most) at which its file is as large."""
+    rows: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_ROWS,
+        description="Rows of each part; only the last part may have fewer.",
+    )
+    bytes: Size | None = Field(
+        None,
+        description="Size of each part: it ends with the row group (at most 12 MiB in memory) at "
+        "which its file has reached this size. At least `8MB`.",
+    )
 
     @model_validator(mode="after")
     def _one_limit(self) -> Self:

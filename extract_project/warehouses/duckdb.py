@@ -39,11 +39,15 @@ class DuckDBWarehouse(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    type: Literal["duckdb"]
+    type: Literal["duckdb"] = Field(description="Which kind of warehouse this is.")
     dialect: ClassVar[str] = "duckdb"
-    path: str = Field(_MEMORY, description="database file, or :memory: for an empty one")
-    memory_limit: str = Field("96MB", description="DuckDB's own buffers; beyond it, it spills")
-    threads: int = Field(2, ge=1)
+    path: str = Field(
+        _MEMORY, description="The database file, opened read-only, or `:memory:` for an empty one."
+    )
+    memory_limit: str = Field(
+        "96MB", description="Memory of DuckDB's own buffers; beyond it, DuckDB spills to disk."
+    )
+    threads: int = Field(2, ge=1, description="How many threads DuckDB uses.")
     forbidden_functions: FunctionNames = frozenset()
 
     @contextmanager

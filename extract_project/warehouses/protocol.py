@@ -126,7 +126,10 @@ FunctionNames = Annotated[
     frozenset[str],
     NoDecode,  # not JSON
     BeforeValidator(_listed),
-    Field(description="functions that no extract may call, separated by commas"),
+    Field(
+        description="Functions that no extract may call, separated by commas, as in "
+        "`notify_shop, audit.log`: your own that do more than read. The engine's are known."
+    ),
 ]
 """In lower case: `f`, in whatever schema, or `s.f`."""
 

@@ -36,15 +36,21 @@ class PostgresWarehouse(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    type: Literal["postgres"]
+    type: Literal["postgres"] = Field(description="Which kind of warehouse this is.")
     dialect: ClassVar[str] = "postgres"
-    host: str = Field(description="host name, or the directory of a Unix socket")
-    port: int = 5432
-    database: str = "postgres"
-    user: str
-    password: SecretStr | None = None
-    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
-    sslrootcert: str | None = Field(None, description="file of the certificate authority")
+    host: str = Field(description="Host name, or the directory of a Unix socket.")
+    port: int = Field(5432, description="Port of the server.")
+    database: str = Field("postgres", description="Name of the database.")
+    user: str = Field(description="Who signs in. Grant `select` on what is extracted, and no more.")
+    password: SecretStr | None = Field(None, description="The password of that user.")
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = Field(
+        "prefer",
+        description="How the connection is encrypted, in libpq's words. Across a network use "
+        "`verify-full`.",
+    )
+    sslrootcert: str | None = Field(
+        None, description="File with the certificate authority that `verify-full` trusts."
+    )
     forbidden_functions: FunctionNames = frozenset()
 
     @contextmanager

@@ -45,25 +45,53 @@ class SnowflakeWarehouse(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    type: Literal["snowflake"]
+    type: Literal["snowflake"] = Field(description="Which kind of warehouse this is.")
     dialect: ClassVar[str] = "snowflake"
-    account: str | None = Field(None, description="organization-account, or locator.region")
-    user: str | None = None
-    role: str | None = None
-    warehouse: str | None = None
-    database: str | None = None
-    schema_: str | None = Field(None, alias="schema")
-    authenticator: str | None = None
-    private_key: SecretStr | None = Field(None, description="PEM text; \\n may stand for line ends")
-    private_key_path: str | None = None
-    private_key_passphrase: SecretStr | None = None
-    token: SecretStr | None = None
-    workload_identity_provider: Literal["AWS", "AZURE", "GCP", "OIDC"] | None = None
-    password: SecretStr | None = None
-    connection_name: str | None = None
-    host: str | None = None
-    port: int | None = None
-    protocol: Literal["http", "https"] | None = None
+    account: str | None = Field(
+        None,
+        description="The account: `organization-account`, or `locator.region`. Needed unless "
+        "`CONNECTION_NAME` is set.",
+    )
+    user: str | None = Field(None, description="Who signs in; not needed with workload identity.")
+    role: str | None = Field(None, description="The role to use. Default: the user's own")
+    warehouse: str | None = Field(
+        None, description="The virtual warehouse that runs the queries. Default: the user's own"
+    )
+    database: str | None = Field(
+        None, description="Where names without a database are looked up. Default: the user's own"
+    )
+    schema_: str | None = Field(
+        None,
+        alias="schema",
+        description="Where names without a schema are looked up. Default: the user's own",
+    )
+    authenticator: str | None = Field(
+        None, description="With `TOKEN`: `oauth` or `programmatic_access_token`."
+    )
+    private_key: SecretStr | None = Field(
+        None, description="A key to sign in with, as PEM text; `\\n` may stand for a line end."
+    )
+    private_key_path: str | None = Field(None, description="The same key, in a file.")
+    private_key_passphrase: SecretStr | None = Field(
+        None, description="The passphrase of an encrypted key."
+    )
+    token: SecretStr | None = Field(None, description="A token to sign in with.")
+    workload_identity_provider: Literal["AWS", "AZURE", "GCP", "OIDC"] | None = Field(
+        None, description="Sign in with the identity of the task: no secret is needed."
+    )
+    password: SecretStr | None = Field(
+        None, description="A password to sign in with. Snowflake refuses it for service users."
+    )
+    connection_name: str | None = Field(
+        None, description="An entry of `connections.toml`, which the other fields are added to."
+    )
+    host: str | None = Field(
+        None, description="Address of the service. Default: derived from the account"
+    )
+    port: int | None = Field(None, description="Its port. Default: 443")
+    protocol: Literal["http", "https"] | None = Field(
+        None, description="Its protocol. Default: https"
+    )
     forbidden_functions: FunctionNames = frozenset()
 
     @model_validator(mode="after")
