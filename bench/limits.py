@@ -17,9 +17,7 @@ import pyarrow as pa
 from extract_project.formats.encoder import open_encoder
 from extract_project.formats.options import parse_compression
 from extract_project.pipeline.rowgroups import row_groups
-from extract_project.publish.upload import Target, Upload
 from extract_project.settings import load_settings
-from extract_project.store.s3 import connect
 from extract_project.warehouses.protocol import Label, Query
 
 QUERY = "select * from shop.lineitem"
@@ -83,12 +81,12 @@ def _first(groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 def _upload(blocks: list[bytes]) -> float:
     begun = time.monotonic()
-    target = Target(load_settings().data.bucket, "limits/upload.parquet")
-    upload = Upload(connect(), target, _PARQUET.content_type)
+    store = load_settings().connect().data.store
+    upload = store.stage("limits/upload.parquet", _PARQUET.content_type)
     for block in blocks:
         upload.write(block)
     upload.seal()
-    upload.publish({})
+    upload.publish(None)
     return time.monotonic() - begun
 
 

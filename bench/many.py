@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from extract_project.store.s3 import Location
+from extract_project.store.folder import Location
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -21,6 +21,7 @@ from extract_project.history.receipt import Receipt, load_receipt
 from extract_project.history.versions import find_version
 from extract_project.settings import Settings
 from extract_project.store.s3 import connect
+from extract_project.store.s3_store import S3Store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -144,7 +145,7 @@ def _own(course: _Course, entry: Entry, command: list[str]) -> Measurement:
 
 def _receipt(site: BenchSite, s3: S3Client, source: str) -> Receipt:
     key = f"extracts/bench/{source}.parquet"
-    version = find_version(s3, BUCKETS[1], key)
+    version = find_version(S3Store(s3, BUCKETS[1]), key)
     assert version is not None
     settings = Settings.model_validate(
         {
@@ -153,7 +154,7 @@ def _receipt(site: BenchSite, s3: S3Client, source: str) -> Receipt:
             "warehouses": {"duckdb": {"type": "duckdb"}},
         }
     )
-    receipt = load_receipt(s3, settings.state_location, key, version.provenance["receipt"])
+    receipt = load_receipt(settings.connect().state, key, version.provenance["receipt"])
     assert receipt is not None
     return receipt
 

@@ -97,25 +97,25 @@ def _manifest(figures: Figures, s3: S3Client, settings: Settings) -> Snapshot:
     """The manifest and its snapshot alone, without Dagster."""
 
     def read(known: Snapshot | None = None) -> Snapshot:
-        return read_manifest(s3, settings.manifest, settings.dialects, known)
+        return read_manifest(settings.connect().manifest, settings.dialects, known)
 
     figures.read, snapshot = _median(1 if figures.files > _FEW else _ROUNDS, read)
     _say(figures, "manifest", figures.read)
     many.put(s3, settings.manifest, 0, changed="for reading again")
     figures.read_again, snapshot = _median(_ROUNDS, lambda: read(snapshot))
-    snapshot_id = save_snapshot(s3, settings.state_location, snapshot)
-    state = settings.state_location
+    snapshot_id = save_snapshot(settings.connect().state, snapshot)
+    state = settings.connect().state
     figures.snapshot_bytes = s3.head_object(
         Bucket=state.bucket, Key=state.key(f"snapshots/{snapshot_id}.json.gz")
     )["ContentLength"]
-    figures.snapshot_load, _ = _median(_ROUNDS, lambda: load_snapshot(s3, state, snapshot_id))
+    figures.snapshot_load, _ = _median(_ROUNDS, lambda: load_snapshot(state, snapshot_id))
     _say(figures, "snapshot", figures.snapshot_load)
     return snapshot
 
 
 def _schedule(figures: Figures, settings: Settings, snapshot: Snapshot) -> None:
     """The largest schedule's evaluation; the daemon then launches what it asks for, one by one."""
-    definitions = compose(snapshot, CodeLocation(settings, connect, "none"))
+    definitions = compose(snapshot, CodeLocation(settings, settings.connect, "none"))
     repository = definitions.get_repository_def()
 
     def tick(schedule: dg.ScheduleDefinition) -> int:

@@ -26,7 +26,6 @@ from extract_project.embedded.site import EmbeddedSite
 from extract_project.history.receipt import load_receipt
 from extract_project.history.versions import find_version
 from extract_project.settings import load_settings
-from extract_project.store.s3 import connect
 
 _POLL_SECONDS = 0.02
 _LONGEST = 300
@@ -175,10 +174,10 @@ def _started_at(pid: int) -> float:
 
 def _queried_at(path: str) -> float:
     """Seconds since 1970 at which the newest version's query was sent."""
-    s3, settings = connect(), load_settings()
-    key = settings.data.key(f"{path}.parquet")
-    version = find_version(s3, settings.data.bucket, key)
+    folders = load_settings().connect()
+    key = folders.data.key(f"{path}.parquet")
+    version = find_version(folders.data.store, key)
     assert version is not None
-    receipt = load_receipt(s3, settings.state_location, key, version.provenance["receipt"])
+    receipt = load_receipt(folders.state, key, version.provenance["receipt"])
     assert receipt is not None
     return receipt.started_at.timestamp() + receipt.stages.connect

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from extract_project.history.history import Entry, read_history
 from extract_project.history.history import as_of as current_at
 from extract_project.history.versions import published_key, require_version
-from extract_project.store.s3 import Location, connect
+from extract_project.store.folder import Folder, Location
+from extract_project.store.stores import Stores
 from extract_project.units import parse_moment
 
 if TYPE_CHECKING:
@@ -49,15 +50,14 @@ def open_published(
 
     if version and as_of:
         raise ValueError("version and as_of both say which version: give one of them")
-    client = s3 or connect()
-    location, receipts = _locations(data, state)
-    key = published_key(client, location, extract, partition)
+    published, receipts = _folders(data, state, s3)
+    key = published_key(published, extract, partition)
     if as_of:
-        entry = current_at(client, receipts, location.bucket, key, _moment(as_of))
+        entry = current_at(published.store, receipts, key, _moment(as_of))
         version = entry.listed.version_id
-    found = require_version(client, location.bucket, key, version)
-    receipt = receipt_of(client, receipts, found)
-    return open_version(client, found, read_schema(receipt) if receipt else None)
+    found = require_version(published.store, key, version)
+    receipt = receipt_of(receipts, found)
+    return open_version(found, read_schema(receipt) if receipt else None)
 
 
 def history(
@@ -74,15 +74,15 @@ def history(
     Each entry has `at` (from when on it was current), `version` (VersionId, bytes, provenance),
     `receipt` (rows, SQL, checks, columns), and `change` against the version before it.
     """
-    client = s3 or connect()
-    location, receipts = _locations(data, state)
-    key = published_key(client, location, extract, partition)
-    return read_history(client, receipts, location.bucket, key, limit=limit).entries
+    published, receipts = _folders(data, state, s3)
+    key = published_key(published, extract, partition)
+    return read_history(published.store, receipts, key, limit=limit).entries
 
 
-def _locations(data: str, state: str | None) -> tuple[Location, Location]:
-    location = Location.parse(data)
-    return location, Location.parse(state) if state else location / ".extract"
+def _folders(data: str, state: str | None, s3: S3Client | None) -> tuple[Folder, Folder]:
+    stores = Stores(s3) if s3 else Stores.connected()
+    published = stores.folder(Location.parse(data))
+    return published, stores.folder(Location.parse(state)) if state else published / ".extract"
 
 
 def _moment(value: str | datetime) -> datetime:

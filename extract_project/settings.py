@@ -9,7 +9,7 @@ import platform
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -20,11 +20,9 @@ from extract_project.errors import SettingsError
 from extract_project.manifest.extract import Dialects
 from extract_project.prices import FargatePrices, prices_of
 from extract_project.problem import suggestion
-from extract_project.store.s3 import Location, connect
+from extract_project.store.folder import Location
+from extract_project.store.stores import Folders, Stores
 from extract_project.warehouses import WarehouseSettings, warehouse_fields
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 PREFIX = "EXTRACT_"
 _TYPED = 2
@@ -166,9 +164,15 @@ class Settings(BaseSettings):
         forbidden = {name: each.forbidden_functions for name, each in self.warehouses.items()}
         return Dialects(kinds, self.default_warehouse, forbidden=forbidden)
 
-    def connect(self) -> S3Client:
-        """A client for S3; whatever it writes is encrypted as EXTRACT_KMS_KEY_ID says."""
-        return connect(self.kms_key_id)
+    def connect(self) -> Folders:
+        """The folders of this deployment; what is written is encrypted by EXTRACT_KMS_KEY_ID."""
+        stores = Stores.connected(self.kms_key_id)
+        return Folders(
+            stores,
+            stores.folder(self.manifest),
+            stores.folder(self.data),
+            stores.folder(self.state_location),
+        )
 
     @property
     def state_location(self) -> Location:

@@ -16,8 +16,11 @@ from extract_project.embedded.s3_server import S3Server, s3_server
 from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.extract import Dialects, Extract
 from extract_project.manifest.snapshot import Snapshot
-from extract_project.publish.upload import Target
-from extract_project.store.s3 import Location, connect, error_code
+from extract_project.publish.target import Target
+from extract_project.store.folder import Folder, Location
+from extract_project.store.s3 import connect
+from extract_project.store.s3_errors import error_code
+from extract_project.store.stores import Folders, Stores
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.support.ministack import ministack_server
 
@@ -67,12 +70,26 @@ class Site:
 
     server: S3Server
     s3: S3Client
-    manifest: Location
-    data: Location
+    manifest: Folder
+    data: Folder
 
     @property
-    def state(self) -> Location:
+    def state(self) -> Folder:
         return self.data / ".extract"
+
+    def through(self, s3: S3Client) -> Site:
+        """The same buckets, asked through another client."""
+        return Site.of(self.server, s3, self.manifest, self.data)
+
+    @classmethod
+    def of(cls, server: S3Server, s3: S3Client, manifest: Location, data: Location) -> Site:
+        stores = Stores(s3)
+        return cls(server, s3, stores.folder(manifest), stores.folder(data))
+
+    @property
+    def folders(self) -> Folders:
+        """What the settings of this installation connect to."""
+        return Folders(Stores(self.s3), self.manifest, self.data, self.state)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -93,7 +110,7 @@ class Site:
         return reply["VersionId"]
 
     def snapshot(self) -> Snapshot:
-        return read_manifest(self.s3, self.manifest, DIALECTS)
+        return read_manifest(self.manifest, DIALECTS)
 
     def extract(self, path: str, text: str) -> Extract:
         """Put a SQL file and read it back as the extract that it must be."""
@@ -102,7 +119,7 @@ class Site:
         return found[path]
 
     def target(self, extract: Extract) -> Target:
-        return Target(self.data.bucket, self.data.key(extract.published_path()))
+        return Target(self.data.store, self.data.key(extract.published_path()))
 
     def body(self, key: str, version_id: str | None = None) -> bytes:
         """The bytes of a published object."""
@@ -145,7 +162,7 @@ def site(aws: S3Server) -> Iterator[Site]:
     for bucket in (manifest, data):
         aws.make_bucket(bucket)
     s3 = connect()
-    yield Site(aws, s3, Location(manifest, "sql"), Location(data, "extracts"))
+    yield Site.of(aws, s3, Location(manifest, "sql"), Location(data, "extracts"))
     for bucket in (manifest, data):
         _remove(s3, bucket)
 

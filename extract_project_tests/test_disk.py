@@ -47,7 +47,7 @@ def test_g2_a_full_disk_is_named_and_the_published_version_stays(
     ):
         materialize(site, extract)
     target = site.target(extract)
-    current = find_version(site.s3, target.bucket, target.key)
+    current = find_version(target.store, target.key)
     assert current is not None
     assert current.version_id == before.version_id
     assert site.open_uploads() == 0

@@ -12,7 +12,6 @@ from functools import wraps
 from typing import Any, TextIO
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
@@ -102,9 +101,6 @@ def explains_itself(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
         except ExtractError as error:
             err.print(_error(str(error)))
-            raise SystemExit(CANNOT) from None
-        except (ClientError, BotoCoreError) as error:
-            err.print(_error(f"S3: {error}"))
             raise SystemExit(CANNOT) from None
 
     return wrapped

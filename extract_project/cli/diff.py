@@ -53,14 +53,14 @@ def diff(
     extract diff sales/orders 3HL4kqtJ 2026-01-31T06:00 --key order_id,line_number
     """
     settings = load_settings()
-    s3, state = settings.connect(), settings.state_location
+    folders = settings.connect()
     object_key = key_of(settings, resolve(settings, extract), partition)
     before, after = (
-        chosen(s3, state, settings.data.bucket, object_key, word) for word in (old, new)
+        chosen(folders.data.store, folders.state, object_key, word) for word in (old, new)
     )
     columns = [name.strip() for name in key.split(",")] if key else []
     with err.status(f"comparing {extract}"):
-        difference = compare(s3, before, after, columns)
+        difference = compare(before, after, columns)
     if as_json:
         click.echo(json.dumps(_plain(difference, before, after), indent=2))
     else:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.progress import DownloadColumn, Progress
@@ -32,9 +32,7 @@ from extract_project.history.receipt import receipt_of
 from extract_project.history.versions import Version, require_version
 from extract_project.manifest.extract import PARTS_MANIFEST
 from extract_project.settings import load_settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from extract_project.store.protocol import Store
 
 _CHUNK = 1 << 20
 _RANGE = 8 << 20
@@ -93,31 +91,29 @@ def get(
     if version_id and as_of:
         raise click.UsageError("--version and --as-of both say which version: leave one out")
     settings = load_settings()
-    s3 = settings.connect()
+    folders = settings.connect()
     found = resolve(settings, extract)
     key = key_of(settings, found, partition)
     if version_id:
-        named = chosen(s3, settings.state_location, settings.data.bucket, key, version_id)
+        named = chosen(folders.data.store, folders.state, key, version_id)
         version_id = named.listed.version_id
     elif as_of:
-        current = current_at(s3, settings.state_location, settings.data.bucket, key, as_of)
+        current = current_at(folders.data.store, folders.state, key, as_of)
         version_id = current.listed.version_id
-    version = require_version(s3, settings.data.bucket, key, version_id)
+    version = require_version(folders.data.store, key, version_id)
     if not is_manifest(key):
         place = Place(output or Path(), force).below(key.rpartition("/")[2])
-        receipt = receipt_of(s3, settings.state_location, version)
+        receipt = receipt_of(folders.state, version)
         digest = receipt.data_sha256 if receipt else None
         codec = _codec(version, place)
-        _download(
-            s3, version, [Download(key, version.version_id, version.size, place, digest, codec)]
-        )
+        _download(version, [Download(key, version.version_id, version.size, place, digest, codec)])
         _say(place, version, "verified" if receipt else "without a receipt")
         return
-    manifest = load_manifest(s3, version)
+    manifest = load_manifest(version)
     if one_file:
         file_format = _parts_format(manifest)
         place = Place(output or Path(), force).below(f"{found.name}{file_format.extension}")
-        _write_one(s3, version, _written_as(file_format, place), place)
+        _write_one(version, _written_as(file_format, place), place)
         _say(place, version, f"{len(manifest.parts)} parts as one file")
         return
     directory = output or Path(found.name)
@@ -129,7 +125,7 @@ def get(
     directory.mkdir(parents=True, exist_ok=True)
     if any(directory.iterdir()):
         raise ExtractError(f"{directory} is not empty: name another directory with -o")
-    _download(s3, version, _parts(manifest, directory))
+    _download(version, _parts(manifest, directory))
     (directory / PARTS_MANIFEST).write_text(manifest.model_dump_json(indent=1))
     _say(Place(directory), version, f"{len(manifest.parts)} parts, verified")
 
@@ -181,12 +177,12 @@ def _parts(manifest: PartsManifest, directory: Path) -> list[Download]:
     ]
 
 
-def _download(s3: S3Client, version: Version, downloads: list[Download]) -> None:
+def _download(version: Version, downloads: list[Download]) -> None:
     """Each file gets its name when all of it is there; raises StagingError for another content."""
     with Progress(*transfer_columns(), DownloadColumn(), console=err) as progress:
         for each in downloads:
             task = progress.add_task(str(each.place), total=each.bytes)
-            source = Verified(s3, version.bucket, each)
+            source = Verified(version.store, each)
             with each.place.opened() as file:
                 for chunk in source.chunks():
                     file.write(chunk)
@@ -197,11 +193,11 @@ def _download(s3: S3Client, version: Version, downloads: list[Download]) -> None
 class Verified(io.RawIOBase):
     """An object version as a stream of bytes, whose checksum is known at its end."""
 
-    def __init__(self, s3: S3Client, bucket: str, download: Download) -> None:
+    def __init__(self, store: Store, download: Download) -> None:
         from extract_project.history.reading import ObjectFile
 
-        self._file = ObjectFile(s3, bucket, download.key, download.version_id, download.bytes)
-        self._uri = f"s3://{bucket}/{download.key} version {download.version_id}"
+        self._file = ObjectFile(store, download.key, download.version_id, download.bytes)
+        self._uri = f"{store.uri(download.key)} version {download.version_id}"
         self._download = download
         self._digest = hashlib.sha256()
 
@@ -236,13 +232,13 @@ class Verified(io.RawIOBase):
             )
 
 
-def _write_one(s3: S3Client, version: Version, file_format: FileFormat, place: Place) -> None:
+def _write_one(version: Version, file_format: FileFormat, place: Place) -> None:
     """The rows of all parts, encoded anew."""
     from extract_project.formats.encoder import open_encoder
     from extract_project.history.reading import open_version
     from extract_project.pipeline.rowgroups import row_groups
 
-    reader = open_version(s3, version)
+    reader = open_version(version)
     with place.opened() as file:
         encoder = open_encoder(file_format, file, reader.schema)
         for rows in row_groups(reader, reader.schema):

@@ -33,8 +33,7 @@ def pin(*, extract: str, version: str, reason: str, by: str | None, partition: s
     """
     settings = load_settings()
     found = _found(settings, extract, version, partition)
-    s3, state = settings.connect(), settings.state_location
-    pins.pin(s3, state, found, by or getpass.getuser(), reason)
+    pins.pin(settings.connect().state, found, by or getpass.getuser(), reason)
     out.print(f"{found.uri}\nstays until: extract unpin {extract} {found.version_id}")
 
 
@@ -51,14 +50,14 @@ def unpin(*, extract: str, version: str, partition: str | None) -> None:
     """
     settings = load_settings()
     found = _found(settings, extract, version, partition)
-    pins.unpin(settings.connect(), settings.state_location, found)
+    pins.unpin(settings.connect().state, found)
     out.print(f"{found.uri}\nis no longer held")
 
 
 def _found(settings: Settings, extract: str, version: str, partition: str | None) -> Version:
-    s3 = settings.connect()
+    folders = settings.connect()
     key = key_of(settings, resolve(settings, extract), partition)
-    found = chosen(s3, settings.state_location, settings.data.bucket, key, version).version
+    found = chosen(folders.data.store, folders.state, key, version).version
     if found is None:
         raise NotPublished(
             f"{version} of {extract} is no version: list what there is with: "

@@ -41,14 +41,12 @@ def plan(*, folder: Path, delete: bool, diff: bool, no_describe: bool, as_json: 
     extract plan sql_manifest --diff --no-describe
     """
     settings = load_settings()
-    s3 = settings.connect()
-    planned = plan_push(s3, settings.manifest, sql_files(folder), settings.dialects, delete=delete)
+    folders = settings.connect()
+    planned = plan_push(folders.manifest, sql_files(folder), settings.dialects, delete=delete)
     schemas: dict[str, Described] = {}
     if not no_describe:
         with err.status("asking warehouses"):
-            asked = describe(
-                s3, settings.data, settings.state_location, settings.warehouses, planned
-            )
+            asked = describe(folders.data, folders.state, settings.warehouses, planned)
             schemas = {each.path: described for each, described in asked}
     if as_json:
         found = [_plain(each, schemas.get(each.path), diff) for each in planned]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,12 +15,12 @@ from extract_project.history.retention import Prunable, Rule, find_prunable, own
 from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.names import no_extract
-from extract_project.publish.upload import ABANDONED_AFTER, Abandoned, abandoned, abort
+from extract_project.publish.target import ABANDONED_AFTER, abandoned
 from extract_project.settings import Settings, load_settings
+from extract_project.store.folder import Folder
+from extract_project.store.protocol import Abandoned
+from extract_project.store.stores import Folders
 from extract_project.units import format_bytes, parse_duration
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 
 @click.command()
@@ -67,42 +67,40 @@ def prune(
     extract prune --uploads --yes
     """
     settings = load_settings()
-    s3 = settings.connect()
-    chosen = _chosen(settings, s3, extracts)
+    folders = settings.connect()
+    chosen = _chosen(settings, folders, extracts)
     if uploads:
-        _prune_uploads(s3, settings, chosen, yes=yes, as_json=as_json)
+        _prune_uploads(folders.data, chosen, yes=yes, as_json=as_json)
         return
     rule = Rule(keep, datetime.now(UTC) - parse_duration(older_than))
     found: list[tuple[str, Prunable]] = []
     with err.status("looking for old versions"):
         for path in chosen:
-            prunable = find_prunable(s3, settings.state_location, settings.data, path, rule)
+            prunable = find_prunable(folders.state, folders.data, path, rule)
             found += [(path, each) for each in prunable]
     if yes:
         with err.status(f"removing {len(found):,} of them"):
-            remove(s3, settings.data.bucket, [each for _, each in found])
+            remove(folders.data.store, [each for _, each in found])
     _say(found, yes=yes, as_json=as_json)
 
 
-def _chosen(settings: Settings, s3: S3Client, paths: Sequence[str]) -> dict[str, Extract | None]:
+def _chosen(
+    settings: Settings, folders: Folders, paths: Sequence[str]
+) -> dict[str, Extract | None]:
     """The extracts of the manifest, or those named, which may have left it."""
-    snapshot = read_manifest(s3, settings.manifest, settings.dialects)
+    snapshot = read_manifest(folders.manifest, settings.dialects)
     known: dict[str, Extract | None] = {each.path: each for each in snapshot.extracts}
     known |= {each.path: None for each in snapshot.invalid}
     for path in paths:
-        if path not in known and not _has_left(s3, settings, path):
+        if path not in known and not _has_left(folders.data, path):
             raise NotPublished(no_extract(path, known))
     return {path: known.get(path) for path in paths} if paths else known
 
 
-def _has_left(s3: S3Client, settings: Settings, path: str) -> bool:
+def _has_left(data: Folder, path: str) -> bool:
     """Whether something is published of a file that is gone."""
-    data = settings.data
-    pages = s3.get_paginator("list_object_versions").paginate(
-        Bucket=data.bucket, Prefix=data.key(path)
-    )
-    items = (each for page in pages for each in page.get("Versions", []))
-    return any(owns(data, path, item["Key"]) for item in items)
+    history = data.store.history(data.key(path))
+    return any(owns(data, path, each.key) for each in history if not each.is_deleted)
 
 
 def _say(found: Sequence[tuple[str, Prunable]], *, yes: bool, as_json: bool) -> None:
@@ -117,7 +115,7 @@ def _say(found: Sequence[tuple[str, Prunable]], *, yes: bool, as_json: bool) -> 
         listed.add_row(
             path,
             *(f"{kinds.count(kind):,}" for kind in ("version", "part", "delete marker")),
-            format_bytes(sum(each.stored.bytes for each in own)),
+            format_bytes(sum(each.stored.size for each in own)),
             f"{moments[0]:%Y-%m-%d} to {moments[-1]:%Y-%m-%d}",
         )
     if found:
@@ -127,7 +125,7 @@ def _say(found: Sequence[tuple[str, Prunable]], *, yes: bool, as_json: bool) -> 
             "nothing to remove: every replaced version is among the newest, too young, or pinned"
         )
         return
-    size = format_bytes(sum(each.stored.bytes for _, each in found))
+    size = format_bytes(sum(each.stored.size for _, each in found))
     done = "removed" if yes else "would go"
     out.print(f"{len(found):,} {done}, {size}" + ("" if yes else ": --yes does it"))
 
@@ -139,23 +137,22 @@ def _plain(path: str, each: Prunable) -> dict[str, Any]:
         "kind": each.kind,
         "key": stored.key,
         "version_id": stored.version_id,
-        "bytes": stored.bytes,
+        "bytes": stored.size,
         "replaced_at": each.replaced_at.isoformat(),
     }
 
 
 def _prune_uploads(
-    s3: S3Client,
-    settings: Settings,
+    data: Folder,
     chosen: dict[str, Extract | None],
     *,
     yes: bool,
     as_json: bool,
 ) -> None:
-    found = list(_abandoned(s3, settings, chosen))
+    found = list(_abandoned(data, chosen))
     if yes:
         for each in found:
-            abort(s3, settings.data.bucket, each.key, each.upload_id)
+            data.store.discard(each)
     if as_json:
         plain = [{"key": each.key, "begun_at": each.begun_at.isoformat()} for each in found]
         click.echo(json.dumps(plain, indent=2))
@@ -166,14 +163,11 @@ def _prune_uploads(
     out.print(f"{len(found):,} uploads {done}" + ("" if yes or not found else ": --yes does it"))
 
 
-def _abandoned(
-    s3: S3Client, settings: Settings, chosen: dict[str, Extract | None]
-) -> Iterator[Abandoned]:
+def _abandoned(data: Folder, chosen: dict[str, Extract | None]) -> Iterator[Abandoned]:
     """Uploads that no living run can own."""
-    data = settings.data
     for path in chosen:
 
         def own(key: str, path: str = path) -> bool:
             return owns(data, path, key)
 
-        yield from abandoned(s3, data.bucket, data.key(path), own, ABANDONED_AFTER)
+        yield from abandoned(data.store, data.key(path), own, ABANDONED_AFTER)

@@ -53,14 +53,13 @@ def push(folder: Path, delete: bool, force: bool) -> None:
 
 def push_folder(settings: Settings, files: dict[str, Path], *, delete: bool) -> Changes:
     """Upload with a progress bar, and say what changed."""
-    s3 = settings.connect()
-    changes = compare(s3, settings.manifest, files)
+    manifest = settings.connect().manifest
+    changes = compare(manifest, files)
     total = len(changes.uploads) + (len(changes.removed) if delete else 0)
     with Progress(*transfer_columns(), console=err, transient=True) as progress:
         task = progress.add_task("pushing SQL files", total=total)
         push_files(
-            s3,
-            settings.manifest,
+            manifest,
             files,
             changes,
             delete=delete,
@@ -74,7 +73,7 @@ def invalid_reasons(settings: Settings, folder: Path, files: dict[str, Path]) ->
 
     What is in the bucket alone can be depended on as well.
     """
-    listed = list_files(settings.connect(), settings.manifest)
+    listed = list_files(settings.connect().manifest)
     known = {settings.manifest.relative(file.key)[: -len(SUFFIX)] for file in listed}
     reasons = []
     for parsed in parse_folder(folder, files, settings.dialects, known).values():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import time
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,11 +13,9 @@ from extract_project.errors import DeploymentError, NotPublished
 from extract_project.history.history import Entry, chosen, read_history
 from extract_project.history.versions import Version
 from extract_project.publish.rollback import Order, restore
-from extract_project.publish.upload import Target
+from extract_project.publish.target import Target
 from extract_project.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from extract_project.store.folder import Folder
 
 _POLL_SECONDS = 0.5
 _NEWEST = 20
@@ -54,23 +51,23 @@ def rollback(
     extract rollback sales/orders previous --reason 'wrong currency'
     """
     settings = load_settings()
-    s3 = settings.connect()
+    folders = settings.connect()
     key = key_of(settings, resolve(settings, extract), partition)
-    target = Target(settings.data.bucket, key)
-    old = chosen(s3, settings.state_location, target.bucket, key, version)
+    target = Target(folders.data.store, key)
+    old = chosen(target.store, folders.state, key, version)
     order = Order(old.listed.version_id, reason, by or getpass.getuser())
     if without_dagster:
-        new = restore(s3, settings.state_location, target, order).version
+        new = restore(folders.state, target, order).version
     else:
         new = _through_dagster(
-            s3, settings, target, extract=extract, partition=partition, order=order
+            settings, folders.state, target, extract=extract, partition=partition, order=order
         )
     _say(extract, partition, old, new)
 
 
 def _through_dagster(
-    s3: S3Client,
     settings: Settings,
+    state: Folder,
     target: Target,
     *,
     extract: str,
@@ -98,8 +95,7 @@ def _through_dagster(
         reasons = [step.error for step in run.steps if step.error]
         out.print("\n".join(reasons) or f"run {run_id} has failed: see its log")
         raise SystemExit(NO)
-    state = settings.state_location
-    for made in read_history(s3, state, target.bucket, target.key, limit=_NEWEST).versions:
+    for made in read_history(target.store, state, target.key, limit=_NEWEST).versions:
         if made.restoration and made.restoration.run_id == run_id:
             return made
     raise NotPublished(f"what run {run_id} restored has been replaced since: see extract versions")
@@ -113,7 +109,7 @@ def _say(extract: str, partition: str | None, old: Entry, new: Version) -> None:
     )
     replaced = new.restoration.replaced if new.restoration else None
     if replaced is None:  # there was nothing, behind a delete marker
-        out.print(f"  aws s3api delete-object --bucket {new.bucket} --key '{new.key}'")
+        out.print(f"  aws s3api delete-object --bucket {new.store.name} --key '{new.key}'")
         return
     which = f" --partition {partition}" if partition else ""
     out.print(f"  extract rollback {extract} {replaced}{which} --reason 'undo'")

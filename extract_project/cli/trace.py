@@ -68,13 +68,13 @@ def traced(uri: str) -> tuple[Version, Receipt]:
         raise NotPublished(f"{uri!r} is no S3 URI: expected s3://bucket/key?versionId=…")
     wanted = parse_qs(parts.query).get("versionId", [None])[0]
     settings = load_settings()
-    s3 = settings.connect()
+    folders = settings.connect()
     key = parts.path.lstrip("/")
-    version = require_version(s3, parts.netloc, key, wanted)
+    version = require_version(folders.stores.bucket(parts.netloc), key, wanted)
     receipt_id = version.provenance.get("receipt")
     if receipt_id is None:
         raise NotPublished(f"{version.uri} was not written by an extract: it has no receipt")
-    receipt = load_receipt(s3, settings.state_location, whole_key(key), receipt_id)
+    receipt = load_receipt(folders.state, whole_key(key), receipt_id)
     if receipt is None:
         raise NotPublished(f"the receipt {receipt_id} of {version.uri} has been removed")
     return version, receipt

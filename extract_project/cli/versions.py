@@ -55,7 +55,7 @@ def versions(extract: str, partition: str | None, limit: int, as_json: bool) -> 
     found = resolve(settings, extract)
     history = published_history(settings, found, limit, partition)
     key = key_of(settings, found, partition)
-    pins = read_pins(settings.connect(), settings.state_location, key)
+    pins = read_pins(settings.connect().state, key)
     if as_json:
         click.echo(json.dumps([_plain(entry, pins) for entry in history.entries], indent=2))
     else:
@@ -66,13 +66,13 @@ def versions(extract: str, partition: str | None, limit: int, as_json: bool) -> 
 
 def resolve(settings: Settings, path: str) -> Extract:
     """The extract of the manifest as it is now; raises NotPublished with what is close."""
-    return find_extract(settings.connect(), settings.manifest, path, settings.dialects)
+    return find_extract(settings.connect().manifest, path, settings.dialects)
 
 
 def key_of(settings: Settings, extract: Extract, partition: str | None) -> str:
     """The published object's key; raises NotPublished where a partition must be named, or none."""
     if extract.header.partitions and partition is None:
-        found = published_partitions(settings.connect(), settings.data, extract)
+        found = published_partitions(settings.connect().data, extract)
         shown = f"the newest are {', '.join(found[-_SHOWN:])}" if found else "none is published yet"
         raise NotPublished(f"{extract.path} has partitions: name one with --partition; {shown}")
     if partition is not None and extract.header.partitions is None:
@@ -85,9 +85,8 @@ def published_history(
 ) -> History:
     """The newest versions of an extract's object; raises NotPublished where there is none."""
     key = key_of(settings, extract, partition)
-    history = read_history(
-        settings.connect(), settings.state_location, settings.data.bucket, key, limit=limit
-    )
+    folders = settings.connect()
+    history = read_history(folders.data.store, folders.state, key, limit=limit)
     if not history.entries:
         which = f" --partition {partition}" if partition else ""
         raise NotPublished(

@@ -19,13 +19,13 @@ __all__ = ["Finding", "examine"]
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Every finding, as soon as it is there; raises nothing for what is wrong."""
-    s3 = settings.connect()
-    yield from (check() for check in bucket_checks(s3, settings))
+    folders = settings.connect()
+    yield from (check() for check in bucket_checks(folders, settings.kms_key_id))
     for name, warehouse in settings.warehouses.items():
         yield from sign_in(name, warehouse)
     rest: list[Callable[[], Finding]] = [
         lambda: dagster(settings.dagster_url),
-        lambda: clock(s3, settings),
+        lambda: clock(folders.data.store),
         disk,
     ]
     yield from (check() for check in rest)

@@ -5,19 +5,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from extract_project.doctor.finding import Finding
-from extract_project.errors import ExtractError
-from extract_project.settings import Settings
+from extract_project.errors import ExtractError, StoreError
+from extract_project.store.protocol import Store
 from extract_project.units import format_bytes, format_duration
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 _MOST_SKEW = timedelta(seconds=30)
 """S3 refuses requests beyond 15 minutes; long before that, `started later` means nothing (G4)."""
@@ -43,20 +36,15 @@ def dagster(url: str) -> Finding:
     return Finding("dagster", True, f"{health.version} at {url}, {LOCATION} loaded, daemon alive")
 
 
-def clock(s3: S3Client, settings: Settings) -> Finding:
+def clock(store: Store) -> Finding:
     """This machine's clock beside that of S3, which also answers where it refuses."""
-    reply: dict[str, object]
     try:
-        reply = dict(s3.head_bucket(Bucket=settings.data.bucket))
-    except ClientError as error:
-        reply = dict(error.response)
-    except BotoCoreError as error:
+        date = store.clock()
+    except StoreError as error:
         return Finding("clock", False, f"S3 does not answer: {error}", "see the lines above")
-    metadata = reply["ResponseMetadata"]
-    date = metadata.get("HTTPHeaders", {}).get("date") if isinstance(metadata, dict) else None
     if date is None:
         return Finding("clock", True, "S3 does not tell the time")
-    skew = abs(datetime.now(UTC) - parsedate_to_datetime(date))
+    skew = abs(datetime.now(UTC) - date)
     if skew > _MOST_SKEW:
         detail = f"this clock and that of S3 are {format_duration(skew)} apart"
         return Finding("clock", False, detail, "synchronise this machine's clock (NTP)")

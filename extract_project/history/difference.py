@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -21,9 +20,6 @@ from extract_project.manifest.frontmatter import read_front_matter
 from extract_project.manifest.header import read_header
 from extract_project.problem import Refused
 from extract_project.schema.change import SchemaChange, compare_schemas
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 _NAMED = 5
 
@@ -62,13 +58,13 @@ class Difference:
         return "; ".join(parts)
 
 
-def compare(s3: S3Client, old: Entry, new: Entry, key: Sequence[str] = ()) -> Difference:
+def compare(old: Entry, new: Entry, key: Sequence[str] = ()) -> Difference:
     """Compare two versions of a key; in bounded memory, on local disk.
 
     Without `key`, rows are told apart by the `unique` check of the SQL file that made the new
     version. Raises NotPublished for a delete marker, ExtractError as `compare_rows` does.
     """
-    readers = [_open(s3, entry) for entry in (old, new)]
+    readers = [_open(entry) for entry in (old, new)]
     schema = compare_schemas(readers[0].schema, readers[1].schema)
     sql = _compare_sql(old.receipt, new.receipt)
     if old.receipt and new.receipt and old.receipt.data_sha256 == new.receipt.data_sha256:
@@ -79,10 +75,10 @@ def compare(s3: S3Client, old: Entry, new: Entry, key: Sequence[str] = ()) -> Di
     return Difference(sql, schema, rows)
 
 
-def _open(s3: S3Client, entry: Entry) -> pa.RecordBatchReader:
+def _open(entry: Entry) -> pa.RecordBatchReader:
     if entry.version is None:
         raise NotPublished(f"{entry.listed.version_id} is a delete marker: it has no rows")
-    return open_version(s3, entry.version, read_schema(entry.receipt) if entry.receipt else None)
+    return open_version(entry.version, read_schema(entry.receipt) if entry.receipt else None)
 
 
 def _own_key(receipt: Receipt | None) -> Key:

@@ -12,16 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from heapq import merge
-from typing import TYPE_CHECKING
 
 from extract_project.errors import NotPublished
 from extract_project.history.receipt import Receipt, receipt_of
-from extract_project.history.versions import Listed, Version, find_version, list_history
-from extract_project.store.s3 import Location
+from extract_project.history.versions import Version, find_version, list_history
+from extract_project.store.folder import Folder
+from extract_project.store.protocol import ListedVersion, Store
 from extract_project.units import parse_moment
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 _READERS = 16
 _NEWEST = 20
@@ -43,7 +40,7 @@ class Change:
 class Entry:
     """A version, or a delete marker, which has neither version nor receipt."""
 
-    listed: Listed
+    listed: ListedVersion
     version: Version | None
     receipt: Receipt | None
     change: Change = Change()
@@ -85,9 +82,8 @@ class History:
 
 
 def read_history(
-    s3: S3Client,
-    state: Location,
-    bucket: str,
+    store: Store,
+    state: Folder,
     key: str,
     *,
     limit: int | None = None,
@@ -97,17 +93,17 @@ def read_history(
 
     Hundreds take a second or two: each is two small requests, and sixteen are read at a time.
     """
-    everything = list(list_history(s3, bucket, key))
+    everything = list(list_history(store, key))
     listed = [each for each in everything if until is None or each.modified <= until]
     shown = len(listed) if limit is None else limit
     before_them = [each for each in listed[shown:] if not each.is_deleted]
     wanted = [*listed[:shown], *before_them[:1]]  # one more, to compare the last one with
 
-    def read(each: Listed) -> Entry | None:
+    def read(each: ListedVersion) -> Entry | None:
         if each.is_deleted:
             return Entry(each, None, None)
-        version = find_version(s3, bucket, key, each.version_id)
-        return Entry(each, version, receipt_of(s3, state, version)) if version else None
+        version = find_version(store, key, each.version_id)
+        return Entry(each, version, receipt_of(state, version)) if version else None
 
     with ThreadPoolExecutor(_READERS) as pool:
         found = [entry for entry in pool.map(read, wanted) if entry]
@@ -134,19 +130,19 @@ def change(newer: Receipt | None, older: Receipt | None) -> Change:
     )
 
 
-def as_of(s3: S3Client, state: Location, bucket: str, key: str, moment: datetime) -> Entry:
+def as_of(store: Store, state: Folder, key: str, moment: datetime) -> Entry:
     """The version that was current at a moment, to the second; raises NotPublished when none was.
 
     Of what happened within that second, the last counts: so a time that is shown for a version
     gives that version, or a later one of the same second.
     """
     for limit in (_NEWEST, None):
-        history = read_history(s3, state, bucket, key, limit=limit, until=moment)
+        history = read_history(store, state, key, limit=limit, until=moment)
         # What S3 dates to a moment before may have been published after it.
         found = next((entry for entry in history.entries if entry.at <= moment), None)
         if found or not history.older:
             break
-    place, shown = f"s3://{bucket}/{key}", f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    place, shown = store.uri(key), f"{moment:%Y-%m-%d %H:%M:%S} UTC"
     if found is None:
         raise NotPublished(f"{place} had no version yet at {shown}: see extract versions")
     if found.version is None:
@@ -157,25 +153,25 @@ def as_of(s3: S3Client, state: Location, bucket: str, key: str, moment: datetime
     return found
 
 
-def chosen(s3: S3Client, state: Location, bucket: str, key: str, word: str) -> Entry:
+def chosen(store: Store, state: Folder, key: str, word: str) -> Entry:
     """The version that a word names: a VersionId, `current`, `previous`, or a time.
 
     Of a VersionId its beginning does, where only one begins so; `previous` is the version before
     the current one, or before the deletion. Raises NotPublished when there is none.
     """
     if word in (_CURRENT, _PREVIOUS):
-        history = read_history(s3, state, bucket, key, limit=_NEWEST)
+        history = read_history(store, state, key, limit=_NEWEST)
         if history.older and len(history.versions) <= 1:
-            history = read_history(s3, state, bucket, key)
-        return _current_or_previous(history.entries, word, f"s3://{bucket}/{key}")
+            history = read_history(store, state, key)
+        return _current_or_previous(history.entries, word, store.uri(key))
     try:
         moment = parse_moment(word)
     except ValueError:
-        return _named(s3, state, bucket, key, word)
+        return _named(store, state, key, word)
     if not _S3_BEGAN <= moment <= datetime.now(UTC) + timedelta(days=1):
         # 67143d and 67141123 are beginnings of VersionIds, no days ago and no year.
-        return _named(s3, state, bucket, key, word)
-    return as_of(s3, state, bucket, key, moment)
+        return _named(store, state, key, word)
+    return as_of(store, state, key, moment)
 
 
 def _compared(entries: Sequence[Entry]) -> list[Entry]:
@@ -204,10 +200,10 @@ def _current_or_previous(entries: Sequence[Entry], word: str, place: str) -> Ent
     return found
 
 
-def _named(s3: S3Client, state: Location, bucket: str, key: str, word: str) -> Entry:
+def _named(store: Store, state: Folder, key: str, word: str) -> Entry:
     """The entry of a VersionId, or of enough of its beginning."""
-    beginning, place = word.removesuffix("…"), f"s3://{bucket}/{key}"
-    listed = list(list_history(s3, bucket, key))
+    beginning, place = word.removesuffix("…"), store.uri(key)
+    listed = list(list_history(store, key))
     found = [each for each in listed if each.version_id == word] or [
         each for each in listed if beginning and each.version_id.startswith(beginning)
     ]
@@ -224,5 +220,5 @@ def _named(s3: S3Client, state: Location, bucket: str, key: str, word: str) -> E
     (only,) = found
     if only.is_deleted:
         raise NotPublished(f"{only.version_id} is a delete marker of {place}, no data")
-    version = find_version(s3, bucket, key, only.version_id)
-    return Entry(only, version, receipt_of(s3, state, version) if version else None)
+    version = find_version(store, key, only.version_id)
+    return Entry(only, version, receipt_of(state, version) if version else None)

@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.history.versions import Version, find_version
 from extract_project.manifest.extract import PART_NAME, PARTS_MANIFEST
-from extract_project.store.s3 import read_object
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from extract_project.store.protocol import Store
 
 _HEADS = 16
 
@@ -50,7 +46,7 @@ class Watermark(BaseModel):
 
 
 class PartsManifest(BaseModel):
-    """What `_manifest.json` says; its S3 versions are the versions of the extract."""
+    """What `_manifest.json` says; its versions are the versions of the extract."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -106,36 +102,28 @@ def sha256_of_parts(checksums: Iterable[str]) -> str:
     return sha256("".join(f"{each}\n" for each in checksums).encode()).hexdigest()
 
 
-def load_manifest(s3: S3Client, version: Version) -> PartsManifest:
+def load_manifest(version: Version) -> PartsManifest:
     """What a version of a manifest object says."""
-    chosen: Any = {"Bucket": version.bucket, "Key": version.key, "VersionId": version.version_id}
-    return PartsManifest.model_validate_json(read_object(s3, chosen))
+    fetched = version.store.read(version.key, version.version_id)
+    return PartsManifest.model_validate_json(fetched.body)
 
 
-def list_parts(s3: S3Client, bucket: str, manifest_key: str) -> Iterator[str]:
+def list_parts(store: Store, manifest_key: str) -> Iterator[str]:
     """Keys of the part objects that lie beside a manifest, named by it or not."""
-    pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=f"{folder(manifest_key)}part-"
-    )
-    for page in pages:
-        for item in page.get("Contents", []):
-            if whole_key(item["Key"]) == manifest_key:
-                yield item["Key"]
+    for each in store.list(f"{folder(manifest_key)}part-"):
+        if whole_key(each.key) == manifest_key:
+            yield each.key
 
 
-def used_numbers(s3: S3Client, bucket: str, manifest_key: str) -> Iterator[int]:
+def used_numbers(store: Store, manifest_key: str) -> Iterator[int]:
     """Numbers of part objects that there are or were, hidden ones too."""
-    pages = s3.get_paginator("list_object_versions").paginate(
-        Bucket=bucket, Prefix=f"{folder(manifest_key)}part-"
-    )
-    for page in pages:
-        for item in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
-            number = part_number(item["Key"])
-            if number is not None and whole_key(item["Key"]) == manifest_key:
-                yield number
+    for each in store.history(f"{folder(manifest_key)}part-"):
+        number = part_number(each.key)
+        if number is not None and whole_key(each.key) == manifest_key:
+            yield number
 
 
-def current_versions(s3: S3Client, bucket: str, keys: Iterable[str]) -> list[Version | None]:
+def current_versions(store: Store, keys: Iterable[str]) -> list[Version | None]:
     """What each key holds now."""
     with ThreadPoolExecutor(_HEADS, thread_name_prefix="head") as pool:
-        return list(pool.map(lambda key: find_version(s3, bucket, key), keys))
+        return list(pool.map(lambda key: find_version(store, key), keys))

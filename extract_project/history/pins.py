@@ -7,22 +7,16 @@ part version that it names, with a record of who and why under EXTRACT_STATE.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
 
-from botocore.exceptions import ClientError
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from extract_project.errors import BucketError
 from extract_project.history.parts import is_manifest, load_manifest
 from extract_project.history.records import folders, record_folder
 from extract_project.history.versions import Version, require_version
-from extract_project.store.s3 import Location, error_code, read_object
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from extract_project.store.folder import Folder
 
 _AT_A_TIME = 8
 _SUFFIX = ".json"
@@ -38,123 +32,82 @@ class Pin(BaseModel):
     at: AwareDatetime
 
 
-def pin(s3: S3Client, state: Location, version: Version, by: str, reason: str) -> Pin:
+def pin(state: Folder, version: Version, by: str, reason: str) -> Pin:
     """Keep a version until it is unpinned; raises BucketError where the bucket cannot."""
-    _require_object_lock(s3, version.bucket)
+    version.store.require_holds()
     made = Pin(by=by, reason=reason, at=datetime.now(UTC))
     record = _record(record_folder(state, "pins", version.key), version.version_id)
     # First: whoever unpins another version meanwhile has to see that its parts are wanted.
-    s3.put_object(
-        Bucket=record.bucket,
-        Key=record.prefix,
-        Body=made.model_dump_json(indent=1).encode(),
-        ContentType="application/json",
-    )
+    body = made.model_dump_json(indent=1).encode()
+    state.store.put(record.prefix, body, "application/json")
     try:
-        _hold(s3, version.bucket, _held(s3, version), "ON")
+        _each(version.store.hold, _held(version))
     except BaseException:
-        s3.delete_object(Bucket=record.bucket, Key=record.prefix)
+        state.store.hide(record.prefix)
         raise
     return made
 
 
-def unpin(s3: S3Client, state: Location, version: Version) -> None:
+def unpin(state: Folder, version: Version) -> None:
     """Let a version go the way of all others; parts that another pinned version names stay."""
     # First: a record without a hold would promise what nobody keeps.
     for folder in folders(state, "pins", version.key):
         record = _record(folder, version.version_id)
-        s3.delete_object(Bucket=record.bucket, Key=record.prefix)
-    own = list(_held(s3, version))
-    still = _wanted(s3, state, version)
-    _hold(s3, version.bucket, [each for each in own if each not in still], "OFF")
+        state.store.hide(record.prefix)
+    own = list(_held(version))
+    still = _wanted(state, version)
+    _each(version.store.release, [each for each in own if each not in still])
     # Somebody may have pinned another version of the same parts in between.
-    since = _wanted(s3, state, version) - still
-    _hold(s3, version.bucket, [each for each in own if each in since], "ON")
+    since = _wanted(state, version) - still
+    _each(version.store.hold, [each for each in own if each in since])
 
 
-def _wanted(s3: S3Client, state: Location, version: Version) -> set[tuple[str, str]]:
+def _wanted(state: Folder, version: Version) -> set[tuple[str, str]]:
     """All that the pinned versions of the same key consist of."""
     return {
         part
-        for version_id in pinned_ids(s3, state, version.key)
-        for part in _held(s3, require_version(s3, version.bucket, version.key, version_id))
+        for version_id in pinned_ids(state, version.key)
+        for part in _held(require_version(version.store, version.key, version_id))
     }
 
 
-def pinned_ids(s3: S3Client, state: Location, key: str) -> list[str]:
+def pinned_ids(state: Folder, key: str) -> list[str]:
     """VersionIds of a key that are pinned."""
-    return list(_records(s3, state, key))
+    return list(_records(state, key))
 
 
-def read_pins(s3: S3Client, state: Location, key: str) -> Mapping[str, Pin]:
+def read_pins(state: Folder, key: str) -> Mapping[str, Pin]:
     """The pins of a key, by VersionId."""
 
-    def read(record: Location) -> Pin:
-        content = read_object(s3, {"Bucket": record.bucket, "Key": record.prefix})
-        return Pin.model_validate_json(content)
+    records = _records(state, key)
+    return {
+        version_id: Pin.model_validate_json(state.store.read(record).body)
+        for version_id, record in records.items()
+    }
 
-    records = _records(s3, state, key)
-    return {version_id: read(record) for version_id, record in records.items()}
 
-
-def _records(s3: S3Client, state: Location, key: str) -> dict[str, Location]:
-    """Where the pins of a key are recorded, by VersionId."""
-    found: dict[str, Location] = {}
+def _records(state: Folder, key: str) -> dict[str, str]:
+    """Keys of the records of the pins of a key, by VersionId."""
+    found: dict[str, str] = {}
     for folder in folders(state, "pins", key):
-        pages = s3.get_paginator("list_objects_v2").paginate(
-            Bucket=folder.bucket, Prefix=folder.key(""), Delimiter="/"
-        )
-        for item in (item for page in pages for item in page.get("Contents", [])):
-            version_id = folder.relative(item["Key"]).removesuffix(_SUFFIX)
-            found.setdefault(version_id, Location(folder.bucket, item["Key"]))
+        for item in state.store.list(folder.key(""), recursive=False):
+            version_id = folder.relative(item.key).removesuffix(_SUFFIX)
+            found.setdefault(version_id, item.key)
     return found
 
 
-def _held(s3: S3Client, version: Version) -> Iterator[tuple[str, str]]:
+def _held(version: Version) -> Iterator[tuple[str, str]]:
     """Keys and VersionIds of all that a version consists of, itself last."""
     if is_manifest(version.key):
-        for part in load_manifest(s3, version).parts:
+        for part in load_manifest(version).parts:
             yield part.key, part.version_id
     yield version.key, version.version_id
 
 
-def _hold(
-    s3: S3Client,
-    bucket: str,
-    held: Iterator[tuple[str, str]] | list[Any],
-    status: Literal["ON", "OFF"],
-) -> None:
-    def put(each: tuple[str, str]) -> None:
-        key, version_id = each
-        s3.put_object_legal_hold(
-            Bucket=bucket, Key=key, VersionId=version_id, LegalHold={"Status": status}
-        )
-
-    try:
-        with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="hold") as pool:
-            list(pool.map(put, held))
-    except ClientError as error:
-        if error_code(error) not in ("AccessDenied", "403"):
-            raise
-        raise BucketError(
-            f"bucket {bucket!r} does not let you hold versions: it takes s3:PutObjectLegalHold, "
-            f"which no role of the stack has; ask an administrator"
-        ) from error
+def _each(do: Callable[[str, str], None], held: Iterable[tuple[str, str]]) -> None:
+    with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="hold") as pool:
+        list(pool.map(lambda each: do(*each), held))
 
 
-def _require_object_lock(s3: S3Client, bucket: str) -> None:
-    try:
-        s3.get_object_lock_configuration(Bucket=bucket)
-    except ClientError as error:
-        if error_code(error) != "ObjectLockConfigurationNotFoundError":
-            raise
-        raise BucketError(
-            f"bucket {bucket!r} cannot hold versions, so a pin would protect nothing: an "
-            f"administrator may switch Object Lock on, which cannot be undone: "
-            f"aws s3api put-object-lock-configuration --bucket {bucket} "
-            f"--object-lock-configuration ObjectLockEnabled=Enabled"
-        ) from error
-
-
-def _record(folder: Location, version_id: str) -> Location:
+def _record(folder: Folder, version_id: str) -> Folder:
     return folder / f"{version_id}{_SUFFIX}"

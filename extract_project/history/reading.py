@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import chain
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,10 +21,7 @@ from extract_project.history.parts import Part, is_manifest, load_manifest
 from extract_project.history.receipt import read_schema
 from extract_project.history.versions import Version
 from extract_project.schema.years import read_expanded
-from extract_project.store.s3 import read_range
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from extract_project.store.protocol import Store
 
 _BUFFER = 4 << 20
 _BATCH_ROWS = 65_536
@@ -35,9 +32,8 @@ _LONGEST_ROW = 32 << 20
 class ObjectFile(io.RawIOBase):
     """One object version as a seekable file; every read is a range request of that version."""
 
-    def __init__(self, s3: S3Client, bucket: str, key: str, version_id: str, size: int) -> None:
-        self._s3, self._size = s3, size
-        self._object: Any = {"Bucket": bucket, "Key": key, "VersionId": version_id}
+    def __init__(self, store: Store, key: str, version_id: str, size: int) -> None:
+        self._store, self._key, self._version_id, self._size = store, key, version_id, size
         self._position = 0
 
     def readable(self) -> bool:
@@ -58,24 +54,22 @@ class ObjectFile(io.RawIOBase):
         end = min(self._position + len(buffer), self._size)
         if end <= self._position:
             return 0
-        data = read_range(self._s3, self._object, self._position, end)
+        data = self._store.read_range(self._key, self._version_id, self._position, end)
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
 
 
-def open_version(
-    s3: S3Client, version: Version, schema: pa.Schema | None = None
-) -> pa.RecordBatchReader:
+def open_version(version: Version, schema: pa.Schema | None = None) -> pa.RecordBatchReader:
     """A stream of the rows of one published version, of all its parts in order where it has any;
     see `read_rows`.
     """
     if not is_manifest(version.key):
-        file = ObjectFile(s3, version.bucket, version.key, version.version_id, version.size)
+        file = ObjectFile(version.store, version.key, version.version_id, version.size)
         return _open(file, version_format(version), schema)
-    manifest = load_manifest(s3, version)
+    manifest = load_manifest(version)
     exact = read_schema(manifest)
-    parts = (open_part(s3, version.bucket, part, exact) for part in manifest.parts)
+    parts = (open_part(version.store, part, exact) for part in manifest.parts)
     first = next(parts)
     batches = (batch for part in chain([first], parts) for batch in part)
     return pa.RecordBatchReader.from_batches(first.schema, batches)
@@ -99,9 +93,9 @@ def key_format(key: str) -> FileFormat:
     return found
 
 
-def open_part(s3: S3Client, bucket: str, part: Part, schema: pa.Schema) -> pa.RecordBatchReader:
+def open_part(store: Store, part: Part, schema: pa.Schema) -> pa.RecordBatchReader:
     """A stream of the rows of one part, by the version that its manifest names."""
-    file = ObjectFile(s3, bucket, part.key, part.version_id, part.bytes)
+    file = ObjectFile(store, part.key, part.version_id, part.bytes)
     return _open(file, key_format(part.key), schema)
 
 

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.checks.base import Metrics
+from extract_project.errors import NoSuchObject
 from extract_project.history.records import folders, record_folder
 from extract_project.history.release import Release
 from extract_project.history.versions import Version
-from extract_project.store.s3 import Location, read_object
+from extract_project.store.folder import Folder
 from extract_project.warehouses.protocol import Usage
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from mypy_boto3_s3 import S3Client
 
 
 class Stages(BaseModel):
@@ -167,27 +167,22 @@ def schema_hash(schema: pa.Schema) -> str:
     return sha256(described.encode()).hexdigest()
 
 
-def save_receipt(s3: S3Client, state: Location, receipt: Receipt) -> None:
+def save_receipt(state: Folder, receipt: Receipt) -> None:
     location = record_folder(state, "receipts", receipt.key) / f"{receipt.id}.json"
-    s3.put_object(
-        Bucket=location.bucket,
-        Key=location.prefix,
-        Body=receipt.model_dump_json(indent=1).encode(),
-        ContentType="application/json",
-    )
+    body = receipt.model_dump_json(indent=1).encode()
+    state.store.put(location.prefix, body, "application/json")
 
 
-def load_receipt(s3: S3Client, state: Location, key: str, receipt_id: str) -> Receipt | None:
+def load_receipt(state: Folder, key: str, receipt_id: str) -> Receipt | None:
     """The receipt of a published object, or None when it has been removed."""
     for folder in folders(state, "receipts", key):
         location = folder / f"{receipt_id}.json"
-        with suppress(s3.exceptions.NoSuchKey):
-            content = read_object(s3, {"Bucket": location.bucket, "Key": location.prefix})
-            return Receipt.model_validate_json(content)
+        with suppress(NoSuchObject):
+            return Receipt.model_validate_json(state.store.read(location.prefix).body)
     return None
 
 
-def receipt_of(s3: S3Client, state: Location, version: Version) -> Receipt | None:
+def receipt_of(state: Folder, version: Version) -> Receipt | None:
     """The receipt of a version, or None where it has none or it has been removed."""
     receipt_id = version.provenance.get("receipt")
-    return load_receipt(s3, state, version.key, receipt_id) if receipt_id else None
+    return load_receipt(state, version.key, receipt_id) if receipt_id else None

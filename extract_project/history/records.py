@@ -6,28 +6,29 @@ stands in the key of a record once: S3 takes keys of 1,024 bytes.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 from extract_project.errors import SettingsError
-from extract_project.store.s3 import Location
+from extract_project.store.folder import Location
 
+F = TypeVar("F", bound=Location)
 _LONGEST_KEY = 1024
 
 Kind = Literal["receipts", "pins"]
 
 
-def record_folder(state: Location, kind: Kind, key: str) -> Location:
+def record_folder(state: F, kind: Kind, key: str) -> F:
     """The folder of the records of one published key."""
     shared = state.prefix.rpartition("/")[0]
     return state / f"{kind}/{key.removeprefix(f'{shared}/') if shared else key}"
 
 
-def former_folder(state: Location, kind: Kind, key: str) -> Location:
+def former_folder(state: F, kind: Kind, key: str) -> F:
     """Where earlier releases kept them, which wrote the whole key below the state."""
     return state / f"{kind}/{key}"
 
 
-def folders(state: Location, kind: Kind, key: str) -> list[Location]:
+def folders(state: F, kind: Kind, key: str) -> list[F]:
     """Every folder that may have records of a key; new ones are written to the first."""
     return list(dict.fromkeys([record_folder(state, kind, key), former_folder(state, kind, key)]))
 

@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
-from extract_project.errors import BucketError, ManifestError
+from extract_project.errors import BucketError, ManifestError, NoSuchObject, StoreRefused
 from extract_project.manifest.extract import (
     SUFFIX,
     Dialects,
@@ -21,20 +20,10 @@ from extract_project.manifest.extract import (
 from extract_project.manifest.names import no_extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.problem import Problem, suggestion
-from extract_project.store.s3 import NULL_VERSION, Location, error_code, fetch_object
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from extract_project.store.folder import Folder
+from extract_project.store.protocol import NULL_VERSION, ListedObject
 
 _READERS = 16
-
-
-@dataclass(frozen=True)
-class ListedFile:
-    """A SQL file as the bucket lists it."""
-
-    key: str
-    etag: str
 
 
 @dataclass(frozen=True)
@@ -46,9 +35,7 @@ class FetchedFile:
     source: SqlSource
 
 
-def read_manifest(
-    s3: S3Client, manifest: Location, dialects: Dialects, known: Snapshot | None = None
-) -> Snapshot:
+def read_manifest(manifest: Folder, dialects: Dialects, known: Snapshot | None = None) -> Snapshot:
     """Every SQL file under the manifest prefix, parsed, with collisions and bad references found.
 
     Files that are in `known` as they are now are taken from there. A file that disappears between
@@ -57,10 +44,10 @@ def read_manifest(
     """
     parser = _parser(dialects)
     kept = _kept(known, parser)
-    listed = list(list_files(s3, manifest))
+    listed = list(list_files(manifest))
     missing = [file for file in listed if file not in kept]
     with ThreadPoolExecutor(_READERS) as pool:
-        fetched = pool.map(lambda file: fetch_file(s3, manifest, file), missing)
+        fetched = pool.map(lambda file: fetch_file(manifest, file.key), missing)
         files = [file for file in fetched if file is not None]
     parsed = [
         *(kept[file] for file in listed if file in kept),
@@ -76,11 +63,11 @@ def read_manifest(
     )
 
 
-def _kept(known: Snapshot | None, parser: str) -> dict[ListedFile, Extract]:
+def _kept(known: Snapshot | None, parser: str) -> dict[ListedObject, Extract]:
     """What need not be read again; invalid files are, since what they lack may have come."""
     if known is None or known.parsed_by != parser:
         return {}
-    return {ListedFile(each.source.key, each.source.etag): each for each in known.extracts}
+    return {ListedObject(each.source.key, each.source.etag): each for each in known.extracts}
 
 
 def _parser(dialects: Dialects) -> str:
@@ -92,48 +79,46 @@ def _parser(dialects: Dialects) -> str:
     return sha256(" ".join(words).encode()).hexdigest()[:16]
 
 
-def list_files(s3: S3Client, manifest: Location) -> Iterator[ListedFile]:
-    """Key and ETag of each SQL file; raises BucketError with the grant that is missing."""
+def list_files(manifest: Folder) -> Iterator[ListedObject]:
+    """Each SQL file; raises BucketError with the grant that is missing."""
     prefix = f"{manifest.prefix}/" if manifest.prefix else ""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=manifest.bucket, Prefix=prefix)
     try:
-        for page in pages:
-            for item in page.get("Contents", []):
-                if item["Key"].lower().endswith(SUFFIX):
-                    yield ListedFile(item["Key"], item["ETag"].strip('"'))
-    except s3.exceptions.ClientError as error:
+        for item in manifest.store.list(prefix):
+            if item.key.lower().endswith(SUFFIX):
+                yield item
+    except StoreRefused as error:
         raise BucketError(
-            f"manifest {manifest} cannot be listed ({error_code(error)}): check EXTRACT_MANIFEST, "
+            f"manifest {manifest} cannot be listed ({error.code}): check EXTRACT_MANIFEST, "
             f"and grant s3:ListBucket on arn:aws:s3:::{manifest.bucket}"
         ) from error
 
 
-def fetch_file(s3: S3Client, manifest: Location, file: ListedFile) -> FetchedFile | None:
+def fetch_file(manifest: Folder, key: str) -> FetchedFile | None:
     """The file's current bytes, or None when it has been deleted meanwhile."""
     try:
-        fetched = fetch_object(s3, {"Bucket": manifest.bucket, "Key": file.key})
-    except s3.exceptions.NoSuchKey:
+        fetched = manifest.store.read(key)
+    except NoSuchObject:
         return None
-    except s3.exceptions.ClientError as error:
+    except StoreRefused as error:
         raise BucketError(
-            f"s3://{manifest.bucket}/{file.key} cannot be read ({error_code(error)}): "
+            f"{manifest.store.uri(key)} cannot be read ({error.code}): "
             f"grant s3:GetObject on arn:aws:s3:::{manifest.bucket}/{manifest.key('*')}"
         ) from error
     source = SqlSource(
-        key=file.key,
+        key=key,
         version_id=_version(fetched.version_id),
-        etag=fetched.etag,
+        etag=fetched.token,
         sha256=sha256(fetched.body).hexdigest(),
     )
-    return FetchedFile(manifest.relative(file.key)[: -len(SUFFIX)], fetched.body, source)
+    return FetchedFile(manifest.relative(key)[: -len(SUFFIX)], fetched.body, source)
 
 
-def find_extract(s3: S3Client, manifest: Location, path: str, dialects: Dialects) -> Extract:
+def find_extract(manifest: Folder, path: str, dialects: Dialects) -> Extract:
     """One extract as it stands in the bucket; raises ManifestError for an absent or invalid one."""
     path = path.removesuffix(SUFFIX)
-    file = fetch_file(s3, manifest, ListedFile(manifest.key(path + SUFFIX), ""))
+    file = fetch_file(manifest, manifest.key(path + SUFFIX))
     if file is None:
-        known = [manifest.relative(each.key)[: -len(SUFFIX)] for each in list_files(s3, manifest)]
+        known = [manifest.relative(each.key)[: -len(SUFFIX)] for each in list_files(manifest)]
         raise ManifestError(f"{manifest}: {no_extract(path, known)}")
     parsed = parse_extract(file.path, file.content, file.source, dialects)
     if isinstance(parsed, InvalidExtract):

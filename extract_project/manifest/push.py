@@ -7,13 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import md5
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from extract_project.manifest.bucket import fetch_file, list_files
-from extract_project.store.s3 import Location
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from extract_project.store.folder import Folder
 
 _AT_A_TIME = 16
 
@@ -32,20 +28,20 @@ class Changes:
         return (*self.added, *self.changed)
 
 
-def compare(s3: S3Client, manifest: Location, files: dict[str, Path]) -> Changes:
+def compare(manifest: Folder, files: dict[str, Path]) -> Changes:
     """What a push would do.
 
-    Content is compared by MD5, which is the ETag of a plain PUT; where it is another, the object
-    itself is read: of one that is encrypted with a KMS key, the ETag is no MD5.
+    A token that is the content's MD5 (S3's ETag of a plain PUT) saves reading the object. Any
+    other token says nothing: S3 has others where a KMS key encrypts, and so have other stores.
     """
-    there = {manifest.relative(file.key): file for file in list_files(s3, manifest)}
+    there = {manifest.relative(file.key): file for file in list_files(manifest)}
     both = [name for name in files if name in there]
 
     def is_same(name: str) -> bool:
         content = files[name].read_bytes()
-        if md5(content).hexdigest() == there[name].etag:
+        if md5(content).hexdigest() == there[name].token:
             return True
-        fetched = fetch_file(s3, manifest, there[name])
+        fetched = fetch_file(manifest, there[name].key)
         return fetched is not None and fetched.content == content
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
@@ -59,8 +55,7 @@ def compare(s3: S3Client, manifest: Location, files: dict[str, Path]) -> Changes
 
 
 def push(
-    s3: S3Client,
-    manifest: Location,
+    manifest: Folder,
     files: dict[str, Path],
     changes: Changes,
     *,
@@ -73,12 +68,7 @@ def push(
     """
 
     def upload(name: str) -> str:
-        s3.put_object(
-            Bucket=manifest.bucket,
-            Key=manifest.key(name),
-            Body=files[name].read_bytes(),
-            ContentType="application/sql",
-        )
+        manifest.store.put(manifest.key(name), files[name].read_bytes(), "application/sql")
         return name
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
@@ -86,5 +76,5 @@ def push(
             done(name)
     if delete:
         for name in changes.removed:
-            s3.delete_object(Bucket=manifest.bucket, Key=manifest.key(name))
+            manifest.store.hide(manifest.key(name))
             done(name)

@@ -10,18 +10,17 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
 
-from extract_project.errors import NotPublished
+from extract_project.errors import NoSuchObject, NotPublished
 from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract
-from extract_project.store.s3 import Location, error_code, read_object
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from extract_project.store.folder import Folder, Location
+from extract_project.store.protocol import Absent, NotApplied
 
 Mark = Literal["newest", "served"]
 
@@ -50,38 +49,28 @@ class Snapshot(BaseModel):
         return frozenset([*listed, *read])
 
 
-def save_snapshot(s3: S3Client, state: Location, snapshot: Snapshot) -> str:
+def save_snapshot(state: Folder, snapshot: Snapshot) -> str:
     """Save under the content hash and return it; saving the same content again changes nothing."""
     head = snapshot.model_dump_json(exclude={"extracts"})
     lines = [head, *(extract.model_dump_json() for extract in snapshot.extracts)]
     content = "\n".join(lines).encode()
     snapshot_id = sha256(content).hexdigest()[:32]
     location = _location(state, snapshot_id)
-    try:
-        s3.put_object(
-            Bucket=location.bucket,
-            Key=location.prefix,
-            Body=gzip.compress(content, compresslevel=1, mtime=0),
-            ContentType="application/gzip",
-            IfNoneMatch="*",
-        )
-    except s3.exceptions.ClientError as error:
-        if error_code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
-            raise
+    body = gzip.compress(content, compresslevel=1, mtime=0)
+    with suppress(NotApplied):
+        state.store.put(location.prefix, body, "application/gzip", condition=Absent())
     return snapshot_id
 
 
-def load_snapshot(
-    s3: S3Client, state: Location, snapshot_id: str, only: Collection[str] | None = None
-) -> Snapshot:
+def load_snapshot(state: Folder, snapshot_id: str, only: Collection[str] | None = None) -> Snapshot:
     """Load by id, with all extracts, or those at the paths `only` and what they depend on.
 
     Raises NotPublished when it has been removed, ValueError when it was altered.
     """
     location = _location(state, snapshot_id)
     try:
-        body = read_object(s3, {"Bucket": location.bucket, "Key": location.prefix})
-    except s3.exceptions.NoSuchKey:
+        body = state.store.read(location.prefix).body
+    except NoSuchObject:
         raise NotPublished(
             f"snapshot {snapshot_id} is not at {location}: it was removed, or EXTRACT_STATE "
             f"differs between the code server and this run; launch the run again"
@@ -106,26 +95,23 @@ def _with_upstream(lines: Sequence[bytes], only: Collection[str]) -> list[bytes]
     return [line for path, line in by_path.items() if path in kept]
 
 
-def point_to(s3: S3Client, state: Location, snapshot_id: str, mark: Mark = "newest") -> None:
+def point_to(state: Folder, snapshot_id: str, mark: Mark = "newest") -> None:
     """Remember a snapshot: the newest one, or the one whose definitions were served last."""
     location = state / f"snapshots/{mark}"
-    s3.put_object(Bucket=location.bucket, Key=location.prefix, Body=snapshot_id.encode())
+    state.store.put(location.prefix, snapshot_id.encode(), "text/plain")
 
 
-def marked_snapshot(
-    s3: S3Client, state: Location, mark: Mark = "newest"
-) -> tuple[str, Snapshot] | None:
+def marked_snapshot(state: Folder, mark: Mark = "newest") -> tuple[str, Snapshot] | None:
     """Id and content of a remembered snapshot; None where none is that this release can read."""
     location = state / f"snapshots/{mark}"
     try:
-        body = read_object(s3, {"Bucket": location.bucket, "Key": location.prefix})
-        snapshot_id = body.decode()
-        return snapshot_id, load_snapshot(s3, state, snapshot_id)
-    except s3.exceptions.NoSuchKey:
+        snapshot_id = state.store.read(location.prefix).body.decode()
+        return snapshot_id, load_snapshot(state, snapshot_id)
+    except NoSuchObject:
         return None
     except (NotPublished, ValueError):
         return None
 
 
-def _location(state: Location, snapshot_id: str) -> Location:
+def _location(state: Folder, snapshot_id: str) -> Folder:
     return state / f"snapshots/{snapshot_id}.json.gz"

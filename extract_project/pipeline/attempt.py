@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from extract_project.errors import Refused
 from extract_project.history.receipt import Receipt
@@ -15,13 +14,10 @@ from extract_project.pipeline.audit import Outcome
 from extract_project.pipeline.staging import Provenance, Staged, stage
 from extract_project.prefetch import in_thread
 from extract_project.publish.publishing import Published, settle
-from extract_project.publish.upload import Target
+from extract_project.publish.target import Target
 from extract_project.stopping import GRACE_SECONDS, Stop, supervised
-from extract_project.store.s3 import Location
+from extract_project.store.folder import Folder
 from extract_project.warehouses.protocol import Warehouse
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True)
@@ -47,13 +43,12 @@ class RefusedResult(Refused):
 
 @contextmanager
 def staging(
-    s3: S3Client,
     warehouse: Warehouse,
     extract: Extract,
     target: Target,
     provenance: Provenance,
     *,
-    state: Location,
+    state: Folder,
     stop: Stop,
 ) -> Iterator[Staged]:
     """Stage and audit, unless `stop` ends it before; what is not published on leaving is aborted.
@@ -65,21 +60,23 @@ def staging(
     def work() -> Staged:
         with ExitStack() as opened:
             staged = opened.enter_context(
-                stage(s3, warehouse, extract, target, provenance, state=state, stop=stop)
+                stage(warehouse, extract, target, provenance, state=state, stop=stop)
             )
             _require_accepted(staged, extract)
             stop.require()  # otherwise nobody may wait for it any more
             held.push(opened.pop_all())
             return staged
 
-    with _sending_no_more(s3, stop):
+    # Once stopped, no data is sent again whose request the store did not answer: a process does not
+    # end before the threads that upload, and a store's client may try for a minute.
+    with target.store.sending(stop.require):
         try:
             yield supervised(work, stop)
         finally:
             _abort(held)
 
 
-def publish_staged(s3: S3Client, state: Location, staged: Staged, extract: Extract) -> Done:
+def publish_staged(state: Folder, staged: Staged, extract: Extract) -> Done:
     """Publish what has been staged, unless `stop` ends it before.
 
     Raises RunEnded, QueryTimeout, and what `settle` raises. When `staged.stop.is_sending` holds
@@ -89,44 +86,23 @@ def publish_staged(s3: S3Client, state: Location, staged: Staged, extract: Extra
     def work() -> Done:
         # Before anything is published: what fails here leaves the current version as it is.
         before = staged.baseline.receipt
-        return Done(staged, settle(s3, state, staged, extract.header), before)
+        return Done(staged, settle(state, staged, extract.header), before)
 
     return supervised(work, staged.stop)
 
 
 def attempt(
-    s3: S3Client,
     warehouse: Warehouse,
     extract: Extract,
     target: Target,
     provenance: Provenance,
     *,
-    state: Location,
+    state: Folder,
     stop: Stop,
 ) -> Done:
     """Stage, audit and publish, without Dagster. Raises as `staging` and `publish_staged` do."""
-    with staging(s3, warehouse, extract, target, provenance, state=state, stop=stop) as staged:
-        return publish_staged(s3, state, staged, extract)
-
-
-@contextmanager
-def _sending_no_more(s3: S3Client, stop: Stop) -> Iterator[None]:
-    """Once stopped, send no data again whose request S3 did not answer.
-
-    A process does not end before the threads that upload, and the client tries ten times a minute.
-    """
-
-    def require(**_: object) -> None:
-        stop.require()
-
-    events = [f"before-send.s3.{each}" for each in ("CreateMultipartUpload", "UploadPart")]
-    for event in events:
-        s3.meta.events.register(event, require)
-    try:
-        yield
-    finally:
-        for event in events:
-            s3.meta.events.unregister(event, require)
+    with staging(warehouse, extract, target, provenance, state=state, stop=stop) as staged:
+        return publish_staged(state, staged, extract)
 
 
 def _abort(held: ExitStack) -> None:

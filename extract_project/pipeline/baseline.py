@@ -8,7 +8,6 @@ ten of them cost one small request.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from extract_project.checks.anomalies import VERSIONS
 from extract_project.checks.base import Metrics
@@ -16,11 +15,8 @@ from extract_project.history.receipt import Receipt, receipt_of
 from extract_project.history.versions import Version, find_version
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.partitions import Partition
-from extract_project.publish.upload import Target
-from extract_project.store.s3 import Location
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from extract_project.publish.target import Target
+from extract_project.store.folder import Folder
 
 
 class PublishedBaseline:
@@ -28,17 +24,16 @@ class PublishedBaseline:
 
     def __init__(
         self,
-        s3: S3Client,
-        state: Location,
+        state: Folder,
         extract: Extract,
         target: Target,
         partition: Partition | None,
         *,
         full_refresh: bool = False,
     ) -> None:
-        self._s3, self._state, self._extract, self._target = s3, state, extract, target
+        self._state, self._extract, self._target = state, extract, target
         self._partition, self._full_refresh = partition, full_refresh
-        self.version = find_version(s3, target.bucket, target.key)
+        self.version = find_version(target.store, target.key)
         """What was current when the run began."""
 
     @cached_property
@@ -54,7 +49,7 @@ class PublishedBaseline:
             return None
         path = self._extract.published_path
         prefix = self._target.key.removesuffix(path(partition.key))
-        return find_version(self._s3, self._target.bucket, prefix + path(partition.before))
+        return find_version(self._target.store, prefix + path(partition.before))
 
     @property
     def readers_have(self) -> Version | None:
@@ -91,4 +86,4 @@ class PublishedBaseline:
         return self._partition is not None and self._partition.start is not None
 
     def _receipt(self, version: Version | None) -> Receipt | None:
-        return receipt_of(self._s3, self._state, version) if version else None
+        return receipt_of(self._state, version) if version else None

@@ -169,7 +169,7 @@ class Increment:
         for part in base.manifest.parts:
             if part.max is None or ordinal(base.cursor.read(part.max)) < ordinal(overlap.lowest):
                 continue
-            for batch in open_part(base.s3, base.bucket, part, schema):
+            for batch in open_part(base.store, part, schema):
                 self._require_going_on()
                 reached = batch.filter(
                     pc.greater_equal(batch.column(base.cursor.name), overlap.lowest)

@@ -25,7 +25,7 @@ from extract_project.errors import (
 )
 from extract_project.history.receipt import load_receipt, read_schema
 from extract_project.history.versions import find_version, published_partitions
-from extract_project.manifest.bucket import ListedFile, fetch_file, sort_out
+from extract_project.manifest.bucket import fetch_file, sort_out
 from extract_project.manifest.extract import (
     SUFFIX,
     Dialects,
@@ -38,12 +38,11 @@ from extract_project.manifest.named_columns import missing_columns
 from extract_project.manifest.partitions import Partition
 from extract_project.manifest.push import compare
 from extract_project.schema.change import compare_schemas
-from extract_project.store.s3 import Location
+from extract_project.store.folder import Folder
 from extract_project.warehouses.protocol import Label, Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from mypy_boto3_s3 import S3Client
 
 _TIMEOUT = timedelta(minutes=1)
 _UNREACHABLE = {Cause.SIGN_IN, Cause.NETWORK, Cause.SETTINGS, Cause.BUSY}
@@ -103,8 +102,7 @@ class Described:
 
 
 def plan(
-    s3: S3Client,
-    manifest: Location,
+    manifest: Folder,
     files: dict[str, Path],
     dialects: Dialects,
     *,
@@ -115,9 +113,9 @@ def plan(
     With `delete`, files that are only in the bucket are removed; otherwise they stay, and are what
     others can depend on. Raises BucketError when the manifest cannot be read.
     """
-    changes = compare(s3, manifest, files)
+    changes = compare(manifest, files)
     replaced = {*changes.changed, *changes.removed}
-    before = {name: _fetched(s3, manifest, name, dialects) for name in sorted(replaced)}
+    before = {name: _fetched(manifest, name, dialects) for name in sorted(replaced)}
     local = [parse_file(name, path, dialects) for name, path in files.items()]
     staying = [] if delete else [before[name] for name in changes.removed]
     extracts, invalid = sort_out([*local, *(each for each in staying if each is not None)])
@@ -139,9 +137,8 @@ def plan(
 
 
 def describe(
-    s3: S3Client,
-    data: Location,
-    state: Location,
+    data: Folder,
+    state: Folder,
     warehouses: Mapping[str, Warehouse],
     planned: Iterable[Planned],
 ) -> Iterator[tuple[Planned, Described]]:
@@ -155,7 +152,7 @@ def describe(
             waiting.setdefault(each.after.warehouse, deque()).append((each, each.after))
     for name, extracts in waiting.items():
         for each, extract, answer in _ask(warehouses[name], extracts):
-            published = _published_schema(s3, data, state, extract)
+            published = _published_schema(data, state, extract)
             if isinstance(answer, str):
                 yield each, Described(published, None, answer)
             else:
@@ -218,24 +215,22 @@ def placed(error: Exception, file: str) -> str:
     return ":".join(str(each) for each in (file, line, column) if each is not None) + f": {error}"
 
 
-def _published_schema(
-    s3: S3Client, data: Location, state: Location, extract: Extract
-) -> pa.Schema | None:
+def _published_schema(data: Folder, state: Folder, extract: Extract) -> pa.Schema | None:
     """Of the current version; of the newest partition, where there are any."""
     newest = None
     if extract.header.partitions:
-        found = published_partitions(s3, data, extract)
+        found = published_partitions(data, extract)
         if not found:
             return None
         newest = found[-1]
-    version = find_version(s3, data.bucket, data.key(extract.published_path(newest)))
+    version = find_version(data.store, data.key(extract.published_path(newest)))
     receipt_id = version.provenance.get("receipt") if version else None
-    receipt = load_receipt(s3, state, version.key, receipt_id) if version and receipt_id else None
+    receipt = load_receipt(state, version.key, receipt_id) if version and receipt_id else None
     return read_schema(receipt) if receipt else None
 
 
-def _fetched(s3: S3Client, manifest: Location, name: str, dialects: Dialects) -> Parsed | None:
-    file = fetch_file(s3, manifest, ListedFile(manifest.key(name), ""))
+def _fetched(manifest: Folder, name: str, dialects: Dialects) -> Parsed | None:
+    file = fetch_file(manifest, manifest.key(name))
     return parse_extract(file.path, file.content, file.source, dialects) if file else None
 
 

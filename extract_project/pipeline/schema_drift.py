@@ -17,11 +17,10 @@ from extract_project.history.versions import Version
 from extract_project.manifest.header import Header
 from extract_project.pipeline.audit import Outcome
 from extract_project.schema.change import SchemaChange, compare_schemas
-from extract_project.store.s3 import Location
+from extract_project.store.folder import Folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from mypy_boto3_s3 import S3Client
 
 KEY = "on_schema_change"
 CHECK = "schema_unchanged"
@@ -29,7 +28,7 @@ RULE = "the columns are those of the current version"
 
 
 def compare_with_version(
-    s3: S3Client, state: Location, header: Header, current: Version | None, schema: pa.Schema
+    state: Folder, header: Header, current: Version | None, schema: pa.Schema
 ) -> Outcome | None:
     """The outcome of the comparison; None where the header says `on_schema_change: allow`.
 
@@ -43,7 +42,7 @@ def compare_with_version(
     if current.provenance.get("schema-sha256") == schema_hash(schema):
         return _passed(f"the same columns as {shown}")
     receipt_id = current.provenance.get("receipt")
-    receipt = receipt_id and load_receipt(s3, state, current.key, receipt_id)
+    receipt = receipt_id and load_receipt(state, current.key, receipt_id)
     if not receipt:
         return _passed(f"nothing to compare with: {shown} has no receipt that says its columns")
     change = compare_schemas(read_schema(receipt), schema, by_position=header.format == "csv")

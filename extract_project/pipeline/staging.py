@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pyarrow as pa
@@ -40,13 +39,11 @@ from extract_project.publish.clock import Clock
 from extract_project.publish.output import Content, OneObject, Output
 from extract_project.publish.parted import Layout, PartedOutput
 from extract_project.publish.publishing import Publishable
-from extract_project.publish.upload import ABANDONED_AFTER, Target
+from extract_project.publish.target import ABANDONED_AFTER, Target
 from extract_project.stopping import Stage, Stop
-from extract_project.store.s3 import MOST_METADATA, Location, metadata_size, require_versioning
+from extract_project.store.folder import Folder
+from extract_project.store.protocol import Store
 from extract_project.warehouses.protocol import Label, Result, Session, Warehouse
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 _GROUPS_AHEAD = 1
 _LATER_METADATA = 768
@@ -77,13 +74,12 @@ class Staged(Publishable):
 
 @contextmanager
 def stage(
-    s3: S3Client,
     warehouse: Warehouse,
     extract: Extract,
     target: Target,
     provenance: Provenance,
     *,
-    state: Location,
+    state: Folder,
     stop: Stop | None = None,
 ) -> Iterator[Staged]:
     """Stage an extract; unless it has been published on leaving, it is aborted.
@@ -97,10 +93,9 @@ def stage(
     """
     staging, clock, stop = _Staging.begin(extract, provenance), Clock(), stop or Stop()
     with clock.stage("connect"):
-        require_versioning(s3, target.bucket)
+        target.store.require_versioning()
         require_room(state, target.key, staging.receipt_id)
         baseline = PublishedBaseline(
-            s3,
             state,
             extract,
             target,
@@ -108,15 +103,15 @@ def stage(
             full_refresh=provenance.full_refresh,
         )
         readers_have = baseline.readers_have
-        base = None if provenance.full_refresh else find_base(s3, extract, baseline.version)
+        base = None if provenance.full_refresh else find_base(extract, baseline.version)
         staging = replace(staging, base=base)
-        output = _output(s3, target, staging, clock)
+        output = _output(target, staging, clock)
         output.sweep(ABANDONED_AFTER)
     try:
         with audit_directory() as directory:
             stop.at(Stage.CONNECTING)
             with _connected(warehouse, staging, clock) as session:
-                compare = partial(compare_with_version, s3, state, extract.header, readers_have)
+                compare = partial(compare_with_version, state, extract.header, readers_have)
                 passed = _stream(
                     session,
                     staging,
@@ -149,12 +144,12 @@ def stage(
         output.abort()
 
 
-def _output(s3: S3Client, target: Target, staging: _Staging, clock: Clock) -> Output:
+def _output(target: Target, staging: _Staging, clock: Clock) -> Output:
     header, file_format = staging.extract.header, staging.extract.file_format
     if header.has_parts:
         layout = Layout(header.split, header.incremental, staging.base)
-        return PartedOutput(s3, target, file_format, layout, clock)
-    return OneObject(s3, target, file_format, clock)
+        return PartedOutput(target, file_format, layout, clock)
+    return OneObject(target, file_format, clock)
 
 
 @contextmanager
@@ -197,8 +192,8 @@ class _Staging:
         partition = self.provenance.partition
         return partition.key if partition else None
 
-    def metadata(self, begun: _Begun) -> dict[str, str]:
-        """The object metadata that is known before the first row (`rows` is not)."""
+    def facts(self, begun: _Begun, store: Store) -> dict[str, str]:
+        """What the object says of its origin, as far as it is known before the first row."""
         source = self.extract.source
         metadata = {
             "run-id": self.provenance.run_id,
@@ -215,7 +210,7 @@ class _Staging:
         known = {key: value for key, value in metadata.items() if value is not None}
         release = self.provenance.release
         told = {**known, **release.metadata} if release else known
-        return told if metadata_size(told) <= MOST_METADATA - _LATER_METADATA else known
+        return told if store.facts_room(told) >= _LATER_METADATA else known
 
 
 @dataclass(frozen=True)
@@ -276,7 +271,7 @@ def _stream(
         with clock.stage("query"):
             begun = next(items)
         assert not isinstance(begun, pa.Table)
-        output.begin(begun.schema, staging.metadata(begun))
+        output.begin(begun.schema, staging.facts(begun, output.target.store))
         rows_before = staging.base.manifest.rows if staging.base else 0
         subject = Subject(begun.schema, staging.started_at, baseline, rows_before=rows_before)
         passed = _Passed(begun, Audit(extract.header.audits, subject, directory, stop))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -14,10 +13,8 @@ from extract_project.history.parts import Part, PartsManifest, load_manifest
 from extract_project.history.receipt import read_schema
 from extract_project.history.versions import Version, find_version
 from extract_project.manifest.extract import Extract
+from extract_project.store.protocol import Store
 from extract_project.values import Value
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 _HEADS = 16
 
@@ -26,8 +23,7 @@ _HEADS = 16
 class Base:
     """What is published, to which new rows are added."""
 
-    s3: S3Client
-    bucket: str
+    store: Store
     manifest: PartsManifest
     cursor: Cursor
     watermark: pa.Scalar
@@ -37,7 +33,7 @@ class Base:
         return self.cursor.bound(self.watermark)
 
 
-def find_base(s3: S3Client, extract: Extract, previous: Version | None) -> Base | None:
+def find_base(extract: Extract, previous: Version | None) -> Base | None:
     """None where no row has been published yet, so that all are new.
 
     Raises IncrementError where nothing can be added to what is there: the SQL has changed, or a
@@ -46,7 +42,7 @@ def find_base(s3: S3Client, extract: Extract, previous: Version | None) -> Base 
     incremental = extract.header.incremental
     if incremental is None or previous is None:
         return None
-    manifest = load_manifest(s3, previous)
+    manifest = load_manifest(previous)
     if manifest.watermark is None:
         return None
     refresh = f"to publish everything anew: extract run {extract.path} --full-refresh"
@@ -56,17 +52,17 @@ def find_base(s3: S3Client, extract: Extract, previous: Version | None) -> Base 
             f"rows ({manifest.sql_key} version {manifest.sql_version}), and rows of both would be "
             f"mixed: {refresh}; or put the file back as it was: extract push"
         )
-    _require_parts(s3, previous, manifest, refresh)
+    _require_parts(previous, manifest, refresh)
     cursor = Cursor.find(incremental, read_schema(manifest))
     watermark = cursor.read(manifest.watermark.value)
-    return Base(s3, previous.bucket, manifest, cursor, watermark)
+    return Base(previous.store, manifest, cursor, watermark)
 
 
-def _require_parts(s3: S3Client, version: Version, manifest: PartsManifest, refresh: str) -> None:
+def _require_parts(version: Version, manifest: PartsManifest, refresh: str) -> None:
     """Nothing is added to rows of which some are gone."""
 
     def is_there(part: Part) -> bool:
-        found = find_version(s3, version.bucket, part.key, part.version_id)
+        found = find_version(version.store, part.key, part.version_id)
         return found is not None and found.size == part.bytes
 
     with ThreadPoolExecutor(_HEADS, thread_name_prefix="head") as pool:
@@ -76,7 +72,7 @@ def _require_parts(s3: S3Client, version: Version, manifest: PartsManifest, refr
         first = missing[0]
         raise IncrementError(
             f"{len(missing)} of {len(there)} published parts are gone or damaged, the first of "
-            f"them s3://{version.bucket}/{first.key} version {first.version_id}: {refresh}",
+            f"them {version.store.uri(first.key)} version {first.version_id}: {refresh}",
             cause=Cause.S3,
         )
     counted = sum(part.rows for part in manifest.parts)

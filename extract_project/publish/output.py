@@ -16,11 +16,11 @@ from extract_project.formats.options import FileFormat
 from extract_project.history.receipt import Receipt
 from extract_project.history.versions import Version
 from extract_project.publish.clock import Clock, TimedSink
-from extract_project.publish.upload import Target, Upload, Written, sweep
+from extract_project.publish.target import Target, sweep
+from extract_project.store.protocol import Condition, StagedObject, Written
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Output(Protocol):
     def prepare(self, receipt: Receipt) -> None:
         """Do all that `publish` needs and that no reader sees. Safe to call again."""
 
-    def publish(self, condition: Mapping[str, str]) -> Written:
+    def publish(self, condition: Condition) -> Written:
         """Make it the current version if `condition` holds, else raise NotApplied: to be tried
         again with another condition. This is one request.
         """
@@ -86,7 +86,7 @@ class File:
     """One file: row groups in, an upload out."""
 
     def __init__(
-        self, upload: Upload, schema: pa.Schema, file_format: FileFormat, clock: Clock
+        self, upload: StagedObject, schema: pa.Schema, file_format: FileFormat, clock: Clock
     ) -> None:
         self.upload = upload
         self.rows = 0
@@ -114,15 +114,15 @@ class File:
 class OneObject:
     """The whole result in one file under the published key."""
 
-    def __init__(self, s3: S3Client, target: Target, file_format: FileFormat, clock: Clock) -> None:
-        self._s3, self._format, self._clock = s3, file_format, clock
-        self._upload = Upload(s3, target, file_format.content_type)
+    def __init__(self, target: Target, file_format: FileFormat, clock: Clock) -> None:
+        self._format, self._clock = file_format, clock
+        self._upload = target.store.stage(target.key, file_format.content_type)
         self._file: File | None = None
         self.target = target
 
     def sweep(self, older_than: timedelta) -> None:
         key = self.target.key
-        sweep(self._s3, self.target.bucket, key, key.__eq__, older_than)
+        sweep(self.target.store, key, key.__eq__, older_than)
 
     def begin(self, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         self._upload.describe(metadata)
@@ -141,10 +141,10 @@ class OneObject:
         return version.size == self._upload.size
 
     def prepare(self, receipt: Receipt) -> None:
-        if not self._upload.is_multipart:  # otherwise S3 took the metadata with the first part
+        if self._upload.takes_facts:
             self._upload.describe({"rows": str(receipt.rows), "data-sha256": receipt.data_sha256})
 
-    def publish(self, condition: Mapping[str, str]) -> Written:
+    def publish(self, condition: Condition) -> Written:
         return self._upload.publish(condition)
 
     def tidy(self, version_id: str) -> None:

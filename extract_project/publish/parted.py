@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 from typing import TYPE_CHECKING
@@ -40,13 +40,12 @@ from extract_project.memory import give_back_freed
 from extract_project.publish.base import Base
 from extract_project.publish.clock import Clock
 from extract_project.publish.output import Content, File
+from extract_project.publish.target import Target, sweep
 from extract_project.publish.unnamed import hide_unnamed
-from extract_project.publish.upload import NotApplied, Target, Upload, Written, sweep
-from extract_project.store.s3 import require_version_id
+from extract_project.store.protocol import Absent, Condition, NotApplied, Written
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from mypy_boto3_s3 import S3Client
 
 _MOST_PARTS = 10_000
 _AT_A_TIME = 8
@@ -76,9 +75,9 @@ class PartedOutput:
     """The result in part objects beside the published key, which is that of their manifest."""
 
     def __init__(
-        self, s3: S3Client, target: Target, file_format: FileFormat, layout: Layout, clock: Clock
+        self, target: Target, file_format: FileFormat, layout: Layout, clock: Clock
     ) -> None:
-        self._s3, self._format, self._layout, self._clock = s3, file_format, layout, clock
+        self._format, self._layout, self._clock = file_format, layout, clock
         self._part_rows = layout.split.rows if layout.split else None
         self._part_bytes = layout.split.bytes if layout.split else None
         self._before = layout.base.manifest.parts if layout.base else ()
@@ -88,12 +87,12 @@ class PartedOutput:
         self._first: int | None = None
         self._new: list[_NewPart] = []
         self._open: _NewPart | None = None
-        self._manifest = Upload(s3, target, _JSON)
+        self._manifest = target.store.stage(target.key, _JSON)
         self.target = target
 
     def sweep(self, older_than: timedelta) -> None:
-        bucket, key = self.target.bucket, self.target.key
-        sweep(self._s3, bucket, folder(key), lambda each: whole_key(each) == key, older_than)
+        store, key = self.target.store, self.target.key
+        sweep(store, folder(key), lambda each: whole_key(each) == key, older_than)
 
     def begin(self, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         self._schema, self._metadata = schema, metadata
@@ -148,23 +147,23 @@ class PartedOutput:
         """
         if self._layout.base:
             return True
-        manifest = load_manifest(self._s3, version)
+        manifest = load_manifest(version)
         known = (manifest.code_version, manifest.watermark)
         if self._layout.incremental and known != (receipt.code_version, self._watermark()):
             return False
         parts = manifest.parts
-        found = current_versions(self._s3, version.bucket, (part.key for part in parts))
+        found = current_versions(version.store, (part.key for part in parts))
         return [each and each.version_id for each in found] == [part.version_id for part in parts]
 
     def prepare(self, receipt: Receipt) -> None:
         if not self._manifest.size:
             self._list(receipt, self._completed(receipt))
 
-    def publish(self, condition: Mapping[str, str]) -> Written:
+    def publish(self, condition: Condition) -> Written:
         return self._manifest.publish(condition)
 
     def tidy(self, version_id: str) -> None:
-        hide_unnamed(self._s3, self.target, version_id)
+        hide_unnamed(self.target, version_id)
 
     def abort(self) -> None:
         self._manifest.abort()
@@ -181,9 +180,9 @@ class PartedOutput:
                 cause=Cause.SQL,
             )
         key = part_key(self.target.key, self._first + len(self._new), self._format.extension)
-        target = replace(self.target, key=key)
         # Hundreds of parts wait for the end of the audit: none of their bytes may wait in memory.
-        upload = Upload(self._s3, target, self._format.content_type, hold_nothing=True)
+        content_type = self._format.content_type
+        upload = self.target.store.stage(key, content_type, hold_nothing=True)
         upload.describe(self._metadata)
         assert self._schema is not None
         part = _NewPart(File(upload, self._schema, self._format, self._clock))
@@ -206,7 +205,7 @@ class PartedOutput:
         """Above all numbers that were ever in use: what no manifest names may be about to be
         published, and what is hidden be restored.
         """
-        used = used_numbers(self._s3, self.target.bucket, self.target.key)
+        used = used_numbers(self.target.store, self.target.key)
         return max(used, default=-1) + 1
 
     def _is_full(self, file: File) -> bool:
@@ -221,23 +220,23 @@ class PartedOutput:
     def _complete(self, part: _NewPart, receipt: Receipt) -> Part:
         upload = part.file.upload
         # A part that rows are added to for months must never be hidden by one that is not named.
-        condition = {"IfNoneMatch": "*"} if self._layout.incremental else {}
+        condition = Absent() if self._layout.incremental else None
         try:
             version_id = upload.publish(condition).version_id
         except NotApplied:
             # Gone, or taken by another run, or completed by a request whose reply was lost.
-            versions = list_versions(self._s3, self.target.bucket, upload.target.key)
+            versions = list_versions(self.target.store, upload.key)
             found = (v.version_id for v in versions if v.provenance.get("receipt") == receipt.id)
             own = next(found, None)
             if own is None:
                 raise StagingError(
-                    f"another run has aborted the upload of {upload.target.uri}, or has taken its "
-                    f"key: run it again",
+                    f"another run has aborted the upload of "
+                    f"{self.target.store.uri(upload.key)}, or has taken its key: run it again",
                     transient=True,
                 ) from None
-            version_id = require_version_id(own, self.target.bucket, upload.target.key)
+            version_id = self.target.store.require_version(own, upload.key)
         return Part(
-            key=upload.target.key,
+            key=upload.key,
             version_id=version_id,
             bytes=upload.size,
             rows=part.file.rows,

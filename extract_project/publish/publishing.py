@@ -12,21 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from botocore.exceptions import ClientError
-
-from extract_project.errors import BucketError, StagingError, Superseded
+from extract_project.errors import BucketError, StagingError, StoreRefused, Superseded
 from extract_project.history.receipt import Receipt, load_receipt, save_receipt
 from extract_project.history.versions import Version, find_version
 from extract_project.manifest.header import Header
 from extract_project.publish.output import Output
-from extract_project.publish.upload import NotApplied, Target
+from extract_project.publish.target import Target
 from extract_project.stopping import Stage, Stop
-from extract_project.store.s3 import NULL_VERSION, Location, require_version_id
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from extract_project.store.folder import Folder
+from extract_project.store.protocol import NULL_VERSION, Absent, Holds, NotApplied
 
 _TRIES = 5
 
@@ -56,7 +52,7 @@ class Published:
     the header keeps the current version then. In both cases `version_id` was there before."""
 
 
-def settle(s3: S3Client, state: Location, staged: Publishable, header: Header) -> Published:
+def settle(state: Folder, staged: Publishable, header: Header) -> Published:
     """Publish a staged result, unless the header says that what is current should stay.
 
     Raises as `publish` does.
@@ -64,30 +60,30 @@ def settle(s3: S3Client, state: Location, staged: Publishable, header: Header) -
     target = staged.output.target
     staged.stop.at(Stage.PUBLISHING)
     # Not what the run began with: an earlier run may have published since, or somebody deleted it.
-    current = find_version(s3, target.bucket, target.key)
+    current = find_version(target.store, target.key)
     if current and not staged.receipt.rows and header.on_empty == "keep":
         return Published(current.version_id, "kept")
-    if current and header.unchanged == "skip" and _same_content(s3, state, staged, current):
+    if current and header.unchanged == "skip" and _same_content(state, staged, current):
         published = Published(current.version_id, "unchanged")
     else:
-        published = Published(publish(s3, state, staged), "published")
+        published = Published(publish(state, staged), "published")
     staged.output.tidy(published.version_id)
     return published
 
 
-def _same_content(s3: S3Client, state: Location, staged: Publishable, current: Version) -> bool:
+def _same_content(state: Folder, staged: Publishable, current: Version) -> bool:
     if current.version_id == NULL_VERSION:
         return False  # the next write would replace it for good
     if current.provenance.get("schema-sha256") != staged.receipt.schema_sha256:
         return False  # text of other types, which may look the same
     digest = current.provenance.get("data-sha256")
     if digest is None and (receipt_id := current.provenance.get("receipt")):
-        receipt = load_receipt(s3, state, current.key, receipt_id)
+        receipt = load_receipt(state, current.key, receipt_id)
         digest = receipt.data_sha256 if receipt else None
     return digest == staged.receipt.data_sha256 and staged.output.is_whole(current, staged.receipt)
 
 
-def publish(s3: S3Client, state: Location, staged: Publishable) -> str:
+def publish(state: Folder, staged: Publishable) -> str:
     """Publish and return the VersionId of this very write.
 
     Can be stopped until the request that publishes is sent; after that, its outcome counts.
@@ -97,23 +93,23 @@ def publish(s3: S3Client, state: Location, staged: Publishable) -> str:
     Raises BucketError when versioning was suspended meanwhile, so that S3 keeps no version.
     """
     receipt, target, stop = staged.receipt, staged.output.target, staged.stop
-    save_receipt(s3, state, receipt)
+    save_receipt(state, receipt)
     refusals: list[NotApplied] = []
     while True:
-        current = find_version(s3, target.bucket, target.key)
+        current = find_version(target.store, target.key)
         if current and current.provenance.get("receipt") == receipt.id:
-            return require_version_id(current.version_id, target.bucket, target.key)
+            return target.store.require_version(current.version_id, target.key)
         _require_newest(receipt, current, target)
         _require_base(staged, current)
         _require_hope(refusals, target)
-        condition = {"IfMatch": f'"{current.etag}"'} if current else {"IfNoneMatch": "*"}
+        condition = Holds(current.object.token) if current else Absent()
         staged.output.prepare(receipt)
         stop.begin_sending()
         try:
             written = staged.output.publish(condition)
         except NotApplied as refused:
             refusals.append(refused)
-        except (ClientError, BucketError):  # where nothing answers, it may have published
+        except (StoreRefused, BucketError):  # where nothing answers, it may have published
             stop.end_sending()
             raise
         else:
@@ -140,7 +136,7 @@ def _require_newest(receipt: Receipt, current: Version | None, target: Target) -
 def _require_base(staged: Publishable, current: Version | None) -> None:
     """Raise StagingError when rows would be added to something else than what the run began with.
 
-    By version: an ETag is made of content.
+    By version: a token may be made of content.
     """
     began_with = staged.previous.version_id if staged.previous else None
     if staged.appends and began_with != (current.version_id if current else None):

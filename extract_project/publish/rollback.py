@@ -11,29 +11,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from extract_project.errors import NotPublished, StagingError
 from extract_project.history.parts import is_manifest
 from extract_project.history.receipt import Receipt, receipt_of
 from extract_project.history.versions import Version, find_version, list_history, require_version
-from extract_project.publish.copying import copy_version
-from extract_project.publish.rollback_parts import restored_parts
-from extract_project.publish.upload import NOT_APPLIED, Target
-from extract_project.store.s3 import (
-    METADATA,
-    MOST_METADATA,
+from extract_project.publish.rollback_parts import restore_parts
+from extract_project.publish.target import Target
+from extract_project.store.folder import Folder
+from extract_project.store.protocol import (
     NULL_VERSION,
-    Location,
-    error_code,
-    header_safe,
-    metadata_size,
-    require_version_id,
-    require_versioning,
+    Absent,
+    Holds,
+    NotApplied,
+    Store,
 )
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True)
@@ -59,16 +51,16 @@ class Restored:
     """What was current before; None where nothing was."""
 
 
-def restore(s3: S3Client, state: Location, target: Target, order: Order) -> Restored:
+def restore(state: Folder, target: Target, order: Order) -> Restored:
     """Make a version current again.
 
     Raises NotPublished when it cannot be restored, StagingError when the key changed meanwhile;
     both leave what is current untouched.
     """
-    require_versioning(s3, target.bucket)
-    replaced = find_version(s3, target.bucket, target.key)
-    old = _restorable(s3, target, order.version_id)
-    receipt = _whole(receipt_of(s3, state, old), old)
+    target.store.require_versioning()
+    replaced = find_version(target.store, target.key)
+    old = _restorable(target, order.version_id)
+    receipt = _whole(receipt_of(state, old), old)
     is_kept = replaced is not None and replaced.version_id != NULL_VERSION
     if replaced and is_kept and replaced.provenance.get("receipt") == receipt.id:
         raise NotPublished(
@@ -86,18 +78,18 @@ def restore(s3: S3Client, state: Location, target: Target, order: Order) -> Rest
         **({"restored-in": order.run_id} if order.run_id else {}),
         **({"replaced": replaced.version_id} if replaced else {}),
     }
-    version_id = _publish(s3, target, old, _metadata(provenance), replaced)
-    return Restored(require_version(s3, target.bucket, target.key, version_id), receipt, replaced)
+    version_id = _publish(target, old, provenance, replaced)
+    return Restored(require_version(target.store, target.key, version_id), receipt, replaced)
 
 
 _RESTORATION = {"restored-at", "restored-from", "restored-by", "reason", "restored-in", "replaced"}
 
 
-def _restorable(s3: S3Client, target: Target, version_id: str) -> Version:
-    old = find_version(s3, target.bucket, target.key, version_id)
+def _restorable(target: Target, version_id: str) -> Version:
+    old = find_version(target.store, target.key, version_id)
     if old:
         return old
-    listed = list_history(s3, target.bucket, target.key)
+    listed = list_history(target.store, target.key)
     if any(each.version_id == version_id and each.is_deleted for each in listed):
         raise NotPublished(
             f"{version_id} is a delete marker, and holds nothing to go back to: "
@@ -122,35 +114,30 @@ def _whole(receipt: Receipt | None, old: Version) -> Receipt:
     return receipt
 
 
-def _metadata(provenance: Mapping[str, str]) -> dict[str, str]:
-    excess = metadata_size(provenance) - MOST_METADATA
-    if excess > 0:
+def _require_room(store: Store, provenance: Mapping[str, str]) -> None:
+    missing = -store.facts_room(provenance)
+    if missing > 0:
         raise StagingError(
-            f"the reason is too long by {excess} bytes: S3 keeps {MOST_METADATA} bytes of metadata"
+            f"the reason is too long by {missing} bytes: with it, the object's metadata has more "
+            f"than the store keeps"
         )
-    return {METADATA.format(name): header_safe(value) for name, value in provenance.items()}
 
 
 def _publish(
-    s3: S3Client,
-    target: Target,
-    old: Version,
-    metadata: Mapping[str, str],
-    replaced: Version | None,
+    target: Target, old: Version, provenance: Mapping[str, str], replaced: Version | None
 ) -> str:
-    """Make the old version the new one; returns the VersionId of this very write."""
-    condition = {"IfMatch": f'"{replaced.etag}"'} if replaced else {"IfNoneMatch": "*"}
-    restored = restored_parts if is_manifest(target.key) else copy_version
+    """Make the old version the new one; returns the id of the version that this write made."""
+    _require_room(target.store, provenance)
+    condition = Holds(replaced.object.token) if replaced else Absent()
     try:
-        return restored(s3, target, old, metadata, condition)
-    except s3.exceptions.ClientError as error:
-        if error_code(error) not in NOT_APPLIED:
-            raise
-        current = find_version(s3, target.bucket, target.key)
-        at = METADATA.format("restored-at")
-        if current and current.provenance.get("restored-at") == metadata[at]:
+        if is_manifest(target.key):
+            return restore_parts(target, old, provenance, condition)
+        return target.store.copy(old.object, provenance, condition).version_id
+    except NotApplied as error:
+        current = find_version(target.store, target.key)
+        if current and current.provenance.get("restored-at") == provenance["restored-at"]:
             # It went through, and only the reply was lost.
-            return require_version_id(current.version_id, target.bucket, target.key)
+            return target.store.require_version(current.version_id, target.key)
         raise StagingError(
             f"{target.uri} changed while version {old.version_id} was being restored: nothing "
             f"was restored; look at extract versions, and say it again if it still applies"

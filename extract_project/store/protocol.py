@@ -257,5 +257,8 @@ class Store(Protocol):
     def require_versioning(self) -> None:
         """Raise BucketError unless the bucket keeps versions: without them there is no history."""
 
+    def clock(self) -> datetime | None:
+        """The store's own time, where it tells it."""
+
     def require_version(self, version_id: str | None, key: str) -> str:
         """The id that a write was given; raises BucketError where it was not kept as a version."""

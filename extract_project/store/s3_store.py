@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from extract_project.errors import BucketError
@@ -244,6 +245,18 @@ class S3Store:
 
     def require_versioning(self) -> None:
         require_versioning(self.client, self.bucket)
+
+    def clock(self) -> datetime | None:
+        from botocore.exceptions import ClientError
+
+        reply: Any
+        with translated():
+            try:
+                reply = self.client.head_bucket(Bucket=self.bucket)
+            except ClientError as error:  # a refusal tells the time as well
+                reply = error.response
+        date = reply["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+        return parsedate_to_datetime(date) if date else None
 
     def require_version(self, version_id: str | None, key: str) -> str:
         return require_version_id(version_id, self.bucket, key)

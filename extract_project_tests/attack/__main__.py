@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from extract_project.embedded.s3_server import S3Server, s3_server
-from extract_project.store.s3 import Location, connect
+from extract_project.store.folder import Location
+from extract_project.store.s3 import connect
 from extract_project_tests.attack.increments import incremental_key
 from extract_project_tests.attack.model import published_key
 from extract_project_tests.attack.proxy import FaultProxy, fault_proxy
@@ -62,7 +63,7 @@ def _site(server: S3Server) -> Site:
     for bucket in ("attack-manifest", "attack-data"):
         server.make_bucket(bucket)
     manifest, data = Location("attack-manifest", "sql"), Location("attack-data", "extracts")
-    return Site(server, connect(), manifest, data)
+    return Site.of(server, connect(), manifest, data)
 
 
 def _attack(site: Site, proxy: FaultProxy) -> int:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -34,6 +33,7 @@ from extract_project.history.versions import find_version
 from extract_project.pipeline.staging import Provenance, stage
 from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Order, restore
+from extract_project.publish.target import Target
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.attack.machine import FAULTS, History, KeyMachine, StagedRun, those
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
@@ -131,7 +131,9 @@ class IncrementalKey(KeyMachine[Run, Fact]):
         warehouse = DuckDBWarehouse(type="duckdb", path=str(self.source.path))
         stack = ExitStack()
         extract = rig.site.extract(rig.path, _SQL)
-        staging = stage(self.s3, warehouse, extract, rig.target, provenance, state=rig.site.state)
+        through = rig.site.through(self.s3)
+        target = Target(through.data.store, rig.target.key)
+        staging = stage(warehouse, extract, target, provenance, state=through.state)
         staged = stack.enter_context(staging)
         attempt = Run(
             self.number,
@@ -252,11 +254,11 @@ class IncrementalKey(KeyMachine[Run, Fact]):
                 self.proxy.choosing(
                     lambda r: Fault.RESET_BEFORE if r.publishes(manifest) else None
                 ),
-                suppress(ExtractError, BotoCoreError),
+                suppress(ExtractError),
             ):
                 assert self.settled(attempt).outcome == "unchanged"
         else:
-            save_receipt(self.rig.site.s3, self.rig.site.state, attempt.staged.receipt)
+            save_receipt(self.rig.site.state, attempt.staged.receipt)
         self.died(attempt)
 
     @rule(target=versions, attempt=consumes(attempts), fault=FAULTS, nth=st.integers(0, 12))
@@ -272,7 +274,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
         with self.proxy.choosing(choose):
             try:
                 self.settled(attempt)
-            except (ExtractError, ClientError, BotoCoreError):
+            except ExtractError:
                 pass
             finally:
                 self.ended(attempt)
@@ -290,9 +292,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
         assume(self.model.current is None or self.model.current.events != fact.events)
         self.number += 1
         rig = self.rig
-        restored = restore(
-            rig.site.s3, rig.site.state, rig.target, Order(fact.version_id, "why", "ada")
-        )
+        restored = restore(rig.site.state, rig.target, Order(fact.version_id, "why", "ada"))
         new = Fact(restored.version.version_id, self.number, fact.events)
         self.model.add(new)
         return new
@@ -300,11 +300,11 @@ class IncrementalKey(KeyMachine[Run, Fact]):
     def check(self, fact: Fact) -> None:
         """A version has each of its events once, and the watermark is theirs."""
         target = self.rig.target
-        version = find_version(self.rig.site.s3, target.bucket, target.key, fact.version_id)
+        version = find_version(target.store, target.key, fact.version_id)
         assert version is not None
-        rows = open_version(self.rig.site.s3, version).read_all()
+        rows = open_version(version).read_all()
         assert sorted(rows["n"].to_pylist()) == list(range(fact.events))
-        manifest = load_manifest(self.rig.site.s3, version)
+        manifest = load_manifest(version)
         highest = self.source.highest(fact.events)
         moved = manifest.watermark and datetime.fromisoformat(manifest.watermark.value)
         assert moved == highest

@@ -101,20 +101,20 @@ class KeyMachine(RuleBasedStateMachine, Generic[A, F]):
         self.left |= attempt.uploads
 
     def settled(self, attempt: A) -> Published:
-        return settle(self.s3, self.rig.site.state, attempt.staged, attempt.extract.header)
+        return settle(self.rig.site.through(self.s3).state, attempt.staged, attempt.extract.header)
 
     @precondition(lambda self: self.history.current)
     @rule()
     def delete(self) -> None:
         target = self.rig.target
-        reply = self.rig.site.s3.delete_object(Bucket=target.bucket, Key=target.key)
+        reply = self.rig.site.s3.delete_object(Bucket=target.store.name, Key=target.key)
         self.history.markers.append(reply["VersionId"])
 
     @precondition(lambda self: self.history.markers)
     @rule()
     def undelete(self) -> None:
         target, marker = self.rig.target, self.history.markers.pop()
-        self.rig.site.s3.delete_object(Bucket=target.bucket, Key=target.key, VersionId=marker)
+        self.rig.site.s3.delete_object(Bucket=target.store.name, Key=target.key, VersionId=marker)
 
     @rule()
     def abort_uploads(self) -> None:
@@ -128,7 +128,7 @@ class KeyMachine(RuleBasedStateMachine, Generic[A, F]):
         rig, model = self.rig, self.history
         current = rig.current()
         assert (current and current.version_id) == (model.current and model.current.version_id)
-        listed = list_history(rig.site.s3, rig.target.bucket, rig.target.key)
+        listed = list_history(rig.target.store, rig.target.key)
         ids = [each.version_id for each in listed if not each.is_deleted]
         assert ids == [fact.version_id for fact in model.facts], "history is another"
         for fact in model.facts:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -239,7 +238,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
     def kill_staged(self, attempt: Run, receipted: bool) -> None:
         """What `kill -9` leaves: uploads that nobody aborts, perhaps a receipt."""
         if receipted:
-            save_receipt(self.rig.site.s3, self.rig.site.state, attempt.staged.receipt)
+            save_receipt(self.rig.site.state, attempt.staged.receipt)
         self.died(attempt)
 
     @precondition(lambda self: self.rig.shape == "split")
@@ -251,7 +250,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
         with self.proxy.choosing(lambda r: Fault.RESET_BEFORE if r.publishes(manifest) else None):
             try:
                 assert self.settled(attempt).outcome == expected
-            except (ExtractError, BotoCoreError):
+            except ExtractError:
                 assert expected != "unchanged"
         self.kill_staged(attempt, receipted=True)
         self.model.is_buried = self.model.is_buried or expected == "published"
@@ -273,7 +272,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
         with self.proxy.choosing(choose):
             try:
                 published: Published | None = self.settled(attempt)
-            except (ExtractError, ClientError, BotoCoreError):
+            except ExtractError:
                 published = None
             finally:
                 self.ended(attempt)
@@ -328,11 +327,11 @@ class PublishedKey(KeyMachine[Run, Fact]):
         order = Order(fact.version_id, "why", "ada")
         if current and current.run_id == fact.run_id:
             try:
-                restore(rig.site.s3, rig.site.state, rig.target, order)
+                restore(rig.site.state, rig.target, order)
             except NotPublished:
                 return those()
             raise AssertionError("what is current already was restored")
-        restored = restore(rig.site.s3, rig.site.state, rig.target, order)
+        restored = restore(rig.site.state, rig.target, order)
         new = Fact(
             restored.version.version_id,
             self.number,
@@ -352,7 +351,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
         fact, version = self.model.current, self.rig.current()
         assert fact is not None
         assert version is not None
-        return Reader(fact, open_version(self.rig.site.s3, version))
+        return Reader(fact, open_version(version))
 
     @rule(reader=consumes(readers))
     def read(self, reader: Reader) -> None:

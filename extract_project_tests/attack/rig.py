@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
@@ -24,9 +24,9 @@ from extract_project.history.receipt import Receipt, receipt_of
 from extract_project.history.versions import Version, find_version, list_versions
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.staging import Provenance, Staged, stage
-from extract_project.publish import upload
 from extract_project.publish.publishing import Published, settle
-from extract_project.publish.upload import Target
+from extract_project.publish.target import Target
+from extract_project.store import s3_upload
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 
@@ -50,7 +50,7 @@ def without_patience() -> Iterator[None]:
     from botocore.retries.standard import ExponentialBackoff
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(upload, "_FIRST_PART", SMALLEST_PART)
+        patch.setattr(s3_upload, "_FIRST_PART", SMALLEST_PART)
         patch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
         yield
 
@@ -101,30 +101,29 @@ class Rig:
     @property
     def target(self) -> Target:
         name = "/_manifest.json" if self.shape == "split" else ".parquet"
-        return Target(self.site.data.bucket, self.site.data.key(f"{self.path}{name}"))
+        return Target(self.site.data.store, self.site.data.key(f"{self.path}{name}"))
 
     @contextmanager
     def staged(self, s3: S3Client, extract: Extract, run_id: str) -> Iterator[Staged]:
         warehouse, provenance = DuckDBWarehouse(type="duckdb"), Provenance(run_id)
-        with stage(
-            s3, warehouse, extract, self.target, provenance, state=self.site.state
-        ) as staged:
+        rig = replace(self, site=self.site.through(s3))
+        with stage(warehouse, extract, rig.target, provenance, state=rig.site.state) as staged:
             yield staged
 
     def run(self, s3: S3Client, extract: Extract, run_id: str) -> Published:
         with self.staged(s3, extract, run_id) as staged:
-            return settle(s3, self.site.state, staged, extract.header)
+            return settle(self.site.through(s3).state, staged, extract.header)
 
     def current(self) -> Version | None:
-        return find_version(self.site.s3, self.target.bucket, self.target.key)
+        return find_version(self.target.store, self.target.key)
 
     def versions(self) -> list[Version]:
         """The newest first."""
-        return list(list_versions(self.site.s3, self.target.bucket, self.target.key))
+        return list(list_versions(self.target.store, self.target.key))
 
     def receipt(self, version: Version) -> Receipt:
         """Every version must have one (G10)."""
-        receipt = receipt_of(self.site.s3, self.site.state, version)
+        receipt = receipt_of(self.site.state, version)
         assert receipt is not None, f"{version.uri} has no receipt"
         return receipt
 
@@ -132,7 +131,7 @@ class Rig:
         """What a version holds, which must be whole, audited and of one run (G1, G10)."""
         receipt = self.receipt(version)
         if is_manifest(version.key):
-            manifest = load_manifest(self.site.s3, version)
+            manifest = load_manifest(version)
             for part in manifest.parts:
                 body = self.site.body(part.key, part.version_id)
                 assert (len(body), sha256(body).hexdigest()) == (part.bytes, part.sha256)
@@ -140,7 +139,7 @@ class Rig:
         else:
             body = self.site.body(version.key, version.version_id)
             assert sha256(body).hexdigest() == receipt.data_sha256
-        table = open_version(self.site.s3, version).read_all()
+        table = open_version(version).read_all()
         assert table.num_rows == receipt.rows
         found = re.search(r"(\d+) as mark", receipt.sql)
         assert found is not None
@@ -152,13 +151,13 @@ class Rig:
         """Whether a run has completed a part that is now the current version of its key."""
         if not is_manifest(self.target.key):
             return False
-        lying = list_parts(self.site.s3, self.target.bucket, self.target.key)
-        parts = current_versions(self.site.s3, self.target.bucket, lying)
+        lying = list_parts(self.target.store, self.target.key)
+        parts = current_versions(self.target.store, lying)
         return any(part and part.provenance["run-id"] == run_id for part in parts)
 
     def open_uploads(self) -> dict[str, str]:
         """Of this key and its parts: UploadId and key."""
-        reply = self.site.s3.list_multipart_uploads(Bucket=self.target.bucket)
+        reply = self.site.s3.list_multipart_uploads(Bucket=self.target.store.name)
         uploads = {each["UploadId"]: each["Key"] for each in reply.get("Uploads", [])}
         return {id: key for id, key in uploads.items() if whole_key(key) == self.target.key}
 
@@ -166,7 +165,7 @@ class Rig:
         """What a sweep does once they are old enough."""
         for upload_id, key in self.open_uploads().items():
             self.site.s3.abort_multipart_upload(
-                Bucket=self.target.bucket, Key=key, UploadId=upload_id
+                Bucket=self.target.store.name, Key=key, UploadId=upload_id
             )
 
     def assert_tidy(self) -> None:
@@ -175,8 +174,8 @@ class Rig:
         version = self.current()
         if version is None or not is_manifest(version.key):
             return
-        named = load_manifest(self.site.s3, version).parts
-        lying = list(list_parts(self.site.s3, version.bucket, version.key))
+        named = load_manifest(version).parts
+        lying = list(list_parts(version.store, version.key))
         assert lying == [part.key for part in named]
-        heads = current_versions(self.site.s3, version.bucket, lying)
+        heads = current_versions(version.store, lying)
         assert [head and head.version_id for head in heads] == [p.version_id for p in named]

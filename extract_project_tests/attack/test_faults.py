@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
-from botocore.exceptions import ClientError
 
-from extract_project.errors import AuditError, StagingError
+from extract_project.errors import AuditError, StagingError, StoreRefused
 from extract_project.history.parts import load_manifest
 from extract_project.history.receipt import receipt_of
 from extract_project.history.versions import find_version
 from extract_project.publish.publishing import publish
 from extract_project.publish.rollback import Order, restore
+from extract_project.store.folder import Folder
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
 from extract_project_tests.attack.rig import SHAPES, Rig, Shape, impatient, sql
 from extract_project_tests.conftest import Site
@@ -42,14 +43,16 @@ def test_expired_credentials_do_not_look_like_an_empty_bucket(
     site: Site, proxy: FaultProxy
 ) -> None:
     """The reply to HEAD has no body: S3 says 400 of them, and of what is no VersionId."""
-    target = published(site, "one put").target
-    s3 = impatient(proxy.endpoint)
-    with proxy.choosing(lambda _: Fault.EXPIRED_TOKEN), pytest.raises(ClientError, match="Expired"):
-        find_version(s3, target.bucket, target.key)
+    target = published(site.through(impatient(proxy.endpoint)), "one put").target
+    with (
+        proxy.choosing(lambda _: Fault.EXPIRED_TOKEN),
+        pytest.raises(StoreRefused, match="Expired"),
+    ):
+        find_version(target.store, target.key)
     with proxy.choosing(at("HeadObject", Fault.EXPIRED_TOKEN, times=1)):
-        assert find_version(s3, target.bucket, target.key) is not None
+        assert find_version(target.store, target.key) is not None
     with proxy.choosing(lambda _: Fault.INVALID_ARGUMENT):
-        assert find_version(s3, target.bucket, target.key, "no id") is None
+        assert find_version(target.store, target.key, "no id") is None
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -63,11 +66,11 @@ def test_g4_what_was_deleted_in_the_last_moment_is_published(
     def delete(request: Request) -> Fault | None:
         if not request.is_conditional or rig.current() is None:
             return None
-        site.s3.delete_object(Bucket=rig.target.bucket, Key=rig.target.key)
+        site.s3.delete_object(Bucket=rig.target.store.name, Key=rig.target.key)
         return Fault.NO_SUCH_KEY
 
     with rig.staged(s3, extract, "run-2") as staged, proxy.choosing(delete):
-        version_id = publish(s3, site.state, staged)
+        version_id = publish(site.through(s3).state, staged)
     current = rig.current()
     assert current is not None
     assert current.version_id == version_id
@@ -91,12 +94,17 @@ def test_a_reply_that_breaks_off_is_asked_for_again(
     site: Site, proxy: FaultProxy, fault: Fault
 ) -> None:
     """The client's own retries end where the body begins."""
-    rig, s3 = published(site, "split"), impatient(proxy.endpoint)
-    version = rig.current()
+    through = site.through(impatient(proxy.endpoint))
+    rig = published(site, "split")
+    version, proxied = rig.current(), replace(rig, site=through).current()
     assert version is not None
-    for read in (load_manifest, lambda *of: receipt_of(of[0], site.state, of[1])):
+    assert proxied is not None
+    for read in (
+        load_manifest,
+        lambda each: receipt_of(Folder.of(each.store, site.state.prefix), each),
+    ):
         with proxy.choosing(at("GetObject", fault, times=1)):
-            assert read(s3, version) == read(site.s3, version)
+            assert read(proxied) == read(version)
         assert len(proxy.spoilt) == 1
 
 
@@ -119,8 +127,9 @@ def test_a_rollback_survives_the_same_faults(
 
     expected = pytest.raises(StagingError) if fault is Fault.CONFLICT else nullcontext()
     order = Order(old.version_id, "why", "ada")
+    through = site.through(impatient(proxy.endpoint))
     with proxy.choosing(once), expected:
-        restore(impatient(proxy.endpoint), site.state, rig.target, order)
+        restore(through.state, replace(rig, site=through).target, order)
     current = rig.current()
     assert current is not None
     assert rig.read(current).mark == (2 if fault is Fault.CONFLICT else 1)

@@ -14,6 +14,7 @@ from extract_project import stopping
 from extract_project.errors import QueryTimeout
 from extract_project.pipeline.attempt import attempt
 from extract_project.pipeline.staging import Provenance
+from extract_project.publish.target import Target
 from extract_project.stopping import Stop
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
@@ -53,16 +54,15 @@ def late(
     limit: timedelta = timedelta(seconds=2),
 ) -> tuple[str, Stop]:
     """What an attempt says that takes too long."""
-    stop, s3 = Stop(limit), impatient(proxy.endpoint, read_seconds=5)
+    stop, through = Stop(limit), rig.site.through(impatient(proxy.endpoint, read_seconds=5))
     extract = rig.site.extract(rig.path, text)
     with pytest.raises(QueryTimeout) as raised:
         attempt(
-            s3,
             warehouse,
             extract,
-            rig.target,
+            Target(through.data.store, rig.target.key),
             Provenance("late"),
-            state=rig.site.state,
+            state=through.state,
             stop=stop,
         )
     return str(raised.value), stop

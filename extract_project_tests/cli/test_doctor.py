@@ -16,7 +16,6 @@ from extract_project.doctor.finding import Finding
 from extract_project.doctor.surroundings import clock, disk
 from extract_project.doctor.warehouses import sign_in
 from extract_project.settings import load_settings
-from extract_project.store.s3 import connect
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.commands import call
@@ -25,7 +24,8 @@ from extract_project_tests.support.snowflake_server import snowflake_server
 
 
 def checked(site: Site) -> dict[str, Finding]:
-    found = [check() for check in bucket_checks(connect(), load_settings())]
+    settings = load_settings()
+    found = [check() for check in bucket_checks(settings.connect(), settings.kms_key_id)]
     return {each.subject: each for each in found}
 
 
@@ -110,10 +110,10 @@ def test_snowflake_is_asked_for_its_role() -> None:
 def test_a_clock_that_is_wrong_and_a_disk_that_is_full(
     configured: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    settings = load_settings()
-    assert clock(connect(), settings).ok
+    store = load_settings().connect().data.store
+    assert clock(store).ok
     monkeypatch.setattr(surroundings, "_MOST_SKEW", timedelta(seconds=-1))
-    assert "NTP" in clock(connect(), settings).fix
+    assert "NTP" in clock(store).fix
     assert disk().ok
     monkeypatch.setattr(surroundings, "_LEAST_DISK", 2**80)
     assert "TMPDIR" in disk().fix

@@ -102,8 +102,8 @@ def test_a_warehouse_that_refuses_one_query_describes_the_next(
         "c": "select missing.x, :x as x",
     }
     files = {f"{name}.sql": write(tmp_path, name, header + text) for name, text in texts.items()}
-    changes = plan(site.s3, site.manifest, files, DIALECTS, delete=False)
-    found = describe(site.s3, site.data, site.state, {"shop": postgres}, changes)
+    changes = plan(site.manifest, files, DIALECTS, delete=False)
+    found = describe(site.data, site.state, {"shop": postgres}, changes)
     answers = {each.path: described for each, described in found}
     assert answers["a"].refusal.startswith("a.sql:4:8: ")
     assert answers["b"].planned is not None

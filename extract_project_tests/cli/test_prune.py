@@ -19,14 +19,14 @@ def test_a_pin_is_shown_and_needs_a_bucket_that_can_hold(configured: Site) -> No
     refused = call("pin", "a/b", old, "--reason", "accounts")
     assert refused.exit_code == 2
     assert "aws s3api put-object-lock-configuration" in refused.output
-    assert pinned_ids(site.s3, site.state, KEY) == []
+    assert pinned_ids(site.state, KEY) == []
     site.s3.put_object_lock_configuration(
         Bucket=site.data.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
     )
     pinned = call("pin", "a/b", "previous", "--reason", "accounts", "--by", "ada")
     assert f"extract unpin a/b {old}" in pinned.output
     assert "by ada: accounts" in call("versions", "a/b").stdout
-    (made,) = read_pins(site.s3, site.state, KEY).items()
+    (made,) = read_pins(site.state, KEY).items()
     assert (made[0], made[1].reason) == (old, "accounts")
     assert "nothing to remove" in call("prune", "--keep", "0", "--older-than", "0s", "--yes").output
     assert call("unpin", "a/b", old).exit_code == 0

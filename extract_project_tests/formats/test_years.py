@@ -50,12 +50,12 @@ def select(sql: str, row: int) -> str:
 def run(site: Site, extract: Extract, check: object = None) -> tuple[Staged, Receipt, pa.Table]:
     """Publish, and read what readers have; `check` keeps whatever the run made of its rows."""
     warehouse, target = DuckDBWarehouse(type="duckdb"), site.target(extract)
-    with stage(site.s3, warehouse, extract, target, Provenance("run"), state=site.state) as staged:
-        published = settle(site.s3, site.state, staged, extract.header)
-    version = require_version(site.s3, target.bucket, target.key, published.version_id)
-    receipt = receipt_of(site.s3, site.state, version)
+    with stage(warehouse, extract, target, Provenance("run"), state=site.state) as staged:
+        published = settle(site.state, staged, extract.header)
+    version = require_version(target.store, target.key, published.version_id)
+    receipt = receipt_of(site.state, version)
     assert receipt is not None
-    return staged, receipt, open_version(site.s3, version, read_schema(receipt)).read_all()
+    return staged, receipt, open_version(version, read_schema(receipt)).read_all()
 
 
 @VALUE
@@ -162,17 +162,15 @@ def test_two_versions_with_such_years_are_compared(site: Site) -> None:
     run(site, site.extract("a/b", days))
     run(site, site.extract("a/b", days.replace("- i::int", "- (2 * i)::int")))
     key = site.target(site.extract("a/b", days)).key
-    old, new = (
-        chosen(site.s3, site.state, site.data.bucket, key, word) for word in ("previous", "current")
-    )
-    rows = compare(site.s3, old, new, ["id"]).rows
+    old, new = (chosen(site.data.store, site.state, key, word) for word in ("previous", "current"))
+    rows = compare(old, new, ["id"]).rows
     assert rows is not None
     assert (rows.added, rows.removed, rows.changed) == (0, 0, 2)
     assert [(each.old["d"], each.new["d"]) for each in rows.samples_changed] == [
         ("+5881580-07-09", "+5881580-07-08"),
         ("+5881580-07-08", "+5881580-07-06"),
     ]
-    counted = compare(site.s3, old, new, []).rows
+    counted = compare(old, new, []).rows
     assert counted is not None
     assert {row["d"] for row in counted.samples_added} == {"+5881580-07-08", "+5881580-07-06"}
 

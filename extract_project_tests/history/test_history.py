@@ -29,7 +29,7 @@ def test_each_version_is_compared_with_the_one_before_it(site: Site) -> None:
     assert [entry.is_current for entry in found] == [True, False, False]
     changes = [(e.change.rows, e.change.sql, e.change.schema) for e in found]
     assert changes == [(0, True, True), (2, True, False), (None, None, None)]
-    limited = read_history(site.s3, site.state, site.data.bucket, KEY, limit=2)
+    limited = read_history(site.data.store, site.state, KEY, limit=2)
     assert limited.older == 1
     assert [entry.change.rows for entry in limited.entries] == [0, 2]
 
@@ -57,7 +57,7 @@ def test_what_was_current_at_a_moment(site: Site) -> None:
     found = entries(site)
     assert [entry.listed.version_id for entry in found] == [second, marker, first]
     assert [entry.version is None for entry in found] == [False, True, False]
-    where = (site.s3, site.state, site.data.bucket, KEY)
+    where = (site.data.store, site.state, KEY)
     assert as_of(*where, with_first).listed.version_id == first
     assert as_of(*where, datetime.now(UTC)).listed.version_id == second
     assert as_of(*where, found[2].at).listed.version_id == first  # the time that people see
@@ -69,7 +69,7 @@ def test_what_was_current_at_a_moment(site: Site) -> None:
 
 def test_the_time_that_is_shown_of_a_version_is_one_at_which_it_was_current(site: Site) -> None:
     """Servers that list milliseconds said `had no version yet` of that very time."""
-    where = (site.s3, site.state, site.data.bucket, KEY)
+    where = (site.data.store, site.state, KEY)
     made = []
     for number in range(3):
         made.append(publish(site, f"select {number} as n"))
@@ -115,7 +115,7 @@ def test_versions_and_markers_of_a_second_over_several_pages(
         "paginate",
         partialmethod(type(listing).paginate, PaginationConfig={"PageSize": 2}),
     )
-    listed = list(list_history(site.s3, site.data.bucket, KEY))
+    listed = list(list_history(site.data.store, KEY))
     assert [each.version_id for each in listed] == made[::-1]
 
 
@@ -129,7 +129,7 @@ def test_a_version_counts_from_when_it_was_whole(site: Site) -> None:
 
 
 def test_versions_by_name(site: Site) -> None:
-    where = (site.s3, site.state, site.data.bucket, KEY)
+    where = (site.data.store, site.state, KEY)
     with pytest.raises(NotPublished, match="has no version: see"):
         chosen(*where, "previous")
     first = publish(site, "select 1 as n")
@@ -158,19 +158,19 @@ def test_versions_by_name(site: Site) -> None:
 def test_the_key_is_found_without_the_sql_file(site: Site) -> None:
     publish(site, "select 1 as one")
     materialize(site, site.extract("a/b_more", "select 1 as one"))
-    assert published_key(site.s3, site.data, "a/b") == KEY
+    assert published_key(site.data, "a/b") == KEY
     delete(site)
-    assert published_key(site.s3, site.data, "a/b") == KEY
+    assert published_key(site.data, "a/b") == KEY
     await_next_second()
     materialize(site, site.extract("a/b", "/*---\nformat: csv\n---*/\nselect 1 as one"))
-    assert published_key(site.s3, site.data, "a/b") == "extracts/a/b.csv.gz"
+    assert published_key(site.data, "a/b") == "extracts/a/b.csv.gz"
     await_next_second()
     publish(site, "select 2 as one")
     await_next_second()
     site.s3.delete_object(Bucket=site.data.bucket, Key="extracts/a/b.csv.gz")
-    assert published_key(site.s3, site.data, "a/b") == KEY, "what has been tidied away is gone"
+    assert published_key(site.data, "a/b") == KEY, "what has been tidied away is gone"
     with pytest.raises(NotPublished, match="never been published"):
-        published_key(site.s3, site.data, "a/c")
+        published_key(site.data, "a/c")
 
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

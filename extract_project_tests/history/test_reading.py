@@ -40,7 +40,7 @@ def test_a_version_says_its_format_itself(site: Site) -> None:
     extract = site.extract("a/b", f"/*---\nformat: csv\n---*/\n{QUERY}")
     materialize(site, extract)
     target = site.target(extract)
-    version = require_version(site.s3, target.bucket, target.key)
+    version = require_version(target.store, target.key)
     assert version.provenance["format"] == "csv.gz"
     renamed = Version(**{**vars(version), "key": "outbound/orders.txt"})
     assert version_format(renamed).extension == ".csv.gz"

@@ -16,9 +16,9 @@ from extract_project.history.retention import Rule, find_prunable
 from extract_project.history.versions import Version, require_version
 from extract_project.manifest.partitions import Partition
 from extract_project.pipeline.staging import Provenance, stage
-from extract_project.publish.upload import Target
+from extract_project.publish.target import Target
 from extract_project.settings import load_settings
-from extract_project.store.s3 import Location
+from extract_project.store.folder import Location
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.commands import call
@@ -39,7 +39,7 @@ def move(site: Site, old: Location, new: Location) -> None:
 def published(site: Site) -> Version:
     extract = site.extract("sales/orders", "select 1 as one")
     materialize(site, extract)
-    return require_version(site.s3, site.data.bucket, site.target(extract).key)
+    return require_version(site.data.store, site.target(extract).key)
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_what_both_prefixes_share_stands_in_a_key_once(state: str, key: str, pat
 def test_g10_receipts_of_earlier_releases_are_found(site: Site) -> None:
     version = published(site)
     new, former = folders(site.state, "receipts", version.key)
-    receipt = receipt_of(site.s3, site.state, version)
+    receipt = receipt_of(site.state, version)
     assert receipt is not None
     move(site, new, former)
-    assert receipt_of(site.s3, site.state, version) == receipt
-    history = read_history(site.s3, site.state, site.data.bucket, version.key)
+    assert receipt_of(site.state, version) == receipt
+    history = read_history(site.data.store, site.state, version.key)
     assert history.entries[0].receipt == receipt
     site.s3.delete_object(Bucket=former.bucket, Key=former.key(f"{receipt.id}.json"))
-    assert receipt_of(site.s3, site.state, version) is None
+    assert receipt_of(site.state, version) is None
 
 
 def test_pins_of_earlier_releases_hold(site: Site) -> None:
@@ -79,23 +79,22 @@ def test_pins_of_earlier_releases_hold(site: Site) -> None:
     )
     version = published(site)
     materialize(site, site.extract("sales/orders", "select 2 as one"))
-    where = (site.s3, site.state)
-    made = pins.pin(*where, version, "ada", "accounts")
+    made = pins.pin(site.state, version, "ada", "accounts")
     new, former = folders(site.state, "pins", version.key)
     move(site, new, former)
-    assert pins.read_pins(*where, version.key) == {version.version_id: made}
+    assert pins.read_pins(site.state, version.key) == {version.version_id: made}
     rule = Rule(keep=0, before=datetime.now(UTC) + timedelta(minutes=1))
-    assert find_prunable(*where, site.data, "sales/orders", rule) == []
-    pins.unpin(*where, version)
-    assert pins.pinned_ids(*where, version.key) == []
-    assert len(find_prunable(*where, site.data, "sales/orders", rule)) == 1
+    assert find_prunable(site.state, site.data, "sales/orders", rule) == []
+    pins.unpin(site.state, version)
+    assert pins.pinned_ids(site.state, version.key) == []
+    assert len(find_prunable(site.state, site.data, "sales/orders", rule)) == 1
 
 
 def test_pins_of_an_extract_in_a_folder_named_like_the_key_are_others(site: Site) -> None:
     key = site.data.key("sales/orders.parquet")
     other = record_folder(site.state, "pins", f"{key}/more.parquet")
     site.s3.put_object(Bucket=other.bucket, Key=other.key("v1.json"), Body=b"{}")
-    assert pins.pinned_ids(site.s3, site.state, key) == []
+    assert pins.pinned_ids(site.state, key) == []
 
 
 @pytest.mark.parametrize("name", ["EXTRACT_DATA", "EXTRACT_STATE", "EXTRACT_MANIFEST"])
@@ -116,9 +115,9 @@ def test_a_prefix_that_leaves_no_room_is_a_settings_error(
 
 def test_the_longest_prefix_works(site: Site) -> None:
     """A prefix of 600 bytes gave KeyTooLongError after the query."""
-    far = replace(site, data=Location(site.data.bucket, "/".join(["x" * 50] * 10)))
+    far = replace(site, data=replace(site.data, prefix="/".join(["x" * 50] * 10)))
     version = published(far)
-    assert receipt_of(site.s3, far.state, version) is not None
+    assert receipt_of(far.state, version) is not None
 
 
 def test_a_key_that_is_too_long_is_refused_before_the_query(site: Site) -> None:
@@ -126,14 +125,13 @@ def test_a_key_that_is_too_long_is_refused_before_the_query(site: Site) -> None:
     name = "y" * 240
     header = "/*---\npartitions: [north, south]\n---*/\n"
     extract = site.extract(f"a/{name}", f"{header}select * from absent where n = :partition_key")
-    data = Location(site.data.bucket, "/".join(["x" * 50] * 10))
-    target = Target(data.bucket, data.key(extract.published_path("north")))
+    data = replace(site.data, prefix="/".join(["x" * 50] * 10))
+    target = Target(data.store, data.key(extract.published_path("north")))
     assert len(target.key) < 1024
     provenance = Provenance("run", partition=Partition("north"))
     with (
         pytest.raises(SettingsError, match=r"would have 1,\d\d\d bytes: S3 takes 1,024; shorten"),
         stage(
-            site.s3,
             DuckDBWarehouse(type="duckdb"),
             extract,
             target,

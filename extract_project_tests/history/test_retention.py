@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,8 @@ from extract_project.history.parts import load_manifest
 from extract_project.history.pins import pin, pinned_ids, unpin
 from extract_project.history.retention import Prunable, Rule, find_prunable, owns, remove
 from extract_project.history.versions import Version, find_version, require_version
-from extract_project.store.s3 import Location, error_code
+from extract_project.store.folder import Location
+from extract_project.store.s3_errors import error_code
 from extract_project_tests.attack.proxy import Fault, fault_proxy
 from extract_project_tests.attack.rig import impatient
 from extract_project_tests.conftest import Site
@@ -36,23 +38,23 @@ def lockable(site: Site) -> Iterator[Site]:
     )
     yield site
     for key in (KEY, MANIFEST):
-        for version_id in pinned_ids(site.s3, site.state, key):
-            unpin(site.s3, site.state, version(site, version_id, key))
+        for version_id in pinned_ids(site.state, key):
+            unpin(site.state, version(site, version_id, key))
 
 
 def version(site: Site, version_id: str, key: str = KEY) -> Version:
-    return require_version(site.s3, site.data.bucket, key, version_id)
+    return require_version(site.data.store, key, version_id)
 
 
 def prunable(site: Site, keep: int, ago: timedelta = -timedelta(days=1)) -> list[Prunable]:
     rule = Rule(keep, datetime.now(UTC) - ago)
-    return find_prunable(site.s3, site.state, site.data, "a/b", rule)
+    return find_prunable(site.state, site.data, "a/b", rule)
 
 
 def prune(site: Site, keep: int) -> list[str]:
     """Remove, and give the kinds of what was removed."""
     found = prunable(site, keep)
-    remove(site.s3, site.data.bucket, found)
+    remove(site.data.store, found)
     return [each.kind for each in found]
 
 
@@ -62,7 +64,7 @@ def part_versions(site: Site) -> set[tuple[str, str]]:
 
 
 def named(site: Site, *version_ids: str) -> set[tuple[str, str]]:
-    manifests = [load_manifest(site.s3, version(site, each, MANIFEST)) for each in version_ids]
+    manifests = [load_manifest(version(site, each, MANIFEST)) for each in version_ids]
     return {(part.key, part.version_id) for each in manifests for part in each.parts}
 
 
@@ -72,7 +74,7 @@ def test_the_newest_replaced_versions_and_the_current_one_stay(site: Site) -> No
     assert prunable(site, 2, timedelta(minutes=1)) == [], "replaced a moment ago"
     found = prunable(site, 2)
     assert [each.stored.version_id for each in found] == [made[1], made[0]]
-    assert all(each.stored.bytes > 0 for each in found)
+    assert all(each.stored.size > 0 for each in found)
     assert prune(site, 2) == ["version"] * 2
     assert site.version_ids(KEY) == made[:1:-1]
     assert prune(site, 0) == ["version"] * 2
@@ -105,8 +107,8 @@ def test_a_delete_marker_stays_while_it_hides_what_could_not_go(lockable: Site) 
     found = prunable(site, 0)
     site.s3.put_object_legal_hold(**hold, LegalHold={"Status": "ON"})
     with pytest.raises(BucketError):
-        remove(site.s3, site.data.bucket, found)
-    assert find_version(site.s3, site.data.bucket, KEY) is None
+        remove(site.data.store, found)
+    assert find_version(site.data.store, KEY) is None
     site.s3.put_object_legal_hold(**hold, LegalHold={"Status": "OFF"})
     assert prune(site, 0) == ["version", "delete marker"]
 
@@ -115,7 +117,7 @@ def test_parts_stay_as_long_as_a_manifest_names_them(lockable: Site) -> None:
     site = lockable
     made = [publish_another(site, text=SPLIT.format(start, 20)) for start in (10, 11, 13, 16)]
     oldest = named(site, made[0])
-    pin(site.s3, site.state, version(site, made[0], MANIFEST), "ada", "accounts")
+    pin(site.state, version(site, made[0], MANIFEST), "ada", "accounts")
     kinds = prune(site, 1)
     assert (kinds.count("version"), site.version_ids(MANIFEST)) == (1, [*made[:1:-1], made[0]])
     assert part_versions(site) == named(site, made[0], made[2], made[3])
@@ -123,7 +125,7 @@ def test_parts_stay_as_long_as_a_manifest_names_them(lockable: Site) -> None:
         with pytest.raises(ClientError) as held:
             site.s3.delete_object(Bucket=site.data.bucket, Key=key, VersionId=version_id)
         assert error_code(held.value) == "AccessDenied"
-    unpin(site.s3, site.state, version(site, made[0], MANIFEST))
+    unpin(site.state, version(site, made[0], MANIFEST))
     prune(site, 0)
     assert site.version_ids(MANIFEST) == made[-1:]
     assert part_versions(site) == named(site, made[-1])
@@ -142,13 +144,13 @@ def test_parts_that_two_pins_share_are_held_until_both_are_gone(lockable: Site) 
     second = materialize(site, grown).version_id
     assert shared < named(site, second)
     for each in (first, second):
-        pin(site.s3, site.state, version(site, each, MANIFEST), "ada", "accounts")
-    unpin(site.s3, site.state, version(site, second, MANIFEST))
+        pin(site.state, version(site, each, MANIFEST), "ada", "accounts")
+    unpin(site.state, version(site, second, MANIFEST))
     (key, part) = next(iter(shared))
     arguments: Any = {"Bucket": site.data.bucket, "Key": key, "VersionId": part}
     assert site.s3.get_object_legal_hold(**arguments)["LegalHold"]["Status"] == "ON"
     assert prune(site, 0) == []
-    unpin(site.s3, site.state, version(site, first, MANIFEST))
+    unpin(site.state, version(site, first, MANIFEST))
     assert site.s3.get_object_legal_hold(**arguments)["LegalHold"]["Status"] == "OFF"
     assert prune(site, 0) == ["version"]
     assert part_versions(site) == named(site, second), "the current version lost nothing"
@@ -193,12 +195,13 @@ def test_who_may_not_remove_versions_reads_of_rights(lockable: Site) -> None:
     found = prunable(site, 0)
     with (
         fault_proxy(site.server.endpoint) as proxy,
+        nullcontext(site.through(impatient(proxy.endpoint))) as through,
         proxy.choosing(
             lambda request: Fault.ACCESS_DENIED if request.operation == "DeleteObjects" else None
         ),
         pytest.raises(BucketError, match=r"s3:DeleteObjectVersion, .* HistoryStays"),
     ):
-        remove(impatient(proxy.endpoint), site.data.bucket, found)
+        remove(through.data.store, found)
 
 
 @pytest.mark.parametrize(
@@ -226,4 +229,4 @@ def test_which_keys_are_an_extracts(key: str, own: bool) -> None:
 
 def test_nothing_is_found_of_what_was_never_published(site: Site) -> None:
     assert prunable(site, 0) == []
-    assert find_version(site.s3, site.data.bucket, KEY) is None
+    assert find_version(site.data.store, KEY) is None

@@ -23,7 +23,7 @@ from extract_project.manifest.snapshot import (
     point_to,
     save_snapshot,
 )
-from extract_project.store.s3 import Location
+from extract_project.store.folder import Folder, Location
 from extract_project_tests.conftest import DIALECTS, Site
 
 BROKEN: dict[str, str | bytes] = {
@@ -70,12 +70,12 @@ def test_only_what_has_changed_is_read_again(site: Site) -> None:
     site.put_sql("a/added", "select 3 as a")
     site.s3.delete_object(Bucket=site.manifest.bucket, Key=site.manifest.key("a/removed.sql"))
 
-    read = read_manifest(site.s3, site.manifest, DIALECTS, known)
+    read = read_manifest(site.manifest, DIALECTS, known)
     assert read == site.snapshot()
     assert [each.path for each in read.extracts] == ["a/added", "a/changed", "a/lacks", "a/same"]
     assert read.extracts[3] is known.extracts[2]
     elsewhere = Dialects({"shop": "postgres"}, "shop")
-    assert read_manifest(site.s3, site.manifest, elsewhere, read).extracts[3].kind == "postgres"
+    assert read_manifest(site.manifest, elsewhere, read).extracts[3].kind == "postgres"
 
 
 def test_every_file_that_was_read_is_known_by_key_and_etag(site: Site) -> None:
@@ -84,20 +84,20 @@ def test_every_file_that_was_read_is_known_by_key_and_etag(site: Site) -> None:
         site.s3.put_object(
             Bucket=site.manifest.bucket, Key=site.manifest.key(key), Body=b"select 1 as a, from"
         )
-    listed = {file.key: file.etag for file in list_files(site.s3, site.manifest)}
+    listed = {file.key: file.token for file in list_files(site.manifest)}
     assert site.snapshot().files == listed
     assert len(listed) == 3
 
 
 def test_the_newest_snapshot_is_found_or_there_is_none(site: Site) -> None:
-    assert marked_snapshot(site.s3, site.state) is None
+    assert marked_snapshot(site.state) is None
     site.put_sql("a/b", "select 1 as a")
     snapshot = site.snapshot()
-    saved = save_snapshot(site.s3, site.state, snapshot)
-    point_to(site.s3, site.state, saved)
-    assert marked_snapshot(site.s3, site.state) == (saved, snapshot)
-    point_to(site.s3, site.state, "0" * 32)
-    assert marked_snapshot(site.s3, site.state) is None
+    saved = save_snapshot(site.state, snapshot)
+    point_to(site.state, saved)
+    assert marked_snapshot(site.state) == (saved, snapshot)
+    point_to(site.state, "0" * 32)
+    assert marked_snapshot(site.state) is None
 
 
 def test_a_file_over_1_mib(site: Site) -> None:
@@ -107,9 +107,9 @@ def test_a_file_over_1_mib(site: Site) -> None:
 
 def test_a_file_deleted_after_it_was_listed(site: Site) -> None:
     site.put_sql("a/gone", "select 1 as a")
-    (listed,) = list_files(site.s3, site.manifest)
+    (listed,) = list_files(site.manifest)
     site.s3.delete_object(Bucket=site.manifest.bucket, Key=listed.key)
-    assert fetch_file(site.s3, site.manifest, listed) is None
+    assert fetch_file(site.manifest, listed.key) is None
 
 
 def test_other_files_are_not_extracts(site: Site) -> None:
@@ -131,23 +131,23 @@ def test_g6_files_that_collide_are_invalid_and_alone(site: Site) -> None:
 
 def test_a_bucket_that_cannot_be_read_says_what_to_do(site: Site) -> None:
     with pytest.raises(BucketError, match="check EXTRACT_MANIFEST, and grant s3:ListBucket"):
-        read_manifest(site.s3, Location("no-such-bucket"), DIALECTS)
+        read_manifest(site.folders.stores.folder(Location("no-such-bucket")), DIALECTS)
 
 
 def test_a_manifest_at_the_root_of_its_bucket(site: Site) -> None:
     site.s3.put_object(Bucket=site.manifest.bucket, Key="top.sql", Body=b"select 1 as a")
-    snapshot = read_manifest(site.s3, Location(site.manifest.bucket), DIALECTS)
+    snapshot = read_manifest(Folder.of(site.manifest.store), DIALECTS)
     assert [each.path for each in snapshot.extracts] == ["top"]
 
 
 def test_one_extract_by_its_path(site: Site) -> None:
     site.put_sql("sales/orders", "select 1 as a")
     site.put_sql("sales/bad", "drop table t")
-    assert find_extract(site.s3, site.manifest, "sales/orders.sql", DIALECTS).path == "sales/orders"
+    assert find_extract(site.manifest, "sales/orders.sql", DIALECTS).path == "sales/orders"
     with pytest.raises(ManifestError, match="did you mean 'sales/orders'"):
-        find_extract(site.s3, site.manifest, "sales/order", DIALECTS)
+        find_extract(site.manifest, "sales/order", DIALECTS)
     with pytest.raises(ManifestError, match="would run 'drop'"):
-        find_extract(site.s3, site.manifest, "sales/bad", DIALECTS)
+        find_extract(site.manifest, "sales/bad", DIALECTS)
 
 
 def test_g3_a_snapshot_is_what_it_was(site: Site) -> None:
@@ -155,24 +155,24 @@ def test_g3_a_snapshot_is_what_it_was(site: Site) -> None:
     site.put_sql("a/b", f"{header} select :d as d, :n as a")
     site.put_sql("a/bad", "drop table t")
     snapshot = site.snapshot()
-    saved = save_snapshot(site.s3, site.state, snapshot)
+    saved = save_snapshot(site.state, snapshot)
     site.put_sql("a/b", "select 'changed' as a")
-    assert load_snapshot(site.s3, site.state, saved) == snapshot
-    assert save_snapshot(site.s3, site.state, snapshot) == saved
-    assert save_snapshot(site.s3, site.state, site.snapshot()) != saved
+    assert load_snapshot(site.state, saved) == snapshot
+    assert save_snapshot(site.state, snapshot) == saved
+    assert save_snapshot(site.state, site.snapshot()) != saved
 
 
 def test_a_snapshot_that_is_gone_or_altered_is_refused(site: Site) -> None:
-    saved = save_snapshot(site.s3, site.state, site.snapshot())
+    saved = save_snapshot(site.state, site.snapshot())
     site.put_sql("a/b", "select 1 as a")
-    other = save_snapshot(site.s3, site.state, site.snapshot())
+    other = save_snapshot(site.state, site.snapshot())
     key = site.state.key(f"snapshots/{saved}.json.gz")
     forged = site.body(site.state.key(f"snapshots/{other}.json.gz"))
     site.s3.put_object(Bucket=site.data.bucket, Key=key, Body=forged)
     with pytest.raises(ValueError, match="altered"):
-        load_snapshot(site.s3, site.state, saved)
+        load_snapshot(site.state, saved)
     with pytest.raises(NotPublished, match="EXTRACT_STATE"):
-        load_snapshot(site.s3, site.state, "0" * 32)
+        load_snapshot(site.state, "0" * 32)
 
 
 def test_push_uploads_only_what_changed(site: Site, tmp_path: Path) -> None:
@@ -183,13 +183,13 @@ def test_push_uploads_only_what_changed(site: Site, tmp_path: Path) -> None:
     for name, text in {"same": "same", "changed": "new", "added": "added"}.items():
         (folder / f"{name}.sql").write_text(f"select '{text}' as a")
     files = sql_files(tmp_path)
-    changes = compare(site.s3, site.manifest, files)
+    changes = compare(site.manifest, files)
     assert changes.added == ("a/added.sql",)
     assert changes.changed == ("a/changed.sql",)
     assert changes.removed == ("a/removed.sql",)
     assert changes.same == ("a/same.sql",)
     done: list[str] = []
-    push(site.s3, site.manifest, files, changes, delete=True, done=done.append)
+    push(site.manifest, files, changes, delete=True, done=done.append)
     assert sorted(done) == ["a/added.sql", "a/changed.sql", "a/removed.sql"]
-    after = compare(site.s3, site.manifest, files)
+    after = compare(site.manifest, files)
     assert (after.uploads, after.removed) == ((), ())

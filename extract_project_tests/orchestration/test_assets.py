@@ -16,7 +16,6 @@ from extract_project.manifest.extract import InvalidExtract
 from extract_project.orchestration.load.compose import compose
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings, load_settings
-from extract_project.store.s3 import connect
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.executing import definitions, execute, materialization
@@ -193,7 +192,7 @@ def test_g6_what_dagster_itself_refuses_is_one_invalid_extract(
     header = good.header.model_copy(update={"owners": ["nobody that dagster knows"]})
     odd = good.model_copy(update={"path": "a/odd", "header": header})
     mixed = snapshot.model_copy(update={"extracts": (good, odd)})
-    defs = compose(mixed, CodeLocation(settings, connect, "snapshot-1"))
+    defs = compose(mixed, CodeLocation(settings, settings.connect, "snapshot-1"))
     nodes = {key.to_user_string(): node for key, node in asset_nodes(defs).items()}
     assert nodes["a/good"].is_materializable
     assert "dagster refuses this extract" in nodes["a/odd"].description
@@ -409,8 +408,8 @@ def test_extracts_come_from_the_warehouse_that_their_header_names(
         "a/elephant", header + sql.replace("n / 3::numeric(9, 2) as third, nope", "version()")
     )
     site.put_sql("a/wrong", header + sql)
-    snapshot = read_manifest(site.s3, site.manifest, settings.dialects)
-    defs = compose(snapshot, CodeLocation(settings, connect, "snapshot-1"))
+    snapshot = read_manifest(site.manifest, settings.dialects)
+    defs = compose(snapshot, CodeLocation(settings, settings.connect, "snapshot-1"))
     with dg.DagsterInstance.ephemeral() as instance:
         result = execute(defs, instance)
         assert materialization(instance, "a/elephant").metadata["dagster/row_count"].value == 3

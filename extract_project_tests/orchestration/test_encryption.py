@@ -25,8 +25,8 @@ from extract_project import definitions as served
 from extract_project.embedded.s3_server import S3Server
 from extract_project.orchestration.run.release import release_tags
 from extract_project.orchestration.run.rollback import rollback_config
-from extract_project.publish import upload
 from extract_project.publish.rollback import Order
+from extract_project.store import s3_upload
 from extract_project.store.s3 import connect
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
 from extract_project_tests.attack.rig import SMALLEST_PART
@@ -63,7 +63,7 @@ def demanding(
     site: Site, proxy: FaultProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FaultProxy]:
     """Settings of an installation whose S3 denies what is not encrypted with the key."""
-    monkeypatch.setattr(upload, "_FIRST_PART", SMALLEST_PART)
+    monkeypatch.setattr(s3_upload, "_FIRST_PART", SMALLEST_PART)
     for name, value in {
         **site.environment,
         "AWS_ENDPOINT_URL_S3": proxy.endpoint,

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from extract_project.errors import Cause, ExtractError, WarehouseError
+from extract_project.errors import Cause, ExtractError, StoreError, WarehouseError
 from extract_project.orchestration.run.failures import (
     Attempt,
     Current,
@@ -18,6 +18,7 @@ from extract_project.orchestration.run.failures import (
     failure,
     is_transient,
 )
+from extract_project.store.s3_errors import translated
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Query, Warehouse
@@ -113,13 +114,24 @@ def test_duckdb_memory(tmp_path: Path) -> None:
     assert "raise MEMORY_LIMIT" in card(error)
 
 
+def of_s3(error: Exception) -> Exception:
+    """What the store raises for an error of its client."""
+    with pytest.raises(StoreError) as raised, translated():
+        raise error
+    return raised.value
+
+
 @pytest.mark.parametrize(
     ("error", "cause", "transient"),
     [
-        (ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject"), Cause.PERMISSION, False),
-        (ClientError({"Error": {"Code": "SlowDown"}}, "PutObject"), Cause.S3, True),
-        (EndpointConnectionError(endpoint_url="https://s3"), Cause.NETWORK, True),
-        (NoCredentialsError(), Cause.SETTINGS, False),
+        (
+            of_s3(ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")),
+            Cause.PERMISSION,
+            False,
+        ),
+        (of_s3(ClientError({"Error": {"Code": "SlowDown"}}, "PutObject")), Cause.S3, True),
+        (of_s3(EndpointConnectionError(endpoint_url="https://s3")), Cause.NETWORK, True),
+        (of_s3(NoCredentialsError()), Cause.SETTINGS, False),
         (MemoryError(), Cause.MEMORY, False),
         (KeyError("x"), Cause.OURS, False),
     ],

@@ -20,7 +20,6 @@ from extract_project.orchestration.load.compose import compose
 from extract_project.orchestration.load.loading import RefusedManifest, load_definitions
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings
-from extract_project.store.s3 import connect
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.own_definitions import definitions as own_definitions
 
@@ -67,11 +66,11 @@ def test_a_manifest_that_does_not_load_leaves_the_one_before_in_place(
     ) -> dg.Definitions:
         if refusing and len(snapshot.files) > 1:
             raise dg.DagsterInvalidDefinitionError("only one file is supported")
-        return compose(snapshot, CodeLocation(settings, connect, snapshot_id), refused)
+        return compose(snapshot, CodeLocation(settings, settings.connect, snapshot_id), refused)
 
     def load() -> tuple[set[str], str]:
         """The extracts, and the snapshot that runs will execute."""
-        made = load_definitions(site.s3, settings, build)
+        made = load_definitions(settings.connect(), settings, build)
         pending = DefinitionsLoadContext.get().get_pending_reconstruction_metadata()
         keys = made.get_repository_def().asset_graph.materializable_asset_keys
         sensors.append(made.get_repository_def().get_sensor_def("manifest"))
@@ -98,7 +97,7 @@ def test_a_first_manifest_that_does_not_load_is_an_error(
         raise dg.DagsterInvalidDefinitionError("no")
 
     with pytest.raises(dg.DagsterInvalidDefinitionError):
-        load_definitions(site.s3, settings, build)
+        load_definitions(settings.connect(), settings, build)
 
 
 def test_g6_a_file_whose_key_somebody_else_has_is_alone(
@@ -121,7 +120,7 @@ def test_g6_a_file_whose_key_somebody_else_has_is_alone(
         (shown,) = (key for key in graph.external_asset_keys if key.path[-1].startswith("report:"))
         assert str(graph.get(shown).description).startswith("INVALID: own/report.sql:1:")
         pending = DefinitionsLoadContext.get().get_pending_reconstruction_metadata()
-        saved = load_snapshot(site.s3, site.state, pending["extract_snapshot"])
+        saved = load_snapshot(site.state, pending["extract_snapshot"])
         assert {each.path for each in saved.invalid} == {"a/invalid", "own/report"}
 
 
@@ -148,12 +147,12 @@ def test_g6_the_files_to_blame_are_found(
         for each in refused:
             if each <= valid:
                 raise dg.DagsterInvalidDefinitionError(f"no {'+'.join(sorted(each))} here")
-        return compose(snapshot, CodeLocation(settings, connect, snapshot_id), older)
+        return compose(snapshot, CodeLocation(settings, settings.connect, snapshot_id), older)
 
     paths = {f"m/{number:02}" for number in range(12)}
     for path in paths:
         site.put_sql(path, "select 1 as a")
-    made = load_definitions(site.s3, settings, build).get_repository_def().asset_graph
+    made = load_definitions(settings.connect(), settings, build).get_repository_def().asset_graph
     live = {key.to_user_string() for key in made.materializable_asset_keys}
     red = paths - live
     assert {key.to_user_string() for key in made.external_asset_keys} == red
@@ -173,10 +172,10 @@ def test_g6_of_files_that_collide_the_new_one_is_to_blame(
     ) -> dg.Definitions:
         if len(snapshot.extracts) > 1:
             raise dg.DagsterInvalidDefinitionError("only one extract is supported")
-        return compose(snapshot, CodeLocation(settings, connect, snapshot_id), older)
+        return compose(snapshot, CodeLocation(settings, settings.connect, snapshot_id), older)
 
     site.put_sql("m/older", "select 1 as a")
-    load_definitions(site.s3, settings, build)
+    load_definitions(settings.connect(), settings, build)
     site.put_sql("m/newer", "select 1 as a")
-    made = load_definitions(site.s3, settings, build).get_repository_def().asset_graph
+    made = load_definitions(settings.connect(), settings, build).get_repository_def().asset_graph
     assert {key.to_user_string() for key in made.materializable_asset_keys} == {"m/older"}

@@ -9,7 +9,6 @@ from extract_project.orchestration.load import live
 from extract_project.orchestration.load.compose import compose
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings
-from extract_project.store.s3 import connect
 from extract_project_tests.conftest import Site
 
 EAGER = "/*---\non_change: materialize\n---*/\n"
@@ -19,7 +18,7 @@ def tick(
     site: Site, settings: Settings, instance: dg.DagsterInstance, cursor: str | None
 ) -> tuple[list[str | None], str | None]:
     """The run keys and the cursor of one tick of a freshly loaded code location."""
-    defs = compose(site.snapshot(), CodeLocation(settings, connect, "snapshot-1"))
+    defs = compose(site.snapshot(), CodeLocation(settings, settings.connect, "snapshot-1"))
     repository = defs.get_repository_def()
     with dg.build_sensor_context(
         instance=instance, repository_def=repository, cursor=cursor

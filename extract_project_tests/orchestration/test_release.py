@@ -55,8 +55,8 @@ def card(result: dg.ExecuteInProcessResult) -> str:
 
 
 def current(site: Site) -> tuple[Version, Receipt]:
-    version = require_version(site.s3, site.data.bucket, KEY)
-    receipt = receipt_of(site.s3, site.state, version)
+    version = require_version(site.data.store, KEY)
+    receipt = receipt_of(site.state, version)
     assert receipt is not None
     return version, receipt
 
@@ -134,9 +134,9 @@ def test_a_release_of_what_is_unusual_makes_it_usual(
         assert execute(defs, instance, "a/b").success
     receipt = current(site)[1]
     assert [each.rows for each in receipt.recent] == [300, 300]
-    released = require_version(site.s3, site.data.bucket, KEY, site.version_ids(KEY)[1])
+    released = require_version(site.data.store, KEY, site.version_ids(KEY)[1])
     assert "release-reason" not in released.provenance, "S3 has no room for so long a reason"
-    receipt = receipt_of(site.s3, site.state, released) or receipt
+    receipt = receipt_of(site.state, released) or receipt
     assert receipt.release is not None
     assert receipt.release.reason == LONG.strip()
 

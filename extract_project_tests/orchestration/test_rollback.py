@@ -75,7 +75,7 @@ def test_a_rollback_is_a_materialization_that_followers_follow(
         assert result.success
         event = materialization(instance, "a/b")
         assert due() == ["a/follower"]
-        version = require_version(site.s3, site.data.bucket, KEY)
+        version = require_version(site.data.store, KEY)
         facts = values(event)
         assert facts["s3_version_id"] == version.version_id
         assert (facts["restored_from"], facts["restored_by"]) == (old, "ada")

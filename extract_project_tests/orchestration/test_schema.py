@@ -15,7 +15,6 @@ from extract_project.manifest.bucket import read_manifest
 from extract_project.orchestration.load.compose import compose
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings, load_settings
-from extract_project.store.s3 import connect
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.executing import execute
@@ -45,8 +44,8 @@ def told(result: dg.ExecuteInProcessResult) -> Ran:
 def run(site: Site, settings: Settings, text: str, partition: str | None = None) -> Ran:
     """Put `a/b`.sql and materialize it."""
     site.put_sql("a/b", text)
-    snapshot = read_manifest(site.s3, site.manifest, settings.dialects)
-    defs = compose(snapshot, CodeLocation(settings, connect, "snapshot-1"))
+    snapshot = read_manifest(site.manifest, settings.dialects)
+    defs = compose(snapshot, CodeLocation(settings, settings.connect, "snapshot-1"))
     with dg.DagsterInstance.ephemeral() as instance:
         return told(execute(defs, instance, "a/b", partition=partition))
 

@@ -14,7 +14,6 @@ from extract_project.manifest.extract import Dialects
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.sources import SourcesCursor, evaluate, source_sensors
 from extract_project.settings import load_settings
-from extract_project.store.s3 import connect
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import TableChange
 from extract_project_tests.conftest import Site
@@ -40,11 +39,11 @@ class Sensor:
     """The sensor of a site's Postgres, as the daemon evaluates it tick after tick."""
 
     def __init__(self, site: Site) -> None:
-        location = CodeLocation(load_settings(), connect, "snapshot-1")
+        location = CodeLocation(load_settings(), load_settings().connect, "snapshot-1")
         dialects = Dialects({"pg": "postgres"}, "pg")
         from extract_project.manifest.bucket import read_manifest
 
-        extracts = read_manifest(site.s3, site.manifest, dialects).extracts
+        extracts = read_manifest(site.manifest, dialects).extracts
         (self.sensor,) = source_sensors(extracts, location, ())
         self.cursor: str | None = None
 

@@ -15,7 +15,7 @@ from extract_project.pipeline.audit import Outcome
 from extract_project.pipeline.staging import Provenance, stage
 from extract_project.publish.publishing import settle
 from extract_project.publish.rollback import Order, restore
-from extract_project.publish.upload import Target
+from extract_project.publish.target import Target
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 
@@ -45,15 +45,14 @@ def run(
     extract = extract.model_copy(update={"header": header})
     key = site.data.key(extract.published_path(partition.key if partition else None))
     with stage(
-        site.s3,
         DuckDBWarehouse(type="duckdb"),
         extract,
-        Target(site.data.bucket, key),
+        Target(site.data.store, key),
         Provenance("run", partition=partition),
         state=site.state,
     ) as staged:
         if not any(outcome.refuses for outcome in staged.outcomes):
-            settle(site.s3, site.state, staged, header)
+            settle(site.state, staged, header)
         return {outcome.name: outcome for outcome in staged.outcomes}
 
 
@@ -104,7 +103,7 @@ def test_a_rollback_forgets_what_came_after(site: Site) -> None:
     good = site.version_ids(key)[0]
     for rows in (7, 8):
         run(site, rows)
-    restore(site.s3, site.state, Target(site.data.bucket, key), Order(good, "wrong", "ada"))
+    restore(site.state, Target(site.data.store, key), Order(good, "wrong", "ada"))
     assert said(run(site, 9)) == (
         False,
         "9 rows; usual are 62 to 141, over the last 4 versions",

@@ -68,7 +68,6 @@ class Source:
         provenance = Provenance("run", full_refresh=full_refresh)
         return attempts.enter_context(
             stage(
-                site.s3,
                 self.warehouse,
                 extract,
                 site.target(extract),
@@ -81,22 +80,22 @@ class Source:
         extract = extract or self.extract()
         with ExitStack() as attempts:
             staged = self.begin(attempts, extract, full_refresh=full_refresh)
-            return settle(self._site.s3, self._site.state, staged, extract.header)
+            return settle(self._site.state, staged, extract.header)
 
     def manifest(self) -> PartsManifest:
         site = self._site
-        return load_manifest(site.s3, require_version(site.s3, site.data.bucket, KEY))
+        return load_manifest(require_version(site.data.store, KEY))
 
     def published(self, version_id: str | None = None) -> list[int]:
         """The numbers of the published rows, in order."""
         site = self._site
-        version = require_version(site.s3, site.data.bucket, KEY, version_id)
-        return list(open_version(site.s3, version).read_all()["n"].to_pylist())
+        version = require_version(site.data.store, KEY, version_id)
+        return list(open_version(version).read_all()["n"].to_pylist())
 
 
 def lying(site: Site) -> list[str]:
     """Keys of the part objects that a listing shows."""
-    return list(list_parts(site.s3, site.data.bucket, KEY))
+    return list(list_parts(site.data.store, KEY))
 
 
 @pytest.fixture
@@ -325,15 +324,13 @@ def test_a_part_key_is_never_used_again(source: Source, site: Site) -> None:
     source.add((2, "09:00"))
     second = source.run().version_id
     target = site.target(source.extract())
-    restore(site.s3, site.state, target, Order(first, "why", "ada"))
+    restore(site.state, target, Order(first, "why", "ada"))
     source.add((3, "10:00"))
     third = source.run()
     assert source.published() == [1, 2, 3]
-    restore(site.s3, site.state, target, Order(second, "why", "ada"))
+    restore(site.state, target, Order(second, "why", "ada"))
     assert source.published() == [1, 2]
-    named = load_manifest(
-        site.s3, require_version(site.s3, site.data.bucket, KEY, third.version_id)
-    ).parts
+    named = load_manifest(require_version(site.data.store, KEY, third.version_id)).parts
     versions = {part.key: site.version_ids(part.key) for part in named}
     assert [versions[part.key] for part in named] == [[part.version_id] for part in named]
 
@@ -351,7 +348,7 @@ def test_rows_change_is_of_the_whole_and_what_is_usual_of_what_was_added(
         with ExitStack() as attempts:
             staged = source.begin(attempts, extract, full_refresh=full_refresh)
             if not any(outcome.refuses for outcome in staged.outcomes):
-                publish(site.s3, site.state, staged)
+                publish(site.state, staged)
             return {outcome.name: outcome.verdict.summary for outcome in staged.outcomes}
 
     add(1, 40)
@@ -436,9 +433,9 @@ def test_g4_of_two_increments_on_one_base_only_one_is_published(
     earlier = source.begin(attempts)
     source.add((3, "10:00"))
     later = source.begin(attempts)
-    publish(site.s3, site.state, earlier)
+    publish(site.state, earlier)
     with pytest.raises(StagingError, match="run it again") as raised:
-        publish(site.s3, site.state, later)
+        publish(site.state, later)
     assert raised.value.transient
     assert source.published() == [1, 2]
     source.run()
@@ -453,13 +450,13 @@ def test_g4_an_increment_does_not_follow_on_a_full_refresh(
     refresh = source.begin(attempts, full_refresh=True)
     source.add((2, "09:00"))
     increment = source.begin(attempts)
-    publish(site.s3, site.state, refresh)
+    publish(site.state, refresh)
     with pytest.raises(StagingError, match="its rows would be lost"):
-        publish(site.s3, site.state, increment)
+        publish(site.state, increment)
     late = source.begin(attempts, full_refresh=True)
     source.run()
     with pytest.raises(Superseded):
-        publish(site.s3, site.state, late)
+        publish(site.state, late)
     assert source.published() == [1, 2]
 
 
@@ -471,14 +468,14 @@ def test_a_part_of_another_run_is_never_written_over(
     source.run()
     source.add((2, "09:00"))
     first, second = source.begin(attempts), source.begin(attempts)
-    publish(site.s3, site.state, second)
+    publish(site.state, second)
     with pytest.raises(StagingError):
         first.output.prepare(first.receipt)
     assert len(site.version_ids("extracts/a/b/part-00001.parquet")) == 1
 
 
 def current_etag(site: Site) -> str:
-    return require_version(site.s3, site.data.bucket, KEY).etag
+    return require_version(site.data.store, KEY).object.token
 
 
 @pytest.mark.slow

@@ -46,9 +46,9 @@ def test_g9_an_overlap_of_millions_of_rows_spills_to_disk(site: Site) -> None:
     header = "/*---\nincremental: {cursor: i, lag: 100000000}\nunchanged: publish\n---*/\n"
     sql = f"{header}{ROWS.format(rows=4_000_000)} where :watermark is null or i >= :watermark"
     peaks = [peak_memory(site, sql, PARTS_KEY) for _ in range(2)]
-    version = find_version(site.s3, site.data.bucket, PARTS_KEY)
+    version = find_version(site.data.store, PARTS_KEY)
     assert version is not None
-    receipt = load_receipt(site.s3, site.state, PARTS_KEY, version.provenance["receipt"])
+    receipt = load_receipt(site.state, PARTS_KEY, version.provenance["receipt"])
     assert receipt is not None
     assert (receipt.rows, receipt.rows_added) == (4_000_000, 0)
     assert peaks[1] < 512 * MIB
@@ -77,8 +77,8 @@ def peak_memory(site: Site, sql: str, key: str = KEY, **settings: str) -> int:
     await_line(process, "started")
     await_line(process, "staged")
     process.communicate("go\n")
-    version = find_version(site.s3, site.data.bucket, key)
+    version = find_version(site.data.store, key)
     assert version is not None
-    receipt = load_receipt(site.s3, site.state, key, version.provenance["receipt"])
+    receipt = load_receipt(site.state, key, version.provenance["receipt"])
     assert receipt is not None
     return receipt.peak_memory

@@ -11,10 +11,10 @@ from extract_project.embedded.s3_server import S3Server
 from extract_project.errors import StagingError
 from extract_project.history.versions import find_version
 from extract_project.pipeline.staging import Provenance, stage
-from extract_project.publish import upload
 from extract_project.publish.publishing import publish, settle
 from extract_project.publish.rollback import Order, restore
-from extract_project.publish.upload import Target
+from extract_project.publish.target import Target
+from extract_project.store import s3_upload
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
 from extract_project_tests.attack.rig import SMALLEST_PART, impatient
@@ -35,7 +35,7 @@ CODES = (None, Fault.NO_SUCH_KEY, Fault.CONFLICT)
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload, "_FIRST_PART", SMALLEST_PART)
+    monkeypatch.setattr(s3_upload, "_FIRST_PART", SMALLEST_PART)
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +68,14 @@ def test_g4_a_run_publishes_where_the_key_was_deleted_meanwhile(
     text = SHAPES[shape]
     first = materialize(site, site.extract("a/b", text.format(1))).version_id
     extract = site.extract("a/b", text.format(2))
-    target, s3 = site.target(extract), impatient(proxy.endpoint)
+    through = site.through(impatient(proxy.endpoint))
+    target = through.target(extract)
     warehouse, provenance = DuckDBWarehouse(type="duckdb"), Provenance("run")
     with (
         deleting(site, proxy, target.key, answer) as markers,
-        stage(s3, warehouse, extract, target, provenance, state=site.state) as staged,
+        stage(warehouse, extract, target, provenance, state=through.state) as staged,
     ):
-        published = settle(s3, site.state, staged, extract.header)
+        published = settle(through.state, staged, extract.header)
     assert len(markers) == 1
     assert published.outcome == "published"
     assert site.version_ids(target.key) == [published.version_id, first]
@@ -89,16 +90,17 @@ def test_g4_rows_are_not_added_to_what_was_deleted(site: Site, proxy: FaultProxy
     first = materialize(site, site.extract("a/b", text.format(5))).version_id
     extract = site.extract("a/b", text.format(5))
     extract = extract.model_copy(update={"text": extract.text.replace("range(5)", "range(9)")})
-    target, s3 = site.target(extract), impatient(proxy.endpoint)
+    through = site.through(impatient(proxy.endpoint))
+    target = through.target(extract)
     warehouse, provenance = DuckDBWarehouse(type="duckdb"), Provenance("run")
     with (
         deleting(site, proxy, target.key, None),
-        stage(s3, warehouse, extract, target, provenance, state=site.state) as staged,
+        stage(warehouse, extract, target, provenance, state=through.state) as staged,
         pytest.raises(StagingError, match="run it again") as raised,
     ):
-        publish(s3, site.state, staged)
+        publish(through.state, staged)
     assert raised.value.transient
-    assert find_version(site.s3, target.bucket, target.key) is None
+    assert find_version(target.store, target.key) is None
     assert site.version_ids(target.key) == [first]
 
 
@@ -111,12 +113,13 @@ def test_a_rollback_of_what_was_deleted_meanwhile_restores_nothing(
     versions = [materialize(site, site.extract("a/b", text.format(n))).version_id for n in (1, 2)]
     target: Target = site.target(site.extract("a/b", text.format(1)))
     order = Order(versions[0], "wrong", "ada")
+    through = site.through(impatient(proxy.endpoint))
     with (
         deleting(site, proxy, target.key, answer),
         pytest.raises(StagingError, match="nothing was restored"),
     ):
-        restore(impatient(proxy.endpoint), site.state, target, order)
+        restore(through.state, Target(through.data.store, target.key), order)
     assert site.version_ids(target.key) == versions[::-1]
-    assert find_version(site.s3, target.bucket, target.key) is None
-    restore(site.s3, site.state, target, order)
-    assert find_version(site.s3, target.bucket, target.key) is not None
+    assert find_version(target.store, target.key) is None
+    restore(site.state, target, order)
+    assert find_version(target.store, target.key) is not None

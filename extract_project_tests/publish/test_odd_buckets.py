@@ -37,10 +37,10 @@ def test_a_history_with_null_versions_and_markers_of_one_second(site: Site) -> N
     made = [put()]
     set_versioning(site, "Enabled")
     made += [delete(), put(), delete(), delete(), put()]
-    listed = list(list_history(site.s3, site.data.bucket, KEY))
+    listed = list(list_history(site.data.store, KEY))
     assert [each.version_id for each in listed] == made[::-1]
     made.append(materialize(site, site.extract("a/b", "select 1 as n")).version_id)
-    found = read_history(site.s3, site.state, site.data.bucket, KEY).entries
+    found = read_history(site.data.store, site.state, KEY).entries
     assert [each.listed.version_id for each in found] == made[::-1]
     assert open_published(site.data.uri, "a/b").read_all()["n"].to_pylist() == [1]
 

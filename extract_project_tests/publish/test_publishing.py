@@ -26,9 +26,9 @@ from extract_project.errors import (
 from extract_project.history.receipt import load_receipt
 from extract_project.history.versions import find_version, list_versions
 from extract_project.pipeline.staging import Provenance, stage
-from extract_project.publish import upload
 from extract_project.publish.publishing import publish, settle
-from extract_project.publish.upload import sweep
+from extract_project.publish.target import sweep
+from extract_project.store.protocol import Absent
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.killable import await_line, kill, start_process
@@ -43,16 +43,15 @@ def test_g1_nothing_is_visible_before_it_is_whole(site: Site, rows: int) -> None
     extract = site.extract("a/b", ROWS.format(rows=rows))
     target = site.target(extract)
     with stage(
-        site.s3,
         DuckDBWarehouse(type="duckdb"),
         extract,
         target,
         Provenance("run"),
         state=site.state,
     ) as staged:
-        assert find_version(site.s3, target.bucket, target.key) is None
+        assert find_version(target.store, target.key) is None
         assert site.open_uploads() == (rows == MANY)
-        published = settle(site.s3, site.state, staged, extract.header)
+        published = settle(site.state, staged, extract.header)
     assert site.version_ids(target.key) == [published.version_id]
     assert pq.read_table(io.BytesIO(site.body(target.key))).num_rows == rows
 
@@ -86,8 +85,7 @@ def test_g1_a_polling_reader_only_sees_complete_audited_objects(site: Site) -> N
         stop.set()
         reader.join()
     published = {
-        (v.provenance["receipt"], v.version_id)
-        for v in list_versions(site.s3, site.data.bucket, key)
+        (v.provenance["receipt"], v.version_id) for v in list_versions(site.data.store, key)
     }
     assert len(published) == len(sizes)
     assert {rows for _, rows in seen} <= set(sizes)
@@ -98,7 +96,6 @@ def refuse(site: Site, rows: int) -> None:
     text = f"/*---\nchecks: [{{max_rows: 1}}]\n---*/\n{ROWS.format(rows=rows)}"
     extract = site.extract("a/b", text)
     with stage(
-        site.s3,
         DuckDBWarehouse(type="duckdb"),
         extract,
         site.target(extract),
@@ -198,13 +195,13 @@ def test_g2_a_sweep_spares_runs_whatever_the_timeout_is_now(
         def now(cls, tz: tzinfo | None = None) -> Self:
             return super().now(tz) + timedelta(hours=hours)
 
-    monkeypatch.setattr(upload, "datetime", Later)
+    monkeypatch.setattr("extract_project.publish.target.datetime", Later)
     materialize(site, site.extract("a/b", "/*---\ntimeout: 1m\n---*/\nselect 1 as one"))
     assert site.open_uploads() == left
 
 
 def sweep_older(site: Site, key: str, age: timedelta) -> int:
-    return sweep(site.s3, site.data.bucket, key, key.__eq__, age)
+    return sweep(site.data.store, key, key.__eq__, age)
 
 
 @pytest.mark.parametrize(
@@ -263,14 +260,14 @@ def test_g4_of_two_runs_the_later_started_wins(attempts: ExitStack, site: Site, 
     extract = site.extract("a/b", ROWS.format(rows=rows))
     earlier = begin(attempts, site, extract, "earlier")
     later = begin(attempts, site, extract, "later")
-    won = publish(site.s3, site.state, later)
+    won = publish(site.state, later)
     with pytest.raises(Superseded, match="newer data stays"):
-        publish(site.s3, site.state, earlier)
+        publish(site.state, earlier)
     earlier.output.abort()
     assert site.version_ids(site.target(extract).key) == [won]
     assert site.open_uploads() == 0
     with pytest.raises(StagingError, match="has ended"):
-        earlier.output.publish({})
+        earlier.output.publish(Absent())
 
 
 @pytest.mark.each_s3_server
@@ -278,8 +275,8 @@ def test_g4_a_run_started_earlier_is_published_over(attempts: ExitStack, site: S
     extract = site.extract("a/b", ROWS.format(rows=10))
     earlier = begin(attempts, site, extract, "earlier")
     later = begin(attempts, site, extract, "later")
-    first = publish(site.s3, site.state, earlier)
-    second = publish(site.s3, site.state, later)
+    first = publish(site.state, earlier)
+    second = publish(site.state, later)
     assert site.version_ids(site.target(extract).key) == [second, first]
 
 
@@ -292,12 +289,12 @@ def test_g4_what_was_current_when_the_run_began_is_published_again_over_older_da
     materialize(site, first)
     earlier = begin(attempts, site, site.extract("a/b", "select 2 as n"), "earlier")
     later, last = (begin(attempts, site, first, run_id) for run_id in ("later", "last"))
-    publish(site.s3, site.state, earlier)
-    assert settle(site.s3, site.state, later, first.header).outcome == "published"
+    publish(site.state, earlier)
+    assert settle(site.state, later, first.header).outcome == "published"
     key = site.target(first).key
     assert site.body(key) == site.body(key, site.version_ids(key)[-1])
     site.s3.delete_object(Bucket=site.data.bucket, Key=key)
-    assert settle(site.s3, site.state, last, first.header).outcome == "published"
+    assert settle(site.state, last, first.header).outcome == "published"
     assert len(site.version_ids(key)) == 4
 
 
@@ -327,9 +324,9 @@ def test_g4_publishing_again_after_a_lost_reply_is_the_same_version(
     """S3 applied the write and the reply was lost: the retry finds the run's own version."""
     extract = site.extract("a/b", ROWS.format(rows=10))
     staged = begin(attempts, site, extract, "run")
-    first = publish(site.s3, site.state, staged)
+    first = publish(site.state, staged)
     again = begin(attempts, site, extract, "run")
-    assert publish(site.s3, site.state, replace(staged, output=again.output)) == first
+    assert publish(site.state, replace(staged, output=again.output)) == first
     assert site.version_ids(site.target(extract).key) == [first]
 
 
@@ -341,7 +338,7 @@ def test_an_upload_that_somebody_aborted_is_a_transient_error(
     staged = begin(attempts, site, extract, "run")
     staged.output.sweep(timedelta(seconds=-60))
     with pytest.raises(StagingError) as raised:
-        publish(site.s3, site.state, staged)
+        publish(site.state, staged)
     assert raised.value.transient
     staged.output.abort()
 
@@ -351,13 +348,13 @@ def test_g10_a_version_leads_back_to_what_made_it(site: Site, rows: int) -> None
     extract = site.extract("a/b", ROWS.format(rows=rows))
     published = materialize(site, extract, "run-7")
     key = site.target(extract).key
-    version = find_version(site.s3, site.data.bucket, key, published.version_id)
+    version = find_version(site.data.store, key, published.version_id)
     assert version is not None
     assert version.provenance["run-id"] == "run-7"
     assert version.provenance["sql-key"] == "sql/a/b.sql"
     assert version.provenance["sql-version"] == extract.source.version_id
     assert version.provenance["sql-sha256"] == sha256(extract.text.encode()).hexdigest()
-    receipt = load_receipt(site.s3, site.state, key, version.provenance["receipt"])
+    receipt = load_receipt(site.state, key, version.provenance["receipt"])
     assert receipt is not None
     assert receipt.rows == rows
     assert receipt.sql == extract.text
@@ -405,7 +402,7 @@ def test_on_empty_keep_keeps_what_is_there(site: Site) -> None:
 
 
 def test_the_part_size_grows_before_parts_run_out(site: Site) -> None:
-    from extract_project.publish.upload import part_size
+    from extract_project.store.s3_upload import part_size
 
     sizes = [part_size(number) for number in range(1, 10_001)]
     assert sizes == sorted(sizes)
@@ -416,13 +413,12 @@ def test_the_part_size_grows_before_parts_run_out(site: Site) -> None:
 
 def test_a_bucket_without_versioning_is_refused(site: Site) -> None:
     from extract_project.errors import BucketError
-    from extract_project.store.s3 import require_versioning
 
-    require_versioning(site.s3, site.data.bucket)
+    site.data.store.require_versioning()
     site.s3.put_bucket_versioning(
         Bucket=site.data.bucket, VersioningConfiguration={"Status": "Suspended"}
     )
     with pytest.raises(BucketError, match="put-bucket-versioning --bucket"):
-        require_versioning(site.s3, site.data.bucket)
+        site.data.store.require_versioning()
     with pytest.raises(BucketError, match="does not exist"):
-        require_versioning(site.s3, "no-such-bucket")
+        site.folders.stores.bucket("no-such-bucket").require_versioning()

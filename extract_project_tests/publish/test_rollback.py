@@ -13,10 +13,10 @@ import pytest
 from extract_project.errors import NotPublished, StagingError, Superseded
 from extract_project.history.receipt import receipt_of, save_receipt
 from extract_project.history.versions import Restoration, require_version
-from extract_project.publish import copying
 from extract_project.publish.publishing import publish as publish_staged
 from extract_project.publish.rollback import Order, Restored, restore
-from extract_project.publish.upload import Target
+from extract_project.publish.target import Target
+from extract_project.store import s3_copy
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.history import KEY, delete, entries, publish
 from extract_project_tests.support.publishing import MANY, ROWS, begin
@@ -28,14 +28,14 @@ EMPTY = "/*---\nformat: jsonl\ncompression: none\n---*/\nselect 1 as n where {}"
 
 def restore_version(site: Site, version_id: str, key: str = KEY) -> Restored:
     order = Order(version_id, "größer: half of it is missing", "ada", "run-9")
-    return restore(site.s3, site.state, Target(site.data.bucket, key), order)
+    return restore(site.state, Target(site.data.store, key), order)
 
 
 @pytest.mark.parametrize("rows", [10, MANY], ids=["one part", "several parts"])
 def test_an_old_version_is_current_again(
     site: Site, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
-    monkeypatch.setattr(copying, "_PART", 5 << 20)  # the smallest that S3 takes
+    monkeypatch.setattr(s3_copy, "_PART", 5 << 20)  # the smallest that S3 takes
     old = publish(site, ROWS.format(rows=rows))
     bad = publish(site, "select 1 as n")
     restored = restore_version(site, old)
@@ -43,10 +43,16 @@ def test_an_old_version_is_current_again(
     assert site.version_ids(KEY) == [new, bad, old]
     assert site.body(KEY) == site.body(KEY, old)
     assert site.open_uploads() == 0
-    before = require_version(site.s3, site.data.bucket, KEY, old)
-    version = require_version(site.s3, site.data.bucket, KEY)
-    assert version.etag.endswith("-1" if rows == 10 else f"-{-(-version.size // (5 << 20))}")
-    assert version.content_type == before.content_type == "application/vnd.apache.parquet"
+    before = require_version(site.data.store, KEY, old)
+    version = require_version(site.data.store, KEY)
+    assert version.object.token.endswith(
+        "-1" if rows == 10 else f"-{-(-version.size // (5 << 20))}"
+    )
+    assert (
+        version.object.content_type
+        == before.object.content_type
+        == "application/vnd.apache.parquet"
+    )
     for name in ("run-id", "sql-version", "sql-sha256", "receipt", "schema-sha256"):
         assert version.provenance[name] == before.provenance[name]
     restoration = version.restoration
@@ -54,7 +60,7 @@ def test_an_old_version_is_current_again(
     assert version.started_at == restoration.at
     assert replace(restoration, at=before.modified) == rollback_of(old, bad, before.modified)
     entry = entries(site)[0]
-    assert (entry.is_current, entry.receipt) == (True, receipt_of(site.s3, site.state, before))
+    assert (entry.is_current, entry.receipt) == (True, receipt_of(site.state, before))
     assert entry.change.rows == rows - 1
     undone = restore_version(site, bad).version
     assert site.body(KEY) == site.body(KEY, bad)
@@ -94,12 +100,12 @@ def test_g4_a_run_that_started_before_the_rollback_does_not_replace_it(
     extract = site.extract("a/b", "select 3 as n")
     before = begin(attempts, site, extract, "under way")
     second = restore_version_after(site, "select 4 as n", first.version.version_id)
-    assert second.version.etag == first.version.etag  # as if nothing had happened
+    assert second.version.object.token == first.version.object.token  # as if nothing had happened
     with pytest.raises(Superseded, match="to which ada rolled back after this run had started"):
-        publish_staged(site.s3, site.state, before)
+        publish_staged(site.state, before)
     assert site.version_ids(KEY)[0] == second.version.version_id
     after = begin(attempts, site, extract, "the next")
-    new = publish_staged(site.s3, site.state, after)
+    new = publish_staged(site.state, after)
     assert site.version_ids(KEY)[0] == new
 
 
@@ -150,10 +156,10 @@ def restored_already(site: Site, old: str) -> str:
 
 
 def damaged(site: Site, old: str) -> str:
-    version = require_version(site.s3, site.data.bucket, KEY, old)
-    receipt = receipt_of(site.s3, site.state, version)
+    version = require_version(site.data.store, KEY, old)
+    receipt = receipt_of(site.state, version)
     assert receipt is not None
-    save_receipt(site.s3, site.state, receipt.model_copy(update={"bytes": receipt.bytes + 1}))
+    save_receipt(site.state, receipt.model_copy(update={"bytes": receipt.bytes + 1}))
     return old
 
 
@@ -193,4 +199,4 @@ def test_a_reason_that_s3_would_not_keep_is_refused(site: Site) -> None:
     publish(site, "select 2 as n")
     order = Order(old, "x" * 2000, "ada")
     with pytest.raises(StagingError, match=r"too long by \d+ bytes"):
-        restore(site.s3, site.state, Target(site.data.bucket, KEY), order)
+        restore(site.state, Target(site.data.store, KEY), order)

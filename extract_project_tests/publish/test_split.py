@@ -21,7 +21,8 @@ from extract_project.history.versions import Version, find_version, require_vers
 from extract_project.pipeline.staging import Staged
 from extract_project.publish.publishing import publish, settle
 from extract_project.publish.rollback import Order, restore
-from extract_project.publish.upload import Target
+from extract_project.publish.target import Target
+from extract_project.store.protocol import Absent, Holds
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.killable import await_line, kill, start_process
 from extract_project_tests.support.publishing import begin, materialize
@@ -39,20 +40,20 @@ def split(rows: int, mark: int = 0, header: str = "split: {rows: 100}") -> str:
 
 
 def current(site: Site) -> Version:
-    return require_version(site.s3, site.data.bucket, KEY)
+    return require_version(site.data.store, KEY)
 
 
 def manifest_of(site: Site, version: Version | None = None) -> PartsManifest:
-    return load_manifest(site.s3, version or current(site))
+    return load_manifest(version or current(site))
 
 
 def numbers(site: Site, version: Version) -> list[int]:
-    return list(open_version(site.s3, version).read_all()["i"].to_pylist())
+    return list(open_version(version).read_all()["i"].to_pylist())
 
 
 def lying(site: Site) -> list[str]:
     """Names of the part objects that a listing shows."""
-    return [key.rpartition("/")[2] for key in list_parts(site.s3, site.data.bucket, KEY)]
+    return [key.rpartition("/")[2] for key in list_parts(site.data.store, KEY)]
 
 
 @pytest.fixture
@@ -68,8 +69,8 @@ def test_g1_parts_appear_after_the_audit_and_the_manifest_last(
     staged = begin(attempts, site, site.extract("a/b", split(250)), "run")
     assert site.open_uploads() == 3
     assert lying(site) == []
-    assert find_version(site.s3, site.data.bucket, KEY) is None
-    settle(site.s3, site.state, staged, site.extract("a/b", split(250)).header)
+    assert find_version(site.data.store, KEY) is None
+    settle(site.state, staged, site.extract("a/b", split(250)).header)
     version = current(site)
     manifest = manifest_of(site)
     assert [part.rows for part in manifest.parts] == [100, 100, 50]
@@ -78,7 +79,7 @@ def test_g1_parts_appear_after_the_audit_and_the_manifest_last(
         body = site.body(part.key, part.version_id)
         assert (len(body), sha256(body).hexdigest()) == (part.bytes, part.sha256)
         assert pq.read_table(io.BytesIO(body)).num_rows == part.rows
-        found = find_version(site.s3, site.data.bucket, part.key)
+        found = find_version(site.data.store, part.key)
         assert found
         assert found.provenance["receipt"] == version.provenance["receipt"] == manifest.receipt
     assert numbers(site, version) == list(range(250))
@@ -97,7 +98,7 @@ def test_g1_parts_appear_after_the_audit_and_the_manifest_last(
 def test_every_format_reads_back_as_one(site: Site, name: str, codec: str, rows: int) -> None:
     header = f"split: {{rows: 100}}\nformat: {name}\ncompression: {codec}"
     materialize(site, site.extract("a/b", split(rows, header=header)))
-    read = open_version(site.s3, current(site)).read_all()
+    read = open_version(current(site)).read_all()
     assert read.schema.names == ["i", "digest", "mark"]
     assert read.schema.types == [pa.int64(), pa.string(), pa.int32()]
     assert read["i"].to_pylist() == list(range(rows))
@@ -144,7 +145,7 @@ def test_readers_of_a_manifest_see_one_set_while_reruns_publish_fewer_and_more(s
 
     def read() -> None:
         while not stop.is_set():
-            table = open_version(site.s3, current(site)).read_all()
+            table = open_version(current(site)).read_all()
             seen.append((table.num_rows, set(table["mark"].to_pylist())))
 
     reader = threading.Thread(target=read)
@@ -163,7 +164,7 @@ def test_readers_of_a_manifest_see_one_set_while_reruns_publish_fewer_and_more(s
 def test_an_older_manifest_still_finds_its_parts_after_fewer_were_published(site: Site) -> None:
     many = materialize(site, site.extract("a/b", split(500)))
     few = materialize(site, site.extract("a/b", split(200)))
-    older = require_version(site.s3, site.data.bucket, KEY, many.version_id)
+    older = require_version(site.data.store, KEY, many.version_id)
     assert lying(site) == ["part-00000.parquet", "part-00001.parquet"]
     assert numbers(site, older) == list(range(500))
     assert numbers(site, current(site)) == list(range(200))
@@ -175,14 +176,14 @@ def test_a_rollback_makes_the_parts_of_an_older_manifest_current_again(site: Sit
     old = current(site)
     materialize(site, site.extract("a/b", split(rows=50, mark=1)))
     new = current(site)
-    target = Target(site.data.bucket, KEY)
-    restored = restore(site.s3, site.state, target, Order(old.version_id, "half is missing", "ada"))
+    target = Target(site.data.store, KEY)
+    restored = restore(site.state, target, Order(old.version_id, "half is missing", "ada"))
     assert restored.replaced == new
     assert numbers(site, current(site)) == list(range(250))
     assert len(lying(site)) == 3
     named = {part.key: part.version_id for part in manifest_of(site).parts}
     assert {key: site.version_ids(key)[0] for key in named} == named  # and none of them expires
-    restore(site.s3, site.state, target, Order(new.version_id, "it was right", "ada"))
+    restore(site.state, target, Order(new.version_id, "it was right", "ada"))
     assert numbers(site, current(site)) == list(range(50))
     assert len(lying(site)) == 1
     assert site.open_uploads() == 0
@@ -195,9 +196,7 @@ def test_a_rollback_says_which_part_is_gone(site: Site) -> None:
     lost = manifest_of(site, old).parts[0]
     site.s3.delete_object(Bucket=site.data.bucket, Key=lost.key, VersionId=lost.version_id)
     with pytest.raises(NotPublished, match=r"part s3://.*part-00000.parquet version .* is gone"):
-        restore(
-            site.s3, site.state, Target(site.data.bucket, KEY), Order(old.version_id, "why", "ada")
-        )
+        restore(site.state, Target(site.data.store, KEY), Order(old.version_id, "why", "ada"))
     assert numbers(site, current(site)) == list(range(50))
 
 
@@ -214,10 +213,10 @@ def test_tidying_leaves_alone_what_a_later_run_has_completed(
     earlier = begin(attempts, site, site.extract("a/b", split(100)), "earlier")
     later = begin(attempts, site, site.extract("a/b", split(300)), "later")
     complete_parts(site, later)
-    published = settle(site.s3, site.state, earlier, site.extract("a/b", split(100)).header)
+    published = settle(site.state, earlier, site.extract("a/b", split(100)).header)
     assert published.outcome == "published"
     assert len(lying(site)) == 3
-    publish(site.s3, site.state, later)
+    publish(site.state, later)
     assert numbers(site, current(site)) == list(range(300))
     assert len(lying(site)) == 3
 
@@ -229,7 +228,7 @@ def complete_parts(site: Site, staged: Staged) -> None:
         raise ConnectionError
 
     previous = staged.previous
-    condition = {"IfMatch": f'"{previous.etag}"'} if previous else {"IfNoneMatch": "*"}
+    condition = Holds(previous.object.token) if previous else Absent()
     staged.output.prepare(staged.receipt)
     site.s3.meta.events.register("before-call.s3.PutObject", refuse)
     try:
@@ -288,9 +287,9 @@ def test_g4_of_two_runs_the_later_started_wins(attempts: ExitStack, site: Site) 
     extract = site.extract("a/b", split(300))
     earlier = begin(attempts, site, extract, "earlier")
     later = begin(attempts, site, extract, "later")
-    won = publish(site.s3, site.state, later)
+    won = publish(site.state, later)
     with pytest.raises(Superseded, match="newer data stays"):
-        publish(site.s3, site.state, earlier)
+        publish(site.state, earlier)
     assert site.version_ids(KEY) == [won]
     # What is not going to be published is not completed either.
     assert len(site.version_ids("extracts/a/b/part-00000.parquet")) == 1
@@ -300,7 +299,7 @@ def test_g4_a_run_started_earlier_is_published_over(attempts: ExitStack, site: S
     extract = site.extract("a/b", split(300))
     earlier = begin(attempts, site, extract, "earlier")
     later = begin(attempts, site, extract, "later")
-    first, second = (publish(site.s3, site.state, each) for each in (earlier, later))
+    first, second = (publish(site.state, each) for each in (earlier, later))
     assert site.version_ids(KEY) == [second, first]
 
 
@@ -316,15 +315,15 @@ def test_g4_lost_replies_of_parts_and_manifest_are_the_same_versions(
 
     events.register("after-call.s3.CompleteMultipartUpload", lose)
     with pytest.raises(ConnectionError):
-        publish(site.s3, site.state, staged)
+        publish(site.state, staged)
     events.unregister("after-call.s3.CompleteMultipartUpload", lose)
     (own,) = site.version_ids(key)
     site.s3.put_object(Bucket=site.data.bucket, Key=key, Body=b"another run's part")
-    first = publish(site.s3, site.state, staged)
+    first = publish(site.state, staged)
     assert [part.version_id for part in manifest_of(site).parts] == [own]
     assert numbers(site, current(site)) == list(range(100))
     again = begin(attempts, site, site.extract("a/b", split(100)), "run")
-    assert publish(site.s3, site.state, replace(staged, output=again.output)) == first
+    assert publish(site.state, replace(staged, output=again.output)) == first
 
 
 def test_an_upload_that_somebody_aborted_is_a_transient_error(
@@ -333,9 +332,9 @@ def test_an_upload_that_somebody_aborted_is_a_transient_error(
     staged = begin(attempts, site, site.extract("a/b", split(300)), "run")
     staged.output.sweep(timedelta(seconds=-60))
     with pytest.raises(StagingError) as raised:
-        publish(site.s3, site.state, staged)
+        publish(site.state, staged)
     assert raised.value.transient
-    assert find_version(site.s3, site.data.bucket, KEY) is None
+    assert find_version(site.data.store, KEY) is None
 
 
 def test_g12_the_same_again_adds_no_version_of_anything(site: Site) -> None:
@@ -352,6 +351,6 @@ def test_the_same_again_mends_what_a_killed_run_has_left_on_top(site: Site) -> N
     materialize(site, site.extract("a/b", split(300, 1)))
     die_between_parts_and_manifest(site, 300)
     assert materialize(site, site.extract("a/b", split(300, 1))).outcome == "published"
-    heads = [find_version(site.s3, site.data.bucket, p.key) for p in manifest_of(site).parts]
+    heads = [find_version(site.data.store, p.key) for p in manifest_of(site).parts]
     assert [h and h.version_id for h in heads] == [p.version_id for p in manifest_of(site).parts]
     assert len(lying(site)) == 3

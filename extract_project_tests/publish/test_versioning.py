@@ -13,9 +13,10 @@ from extract_project.errors import BucketError, StagingError
 from extract_project.history.versions import find_version, require_version
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.staging import Provenance, Staged, stage
-from extract_project.publish import upload
 from extract_project.publish.publishing import settle
 from extract_project.publish.rollback import Order, restore
+from extract_project.publish.target import Target
+from extract_project.store import s3_upload
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
 from extract_project_tests.attack.rig import SMALLEST_PART, impatient
@@ -38,7 +39,7 @@ SHAPES = {
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload, "_FIRST_PART", SMALLEST_PART)
+    monkeypatch.setattr(s3_upload, "_FIRST_PART", SMALLEST_PART)
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +57,7 @@ def set_versioning(site: Site, status: Literal["Enabled", "Suspended"]) -> None:
 @contextmanager
 def staged(site: Site, extract: Extract) -> Iterator[Staged]:
     warehouse, provenance = DuckDBWarehouse(type="duckdb"), Provenance("run")
-    with stage(
-        site.s3, warehouse, extract, site.target(extract), provenance, state=site.state
-    ) as result:
+    with stage(warehouse, extract, site.target(extract), provenance, state=site.state) as result:
         yield result
 
 
@@ -86,13 +85,13 @@ def test_g10_what_was_written_without_a_version_is_never_said_to_be_published(
     with staged(site, extract) as result:
         set_versioning(site, "Suspended")
         with pytest.raises(BucketError, match=NOT_KEPT) as raised:
-            settle(site.s3, site.state, result, extract.header)
+            settle(site.state, result, extract.header)
     assert "put-bucket-versioning" in str(raised.value)
     set_versioning(site, "Enabled")
     again = materialize(site, extract)
     assert again.outcome == "published"
     assert again.version_id != "null"
-    assert require_version(site.s3, target.bucket, target.key).version_id == again.version_id
+    assert require_version(target.store, target.key).version_id == again.version_id
     assert materialize(site, extract).outcome == "unchanged"
 
 
@@ -101,7 +100,7 @@ def test_a_write_whose_reply_was_lost_is_not_found_as_a_version_either(
 ) -> None:
     extract = site.extract("a/b", SHAPES["one put"])
     target = site.target(extract)
-    through = Site(site.server, impatient(proxy.endpoint), site.manifest, site.data)
+    through = site.through(impatient(proxy.endpoint))
 
     def suspend_and_lose(request: Request) -> Fault | None:
         if proxy.spoilt or not request.publishes(target.key):
@@ -114,21 +113,21 @@ def test_a_write_whose_reply_was_lost_is_not_found_as_a_version_either(
         proxy.choosing(suspend_and_lose),
         pytest.raises(BucketError, match=NOT_KEPT),
     ):
-        settle(through.s3, site.state, result, extract.header)
+        settle(site.state, result, extract.header)
 
 
 def test_an_object_of_before_versioning_is_replaced_and_stays_in_the_history(site: Site) -> None:
     extract = site.extract("a/b", SHAPES["one put"])
     target = site.target(extract)
     set_versioning(site, "Suspended")
-    site.s3.put_object(Bucket=target.bucket, Key=target.key, Body=b"x")
+    site.s3.put_object(Bucket=site.data.bucket, Key=target.key, Body=b"x")
     set_versioning(site, "Enabled")
-    found = find_version(site.s3, target.bucket, target.key)
+    found = find_version(target.store, target.key)
     assert found is not None
     assert found.version_id == "null"
     made = materialize(site, extract).version_id
     assert site.version_ids(target.key) == [made, "null"]
-    assert require_version(site.s3, target.bucket, target.key, "null").size == 1
+    assert require_version(target.store, target.key, "null").size == 1
 
 
 def test_nothing_is_restored_where_no_version_is_kept(site: Site) -> None:
@@ -153,14 +152,14 @@ def test_versioning_is_suspended_while_a_version_is_restored(
         if request.operation == moment:
             set_versioning(site, "Suspended")
 
-    through = Site(site.server, impatient(proxy.endpoint), site.manifest, site.data)
+    through = site.through(impatient(proxy.endpoint))
     # SeaweedFS finds no condition met in a bucket that is suspended, unlike Amazon.
     said = f"{NOT_KEPT}|changed while version"
     with proxy.choosing(suspend), pytest.raises((BucketError, StagingError), match=said):
         roll_back(through, key, first)
     set_versioning(site, "Enabled")
     roll_back(site, key, first)
-    assert require_version(site.s3, site.data.bucket, key).version_id != "null"
+    assert require_version(site.data.store, key).version_id != "null"
 
 
 def two_versions(site: Site, shape: str) -> tuple[str, str]:
@@ -173,5 +172,5 @@ def two_versions(site: Site, shape: str) -> tuple[str, str]:
 
 
 def roll_back(site: Site, key: str, version_id: str) -> None:
-    target = upload.Target(site.data.bucket, key)
-    restore(site.s3, site.state, target, Order(version_id, "wrong", "me"))
+    target = Target(site.data.store, key)
+    restore(site.state, target, Order(version_id, "wrong", "me"))

@@ -41,7 +41,8 @@ from extract_project.history.receipt import load_receipt
 from extract_project.history.versions import find_version
 from extract_project.orchestration.failed.failed import Question
 from extract_project.orchestration.failed.rerun import ask, launch
-from extract_project.store.s3 import Location, connect
+from extract_project.store.folder import Location
+from extract_project.store.s3 import connect
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.local_ecs import Launched, LocalEcs, local_ecs
 from extract_project_tests.support.local_ecs.instance import on_ecs
@@ -190,10 +191,10 @@ def check(storm: EcsStorm) -> None:
 def _is_published(storm: EcsStorm, path: str) -> bool:
     """Whether the current version holds what the file says."""
     site, key = storm.site, storm.site.data.key(f"{path}.parquet")
-    version = find_version(site.s3, site.data.bucket, key)
+    version = find_version(site.data.store, key)
     if version is None:
         return False
-    receipt = load_receipt(site.s3, site.state, key, version.provenance["receipt"])
+    receipt = load_receipt(site.state, key, version.provenance["receipt"])
     content = pq.read_table(io.BytesIO(site.body(key)))
     number = int(path.rpartition("_")[2])
     whole = receipt is not None and receipt.rows == content.num_rows
@@ -258,7 +259,9 @@ def ecs_storm(
     """An installation on ECS; `warehouse` and `storage` are directories of Postgres' sockets."""
     for bucket in ("fleet-sql", "fleet-data"):
         server.make_bucket(bucket)
-    site = Site(server, connect(), Location("fleet-sql", "sql"), Location("fleet-data", "extracts"))
+    site = Site.of(
+        server, connect(), Location("fleet-sql", "sql"), Location("fleet-data", "extracts")
+    )
     environment = {
         **{key: value for key, value in site.environment.items() if "WAREHOUSES" not in key},
         "EXTRACT_WAREHOUSES__SHOP__TYPE": "postgres",

@@ -7,12 +7,11 @@ import dagster as dg
 from extract_project.orchestration.load.compose import compose
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings
-from extract_project.store.s3 import connect
 from extract_project_tests.conftest import Site
 
 
 def definitions(site: Site, settings: Settings, *assets: dg.AssetsDefinition) -> dg.Definitions:
-    composed = compose(site.snapshot(), CodeLocation(settings, connect, "snapshot-1"))
+    composed = compose(site.snapshot(), CodeLocation(settings, settings.connect, "snapshot-1"))
     return dg.Definitions.merge(composed, dg.Definitions(assets=assets))
 
 

@@ -22,7 +22,7 @@ def delete(site: Site) -> str:
 
 
 def entries(site: Site, limit: int | None = None) -> list[Entry]:
-    history = read_history(site.s3, site.state, site.data.bucket, KEY, limit=limit)
+    history = read_history(site.data.store, site.state, KEY, limit=limit)
     return list(history.entries)
 
 

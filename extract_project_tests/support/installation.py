@@ -18,7 +18,8 @@ from dagster import DagsterInstance, DagsterRun, RunsFilter
 from extract_project.deployment.client import Deployment, Run
 from extract_project.embedded.dagster_server import DagsterServer, dagster_server
 from extract_project.embedded.s3_server import S3Server
-from extract_project.store.s3 import Location, connect
+from extract_project.store.folder import Location
+from extract_project.store.s3 import connect
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.waiting import await_value
 
@@ -119,7 +120,7 @@ def installation(
     manifest, data = f"{name}-sql", f"{name}-data"
     for bucket in (manifest, data):
         server.make_bucket(bucket)
-    site = Site(server, connect(), Location(manifest, "sql"), Location(data, "extracts"))
+    site = Site.of(server, connect(), Location(manifest, "sql"), Location(data, "extracts"))
     for path, text in files.items():
         site.put_sql(path, text)
     environment = {**os.environ, **site.environment, **(more or {})}

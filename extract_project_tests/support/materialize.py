@@ -14,24 +14,22 @@ from extract_project.manifest.bucket import find_extract
 from extract_project.pipeline.staging import Provenance, stage
 from extract_project.process import use_system_allocator
 from extract_project.publish.publishing import settle
-from extract_project.publish.upload import Target
+from extract_project.publish.target import Target
 from extract_project.settings import load_settings
-from extract_project.store.s3 import connect
 
 
 def main(path: str, run_id: str) -> None:
     use_system_allocator()
     settings = load_settings()
-    s3 = connect()
-    extract = find_extract(s3, settings.manifest, path, settings.dialects)
-    target = Target(settings.data.bucket, settings.data.key(extract.published_path()))
+    folders = settings.connect()
+    extract = find_extract(folders.manifest, path, settings.dialects)
+    target = Target.of(folders.data, extract)
     warehouse = settings.warehouses[extract.warehouse]
     say("started")
-    state = settings.state_location
-    with stage(s3, warehouse, extract, target, Provenance(run_id), state=state) as staged:
+    with stage(warehouse, extract, target, Provenance(run_id), state=folders.state) as staged:
         say("staged")
         sys.stdin.readline()
-        published = settle(s3, state, staged, extract.header)
+        published = settle(folders.state, staged, extract.header)
     say(f"{published.outcome} {published.version_id}")
 
 

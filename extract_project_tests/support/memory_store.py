@@ -37,7 +37,7 @@ class _Stored:
     body: bytes | None
 
 
-@dataclass
+@dataclass(eq=False)
 class MemoryStore:
     """Objects by key, each with its versions, the newest last; tokens are version ids."""
 
@@ -45,7 +45,6 @@ class MemoryStore:
     objects: dict[str, list[_Stored]] = field(default_factory=dict)
     staged: list[MemoryUpload] = field(default_factory=list)
     holds: set[tuple[str, str]] = field(default_factory=set)
-    requests: int = 0
     lock: RLock = field(default_factory=RLock)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -162,13 +161,15 @@ class MemoryStore:
     def require_versioning(self) -> None:
         """It keeps all."""
 
+    def clock(self) -> datetime | None:
+        return datetime.now(UTC)
+
     def require_version(self, version_id: str | None, key: str) -> str:
         if version_id is None or version_id == NULL_VERSION:
             raise BucketError(f"{self.uri(key)} is no version")
         return version_id
 
     def _stored(self, key: str, version_id: str | None) -> _Stored | None:
-        self.requests += 1
         stored = self.objects.get(key, [])
         chosen = [each for each in stored if each.version.version_id == version_id]
         found = (chosen if version_id else stored)[-1:]

@@ -21,7 +21,6 @@ def materialize(site: Site, extract: Extract, run_id: str = "run") -> Published:
     """Stage and publish, as an asset does."""
     target = site.target(extract)
     done = attempt(
-        site.s3,
         DuckDBWarehouse(type="duckdb"),
         extract,
         target,
@@ -42,7 +41,6 @@ def begin(attempts: ExitStack, site: Site, extract: Extract, run_id: str) -> Sta
     provenance = Provenance(run_id)
     return attempts.enter_context(
         stage(
-            site.s3,
             DuckDBWarehouse(type="duckdb"),
             extract,
             site.target(extract),

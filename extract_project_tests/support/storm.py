@@ -39,7 +39,8 @@ from extract_project.history.versions import list_versions
 from extract_project.orchestration.failed.failed import Answer, Question
 from extract_project.orchestration.failed.rerun import ask, launch
 from extract_project.orchestration.names.requests import PATH_TAG, RERUN_OF_TAG, TICK_TAG
-from extract_project.store.s3 import Location, connect
+from extract_project.store.folder import Location
+from extract_project.store.s3 import connect
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.waiting import await_value
 
@@ -252,8 +253,8 @@ def _published_is_what_was_launched(storm: Storm) -> None:
     texts = {each.version: each.text for edits in storm.edits.values() for each in edits}
     for path in storm.edits:
         key = site.data.key(f"{path}.parquet")
-        for version in list_versions(site.s3, site.data.bucket, key):
-            receipt = load_receipt(site.s3, site.state, version.key, version.provenance["receipt"])
+        for version in list_versions(site.data.store, key):
+            receipt = load_receipt(site.state, version.key, version.provenance["receipt"])
             text = texts.get(version.provenance["sql-version"]) or ""
             content = pq.read_table(io.BytesIO(site.body(key, version.version_id)))
             report.counts["published versions"] += 1
@@ -325,7 +326,9 @@ def storm_site(server: S3Server, home: Path, seed: int) -> Iterator[Storm]:
     """An installation with some extracts, before the storm."""
     for bucket in ("storm-sql", "storm-data"):
         server.make_bucket(bucket)
-    site = Site(server, connect(), Location("storm-sql", "sql"), Location("storm-data", "extracts"))
+    site = Site.of(
+        server, connect(), Location("storm-sql", "sql"), Location("storm-data", "extracts")
+    )
     processes = Processes(dagster_processes(home, {**os.environ, **site.environment}))
     storm = Storm(site, processes, seed)
     storm.put("storm/steady")

@@ -58,7 +58,7 @@ def compose(
         ],
         jobs=[rerun_job(valid.values(), settings.dagster_url), rollback_job(valid, location)],
         resources={
-            IO_MANAGER: ExtractIOManager(location.connect, settings, valid),
+            IO_MANAGER: ExtractIOManager(location.connect, valid),
         },
         executor=one_or_many_executor,
     )

@@ -58,10 +58,10 @@ def manifest_sensor(
         jobs=None if watching else [],
     )
     def manifest(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        s3 = location.connect()
+        folders = location.connect()
 
         def look() -> Files:
-            return {file.key: file.etag for file in list_files(s3, location.settings.manifest)}
+            return {file.key: file.token for file in list_files(folders.manifest)}
 
         listed = look()
         if listed == loaded:
@@ -83,7 +83,7 @@ def manifest_sensor(
         time.sleep(_SETTLED_SECONDS)
         if look() != listed:
             return dg.SkipReason(f"{changes}: reloaded when they have settled")
-        current_snapshot(s3, location.settings, snapshot)
+        current_snapshot(folders, location.settings.dialects, snapshot)
         Deployment(location.settings.dagster_url).reload()
         return dg.SkipReason(f"{changes}: reloaded")
 

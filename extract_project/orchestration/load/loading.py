@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import dagster as dg
 
 from extract_project.manifest.bucket import read_manifest
+from extract_project.manifest.extract import Dialects
 from extract_project.manifest.snapshot import (
     Snapshot,
     load_snapshot,
@@ -31,10 +32,8 @@ from extract_project.orchestration.load.isolating import isolated
 from extract_project.orchestration.load.narrowing import executed_here, suffices
 from extract_project.process import building_definitions, quiet_sqlglot
 from extract_project.settings import Settings
-from extract_project.store.s3 import require_versioning
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from extract_project.store.folder import Folder
+from extract_project.store.stores import Folders
 
 _KEY = "extract_snapshot"
 
@@ -100,7 +99,7 @@ class RefusedManifest:
 
 
 def load_definitions(
-    s3: S3Client,
+    folders: Folders,
     settings: Settings,
     build: Callable[[str, Snapshot, RefusedManifest | None], dg.Definitions],
 ) -> dg.Definitions:
@@ -113,15 +112,17 @@ def load_definitions(
     """
     quiet_sqlglot()
     context = DefinitionsLoadContext.get()
-    state = settings.state_location
+    state = folders.state
     if context.load_type is DefinitionsLoadType.RECONSTRUCTION:
         # `dg launch` reconstructs what was never initialized, and so has no snapshot to name.
         pinned = context.reconstruction_metadata.get(_KEY)
         if pinned:
-            return build(str(pinned), _for_this_worker(s3, settings, str(pinned)), None)
-    require_versioning(s3, settings.data.bucket)
-    known = marked_snapshot(s3, state)
-    snapshot_id, snapshot = current_snapshot(s3, settings, known[1] if known else None)
+            return build(str(pinned), _for_this_worker(state, settings, str(pinned)), None)
+    folders.data.store.require_versioning()
+    known = marked_snapshot(state)
+    snapshot_id, snapshot = current_snapshot(
+        folders, settings.dialects, known[1] if known else None
+    )
 
     def loaded(snapshot_id: str, snapshot: Snapshot) -> dg.Definitions:
         made = build(snapshot_id, snapshot, None)
@@ -140,16 +141,16 @@ def load_definitions(
     try:
         made = loaded(snapshot_id, snapshot)
     except Exception as error:  # whatever Dagster, or somebody's own definitions, refuse
-        served = marked_snapshot(s3, state, "served")
+        served = marked_snapshot(state, "served")
         remaining = isolated(snapshot, fault, served[1] if served else None)
         if remaining is None:
             if served is None or served[0] == snapshot_id:
                 raise
             _pin(context, served[0])
             return build(*served, RefusedManifest(snapshot.files, str(error)))
-        snapshot_id = save_snapshot(s3, state, remaining)
+        snapshot_id = save_snapshot(state, remaining)
         made = loaded(snapshot_id, remaining)
-    point_to(s3, state, snapshot_id, "served")
+    point_to(state, snapshot_id, "served")
     return made
 
 
@@ -159,21 +160,21 @@ def _pin(context: DefinitionsLoadContext, snapshot_id: str) -> None:
         context.add_to_pending_reconstruction_metadata(_KEY, snapshot_id)
 
 
-def _for_this_worker(s3: S3Client, settings: Settings, snapshot_id: str) -> Snapshot:
+def _for_this_worker(state: Folder, settings: Settings, snapshot_id: str) -> Snapshot:
     """The extracts of the run that is executed here; all of them where it may need more."""
-    state, run = settings.state_location, executed_here(settings)
+    run = executed_here(settings)
     if run is not None:
-        snapshot = load_snapshot(s3, state, snapshot_id, only=frozenset(run.extracts))
+        snapshot = load_snapshot(state, snapshot_id, only=frozenset(run.extracts))
         if suffices(snapshot, run):
             return snapshot
-    return load_snapshot(s3, state, snapshot_id)
+    return load_snapshot(state, snapshot_id)
 
 
 def current_snapshot(
-    s3: S3Client, settings: Settings, known: Snapshot | None
+    folders: Folders, dialects: Dialects, known: Snapshot | None
 ) -> tuple[str, Snapshot]:
     """The manifest as it stands now, saved; what is in `known` already is not fetched again."""
-    snapshot = read_manifest(s3, settings.manifest, settings.dialects, known)
-    snapshot_id = save_snapshot(s3, settings.state_location, snapshot)
-    point_to(s3, settings.state_location, snapshot_id)
+    snapshot = read_manifest(folders.manifest, dialects, known)
+    snapshot_id = save_snapshot(folders.state, snapshot)
+    point_to(folders.state, snapshot_id)
     return snapshot_id, snapshot

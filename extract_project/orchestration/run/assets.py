@@ -67,7 +67,7 @@ def _spec(extract: Extract, location: CodeLocation) -> dg.AssetSpec:
         metadata={
             "sql_file": extract.source.key,
             "sql_version": extract.source.version_id or "unversioned bucket",
-            "published_as": location.target(extract).uri,
+            "published_as": (location.settings.data / extract.published_path()).uri,
             **({"warnings": "\n".join(extract.doubts)} if extract.warnings else {}),
         },
         code_version=extract.code_version,

@@ -17,9 +17,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from botocore.exceptions import BotoCoreError, ClientError
 
-from extract_project.errors import RunEnded, SchemaError
+from extract_project.errors import RunEnded, SchemaError, StoreError
 from extract_project.history.versions import find_version
 from extract_project.journal import Journal
 from extract_project.manifest.extract import Extract
@@ -56,12 +55,11 @@ from extract_project.pipeline.staging import Provenance, Staged
 from extract_project.prefetch import in_thread
 from extract_project.process import use_system_allocator
 from extract_project.publish.publishing import Published
-from extract_project.publish.upload import Target
+from extract_project.publish.target import Target
 from extract_project.stopping import Stop
+from extract_project.store.stores import Folders
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
     from extract_project.orchestration.run.code_location import CodeLocation
 
 _LOOK_UP_SECONDS = 15
@@ -128,7 +126,7 @@ class _Execution:
     this: Attempt
     partition: Partition | None
     journal: Journal
-    s3: S3Client
+    folders: Folders
     interrupts: Interrupts
     stop: Stop
     task: Task | None
@@ -201,12 +199,11 @@ class _Execution:
             )
             staged = held.enter_context(
                 staging(
-                    self.s3,
                     settings.warehouses[extract.warehouse],
                     extract,
                     self._target,
                     provenance,
-                    state=settings.state_location,
+                    state=self.folders.state,
                     stop=self.stop,
                 )
             )
@@ -225,9 +222,8 @@ class _Execution:
 
     def publish(self, staged: Staged) -> tuple[Published, Mapping[str, Any]]:
         """Publish, and record it; raises dg.Failure as `Candidate.publish` does."""
-        state = self.location.settings.state_location
         try:
-            done = publish_staged(self.s3, state, staged, self.this.extract)
+            done = publish_staged(self.folders.state, staged, self.this.extract)
         except Exception as error:
             current = self._current(may_change=self.stop.is_sending)
             found = _published_after_all(staged, current)
@@ -279,16 +275,16 @@ class _Execution:
         try:
             version = in_thread(
                 "looking up what is published",
-                lambda: find_version(self.s3, target.bucket, target.key),
+                lambda: find_version(target.store, target.key),
                 _LOOK_UP_SECONDS,
             )
-        except (BotoCoreError, ClientError, TimeoutError):
+        except (StoreError, TimeoutError):
             return Current(None, is_known=False, may_change=may_change)
         return Current(version, may_change=may_change)
 
     @property
     def _target(self) -> Target:
-        return self.location.target(self.this.extract, self.this.partition)
+        return Target.of(self.folders.data, self.this.extract, self.this.partition)
 
     @property
     def _key(self) -> dg.AssetKey:

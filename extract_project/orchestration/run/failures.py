@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from extract_project.errors import Cause, ExtractError, SchemaError, WarehouseError
 from extract_project.history.versions import Version
@@ -19,19 +18,12 @@ from extract_project.orchestration.names.task_end import cause_of_end, last_word
 from extract_project.pipeline.attempt import RefusedResult
 from extract_project.pipeline.staging import Staged
 from extract_project.publish.publishing import Published
-from extract_project.store.s3 import error_code
 
 CAUSE = "cause"
 """The entry of a failure's metadata that says what kind it is."""
 
 SQL_SHA256 = "sql_sha256"
 """The entry that says which SQL it was, by content."""
-
-_TRANSIENT_S3 = {
-    *("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "503", "500"),
-    *("Throttling", "ThrottlingException", "RequestTimeTooSkewed", "ExpiredToken"),
-}
-_REFUSED_S3 = {"AccessDenied", "403", "KMS.AccessDeniedException", "AllAccessDisabled"}
 
 _RERUN = "then rerun this extract alone: extract rerun --failed"
 _NEXT = {
@@ -182,28 +174,18 @@ def end_of_process(place: str, told: str) -> str:
 
 def is_expected(error: Exception) -> bool:
     """Whether the error explains itself; anything else is a fault of ours, and keeps its trace."""
-    return isinstance(error, ExtractError | ClientError | BotoCoreError | MemoryError)
+    return isinstance(error, ExtractError | MemoryError)
 
 
 def is_transient(error: Exception) -> bool:
     """Whether the same attempt may well succeed a minute later."""
-    if isinstance(error, ExtractError):
-        return error.transient
-    if isinstance(error, NoCredentialsError):
-        return False
-    return isinstance(error, BotoCoreError) or error_code(error) in _TRANSIENT_S3
+    return isinstance(error, ExtractError) and error.transient
 
 
 def cause_of(error: Exception) -> Cause:
     """What kind of failure an error is."""
     if isinstance(error, ExtractError):
         return error.cause
-    if isinstance(error, ClientError):
-        return Cause.PERMISSION if error_code(error) in _REFUSED_S3 else Cause.S3
-    if isinstance(error, NoCredentialsError):
-        return Cause.SETTINGS
-    if isinstance(error, BotoCoreError):
-        return Cause.NETWORK
     return Cause.MEMORY if isinstance(error, MemoryError) else Cause.OURS
 
 
@@ -267,10 +249,6 @@ def _again(attempt: Attempt) -> str:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        operation = error.operation_name
-        message = error.response.get("Error", {}).get("Message", "")
-        return f"S3 refused {operation} ({error_code(error)}): {message}"
     if isinstance(error, MemoryError):
         return f"this process has no memory left: {error or 'an allocation failed'}"
     if is_expected(error):

@@ -12,7 +12,7 @@ are known. `dg.AssetIn(metadata={"version_id": "…"})` loads a given version in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import dagster as dg
 import pyarrow as pa
@@ -23,10 +23,7 @@ from extract_project.history.versions import require_version
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.run.execution import Candidate
-from extract_project.settings import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from extract_project.store.stores import Folders
 
 VERSION_ID = "version_id"
 
@@ -36,12 +33,10 @@ class ExtractIOManager(dg.IOManager):
 
     def __init__(
         self,
-        connect: Callable[[], S3Client],
-        settings: Settings,
+        connect: Callable[[], Folders],
         extracts: Mapping[str, Extract],
     ) -> None:
         self._connect = connect
-        self._data, self._state = settings.data, settings.state_location
         self._extracts = {asset_key(path): extract for path, extract in extracts.items()}
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
@@ -65,12 +60,12 @@ class ExtractIOManager(dg.IOManager):
         return loaded if len(loaded) != 1 else next(iter(loaded.values()))
 
     def _load(self, context: dg.InputContext, extract: Extract, partition: str | None) -> Any:
-        s3 = self._connect()
+        folders = self._connect()
         wanted = (context.definition_metadata or {}).get(VERSION_ID)
-        key = self._data.key(extract.published_path(partition))
-        version = require_version(s3, self._data.bucket, key, wanted)
-        receipt = receipt_of(s3, self._state, version)
-        reader = open_version(s3, version, read_schema(receipt) if receipt else None)
+        key = folders.data.key(extract.published_path(partition))
+        version = require_version(folders.data.store, key, wanted)
+        receipt = receipt_of(folders.state, version)
+        reader = open_version(version, read_schema(receipt) if receipt else None)
         if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
             # Dagster has no place for what is said of several partitions at once.
             context.add_input_metadata({"s3_version_id": version.version_id, "uri": version.uri})

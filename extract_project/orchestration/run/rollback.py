@@ -23,6 +23,7 @@ from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.run.journaling import record_restored
 from extract_project.orchestration.run.metadata import restored_metadata
 from extract_project.publish.rollback import Order, restore
+from extract_project.publish.target import Target
 
 _LAUNCHPAD = "somebody in the launchpad"
 
@@ -83,9 +84,9 @@ def _restore(
         need = "has partitions: say which" if extract.header.partitions else "has no partitions"
         raise NotPublished(f"{path} {need}")
     order = Order(config["version"], config["reason"], config["by"], context.run.run_id)
-    s3, state = location.connect(), location.settings.state_location
-    restored = restore(s3, state, location.target(extract, partition), order)
-    before = receipt_of(s3, state, restored.replaced) if restored.replaced else None
+    folders = location.connect()
+    restored = restore(folders.state, Target.of(folders.data, extract, partition), order)
+    before = receipt_of(folders.state, restored.replaced) if restored.replaced else None
     context.log.info("%s: version %s", path, restored.version.version_id)
     record_restored(
         Journal({"extract": path, "partition": partition, "run_id": order.run_id}), restored
