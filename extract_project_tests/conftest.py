@@ -33,6 +33,15 @@ DIALECTS = Dialects({"shop": "duckdb"}, "shop")
 
 
 S3_SERVERS = ("seaweedfs", "ministack")
+LONGEST_FIRST = (
+    "test_ecs",
+    "test_cancel",
+    "test_live",
+    "test_processes",
+    "test_memory",
+    "test_story",
+)
+"""Files that take more than a minute: when they begin last, one worker goes on alone."""
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +62,12 @@ def server(request: pytest.FixtureRequest) -> S3Server:
     name = getattr(request, "param", S3_SERVERS[0])
     running: S3Server = request.getfixturevalue(name)
     return running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Workers take a file at a time, in this order."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
