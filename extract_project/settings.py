@@ -189,7 +189,9 @@ def load_settings() -> Settings:
     except BrokenJson as error:  # its text names the field, and has nothing of the value
         field = re.search(r'field "(\w+)"', str(error))
         variable = PREFIX + (field.group(1).upper() if field else "…")
-        raise SettingsError(f"{variable} is no JSON: {_HOW_TO_NEST.format(variable)}") from None
+        raise SettingsError(
+            f"{variable} is not valid JSON: {_HOW_TO_NEST.format(variable)}"
+        ) from None
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(item) for item in error.errors())) from None
 
@@ -223,7 +225,7 @@ def _explain(item: Any) -> str:
     if error == "union_tag_not_found":
         return f"{variable}__TYPE is not set: expected duckdb, postgres or snowflake"
     if error in ("dict_type", "model_type", "model_attributes_type"):
-        return f"{variable} is no JSON object: {_HOW_TO_NEST.format(variable)}"
+        return f"{variable} is not valid JSON for an object: {_HOW_TO_NEST.format(variable)}"
     message = item["msg"].removeprefix("Value error, ")
     named = not path or message.startswith(PREFIX)
     return message if named else f"{variable}: {message}"

@@ -12,7 +12,7 @@ from reference.pages import PAGES
 from reference.terminal import screen
 
 ROOT = DOCS.parent
-WRITTEN = sorted([ROOT / "README.md", *DOCS.glob("*.md")])
+WRITTEN = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
 _LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
 
 
@@ -21,7 +21,7 @@ def test_a_generated_page_is_what_the_code_says(name: str) -> None:
     assert (DOCS / name).read_text() == PAGES[name](), f"docs/{name} is old: run make docs"
 
 
-@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     broken = []
     for path, anchor in _LINK.findall(page.read_text()):

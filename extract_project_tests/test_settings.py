@@ -75,7 +75,7 @@ def test_g11_what_is_no_json_object_is_named_and_not_quoted(
 ) -> None:
     """`EXTRACT_WAREHOUSES` with broken JSON was a traceback."""
     monkeypatch.setenv(f"EXTRACT_{variable}", broken)
-    with pytest.raises(SettingsError, match=rf"^EXTRACT_{variable} is no JSON") as raised:
+    with pytest.raises(SettingsError, match=rf"^EXTRACT_{variable} is not valid JSON") as raised:
         load(monkeypatch, **({} if "WAREHOUSES" in variable else {"TYPE": "duckdb"}))
     assert f"expected a variable of its own for each field, EXTRACT_{variable}__" in str(
         raised.value

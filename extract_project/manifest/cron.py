@@ -31,13 +31,15 @@ def _cron(value: str) -> str:
         return " ".join(value.split())
     fields = value.split()
     if len(fields) != _FIELDS or not all(_KNOWN.fullmatch(each) for each in fields):
-        raise ValueError(f"{value!r} is no cron: expected {_EXAMPLE}, or {ON_SOURCE_CHANGE}")
+        raise ValueError(
+            f"{value!r} is not a valid cron: expected {_EXAMPLE}, or {ON_SOURCE_CHANGE}"
+        )
     if any(re.search(r"\bL|L\b|W\b", each, re.IGNORECASE) for each in fields[2:5:2]):
         raise ValueError(f"{value!r} uses 'L' or 'W': expected {_EXAMPLE}")
     try:
         next(CronSim(" ".join(fields), datetime.now(UTC)))
     except CronSimError as error:
-        raise ValueError(f"{value!r} is no cron ({error}): expected {_EXAMPLE}") from None
+        raise ValueError(f"{value!r} is not a valid cron ({error}): expected {_EXAMPLE}") from None
     except StopIteration:
         raise ValueError(f"{value!r} names no day that ever comes") from None
     return " ".join(fields)

@@ -107,7 +107,9 @@ class _Reader:
         if not isinstance(key, yaml.ScalarNode):
             raise refuse(*self._place(key), "a list or mapping stands where a key is expected")
         if _NOT_IN_TEXT.search(key.value):
-            raise refuse(*self._place(key), f"{key.value!r} is no key: write it without escapes")
+            raise refuse(
+                *self._place(key), f"{key.value!r} is not a valid key: write it without escapes"
+            )
         inner = (*path, str(key.value))
         if inner in self.places:
             message = f"{inner[-1]!r} is said twice: it stands on line {self.places[inner][0]} too"
@@ -130,7 +132,7 @@ def _number(node: yaml.ScalarNode) -> int | Decimal:
     text = str(node.value)
     found = _NUMBER.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text} is no number that can be written out: expected digits")
+        raise ValueError(f"{text} is not a plain number: expected digits")
     whole, fraction, exponent = found.groups()
     if len(whole) + len(fraction) > _MOST_DIGITS:
         digits = len(whole) + len(fraction)

@@ -59,14 +59,16 @@ _RESERVED_PARAMS = {"partition_key", "partition_start", "partition_end", WATERMA
 def _timeout(value: timedelta) -> timedelta:
     if not timedelta(0) < value <= LONGEST_TIMEOUT:
         raise ValueError(
-            f"{format_duration(value)} is no timeout: expected more than 0s, at most 24h"
+            f"{format_duration(value)} is not a valid timeout: expected more than 0s, at most 24h"
         )
     return value
 
 
 def _pause(value: timedelta) -> timedelta:
     if value > _LONGEST_PAUSE:
-        raise ValueError(f"{format_duration(value)} is no pause between two tries: at most 1h")
+        raise ValueError(
+            f"{format_duration(value)} is too long a pause between attempts: expected at most 1h"
+        )
     return value
 
 
@@ -306,7 +308,7 @@ class Header(_Part):
         seen = set[str]()
         for index, check in enumerate(self.checks):
             if check.name in seen:
-                raise at(f"check {check.name!r} stands twice in 'checks'", "checks", index)
+                raise at(f"duplicate check {check.name!r} in 'checks'", "checks", index)
             seen.add(check.name)
         if ON_SOURCE_CHANGE in self.schedule and not self.on_source_change:
             message = f"'schedule' has both crons and {ON_SOURCE_CHANGE}: keep one of them"

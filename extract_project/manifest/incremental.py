@@ -33,8 +33,8 @@ def _read_lag(value: Any) -> Any:
         return parse_duration(value)
     except ValueError:
         raise ValueError(
-            f"{value!r} is no lag: expected a duration (1h, 2 days), or for a cursor of numbers a "
-            f"whole number that is not negative"
+            f"{value!r} is not a valid lag: expected a duration (1h, 2 days), or for a cursor of "
+            f"numbers a whole number that is not negative"
         ) from None
 
 

@@ -87,7 +87,7 @@ def _midnight(value: Any) -> Any:
 
 def _as_text(value: Any) -> Any:
     if isinstance(value, bool) or value is None:
-        raise ValueError(f"{str(value).lower()} is no key: put it in quotes")
+        raise ValueError(f"{str(value).lower()} is not a valid key: put it in quotes")
     return str(value) if isinstance(value, int | date) else value
 
 
@@ -128,7 +128,7 @@ class Partitions(BaseModel):
             twice = sorted(key for key, count in Counter(self.keys).items() if count > 1)
             if twice or not self.keys:
                 raise ValueError(
-                    f"{', '.join(twice)} stands twice in the list"
+                    f"{', '.join(twice)} is listed twice"
                     if twice
                     else "the list of keys is empty: expected at least one"
                 )

@@ -110,7 +110,7 @@ def _read_cpu(value: Any) -> int:
     number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
     vcpus = float(value) if number else 0.0
     if not vcpus > 0:
-        raise ValueError(f"{value!r} is no number of vCPUs: expected one of {_cpus()}")
+        raise ValueError(f"{value!r} is not a number of vCPUs: expected one of {_cpus()}")
     for units in FARGATE:
         if units >= vcpus * UNITS_PER_VCPU:
             return units

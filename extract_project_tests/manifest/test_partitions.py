@@ -117,7 +117,7 @@ def test_an_hour_that_comes_twice_is_two_partitions() -> None:
         ("{type: hourly, offset: 90s}", "expected whole minutes"),
         ("{type: daily, timezone: Berlin}", "unknown time zone 'Berlin'"),
         ("{type: daily, start: 2026-01-01T06:00:00+02:00}", "without a zone"),
-        ("[a, b, a]", "a stands twice"),
+        ("[a, b, a]", "a is listed twice"),
         ("[]", "at least one"),
         ("[a, b/c]", "2:17: "),
         ("[true]", "put it in quotes"),

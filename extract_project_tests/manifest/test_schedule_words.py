@@ -80,9 +80,12 @@ def test_words_and_crons_of_one_meaning_are_one_schedule() -> None:
         ("before lunch", "is no schedule: expected words as in every 15 minutes, hourly"),
         ("@dayly", "unknown schedule '@dayly': did you mean '@daily'?"),
         ("@reboot", "unknown schedule '@reboot': expected one of @annually, @daily"),
-        ("", "'' is no cron: expected five fields"),
-        ("6am", "'6am' is no cron: expected five fields, minute hour day month weekday, as in"),
-        ("0 6 * *", "'0 6 * *' is no cron"),
+        ("", "'' is not a valid cron: expected five fields"),
+        (
+            "6am",
+            "'6am' is not a valid cron: expected five fields, minute hour day month weekday, as in",
+        ),
+        ("0 6 * *", "'0 6 * *' is not a valid cron"),
     ],
 )
 def test_other_words_are_refused(words: str, says: str) -> None:

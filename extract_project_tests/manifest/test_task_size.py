@@ -71,9 +71,9 @@ def test_every_size_up_to_the_largest_is_rounded_up_to_a_valid_one(
     ("yaml", "expected"),
     [
         ("cpu: 17", "2:1: 'cpu': 17 vCPU is larger than any task: the most is 16 vCPU and 120GB"),
-        ("cpu: 0", "2:1: 'cpu': 0 is no number of vCPUs: expected one of 0.25, 0.5, 1, 2, 4, 8"),
-        ("cpu: .nan", "2:1: 'cpu': .nan is no number that can be written out"),
-        ("cpu: two", "2:1: 'cpu': 'two' is no number of vCPUs"),
+        ("cpu: 0", "2:1: 'cpu': 0 is not a number of vCPUs: expected one of 0.25, 0.5, 1, 2, 4, 8"),
+        ("cpu: .nan", "2:1: 'cpu': .nan is not a plain number"),
+        ("cpu: two", "2:1: 'cpu': 'two' is not a number of vCPUs"),
         ("format: csv\nmemory: 121GB", "3:1: 'memory': 121GB is larger than any task"),
         ("memory: 4", "2:1: 'memory': 4 is no size: expected a number and a unit, as in 2GB"),
         ("memory: 0GB", "2:1: 'memory': '0GB' is no size"),

@@ -330,7 +330,9 @@ def test_a_password_is_warned_of(server: SnowflakeServer) -> None:
 def test_g11_a_refused_sign_in_names_the_user_and_no_secret(server: SnowflakeServer) -> None:
     warehouse = snowflake_warehouse(server, token="hunter2", authenticator="oauth")
     with (
-        pytest.raises(WarehouseError, match="acme-prod did not let user 'loader' in") as raised,
+        pytest.raises(
+            WarehouseError, match="acme-prod: sign-in failed for user 'loader'"
+        ) as raised,
         warehouse.connect(LABEL, HOUR),
     ):
         pass

@@ -130,7 +130,7 @@ class SnowflakeWarehouse(BaseModel):
             connection: SnowflakeConnection = connector.connect(**self._options(label))
         except connector.Error as error:
             where = self.account or f"connection {self.connection_name!r}"
-            raise explained(error, f"snowflake {where} did not let {self._who} in") from None
+            raise explained(error, f"snowflake {where}: sign-in failed for {self._who}") from None
         try:
             take_over(connection, timeout + _LATE)
         except BaseException:
