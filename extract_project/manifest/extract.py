@@ -305,6 +305,14 @@ def _decode(content: bytes) -> str:
             f"byte {error.start} (0x{content[error.start]:02x}) is not UTF-8: "
             f"save the file as UTF-8",
         ) from None
+    lines = text.rstrip()
+    if lines.count("\r") - lines.count("\r\n") > lines.count("\n"):
+        raise refuse(
+            1,
+            text.index("\r") + 1,
+            "the lines of this file end with a carriage return alone, which databases do not all "
+            "take for the end of a line: save it with line feeds (LF or CRLF)",
+        )
     nul = text.find("\x00")
     if nul >= 0:
         line = text.count("\n", 0, nul) + 1

@@ -25,10 +25,13 @@ _MOST_LOOKED_AT = 100
 _LEXEME = re.compile(
     r"(?P<line>--[^\n]*)|(?P<block>/\*)|'[^']*'|\"[^\"]*\"|(?P<dollar>\$\w{0,63}\$)"
 )
-_OTHER_LINE = re.compile(r"\s*//[^\n]*")
+_OTHER_LINES = re.compile(r"\s*(//[^\n]*(?:\s*//(?!\s*-{2,4}\s*\n)[^\n]*)*)")
+"""Comments as Snowflake has them beside the others, up to what looks like a fence."""
+_UNSEEN = "\ufeff\u200b\u2060"
+"""What an editor or a paste leaves before a header; the guard says so, where it stands."""
 _KEY = re.compile(r"[\s{]*[\"']?([A-Za-z_]+)[\"']?\s*:(?:\s|$)")
 _ALMOST_OPEN = re.compile(r"/\*+\s*-{2,4}(?!-)")
-_ALMOST_FENCE = re.compile(r"--\s*-{2,4}")
+_ALMOST_FENCE = re.compile(r"(?:--|//)\s*-{2,4}")
 _STEP = re.compile(r"\*/([0-9]+)")
 _FIELDS = (("0-59", "minutes"), ("0-23", "hours"), ("1-31", ""), ("1-12", ""), ("0-6", ""))
 """Of a cron: what `*` stands for, and which unit words have for it."""
@@ -216,8 +219,10 @@ def _comments(text: str) -> Iterator[_Comment]:
     at, start, before_sql = 0, 0, True
     run: list[str] = []
     while True:
-        other = _OTHER_LINE.match(text, at) if before_sql else None
+        other = _OTHER_LINES.match(text, at) if before_sql else None
         if other:
+            lines = [line.strip() for line in other[1].split("\n")]
+            yield _Comment(other.start(1), tuple(lines), False, True)
             at = other.end()
             continue
         found = _LEXEME.search(text, at)
@@ -229,13 +234,13 @@ def _comments(text: str) -> Iterator[_Comment]:
             run = []
         if found is None:
             return
-        if between.strip() or not (found["line"] or found["block"]):
+        if between.strip().strip(_UNSEEN) or not (found["line"] or found["block"]):
             before_sql = False
         at = found.end()
         if found["block"]:
             at = _block_end(text, found.start())
-            lines = text[found.start() : at].split("\n")
-            yield _Comment(found.start(), tuple(lines), True, before_sql)
+            block = text[found.start() : at].split("\n")
+            yield _Comment(found.start(), tuple(block), True, before_sql)
         elif found["dollar"]:
             close = text.find(found["dollar"], at)
             at = close + len(found["dollar"]) if close >= 0 else at

@@ -46,6 +46,7 @@ def test_comments_may_stand_before_a_header(header: str, before: str, dialect: s
         "  -- ---\n  -- format: csv\n  -- pool: heavy\n  -- ---\n",
         "-- ---\n-- {format: csv, pool: heavy}\n-- ---\n",
         f"// a line comment of Snowflake's\n{BLOCK}",
+        f"// ---\n// An ornament: it's one\n// ---\n{BLOCK}",
     ],
 )
 def test_forms_of_a_header(header: str) -> None:
@@ -115,6 +116,37 @@ def test_ordinary_comments_and_ornaments_stay_what_they_are(text: str) -> None:
 )
 def test_what_is_meant_as_a_header_is_never_ignored(text: str, expected: str) -> None:
     assert reasons(text)[0].startswith(expected)
+
+
+SLASHES = LINES.replace("-- ", "// ")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{SLASHES}{SQL}", "1:1: this looks like a header: expected it from a line"),
+        (f"// x\n\n  {SLASHES}{SQL}", "3:3: this looks like a header: expected it from a line"),
+        (f"{BLOCK}{SLASHES}{SQL}", "5:1: this looks like a second header"),
+    ],
+)
+def test_no_header_in_snowflakes_other_comments_is_ignored(text: str, expected: str) -> None:
+    assert reasons(text, "snowflake")[0].startswith(expected)
+
+
+@pytest.mark.parametrize("header", [BLOCK, LINES], ids=["block", "lines"])
+@pytest.mark.parametrize("before", ["\ufeff\ufeff", "\u200b", "-- x\n\u2060"])
+def test_what_nobody_sees_before_a_header_is_what_is_refused(before: str, header: str) -> None:
+    line, column = before.count("\n") + 1, 1
+    assert reasons(before + header + SQL)[0].startswith(f"{line}:{column}: U+")
+
+
+@pytest.mark.parametrize("header", [BLOCK, LINES, ""], ids=["block", "lines", "none"])
+def test_lines_that_end_with_a_carriage_return_alone_are_refused(header: str) -> None:
+    """Some databases end a `--` comment there; a header would be one long comment."""
+    text = f"{header}{SQL}\n-- x\n".replace("\n", "\r")
+    assert "end with a carriage return alone" in reasons(text)[0]
+    valid(f"{header}{SQL}\r")
+    valid(f"{header}\nselect '\r' as a")
 
 
 @pytest.mark.parametrize("dialect", ["duckdb", "postgres", "snowflake"])
