@@ -102,6 +102,11 @@ def explains_itself(command: Callable[..., None]) -> Callable[..., None]:
         except ExtractError as error:
             err.print(_error(str(error)))
             raise SystemExit(CANNOT) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            err.print(_error(f"{error.filename}: {error.strerror}"))
+            raise SystemExit(CANNOT) from None
 
     return wrapped
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
+
 import click
 
 from extract_project.cli.check import check
@@ -30,6 +33,9 @@ from extract_project.process import quiet_sqlglot
 def main() -> None:
     """SQL files in S3 to audited, versioned S3 objects: check, push, run, compare, restore."""
     quiet_sqlglot()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what it has no letters for is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
 
 
 for command in (

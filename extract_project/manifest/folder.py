@@ -15,11 +15,24 @@ from extract_project.manifest.extract import (
     SqlSource,
     parse_extract,
 )
+from extract_project.problem import Problem
+
+_EMACS_LOCK = ".#"
+"""A link to nowhere, beside a file that is being edited."""
 
 
 def sql_files(folder: Path) -> dict[str, Path]:
-    """Every SQL file below a folder, by its path in the manifest."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() == SUFFIX)
+    """Every SQL file below a folder, by its path in the manifest.
+
+    A link that leads nowhere is one, so that a push never takes it for a file that was removed.
+    """
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() == SUFFIX
+        and not path.is_dir()
+        and not path.name.startswith(_EMACS_LOCK)
+    )
     return {path.relative_to(folder).as_posix(): path for path in found}
 
 
@@ -45,6 +58,16 @@ def parse_folder(
 
 def parse_file(name: str, file: Path, dialects: Dialects) -> Extract | InvalidExtract:
     """Understand a local file as the manifest's `name`."""
-    content = file.read_bytes()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        source = SqlSource(key=name, version_id=None, etag="", sha256="")
+        message = f"this file cannot be read: {error.strerror}"
+        return InvalidExtract(
+            path=name[: -len(SUFFIX)],
+            source=source,
+            text="",
+            problems=(Problem(line=1, column=1, message=message),),
+        )
     source = SqlSource(key=name, version_id=None, etag="", sha256=sha256(content).hexdigest())
     return parse_extract(name[: -len(SUFFIX)], content, source, dialects)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from extract_project.cli.main import main
 from extract_project_tests.conftest import Site
@@ -21,6 +22,43 @@ def test_check_says_where_and_what_to_do(unconfigured: None, tmp_path: Path) -> 
     assert result.exit_code == 1
     assert f"{bad}:2:1: unknown key 'shedule': did you mean 'schedule'?" in result.output
     assert "2 files, 1 invalid" in result.output
+
+
+def test_g6_check_judges_the_other_files_when_one_cannot_be_read(
+    unconfigured: None, tmp_path: Path
+) -> None:
+    write(tmp_path, "sales/good", "select 1 as one")
+    (tmp_path / "sales" / "folder.sql").mkdir()
+    (tmp_path / "sales" / ".#good.sql").symlink_to("somebody@host")  # Emacs, editing good.sql
+    lost = tmp_path / "sales" / "lost.sql"
+    lost.symlink_to("nowhere")
+    result = call("check", tmp_path, "--dialect", "duckdb")
+    assert result.exit_code == 1
+    assert f"{lost}:1:1: this file cannot be read: No such file or directory" in result.output
+    assert "2 files, 1 invalid" in result.output
+
+
+def test_a_push_stops_at_a_file_that_cannot_be_read(configured: Site, tmp_path: Path) -> None:
+    """And never takes it for one that was removed."""
+    write(tmp_path, "sales/lost", "select 1 as one")
+    assert call("push", tmp_path).exit_code == 0
+    lost = tmp_path / "sales" / "lost.sql"
+    lost.unlink()
+    lost.symlink_to("nowhere")
+    for command in (["push", "--delete"], ["push", "--delete", "--force"], ["plan", "--delete"]):
+        result = call(command[0], tmp_path, *command[1:])
+        assert result.exit_code in (1, 2), command
+        assert "sales/lost.sql" in result.output, command
+    lost.unlink()
+    assert "1 only in the bucket" in call("push", tmp_path).output
+
+
+def test_letters_that_a_terminal_lacks_are_escaped(unconfigured: None, tmp_path: Path) -> None:
+    write(tmp_path, "sales/\u00fc", "select 1 as one")
+    arguments = ["check", str(tmp_path), "--dialect", "duckdb"]
+    result = CliRunner(charset="ascii").invoke(main, arguments)
+    assert result.exit_code == 1
+    assert "sales/\\xfc.sql:1:1" in result.output
 
 
 def test_check_sees_what_files_depend_on(unconfigured: None, tmp_path: Path) -> None:
