@@ -229,16 +229,19 @@ class _Ranges(_PerColumn):
 
 
 def _typed(values: Sequence[Value], field: pa.Field, check: str) -> pa.Array:
-    """Header values as the column's own type, by way of text, which loses nothing."""
+    """Header values as the column's own type, by way of text, which loses nothing.
+
+    An instant may be written with any zone, and is in UTC without one. A time without a zone is
+    not compared with an instant.
+    """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     from extract_project.schema.spelling import spelled
 
     text = pa.array([None if value is None else _text(value) for value in values], pa.string())
     try:
         if pa.types.is_timestamp(field.type) and field.type.tz:
-            return pc.assume_timezone(text.cast(pa.timestamp(field.type.unit)), "UTC")
+            return pa.array([_instant(each, field.type) for each in text], field.type)
         return text.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         shown = ", ".join(str(value) for value in values)
@@ -248,9 +251,19 @@ def _typed(values: Sequence[Value], field: pa.Field, check: str) -> pa.Array:
         ) from None
 
 
+def _instant(text: pa.StringScalar, kind: pa.TimestampType) -> pa.Scalar:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return pc.assume_timezone(text.cast(pa.timestamp(kind.unit)), "UTC")
+    except pa.ArrowInvalid:
+        return text.cast(kind)
+
+
 def _text(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
-        return value.replace(tzinfo=None).isoformat(" ")
+        return value.isoformat(" ")
     return str(value)

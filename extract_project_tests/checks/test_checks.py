@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -116,6 +116,43 @@ def test_each_check(check: dict[str, Any], violations: int) -> None:
     ]
     if counted and "max_null_ratio" not in check:
         assert sum(counted) == violations
+
+
+ONE_O_CLOCK = pa.table({"at": pa.array([datetime(2026, 1, 1, 1, tzinfo=UTC)])})
+EAST, WEST = timezone(timedelta(hours=2)), timezone(-timedelta(hours=2, minutes=30))
+
+
+@pytest.mark.parametrize(
+    ("value", "is_before"),
+    [
+        (datetime(2026, 1, 1, 2, tzinfo=EAST), True),  # midnight in UTC
+        (datetime(2026, 1, 1, 0, tzinfo=WEST), False),  # half past two
+        (datetime(2026, 1, 1, 1, tzinfo=UTC), True),
+        (datetime(2026, 1, 1, 1, 0, 0, 1), False),
+        (date(2026, 1, 1), True),
+        ("2026-01-01T02:00:00+02:00", True),
+        ("2025-12-31 23:00:00-02:30", False),
+        ("2026-01-01T01:00:00Z", True),
+        ("2026-01-01 01:00:01", False),
+    ],
+)
+def test_g1_an_instant_is_compared_in_the_zone_it_is_written_with(
+    value: datetime | date | str, is_before: bool
+) -> None:
+    assert verdict(ONE_O_CLOCK, {"between": {"at": [value, None]}}).passed == is_before
+
+
+def test_g1_the_same_instant_is_accepted_in_any_zone() -> None:
+    same, other = ONE_O_CLOCK["at"][0].as_py().astimezone(EAST), datetime(2026, 1, 1, 3)
+    assert verdict(ONE_O_CLOCK, {"accepted_values": {"at": [same]}}).passed
+    assert not verdict(ONE_O_CLOCK, {"accepted_values": {"at": [other]}}).passed
+
+
+@pytest.mark.parametrize("value", [datetime(2026, 1, 1, tzinfo=EAST), "2026-01-01T00:00:00+02:00"])
+def test_an_instant_says_nothing_about_a_time_without_a_zone(value: datetime | str) -> None:
+    naive = pa.table({"at": pa.array([datetime(2026, 1, 1)], pa.timestamp("us"))})
+    with pytest.raises(AuditError, match="column 'at', timestamp, with 2026-01-01"):
+        verdict(naive, {"between": {"at": [value, None]}})
 
 
 @pytest.mark.parametrize(
