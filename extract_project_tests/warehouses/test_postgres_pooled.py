@@ -14,7 +14,15 @@ import pytest
 from extract_project.errors import Cause, ExtractError, WarehouseError
 from extract_project.warehouses.postgres import PostgresSession, PostgresWarehouse
 from extract_project_tests.support.pgbouncer import client, pgbouncer
-from extract_project_tests.support.postgres_admin import HOUR, LABEL, admin, query, read, table
+from extract_project_tests.support.postgres_admin import (
+    HOUR,
+    LABEL,
+    admin,
+    query,
+    read,
+    role,
+    table,
+)
 from extract_project_tests.support.waiting import await_value
 
 
@@ -60,6 +68,46 @@ def test_g5_a_busy_pool(postgres: PostgresWarehouse, rows: None, tmp_path: Path,
             stop.set()
             for other in others:
                 other.join()
+
+
+@pytest.mark.parametrize(
+    "leaves",
+    [
+        ["set search_path = others"],
+        ["create temporary table bt as select 0 as n"],
+        ["set role other"],
+        ["set role other", "set search_path = others"],
+    ],
+    ids=["search_path", "temporary table", "role", "both"],
+)
+def test_g5_names_mean_what_they_mean_to_the_role_whatever_another_client_left(
+    postgres: PostgresWarehouse, rows: None, tmp_path: Path, leaves: list[str]
+) -> None:
+    """In a pool by transaction, what a client sets stays with the connection."""
+    with admin(postgres) as connection, pgbouncer(postgres, tmp_path, mode="transaction") as pooled:
+        connection.execute("create schema others; create table others.bt as select 0 as n")
+        connection.execute("create role other; grant select on bt to other")
+        connection.execute("alter table bt enable row level security")  # its owner sees all
+        try:
+            with client(pooled) as other:
+                for statement in leaves:
+                    other.execute(statement.encode())
+                user, path = "select current_user", "show search_path"
+                left = [other.execute(each).fetchone() for each in (user, path)]
+                assert read(pooled, "select n from public.bt").num_rows == 1000
+                assert read(pooled, "select n from bt").num_rows == 1000
+                assert [other.execute(each).fetchone() for each in (user, path)] == left
+        finally:
+            connection.execute("drop schema others cascade")
+            connection.execute("drop owned by other; drop role other")
+
+
+@pytest.mark.parametrize("path", ["''", '"$user", public', "nowhere", "app, public", "pg_temp"])
+def test_the_search_path_of_the_role_stays(postgres: PostgresWarehouse, path: str) -> None:
+    with role(postgres, f"search_path = {path}") as reader:
+        found = read(reader, "select pg_catalog.current_setting('search_path') as path")
+    shown = '""' if path == "''" else path
+    assert found["path"].to_pylist() == [f"{shown}, pg_temp"]
 
 
 def _read_it(session: PostgresSession) -> None:

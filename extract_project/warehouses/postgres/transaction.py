@@ -7,7 +7,8 @@ in the transaction alone: a pooled connection has them no longer when the transa
 Left to the user are:
 
 - `search_path`: it says which tables the author's unqualified names mean, and a file means in a
-  run what it means in the author's console;
+  run what it means in the author's console. It is the role's or the database's: not what another
+  client of a pooled connection has set, and that client's temporary tables come last;
 - `row_security`: it hides no row, it only turns hiding into an error;
 - `lock_timeout`: a limit of ours would be that of the statement, which is set;
 - `lc_messages`: only a superuser may set it; errors are understood by their codes;
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 # older snapshot shows a table empty that was truncated or rewritten meanwhile (PostgreSQL's
 # manual, "Serialization failure handling" and "Caveats").
 _BEGIN = "begin isolation level read committed, read only"
+_OWN_ROLE = "set local role to default"
+"""Another client of a pooled connection may have left its own, which sees other rows."""
 _END = "rollback"
 """Nothing was written, and a setting that a function made for the session goes too."""
 LOCKING = "explain (costs off) "
@@ -80,6 +83,9 @@ from (
     union all
     select name, least(nullif(setting::bigint, 0), $1::bigint)::varchar
     from pg_catalog.pg_settings where name in ({", ".join(f"'{name}'" for name in _LIMITS)})
+    union all
+    select name, pg_catalog.concat_ws(', ', nullif(reset_val, ''), 'pg_temp')
+    from pg_catalog.pg_settings where name = 'search_path'
 ) as settings
 """
 
@@ -98,6 +104,7 @@ def begin(connection: Connection, limit: timedelta) -> Begun:
     """Begin a transaction; `limit` is the most that it and each of its statements may take."""
     milliseconds = min(int(limit.total_seconds() * 1000), _MOST_MILLISECONDS)
     connection.query(_BEGIN)
+    connection.query(_OWN_ROLE)
     rows = connection.query(_SET, [str(milliseconds)])
     wanted = {name: value for _, name, value, _ in rows}
     return Begun(
