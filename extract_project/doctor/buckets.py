@@ -10,7 +10,7 @@ from extract_project.doctor.finding import Finding, ask_s3
 from extract_project.errors import BucketError
 from extract_project.manifest.bucket import fetch_file, list_files
 from extract_project.store.folder import Folder
-from extract_project.store.protocol import Holds, NotApplied, Store
+from extract_project.store.protocol import Holds, NotApplied
 from extract_project.store.stores import Folders
 
 _NO_TOKEN = '"00000000000000000000000000000000"'
@@ -94,7 +94,7 @@ def multipart(location: Folder, kms_key_id: str | None) -> Finding:
     """
 
     def ask() -> str:
-        _begin_and_abort(location.store, _unused(location))
+        location.store.try_staging(_unused(location))
         encrypted = f", encrypted with {kms_key_id}" if kms_key_id else ""
         return f"{location} takes multipart uploads{encrypted}, and aborts them"
 
@@ -105,16 +105,6 @@ def multipart(location: Folder, kms_key_id: str | None) -> Finding:
     if kms_key_id:
         fix += f"; kms:GenerateDataKey and kms:Decrypt on {kms_key_id} (EXTRACT_KMS_KEY_ID)"
     return ask_s3("data: multipart, KMS key" if kms_key_id else "data: multipart", ask, fix)
-
-
-def _begin_and_abort(store: Store, key: str) -> None:
-    staged = store.stage(key, _TYPE, hold_nothing=True)
-    try:
-        staged.seal()
-        for each in store.abandoned(key):
-            store.discard(each)
-    finally:
-        staged.abort()
 
 
 def _unused(location: Folder) -> str:

@@ -257,6 +257,9 @@ class Store(Protocol):
     def require_versioning(self) -> None:
         """Raise BucketError unless the bucket keeps versions: without them there is no history."""
 
+    def try_staging(self, key: str) -> None:
+        """Begin to stage, find what was begun, and discard it: raises what a run would meet."""
+
     def clock(self) -> datetime | None:
         """The store's own time, where it tells it."""
 

@@ -246,6 +246,15 @@ class S3Store:
     def require_versioning(self) -> None:
         require_versioning(self.client, self.bucket)
 
+    def try_staging(self, key: str) -> None:
+        item: Any = {"Bucket": self.bucket, "Key": key}
+        with translated():
+            begun = self.client.create_multipart_upload(**item)
+            try:
+                self.client.list_multipart_uploads(Bucket=self.bucket, Prefix=key)
+            finally:
+                self.client.abort_multipart_upload(**item, UploadId=begun["UploadId"])
+
     def clock(self) -> datetime | None:
         from botocore.exceptions import ClientError
 

@@ -161,6 +161,9 @@ class MemoryStore:
     def require_versioning(self) -> None:
         """It keeps all."""
 
+    def try_staging(self, key: str) -> None:
+        self.stage(key, "").abort()
+
     def clock(self) -> datetime | None:
         return datetime.now(UTC)
 
