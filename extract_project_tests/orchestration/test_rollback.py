@@ -15,12 +15,13 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from extract_project.embedded.s3_server import S3Server
 from extract_project.history.versions import require_version
 from extract_project.orchestration.run.rollback import rollback_config
-from extract_project.orchestration.starts.following import (
+from extract_project.orchestration.starts.downstream import (
     DownstreamCursor,
-    Seen,
+    downstream_extracts,
     evaluate,
-    followers_of,
 )
+from extract_project.orchestration.starts.observed import observe
+from extract_project.orchestration.starts.readiness import Readiness, with_all_upstream
 from extract_project.publish.rollback import Order
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
@@ -63,11 +64,15 @@ def test_a_rollback_is_a_materialization_that_followers_follow(
             False,
         )
         extracts = {each.path: each for each in site.snapshot().extracts}
-        followers = followers_of(extracts)
+        downstream = downstream_extracts(extracts)
 
         def due() -> list[str | None]:
-            seen = Seen.of(instance, extracts, followers)
-            requests = evaluate(seen, followers, DownstreamCursor(), datetime.now(UTC)).requests
+            readiness = Readiness(
+                extracts, observe(instance, with_all_upstream(downstream, extracts))
+            )
+            requests = evaluate(
+                readiness, downstream, DownstreamCursor(), datetime.now(UTC)
+            ).requests
             return [request.tags["extract/path"] for request in requests]
 
         assert due() == []

@@ -21,7 +21,7 @@ from extract_project.orchestration.run.executor import one_or_many_executor
 from extract_project.orchestration.run.invalid import invalid_asset, invalid_check, invalid_sensor
 from extract_project.orchestration.run.io_manager import ExtractIOManager
 from extract_project.orchestration.run.rollback import rollback_job
-from extract_project.orchestration.starts.following import following_sensor, waits_at_ticks
+from extract_project.orchestration.starts.downstream import downstream_sensor, waits_at_ticks
 from extract_project.orchestration.starts.schedules import schedules
 from extract_project.orchestration.starts.sources import source_sensors
 
@@ -51,7 +51,7 @@ def compose(
         sensors=[
             manifest_sensor(snapshot, location, refused),
             invalid_sensor(invalid, location.snapshot_id),
-            following_sensor(valid),
+            downstream_sensor(valid),
             *source_sensors(valid.values(), location, paths),
             rerun_sensor(valid.values()),
             *([alert_sensor(valid.values(), settings)] if settings.alerts.channels else []),

@@ -6,7 +6,7 @@ extracts are some dozens of ticks. The run key makes sure that no tick runs an e
 Of the ticks that were missed while nothing ran, Dagster's daemon evaluates the newest one alone
 (`_scheduler/scheduler.py`, "has no partition set, so not trying to catch up"). For a query of what
 is there now that is enough; windows of time that were due at the others are added here. Extracts
-that wait for others at their ticks are not here but in `following`.
+that wait for others at their ticks are not here but in `downstream`.
 """
 
 from __future__ import annotations

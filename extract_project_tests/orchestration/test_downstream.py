@@ -1,4 +1,4 @@
-"""Extracts that come after others: at their ticks, and on new data."""
+"""Extracts downstream of others: started at their ticks, and on new data."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from extract_project.orchestration.starts.following import (
+from extract_project.orchestration.starts.downstream import (
     DownstreamCursor,
     Evaluation,
-    Seen,
     Waiting,
+    downstream_extracts,
     evaluate,
-    followers_of,
     waits_at_ticks,
 )
+from extract_project.orchestration.starts.observed import observe
+from extract_project.orchestration.starts.readiness import Readiness, with_all_upstream
 from extract_project.orchestration.starts.schedules import schedules
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
@@ -46,9 +47,9 @@ def look(
 ) -> Evaluation:
     """One evaluation of the sensor."""
     extracts = {each.path: each for each in site.snapshot().extracts}
-    followers = followers_of(extracts)
-    seen = Seen.of(instance, extracts, followers)
-    return evaluate(seen, followers, cursor or DownstreamCursor(), now or datetime.now(UTC))
+    downstream = downstream_extracts(extracts)
+    readiness = Readiness(extracts, observe(instance, with_all_upstream(downstream, extracts)))
+    return evaluate(readiness, downstream, cursor or DownstreamCursor(), now or datetime.now(UTC))
 
 
 def launched(evaluation: Evaluation) -> list[str]:
@@ -267,5 +268,7 @@ def test_a_deep_lattice_is_asked_once_for_each_extract(site: Site, settings: Set
     extracts = {each.path: each for each in site.snapshot().extracts}
     now = datetime.now(UTC)
     with dg.DagsterInstance.ephemeral() as instance:
-        seen = Seen.of(instance, extracts, [extracts["z/end"]])
-        assert all(seen.settled(each, now) for each in seen.before(extracts["z/end"]))
+        readiness = Readiness(
+            extracts, observe(instance, with_all_upstream([extracts["z/end"]], extracts))
+        )
+        assert all(readiness.settled(each, now) for each in readiness.upstream(extracts["z/end"]))
