@@ -16,7 +16,7 @@ from dagster._core.executor.step_delegating import (
     StepHandlerContext,
 )
 
-from extract_project.orchestration.ecs.step_tasks import OneEndPerLaunch
+from extract_project.orchestration.ecs.step_executor import OneEndPerLaunch
 
 
 class EndingTwice(StepHandler):

@@ -21,7 +21,7 @@ DescribeTaskDefinition and iam:PassRole, of its own task definition alone, and t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,37 +32,38 @@ from dagster_aws.ecs.container_context import EcsContainerContext
 from dagster_aws.ecs.utils import RetryableEcsException, get_task_logs
 
 from extract_project.errors import Cause
-from extract_project.manifest.task_size import TaskSize, format_memory, largest
+from extract_project.manifest.task_size import TaskSize
 from extract_project.orchestration.dagster_internals import (
-    MAX_RETRIES_TAG,
-    RETRY_STRATEGY_TAG,
-    WILL_RETRY_TAG,
     CheckRunHealthResult,
     EngineEventData,
     ExecuteStepArgs,
-    ReexecutionStrategy,
     WorkerStatus,
     backoff,
+)
+from extract_project.orchestration.ecs.health import (
+    after_death_of_memory,
+    container_reasons,
+    status_of,
+)
+from extract_project.orchestration.ecs.size import (
+    TOO_SMALL_TAG,
+    asked_sizes,
+    fitted,
+    memory_line,
+    place_of,
+    resources,
+    too_small_of,
+    with_size,
 )
 from extract_project.orchestration.names.executed import environment_of
 from extract_project.orchestration.names.requests import FAILURE_TAG
 from extract_project.orchestration.names.task_end import LOG_HEADING, cause_of_end
-from extract_project.orchestration.names.task_tags import (
-    CPU_TAG,
-    DISK_TAG,
-    MEMORY_TAG,
-    read_size,
-    size_tags,
-)
+from extract_project.orchestration.names.task_tags import read_size
 
 if TYPE_CHECKING:
     from botocore.config import Config
 
-TOO_SMALL_TAG = "extract/too_small"
-"""On a run whose task died of memory, and on its reruns: the size that was not enough."""
-
 _ATTEMPTS = 10
-_STOPPED = "STOPPED"
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,8 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
             return
         message = f"The task of this run has {size}"
         if TOO_SMALL_TAG in run.tags and size.memory:
-            before = read_size(_tags_of(run.tags[TOO_SMALL_TAG]))
-            message += f", because {before} was not enough; to keep that, {_line(size, run)}"
+            line = memory_line(size, place_of(run))
+            message += f", because {too_small_of(run)} was not enough; to keep that, {line}"
         self._instance.report_engine_event(message, run, EngineEventData({}), self.__class__)
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
@@ -133,13 +134,13 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         if task is None or current is None or current.is_finished:
             return health
         facts, heading, log = (health.msg or "").partition(LOG_HEADING)
-        facts += "".join(f"{reason}\n" for reason in _container_reasons(task))
-        if len(self._asked(run)) > 1:
+        facts += "".join(f"{reason}\n" for reason in container_reasons(task))
+        if len(asked_sizes(self._instance, run)) > 1:
             self._stop_steps(run.run_id, "the task that coordinated its run has ended")
         cause = cause_of_end(facts)
         tags = {FAILURE_TAG: cause.value}
         if cause is Cause.MEMORY:
-            advice, more = self._after_death_of_memory(run, task)
+            advice, more = after_death_of_memory(self._instance, run, resources(task))
             facts, tags = f"{advice}\n{facts}", tags | more
         self._instance.add_run_tags(run.run_id, tags)
         return CheckRunHealthResult(
@@ -153,13 +154,13 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         task = self._task(run) if include_container_logs else None
         if task is None:
             return None
-        return "\n".join(_status(task))
+        return "\n".join(status_of(task))
 
     def terminate(self, run_id: str) -> bool:
         """Stop the task of a run; and those of its extracts, should that one not come to it."""
         run = self._instance.get_run_by_id(run_id)
         stopping: bool = super().terminate(run_id)
-        if run is not None and len(self._asked(run)) > 1:
+        if run is not None and len(asked_sizes(self._instance, run)) > 1:
             self._stop_steps(run_id, "the run was terminated")
         return stopping
 
@@ -175,8 +176,13 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         `tags` are the step's, with its size in them; `too_small`, a size of which its task died.
         """
         context = EcsContainerContext.create_for_run(run, self)
-        size = self._fitted(context, run.tags, read_size(tags), too_small or TaskSize())
-        sized = _with_size(run, size)
+        size = fitted(
+            read_size(run.tags),
+            read_size(tags),
+            too_small or TaskSize(),
+            lambda: self._default(context),
+        )
+        sized = with_size(run, size)
         of_task = super().get_cpu_and_memory_overrides(context, sized)
         container = {
             "name": self.get_container_name(context),
@@ -204,7 +210,7 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         except Exception as error:  # nothing narrower, where ECS gives reasons instead of a task
             raise TaskNotStarted(str(error)) from error
         name = self.get_container_name(context)
-        return StepTask(task["taskArn"], task["clusterArn"], _resources(task), name)
+        return StepTask(task["taskArn"], task["clusterArn"], resources(task), name)
 
     def describe(self, tasks: Sequence[StepTask]) -> dict[str, Mapping[str, Any]]:
         """What ECS knows of up to 100 tasks of one run, by their ARN."""
@@ -216,7 +222,7 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         """What ECS says of a task that has ended, and the last lines of its log."""
         if seen is None:
             return f"Task {task.arn} is unknown to ECS."
-        told = "\n".join(_status(seen))
+        told = "\n".join(status_of(seen))
         try:
             lines = get_task_logs(  # type: ignore[no-untyped-call]
                 self.ecs, self.logs, task.cluster, task.arn, task.container
@@ -237,50 +243,29 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
                 self.ecs.stop_task(task=arn, cluster=cluster, reason=reason)
 
     def _sized(self, container_context: EcsContainerContext, run: DagsterRun) -> DagsterRun:
-        return _with_size(run, self._size(container_context, run))
+        return with_size(run, self._size(container_context, run))
 
     def _size(self, container_context: EcsContainerContext, run: DagsterRun) -> TaskSize | None:
         """The size that the run's task gets; None for the deployment's own."""
-        asked, tags = self._asked(run), run.tags
+        asked, tags = asked_sizes(self._instance, run), run.tags
         if len(asked) > 1:  # sizes are of the extracts, and this task only coordinates theirs
             asked, tags = [], {}
-        too_small = read_size(_tags_of(run.tags.get(TOO_SMALL_TAG, "")))
-        return self._fitted(container_context, tags, asked[0] if asked else TaskSize(), too_small)
-
-    def _fitted(
-        self,
-        container_context: EcsContainerContext,
-        tags: Mapping[str, str],
-        asked: TaskSize,
-        too_small: TaskSize,
-    ) -> TaskSize | None:
-        tagged = read_size(tags)
-        if tagged == too_small == asked == TaskSize():
-            return None
-        size = tagged.or_else(asked).or_else(self._default(container_context))
-        if too_small != TaskSize():
-            more = too_small.with_more_memory() or too_small
-            size = largest([size, TaskSize(memory=more.memory)])
-        return size.rounded()
-
-    def _asked(self, run: DagsterRun) -> Sequence[TaskSize]:
-        """What each step that the run executes asks for."""
-        plan_id = run.execution_plan_snapshot_id
-        if plan_id is None:
-            return []
-        plan = self._instance.get_execution_plan_snapshot(plan_id)
-        executed = set(run.step_keys_to_execute or plan.step_keys_to_execute)
-        return [read_size(step.tags or {}) for step in plan.steps if step.key in executed]
+        return fitted(
+            read_size(tags),
+            asked[0] if asked else TaskSize(),
+            too_small_of(run),
+            lambda: self._default(container_context),
+        )
 
     def _default(self, container_context: EcsContainerContext) -> TaskSize:
         """What a task gets where nobody asks for anything, as far as that is known."""
-        stated = _resources(container_context.run_resources)
+        stated = resources(container_context.run_resources)
         arn = container_context.task_definition_arn
         if arn is None or None not in (stated.cpu, stated.memory, stated.disk):
             return stated
         described = self.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
         disk = (described.get("ephemeralStorage") or {}).get("sizeInGiB")
-        return stated.or_else(_resources({**described, "ephemeral_storage": disk}))
+        return stated.or_else(resources({**described, "ephemeral_storage": disk}))
 
     def _task(self, run: DagsterRun) -> Mapping[str, Any] | None:
         tags = self._get_run_tags(run.run_id)
@@ -289,76 +274,6 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         found = self.ecs.describe_tasks(tasks=[tags.arn], cluster=tags.cluster).get("tasks")
         return dict(found[0]) if found else None
 
-    def _after_death_of_memory(
-        self, run: DagsterRun, task: Mapping[str, Any]
-    ) -> tuple[str, dict[str, str]]:
-        """What to tell, and the tags by which Dagster launches the run once more."""
-        had = _resources(task)
-        more = had.with_more_memory()
-        told = f"The task ran out of memory; it had {had}"
-        if more is None:
-            return f"{told}, and there is no larger one: select less at a time.", {}
-        if TOO_SMALL_TAG in run.tags or not self._instance.run_retries_enabled:
-            return f"{told}; to give it more, {_line(more, run)}.", {}
-        _, group = self._instance.get_run_group(run.run_id) or (None, [run])
-        once_more = max(len(list(group)), int(run.tags.get(MAX_RETRIES_TAG, "0")))
-        return (
-            f"{told}. It is launched once more, with {more}; to keep that, {_line(more, run)}.",
-            {
-                TOO_SMALL_TAG: f"{had.cpu}/{had.memory}",
-                MAX_RETRIES_TAG: str(once_more),
-                # Dagster sets this after it has stored the failure. Its daemon forgets a failure
-                # that it reads in between, and would not launch the run again (measured).
-                WILL_RETRY_TAG: "true",
-                # The only strategy, of those that keep what has succeeded, that does not insist
-                # on a run which is marked as failed already.
-                RETRY_STRATEGY_TAG: ReexecutionStrategy.FROM_ASSET_FAILURE.value,
-            },
-        )
-
 
 def _told(run: DagsterRun) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in environment_of(run).items()]
-
-
-def _with_size(run: DagsterRun, size: TaskSize | None) -> DagsterRun:
-    """The run with the tags by which EcsRunLauncher knows a size, and no others."""
-    others = {k: v for k, v in run.tags.items() if k not in (CPU_TAG, MEMORY_TAG, DISK_TAG)}
-    return run.with_tags({**others, **size_tags(size or TaskSize())})
-
-
-def _resources(found: Mapping[str, Any]) -> TaskSize:
-    names = {"cpu": CPU_TAG, "memory": MEMORY_TAG, "ephemeral_storage": DISK_TAG}
-    return read_size({tag: str(found[name]) for name, tag in names.items() if found.get(name)})
-
-
-def _tags_of(too_small: str) -> dict[str, str]:
-    cpu, _, memory = too_small.partition("/")
-    return {CPU_TAG: cpu, MEMORY_TAG: memory} if memory else {}
-
-
-def _line(size: TaskSize, run: DagsterRun) -> str:
-    """What to write into which header."""
-    files = sorted(f"{'/'.join(key.path)}.sql" for key in run.asset_selection or ())
-    where = files[0] if len(files) == 1 else "the extract that needs it"
-    return f"write 'memory: {format_memory(size.memory or 0)}' in {where}"
-
-
-def _status(task: Mapping[str, Any]) -> Iterator[str]:
-    """How a task does; of one that has stopped, why."""
-    yield f"Task {task.get('taskArn')} is {task.get('lastStatus')}."
-    if task.get("lastStatus") == _STOPPED:
-        yield f"Stop code: {task.get('stopCode')}."
-        yield f"Stop reason: {task.get('stoppedReason')}."
-        for container in task.get("containers", ()):
-            if container.get("exitCode"):
-                name, code = container.get("name"), container["exitCode"]
-                yield f"Container '{name}' failed - exit code {code}."
-        yield from _container_reasons(task)
-
-
-def _container_reasons(task: Mapping[str, Any]) -> Iterator[str]:
-    """Fargate says why a container was killed there, and not in the task's own reason."""
-    for container in task.get("containers", ()):
-        if container.get("reason"):
-            yield f"Container '{container.get('name')}': {container['reason']}"

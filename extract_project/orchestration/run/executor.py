@@ -45,7 +45,7 @@ class OneOrMany(Executor):
     def _one_each(self, instance: dg.DagsterInstance, plan: ExecutionPlan) -> Executor:
         # Imported here because a run of one extract has no need of it.
         from extract_project.orchestration.ecs.launcher import ExtractEcsRunLauncher
-        from extract_project.orchestration.ecs.step_tasks import task_per_extract
+        from extract_project.orchestration.ecs.step_executor import task_per_extract
 
         launcher = instance.run_launcher
         if isinstance(launcher, ExtractEcsRunLauncher):
