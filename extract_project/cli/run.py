@@ -111,7 +111,7 @@ def watch(deployment: Deployment, run_id: str, known: dict[str, str], paths: lis
 
 
 def report(run: Run) -> None:
-    """What became of each extract of a finished run: its result, or its card."""
+    """What became of each extract of a finished run: its result, or its failure report."""
     for step in run.steps:
         if step.result:
             out.print(f"{step.path}: {step.result}")

@@ -93,7 +93,7 @@ class Step:
     status: str
     """`WAITING`, `IN_PROGRESS`, `SUCCESS` or `FAILURE`."""
     error: str = ""
-    """The card of a failure, once the run has finished."""
+    """The failure report, once the run has finished."""
     result: str = ""
     """What became of a success, once the run has finished."""
 
@@ -272,7 +272,7 @@ class Deployment:
 
 
 def _message(error: dict[str, Any] | None) -> str:
-    """The card without the name of its exception class."""
+    """The failure report without the name of its exception class."""
     text = (error or {}).get("message") or ""
     return str(text).removeprefix("dagster._core.definitions.events.Failure: ").strip()
 

@@ -16,7 +16,7 @@ from extract_project.history.versions import Version, find_version
 from extract_project.manifest.extract import PART_NAME, PARTS_MANIFEST
 from extract_project.store.protocol import Store
 
-_HEADS = 16
+HEADS_AT_ONCE = 16
 
 
 class Part(BaseModel):
@@ -125,5 +125,5 @@ def used_numbers(store: Store, manifest_key: str) -> Iterator[int]:
 
 def current_versions(store: Store, keys: Iterable[str]) -> list[Version | None]:
     """What each key holds now."""
-    with ThreadPoolExecutor(_HEADS, thread_name_prefix="head") as pool:
+    with ThreadPoolExecutor(HEADS_AT_ONCE, thread_name_prefix="head") as pool:
         return list(pool.map(lambda key: find_version(store, key), keys))

@@ -15,7 +15,7 @@ from extract_project.checks.contract import declared_types
 from extract_project.formats.options import FileFormat, parse_compression
 from extract_project.manifest.frontmatter import FrontMatter, Path, read_front_matter
 from extract_project.manifest.header import Header, read_header
-from extract_project.manifest.incremental import WATERMARK, require_use_of_watermark
+from extract_project.manifest.incremental import WATERMARK, require_fitting_sql
 from extract_project.manifest.named_columns import missing_columns
 from extract_project.manifest.parameters import explain_unknown
 from extract_project.manifest.partitions import Partition
@@ -205,9 +205,9 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
         forbidden=dialects.forbidden.get(warehouse, frozenset()),
     )
     _require_named_columns(header, front_matter)
-    _require_use_of_params(header, statement, front_matter)
-    _require_use_of_partitions(header, statement, front_matter)
-    require_use_of_watermark(header, statement, text, front_matter)
+    _require_params_are_used(header, statement, front_matter)
+    _require_partition_is_used(header, statement, front_matter)
+    require_fitting_sql(header, statement, text, front_matter)
     if header.on_source_change and not statement.tables:
         message = "the SQL reads no table, so that none can change: use a cron"
         raise refuse(*front_matter.place(("schedule",)), message)
@@ -268,7 +268,9 @@ def _require_named_columns(header: Header, front_matter: FrontMatter) -> None:
         raise Refused(*problems)
 
 
-def _require_use_of_params(header: Header, statement: Statement, front_matter: FrontMatter) -> None:
+def _require_params_are_used(
+    header: Header, statement: Statement, front_matter: FrontMatter
+) -> None:
     used = {each.name for each in statement.placeholders}
     for name in header.params:
         if name not in used:
@@ -276,7 +278,7 @@ def _require_use_of_params(header: Header, statement: Statement, front_matter: F
             raise refuse(*front_matter.place(("params", name)), message)
 
 
-def _require_use_of_partitions(
+def _require_partition_is_used(
     header: Header, statement: Statement, front_matter: FrontMatter
 ) -> None:
     if header.partitions is None:

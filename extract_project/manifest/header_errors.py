@@ -118,7 +118,7 @@ def _message(item: Any, path: Path, front_matter: FrontMatter, header: type[Base
     if given is None:
         return f"{where}no value: expected {_form(written)}"
     if kind in ("greater_than_equal", "less_than_equal", "greater_than", "less_than"):
-        return f"{where}{_lower(item['msg'])}, not {_shown(given)}"
+        return f"{where}{_uncapitalized(item['msg'])}, not {_shown(given)}"
     if kind == "string_pattern_mismatch" or "keys" in item["loc"]:
         form = _FORMS["keys"] if "keys" in item["loc"] else _form(written)
         return f"{where}{_shown(given)} has the wrong form: expected {form}"
@@ -173,5 +173,5 @@ def _unknown_check(given: Any) -> str:
     return f"unknown check {word!r}: {suggestion(word, CHECK_NAMES)}"
 
 
-def _lower(sentence: str) -> str:
+def _uncapitalized(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]

@@ -65,7 +65,7 @@ class Incremental(BaseModel):
     )
 
 
-def require_use_of_watermark(
+def require_fitting_sql(
     header: Header, statement: Statement, text: str, front_matter: FrontMatter
 ) -> None:
     """Raise Refused where the SQL of an incremental extract would not fit what it is."""

@@ -33,7 +33,6 @@ from extract_project.publish.base import Base
 if TYPE_CHECKING:
     import duckdb
 
-_HEADS = 16
 _MEMORY_LIMIT = "128MB"
 _ROWS_AT_ONCE = 65_536
 _TEXTS_AT_ONCE = 4_096

@@ -9,14 +9,12 @@ import pyarrow as pa
 
 from extract_project.errors import Cause, IncrementError
 from extract_project.history.cursor import Cursor
-from extract_project.history.parts import Part, PartsManifest, load_manifest
+from extract_project.history.parts import HEADS_AT_ONCE, Part, PartsManifest, load_manifest
 from extract_project.history.receipt import read_schema
 from extract_project.history.versions import Version, find_version
 from extract_project.manifest.extract import Extract
 from extract_project.store.protocol import Store
 from extract_project.values import Value
-
-_HEADS = 16
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def _require_parts(version: Version, manifest: PartsManifest, refresh: str) -> N
         found = find_version(version.store, part.key, part.version_id)
         return found is not None and found.size == part.bytes
 
-    with ThreadPoolExecutor(_HEADS, thread_name_prefix="head") as pool:
+    with ThreadPoolExecutor(HEADS_AT_ONCE, thread_name_prefix="head") as pool:
         there = list(pool.map(is_there, manifest.parts))
     missing = [part for part, found in zip(manifest.parts, there, strict=True) if not found]
     if missing:

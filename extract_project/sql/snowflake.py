@@ -132,12 +132,12 @@ def _require_columns(text: Text) -> None:
 def _sequences(found: Sequence[Token]) -> Iterator[Call]:
     """`sequence.nextval`, which takes a number from the sequence without looking like a call."""
     for before, token in pairwise(found):
-        if before.text == "." and token.kind in ("word", "name") and _lower(token) == "nextval":
+        if (
+            before.text == "."
+            and token.kind in ("word", "name")
+            and name_of(token).lower() == "nextval"
+        ):
             yield Call(("nextval",), token.start)
-
-
-def _lower(token: Token) -> str:
-    return name_of(token).lower()
 
 
 def _with_tree(text: Text, calls: tuple[Call, ...]) -> Reading:

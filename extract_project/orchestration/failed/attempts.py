@@ -89,14 +89,14 @@ def unfinished_business(
             if run.dagster_run.status is dg.DagsterRunStatus.CANCELED:
                 cancelled.append(each)
             else:
-                attempts.append(_judged(instance, each, run))
+                attempts.append(_outcome(instance, each, run))
         planned = [older for each in cancelled for older in _before(instance, each)]
         runs = _runs(instance, (each.run_id for each in planned))
     return [each for each in attempts if each.state is not State.SUCCEEDED]
 
 
 def explained(instance: dg.DagsterInstance, attempt: LatestAttempt) -> LatestAttempt:
-    """A failed attempt with its cause and its card."""
+    """A failed attempt with its cause and its failure report."""
     if attempt.state is not State.FAILED:
         return attempt
     step = op_name(attempt.extract.path)
@@ -174,7 +174,7 @@ def _before(instance: dg.DagsterInstance, cancelled: _Planned) -> Iterator[_Plan
         yield replace(cancelled, run_id=runs[runs.index(cancelled.run_id) + 1])
 
 
-def _judged(instance: dg.DagsterInstance, planned: _Planned, run: dg.RunRecord) -> LatestAttempt:
+def _outcome(instance: dg.DagsterInstance, planned: _Planned, run: dg.RunRecord) -> LatestAttempt:
     attempt = LatestAttempt(
         planned.extract,
         planned.partition,

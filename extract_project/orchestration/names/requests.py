@@ -17,6 +17,8 @@ FULL_REFRESH_TAG = "extract/full_refresh"
 RELEASE_TAG = "extract/release"
 """Id of the run whose refused result may pass, once, in the run that carries this."""
 RELEASE_REASON_TAG, RELEASE_BY_TAG = "extract/release_reason", "extract/release_by"
+NOBODY_NAMED = "somebody in the launchpad"
+"""Who is recorded where a person launches a run and says no name."""
 PRIORITY_TAG = "dagster/priority"
 
 

@@ -1,4 +1,4 @@
-"""From an error to the card that whoever is on call reads first.
+"""From an error to the failure report that whoever is on call reads first.
 
 What happened and in which line, with the line quoted; what became of the published version; what
 to do next. Only transient errors are worth a retry, and only those get one.
@@ -161,7 +161,7 @@ def _refusal_of_empty(staged: Staged, attempt: Attempt) -> dg.Failure:
 
 
 def end_of_process(place: str, told: str) -> str:
-    """The card of a run whose process is gone; `told` is what was found of it from outside."""
+    """The failure report of a run whose process is gone; `told` is what was found of it outside."""
     reason = (
         "the run's process ended before it could say why: it ran out of memory"
         if out_of_memory(told)

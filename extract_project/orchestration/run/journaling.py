@@ -76,7 +76,7 @@ def record_restored(journal: Journal, restored: Restored) -> None:
 
 
 def record_failure(journal: Journal, failure: dg.Failure) -> None:
-    """Nothing was published; the card goes with it."""
+    """Nothing was published; the failure report goes with it."""
     metadata = failure.metadata
     query_id = metadata.get("query_id")
     journal.write(

@@ -16,13 +16,12 @@ from extract_project.history.release import Release
 from extract_project.orchestration.dagster_internals import StepFailureData
 from extract_project.orchestration.names.keys import asset_key, op_name
 from extract_project.orchestration.names.requests import (
+    NOBODY_NAMED,
     RELEASE_BY_TAG,
     RELEASE_REASON_TAG,
     RELEASE_TAG,
 )
 from extract_project.orchestration.run.failures import CAUSE, SQL_SHA256, Attempt
-
-_LAUNCHPAD = "somebody in the launchpad"
 
 
 def release_tags(of_run: str, reason: str, by: str) -> dict[str, str]:
@@ -51,7 +50,7 @@ def release_of(
             f"run {of_run} was refused by no check that can be released: only those of 'checks' "
             f"and 'anomalies' can; change the header, or the SQL"
         )
-    by = run.tags.get(RELEASE_BY_TAG, "").strip() or _LAUNCHPAD
+    by = run.tags.get(RELEASE_BY_TAG, "").strip() or NOBODY_NAMED
     return Release(of_run=of_run, checks=checks, by=by, reason=reason)
 
 

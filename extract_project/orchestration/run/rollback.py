@@ -19,13 +19,12 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.names import no_extract
 from extract_project.orchestration.dagster_internals import CODE_VERSION_TAG, DATA_VERSION_TAG
 from extract_project.orchestration.names.keys import ROLLBACK_JOB, ROLLBACK_OP, asset_key
+from extract_project.orchestration.names.requests import NOBODY_NAMED
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.run.journaling import record_restored
 from extract_project.orchestration.run.metadata import restored_metadata
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target
-
-_LAUNCHPAD = "somebody in the launchpad"
 
 
 def rollback_job(extracts: Mapping[str, Extract], location: CodeLocation) -> dg.JobDefinition:
@@ -40,7 +39,7 @@ def rollback_job(extracts: Mapping[str, Extract], location: CodeLocation) -> dg.
             "partition": dg.Field(
                 str, is_required=False, description="its key, where the extract has partitions"
             ),
-            "by": dg.Field(str, default_value=_LAUNCHPAD, description="who wants it"),
+            "by": dg.Field(str, default_value=NOBODY_NAMED, description="who wants it"),
         },
     )
     def restore_version(context: dg.OpExecutionContext) -> None:

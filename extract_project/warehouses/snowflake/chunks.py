@@ -43,9 +43,6 @@ class Patience:
     """How long a query is aborted again and again when it does not end."""
 
 
-Renew = Callable[[], Sequence["ResultBatch"]]
-
-
 @dataclass
 class Chunks:
     """The chunks of one result; `renew` asks for the same ones under fresh addresses.
@@ -55,7 +52,7 @@ class Chunks:
 
     connection: SnowflakeConnection
     batches: Sequence[ResultBatch]
-    renew: Renew
+    renew: Callable[[], Sequence[ResultBatch]]
     cancellation: Cancellation
     patience: Patience = Patience()
     generation: int = field(default=0, init=False)
