@@ -11,7 +11,8 @@ from extract_project.errors import Refused
 from extract_project.history.receipt import Receipt
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.audit import Outcome
-from extract_project.pipeline.staging import Provenance, Staged, stage
+from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import Staged, stage
 from extract_project.prefetch import in_thread
 from extract_project.publish.publishing import Published, settle
 from extract_project.publish.target import Target

@@ -17,7 +17,7 @@ class Profile:
     """Collects the profile of a stream of rows."""
 
     def __init__(self, schema: pa.Schema) -> None:
-        self._schema = schema
+        self.schema = schema
         self._nulls = [0] * len(schema)
         self._extremes = [pa.array([], field.type) for field in schema]
         """Of each column the lowest and the highest value, or nothing yet."""
@@ -29,7 +29,7 @@ class Profile:
         if len(self.preview) < PREVIEW_ROWS:
             first = rows.slice(0, PREVIEW_ROWS - len(self.preview))
             columns = [display(column) for column in first.columns]
-            names = self._schema.names
+            names = self.schema.names
             self.preview += [
                 dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)
             ]
@@ -41,9 +41,7 @@ class Profile:
 
     def metrics(self) -> Metrics:
         """Its rows, and each column's NULLs."""
-        return Metrics(
-            rows=self.rows, nulls=dict(zip(self._schema.names, self._nulls, strict=True))
-        )
+        return Metrics(rows=self.rows, nulls=dict(zip(self.schema.names, self._nulls, strict=True)))
 
     def columns(self) -> list[ColumnProfile]:
         """One profile per column, in the order of the schema."""
@@ -55,7 +53,7 @@ class Profile:
                 lowest=extremes[0] if extremes else None,
                 highest=extremes[1] if extremes else None,
             )
-            for index, field in enumerate(self._schema)
+            for index, field in enumerate(self.schema)
             for extremes in [display(self._extremes[index])]
         ]
 

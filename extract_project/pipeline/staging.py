@@ -7,60 +7,39 @@ three parts of an upload (G9).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import pyarrow as pa
 
-from extract_project.checks.anomalies import ANOMALIES
 from extract_project.checks.base import Baseline, Subject
 from extract_project.checks.contract import agreed_schema, kept
 from extract_project.formats.far_years import written_years
-from extract_project.history.receipt import CheckRecord, Receipt, schema_hash, write_schema
 from extract_project.history.records import require_room
-from extract_project.history.release import Release
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.partitions import Partition
-from extract_project.memory import peak_memory
 from extract_project.pipeline.audit import Audit, Outcome, audit_directory, let_through
 from extract_project.pipeline.baseline import PublishedBaseline
 from extract_project.pipeline.increment import Increment
 from extract_project.pipeline.profile import Profile
+from extract_project.pipeline.provenance import Provenance, RunOfExtract
+from extract_project.pipeline.receipt_of_run import receipt_of_run
 from extract_project.pipeline.rowgroups import row_groups
 from extract_project.pipeline.schema_drift import compare_with_version
 from extract_project.prefetch import prefetch
-from extract_project.publish.base import Base, find_base
+from extract_project.publish.base import find_base
 from extract_project.publish.clock import Clock
-from extract_project.publish.output import Content, OneObject, Output
+from extract_project.publish.output import OneObject, Output
 from extract_project.publish.parted import Layout, PartedOutput
 from extract_project.publish.publishing import Publishable
 from extract_project.publish.target import ABANDONED_AFTER, Target
 from extract_project.stopping import Stage, Stop
 from extract_project.store.folder import Folder
-from extract_project.store.protocol import Store
-from extract_project.warehouses.protocol import Label, Result, Session, Warehouse
+from extract_project.warehouses.protocol import Result, Session, Warehouse
 
 _GROUPS_AHEAD = 1
-_LATER_METADATA = 768
-"""Bytes of metadata that are left for later: rows and checksum, and what a rollback says."""
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Which run makes the result, of which snapshot, for which partition."""
-
-    run_id: str
-    snapshot: str | None = None
-    partition: Partition | None = None
-    full_refresh: bool = False
-    """Whether an incremental extract is to publish everything anew."""
-    release: Release | None = None
-    """Which checks may fail this once, and on whose word."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +70,10 @@ def stage(
     StagingError; whatever is raised, in here or by the caller, the query is cancelled, every upload
     aborted and nothing becomes visible (G2).
     """
-    staging, clock, stop = _Staging.begin(extract, provenance), Clock(), stop or Stop()
+    run, clock, stop = RunOfExtract.begin(extract, provenance), Clock(), stop or Stop()
     with clock.stage("connect"):
         target.store.require_versioning()
-        require_room(state, target.key, staging.receipt_id)
+        require_room(state, target.key, run.receipt_id)
         baseline = PublishedBaseline(
             state,
             extract,
@@ -104,17 +83,17 @@ def stage(
         )
         readers_have = baseline.readers_have
         base = None if provenance.full_refresh else find_base(extract, baseline.version)
-        staging = replace(staging, base=base)
-        output = _output(target, staging, clock)
+        run = replace(run, base=base)
+        output = _output(target, run, clock)
         output.sweep(ABANDONED_AFTER)
     try:
         with audit_directory() as directory:
             stop.at(Stage.CONNECTING)
-            with _connected(warehouse, staging, clock) as session:
+            with _connected(warehouse, run, clock) as session:
                 compare = partial(compare_with_version, state, extract.header, readers_have)
                 passed = _stream(
                     session,
-                    staging,
+                    run,
                     output,
                     clock,
                     directory,
@@ -128,7 +107,15 @@ def stage(
         stop.at(Stage.UPLOADING)
         content = output.seal()
         stop.require()
-        receipt = _receipt(staging, content, passed, outcomes, clock, baseline=baseline)
+        receipt = receipt_of_run(
+            run,
+            content,
+            passed.begun.result,
+            passed.profile,
+            outcomes=outcomes,
+            stages=clock.stages(),
+            baseline=baseline,
+        )
         preview = tuple(passed.profile.preview)
         yield Staged(
             output,
@@ -144,73 +131,21 @@ def stage(
         output.abort()
 
 
-def _output(target: Target, staging: _Staging, clock: Clock) -> Output:
-    header, file_format = staging.extract.header, staging.extract.file_format
+def _output(target: Target, run: RunOfExtract, clock: Clock) -> Output:
+    header, file_format = run.extract.header, run.extract.file_format
     if header.has_parts:
-        layout = Layout(header.split, header.incremental, staging.base)
+        layout = Layout(header.split, header.incremental, run.base)
         return PartedOutput(target, file_format, layout, clock)
     return OneObject(target, file_format, clock)
 
 
 @contextmanager
-def _connected(warehouse: Warehouse, staging: _Staging, clock: Clock) -> Iterator[Session]:
+def _connected(warehouse: Warehouse, run: RunOfExtract, clock: Clock) -> Iterator[Session]:
     with ExitStack() as stack:
         with clock.stage("connect"):
-            connecting = warehouse.connect(staging.label, staging.extract.header.timeout)
+            connecting = warehouse.connect(run.label, run.extract.header.timeout)
             session = stack.enter_context(connecting)
         yield session
-
-
-@dataclass(frozen=True)
-class _Staging:
-    """What is known before the query is sent."""
-
-    extract: Extract
-    provenance: Provenance
-    started_at: datetime
-    receipt_id: str
-    base: Base | None = None
-    """What an incremental extract adds to."""
-
-    @classmethod
-    def begin(cls, extract: Extract, provenance: Provenance) -> _Staging:
-        now = datetime.now(UTC)
-        return cls(extract, provenance, now, f"{now:%Y%m%dT%H%M%S.%fZ}-{uuid4().hex[:8]}")
-
-    @property
-    def label(self) -> Label:
-        source = self.extract.source
-        return Label(
-            self.extract.path,
-            source.version_id or source.etag,
-            self.provenance.run_id,
-            self.partition_key,
-        )
-
-    @property
-    def partition_key(self) -> str | None:
-        partition = self.provenance.partition
-        return partition.key if partition else None
-
-    def facts(self, begun: _Begun, store: Store) -> dict[str, str]:
-        """What the object says of its origin, as far as it is known before the first row."""
-        source = self.extract.source
-        metadata = {
-            "run-id": self.provenance.run_id,
-            "sql-key": source.key,
-            "sql-version": source.version_id,
-            "sql-sha256": source.sha256,
-            "query-id": begun.result.query_id,
-            "partition": self.partition_key,
-            "format": self.extract.file_format.extension.removeprefix("."),
-            "schema-sha256": schema_hash(begun.schema),
-            "started-at": self.started_at.isoformat(),
-            "receipt": self.receipt_id,
-        }
-        known = {key: value for key, value in metadata.items() if value is not None}
-        release = self.provenance.release
-        told = {**known, **release.metadata} if release else known
-        return told if store.facts_room(told) >= _LATER_METADATA else known
 
 
 @dataclass(frozen=True)
@@ -242,11 +177,12 @@ class _Passed:
 
 
 Compare = Callable[[pa.Schema], Outcome | None]
+"""Compares the columns of a result with those that readers have."""
 
 
 def _stream(
     session: Session,
-    staging: _Staging,
+    run: RunOfExtract,
     output: Output,
     clock: Clock,
     directory: Path,
@@ -256,8 +192,8 @@ def _stream(
     compare: Compare,
 ) -> _Passed:
     """Run the query and show each row group to the audit, the profile and the encoder."""
-    extract = staging.extract
-    increment = Increment(extract, staging.base, directory)
+    extract = run.extract
+    increment = Increment(extract, run.base, directory)
 
     def cancel() -> None:
         increment.cancel()
@@ -266,14 +202,16 @@ def _stream(
     stop.at(Stage.QUERYING)
     with (
         stop.cancelling(cancel),
-        prefetch(_produce(session, staging, increment, compare), _GROUPS_AHEAD, cancel) as items,
+        prefetch(_produce(session, run, increment, compare), _GROUPS_AHEAD, cancel) as items,
     ):
         with clock.stage("query"):
             begun = next(items)
         assert not isinstance(begun, pa.Table)
-        output.begin(begun.schema, staging.facts(begun, output.target.store))
-        rows_before = staging.base.manifest.rows if staging.base else 0
-        subject = Subject(begun.schema, staging.started_at, baseline, rows_before=rows_before)
+        output.begin(
+            begun.schema, run.facts(begun.result.query_id, begun.schema, output.target.store)
+        )
+        rows_before = run.base.manifest.rows if run.base else 0
+        subject = Subject(begun.schema, run.started_at, baseline, rows_before=rows_before)
         passed = _Passed(begun, Audit(extract.header.audits, subject, directory, stop))
         while True:
             stop.at(Stage.FETCHING)
@@ -290,85 +228,22 @@ def _stream(
 
 
 def _produce(
-    session: Session, staging: _Staging, increment: Increment, compare: Compare
+    session: Session,
+    run: RunOfExtract,
+    increment: Increment,
+    compare: Compare,
 ) -> Iterator[_Begun | pa.Table]:
     """First the result, as soon as its columns are known and accepted; then its rows in groups.
 
     They are profiled here, in the thread that reads, because encoding is what the others wait for.
     """
-    watermark = staging.base.bound if staging.base else None
-    result = session.execute(staging.extract.query(staging.provenance.partition, watermark))
-    schema = agreed_schema(staging.extract.header.columns, result.schema)
+    watermark = run.base.bound if run.base else None
+    result = session.execute(run.extract.query(run.provenance.partition, watermark))
+    schema = agreed_schema(run.extract.header.columns, result.schema)
     profile = Profile(schema)
     yield _Begun(result, schema, compare(schema), profile)
     rows_kept = kept(result.batches(), schema)
-    batches = increment.new_rows(schema, written_years(rows_kept, staging.extract.file_format))
+    batches = increment.new_rows(schema, written_years(rows_kept, run.extract.file_format))
     for rows in row_groups(batches, schema):
         profile.observe(rows)
         yield rows
-
-
-def _receipt(
-    staging: _Staging,
-    content: Content,
-    passed: _Passed,
-    outcomes: Sequence[Outcome],
-    clock: Clock,
-    *,
-    baseline: PublishedBaseline,
-) -> Receipt:
-    extract, begun, metrics = staging.extract, passed.begun, passed.profile.metrics()
-    release = _used(outcomes)
-    # Releasing an anomaly makes it the new baseline.
-    learns_anew = extract.header.anomalies == "allow" or (release and ANOMALIES in release.checks)
-    return Receipt(
-        id=staging.receipt_id,
-        extract=extract.path,
-        key=content.key,
-        run_id=staging.provenance.run_id,
-        snapshot=staging.provenance.snapshot,
-        partition=staging.partition_key,
-        sql_key=extract.source.key,
-        sql_version=extract.source.version_id,
-        sql_sha256=extract.source.sha256,
-        sql=extract.text,
-        code_version=extract.code_version,
-        warehouse=extract.warehouse,
-        query_id=begun.result.query_id,
-        query_url=begun.result.query_url,
-        started_at=staging.started_at,
-        rows=content.rows,
-        bytes=content.bytes,
-        data_sha256=content.sha256,
-        parts=content.parts,
-        rows_added=content.added_rows,
-        bytes_added=content.added_bytes,
-        watermark=content.watermark,
-        schema_sha256=schema_hash(begun.schema),
-        arrow_schema=write_schema(begun.schema),
-        columns=tuple(passed.profile.columns()),
-        recent=(metrics,) if learns_anew else baseline.followed_by(metrics),
-        checks=tuple(_record(outcome) for outcome in outcomes),
-        release=release,
-        stages=clock.stages(),
-        usage=begun.result.usage,
-        peak_memory=peak_memory(),
-    )
-
-
-def _used(outcomes: Sequence[Outcome]) -> Release | None:
-    """The release, with the checks that needed it; None where none did."""
-    needed = [each for each in outcomes if each.released]
-    if not needed or needed[0].released is None:
-        return None
-    return needed[0].released.model_copy(update={"checks": tuple(each.name for each in needed)})
-
-
-def _record(outcome: Outcome) -> CheckRecord:
-    return CheckRecord(
-        name=outcome.name,
-        rule=outcome.rule,
-        severity=outcome.severity,
-        passed=outcome.verdict.passed,
-        summary=outcome.verdict.summary,
-    )

@@ -30,7 +30,8 @@ from extract_project.history.parts import load_manifest
 from extract_project.history.reading import open_version
 from extract_project.history.receipt import save_receipt
 from extract_project.history.versions import find_version
-from extract_project.pipeline.staging import Provenance, stage
+from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import stage
 from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target

@@ -23,7 +23,8 @@ from extract_project.history.reading import open_version
 from extract_project.history.receipt import Receipt, receipt_of
 from extract_project.history.versions import Version, find_version, list_versions
 from extract_project.manifest.extract import Extract
-from extract_project.pipeline.staging import Provenance, Staged, stage
+from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import Staged, stage
 from extract_project.publish.publishing import Published, settle
 from extract_project.publish.target import Target
 from extract_project.store import s3_upload

@@ -13,7 +13,7 @@ import pytest
 from extract_project import stopping
 from extract_project.errors import QueryTimeout
 from extract_project.pipeline.attempt import attempt
-from extract_project.pipeline.staging import Provenance
+from extract_project.pipeline.provenance import Provenance
 from extract_project.publish.target import Target
 from extract_project.stopping import Stop
 from extract_project.warehouses.duckdb import DuckDBWarehouse

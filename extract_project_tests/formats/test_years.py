@@ -22,7 +22,8 @@ from extract_project.history.reading import from_text, open_version
 from extract_project.history.receipt import Receipt, read_schema, receipt_of
 from extract_project.history.versions import require_version
 from extract_project.manifest.extract import Extract
-from extract_project.pipeline.staging import Provenance, Staged, stage
+from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import Staged, stage
 from extract_project.publish.publishing import settle
 from extract_project.schema.display import display
 from extract_project.schema.text import plain_text

@@ -15,7 +15,8 @@ from extract_project.history.records import folders, former_folder, record_folde
 from extract_project.history.retention import Rule, find_prunable
 from extract_project.history.versions import Version, require_version
 from extract_project.manifest.partitions import Partition
-from extract_project.pipeline.staging import Provenance, stage
+from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import stage
 from extract_project.publish.target import Target
 from extract_project.settings import load_settings
 from extract_project.store.folder import Location

@@ -12,7 +12,8 @@ import pytest
 
 from extract_project.manifest.partitions import Partition
 from extract_project.pipeline.audit import Outcome
-from extract_project.pipeline.staging import Provenance, stage
+from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import stage
 from extract_project.publish.publishing import settle
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target

@@ -14,7 +14,8 @@ from extract_project.history.parts import PartsManifest, list_parts, load_manife
 from extract_project.history.reading import open_version
 from extract_project.history.versions import require_version
 from extract_project.manifest.extract import Extract
-from extract_project.pipeline.staging import Provenance, Staged, stage
+from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import Staged, stage
 from extract_project.publish.publishing import Published, publish, settle
 from extract_project.publish.rollback import Order, restore
 from extract_project.warehouses.duckdb import DuckDBWarehouse

@@ -10,7 +10,8 @@ import pytest
 from extract_project.embedded.s3_server import S3Server
 from extract_project.errors import StagingError
 from extract_project.history.versions import find_version
-from extract_project.pipeline.staging import Provenance, stage
+from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import stage
 from extract_project.publish.publishing import publish, settle
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target

@@ -25,7 +25,8 @@ from extract_project.errors import (
 )
 from extract_project.history.receipt import load_receipt
 from extract_project.history.versions import find_version, list_versions
-from extract_project.pipeline.staging import Provenance, stage
+from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import stage
 from extract_project.publish.publishing import publish, settle
 from extract_project.publish.target import sweep
 from extract_project.store.protocol import Absent

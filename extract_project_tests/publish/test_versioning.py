@@ -12,7 +12,8 @@ from extract_project.embedded.s3_server import S3Server
 from extract_project.errors import BucketError, StagingError
 from extract_project.history.versions import find_version, require_version
 from extract_project.manifest.extract import Extract
-from extract_project.pipeline.staging import Provenance, Staged, stage
+from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import Staged, stage
 from extract_project.publish.publishing import settle
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target

@@ -18,7 +18,7 @@ from extract_project.manifest.bucket import find_extract, read_manifest
 from extract_project.manifest.push import compare, push
 from extract_project.manifest.snapshot import load_snapshot, save_snapshot
 from extract_project.pipeline.attempt import attempt
-from extract_project.pipeline.staging import Provenance
+from extract_project.pipeline.provenance import Provenance
 from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target

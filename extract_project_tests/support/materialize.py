@@ -11,7 +11,8 @@ import signal
 import sys
 
 from extract_project.manifest.bucket import find_extract
-from extract_project.pipeline.staging import Provenance, stage
+from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import stage
 from extract_project.process import use_system_allocator
 from extract_project.publish.publishing import settle
 from extract_project.publish.target import Target

@@ -6,7 +6,8 @@ from contextlib import ExitStack
 
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.attempt import attempt
-from extract_project.pipeline.staging import Provenance, Staged, stage
+from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import Staged, stage
 from extract_project.publish.publishing import Published
 from extract_project.stopping import Stop
 from extract_project.warehouses.duckdb import DuckDBWarehouse

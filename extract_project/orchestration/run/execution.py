@@ -51,7 +51,8 @@ from extract_project.orchestration.run.metadata import (
 )
 from extract_project.orchestration.run.release import release_of
 from extract_project.pipeline.attempt import Done, RefusedResult, publish_staged, staging
-from extract_project.pipeline.staging import Provenance, Staged
+from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import Staged
 from extract_project.prefetch import in_thread
 from extract_project.process import use_system_allocator
 from extract_project.publish.publishing import Published

@@ -1,0 +1,90 @@
+"""Which run makes a result, and what it writes about itself on the published object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pyarrow as pa
+
+from extract_project.history.receipt import schema_hash
+from extract_project.history.release import Release
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.partitions import Partition
+from extract_project.publish.base import Base
+from extract_project.store.protocol import Store
+from extract_project.warehouses.protocol import Label
+
+_LATER_METADATA = 768
+"""Bytes of metadata that are left for later: rows and checksum, and what a rollback says."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Which run makes the result, of which snapshot, for which partition."""
+
+    run_id: str
+    snapshot: str | None = None
+    partition: Partition | None = None
+    full_refresh: bool = False
+    """Whether an incremental extract is to publish everything anew."""
+    release: Release | None = None
+    """Which checks may fail this once, and on whose word."""
+
+
+@dataclass(frozen=True)
+class RunOfExtract:
+    """One try to stage an extract: what is known before the query is sent."""
+
+    extract: Extract
+    provenance: Provenance
+    started_at: datetime
+    receipt_id: str
+    base: Base | None = None
+    """What an incremental extract adds to."""
+
+    @classmethod
+    def begin(cls, extract: Extract, provenance: Provenance) -> RunOfExtract:
+        """A run that begins now."""
+        now = datetime.now(UTC)
+        return cls(extract, provenance, now, f"{now:%Y%m%dT%H%M%S.%fZ}-{uuid4().hex[:8]}")
+
+    @property
+    def label(self) -> Label:
+        """What the warehouse shows beside the query."""
+        source = self.extract.source
+        return Label(
+            self.extract.path,
+            source.version_id or source.etag,
+            self.provenance.run_id,
+            self.partition_key,
+        )
+
+    @property
+    def partition_key(self) -> str | None:
+        partition = self.provenance.partition
+        return partition.key if partition else None
+
+    def facts(self, query_id: str | None, schema: pa.Schema, store: Store) -> dict[str, str]:
+        """What the object says of its origin, as far as it is known before the first row.
+
+        `schema` is the file's.
+        """
+        source = self.extract.source
+        metadata = {
+            "run-id": self.provenance.run_id,
+            "sql-key": source.key,
+            "sql-version": source.version_id,
+            "sql-sha256": source.sha256,
+            "query-id": query_id,
+            "partition": self.partition_key,
+            "format": self.extract.file_format.extension.removeprefix("."),
+            "schema-sha256": schema_hash(schema),
+            "started-at": self.started_at.isoformat(),
+            "receipt": self.receipt_id,
+        }
+        known = {key: value for key, value in metadata.items() if value is not None}
+        release = self.provenance.release
+        told = {**known, **release.metadata} if release else known
+        return told if store.facts_room(told) >= _LATER_METADATA else known
