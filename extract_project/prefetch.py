@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,8 +83,11 @@ def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iter
 def in_thread(name: str, work: Callable[[], T], timeout: float | None = None) -> T:
     """Do one thing that may block in a driver; an interrupted caller leaves it to itself.
 
-    So does one that has waited for `timeout` seconds, with a TimeoutError.
+    So does one that has waited for `timeout` seconds, with a TimeoutError; and one that asks while
+    Python ends, when generators are closed and threads that start never run.
     """
+    if sys.is_finalizing():
+        raise TimeoutError(f"{name}: not begun, since the process ends")
     done: queue.Queue[tuple[T] | BaseException] = queue.Queue()
 
     def run() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 
@@ -140,3 +142,29 @@ def test_ctrl_c_stops_the_work() -> None:
     with pytest.raises(KeyboardInterrupt):
         supervised(work, work.stop)
     assert work.cancelled.is_set()
+
+
+def test_g8_a_process_ends_whose_generators_are_closed_by_its_end() -> None:
+    """No thread that starts then ever runs: waiting for one would be for good."""
+    program = """
+from extract_project.prefetch import in_thread
+
+def held():
+    try:
+        yield
+    finally:
+        in_thread("aborting", lambda: None, 20)
+
+def kept():
+    mine = held()
+    next(mine)
+    raise ValueError
+
+try:
+    kept()
+except ValueError as error:
+    error.itself = error  # as Dagster keeps it
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert b"since the process ends" in ended.stderr
+    assert ended.returncode == 0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
+from dagster import DagsterEvent, DagsterExecutionInterruptedError
 from dagster._core.errors import raise_execution_interrupts
 
-from extract_project.orchestration.run.interrupts import Interrupts
+from extract_project.orchestration.run.interrupts import Interrupts, ending_at_interrupts
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
@@ -55,3 +57,25 @@ def test_an_attempt_in_a_thread_leaves_signals_alone() -> None:
     thread.join()
     assert seen == [False]
     assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_g2_an_asset_that_an_interrupt_leaves_suspended_is_closed() -> None:
+    """It holds an upload open, which is aborted on closing."""
+    closed = []
+
+    def asset() -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            closed.append(True)
+
+    def step() -> Iterator[DagsterEvent]:
+        suspended = asset()
+        assert next(suspended) == 1
+        raise DagsterExecutionInterruptedError
+        yield
+
+    with pytest.raises(DagsterExecutionInterruptedError) as kept:
+        list(ending_at_interrupts(step()))
+    assert kept.value.__traceback__ is not None
+    assert closed

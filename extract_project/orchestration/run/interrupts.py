@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from traceback import clear_frames
 from types import FrameType
 
 import dagster as dg
@@ -57,7 +58,7 @@ def ending_at_interrupts(events: Iterator[DagsterEvent]) -> Iterator[DagsterEven
     Raises DagsterExecutionInterruptedError where an interrupt arrives while a step waits for its
     next try, and where it is what the step is to be tried again for.
     """
-    with ExitStack() as waiting:
+    with _leaving_nothing_suspended(), ExitStack() as waiting:
         for event in events:
             waiting.close()
             yield event
@@ -65,6 +66,20 @@ def ending_at_interrupts(events: Iterator[DagsterEvent]) -> Iterator[DagsterEven
                 if _is_of_interrupt(event):
                     raise DagsterExecutionInterruptedError
                 waiting.enter_context(raise_execution_interrupts())
+
+
+@contextmanager
+def _leaving_nothing_suspended() -> Iterator[None]:
+    """Close the asset that an interrupt leaves suspended between staging and publishing.
+
+    Dagster keeps the exception, and with it the asset, until the process ends: too late to abort
+    an upload.
+    """
+    try:
+        yield
+    except DagsterExecutionInterruptedError as error:
+        clear_frames(error.__traceback__)
+        raise
 
 
 def _is_of_interrupt(event: DagsterEvent) -> bool:
