@@ -7,11 +7,11 @@ reads through one version of the manifest reads one consistent set, whatever is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from extract_project.daemons import DaemonPool
 from extract_project.history.versions import Version, find_version
 from extract_project.manifest.extract import PART_NAME, PARTS_MANIFEST
 from extract_project.store.protocol import Store
@@ -125,5 +125,5 @@ def used_numbers(store: Store, manifest_key: str) -> Iterator[int]:
 
 def current_versions(store: Store, keys: Iterable[str]) -> list[Version | None]:
     """What each key holds now."""
-    with ThreadPoolExecutor(HEADS_AT_ONCE, thread_name_prefix="head") as pool:
+    with DaemonPool(HEADS_AT_ONCE, "head") as pool:
         return list(pool.map(lambda key: find_version(store, key), keys))

@@ -60,6 +60,10 @@ def staging(
 
     def work() -> Staged:
         with ExitStack() as opened:
+            # Once stopped, no data is sent again whose request the store did not answer. It is
+            # for the work to leave this: the caller may have given it up, and then the client
+            # would go on, for a minute a try, before what was staged is aborted.
+            opened.enter_context(target.store.sending(stop.require))
             staged = opened.enter_context(
                 stage(warehouse, extract, target, provenance, state=state, stop=stop)
             )
@@ -68,13 +72,10 @@ def staging(
             held.push(opened.pop_all())
             return staged
 
-    # Once stopped, no data is sent again whose request the store did not answer: a process does not
-    # end before the threads that upload, and a store's client may try for a minute.
-    with target.store.sending(stop.require):
-        try:
-            yield supervised(work, stop)
-        finally:
-            _abort(held)
+    try:
+        yield supervised(work, stop)
+    finally:
+        _abort(held)
 
 
 def publish_staged(state: Folder, staged: Staged, extract: Extract) -> Done:

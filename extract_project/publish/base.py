@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pyarrow as pa
 
+from extract_project.daemons import DaemonPool
 from extract_project.errors import Cause, IncrementError
 from extract_project.history.cursor import Cursor
 from extract_project.history.parts import HEADS_AT_ONCE, Part, PartsManifest, load_manifest
@@ -63,7 +63,7 @@ def _require_parts(version: Version, manifest: PartsManifest, refresh: str) -> N
         found = find_version(version.store, part.key, part.version_id)
         return found is not None and found.size == part.bytes
 
-    with ThreadPoolExecutor(HEADS_AT_ONCE, thread_name_prefix="head") as pool:
+    with DaemonPool(HEADS_AT_ONCE, "head") as pool:
         there = list(pool.map(is_there, manifest.parts))
     missing = [part for part, found in zip(manifest.parts, there, strict=True) if not found]
     if missing:

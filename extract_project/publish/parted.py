@@ -11,12 +11,12 @@ under the condition that decides between runs. A part version that no manifest n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 from typing import TYPE_CHECKING
 
+from extract_project.daemons import DaemonPool
 from extract_project.errors import Cause, StagingError
 from extract_project.formats.options import FileFormat
 from extract_project.history.cursor import Cursor, Span, ordinal, written
@@ -167,7 +167,7 @@ class PartedOutput:
 
     def abort(self) -> None:
         self._manifest.abort()
-        with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="abort") as pool:
+        with DaemonPool(_AT_A_TIME, "abort") as pool:
             list(pool.map(lambda part: part.file.upload.abort(), self._new))
 
     def _next(self) -> _NewPart:
@@ -214,7 +214,7 @@ class PartedOutput:
         return self._part_bytes is not None and file.upload.size >= self._part_bytes
 
     def _completed(self, receipt: Receipt) -> list[Part]:
-        with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="complete") as pool:
+        with DaemonPool(_AT_A_TIME, "complete") as pool:
             return list(pool.map(lambda part: self._complete(part, receipt), self._new))
 
     def _complete(self, part: _NewPart, receipt: Receipt) -> Part:

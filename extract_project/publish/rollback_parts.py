@@ -7,9 +7,9 @@ current as it stands would do for now, but old versions expire.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
+from extract_project.daemons import DaemonPool
 from extract_project.errors import NotPublished
 from extract_project.history.parts import Part, current_versions, load_manifest
 from extract_project.history.versions import Version, find_version
@@ -37,7 +37,7 @@ def restore_parts(
         written = target.store.copy(version.object, provenance, None)
         return part.model_copy(update={"version_id": written.version_id})
 
-    with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="restore") as pool:
+    with DaemonPool(_AT_A_TIME, "restore") as pool:
         parts = tuple(pool.map(restored, manifest.parts, current))
     started_at = datetime.fromisoformat(provenance["started-at"])
     body = manifest.model_copy(update={"parts": parts, "started_at": started_at})

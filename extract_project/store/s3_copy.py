@@ -7,10 +7,10 @@ publishes the copy only if its condition holds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from extract_project.daemons import DaemonPool
 from extract_project.store.protocol import Condition, ObjectVersion, Written
 from extract_project.store.s3_metadata import to_metadata
 from extract_project.store.s3_upload import (
@@ -70,5 +70,5 @@ def _copy_parts(s3: S3Client, upload: Any, old: ObjectVersion) -> list[dict[str,
         )
         return part_reference(number, reply["CopyPartResult"])
 
-    with ThreadPoolExecutor(_COPIES) as pool:
+    with DaemonPool(_COPIES, "copy") as pool:
         return list(pool.map(copy, range(1, ceil(old.size / size) + 1)))

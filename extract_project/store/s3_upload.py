@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
+from extract_project.daemons import DaemonPool
 from extract_project.errors import StagingError, StoreError
 from extract_project.store.protocol import Absent, Condition, Holds, NotApplied, Written
 from extract_project.store.s3_errors import NOT_APPLIED, error_code, refused, translated
@@ -72,7 +73,7 @@ class S3Upload:
         self._upload_id: str | None = None
         self._parts: list[Future[dict[str, Any]]] = []
         self._free = BoundedSemaphore(_UPLOADS)
-        self._pool = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload")
+        self._pool = DaemonPool(_UPLOADS, "upload")
         self._open = True
         self.key = key
         self.closed = False

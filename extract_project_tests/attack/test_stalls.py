@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from multiprocessing.synchronize import Event
 from socket import create_server
 
 import pytest
 
 from extract_project import stopping
-from extract_project.errors import QueryTimeout
+from extract_project.embedded.s3_server import S3Server
+from extract_project.errors import ExtractError, QueryTimeout
 from extract_project.pipeline.attempt import attempt
 from extract_project.pipeline.provenance import Provenance
 from extract_project.publish.target import Target
 from extract_project.stopping import Stop
+from extract_project.store.folder import Location
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Warehouse
 from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
-from extract_project_tests.attack.rig import Rig, Shape, impatient, sql
+from extract_project_tests.attack.rig import Rig, Shape, impatient, sql, without_patience
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.waiting import await_value
 
 DUCKDB = DuckDBWarehouse(type="duckdb")
 ENDLESS = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"
+
+_EXIT_SECONDS = 55
+"""Less than the client waits for one answer; the grace that stopped work has is well within it."""
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +139,61 @@ def test_g8_a_timeout_ends_an_attempt_whose_warehouse_does_not_answer(
         warehouse = PostgresWarehouse(type="postgres", host="127.0.0.1", port=port, user="u")
         told, _ = late(rig, proxy, "select 1 as i", warehouse=warehouse)
     assert "not done after 2s: it was connecting; " in told
+
+
+def _attempt(endpoint: str, buckets: tuple[Location, Location], shape: Shape, told: Event) -> None:
+    """In a process of its own: an attempt that is told to end."""
+    site = Site.of(S3Server(endpoint, 0), impatient(endpoint), *buckets)
+    rig = Rig(site, "a/b", shape)
+    with (
+        without_patience(),
+        pytest.MonkeyPatch.context() as patch,
+        suppress(ExtractError),
+    ):
+        for module in ("stopping", "pipeline.attempt"):
+            patch.setattr(f"extract_project.{module}.GRACE_SECONDS", 1.0)
+        attempt(
+            DUCKDB,
+            site.extract(rig.path, sql(shape, 1)),
+            rig.target,
+            Provenance("late"),
+            state=site.state,
+            stop=Stop(is_ended=told.is_set),
+        )
+
+
+@pytest.mark.parametrize(
+    ("operation", "shape", "refused"),
+    [
+        ("UploadPart", "multipart", ""),
+        ("UploadPart", "split", ""),
+        ("CompleteMultipartUpload", "split", ""),
+        ("AbortMultipartUpload", "split", "CompleteMultipartUpload"),
+    ],
+)
+def test_g8_a_process_ends_though_s3_never_answers_its_threads(
+    site: Site, proxy: FaultProxy, operation: str, shape: Shape, refused: str
+) -> None:
+    silent = stalling(operation)
+    buckets = [Location(each.bucket, each.prefix) for each in (site.manifest, site.data)]
+    context = multiprocessing.get_context("spawn")
+    told = context.Event()
+    process = context.Process(target=_attempt, args=(proxy.endpoint, tuple(buckets), shape, told))
+
+    def choose(request: Request) -> Fault | None:
+        fault = Fault.INVALID_ARGUMENT if request.operation == refused else silent(request)
+        if fault is Fault.STALL:
+            told.set()
+        return fault
+
+    with proxy.choosing(choose):
+        process.start()
+        assert told.wait(_EXIT_SECONDS)
+        process.join(_EXIT_SECONDS)
+        ended = process.exitcode is not None
+        process.kill()
+        process.join()
+    assert ended
 
 
 @contextmanager
