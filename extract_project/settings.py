@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as BrokenJson
 
@@ -22,13 +23,16 @@ from extract_project.prices import FargatePrices, prices_of
 from extract_project.problem import suggestion
 from extract_project.store.folder import Location
 from extract_project.store.stores import Folders, Stores
-from extract_project.warehouses import WarehouseSettings, warehouse_fields
+from extract_project.warehouses import WAREHOUSE_TYPES, WarehouseSettings, warehouse_fields
 
 PREFIX = "EXTRACT_"
+LOCATION = "extract_project"
+"""Name of this project's own code location; extracts in another project have that one's."""
 _TYPED = 2
 """Where, in the place of an error, a warehouse's type stands: after `warehouses` and its name."""
 
 
+_PLACED = "placed"
 _HOW_TO_NEST = "expected a variable of its own for each field, {}__…, or all as one JSON object"
 _LONGEST_PREFIX = 512
 """Bytes: S3 takes keys of 1,024, and folders, names, partitions and receipts come behind it."""
@@ -111,9 +115,8 @@ class Settings(BaseSettings):
     warehouses: dict[str, WarehouseSettings] = Field(
         min_length=1,
         description="at least one warehouse, under a name of yours, as in "
-        "EXTRACT_WAREHOUSES__SHOP__TYPE=duckdb (or postgres, snowflake) and "
-        "EXTRACT_WAREHOUSES__SHOP__PATH=/data/shop.duckdb; docs/settings.md lists the fields of "
-        "each type",
+        "EXTRACT_WAREHOUSES__SHOP__TYPE=duckdb and EXTRACT_WAREHOUSES__SHOP__PATH=/data/shop.duckdb"
+        f" (types: {', '.join(WAREHOUSE_TYPES)}); docs/settings.md lists the fields of each",
     )
     kms_key_id: str | None = Field(
         None,
@@ -124,6 +127,11 @@ class Settings(BaseSettings):
         "http://127.0.0.1:3000",
         description="address of the Dagster webserver: the command line launches runs through it, "
         "and the code server has itself reloaded through it",
+    )
+    location: str = Field(
+        LOCATION,
+        description="the code location that the command line asks: another one where extracts are "
+        "part of another project",
     )
     alerts: AlertSettings = AlertSettings()
     fargate: FargateSettings = FargateSettings()
@@ -141,15 +149,15 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _default_warehouse_exists(self) -> Self:
         if "" in self.warehouses:
-            raise ValueError(
-                "EXTRACT_WAREHOUSES____…: a warehouse has no name: expected one, "
-                "as in EXTRACT_WAREHOUSES__SHOP__TYPE"
+            raise _at(
+                "a warehouse has no name: expected one, as in EXTRACT_WAREHOUSES__SHOP__TYPE",
+                *("warehouses", "", "…"),
             )
         names = ", ".join(sorted(self.warehouses))
         if self.warehouse and self.warehouse.lower() not in self.warehouses:
-            raise ValueError(f"EXTRACT_WAREHOUSE is {self.warehouse!r}: expected one of {names}")
+            raise _at(f"{self.warehouse!r} is not configured: expected one of {names}", "warehouse")
         if not self.warehouse and len(self.warehouses) > 1:
-            raise ValueError(f"EXTRACT_WAREHOUSE is not set: choose the default one of {names}")
+            raise _at(f"not set: choose the default one of {names}", "warehouse")
         return self
 
     @property
@@ -182,10 +190,13 @@ class Settings(BaseSettings):
 _GROUPS: dict[str, type[BaseModel]] = {"alerts": AlertSettings, "fargate": FargateSettings}
 
 
-def load_settings() -> Settings:
-    """Read the environment; raises SettingsError with one line per variable to correct."""
+def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
+    """Read the environment, where `given` says nothing; raises SettingsError, one line an error.
+
+    Lines begin with the environment's variable, or with the key in `given` where it is from there.
+    """
     try:
-        return Settings()
+        return Settings(**(given or {}))
     except BrokenJson as error:  # its text names the field, and has nothing of the value
         field = re.search(r'field "(\w+)"', str(error))
         variable = PREFIX + (field.group(1).upper() if field else "…")
@@ -193,7 +204,19 @@ def load_settings() -> Settings:
             f"{variable} is not valid JSON: {_HOW_TO_NEST.format(variable)}"
         ) from None
     except ValidationError as error:
-        raise SettingsError("\n".join(_explain(item) for item in error.errors())) from None
+        lines = [_explain(item, given or {}) for item in error.errors(include_url=False)]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _at(message: str, *path: str) -> PydanticCustomError:
+    """What the validator of all settings raises for a fault at one of them."""
+    return PydanticCustomError(_PLACED, "{error}", {"error": message, "path": path})
+
+
+def _named(path: Sequence[str], given: Mapping[str, Any]) -> str:
+    """A setting as its author wrote it: `warehouses.shop.path`, or the environment's variable."""
+    variable = (PREFIX + "__".join(path)).upper()
+    return ".".join(path) if path and path[0] in given else variable
 
 
 def _meaning(path: Sequence[str], kind: str) -> str:
@@ -203,14 +226,16 @@ def _meaning(path: Sequence[str], kind: str) -> str:
     return Settings.model_fields[path[0]].description or "a value"
 
 
-def _explain(item: Any) -> str:
-    """One line for one error of pydantic's, beginning with the variable that it is about."""
+def _explain(item: Any, given: Mapping[str, Any]) -> str:
+    """One line for one error of pydantic's, beginning with the setting that it is about."""
     path = [str(part) for part in item["loc"] if part != "function-after"]
     kind = ""
     if path[:1] == ["warehouses"] and len(path) > _TYPED:
         kind = path.pop(_TYPED)  # the type, which is no part of the variable's name
-    variable = (PREFIX + "__".join(path)).upper()
     error, context = item["type"], item.get("ctx", {})
+    if error == _PLACED:
+        return f"{_named(context['path'], given)}: {context['error']}"
+    variable, kind_of = _named(path, given), _named([*path, "type"], given)
     if error == "missing":
         return f"{variable} is not set: expected {_meaning(path, kind)}"
     if error == "extra_forbidden" and path[0] in _GROUPS:
@@ -221,11 +246,12 @@ def _explain(item: Any) -> str:
         hint = suggestion(path[-1], known)
         return f"{variable} is no setting of a {kind} warehouse: {hint}"
     if error == "union_tag_invalid":
-        return f"{variable}__TYPE is {context['tag']!r}: expected one of {context['expected_tags']}"
+        return f"{kind_of} is {context['tag']!r}: expected one of {context['expected_tags']}"
     if error == "union_tag_not_found":
-        return f"{variable}__TYPE is not set: expected duckdb, postgres or snowflake"
+        return f"{kind_of} is not set: expected one of {', '.join(WAREHOUSE_TYPES)}"
     if error in ("dict_type", "model_type", "model_attributes_type"):
+        if path[0] in given:
+            return f"{variable} is not a mapping: expected one of names to values"
         return f"{variable} is not valid JSON for an object: {_HOW_TO_NEST.format(variable)}"
     message = item["msg"].removeprefix("Value error, ")
-    named = not path or message.startswith(PREFIX)
-    return message if named else f"{variable}: {message}"
+    return f"{variable}: {message}"

@@ -40,7 +40,8 @@ def failed(group: str | None, since: str | None, as_json: bool) -> None:
     from extract_project.orchestration.failed.failed import Question
     from extract_project.orchestration.failed.rerun import ago, ask
 
-    deployment = Deployment(load_settings().dagster_url)
+    settings = load_settings()
+    deployment = Deployment(settings.dagster_url, settings.location)
     answered = ask(deployment, Question(group=group, since=ago(since)))
     if as_json:
         click.echo(answered.model_dump_json(indent=2))

@@ -37,7 +37,8 @@ def release(*, extract: str, reason: str, by: str | None, partition: str | None)
     from extract_project.orchestration.names.requests import PATH_TAG
     from extract_project.orchestration.run.release import release_tags
 
-    deployment = Deployment(load_settings().dagster_url)
+    settings = load_settings()
+    deployment = Deployment(settings.dagster_url, settings.location)
     rerun, refused = _refused(ask(deployment, Question()), extract, partition)
     err.print(f"refused in run {refused.run_id[:8]}:\n{refused.card}\n")
     tags = release_tags(refused.run_id, reason, by or getpass.getuser())

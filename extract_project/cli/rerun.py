@@ -64,7 +64,8 @@ def rerun(
 
     if bool(extracts) == all_failed:
         raise click.UsageError("say what to run again: --failed, or names of extracts that failed")
-    deployment = Deployment(load_settings().dagster_url)
+    settings = load_settings()
+    deployment = Deployment(settings.dagster_url, settings.location)
     answered = _chosen(ask(deployment, Question(group=group, since=ago(since))), extracts)
     if not answered.members:
         out.print(marked(GOOD, "nothing failed at its latest attempt: nothing to run again"))

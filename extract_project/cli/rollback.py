@@ -79,7 +79,7 @@ def _through_dagster(
     from extract_project.orchestration.names.keys import ROLLBACK_JOB, ROLLBACK_OP
     from extract_project.orchestration.run.rollback import rollback_config
 
-    deployment = Deployment(settings.dagster_url)
+    deployment = Deployment(settings.dagster_url, settings.location)
     config = rollback_config(extract, partition, order)
     try:
         run_id = deployment.launch_job(ROLLBACK_JOB, config)

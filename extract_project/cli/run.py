@@ -52,7 +52,7 @@ def run(extracts: tuple[str, ...], partition: str | None, full_refresh: bool) ->
     from extract_project.deployment.client import Deployment
 
     settings = load_settings()
-    deployment = Deployment(settings.dagster_url)
+    deployment = Deployment(settings.dagster_url, settings.location)
     paths = expanded(extracts, deployment.extracts())
     if partition is not None:
         for path in paths:

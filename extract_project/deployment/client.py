@@ -18,12 +18,13 @@ from gql.transport.requests import RequestsHTTPTransport
 from extract_project.deployment import health
 from extract_project.deployment.health import Health, read_health
 from extract_project.errors import DeploymentError
+from extract_project.settings import LOCATION
 from extract_project.units import format_bytes
 
 PARTITION_TAG = "dagster/partition"
 """Dagster's own tag of a run of one partition."""
 
-LOCATION, REPOSITORY, JOB = "extract_project", "__repository__", "__ASSET_JOB"
+REPOSITORY, JOB = "__repository__", "__ASSET_JOB"
 
 _RUN = gql("""
 query Run($id: ID!) {
@@ -111,22 +112,23 @@ class Run:
 
 
 class Deployment:
-    """The code location that this project defines, at the URL of a webserver."""
+    """The code location that has the extracts, at the URL of a webserver."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, location: str = LOCATION) -> None:
         transport = RequestsHTTPTransport(url=f"{url.rstrip('/')}/graphql", timeout=60, retries=0)
         self._url = url
+        self._location = location
         self._client = DagsterGraphQLClient("unused", transport=transport)
         self._gql = Client(transport=transport, fetch_schema_from_transport=False)
 
     def health(self) -> Health:
         """Whether it answers, has loaded this code location, and has a daemon."""
-        return read_health(self._ask(health.QUERY, {}), LOCATION)
+        return read_health(self._ask(health.QUERY, {}), self._location)
 
     def reload(self) -> None:
         """Have the code location read the manifest again."""
         try:
-            info = self._client.reload_repository_location(LOCATION)
+            info = self._client.reload_repository_location(self._location)
         except DagsterGraphQLClientError as error:
             raise self._no_answer(error) from None
         if info.status is not ReloadRepositoryLocationStatus.SUCCESS:
@@ -164,7 +166,7 @@ class Deployment:
     ) -> str:
         params = {
             "selector": {
-                "repositoryLocationName": LOCATION,
+                "repositoryLocationName": self._location,
                 "repositoryName": REPOSITORY,
                 "jobName": job,
                 **selector,
@@ -184,7 +186,7 @@ class Deployment:
         try:
             return self._client.submit_job_execution(
                 name,
-                repository_location_name=LOCATION,
+                repository_location_name=self._location,
                 repository_name=REPOSITORY,
                 run_config=dict(config),
             )
@@ -196,7 +198,7 @@ class Deployment:
     def evaluate_sensor(self, name: str, cursor: str) -> str:
         """What a sensor makes of a cursor: its new cursor, without any run being launched."""
         selector = {
-            "repositoryLocationName": LOCATION,
+            "repositoryLocationName": self._location,
             "repositoryName": REPOSITORY,
             "sensorName": name,
         }

@@ -24,7 +24,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for name, warehouse in settings.warehouses.items():
         yield from sign_in(name, warehouse)
     rest: list[Callable[[], Finding]] = [
-        lambda: dagster(settings.dagster_url),
+        lambda: dagster(settings.dagster_url, settings.location),
         lambda: clock(folders.data.store),
         disk,
     ]

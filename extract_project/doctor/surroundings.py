@@ -17,23 +17,23 @@ _MOST_SKEW = timedelta(seconds=30)
 _LEAST_DISK = 2**30
 
 
-def dagster(url: str) -> Finding:
+def dagster(url: str, location: str) -> Finding:
     """A webserver answers, has loaded the code location, and hears of its daemon."""
-    from extract_project.deployment.client import LOCATION, Deployment
+    from extract_project.deployment.client import Deployment
 
     try:
-        health = Deployment(url).health()
+        health = Deployment(url, location).health()
     except ExtractError as error:
         happened, _, fix = str(error).partition(": ")
         return Finding("dagster", False, happened, fix)
     if not health.loaded:
-        detail = f"{health.version} at {url} has no code location {LOCATION}: {health.load_error}"
+        detail = f"{health.version} at {url} has no code location {location}: {health.load_error}"
         return Finding("dagster", False, detail, "look at the code server's log, then reload")
     if health.sick_daemons:
         detail = f"{health.version} at {url} does not hear of {', '.join(health.sick_daemons)}"
         fix = "start dagster-daemon, or look at its log: nothing starts by itself without it"
         return Finding("dagster", False, detail, fix)
-    return Finding("dagster", True, f"{health.version} at {url}, {LOCATION} loaded, daemon alive")
+    return Finding("dagster", True, f"{health.version} at {url}, {location} loaded, daemon alive")
 
 
 def clock(store: Store) -> Finding:

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from extract_project.embedded.process import await_ready, free_port, is_listening, running
+from extract_project.settings import LOCATION
 
 _START_SECONDS = 120
 _INSTANCE: Mapping[str, Any] = {
@@ -34,7 +35,7 @@ load_from:
   - grpc_server:
       host: 127.0.0.1
       port: {port}
-      location_name: extract_project
+      location_name: {location}
 """
 
 
@@ -79,17 +80,19 @@ def dagster_processes(
     port: int | None = None,
     sections: Mapping[str, Any] | None = None,
     module: str = "extract_project.definitions",
+    *,
+    location: str = LOCATION,
 ) -> DagsterProcesses:
     """Write the instance's configuration, and say what is to be started.
 
     `sections` are those that dagster.yaml has besides, or in place of what it would have; `module`
-    has the definitions.
+    has the definitions, and `location` is what its code location is called.
     """
     home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text(yaml.safe_dump({**_INSTANCE, **(sections or {})}))
     workspace = home / "workspace.yaml"
     grpc_port, port = free_port(), port or free_port()
-    workspace.write_text(_WORKSPACE.format(port=grpc_port))
+    workspace.write_text(_WORKSPACE.format(port=grpc_port, location=location))
     server = DagsterServer(f"http://127.0.0.1:{port}", home)
     return DagsterProcesses(
         server,

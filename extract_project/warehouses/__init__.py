@@ -26,3 +26,7 @@ def warehouse_fields(kind: str) -> list[str]:
 
 def _types(model: type[BaseModel]) -> tuple[str, ...]:
     return get_args(model.model_fields["type"].annotation)
+
+
+WAREHOUSE_TYPES = tuple(kind for each in get_args(AnyWarehouse) for kind in _types(each))
+"""What a warehouse's `type` can be."""

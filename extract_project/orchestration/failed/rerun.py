@@ -30,6 +30,7 @@ from extract_project.orchestration.names.requests import (
     run_request,
     wants_full_refresh,
 )
+from extract_project.settings import Settings
 from extract_project.units import parse_duration
 
 SENSOR = "rerun_failed"
@@ -72,7 +73,7 @@ def rerun_sensor(extracts: Iterable[Extract]) -> dg.SensorDefinition:
     return rerun_failed
 
 
-def rerun_job(extracts: Iterable[Extract], deployment_url: str) -> dg.JobDefinition:
+def rerun_job(extracts: Iterable[Extract], settings: Settings) -> dg.JobDefinition:
     """One click in the UI: launches a run for each failure, and ends."""
     known = list(extracts)
 
@@ -89,7 +90,10 @@ def rerun_job(extracts: Iterable[Extract], deployment_url: str) -> dg.JobDefinit
         answered = answer(context.instance, known, question)
         if not answered.reruns:
             context.log.info("no extract's latest attempt failed: nothing to rerun")
-        for run_id, members in launch(Deployment(deployment_url), answered):
+        origin = context.run.remote_job_origin
+        location = origin.location_name if origin else settings.location
+        deployment = Deployment(settings.dagster_url, location)
+        for run_id, members in launch(deployment, answered):
             names = ", ".join(each.name for each in members)
             context.log.info("run %s of %s", run_id, names)
 

@@ -56,7 +56,7 @@ def compose(
             rerun_sensor(valid.values()),
             *([alert_sensor(valid.values(), settings)] if settings.alerts.channels else []),
         ],
-        jobs=[rerun_job(valid.values(), settings.dagster_url), rollback_job(valid, location)],
+        jobs=[rerun_job(valid.values(), settings), rollback_job(valid, location)],
         resources={
             IO_MANAGER: ExtractIOManager(location.connect, valid),
         },

@@ -84,7 +84,9 @@ def manifest_sensor(
         if look() != listed:
             return dg.SkipReason(f"{changes}: reloaded when they have settled")
         current_snapshot(folders, location.settings.dialects, snapshot)
-        Deployment(location.settings.dagster_url).reload()
+        origin = context.code_location_origin
+        name = origin.location_name if origin else location.settings.location
+        Deployment(location.settings.dagster_url, name).reload()
         return dg.SkipReason(f"{changes}: reloaded")
 
     return manifest
