@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from extract_project.checks.contract import declared_types
 from extract_project.formats.options import FileFormat, parse_compression
 from extract_project.manifest.frontmatter import FrontMatter, Path, read_front_matter
-from extract_project.manifest.header import Header, read_header
+from extract_project.manifest.header import Header, data_keys, read_header
 from extract_project.manifest.incremental import WATERMARK, require_fitting_sql
 from extract_project.manifest.named_columns import missing_columns
 from extract_project.manifest.parameters import explain_unknown
@@ -32,7 +32,6 @@ PARTS_MANIFEST = "_manifest.json"
 PART_NAME = re.compile(r"part-([0-9]{5,})(\.[^/]*)?")
 """Name of a part object: its number, and its extension."""
 
-_DATA_KEYS = ("warehouse", "params", "format", "compression", "columns")
 # Object metadata, in which the path stands percent-encoded, holds 2 KB.
 _PATH_BYTES = 256
 _SHOWN_CHARACTERS = 200
@@ -242,9 +241,7 @@ def _require_no_nested_comment(front_matter: FrontMatter, kind: str) -> None:
 def _code_version(statement: Statement, header: Header, warehouse: str) -> str:
     """Comments, white space and what only describes the extract do not count."""
     words = "\x00".join(token.text for token in statement.tokens)
-    keys = header.model_copy(update={"warehouse": warehouse}).model_dump_json(
-        include=set(_DATA_KEYS)
-    )
+    keys = header.model_copy(update={"warehouse": warehouse}).model_dump_json(include=data_keys())
     if header.partitions:
         keys += header.partitions.model_dump_json(include={"type", "offset"})
         keys += header.partition_timezone

@@ -83,6 +83,13 @@ def _freshness(value: timedelta) -> timedelta:
     return value
 
 
+class ShapesData:
+    """Marks a header key whose change makes the published data another: see `data_keys`."""
+
+
+SHAPES_DATA = ShapesData()
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -113,7 +120,7 @@ class Header(_Part):
     group: str | None = Field(
         None, pattern=_GROUP, description="The asset's group in the UI. Default: the folder"
     )
-    warehouse: str | None = Field(
+    warehouse: Annotated[str | None, SHAPES_DATA] = Field(
         None,
         description="Name of the configured warehouse that runs the query. Default: the "
         "installation's default",
@@ -154,19 +161,21 @@ class Header(_Part):
         description="Query only rows past `:watermark`, and add them to what is published, as in "
         "`{cursor: updated_at, lag: 1h}`. Default: every run publishes the whole result",
     )
-    params: dict[ParamName, Constant] = Field(
+    params: Annotated[dict[ParamName, Constant], SHAPES_DATA] = Field(
         {},
         description="Constants by name, as in `{country: DE}`. The query uses each as `:name`; "
         "they are bound, never spliced into the text.",
     )
-    format: Format = Field("parquet", description="The file format that is published.")
-    compression: Compression | None = Field(
+    format: Annotated[Format, SHAPES_DATA] = Field(
+        "parquet", description="The file format that is published."
+    )
+    compression: Annotated[Compression | None, SHAPES_DATA] = Field(
         None,
         description="As the format allows: `zstd` (or `zstd(1)` to `zstd(22)`), `snappy`, `lz4`, "
         "`gzip` (or `gzip(1)` to `gzip(9)`), `none`. Default: zstd for parquet and arrow, gzip for "
         "csv and jsonl",
     )
-    columns: Columns | None = Field(
+    columns: Annotated[Columns | None, SHAPES_DATA] = Field(
         None,
         description="A contract of the result: every column in order, as `name: int64`, "
         "`name: int64 not null`, or in the full form below. Values are cast where the cast is "
@@ -331,6 +340,12 @@ class Header(_Part):
         except ValueError as error:
             raise at(str(error), "compression") from None
         return self
+
+
+def data_keys() -> set[str]:
+    """The keys that are part of an extract's code version as they stand."""
+    fields = Header.model_fields.items()
+    return {name for name, field in fields if SHAPES_DATA in field.metadata}
 
 
 def header_schema() -> dict[str, Any]:

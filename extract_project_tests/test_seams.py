@@ -1,0 +1,226 @@
+"""One of each is added as docs/architecture.md says: in a copy of the package, one new file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import extract_project
+from extract_project_tests.conftest import Site
+
+_ROOT = Path(__file__).parents[1]
+
+_ODD_ROWS = """
+from typing import Any
+from extract_project.checks.base import Auditor, CheckSpec, Subject, Verdict
+
+class OddRows(CheckSpec):
+    odd_rows: bool
+
+    @property
+    def name(self) -> str:
+        return "odd_rows"
+
+    @property
+    def rule(self) -> str:
+        return "an odd number of rows"
+
+    def auditor(self, subject: Subject) -> Auditor:
+        return _Count()
+
+class _Count(Auditor):
+    rows = 0
+
+    def observe(self, batch: Any, first_row: int) -> None:
+        self.rows += batch.num_rows
+
+    def conclude(self, result: Any) -> Verdict:
+        return Verdict(self.rows % 2 == 1, f"{self.rows} rows are even")
+"""
+_NUMBERS = """
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar, Literal
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA = pa.schema([("n", pa.int64())])
+
+class NumbersWarehouse(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    type: Literal["numbers"]
+    dialect: ClassVar[str] = "duckdb"
+    forbidden_functions: ClassVar[frozenset[str]] = frozenset()
+    upto: int
+
+    @contextmanager
+    def connect(self, label, timeout) -> Iterator["Session"]:
+        yield Session(self.upto)
+
+class Session:
+    def __init__(self, upto):
+        self.upto = upto
+
+    def execute(self, query):
+        return Result(self.upto)
+
+    def describe(self, query):
+        return SCHEMA
+
+    def last_changes(self, tables):
+        return {}
+
+    def cancel(self):
+        pass
+
+class Result:
+    schema, query_id, query_url, usage = SCHEMA, None, None, None
+
+    def __init__(self, upto):
+        self.upto = upto
+
+    def batches(self):
+        yield pa.record_batch([pa.array(range(self.upto))], schema=SCHEMA)
+"""
+_COMMAND = '''
+import click
+
+@click.command()
+def shout() -> None:
+    """Say it loudly."""
+    click.echo("LOUD")
+'''
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The package, copied, so that a file can be added and its registry edited."""
+
+    folder: Path
+
+    @property
+    def package(self) -> Path:
+        return self.folder / "extract_project"
+
+    def add(self, file: str, text: str) -> None:
+        (self.package / file).write_text(text)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.package / file
+        text = path.read_text()
+        assert text.count(old) == 1, f"{old!r} in {file}"
+        path.write_text(text.replace(old, new))
+
+    def run(self, *arguments: str, site: Site | None = None, given: str = "", **more: str) -> str:
+        environment = {
+            **{name: value for name, value in os.environ.items() if name[:8] != "EXTRACT_"},
+            **(site.environment if site else {}),
+            **more,
+            "PYTHONPATH": os.pathsep.join([str(self.folder), str(_ROOT)]),
+            "PYTHONSAFEPATH": "1",  # not this checkout, before the copy
+        }
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            env=environment,
+            cwd=self.folder,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return done.stdout + done.stderr
+
+    def materialize(self, site: Site, path: str, **more: str) -> str:
+        module = "extract_project_tests.support.materialize"
+        return self.run("-m", module, path, "run-1", site=site, given="\n", **more)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Copy:
+    source = Path(extract_project.__file__).parent
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(source, tmp_path / "extract_project", ignore=ignored)
+    return Copy(tmp_path)
+
+
+def test_a_check(site: Site, copy: Copy) -> None:
+    copy.add("checks/odd_rows.py", _ODD_ROWS)
+    copy.edit(
+        "checks/__init__.py",
+        "from extract_project.checks.rows import MaxRows, MinRows\n",
+        "from extract_project.checks.rows import MaxRows, MinRows\n"
+        "from extract_project.checks.odd_rows import OddRows\n",
+    )
+    copy.edit(
+        "checks/__init__.py",
+        '    "sql": SqlCheck,\n',
+        '    "sql": SqlCheck,\n    "odd_rows": OddRows,\n',
+    )
+    header = "/*---\nchecks: [{odd_rows: true}]\n---*/\n"
+    site.put_sql("a/odd", f"{header}select 1 as n")
+    site.put_sql("a/even", f"{header}from range(2)")
+    command = ("-m", "dagster", "asset", "materialize", "-m", "extract_project.definitions")
+    assert "RUN_SUCCESS" in copy.run(*command, "--select", "a/odd", site=site)
+    assert "2 rows are even" in copy.run(*command, "--select", "a/even", site=site)
+    assert site.version_ids("extracts/a/even.parquet") == []
+
+
+def test_a_warehouse(site: Site, copy: Copy) -> None:
+    copy.add("warehouses/numbers.py", _NUMBERS)
+    copy.edit(
+        "warehouses/__init__.py",
+        "from extract_project.warehouses.duckdb import DuckDBWarehouse\n",
+        "from extract_project.warehouses.duckdb import DuckDBWarehouse\n"
+        "from extract_project.warehouses.numbers import NumbersWarehouse\n",
+    )
+    copy.edit(
+        "warehouses/__init__.py",
+        "AnyWarehouse = DuckDBWarehouse |",
+        "AnyWarehouse = NumbersWarehouse | DuckDBWarehouse |",
+    )
+    site.put_sql("a/b", "select n from anything")
+    shop = {"EXTRACT_WAREHOUSES__SHOP__TYPE": "numbers", "EXTRACT_WAREHOUSES__SHOP__UPTO": "3"}
+    said = copy.materialize(site, "a/b", **shop)
+    assert "published" in said, said
+    wrong = {**shop, "EXTRACT_WAREHOUSES__SHOP__UPTOO": "3"}
+    assert "is no setting of a numbers warehouse: did you mean 'upto'" in copy.materialize(
+        site, "a/b", **wrong
+    )
+
+
+def test_a_command(copy: Copy) -> None:
+    copy.add("cli/shout.py", _COMMAND)
+    copy.edit(
+        "cli/main.py",
+        "from extract_project.cli.schema import schema\n",
+        "from extract_project.cli.schema import schema\n"
+        "from extract_project.cli.shout import shout\n",
+    )
+    copy.edit("cli/main.py", "up, versions),", "up, versions, shout),")
+    assert copy.run("-c", "from extract_project.cli.main import main; main(['shout'])") == "LOUD\n"
+
+
+@pytest.mark.parametrize("shapes", [True, False])
+def test_a_header_key(copy: Copy, shapes: bool) -> None:
+    """One line in the header; a key that shapes the data also changes the code version."""
+    kind = "Annotated[int, SHAPES_DATA]" if shapes else "int"
+    copy.edit(
+        "manifest/header.py",
+        "    retries: Retries = Retries()\n",
+        f"    retries: Retries = Retries()\n    sample: {kind} = 0\n",
+    )
+    script = """
+from extract_project.manifest.extract import Dialects, SqlSource, parse_extract
+source = SqlSource(key="k", version_id="v", etag="e", sha256="s")
+def read(n):
+    text = f"/*---\\nsample: {n}\\n---*/\\nselect 1 as n".encode()
+    return parse_extract("a/b", text, source, Dialects({"w": "duckdb"}, "w"))
+print(read(5).header.sample, read(5).code_version != read(6).code_version)
+"""
+    assert copy.run("-c", script) == f"5 {shapes}\n"
