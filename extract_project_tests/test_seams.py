@@ -212,8 +212,8 @@ def test_a_header_key(copy: Copy, shapes: bool) -> None:
     kind = "Annotated[int, SHAPES_DATA]" if shapes else "int"
     copy.edit(
         "manifest/header.py",
-        "    retries: Retries = Retries()\n",
-        f"    retries: Retries = Retries()\n    sample: {kind} = 0\n",
+        "    retries: Retries = Field(\n",
+        f"    sample: {kind} = 0\n    retries: Retries = Field(\n",
     )
     script = """
 from extract_project.manifest.extract import Dialects, SqlSource, parse_extract
