@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -29,8 +30,13 @@ class Journal:
         return Journal({**self.subject, **more}, self.stream)
 
     def write(self, event: str, *, level: str = "info", **facts: Any) -> None:
-        """One line; never fails for what is in it."""
+        """One line. Never fails, neither for what is in it nor where nobody can read it.
+
+        A full disk or a closed pipe costs the line, and not the run that it tells of.
+        """
         stream = self.stream or sys.stderr
+        if stream.closed:
+            return
         said = {**self.subject, **facts}
         known = {key: value for key, value in said.items() if value is not None}
         now = datetime.now(UTC)
@@ -41,5 +47,6 @@ class Journal:
             at = now.isoformat(timespec="milliseconds")
             record = {"time": at, "level": level, "event": event, **known}
             line = json.dumps(record, default=str, ensure_ascii=False)
-        stream.write(line + "\n")
-        stream.flush()
+        with suppress(OSError):
+            stream.write(line + "\n")
+            stream.flush()

@@ -254,4 +254,4 @@ def _explain(item: Any, given: Mapping[str, Any]) -> str:
             return f"{variable} is not a mapping: expected one of names to values"
         return f"{variable} is not valid JSON for an object: {_HOW_TO_NEST.format(variable)}"
     message = item["msg"].removeprefix("Value error, ")
-    return f"{variable}: {message}"
+    return message if message.startswith(PREFIX) else f"{variable}: {message}"

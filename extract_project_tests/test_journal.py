@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,16 @@ from extract_project_tests.support.executing import definitions, execute
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def test_a_journal_that_nobody_can_write_costs_no_run() -> None:
+    closed = io.StringIO()
+    closed.close()
+    Journal({"extract": "a/b"}, closed).write("published")
+    full = os.fdopen(os.open("/dev/full", os.O_WRONLY), "w")  # its disk is always full
+    Journal({"extract": "a/b"}, full).write("published")
+    with pytest.raises(OSError, match="No space left"):  # of what it kept
+        full.close()
 
 
 def test_each_fact_is_one_line_of_json() -> None:

@@ -112,7 +112,8 @@ def test_g8_a_timeout_after_the_request_to_publish_leaves_its_outcome_open(
 ) -> None:
     rig = Rig(site, "a/b", shape)
     with proxy.choosing(stalling(operation, nth)):
-        told, stop = late(rig, proxy, sql(shape, 1))
+        # Long enough for the request to be on its way, also on a busy machine.
+        told, stop = late(rig, proxy, sql(shape, 1), limit=timedelta(seconds=6))
     assert ": it was publishing; " in told
     assert stop.is_sending
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from extract_project.errors import RunEnded, SchemaError, StoreError
+from extract_project.errors import RunEnded, SchemaError
 from extract_project.history.versions import find_version
 from extract_project.journal import Journal
 from extract_project.manifest.extract import Extract
@@ -279,7 +279,8 @@ class _Execution:
                 lambda: find_version(target.store, target.key),
                 _LOOK_UP_SECONDS,
             )
-        except (StoreError, TimeoutError):
+        except Exception as error:  # also of a reply that makes no sense: the end has to be told
+            logging.getLogger(__name__).warning("what is published is not known: %r", error)
             return Current(None, is_known=False, may_change=may_change)
         return Current(version, may_change=may_change)
 
