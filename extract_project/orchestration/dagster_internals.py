@@ -39,7 +39,12 @@ from dagster._core.executor.step_delegating import (
     StepHandlerContext,
 )
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
-from dagster._core.storage.tags import MAX_RETRIES_TAG, RETRY_STRATEGY_TAG, WILL_RETRY_TAG
+from dagster._core.storage.tags import (
+    MAX_RETRIES_TAG,
+    PARENT_RUN_ID_TAG,
+    RETRY_STRATEGY_TAG,
+    WILL_RETRY_TAG,
+)
 from dagster._grpc.types import ExecuteStepArgs
 from dagster._utils.backoff import backoff
 from dagster._utils.schedules import schedule_execution_time_iterator
@@ -68,6 +73,8 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     # ended.
     "StepFailureData",
     "StepEventStatus",
+    # A release is for one run: a re-execution of it has its tags, and this one.
+    "PARENT_RUN_ID_TAG",
     # An executor that chooses between two of Dagster's. Both are public as definitions only.
     "PlanOrchestrationContext",
     "ExecutionPlan",

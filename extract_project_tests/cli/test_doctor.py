@@ -89,9 +89,9 @@ def test_credentials_that_may_nothing(configured: Site, monkeypatch: pytest.Monk
 
 def test_a_warehouse_and_its_rights(postgres: PostgresWarehouse) -> None:
     with psycopg.connect(host=postgres.host, user="postgres", autocommit=True) as admin:
-        admin.execute("drop role if exists reader")
-        admin.execute("create role reader login")
-    reads, rights = sign_in("shop", postgres.model_copy(update={"user": "reader"}))
+        admin.execute("drop role if exists onlooker")
+        admin.execute("create role onlooker login")
+    reads, rights = sign_in("shop", postgres.model_copy(update={"user": "onlooker"}))
     assert (reads.ok, rights.ok) == (True, True)
     signed_in, powerful = sign_in("shop", postgres)
     assert (signed_in.ok, powerful.ok) == (True, False)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from extract_project.errors import NotPublished
 from extract_project.formats.options import EXTENSIONS, named_format
 from extract_project.history.reading import version_format
-from extract_project.history.versions import Version, require_version
+from extract_project.history.versions import require_version
 from extract_project.published import open_published
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.publishing import materialize
@@ -42,12 +44,13 @@ def test_a_version_says_its_format_itself(site: Site) -> None:
     target = site.target(extract)
     version = require_version(target.store, target.key)
     assert version.provenance["format"] == "csv.gz"
-    renamed = Version(**{**vars(version), "key": "outbound/orders.txt"})
+    renamed = replace(version, object=replace(version.object, key="outbound/orders.txt"))
     assert version_format(renamed).extension == ".csv.gz"
-    silent = Version(**{**vars(version), "provenance": {}})  # of a release that did not say it
+    # Of a release that did not say it:
+    silent = replace(version, object=replace(version.object, facts={}))
     assert version_format(silent).extension == ".csv.gz"
     with pytest.raises(NotPublished, match=r"orders.txt is no extract: expected parquet, arrow"):
-        version_format(Version(**{**vars(renamed), "provenance": {}}))
+        version_format(replace(renamed, object=replace(renamed.object, facts={})))
 
 
 @pytest.mark.parametrize("extension", sorted(EXTENSIONS))

@@ -13,7 +13,7 @@ from dagster import AssetCheckEvaluation, DagsterEvent, DagsterEventType
 from extract_project.checks.anomalies import ANOMALIES
 from extract_project.errors import Cause, ReleaseError
 from extract_project.history.release import Release
-from extract_project.orchestration.dagster_internals import StepFailureData
+from extract_project.orchestration.dagster_internals import PARENT_RUN_ID_TAG, StepFailureData
 from extract_project.orchestration.names.keys import asset_key, op_name
 from extract_project.orchestration.names.requests import (
     NOBODY_NAMED,
@@ -38,7 +38,7 @@ def release_of(
     ReleaseError where the tags name no refusal of this extract, partition and SQL.
     """
     of_run = run.tags.get(RELEASE_TAG, "").strip()
-    if not of_run or run.parent_run_id:
+    if not of_run or PARENT_RUN_ID_TAG in run.tags:
         return None
     reason = run.tags.get(RELEASE_REASON_TAG, "").strip()
     if not reason:
