@@ -36,7 +36,7 @@ def test_each_fact_is_one_line_of_json() -> None:
     stream = io.StringIO()
     journal = Journal({"extract": "a/b", "partition": None}, stream)
     journal.write("staged", rows=3, seconds={"query": 0.5}, at=datetime(2026, 1, 1, tzinfo=UTC))
-    journal.about(query_id="q1").write("failed", level="error", card="first\nsecond")
+    journal.about(query_id="q1").write("failed", level="error", failure_report="first\nsecond")
     first, second = (json.loads(line) for line in stream.getvalue().splitlines())
     assert datetime.fromisoformat(first.pop("time")).tzinfo is not None
     assert first == {
@@ -47,7 +47,7 @@ def test_each_fact_is_one_line_of_json() -> None:
         "seconds": {"query": 0.5},
         "at": "2026-01-01 00:00:00+00:00",
     }
-    assert (second["query_id"], second["card"]) == ("q1", "first\nsecond")
+    assert (second["query_id"], second["failure_report"]) == ("q1", "first\nsecond")
 
 
 def test_on_a_terminal_it_is_text() -> None:
@@ -81,4 +81,4 @@ def test_a_run_tells_what_it_did(
     assert told[2]["version_id"] == version_id
     assert [each["event"] for each in failed] == ["started", "failed"]
     assert (failed[1]["level"], failed[1]["cause"]) == ("error", "sql")
-    assert failed[1]["card"].startswith("a/bad.sql:1:8")
+    assert failed[1]["failure_report"].startswith("a/bad.sql:1:8")

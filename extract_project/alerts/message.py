@@ -1,7 +1,7 @@
 """From alerts to one message: an outage that fails forty extracts is one thing to read.
 
-Alerts are grouped by kind, then by cause, then by what the first line of the card says. Each group
-shows a few cards in full and names the extracts, so that the message stays short enough to read,
+Alerts are grouped by kind, then by cause, then by the first line of the failure report. Each group
+shows a few reports in full and names the extracts, so that the message stays short enough to read,
 and below the limits of the channels, however many alerts there are.
 """
 
@@ -19,15 +19,15 @@ SUBJECT_CHARACTERS = 99
 """SNS wants less than 100."""
 TEXT_BYTES = 200_000
 """SNS takes 256 KiB, with everything that it adds itself."""
-CARDS = 3
+REPORTS = 3
 NAMES = 50
 INDENT = "    "
-"""Begins each line of a card, and no other line but the closing commands."""
+"""Begins each line of a report, and no other line but the closing commands."""
 
-_CARDS_BYTES = 120_000
+_REPORTS_BYTES = 120_000
 _DEPLOYMENT_CHARACTERS = 30
 _SUBJECT_CAUSES = 8
-_REST = f"{INDENT}… the rest of this card: extract failed"
+_REST = f"{INDENT}… the rest of this report: extract failed"
 _CUT = "\n\n… and more than fits into one message\n\n"
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -59,7 +59,7 @@ class Alert:
     partition: str | None
     cause: str
     """A word of a classification, such as `permission` or `warehouse busy`; may be empty."""
-    card: str
+    failure_report: str
     """What happened, in several lines of plain text; may be empty."""
     run_url: str | None
     run_id: str | None
@@ -84,7 +84,7 @@ def compose(alerts: Sequence[Alert], deployment: str) -> Message:
 
 def _rank(alert: Alert) -> tuple[int, tuple[str, ...]]:
     place = (alert.extract, alert.partition or "", alert.run_id or "", alert.run_url or "")
-    return _ORDER.index(alert.kind), (*place, alert.cause, alert.card)
+    return _ORDER.index(alert.kind), (*place, alert.cause, alert.failure_report)
 
 
 def _subject(kinds: Sequence[tuple[Kind, list[Alert]]], deployment: str) -> str:
@@ -125,8 +125,8 @@ def _causes(alerts: Iterable[Alert], shown: int) -> str:
 
 def _text(kinds: Sequence[tuple[Kind, list[Alert]]]) -> str:
     groups = [_Group(kind, cause, alerts) for kind, each in kinds for cause, alerts in _split(each)]
-    sizes = [_bytes(card) for group in groups for card in group.cards]
-    room = iter(_shares(sizes, _CARDS_BYTES))
+    sizes = [_bytes(report) for group in groups for report in group.reports]
+    room = iter(_shares(sizes, _REPORTS_BYTES))
     paragraphs = []
     told = None
     for group in groups:
@@ -134,7 +134,7 @@ def _text(kinds: Sequence[tuple[Kind, list[Alert]]]) -> str:
             told = group.kind
             everyone = next(alerts for kind, alerts in kinds if kind is told)
             paragraphs.append(f"{_counted(everyone)} {_TITLES[told]}".upper())
-        paragraphs += group.paragraphs([next(room) for _ in group.cards])
+        paragraphs += group.paragraphs([next(room) for _ in group.reports])
     ending = _next_step({kind for kind, _ in kinds})
     return _cut("\n\n".join(paragraphs), TEXT_BYTES - _bytes(ending) - 2, _CUT) + "\n\n" + ending
 
@@ -157,21 +157,21 @@ class _Group:
         for alert in alerts:
             outages.setdefault(_reason(alert), []).append(alert)
         explained = [each for reason, each in _by_size(outages) if reason]
-        shown = explained[:CARDS]
-        self.cards = [_indented(each[0].card) for each in shown]
+        shown = explained[:REPORTS]
+        self.reports = [_indented(each[0].failure_report) for each in shown]
         self._outages = shown
         bare = outages.get("", [])
-        self._others = [alert for each in explained[CARDS:] for alert in each] + bare
+        self._others = [alert for each in explained[REPORTS:] for alert in each] + bare
 
     def paragraphs(self, room: Sequence[int]) -> list[str]:
-        """Each card, cut to the bytes that there are for it, and below it whom it concerns."""
+        """Each report, cut to the bytes that there are for it, and below it whom it concerns."""
         found = [self._title] if self._title else []
         lists = [*self._outages, self._others] if self._others else self._outages
         names = _shares([len(each) for each in lists], NAMES)
-        for card, bytes_, alerts, count in zip(self.cards, room, lists, names, strict=False):
-            found += [_cut(card, bytes_, f"\n{_REST}"), _names(alerts, count)]
+        for report, bytes_, alerts, count in zip(self.reports, room, lists, names, strict=False):
+            found += [_cut(report, bytes_, f"\n{_REST}"), _names(alerts, count)]
         if self._others:
-            heading = "other errors:\n" if self.cards else ""
+            heading = "other errors:\n" if self.reports else ""
             found.append(heading + _names(self._others, names[-1]))
         return found
 
@@ -189,11 +189,11 @@ def _by_size(groups: dict[str, list[Alert]]) -> list[tuple[str, list[Alert]]]:
 
 
 def _reason(alert: Alert) -> str:
-    """The card's first line without the place in the extract's own file, which it begins with.
+    """The report's first line without the place in the extract's own file, which it begins with.
 
     So the same refusal of the warehouse is the same for `a.sql:4:3` and for `b.sql:9:1`.
     """
-    line = _line(next((line for line in alert.card.splitlines() if line.strip()), ""))
+    line = _line(next((line for line in alert.failure_report.splitlines() if line.strip()), ""))
     place, _, rest = line.partition(" ")
     return rest if rest and place.startswith(alert.extract) else line
 
@@ -237,8 +237,8 @@ def _shares(wanted: Sequence[int], total: int) -> list[int]:
     return shares
 
 
-def _indented(card: str) -> str:
-    lines = [_clean(line).rstrip() for line in card.strip("\r\n").splitlines()]
+def _indented(report: str) -> str:
+    lines = [_clean(line).rstrip() for line in report.strip("\r\n").splitlines()]
     return "\n".join(INDENT + line if line else "" for line in lines)
 
 

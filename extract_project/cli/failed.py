@@ -56,7 +56,7 @@ def failed(group: str | None, since: str | None, as_json: bool) -> None:
                 each.cause or each.state,
                 f"{each.at:%m-%d %H:%M}",
                 each.run_id[:8],
-                _summary(each.card, each.state),
+                _summary(each.failure_report, each.state),
             )
         out.print(listed)
         out.print(f"\n{len(answered.members)} failed{_running(answered)}.")
@@ -70,7 +70,7 @@ def _running(answered: Answer) -> str:
     return f"; {len(answered.running)} are waiting or running" if answered.running else ""
 
 
-def _summary(card: str, state: str) -> str:
+def _summary(report: str, state: str) -> str:
     if state == "skipped":
         return "not tried: an extract before it failed"
-    return card.partition("\n")[0]
+    return report.partition("\n")[0]

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from extract_project.alerts.message import SUBJECT_CHARACTERS, TEXT_BYTES, Alert, Kind, compose
 
 MANY = 5_000
-CARD = "a card line, with some ünicode\n" * 320  # 10 kB
+REPORT = "a report line, with some ünicode\n" * 320  # 10 kB
 
 
-def failed(extract: str, cause: str = "network", card: str = "", **changes: str | None) -> Alert:
+def failed(
+    extract: str, cause: str = "network", failure_report: str = "", **changes: str | None
+) -> Alert:
     fields = {"partition": None, "run_url": None, "run_id": None, **changes}
-    return Alert(Kind.FAILED, extract, cause=cause, card=card, **fields)
+    return Alert(Kind.FAILED, extract, cause=cause, failure_report=failure_report, **fields)
 
 
 def test_a_message_tells_each_kind_with_its_causes() -> None:
@@ -28,8 +30,16 @@ def test_a_message_tells_each_kind_with_its_causes() -> None:
     )
     alerts = [
         failed("sales/orders", "sql", "sales/orders.sql:4:3: no column x", run_id="1"),
-        failed("b", card="b.sql: no answer\n\nnothing published", run_url="https://dagster/runs/2"),
-        failed("a", card="a.sql: no answer\n\nnothing published", run_url="https://dagster/runs/3"),
+        failed(
+            "b",
+            failure_report="b.sql: no answer\n\nnothing published",
+            run_url="https://dagster/runs/2",
+        ),
+        failed(
+            "a",
+            failure_report="a.sql: no answer\n\nnothing published",
+            run_url="https://dagster/runs/3",
+        ),
         Alert(Kind.RECOVERED, "hr/staff", None, "network", "", None, None),
         refused,
         Alert(Kind.STALE, "hr/teams", None, "", "published 3 days ago", None, None),
@@ -62,7 +72,9 @@ def test_a_message_tells_each_kind_with_its_causes() -> None:
 
 def test_one_outage_is_one_card_and_a_list_of_names() -> None:
     alerts = [
-        failed(f"t{number:03}", card=f"t{number:03}.sql:{number}:1: no answer from snowflake")
+        failed(
+            f"t{number:03}", failure_report=f"t{number:03}.sql:{number}:1: no answer from snowflake"
+        )
         for number in range(170)
     ]
     text = compose(alerts, "prod").text
@@ -74,7 +86,7 @@ def test_one_outage_is_one_card_and_a_list_of_names() -> None:
 def test_a_group_shows_three_cards_and_fifty_names_of_all_its_errors() -> None:
     sizes = {"huge": 200, "large": 30, "small": 2, "tiny": 1}
     alerts = [
-        failed(f"{word}{number:03}", card=f"error {word}\nwith {word}{number:03}")
+        failed(f"{word}{number:03}", failure_report=f"error {word}\nwith {word}{number:03}")
         for word, size in sizes.items()
         for number in range(size)
     ]
@@ -118,7 +130,9 @@ def test_a_subject_is_plain_ascii_on_one_line() -> None:
 
 
 def test_what_no_channel_can_carry_is_replaced() -> None:
-    text = compose([failed("a", card="bad \x00 \x1b[31m \ud800\r\nnext\u2028line")], "prod").text
+    text = compose(
+        [failed("a", failure_report="bad \x00 \x1b[31m \ud800\r\nnext\u2028line")], "prod"
+    ).text
     assert "    bad \ufffd \ufffd[31m \ufffd\n    next\n    line\n" in text
 
 
@@ -137,19 +151,21 @@ def test_no_alert_is_no_message() -> None:
 
 
 def heavy(shape: str) -> list[Alert]:
-    """As many alerts as there are extracts in a large installation, each with a card of 10 kB."""
+    """As many alerts as there are extracts in a large installation, each with a report of 10 kB."""
     if shape == "one cause":
-        return [failed(f"t{n}", card=f"error {n}\n{CARD}", run_url="u") for n in range(MANY)]
+        return [
+            failed(f"t{n}", failure_report=f"error {n}\n{REPORT}", run_url="u") for n in range(MANY)
+        ]
     if shape == "twenty causes":
-        return [failed(f"t{n}", f"cause {n % 20}", f"error {n}\n{CARD}") for n in range(MANY)]
+        return [failed(f"t{n}", f"cause {n % 20}", f"error {n}\n{REPORT}") for n in range(MANY)]
     if shape == "as many causes":
-        return [failed(f"t{n}", f"cause {n}", CARD) for n in range(MANY)]
+        return [failed(f"t{n}", f"cause {n}", REPORT) for n in range(MANY)]
     if shape == "long names":
         return [
-            failed(f"{n}{'ü' * 500}", f"cause {n % 9}", CARD, run_url="u" * 2000)
+            failed(f"{n}{'ü' * 500}", f"cause {n % 9}", REPORT, run_url="u" * 2000)
             for n in range(MANY)
         ]
-    if shape == "cards of one line":
+    if shape == "reports of one line":
         return [failed(f"t{n}", f"cause {n % 20}", f"{n}" + "ü" * 5_000) for n in range(MANY)]
     return [failed(f"t{n}", f"cause {n % 20}", f"{n}\n" + "x\n" * 5_000) for n in range(MANY)]
 
@@ -161,7 +177,7 @@ def heavy(shape: str) -> list[Alert]:
         "twenty causes",
         "as many causes",
         "long names",
-        "cards of one line",
+        "reports of one line",
         "short lines",
     ],
 )
@@ -177,15 +193,15 @@ def test_limits_hold_for_a_large_installation(shape: str) -> None:
 
 def test_three_cards_of_ten_kilobytes_are_shown_in_full() -> None:
     text = compose(heavy("one cause"), "prod").text
-    assert text.count(CARD.splitlines()[0]) == 3 * 320
-    assert "the rest of this card" not in text
+    assert text.count(REPORT.splitlines()[0]) == 3 * 320
+    assert "the rest of this report" not in text
 
 
 def test_every_group_of_a_large_installation_is_told() -> None:
     text = compose(heavy("twenty causes"), "prod").text
     assert re.findall(r"^cause \d+: 250 extracts$", text, re.MULTILINE) != []
     assert len(re.findall(r"^cause \d+: 250 extracts$", text, re.MULTILINE)) == 20
-    assert "… the rest of this card: extract failed" in text
+    assert "… the rest of this report: extract failed" in text
     assert "more than fits into one message" not in text
 
 
@@ -198,7 +214,7 @@ alerts_of_any_kind = st.lists(
         extract=words | st.text(max_size=150),
         partition=st.none() | words,
         cause=words | st.text(st.characters(exclude_characters="-"), max_size=150),
-        card=texts,
+        failure_report=texts,
         run_url=st.none() | texts,
         run_id=st.none() | words,
     ),

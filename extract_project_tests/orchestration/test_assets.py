@@ -104,10 +104,10 @@ def test_g1_a_refused_result_is_not_materialized(site: Site, settings: Settings)
         assert materialization(instance, "sales/orders") == before
         (failure,) = [e for e in result.all_events if e.event_type_value == "STEP_FAILURE"]
         retries = [e for e in result.all_events if "RETRY" in e.event_type_value]
-    card = str(failure.step_failure_data.user_failure_data.description)  # type: ignore[union-attr]
-    assert "sales/orders.sql:3:5: i unique: broken by 2 keys that stand in 4 rows" in card
-    assert "i=0, rows with this key=2" in card
-    assert site.version_ids("extracts/sales/orders.parquet")[0] in card
+    report = str(failure.step_failure_data.user_failure_data.description)  # type: ignore[union-attr]
+    assert "sales/orders.sql:3:5: i unique: broken by 2 keys that stand in 4 rows" in report
+    assert "i=0, rows with this key=2" in report
+    assert site.version_ids("extracts/sales/orders.parquet")[0] in report
     assert not retries
     evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
     assert evaluations == {
@@ -157,12 +157,12 @@ def test_g6_one_failing_extract_does_not_stop_its_neighbours(
             if e.asset_key
         }
     assert done == {"a/good", "b/good"}
-    cards = [
+    reports = [
         str(e.step_failure_data.user_failure_data.description)  # type: ignore[union-attr]
         for e in result.all_events
         if e.event_type_value == "STEP_FAILURE"
     ]
-    assert any("a/wrong.sql:2:3" in card and "    2 |   nope\n" in card for card in cards)
+    assert any("a/wrong.sql:2:3" in report and "    2 |   nope\n" in report for report in reports)
 
 
 def test_g6_an_invalid_file_is_visible_and_cannot_run(site: Site, settings: Settings) -> None:
@@ -419,5 +419,5 @@ def test_extracts_come_from_the_warehouse_that_their_header_names(
     assert b"PostgreSQL" in site.body("extracts/a/elephant.parquet")
     assert b"PostgreSQL" not in site.body("extracts/a/duck.parquet")
     (failure,) = [e for e in result.all_events if e.event_type_value == "STEP_FAILURE"]
-    card = str(failure.step_failure_data.user_failure_data.description)  # type: ignore[union-attr]
-    assert card.startswith('a/wrong.sql:6:42: column "nope" does not exist (42703)')
+    report = str(failure.step_failure_data.user_failure_data.description)  # type: ignore[union-attr]
+    assert report.startswith('a/wrong.sql:6:42: column "nope" does not exist (42703)')

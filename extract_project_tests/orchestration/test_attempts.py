@@ -71,8 +71,8 @@ def test_one_that_failed_among_many_in_a_run(
     assert names(answered) == [["a/bad"]]
     (failed,) = answered.members
     assert (failed.state, failed.cause, failed.group) == ("failed", "sql", "a")
-    assert failed.card.startswith("a/bad.sql")
-    assert "no such day" in failed.card
+    assert failed.failure_report.startswith("a/bad.sql")
+    assert "no such day" in failed.failure_report
     assert answered.reruns[0].tags["extract/path"] == "a/bad"
 
 
@@ -103,7 +103,7 @@ def test_killed_before_it_could_start(
     planned(definitions(site, settings), instance, "a/b", dg.DagsterEventType.RUN_FAILURE)
     (failed,) = asked(instance, site).members
     assert failed.cause == Cause.KILLED
-    assert "killed, evicted or never started" in failed.card
+    assert "killed, evicted or never started" in failed.failure_report
 
 
 def test_a_cancelled_run_is_no_failure(
@@ -171,7 +171,7 @@ def test_partitions_fail_one_by_one(
     planned(definitions(site, settings), instance, "a/b", dg.DagsterEventType.RUN_CANCELED, "asia")
     answered = asked(instance, site)
     assert names(answered) == [["a/b us"]]
-    assert "nothing from us" in answered.members[0].card
+    assert "nothing from us" in answered.members[0].failure_report
     site.put_sql("a/b", BY_KEY.replace("error('nothing from us')", "2"))
     execute(definitions(site, settings), instance, "a/b", partition="us")
     assert names(asked(instance, site)) == []

@@ -234,17 +234,20 @@ def test_in_a_run_of_several_what_happens_to_one_task_is_no_business_of_the_othe
         "c/hungry": "FAILURE",
         "c/unstarted": "FAILURE",
     }
-    cards = {path: each for path in steps if (each := failed(running, path))}
-    assert {path: each.cause for path, each in cards.items()} == {
+    reports = {path: each for path in steps if (each := failed(running, path))}
+    assert {path: each.cause for path, each in reports.items()} == {
         "c/lost": "killed",
         "c/hungry": "out of memory",
         "c/unstarted": "killed",
     }
-    assert "Stop reason: ECS is performing maintenance on the underlying" in cards["c/lost"].card
-    assert "the end of its log:\n    " in cards["c/lost"].card
-    assert "it had 0.25 vCPU, 2GB" in cards["c/hungry"].card
-    assert "write 'memory: 4GB' in c/hungry.sql" in cards["c/hungry"].card
-    assert "CannotPullContainerError" in cards["c/unstarted"].card
+    assert (
+        "Stop reason: ECS is performing maintenance on the underlying"
+        in reports["c/lost"].failure_report
+    )
+    assert "the end of its log:\n    " in reports["c/lost"].failure_report
+    assert "it had 0.25 vCPU, 2GB" in reports["c/hungry"].failure_report
+    assert "write 'memory: 4GB' in c/hungry.sql" in reports["c/hungry"].failure_report
+    assert "CannotPullContainerError" in reports["c/unstarted"].failure_report
     assert steps["c/lost"].error.startswith("c/lost.sql: the run's process ended")
     assert "because 0.25 vCPU, 1GB was not enough" in messages(running, run_id)
 
@@ -305,10 +308,12 @@ def test_a_lost_task_is_a_failed_run_with_the_reason(running: Installation, ecs:
     found = failed(running, "b/lost")
     assert found is not None
     assert found.cause == "killed"
-    assert found.card.startswith("b/lost.sql: the run's process ended before it could say why")
-    assert "Stop reason: ECS is performing maintenance on the underlying" in found.card
-    assert "Container 'run' failed - exit code 137" in found.card
-    assert "the end of its log:\n    " in found.card
+    assert found.failure_report.startswith(
+        "b/lost.sql: the run's process ended before it could say why"
+    )
+    assert "Stop reason: ECS is performing maintenance on the underlying" in found.failure_report
+    assert "Container 'run' failed - exit code 137" in found.failure_report
+    assert "the end of its log:\n    " in found.failure_report
     assert stored_run(running, run_id).tags["extract/failure"] == "killed"
     assert running.site.version_ids("extracts/b/lost.parquet") == []
 
@@ -336,8 +341,8 @@ def test_a_task_out_of_memory_is_launched_once_more_with_twice_as_much(
     found = failed(running, "b/hungry")
     assert found is not None
     assert found.cause == "out of memory"
-    assert "The task ran out of memory; it had 0.25 vCPU, 2GB" in found.card
-    assert "to give it more, write 'memory: 4GB' in b/hungry.sql" in found.card
+    assert "The task ran out of memory; it had 0.25 vCPU, 2GB" in found.failure_report
+    assert "to give it more, write 'memory: 4GB' in b/hungry.sql" in found.failure_report
     assert stored_run(running, again_id).tags["dagster/will_retry"] == "false"
 
 

@@ -1,4 +1,4 @@
-"""Each kind of failure, from a real refusal to its cause, and what its card says to do next."""
+"""Each kind of failure, from a real refusal to its cause, and what its report says to do next."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def refusal(warehouse: Warehouse, sql: str) -> ExtractError:
     return raised.value
 
 
-def card(error: Exception, attempt: Attempt = ATTEMPT) -> str:
+def report(error: Exception, attempt: Attempt = ATTEMPT) -> str:
     return failure(error, attempt, Current(None)).description or ""
 
 
@@ -55,7 +55,7 @@ def limited(postgres: PostgresWarehouse) -> Iterator[PostgresWarehouse]:
 def test_postgres_permission(limited: PostgresWarehouse) -> None:
     error = refusal(limited, "select * from secrets")
     assert cause_of(error) is Cause.PERMISSION
-    assert "grant select on it" in card(error)
+    assert "grant select on it" in report(error)
     assert not is_transient(error)
 
 
@@ -70,7 +70,7 @@ def test_postgres_sign_in(postgres: PostgresWarehouse) -> None:
     error = refusal(postgres.model_copy(update={"user": "stranger"}), "select 1")
     assert cause_of(error) is Cause.SIGN_IN
     assert not is_transient(error)
-    assert "next: correct the sign-in of warehouse 'shop'" in card(error)
+    assert "next: correct the sign-in of warehouse 'shop'" in report(error)
 
 
 def test_postgres_unreachable(postgres: PostgresWarehouse) -> None:
@@ -111,7 +111,7 @@ def test_duckdb_memory(tmp_path: Path) -> None:
     warehouse = DuckDBWarehouse(type="duckdb", memory_limit="8MB", threads=1)
     error = refusal(warehouse, "select list(i) as l from range(100000000) t(i)")
     assert cause_of(error) is Cause.MEMORY
-    assert "raise MEMORY_LIMIT" in card(error)
+    assert "raise MEMORY_LIMIT" in report(error)
 
 
 def of_s3(error: Exception) -> Exception:
@@ -140,19 +140,19 @@ def of_s3(error: Exception) -> Exception:
 def test_other_failures(error: Exception, cause: Cause, transient: bool) -> None:
     assert cause_of(error) is cause
     assert is_transient(error) is transient
-    assert "next: " in card(error)
+    assert "next: " in report(error)
 
 
 def test_a_card_says_whether_another_try_follows() -> None:
     error = WarehouseError("gone", cause=Cause.NETWORK, transient=True)
-    assert "this was try 1 of 3, and the next one follows" in card(error)
+    assert "this was try 1 of 3, and the next one follows" in report(error)
     last = Attempt(ATTEMPT.extract, None, 3)
-    assert "when the network is well again: extract rerun --failed" in card(error, last)
+    assert "when the network is well again: extract rerun --failed" in report(error, last)
 
 
 def test_every_cause_has_a_next_step() -> None:
     for cause in Cause:
         error = WarehouseError("what happened", cause=cause)
-        text = card(error)
+        text = report(error)
         assert "\n\nnext: " in text
         assert "{" not in text

@@ -59,8 +59,8 @@ def test_a_failed_partition_says_which(site: Site, settings: Settings) -> None:
             definitions(site, settings), instance, "sales/hours", partition="2026-01-02"
         )
         (failed,) = [e for e in result.all_events if e.event_type_value == "STEP_FAILURE"]
-    card = str(failed.step_failure_data.user_failure_data.description)  # type: ignore[union-attr]
-    assert card.startswith("sales/hours.sql:4:10 (partition 2026-01-02): ")
+    report = str(failed.step_failure_data.user_failure_data.description)  # type: ignore[union-attr]
+    assert report.startswith("sales/hours.sql:4:10 (partition 2026-01-02): ")
 
 
 def requested(

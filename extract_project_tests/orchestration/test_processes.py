@@ -98,8 +98,8 @@ def test_g6_a_run_of_several_publishes_all_but_the_refused(running: Installation
         "sales/orders": "SUCCESS",
         "sales/refused": "FAILURE",
     }
-    (card,) = [step.error for step in finished.steps if step.error]
-    assert card.startswith("sales/refused.sql:2:10: 1 rows; the rule is at most 0 rows")
+    (report,) = [step.error for step in finished.steps if step.error]
+    assert report.startswith("sales/refused.sql:2:10: 1 rows; the rule is at most 0 rows")
     assert running.site.version_ids("extracts/sales/refused.parquet") == []
 
 

@@ -47,7 +47,7 @@ def settings(site: Site, database: Path, monkeypatch: pytest.MonkeyPatch) -> Set
     return load_settings()
 
 
-def card(result: dg.ExecuteInProcessResult) -> str:
+def report(result: dg.ExecuteInProcessResult) -> str:
     (failed,) = [e for e in result.all_events if e.event_type_value == "STEP_FAILURE"]
     failure = failed.step_failure_data.user_failure_data
     assert failure is not None
@@ -71,8 +71,8 @@ def test_what_refused_a_result_only_warns_when_it_is_released(
         assert execute(defs, instance, "a/b").success
         fill(database, ROWS.format(50))
         refused = execute(defs, instance, "a/b")
-        assert "50 rows, -50.0% against the 100 of the current version" in card(refused)
-        assert "extract release a/b --reason '…'" in card(refused)
+        assert "50 rows, -50.0% against the 100 of the current version" in report(refused)
+        assert "extract release a/b --reason '…'" in report(refused)
         tags = release_tags(refused.run_id, "größer shop, smaller day", "ada")
         capfd.readouterr()
         released = execute(defs, instance, "a/b", tags=tags)
@@ -102,16 +102,16 @@ def test_a_check_that_did_not_refuse_it_then_refuses_it_now(
         assert execute(defs, instance, "a/b").success
         fill(database, "select n % 99 as n from range(100) t(n)")
         refused = execute(defs, instance, "a/b")
-        assert "n unique: broken" in card(refused)
+        assert "n unique: broken" in report(refused)
         fill(database, "select n % 49 as n from range(50) t(n)")
         tags = release_tags(refused.run_id, "duplicates are meant", "ada")
         again = execute(defs, instance, "a/b", tags=tags)
-        assert "50 rows, -50.0%" in card(again)
-        assert "unique" not in card(again)
+        assert "50 rows, -50.0%" in report(again)
+        assert "unique" not in report(again)
         assert len(site.version_ids(KEY)) == 1
         fill(database, "select n % 99 as n from range(100) t(n)")
         copied = {**tags, "dagster/parent_run_id": again.run_id}
-        assert "n unique" in card(execute(defs, instance, "a/b", tags=copied)), "a re-execution"
+        assert "n unique" in report(execute(defs, instance, "a/b", tags=copied)), "a re-execution"
         assert execute(defs, instance, "a/b", tags=tags).success
 
 
@@ -127,7 +127,7 @@ def test_a_release_of_what_is_unusual_makes_it_usual(
         fill(database, ROWS.format(300))
         refused = execute(defs, instance, "a/b")
         said = "a/b.sql:2:1: 300 rows; usual are 874 to 1,126, over the last 4 versions"
-        assert said in card(refused)
+        assert said in report(refused)
         assert execute(
             defs, instance, "a/b", tags=release_tags(refused.run_id, LONG, "ada")
         ).success
@@ -152,7 +152,7 @@ def test_what_is_no_release_fails_the_run(site: Site, settings: Settings, databa
 
         def refusal(path: str, **change: str) -> str:
             given = {**tags, **{name.replace("__", "/"): value for name, value in change.items()}}
-            return card(execute(defs, instance, path, tags=given))
+            return report(execute(defs, instance, path, tags=given))
 
         short = refusal("a/b", extract__release=refused.run_id[:8])
         assert "has not refused a/b.sql: expected the whole id of a run" in short

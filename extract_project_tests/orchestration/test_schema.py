@@ -25,9 +25,9 @@ CHANGES = "schema_unchanged"
 
 @dataclass(frozen=True)
 class Ran:
-    """What a run told: its card, where it failed, and the check that was asked about."""
+    """What a run told: its report, where it failed, and the check that was asked about."""
 
-    card: str
+    failure_report: str
     checks: dict[str, dg.AssetCheckEvaluation]
 
     def said(self, check: str) -> str:
@@ -36,9 +36,9 @@ class Ran:
 
 def told(result: dg.ExecuteInProcessResult) -> Ran:
     failed = [e for e in result.all_events if e.event_type_value == "STEP_FAILURE"]
-    card = str(failed[0].step_failure_data.user_failure_data.description) if failed else ""  # type: ignore[union-attr]
+    report = str(failed[0].step_failure_data.user_failure_data.description) if failed else ""  # type: ignore[union-attr]
     assert bool(failed) != result.success
-    return Ran(card, {e.check_name: e for e in result.get_asset_check_evaluations()})
+    return Ran(report, {e.check_name: e for e in result.get_asset_check_evaluations()})
 
 
 def run(site: Site, settings: Settings, text: str, partition: str | None = None) -> Ran:
@@ -74,7 +74,7 @@ def test_a_contract_casts_exactly_and_is_a_check(site: Site, settings: Settings)
     sql = "select i::hugeint as id, 1.5::decimal(38, 1) as total from range({}) t(i)"
     for rows in (0, 3):
         ran = run(site, settings, header(CONTRACT, sql.format(rows)))
-        assert ran.checks["columns"].passed, ran.card
+        assert ran.checks["columns"].passed, ran.failure_report
         table = pq.read_table(io.BytesIO(site.body(KEY)))
         assert [str(kind) for kind in table.schema.types] == ["int32", "decimal128(9, 2)"]
         assert table.to_pylist() == [{"id": n, "total": Decimal("1.50")} for n in range(rows)]
@@ -113,11 +113,11 @@ def test_g1_what_breaks_the_contract_is_refused(
     site: Site, settings: Settings, sql: str, faults: list[str]
 ) -> None:
     good = run(site, settings, header(CONTRACT, "select 1 as id, 2 as total"))
-    assert not good.card
+    assert not good.failure_report
     ran = run(site, settings, header(CONTRACT, sql))
     for fault in faults:
-        assert f"a/b.sql:{fault}" in ran.card
-    assert "the published version is untouched" in ran.card
+        assert f"a/b.sql:{fault}" in ran.failure_report
+    assert "the published version is untouched" in ran.failure_report
     assert not ran.checks["columns"].passed
     assert ran.checks["columns"].severity is dg.AssetCheckSeverity.ERROR
     assert len(site.version_ids(KEY)) == 1
@@ -127,9 +127,11 @@ def test_g1_what_breaks_the_contract_is_refused(
 def test_a_refusal_writes_down_the_columns_that_would_do(site: Site, settings: Settings) -> None:
     sql = "select 1 as id, 'x' as \"odd 'name'\", 1.5 as total, [1] as l"
     ran = run(site, settings, header(CONTRACT, sql))
-    suggested = ran.card[ran.card.index("declare them:\n") + len("declare them:\n") :]
+    suggested = ran.failure_report[
+        ran.failure_report.index("declare them:\n") + len("declare them:\n") :
+    ]
     assert "  id: int32 not null" in suggested
-    assert not run(site, settings, header(suggested, sql)).card
+    assert not run(site, settings, header(suggested, sql)).failure_report
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "csv", "jsonl", "arrow"])
@@ -154,9 +156,9 @@ def test_fail_refuses_a_changed_schema(site: Site, settings: Settings) -> None:
     run(site, settings, header(strict, "select 1 as a, 2 as b"))
     sql = "select 1 as a, 'x' as c, 2 as b"
     ran = run(site, settings, header(strict, sql))
-    assert "a/b.sql:3:1: widening: 'c', text, is new, after 'a'" in ran.card
-    assert "write 'on_schema_change: warn'" in ran.card
-    assert "columns:\n  a: int32\n  c: text\n  b: int32" in ran.card
+    assert "a/b.sql:3:1: widening: 'c', text, is new, after 'a'" in ran.failure_report
+    assert "write 'on_schema_change: warn'" in ran.failure_report
+    assert "columns:\n  a: int32\n  c: text\n  b: int32" in ran.failure_report
     assert not ran.checks[CHANGES].passed
     assert len(site.version_ids(KEY)) == 1
     allowed = run(site, settings, header("on_schema_change: allow", "select 1 as c"))
@@ -170,10 +172,12 @@ def test_a_contract_that_names_the_new_columns_needs_one_push(
     run(site, settings, header("columns: {a: int32}", "select 1 as a"))
     both = header("columns: {a: int32, b: int32}", "select 1 as a, 2 as b")
     ran = run(site, settings, both)
-    assert not ran.card
+    assert not ran.failure_report
     assert not ran.checks[CHANGES].passed
     strict = "on_schema_change: fail\n" + "columns: {a: int32}"
-    assert "'b', int32, is gone" in run(site, settings, header(strict, "select 1 as a")).card
+    assert (
+        "'b', int32, is gone" in run(site, settings, header(strict, "select 1 as a")).failure_report
+    )
 
 
 def test_without_a_receipt_nothing_is_compared(site: Site, settings: Settings) -> None:
@@ -209,14 +213,14 @@ def test_g5_a_contract_gives_postgres_numerics_their_type(
 
     contract = "columns:\n  n: int64\n  mean: decimal(9,2)\n  wide: decimal(50,20)"
     sql = "select sum(v) as n, avg(v) as mean, sum(v * 1e-20) as wide from (values {}) t(v)"
-    assert not published(contract, sql.format("(1000001::bigint), (2)")).card
+    assert not published(contract, sql.format("(1000001::bigint), (2)")).failure_report
     (row,) = pq.read_table(io.BytesIO(site.body(KEY))).to_pylist()
     expected: Any = {"n": 1000003, "mean": Decimal("500001.50")}
     assert row == expected | {"wide": Decimal("0.00000000000001000003")}
     assert "mean' has 1.3333333333333333, which is no exact" in (
-        published(contract, sql.format("(1::bigint), (1), (2)")).card
+        published(contract, sql.format("(1::bigint), (1), (2)")).failure_report
     )
-    undeclared = published("description: x", sql.format("(1::bigint)")).card
+    undeclared = published("description: x", sql.format("(1::bigint)")).failure_report
     assert "or declare its type in 'columns'" in undeclared
 
 
@@ -225,6 +229,6 @@ def test_columns_are_looked_at_before_any_row_is_fetched(
     site: Site, on_postgres: Settings, yaml: str
 ) -> None:
     run(site, on_postgres, header(yaml, "select 1 as a"))
-    card = run(site, on_postgres, header(yaml, "select 1 / 0 as b")).card
-    assert "'b'" in card
-    assert "division" not in card
+    report = run(site, on_postgres, header(yaml, "select 1 / 0 as b")).failure_report
+    assert "'b'" in report
+    assert "division" not in report

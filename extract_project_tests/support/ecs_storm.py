@@ -180,7 +180,9 @@ def check(storm: EcsStorm) -> None:
     for path in storm.paths:
         if path in red:
             found = red[path]
-            report.require(bool(found.cause and found.card), f"{path} is red without a cause")
+            report.require(
+                bool(found.cause and found.failure_report), f"{path} is red without a cause"
+            )
             report.counts[f"red: {found.cause}"] += 1
         else:
             report.require(_is_published(storm, path), f"{path} is neither published nor red")

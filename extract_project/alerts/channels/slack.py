@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TEXT_CHARACTERS = 40_000
 """Slack cuts what is longer, and with it the end, which says what to do next."""
 
-_CARD = re.compile(rf"^{INDENT}.*(?:\n+{INDENT}.*)*", re.MULTILINE)
+_REPORT = re.compile(rf"^{INDENT}.*(?:\n+{INDENT}.*)*", re.MULTILINE)
 _FENCE = "```"
 _CUT = "\n… and more than fits into one message"
 _SAID_CHARACTERS = 100
@@ -122,7 +122,7 @@ class SlackChannel(BaseModel):
 
 
 def mrkdwn(message: Message) -> str:
-    """The message in Slack's markup: the subject bold, each card a code block; cut to fit.
+    """The message in Slack's markup: the subject bold, each report a code block; cut to fit.
 
     The last paragraph, which is the next step, is always there.
     """
@@ -140,11 +140,11 @@ def mrkdwn(message: Message) -> str:
 
 def _rendered(text: str) -> str:
     fenced = _escaped(text).replace(_FENCE, "'''")
-    return _CARD.sub(lambda card: f"{_FENCE}\n{_dedented(card.group())}\n{_FENCE}", fenced)
+    return _REPORT.sub(lambda report: f"{_FENCE}\n{_dedented(report.group())}\n{_FENCE}", fenced)
 
 
-def _dedented(card: str) -> str:
-    return "\n".join(line.removeprefix(INDENT) for line in card.splitlines())
+def _dedented(report: str) -> str:
+    return "\n".join(line.removeprefix(INDENT) for line in report.splitlines())
 
 
 def _escaped(text: str) -> str:

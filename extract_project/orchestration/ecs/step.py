@@ -31,14 +31,14 @@ ENDS = {
 def store_end(context: StepHandlerContext, told: str, again: float | None = None) -> DagsterEvent:
     """Store the end of a step; `again`: seconds after which it is tried once more."""
     step = context_of(context)
-    card = end_of_process(place_of(step, context.dagster_run), told)
-    error = SerializableErrorInfo(card, [], None)
+    report = end_of_process(place_of(step, context.dagster_run), told)
+    error = SerializableErrorInfo(report, [], None)
     if again is not None:
         later = StepRetryData(error, again)  # type: ignore[no-untyped-call]
         return DagsterEvent.step_retry_event(step, later)
     cause = cause_of_end(told).value
     context.instance.add_run_tags(context.dagster_run.run_id, {FAILURE_TAG: cause})
-    shown = UserFailureData("task ended", card, {CAUSE: cause})  # type: ignore[no-untyped-call]
+    shown = UserFailureData("task ended", report, {CAUSE: cause})  # type: ignore[no-untyped-call]
     failed = StepFailureData(error, shown)  # type: ignore[no-untyped-call]
     return DagsterEvent.step_failure_event(step, failed)
 

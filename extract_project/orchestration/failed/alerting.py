@@ -213,7 +213,7 @@ def _alerts(news: News, settings: Settings) -> list[Alert]:
             extract=attempt.extract.path,
             partition=attempt.partition,
             cause=_cause(attempt),
-            card=attempt.card,
+            failure_report=attempt.failure_report,
             run_url=f"{url}/runs/{attempt.run_id}",
             run_id=attempt.run_id,
         )

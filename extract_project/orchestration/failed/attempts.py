@@ -55,7 +55,7 @@ class LatestAttempt:
     at: datetime
     """When the run was created."""
     cause: Cause | None = None
-    card: str = ""
+    failure_report: str = ""
 
     @property
     def name(self) -> str:
@@ -113,13 +113,13 @@ def explained(instance: dg.DagsterInstance, attempt: LatestAttempt) -> LatestAtt
             return replace(
                 attempt,
                 cause=Cause(str(cause.value)) if cause else Cause.OURS,
-                card=told.description or "",
+                failure_report=told.description or "",
             )
         if isinstance(data, StepFailureData) and data.error:
-            return replace(attempt, cause=Cause.KILLED, card=data.error.message.strip())
+            return replace(attempt, cause=Cause.KILLED, failure_report=data.error.message.strip())
     ended = _end_of_run(instance, attempt.run_id)
-    card = end_of_process(Attempt(attempt.extract, attempt.partition).place(), ended)
-    return replace(attempt, cause=cause_of_end(ended), card=card)
+    report = end_of_process(Attempt(attempt.extract, attempt.partition).place(), ended)
+    return replace(attempt, cause=cause_of_end(ended), failure_report=report)
 
 
 def _end_of_run(instance: dg.DagsterInstance, run_id: str) -> str:

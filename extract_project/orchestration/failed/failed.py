@@ -45,7 +45,7 @@ class FailedExtract(BaseModel):
     cause: str | None
     run_id: str
     at: AwareDatetime
-    card: str
+    failure_report: str
 
     @property
     def name(self) -> str:
@@ -149,5 +149,5 @@ def _plain(attempt: LatestAttempt) -> FailedExtract:
         cause=attempt.cause.value if attempt.cause else None,
         run_id=attempt.run_id,
         at=attempt.at,
-        card=attempt.card,
+        failure_report=attempt.failure_report,
     )

@@ -85,5 +85,5 @@ def record_failure(journal: Journal, failure: dg.Failure) -> None:
         cause=metadata[CAUSE].value,
         query_id=query_id.value if query_id else None,
         retried=failure.allow_retries,
-        card=failure.description,
+        failure_report=failure.description,
     )

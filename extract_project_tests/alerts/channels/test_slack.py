@@ -19,7 +19,7 @@ from extract_project_tests.alerts.channels.servers import free_port, silence
 from extract_project_tests.alerts.channels.slack_server import PATH, SlackServer, slack_server
 
 MESSAGE = Message("1 extract failed - prod", "sql: 1 extract\n\nnext:\n    extract failed")
-CARD = "a.sql:2:1: no column x < y\n\n    2 | select x & y\n      |        ^"
+REPORT = "a.sql:2:1: no column x < y\n\n    2 | select x & y\n      |        ^"
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def refusal(channel: SlackChannel) -> AlertError:
     return raised.value
 
 
-def alert(card: str) -> Alert:
-    return Alert(Kind.FAILED, "a", None, "sql", card, "https://dagster/runs/1?a=1&b=2", "1")
+def alert(report: str) -> Alert:
+    return Alert(Kind.FAILED, "a", None, "sql", report, "https://dagster/runs/1?a=1&b=2", "1")
 
 
 def test_a_message_arrives_with_its_cards_as_code(server: SlackServer) -> None:
-    server.channel.send(compose([alert(CARD)], "prod"))
+    server.channel.send(compose([alert(REPORT)], "prod"))
     assert server.texts == [
         "*1 extract failed (sql): a - prod*\n\n"
         "1 EXTRACT FAILED\n\n"
