@@ -18,7 +18,7 @@ from pydantic_settings import SettingsError as BrokenJson
 
 from extract_project.alerts.settings import AlertSettings
 from extract_project.errors import SettingsError
-from extract_project.manifest.extract import Dialects
+from extract_project.manifest.parsing import Dialects
 from extract_project.prices import FargatePrices, prices_of
 from extract_project.problem import suggestion
 from extract_project.store.folder import Location

@@ -14,7 +14,8 @@ import pytest
 
 from extract_project.embedded.s3_server import S3Server, s3_server
 from extract_project.manifest.bucket import read_manifest
-from extract_project.manifest.extract import Dialects, Extract
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.publish.target import Target
 from extract_project.store.folder import Folder, Location

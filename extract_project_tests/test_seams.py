@@ -211,12 +211,13 @@ def test_a_header_key(copy: Copy, shapes: bool) -> None:
     """One line in the header; a key that shapes the data also changes the code version."""
     kind = "Annotated[int, SHAPES_DATA]" if shapes else "int"
     copy.edit(
-        "manifest/header.py",
+        "manifest/header/model.py",
         "    retries: Retries = Field(\n",
         f"    sample: {kind} = 0\n    retries: Retries = Field(\n",
     )
     script = """
-from extract_project.manifest.extract import Dialects, SqlSource, parse_extract
+from extract_project.manifest.extract import SqlSource
+from extract_project.manifest.parsing import Dialects, parse_extract
 source = SqlSource(key="k", version_id="v", etag="e", sha256="s")
 def read(n):
     text = f"/*---\\nsample: {n}\\n---*/\\nselect 1 as n".encode()

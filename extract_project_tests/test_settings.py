@@ -7,7 +7,8 @@ import os
 import pytest
 
 from extract_project.errors import SettingsError
-from extract_project.manifest.extract import InvalidExtract, SqlSource, parse_extract
+from extract_project.manifest.extract import InvalidExtract, SqlSource
+from extract_project.manifest.parsing import parse_extract
 from extract_project.prices import X86
 from extract_project.settings import FargateSettings, Settings, load_settings
 from extract_project.warehouses.snowflake import SnowflakeWarehouse

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from extract_project.manifest.split import Split
-from extract_project.manifest.task_size import Memory
+from extract_project.manifest.fields.split import Split
+from extract_project.manifest.fields.task_size import Memory
 from extract_project.units import format_size, parse_size
 
 MIB = 1 << 20

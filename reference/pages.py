@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from extract_project.manifest.header import header_schema
+from extract_project.manifest.header.schema import header_schema
 from reference.commands import commands_page
 from reference.header import header_page
 from reference.settings import settings_page

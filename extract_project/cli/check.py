@@ -9,8 +9,9 @@ import click
 
 from extract_project.cli.console import NO, explains_itself, json_option, out
 from extract_project.errors import SettingsError
-from extract_project.manifest.extract import Dialects, Extract, InvalidExtract
+from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.folder import parse_folder, sql_files
+from extract_project.manifest.parsing import Dialects
 from extract_project.problem import Problem
 from extract_project.settings import load_settings
 from extract_project.sql.guard import DIALECTS

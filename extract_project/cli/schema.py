@@ -6,7 +6,7 @@ import json
 
 import click
 
-from extract_project.manifest.header import header_schema
+from extract_project.manifest.header.schema import header_schema
 
 
 @click.command()

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from extract_project.errors import IncrementError
 from extract_project.history.reading import from_text
-from extract_project.manifest.incremental import Incremental
+from extract_project.manifest.fields.incremental import Incremental
 from extract_project.problem import suggestion
 from extract_project.schema.text import text_of
 from extract_project.schema.years import PER_SECOND, is_beyond

@@ -16,8 +16,8 @@ from extract_project.history.comparison import Key, RowDifference, compare_rows
 from extract_project.history.history import Entry
 from extract_project.history.reading import open_version
 from extract_project.history.receipt import Receipt, read_schema
-from extract_project.manifest.frontmatter import read_front_matter
-from extract_project.manifest.header import read_header
+from extract_project.manifest.header.frontmatter import read_front_matter
+from extract_project.manifest.header.reading import read_header
 from extract_project.problem import Refused
 from extract_project.schema.change import SchemaChange, compare_schemas
 

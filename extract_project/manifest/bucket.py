@@ -9,15 +9,9 @@ from hashlib import sha256
 from importlib.metadata import version
 
 from extract_project.errors import BucketError, ManifestError, NoSuchObject, StoreRefused
-from extract_project.manifest.extract import (
-    SUFFIX,
-    Dialects,
-    Extract,
-    InvalidExtract,
-    SqlSource,
-    parse_extract,
-)
+from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract, SqlSource
 from extract_project.manifest.names import no_extract
+from extract_project.manifest.parsing import Dialects, parse_extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.problem import Problem, suggestion
 from extract_project.store.folder import Folder

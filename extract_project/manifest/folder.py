@@ -7,14 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from extract_project.manifest.bucket import sort_out
-from extract_project.manifest.extract import (
-    SUFFIX,
-    Dialects,
-    Extract,
-    InvalidExtract,
-    SqlSource,
-    parse_extract,
-)
+from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract, SqlSource
+from extract_project.manifest.parsing import Dialects, parse_extract
 from extract_project.problem import Problem
 
 _EMACS_LOCK = ".#"

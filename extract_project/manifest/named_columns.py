@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from extract_project.checks import CHECK_NAMES
 from extract_project.checks.base import CheckSpec
-from extract_project.manifest.frontmatter import Path
-from extract_project.manifest.header import Header
+from extract_project.manifest.header.frontmatter import Path
+from extract_project.manifest.header.model import Header
 from extract_project.problem import suggestion
 
 

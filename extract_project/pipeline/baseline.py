@@ -14,7 +14,7 @@ from extract_project.checks.base import Metrics
 from extract_project.history.receipt import Receipt, receipt_of
 from extract_project.history.versions import Version, find_version
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.partitions import Partition
+from extract_project.manifest.fields.partitions import Partition
 from extract_project.publish.target import Target
 from extract_project.store.folder import Folder
 

@@ -26,16 +26,11 @@ from extract_project.errors import (
 from extract_project.history.receipt import load_receipt, read_schema
 from extract_project.history.versions import find_version, published_partitions
 from extract_project.manifest.bucket import fetch_file, sort_out
-from extract_project.manifest.extract import (
-    SUFFIX,
-    Dialects,
-    Extract,
-    InvalidExtract,
-    parse_extract,
-)
+from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract
+from extract_project.manifest.fields.partitions import Partition
 from extract_project.manifest.folder import parse_file
 from extract_project.manifest.named_columns import missing_columns
-from extract_project.manifest.partitions import Partition
+from extract_project.manifest.parsing import Dialects, parse_extract
 from extract_project.manifest.push import compare
 from extract_project.schema.change import compare_schemas
 from extract_project.store.folder import Folder

@@ -11,7 +11,7 @@ import pyarrow as pa
 from extract_project.history.receipt import schema_hash
 from extract_project.history.release import Release
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.partitions import Partition
+from extract_project.manifest.fields.partitions import Partition
 from extract_project.publish.base import Base
 from extract_project.store.protocol import Store
 from extract_project.warehouses.protocol import Label

@@ -14,7 +14,7 @@ from extract_project.checks.contract import written
 from extract_project.errors import SchemaError
 from extract_project.history.receipt import load_receipt, read_schema, schema_hash
 from extract_project.history.versions import Version
-from extract_project.manifest.header import Header
+from extract_project.manifest.header.model import Header
 from extract_project.pipeline.audit import Outcome
 from extract_project.schema.change import SchemaChange, compare_schemas
 from extract_project.store.folder import Folder

@@ -34,8 +34,8 @@ from extract_project.history.parts import (
 )
 from extract_project.history.receipt import Receipt
 from extract_project.history.versions import Version, list_versions
-from extract_project.manifest.incremental import Incremental
-from extract_project.manifest.split import Split
+from extract_project.manifest.fields.incremental import Incremental
+from extract_project.manifest.fields.split import Split
 from extract_project.memory import give_back_freed
 from extract_project.publish.base import Base
 from extract_project.publish.clock import Clock

@@ -17,7 +17,7 @@ from typing import Literal
 from extract_project.errors import BucketError, StagingError, StoreRefused, Superseded
 from extract_project.history.receipt import Receipt, load_receipt, save_receipt
 from extract_project.history.versions import Version, find_version
-from extract_project.manifest.header import Header
+from extract_project.manifest.header.model import Header
 from extract_project.publish.output import Output
 from extract_project.publish.target import Target
 from extract_project.stopping import Stage, Stop

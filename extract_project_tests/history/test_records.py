@@ -14,7 +14,7 @@ from extract_project.history.receipt import receipt_of
 from extract_project.history.records import folders, former_folder, record_folder, require_room
 from extract_project.history.retention import Rule, find_prunable
 from extract_project.history.versions import Version, require_version
-from extract_project.manifest.partitions import Partition
+from extract_project.manifest.fields.partitions import Partition
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import stage
 from extract_project.publish.target import Target

@@ -14,8 +14,8 @@ from extract_project.manifest.bucket import (
     list_files,
     read_manifest,
 )
-from extract_project.manifest.extract import Dialects
 from extract_project.manifest.folder import sql_files
+from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.push import compare, push
 from extract_project.manifest.snapshot import (
     load_snapshot,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from extract_project.manifest.cron import Cron
+from extract_project.manifest.fields.cron import Cron
 
 CRON = TypeAdapter(Cron)
 NUMBERS = st.integers(0, 60).map(str)

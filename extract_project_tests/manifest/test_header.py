@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.frontmatter import read_front_matter
-from extract_project.manifest.header import Header, header_schema
+from extract_project.manifest.header.frontmatter import read_front_matter
+from extract_project.manifest.header.model import Header
+from extract_project.manifest.header.schema import header_schema
 from extract_project.units import format_duration, parse_duration
 from extract_project_tests.support.parsing import header, parse, reasons, valid
 

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.partitions import Partition
+from extract_project.manifest.fields.partitions import Partition
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.names.partitions import (
     due_partitions,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.header import Header
-from extract_project.manifest.task_size import FARGATE, TaskSize, largest
+from extract_project.manifest.fields.task_size import FARGATE, TaskSize, largest
+from extract_project.manifest.header.model import Header
 from extract_project_tests.support.parsing import header, reasons, valid
 
 CPU_UNITS = st.one_of(st.none(), st.integers(1, 16384))

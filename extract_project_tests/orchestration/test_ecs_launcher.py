@@ -12,7 +12,7 @@ import pytest
 from dagster_aws.ecs.container_context import EcsContainerContext
 
 from extract_project.errors import Cause
-from extract_project.manifest.task_size import TaskSize
+from extract_project.manifest.fields.task_size import TaskSize
 from extract_project.orchestration.ecs.launcher import ExtractEcsRunLauncher, StepTask
 from extract_project.orchestration.names.task_end import cause_of_end, last_words
 from extract_project.settings import ExecutedRun, Settings

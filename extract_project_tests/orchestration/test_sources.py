@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from extract_project.errors import WarehouseError
-from extract_project.manifest.extract import Dialects
+from extract_project.manifest.parsing import Dialects
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.sources import SourcesCursor, evaluate, source_sensors
 from extract_project.settings import load_settings

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from extract_project.manifest.partitions import Partition
+from extract_project.manifest.fields.partitions import Partition
 from extract_project.pipeline.audit import Outcome
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import stage

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from extract_project.checks import CHECK_NAMES
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.header import Header
+from extract_project.manifest.header.model import Header
 from extract_project_tests.support.parsing import parse
 
 ROOT = Path(__file__).parent.parent.parent

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from extract_project.manifest.extract import (
-    Dialects,
-    Extract,
-    InvalidExtract,
-    SqlSource,
-    parse_extract,
-)
+from extract_project.manifest.extract import Extract, InvalidExtract, SqlSource
+from extract_project.manifest.parsing import Dialects, parse_extract
 
 
 def parse(

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from extract_project.errors import TypeMappingError, WarehouseError
-from extract_project.manifest.partitions import Partition
+from extract_project.manifest.fields.partitions import Partition
 from extract_project.prefetch import prefetch
 from extract_project.schema.display import display
 from extract_project.values import Value

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from extract_project.errors import TypeMappingError, WarehouseError
-from extract_project.manifest.extract import Dialects, Extract, SqlSource, parse_extract
+from extract_project.manifest.extract import Extract, SqlSource
+from extract_project.manifest.parsing import Dialects, parse_extract
 from extract_project.warehouses.postgres import PostgresSession, PostgresWarehouse
 from extract_project.warehouses.protocol import Label, Placeholder, Query
 from extract_project_tests.support.waiting import await_value

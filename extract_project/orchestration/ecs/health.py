@@ -7,7 +7,7 @@ from typing import Any
 
 from dagster import DagsterInstance, DagsterRun
 
-from extract_project.manifest.task_size import TaskSize
+from extract_project.manifest.fields.task_size import TaskSize
 from extract_project.orchestration.dagster_internals import (
     MAX_RETRIES_TAG,
     RETRY_STRATEGY_TAG,

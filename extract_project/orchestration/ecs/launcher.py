@@ -32,7 +32,7 @@ from dagster_aws.ecs.container_context import EcsContainerContext
 from dagster_aws.ecs.utils import RetryableEcsException, get_task_logs
 
 from extract_project.errors import Cause
-from extract_project.manifest.task_size import TaskSize
+from extract_project.manifest.fields.task_size import TaskSize
 from extract_project.orchestration.dagster_internals import (
     CheckRunHealthResult,
     EngineEventData,

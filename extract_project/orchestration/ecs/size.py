@@ -7,7 +7,7 @@ from typing import Any
 
 from dagster import DagsterInstance, DagsterRun
 
-from extract_project.manifest.task_size import TaskSize, format_memory, largest
+from extract_project.manifest.fields.task_size import TaskSize, format_memory, largest
 from extract_project.orchestration.names.task_tags import (
     CPU_TAG,
     DISK_TAG,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dagster import DagsterEvent
 
 from extract_project.errors import Cause
-from extract_project.manifest.task_size import TaskSize
+from extract_project.manifest.fields.task_size import TaskSize
 from extract_project.orchestration.dagster_internals import (
     CheckStepHealthResult,
     EngineEventData,

@@ -16,7 +16,7 @@ from typing import Protocol
 import dagster as dg
 
 from extract_project.manifest.bucket import read_manifest
-from extract_project.manifest.extract import Dialects
+from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.snapshot import (
     Snapshot,
     load_snapshot,

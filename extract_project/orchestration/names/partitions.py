@@ -8,8 +8,8 @@ from datetime import datetime
 import dagster as dg
 
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.header import Header
-from extract_project.manifest.partitions import Partition
+from extract_project.manifest.fields.partitions import Partition
+from extract_project.manifest.header.model import Header
 
 
 def partitions_of(header: Header) -> dg.PartitionsDefinition[str] | None:

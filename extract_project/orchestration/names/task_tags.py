@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from extract_project.manifest.task_size import TaskSize
+from extract_project.manifest.fields.task_size import TaskSize
 
 CPU_TAG, MEMORY_TAG, DISK_TAG = "ecs/cpu", "ecs/memory", "ecs/ephemeral_storage"
 POOL_TAG = "extract/pool"

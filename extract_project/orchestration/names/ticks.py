@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 
-from extract_project.manifest.header import Header
+from extract_project.manifest.header.model import Header
 from extract_project.orchestration.dagster_internals import schedule_execution_time_iterator
 
 

@@ -22,7 +22,7 @@ from extract_project.errors import RunEnded, SchemaError
 from extract_project.history.versions import find_version
 from extract_project.journal import Journal
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.partitions import Partition
+from extract_project.manifest.fields.partitions import Partition
 from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.partitions import partition_of
 from extract_project.orchestration.names.requests import FAILURE_TAG, NO_FAILURE, wants_full_refresh

@@ -9,7 +9,7 @@ from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 
-from extract_project.manifest.task_size import FARGATE, TaskSize
+from extract_project.manifest.fields.task_size import FARGATE, TaskSize
 
 _MOST_OVERRIDES = 8192
 _DISK = range(21, 201)

@@ -3,109 +3,46 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from extract_project.checks import Check
 from extract_project.checks.anomalies import ANOMALIES, Anomalies
 from extract_project.checks.base import CheckSpec, one_or_more
 from extract_project.checks.contract import KEY as CONTRACT
 from extract_project.checks.contract import Columns, Contract
-from extract_project.formats.options import Compression, Format, parse_compression
-from extract_project.manifest.cron import ON_SOURCE_CHANGE, Crons, TimeZone
-from extract_project.manifest.frontmatter import FrontMatter, Path
-from extract_project.manifest.header_errors import at, explain
-from extract_project.manifest.incremental import WATERMARK, Incremental
-from extract_project.manifest.partitions import Partitions, read_partitions
-from extract_project.manifest.schedule_words import crons_of
-from extract_project.manifest.split import Split
-from extract_project.manifest.task_size import Cpu, Disk, Memory, TaskSize
-from extract_project.problem import Refused
-from extract_project.stopping import LONGEST_TIMEOUT
-from extract_project.units import Duration, format_duration
+from extract_project.formats.options import Compression, Format
+from extract_project.manifest.fields.cron import ON_SOURCE_CHANGE, Crons, TimeZone
+from extract_project.manifest.fields.dagster_names import Group, Owner, Pool, TagKey, TagValue
+from extract_project.manifest.fields.durations import Freshness, Retries, Timeout
+from extract_project.manifest.fields.incremental import WATERMARK, Incremental
+from extract_project.manifest.fields.params import ParamName
+from extract_project.manifest.fields.partitions import Partitions, read_partitions
+from extract_project.manifest.fields.schedule_words import crons_of
+from extract_project.manifest.fields.split import Split
+from extract_project.manifest.fields.task_size import Cpu, Disk, Memory, TaskSize
+from extract_project.manifest.header.frontmatter import Path
 from extract_project.values import Constant
 
-# Dagster's rules, stated here so that a bad value is one red extract with its line, and not an
-# error of the whole code location (dagster/_core/definitions/utils.py, .../asset_spec.py).
-_GROUP = r"^[A-Za-z0-9_]+$"
-_OWNER = (
-    r"^(team:[A-Za-z0-9_-]+"
-    r"|[A-Za-z0-9_][A-Za-z0-9._%+-]*@[A-Za-z0-9.-]+\.[A-Za-z]{2,7})$"
-)
-_TAG_KEY = r"^([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}$"
-_TAG_VALUE = r"^[A-Za-z0-9_.-]{0,63}$"
-_POOL = r"^\S{1,200}$"
 _PATH = r"^[^/\s][^/]*(/[^/]+)*$"
-
-Owner = Annotated[str, StringConstraints(pattern=_OWNER)]
-TagKey = Annotated[str, StringConstraints(pattern=_TAG_KEY)]
-TagValue = Annotated[str, StringConstraints(pattern=_TAG_VALUE)]
-ParamName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-_LONGEST_PAUSE = timedelta(hours=1)
-_SHORTEST_FRESHNESS = timedelta(minutes=1)
-_RESERVED_PARAMS = {"partition_key", "partition_start", "partition_end", WATERMARK}
-
-
-def _timeout(value: timedelta) -> timedelta:
-    if not timedelta(0) < value <= LONGEST_TIMEOUT:
-        raise ValueError(
-            f"{format_duration(value)} is not a valid timeout: expected more than 0s, at most 24h"
-        )
-    return value
-
-
-def _pause(value: timedelta) -> timedelta:
-    if value > _LONGEST_PAUSE:
-        raise ValueError(
-            f"{format_duration(value)} is too long a pause between attempts: expected at most 1h"
-        )
-    return value
 
 
 def _one_check(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
 
-def _freshness(value: timedelta) -> timedelta:
-    if value < _SHORTEST_FRESHNESS:
-        message = f"{format_duration(value)} is shorter than Dagster measures: expected at least 1m"
-        raise ValueError(message)
-    return value
-
-
 class ShapesData:
-    """Marks a header key whose change makes the published data another: see `data_keys`."""
+    """Marks a header key whose change makes the published data another: see `code_version`."""
 
 
 SHAPES_DATA = ShapesData()
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Retries(_Part):
-    """How often a transient failure is tried again, and how long it waits before that."""
-
-    max: int = Field(2, ge=0, le=10, description="How many more attempts there may be.")
-    delay: Annotated[Duration, AfterValidator(_pause)] = Field(
-        timedelta(seconds=30),
-        description="The pause before the second attempt; it doubles each time. At most 1h.",
-    )
-
-
-class Header(_Part):
+class Header(BaseModel):
     """The front matter of a SQL file. Every key is optional."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     # docs/header.md and the JSON Schema are made from the descriptions. What follows "Default:"
     # says what an absent key means, where the default value does not say it.
@@ -117,8 +54,8 @@ class Header(_Part):
     tags: dict[TagKey, TagValue] = Field(
         {}, description="Tags of the asset, to search for in the UI."
     )
-    group: str | None = Field(
-        None, pattern=_GROUP, description="The asset's group in the UI. Default: the folder"
+    group: Group | None = Field(
+        None, description="The asset's group in the UI. Default: the folder"
     )
     warehouse: Annotated[str | None, SHAPES_DATA] = Field(
         None,
@@ -214,7 +151,7 @@ class Header(_Part):
         "the versions before: `warn` publishes with a warning, `fail` refuses, `allow` does not "
         "compare.",
     )
-    timeout: Annotated[Duration, AfterValidator(_timeout)] = Field(
+    timeout: Timeout = Field(
         timedelta(hours=1),
         description="How long one attempt may take, from signing in to publishing, as in `30m`. "
         "At most `24h`.",
@@ -237,7 +174,7 @@ class Header(_Part):
     disk: Disk | None = Field(
         None, description="Disk of its ECS task, `21GB` to `200GB`. Default: the deployment's"
     )
-    pool: Annotated[str, StringConstraints(pattern=_POOL)] | None = Field(
+    pool: Pool | None = Field(
         None,
         description="Dagster's concurrency pool, which limits how many run at once. Default: the "
         "warehouse's name",
@@ -248,7 +185,7 @@ class Header(_Part):
         le=100,
         description="Of its runs in the queue, -100 to 100: higher ones start first.",
     )
-    freshness: Annotated[Duration, AfterValidator(_freshness)] | None = Field(
+    freshness: Freshness | None = Field(
         None,
         description="How old the published version may get before the asset shows as stale, as in "
         "`26h`. Default: any age",
@@ -311,55 +248,3 @@ class Header(_Part):
     def partition_timezone(self) -> str:
         """The time zone in which partitions begin and end."""
         return (self.partitions and self.partitions.timezone) or self.timezone
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        seen = set[str]()
-        for index, check in enumerate(self.checks):
-            if check.name in seen:
-                raise at(f"duplicate check {check.name!r} in 'checks'", "checks", index)
-            seen.add(check.name)
-        if ON_SOURCE_CHANGE in self.schedule and not self.on_source_change:
-            message = f"'schedule' has both crons and {ON_SOURCE_CHANGE}: keep one of them"
-            raise at(message, "schedule")
-        if self.on_source_change and self.partitions:
-            raise at(
-                f"'schedule: {ON_SOURCE_CHANGE}' cannot tell which partition changed: "
-                f"use a cron with partitions",
-                "schedule",
-            )
-        if self.on_change and self.partitions:
-            raise at(
-                "'on_change: materialize' would run every partition: launch a backfill instead",
-                "on_change",
-            )
-        for name in _RESERVED_PARAMS.intersection(self.params):
-            raise at(f"params may not redefine {name}", "params", name)
-        try:
-            parse_compression(self.format, self.compression)
-        except ValueError as error:
-            raise at(str(error), "compression") from None
-        return self
-
-
-def data_keys() -> set[str]:
-    """The keys that are part of an extract's code version as they stand."""
-    fields = Header.model_fields.items()
-    return {name for name, field in fields if SHAPES_DATA in field.metadata}
-
-
-def header_schema() -> dict[str, Any]:
-    """The JSON Schema of the header, for editors and for programs that write SQL files."""
-    schema = Header.model_json_schema()
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Header of an extract's SQL file",
-    } | {key: value for key, value in schema.items() if key != "title"}
-
-
-def read_header(front_matter: FrontMatter) -> Header:
-    """Validate a header; raises Refused with every problem at its line and column."""
-    try:
-        return Header.model_validate(front_matter.data)
-    except ValidationError as error:
-        raise Refused(*explain(error, front_matter, Header)) from None

@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from extract_project.manifest.cron import TimeZone
+from extract_project.manifest.fields.cron import TimeZone
 from extract_project.units import Duration, format_duration
 from extract_project.values import Value
 

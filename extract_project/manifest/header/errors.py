@@ -12,14 +12,12 @@ from decimal import Decimal
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticCustomError
 
 from extract_project.checks import CHECK_NAMES
 from extract_project.checks.freshness import Recency
-from extract_project.manifest.frontmatter import FrontMatter, Path
+from extract_project.manifest.header.frontmatter import FrontMatter, Path
 from extract_project.problem import Problem, suggestion
 
-_PLACED = "placed"
 _LONGEST_SHOWN = 60
 _MOST_FAULTS = 30
 _NOT_KEYS = {"function-before", "function-after", "[key]", "static"}
@@ -61,11 +59,6 @@ _FORMS = {
 }
 
 
-def at(message: str, *path: str | int) -> PydanticCustomError:
-    """What a validator raises for a fault that stands at another key than its own."""
-    return PydanticCustomError(_PLACED, "{error}", {"error": message, "path": path})
-
-
 def explain(
     error: ValidationError, front_matter: FrontMatter, header: type[BaseModel]
 ) -> Iterator[Problem]:
@@ -84,8 +77,6 @@ def _path(item: Any, front_matter: FrontMatter) -> Path:
         path = (*path[:2], *path[3:])  # the third says which check it is
     if path[:2] == ("partitions", "keys"):
         path = ("partitions", *path[2:])  # a plain list, in the file
-    if item["type"] == _PLACED:
-        return (*path, *item["ctx"]["path"])
     if item["type"] == "column_name":
         return (*path, item["ctx"]["column"])
     if path[:1] == ("columns",) and path not in front_matter.places:
@@ -111,7 +102,7 @@ def _message(item: Any, path: Path, front_matter: FrontMatter, header: type[Base
         if given is None:
             return f"{where}no value: expected one of {', '.join(sorted(choices))}"
         return f"{where}{_shown(given)} is not possible: {suggestion(str(given), choices)}"
-    if kind in (_PLACED, "column_name"):
+    if kind == "column_name":
         return str(context["error"])
     if kind == "value_error":
         return f"{where if path else ''}{context['error']}"

@@ -1,12 +1,20 @@
-"""Where the values of `:name`s come from."""
+"""The `:name`s of a query: which may be defined, and where the value of each comes from."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Annotated
 
-from extract_project.manifest.incremental import WATERMARK
-from extract_project.manifest.partitions import END, KEY, START
+from pydantic import StringConstraints
+
+from extract_project.manifest.fields.incremental import WATERMARK
+from extract_project.manifest.fields.partitions import END, KEY, START
 from extract_project.problem import suggestion
+
+ParamName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+RESERVED = frozenset((KEY, START, END, WATERMARK))
+"""Names that a header cannot define."""
 
 
 def explain_unknown(name: str, known: Collection[str]) -> str:

@@ -8,15 +8,15 @@ keys. What is large is bounded before anything is computed from it: size, depth,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import yaml
 
-from extract_project.manifest.fences import Fenced, find_header
-from extract_project.problem import Refused, refuse
+from extract_project.manifest.header.fences import Fenced, find_header
+from extract_project.problem import Problem, Refused, refuse
 
 Path = tuple[str | int, ...]
 
@@ -43,6 +43,20 @@ class FrontMatter:
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, (1, 1))
+
+    def refuse(self, path: Path, message: str) -> Refused:
+        """To raise: a fault at the place of `path`."""
+        return refuse(*self.place(path), message)
+
+    def require_none(self, faults: Iterable[tuple[Path, str]]) -> None:
+        """Raise Refused where there are any, each at the place of its path."""
+        problems = [
+            Problem(line=line, column=column, message=message)
+            for path, message in faults
+            for line, column in (self.place(path),)
+        ]
+        if problems:
+            raise Refused(*problems)
 
 
 def read_front_matter(text: str, keys: Collection[str] = ()) -> FrontMatter:

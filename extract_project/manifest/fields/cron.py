@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from extract_project.manifest.schedule_words import EXAMPLES, crons_of
+from extract_project.manifest.fields.schedule_words import EXAMPLES, crons_of
 from extract_project.problem import suggestion
 
 _FIELDS = 5

@@ -1,0 +1,87 @@
+"""Whether a header and the SQL below it agree: values that are used, columns that there are."""
+
+from __future__ import annotations
+
+import sqlglot
+
+from extract_project.manifest.fields.incremental import WATERMARK
+from extract_project.manifest.header.frontmatter import FrontMatter
+from extract_project.manifest.header.model import Header
+from extract_project.manifest.named_columns import missing_columns
+from extract_project.problem import position, refuse
+from extract_project.sql.guard import Statement
+
+
+def require_agreement(
+    header: Header, statement: Statement, text: str, front_matter: FrontMatter
+) -> None:
+    """Raise Refused at the place where the two first disagree."""
+    _require_named_columns(header, front_matter)
+    _require_params_are_used(header, statement, front_matter)
+    _require_partition_is_used(header, statement, front_matter)
+    _require_watermark(header, statement, text, front_matter)
+    if header.on_source_change and not statement.tables:
+        message = "the SQL reads no table, so that none can change: use a cron"
+        raise front_matter.refuse(("schedule",), message)
+
+
+def require_comment_ends(front_matter: FrontMatter, kind: str) -> None:
+    """Where comments nest, one that is opened within the header would swallow the SQL."""
+    if front_matter.nested and sqlglot.Dialect.get_or_raise(kind).tokenizer_class.NESTED_COMMENTS:
+        raise refuse(
+            *front_matter.nested,
+            f"{kind} counts this '/*' as the begin of another comment, so that the header has no "
+            f"end: take it out, or write the header in lines that begin with '-- ', between two "
+            f"lines '-- ---'",
+        )
+
+
+def _require_named_columns(header: Header, front_matter: FrontMatter) -> None:
+    """Where the header says which columns the result has, its checks can name no others."""
+    if header.columns is not None:
+        front_matter.require_none(missing_columns(header, list(header.columns)))
+
+
+def _require_params_are_used(
+    header: Header, statement: Statement, front_matter: FrontMatter
+) -> None:
+    used = {each.name for each in statement.placeholders}
+    for name in header.params:
+        if name not in used:
+            message = f"the SQL does not use :{name}: use it, or remove it from 'params'"
+            raise front_matter.refuse(("params", name), message)
+
+
+def _require_partition_is_used(
+    header: Header, statement: Statement, front_matter: FrontMatter
+) -> None:
+    if header.partitions is None:
+        return
+    names = header.partitions.bound_names
+    if not {each.name for each in statement.placeholders}.intersection(names):
+        shown = " or ".join(f":{name}" for name in names)
+        raise front_matter.refuse(
+            ("partitions",),
+            f"the SQL uses none of its partitions' values, so that all of them would hold the "
+            f"same rows: use {shown} in it",
+        )
+
+
+def _require_watermark(
+    header: Header, statement: Statement, text: str, front_matter: FrontMatter
+) -> None:
+    if header.incremental is None:
+        return
+    if WATERMARK not in {each.name for each in statement.placeholders}:
+        raise front_matter.refuse(
+            ("incremental",),
+            f"the SQL does not use the watermark, so that every run would read everything: add "
+            f"'where :{WATERMARK} is null or {header.incremental.cursor} >= :{WATERMARK}'",
+        )
+    for comparison in statement.strictly_after:
+        if comparison.placeholder.name == WATERMARK:
+            raise refuse(
+                *position(text, comparison.placeholder.start),
+                f"rows with exactly the watermark's value that appear later would be lost: "
+                f"write '{comparison.operator}=', what comes twice is dropped",
+            )

@@ -1,0 +1,31 @@
+"""Whether an extract is still the same: changes when its SQL or a key that shapes the data does."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from extract_project.manifest.header.model import SHAPES_DATA, Header
+from extract_project.sql.guard import Statement
+
+
+def code_version(statement: Statement, header: Header, warehouse: str) -> str:
+    """A hash; `warehouse` is the header's, with the default filled in.
+
+    Comments, white space and what only describes the extract do not count.
+    """
+    words = "\x00".join(token.text for token in statement.tokens)
+    keys = header.model_copy(update={"warehouse": warehouse}).model_dump_json(include=_data_keys())
+    if header.partitions:
+        keys += header.partitions.model_dump_json(include={"type", "offset"})
+        keys += header.partition_timezone
+    if header.split:
+        keys += header.split.model_dump_json()
+    if header.incremental:
+        keys += header.incremental.model_dump_json(include={"cursor"})
+    return sha256(f"{words}\x00{keys}".encode()).hexdigest()[:16]
+
+
+def _data_keys() -> set[str]:
+    """The keys that count as they stand; of others, some parts do."""
+    fields = Header.model_fields.items()
+    return {name for name, field in fields if SHAPES_DATA in field.metadata}

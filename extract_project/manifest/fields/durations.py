@@ -1,0 +1,53 @@
+"""How long an attempt may take, how long retries wait, how old a version may get."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from extract_project.stopping import LONGEST_TIMEOUT
+from extract_project.units import Duration, format_duration
+
+_LONGEST_PAUSE = timedelta(hours=1)
+_SHORTEST_FRESHNESS = timedelta(minutes=1)
+
+
+def _timeout(value: timedelta) -> timedelta:
+    if not timedelta(0) < value <= LONGEST_TIMEOUT:
+        raise ValueError(
+            f"{format_duration(value)} is not a valid timeout: expected more than 0s, at most 24h"
+        )
+    return value
+
+
+def _pause(value: timedelta) -> timedelta:
+    if value > _LONGEST_PAUSE:
+        raise ValueError(
+            f"{format_duration(value)} is too long a pause between attempts: expected at most 1h"
+        )
+    return value
+
+
+def _freshness(value: timedelta) -> timedelta:
+    if value < _SHORTEST_FRESHNESS:
+        message = f"{format_duration(value)} is shorter than Dagster measures: expected at least 1m"
+        raise ValueError(message)
+    return value
+
+
+Timeout = Annotated[Duration, AfterValidator(_timeout)]
+Freshness = Annotated[Duration, AfterValidator(_freshness)]
+
+
+class Retries(BaseModel):
+    """How often a transient failure is tried again, and how long it waits before that."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max: int = Field(2, ge=0, le=10, description="How many more attempts there may be.")
+    delay: Annotated[Duration, AfterValidator(_pause)] = Field(
+        timedelta(seconds=30),
+        description="The pause before the second attempt; it doubles each time. At most 1h.",
+    )

@@ -1,0 +1,46 @@
+"""Keys of a header that do not go together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from extract_project.formats.options import parse_compression
+from extract_project.manifest.fields.cron import ON_SOURCE_CHANGE
+from extract_project.manifest.fields.params import RESERVED
+from extract_project.manifest.header.frontmatter import Path
+from extract_project.manifest.header.model import Header
+
+
+def contradictions(header: Header) -> Iterator[tuple[Path, str]]:
+    """Where in the header each stands, and what it is, in words."""
+    seen = set[str]()
+    for index, check in enumerate(header.checks):
+        if check.name in seen:
+            yield ("checks", index), f"duplicate check {check.name!r} in 'checks'"
+        seen.add(check.name)
+    if ON_SOURCE_CHANGE in header.schedule and not header.on_source_change:
+        message = f"'schedule' has both crons and {ON_SOURCE_CHANGE}: keep one of them"
+        yield ("schedule",), message
+    if header.on_source_change and header.partitions:
+        yield (
+            ("schedule",),
+            f"'schedule: {ON_SOURCE_CHANGE}' cannot tell which partition changed: "
+            f"use a cron with partitions",
+        )
+    if header.on_change and header.partitions:
+        yield (
+            ("on_change",),
+            "'on_change: materialize' would run every partition: launch a backfill instead",
+        )
+    if header.incremental and header.partitions:
+        yield (
+            ("incremental",),
+            "'incremental' does not go with 'partitions': a partition is published whole, its "
+            "window is what is new; keep one of them",
+        )
+    for name in sorted(RESERVED.intersection(header.params)):
+        yield ("params", name), f"params may not redefine {name}"
+    try:
+        parse_compression(header.format, header.compression)
+    except ValueError as error:
+        yield ("compression",), str(error)

@@ -1,0 +1,99 @@
+"""From a SQL file's bytes to an Extract, or to an InvalidExtract with every reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from extract_project.manifest.extract import Extract, InvalidExtract, SqlSource
+from extract_project.manifest.fields.params import explain_unknown
+from extract_project.manifest.header.frontmatter import read_front_matter
+from extract_project.manifest.header.model import Header
+from extract_project.manifest.header.reading import read_header
+from extract_project.manifest.sql_file import decode, require_path
+from extract_project.problem import Problem, Refused, suggestion
+
+_SHOWN_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Dialects:
+    """The configured warehouses: name to SQL dialect, and which one is the default."""
+
+    by_warehouse: Mapping[str, str]
+    default: str
+    any_warehouse: str | None = None
+    """The dialect of every other name, where files are checked without settings."""
+    forbidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The functions that must not be used, of each warehouse that names some."""
+
+    def of(self, warehouse: str) -> str | None:
+        return self.by_warehouse.get(warehouse, self.any_warehouse)
+
+
+def parse_extract(
+    path: str, content: bytes, source: SqlSource, dialects: Dialects
+) -> Extract | InvalidExtract:
+    """Understand one file; never raises for what is in it (G6).
+
+    `path` is the file's path below the manifest prefix without `.sql`.
+    """
+    text = ""
+    try:
+        require_path(path)
+        text = decode(content)
+        return _understand(path, text, source, dialects)
+    except Refused as refused:
+        problems = refused.problems
+    except Exception as error:  # a fault of ours, or of a parser: it costs this file alone
+        problems = (_not_understood(error),)
+    shown = text or content.decode("utf-8", errors="replace")
+    return InvalidExtract(path=path, source=source, text=shown, problems=problems)
+
+
+def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> Extract:
+    # Imported here because a run worker, which gets its extracts ready from a snapshot, never
+    # parses SQL.
+    from extract_project.manifest.agreement import require_agreement, require_comment_ends
+    from extract_project.manifest.code_version import code_version
+    from extract_project.sql.guard import read_statement
+
+    front_matter = read_front_matter(text, Header.model_fields)
+    header = read_header(front_matter)
+    warehouse = (header.warehouse or dialects.default).lower()
+    kind = dialects.of(warehouse)
+    if kind is None:
+        message = f"unknown warehouse {warehouse!r}: {suggestion(warehouse, dialects.by_warehouse)}"
+        raise front_matter.refuse(("warehouse",), message)
+    require_comment_ends(front_matter, kind)
+    statement = read_statement(
+        text,
+        kind,
+        params=header.bound_names,
+        explain=partial(explain_unknown, known=header.bound_names),
+        forbidden=dialects.forbidden.get(warehouse, frozenset()),
+    )
+    require_agreement(header, statement, text, front_matter)
+    return Extract(
+        path=path,
+        source=source,
+        text=text,
+        header=header,
+        warehouse=warehouse,
+        kind=kind,
+        placeholders=statement.placeholders,
+        statement_end=statement.end,
+        tables=statement.tables,
+        warnings=statement.warnings,
+        code_version=code_version(statement, header, warehouse),
+    )
+
+
+def _not_understood(error: Exception) -> Problem:
+    what = f"{type(error).__name__}: {error}"[:_SHOWN_CHARACTERS]
+    message = (
+        f"this file is not understood, through no fault of its own ({what}): please report it with "
+        f"the file; until then, try it with a simpler header or statement"
+    )
+    return Problem(line=1, column=1, message=message)
