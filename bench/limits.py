@@ -14,14 +14,13 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from extract_project.formats.encoder import open_encoder
-from extract_project.formats.options import parse_compression
+from extract_project.formats.registry import chosen_format
 from extract_project.pipeline.rowgroups import row_groups
 from extract_project.settings import load_settings
 from extract_project.warehouses.protocol import Label, Query
 
 QUERY = "select * from shop.lineitem"
-_PARQUET = parse_compression("parquet", None)
+_PARQUET = chosen_format("parquet", None)
 _SAMPLE_GROUPS = 16
 
 
@@ -49,7 +48,7 @@ def main(source: str) -> None:
     reading, groups, schema, share = _read(source)
     kept = _Kept()
     begun = time.monotonic()
-    encoder = open_encoder(_PARQUET, kept, schema)
+    encoder = _PARQUET.encoder(kept, schema)
     for group in groups:
         encoder.write(group)
     encoder.close()

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import extract_project
@@ -87,6 +88,31 @@ class Result:
 
     def batches(self):
         yield pa.record_batch([pa.array(range(self.upto))], schema=SCHEMA)
+"""
+_ARROW_STREAM = """
+import pyarrow as pa
+from extract_project.formats.protocol import Format
+
+class ArrowStream(Format):
+    name = "arrows"
+    content_type = "application/vnd.apache.arrow.stream"
+    codecs = ("none",)
+
+    def encoder(self, sink, schema, file_format):
+        return Encoder(sink, schema)
+
+    def read(self, file, file_format, schema):
+        return pa.ipc.open_stream(file)
+
+class Encoder:
+    def __init__(self, sink, schema):
+        self._writer = pa.ipc.new_stream(pa.PythonFile(sink, "w"), schema)
+
+    def write(self, rows):
+        self._writer.write_table(rows)
+
+    def close(self):
+        self._writer.close()
 """
 _COMMAND = '''
 import click
@@ -192,6 +218,38 @@ def test_a_warehouse(site: Site, copy: Copy) -> None:
     assert "is no setting of a numbers warehouse: did you mean 'upto'" in copy.materialize(
         site, "a/b", **wrong
     )
+
+
+def test_a_format(site: Site, copy: Copy) -> None:
+    """It is published, read back and compared, and the header knows its name."""
+    copy.add("formats/arrows.py", _ARROW_STREAM)
+    copy.edit(
+        "formats/registry.py",
+        "from extract_project.formats.arrow import Arrow\n",
+        "from extract_project.formats.arrow import Arrow\n"
+        "from extract_project.formats.arrows import ArrowStream\n",
+    )
+    copy.edit("formats/registry.py", "    Arrow(),\n", "    Arrow(),\n    ArrowStream(),\n")
+    for rows in (2, 3):
+        site.put_sql("a/b", f"/*---\nformat: arrows\n---*/\nselect range as n from range({rows})")
+        assert "published" in copy.materialize(site, "a/b")
+    body = site.body(site.data.key("a/b.arrows"))
+    assert pa.ipc.open_stream(body).read_all().to_pydict() == {"n": [0, 1, 2]}
+
+    script = """
+import sys
+from extract_project.published import open_published
+print(open_published(sys.argv[1], "a/b").read_all().to_pydict())
+"""
+    assert copy.run("-c", script, site.data.uri, site=site) == "{'n': [0, 1, 2]}\n"
+    diff = "from extract_project.cli.main import main; main(['diff', 'a/b'])"
+    assert "the data differs: 1 row added" in copy.run("-c", diff, site=site)
+
+    site.put_sql("a/c", "/*---\nformat: arow\n---*/\nselect 1 as n")
+    said = copy.materialize(site, "a/c")
+    assert "did you mean 'arrow" in said, said
+    site.put_sql("a/d", "/*---\nformat: arrows\ncompression: zstd\n---*/\nselect 1 as n")
+    assert "arrows has no compression 'zstd'" in copy.materialize(site, "a/d")
 
 
 def test_a_command(copy: Copy) -> None:

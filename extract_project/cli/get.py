@@ -24,7 +24,8 @@ from extract_project.cli.console import (
 from extract_project.cli.saving import Place
 from extract_project.cli.versions import key_of, resolve
 from extract_project.errors import ExtractError, StagingError
-from extract_project.formats.options import FileFormat, named_format
+from extract_project.formats.protocol import FileFormat
+from extract_project.formats.registry import named_format
 from extract_project.history.history import as_of as current_at
 from extract_project.history.history import chosen
 from extract_project.history.parts import PartsManifest, is_manifest, load_manifest
@@ -234,13 +235,13 @@ class Verified(io.RawIOBase):
 
 def _write_one(version: Version, file_format: FileFormat, place: Place) -> None:
     """The rows of all parts, encoded anew."""
-    from extract_project.formats.encoder import open_encoder
+
     from extract_project.history.reading import open_version
     from extract_project.pipeline.rowgroups import row_groups
 
     reader = open_version(version)
     with place.opened() as file:
-        encoder = open_encoder(file_format, file, reader.schema)
+        encoder = file_format.encoder(file, reader.schema)
         for rows in row_groups(reader, reader.schema):
             encoder.write(rows)
         encoder.close()

@@ -1,1 +1,1 @@
-"""How rows become a file: parquet, csv, jsonl, arrow, and what can be chosen of each."""
+"""How rows become a file and are read back: one module or package per format, see `registry`."""

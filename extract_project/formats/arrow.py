@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
+from typing import TYPE_CHECKING, BinaryIO
 
-from extract_project.formats.encoder import Sink, buffered
-from extract_project.formats.options import FileFormat
+from extract_project.formats.protocol import FileFormat, Format, Sink, buffered
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Arrow(Format):
+    """Arrow's own file, for programs that map it into memory."""
+
+    name = "arrow"
+    content_type = "application/vnd.apache.arrow.file"
+    codecs = ("zstd", "lz4", "none")
+
+    def encoder(self, sink: Sink, schema: pa.Schema, file_format: FileFormat) -> ArrowEncoder:
+        return ArrowEncoder(sink, schema, file_format)
+
+    def read(
+        self, file: BinaryIO, file_format: FileFormat, schema: pa.Schema | None
+    ) -> pa.RecordBatchReader:
+        import pyarrow as pa
+
+        reader = pa.ipc.open_file(pa.PythonFile(file, "r"))
+        groups = (reader.get_batch(i) for i in range(reader.num_record_batches))
+        return pa.RecordBatchReader.from_batches(reader.schema, groups)
 
 
 class ArrowEncoder:
     """One record batch per row group."""
 
     def __init__(self, sink: Sink, schema: pa.Schema, file_format: FileFormat) -> None:
+        import pyarrow as pa
+
         codec = None
         if file_format.codec != "none":
             codec = pa.Codec(file_format.codec, compression_level=file_format.level)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from extract_project.errors import TypeMappingError
-from extract_project.formats.options import FileFormat
+from extract_project.formats.protocol import FileFormat
 from extract_project.schema.nested import first_index
 from extract_project.schema.text import text_of
 from extract_project.schema.years import is_beyond

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from extract_project.formats.protocol import FileFormat, Format, Sink, buffered
 
-from extract_project.formats.encoder import Sink, buffered
-from extract_project.formats.options import FileFormat
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
+_BATCH_ROWS = 65_536
 _DICTIONARY_BYTES = 1 << 18
 _DICTIONARY_RATIO = 0.2
+
+
+class Parquet(Format):
+    """What most readers expect."""
+
+    name = "parquet"
+    content_type = "application/vnd.apache.parquet"
+    codecs = ("zstd", "snappy", "lz4", "gzip", "none")
+
+    def encoder(self, sink: Sink, schema: pa.Schema, file_format: FileFormat) -> ParquetEncoder:
+        return ParquetEncoder(sink, schema, file_format)
+
+    def read(
+        self, file: BinaryIO, file_format: FileFormat, schema: pa.Schema | None
+    ) -> pa.RecordBatchReader:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        # Arrow keeps what it has buffered ahead until the end: the whole file, in the end.
+        parquet = pq.ParquetFile(file, pre_buffer=False)
+        batches = parquet.iter_batches(_BATCH_ROWS)
+        return pa.RecordBatchReader.from_batches(parquet.schema_arrow, batches)
 
 
 class ParquetEncoder:
@@ -39,6 +61,8 @@ class ParquetEncoder:
         self._sink.flush()
 
     def _open(self, dictionary: list[str]) -> pq.ParquetWriter:
+        import pyarrow.parquet as pq
+
         return pq.ParquetWriter(
             self._sink,
             self._schema,
@@ -50,6 +74,9 @@ class ParquetEncoder:
 
 def _dictionary_columns(rows: pa.Table) -> list[str]:
     """Columns with few enough distinct values, as Parquet names them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     chosen = []
     for name, column in zip(rows.schema.names, rows.columns, strict=True):
         kind: Any = column.type

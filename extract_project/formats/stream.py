@@ -6,8 +6,7 @@ import zlib
 
 import pyarrow as pa
 
-from extract_project.formats.encoder import Sink
-from extract_project.formats.options import FileFormat
+from extract_project.formats.protocol import FileFormat, Sink
 
 
 class TextStream:

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extract_project.errors import IncrementError
-from extract_project.history.reading import from_text
 from extract_project.manifest.fields.incremental import Incremental
 from extract_project.problem import suggestion
+from extract_project.schema.from_text import from_text
 from extract_project.schema.text import text_of
 from extract_project.schema.years import PER_SECOND, is_beyond
 from extract_project.values import Value

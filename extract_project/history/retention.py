@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Literal, get_args
 
 from extract_project.errors import BucketError, Cause, StoreRefused
-from extract_project.formats.options import EXTENSIONS
+from extract_project.formats.registry import EXTENSIONS
 from extract_project.history.parts import load_manifest, whole_key
 from extract_project.history.pins import pinned_ids
 from extract_project.history.versions import require_version

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from extract_project.errors import NotPublished
-from extract_project.formats.options import EXTENSIONS
+from extract_project.formats.registry import EXTENSIONS
 from extract_project.manifest.extract import PARTS_MANIFEST, Extract
 from extract_project.store.folder import Folder
 from extract_project.store.protocol import ListedVersion, ObjectVersion, Store

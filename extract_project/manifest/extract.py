@@ -7,7 +7,8 @@ import re
 from pydantic import BaseModel, ConfigDict
 
 from extract_project.checks.contract import declared_types
-from extract_project.formats.options import FileFormat, parse_compression
+from extract_project.formats.protocol import FileFormat
+from extract_project.formats.registry import chosen_format
 from extract_project.manifest.fields.incremental import WATERMARK
 from extract_project.manifest.fields.partitions import Partition
 from extract_project.manifest.header.frontmatter import Path, read_front_matter
@@ -78,7 +79,7 @@ class Extract(BaseModel):
 
     @property
     def file_format(self) -> FileFormat:
-        return parse_compression(self.header.format, self.header.compression)
+        return chosen_format(self.header.format, self.header.compression)
 
     def published_path(self, partition: str | None = None) -> str:
         """Path below EXTRACT_DATA of the object whose versions are those of the extract, or of one

@@ -22,13 +22,13 @@ import pyarrow.compute as pc
 
 from extract_project.disk import spilling
 from extract_project.errors import IncrementError, QueryCancelled
-from extract_project.formats.jsonl import json_rows
 from extract_project.history.cursor import Cursor, Span, ordinal
 from extract_project.history.parts import PartsManifest
 from extract_project.history.reading import open_part
 from extract_project.history.receipt import read_schema
 from extract_project.manifest.extract import Extract
 from extract_project.publish.base import Base
+from extract_project.schema.text import json_rows
 
 if TYPE_CHECKING:
     import duckdb

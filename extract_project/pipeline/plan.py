@@ -151,7 +151,7 @@ def describe(
             if isinstance(answer, str):
                 yield each, Described(published, None, answer)
             else:
-                by_position = extract.header.format == "csv"
+                by_position = extract.file_format.format.by_position
                 yield each, Described(published, answer, by_position=by_position)
 
 

@@ -22,6 +22,8 @@ from extract_project.store.folder import Folder
 if TYPE_CHECKING:
     import pyarrow as pa
 
+from extract_project.formats.registry import FORMATS
+
 KEY = "on_schema_change"
 CHECK = "schema_unchanged"
 RULE = "the columns are those of the current version"
@@ -45,7 +47,8 @@ def compare_with_version(
     receipt = receipt_id and load_receipt(state, current.key, receipt_id)
     if not receipt:
         return _passed(f"nothing to compare with: {shown} has no receipt that says its columns")
-    change = compare_schemas(read_schema(receipt), schema, by_position=header.format == "csv")
+    by_position = FORMATS[header.format].by_position
+    change = compare_schemas(read_schema(receipt), schema, by_position=by_position)
     summary = _summary(change, shown)
     if header.on_schema_change == "fail":
         faults = [((KEY,), line) for line in (summary, *change.lines())]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from extract_project.formats.encoder import Sink
+from extract_project.formats.protocol import Sink
 from extract_project.history.receipt import Stages
 
 _STAGES = ("connect", "query", "fetch", "audit", "encode", "upload")

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from extract_project.formats.encoder import Encoder, open_encoder
-from extract_project.formats.options import FileFormat
+from extract_project.formats.protocol import Encoder, FileFormat
 from extract_project.history.receipt import Receipt
 from extract_project.history.versions import Version
 from extract_project.publish.clock import Clock, TimedSink
@@ -93,7 +92,7 @@ class File:
         self._clock = clock
         with clock.stage("encode"):
             sink = TimedSink(upload, clock)
-            self._encoder: Encoder | None = open_encoder(file_format, sink, schema)
+            self._encoder: Encoder | None = file_format.encoder(sink, schema)
 
     def write(self, rows: pa.Table) -> None:
         assert self._encoder is not None

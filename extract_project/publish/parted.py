@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from extract_project.daemons import DaemonPool
 from extract_project.errors import Cause, StagingError
-from extract_project.formats.options import FileFormat
+from extract_project.formats.protocol import FileFormat
 from extract_project.history.cursor import Cursor, Span, ordinal, written
 from extract_project.history.parts import (
     Part,

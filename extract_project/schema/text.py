@@ -64,6 +64,11 @@ def json_text(values: pa.Array) -> pa.StringArray:
     return text if pa.types.is_nested(kind) else _json_string(text)
 
 
+def json_rows(batch: pa.RecordBatch) -> pa.StringArray:
+    """Each row as a JSON object: rows of one schema have equal texts when they are equal."""
+    return json_objects(batch.schema.names, batch.columns)
+
+
 def json_objects(names: Sequence[str], columns: Sequence[pa.Array]) -> pa.StringArray:
     """One JSON object for each position of the columns."""
     pieces: list[object] = []

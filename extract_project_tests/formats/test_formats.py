@@ -20,7 +20,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extract_project.formats.options import FileFormat, parse_compression
+from extract_project.formats.protocol import FileFormat
+from extract_project.formats.registry import chosen_format
 from extract_project.pipeline.rowgroups import row_groups
 from extract_project_tests.support.files import read, write
 
@@ -33,7 +34,7 @@ some_tables = settings(max_examples=40, deadline=None, suppress_health_check=[He
 
 
 def file_format(name: Any, codec: str = "none") -> FileFormat:
-    return parse_compression(name, codec)
+    return chosen_format(name, codec)
 
 
 def decimals(precision: int, scale: int) -> st.SearchStrategy[Decimal]:

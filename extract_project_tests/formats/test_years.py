@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from extract_project.errors import IncrementError, SchemaError, TypeMappingError
 from extract_project.history.difference import compare
 from extract_project.history.history import chosen
-from extract_project.history.reading import from_text, open_version
+from extract_project.history.reading import open_version
 from extract_project.history.receipt import Receipt, read_schema, receipt_of
 from extract_project.history.versions import require_version
 from extract_project.manifest.extract import Extract
@@ -26,6 +26,7 @@ from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged, stage
 from extract_project.publish.publishing import settle
 from extract_project.schema.display import display
+from extract_project.schema.from_text import from_text
 from extract_project.schema.text import plain_text
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site

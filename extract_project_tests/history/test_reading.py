@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from extract_project.errors import NotPublished
-from extract_project.formats.options import EXTENSIONS, named_format
+from extract_project.formats.registry import EXTENSIONS, named_format
 from extract_project.history.reading import version_format
 from extract_project.history.versions import require_version
 from extract_project.published import open_published
@@ -49,7 +49,7 @@ def test_a_version_says_its_format_itself(site: Site) -> None:
     # Of a release that did not say it:
     silent = replace(version, object=replace(version.object, facts={}))
     assert version_format(silent).extension == ".csv.gz"
-    with pytest.raises(NotPublished, match=r"orders.txt is no extract: expected parquet, arrow"):
+    with pytest.raises(NotPublished, match=r"orders.txt is no extract: expected one of parquet"):
         version_format(replace(renamed, object=replace(renamed.object, facts={})))
 
 

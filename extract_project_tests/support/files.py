@@ -6,8 +6,7 @@ import io
 
 import pyarrow as pa
 
-from extract_project.formats.encoder import open_encoder
-from extract_project.formats.options import FileFormat
+from extract_project.formats.protocol import FileFormat
 from extract_project.history.reading import read_rows
 from extract_project.pipeline.rowgroups import row_groups
 
@@ -21,7 +20,7 @@ class Memory(io.BytesIO):
 
 def write(table: pa.Table, chosen: FileFormat) -> bytes:
     sink = Memory()
-    encoder = open_encoder(chosen, sink, table.schema)
+    encoder = chosen.encoder(sink, table.schema)
     for group in row_groups(table.to_batches(), table.schema):
         encoder.write(group)
     encoder.close()

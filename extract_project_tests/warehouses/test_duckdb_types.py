@@ -12,15 +12,14 @@ import pyarrow as pa
 import pytest
 
 from extract_project.errors import ExtractError, TypeMappingError, WarehouseError
-from extract_project.formats.encoder import open_encoder
-from extract_project.formats.options import parse_compression
+from extract_project.formats.registry import chosen_format
 from extract_project.history.reading import read_rows
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.protocol import Label, Query
 
 LABEL, HOUR = Label("a/b", "v1", "run-1"), timedelta(hours=1)
 REFUSED = "refused"
-PARQUET = parse_compression("parquet", "none")
+PARQUET = chosen_format("parquet", "none")
 
 # Values of each logical type of `duckdb_types()`; REFUSED where no file keeps the type.
 VALUES: dict[str, list[tuple[str, str]]] = {
@@ -95,7 +94,7 @@ def fetched(sql: str, path: str = ":memory:") -> pa.Table:
 
 def parquet(rows: pa.Table) -> bytes:
     sink = Memory()
-    encoder = open_encoder(PARQUET, sink, rows.schema)
+    encoder = PARQUET.encoder(sink, rows.schema)
     encoder.write(rows)
     encoder.close()
     return sink.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from extract_project.formats.options import parse_compression
+from extract_project.formats.registry import chosen_format
 from extract_project.manifest.fields.cron import ON_SOURCE_CHANGE
 from extract_project.manifest.fields.params import RESERVED
 from extract_project.manifest.header.frontmatter import Path
@@ -41,6 +41,6 @@ def contradictions(header: Header) -> Iterator[tuple[Path, str]]:
     for name in sorted(RESERVED.intersection(header.params)):
         yield ("params", name), f"params may not redefine {name}"
     try:
-        parse_compression(header.format, header.compression)
+        chosen_format(header.format, header.compression)
     except ValueError as error:
         yield ("compression",), str(error)

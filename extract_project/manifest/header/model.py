@@ -12,7 +12,8 @@ from extract_project.checks.anomalies import ANOMALIES, Anomalies
 from extract_project.checks.base import CheckSpec, one_or_more
 from extract_project.checks.contract import KEY as CONTRACT
 from extract_project.checks.contract import Columns, Contract
-from extract_project.formats.options import Compression, Format
+from extract_project.formats.compression import Compression
+from extract_project.formats.registry import FormatName
 from extract_project.manifest.fields.cron import ON_SOURCE_CHANGE, Crons, TimeZone
 from extract_project.manifest.fields.dagster_names import Group, Owner, Pool, TagKey, TagValue
 from extract_project.manifest.fields.durations import Freshness, Retries, Timeout
@@ -103,7 +104,7 @@ class Header(BaseModel):
         description="Constants by name, as in `{country: DE}`. The query uses each as `:name`; "
         "they are bound, never spliced into the text.",
     )
-    format: Annotated[Format, SHAPES_DATA] = Field(
+    format: Annotated[FormatName, SHAPES_DATA] = Field(
         "parquet", description="The file format that is published."
     )
     compression: Annotated[Compression | None, SHAPES_DATA] = Field(

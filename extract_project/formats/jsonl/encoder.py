@@ -9,10 +9,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extract_project.formats.encoder import Sink
-from extract_project.formats.options import FileFormat
+from extract_project.formats.protocol import FileFormat, Sink
 from extract_project.formats.stream import TextStream
-from extract_project.schema.text import json_objects
+from extract_project.schema.text import json_rows
 
 
 class JsonlEncoder:
@@ -27,8 +26,3 @@ class JsonlEncoder:
 
     def close(self) -> None:
         self._stream.close()
-
-
-def json_rows(batch: pa.RecordBatch) -> pa.StringArray:
-    """Each row as a JSON object: rows of one schema have equal texts when they are equal."""
-    return json_objects(batch.schema.names, batch.columns)

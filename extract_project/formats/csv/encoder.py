@@ -9,8 +9,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extract_project.formats.encoder import Sink
-from extract_project.formats.options import FileFormat
+from extract_project.formats.protocol import FileFormat, Sink
 from extract_project.formats.stream import TextStream
 from extract_project.schema.text import plain_text
 

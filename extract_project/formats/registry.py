@@ -1,0 +1,54 @@
+"""Every file format that there is.
+
+A new one is one new module or package here, with a subclass of `protocol.Format`, and its line in
+`_FORMATS`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from extract_project.formats.arrow import Arrow
+from extract_project.formats.compression import DEFAULT_LEVEL, parse_compression
+from extract_project.formats.csv.format import Csv
+from extract_project.formats.jsonl.format import Jsonl
+from extract_project.formats.parquet import Parquet
+from extract_project.formats.protocol import FileFormat, Format
+
+_FORMATS: tuple[Format, ...] = (
+    Parquet(),
+    Csv(),
+    Jsonl(),
+    Arrow(),
+)
+
+FORMATS = {each.name: each for each in _FORMATS}
+
+if TYPE_CHECKING:
+    FormatName = str
+else:  # one of those in the registry, which no type checker can read
+    FormatName = Literal[tuple(FORMATS)]
+
+_BY_EXTENSION = {
+    each.extension: each
+    for known in _FORMATS
+    for codec in known.codecs
+    for each in [FileFormat(known, codec, DEFAULT_LEVEL.get(codec))]
+}
+EXTENSIONS = frozenset(_BY_EXTENSION)
+"""How the name of a published object can end."""
+
+
+def named_format(name: str) -> FileFormat | None:
+    """The format that the end of a file's name stands for; None where it stands for none.
+
+    `daily.csv.jsonl` is JSON Lines: a SQL file's own name may have dots.
+    """
+    return next((_BY_EXTENSION[each] for each in EXTENSIONS if name.endswith(each)), None)
+
+
+def chosen_format(name: FormatName, compression: str | None) -> FileFormat:
+    """What `format` and `compression` of a header say; raises ValueError where they do not fit."""
+    known = FORMATS[name]
+    codec, level = parse_compression(compression, known.codecs, name, is_text=known.is_text)
+    return FileFormat(known, codec, level)
