@@ -134,8 +134,8 @@ class Site:
         found = {each.path: each for each in self.snapshot().extracts}
         return found[path]
 
-    def target(self, extract: Extract) -> Target:
-        return Target(self.data.store, self.data.key(extract.published_path()))
+    def target(self, extract: Extract, partition: str | None = None) -> Target:
+        return Target(self.data.store, self.data.key(extract.published_path(partition)))
 
     def body(self, key: str, version_id: str | None = None) -> bytes:
         """The bytes of a published object."""

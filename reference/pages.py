@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from extract_project.catalog.model import catalog_schema
 from extract_project.manifest.header.schema import header_schema
 from reference.commands import commands_page
 from reference.header import header_page
 from reference.settings import settings_page
 
 
-def json_schema() -> str:
+def _header_schema() -> str:
     """What `extract schema` prints."""
-    return json.dumps(header_schema(), indent=2, sort_keys=True) + "\n"
+    return _written(header_schema())
+
+
+def _catalog_schema() -> str:
+    return _written(catalog_schema())
+
+
+def _written(schema: Any) -> str:
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "header.md": header_page,
     "cli.md": commands_page,
     "settings.md": settings_page,
-    "extract-header.schema.json": json_schema,
+    "extract-header.schema.json": _header_schema,
+    "catalog.schema.json": _catalog_schema,
 }

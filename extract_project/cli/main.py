@@ -7,6 +7,7 @@ from io import TextIOWrapper
 
 import click
 
+from extract_project.cli.catalog import catalog
 from extract_project.cli.check import check
 from extract_project.cli.demo import demo, up
 from extract_project.cli.diff import diff
@@ -39,7 +40,7 @@ def main() -> None:
 
 
 for command in (
-    *(check, demo, diff, doctor, failed, get, pin, plan, preview, prune),
+    *(catalog, check, demo, diff, doctor, failed, get, pin, plan, preview, prune),
     *(push, release, rerun, rollback, run, schema, trace, unpin, up, versions),
 ):
     main.add_command(command)

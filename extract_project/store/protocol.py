@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -66,6 +66,8 @@ class ListedObject:
 
     key: str
     token: str
+    modified: datetime | None = field(default=None, compare=False)
+    """When the store says that it was written; two listings of one object compare equal."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from heapq import merge
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -65,12 +66,17 @@ def _listed_after(
 
 
 def _listed(item: Any, is_deleted: bool) -> ListedVersion:
-    modified = item["LastModified"].replace(microsecond=0)  # some servers list milliseconds
     return ListedVersion(
         item["Key"],
         item["VersionId"],
-        modified,
+        modified(item),
         item["IsLatest"],
         is_deleted,
         item.get("Size") or 0,
     )
+
+
+def modified(item: Any) -> datetime:
+    """When a listed object was written, to the second: some servers list milliseconds."""
+    written: datetime = item["LastModified"]
+    return written.replace(microsecond=0)

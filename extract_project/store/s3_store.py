@@ -24,7 +24,7 @@ from extract_project.store.protocol import (
 )
 from extract_project.store.s3_copy import copy_version
 from extract_project.store.s3_errors import ABSENT, DENIED, error_code, translated
-from extract_project.store.s3_listing import list_history
+from extract_project.store.s3_listing import list_history, modified
 from extract_project.store.s3_metadata import (
     MOST_METADATA,
     from_metadata,
@@ -107,7 +107,7 @@ class S3Store:
         with translated():
             for page in self.client.get_paginator("list_objects_v2").paginate(**asked):
                 for item in page.get("Contents", []):
-                    yield ListedObject(item["Key"], item["ETag"].strip('"'))
+                    yield ListedObject(item["Key"], item["ETag"].strip('"'), modified(item))
 
     def history(self, prefix: str) -> Iterator[ListedVersion]:
         return list_history(self.client, self.bucket, prefix)

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from extract_project.embedded.s3_server import S3Server
-from extract_project_tests.orchestration.conftest import BROWSER_SECONDS
+from extract_project_tests.support.browser import BROWSER_SECONDS
 from extract_project_tests.support.installation import Installation, installation
 from extract_project_tests.support.waiting import await_value
 

@@ -76,7 +76,7 @@ class MemoryStore:
         for key in sorted(self.objects):
             found = self._stored(key, None) if key.startswith(prefix) else None
             if found and (recursive or "/" not in key[len(prefix) :]):
-                yield ListedObject(key, found.version.token)
+                yield ListedObject(key, found.version.token, found.version.modified)
 
     def history(self, prefix: str) -> Iterator[ListedVersion]:
         for key in sorted(each for each in self.objects if each.startswith(prefix)):

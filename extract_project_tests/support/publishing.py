@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from extract_project.manifest.extract import Extract
+from extract_project.manifest.fields.partitions import Partition
 from extract_project.pipeline.attempt import attempt
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged, stage
@@ -18,14 +19,16 @@ ROWS = "select i, md5(i::varchar) as digest from range({rows}) t(i) order by i"
 MANY = 1_500_000
 
 
-def materialize(site: Site, extract: Extract, run_id: str = "run") -> Published:
+def materialize(
+    site: Site, extract: Extract, run_id: str = "run", partition: Partition | None = None
+) -> Published:
     """Stage and publish, as an asset does."""
-    target = site.target(extract)
+    target = site.target(extract, partition.key if partition else None)
     done = attempt(
         DuckDBWarehouse(type="duckdb"),
         extract,
         target,
-        Provenance(run_id),
+        Provenance(run_id, partition=partition),
         state=site.state,
         stop=Stop(extract.header.timeout),
     )

@@ -15,6 +15,7 @@ from extract_project.orchestration.load.isolating import refused_by_dagster
 from extract_project.orchestration.load.live import manifest_sensor
 from extract_project.orchestration.load.loading import RefusedManifest
 from extract_project.orchestration.names.keys import table_key
+from extract_project.orchestration.reports.catalog import catalog_sensor
 from extract_project.orchestration.run.assets import IO_MANAGER, extract_asset
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.run.executor import one_or_many_executor
@@ -54,6 +55,7 @@ def compose(
             downstream_sensor(valid),
             *source_sensors(valid.values(), location, paths),
             rerun_sensor(valid.values()),
+            catalog_sensor(snapshot, location),
             *([alert_sensor(valid.values(), settings)] if settings.alerts.channels else []),
         ],
         jobs=[rerun_job(valid.values(), settings), rollback_job(valid, location)],

@@ -1,0 +1,108 @@
+"""Building the catalogue, and keeping it in the data bucket.
+
+What has not changed since it was last built is taken from there. So a catalogue of 5,000 extracts
+of which a few were published anew costs a listing and a few small requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from extract_project.catalog.entries import described
+from extract_project.catalog.model import Catalog, Published
+from extract_project.catalog.page import page
+from extract_project.catalog.published import (
+    Listing,
+    is_unchanged,
+    is_where_expected,
+    read_published,
+)
+from extract_project.errors import NoSuchObject
+from extract_project.manifest.snapshot import Snapshot
+from extract_project.store.folder import Folder
+from extract_project.store.protocol import Absent, Condition, Holds, NotApplied
+from extract_project.store.stores import Folders
+
+FOLDER = "catalog"
+JSON, PAGE = f"{FOLDER}/catalog.json", f"{FOLDER}/index.html"
+_TRIES = 3
+
+
+def keep_catalog(
+    folders: Folders, snapshot: Snapshot, published: Collection[str] | None = None
+) -> Catalog:
+    """Bring the catalogue in the data bucket up to date, and return it.
+
+    `published` are the paths of the extracts that were published since it was last built; without
+    it the data folder is listed to find them. Where two processes build at once, the second one
+    takes what the first one wrote and builds on that. Raises StoreError.
+    """
+    for _ in range(_TRIES - 1):
+        with suppress(NotApplied):
+            return _keep(folders, snapshot, published)
+    return _keep(folders, snapshot, published)
+
+
+def _keep(folders: Folders, snapshot: Snapshot, published: Collection[str] | None) -> Catalog:
+    data = folders.data
+    known, condition = _kept(data)
+    catalog = build_catalog(folders, snapshot, known, published)
+    data.store.put(data.key(JSON), as_json(catalog), "application/json", condition=condition)
+    data.store.put(data.key(PAGE), page(catalog), "text/html; charset=utf-8")
+    return catalog
+
+
+def as_json(catalog: Catalog) -> bytes:
+    """`catalog.json`."""
+    return catalog.model_dump_json(exclude_defaults=True).encode()
+
+
+def build_catalog(
+    folders: Folders,
+    snapshot: Snapshot,
+    known: Catalog | None = None,
+    published: Collection[str] | None = None,
+) -> Catalog:
+    """The catalogue of a snapshot; `known` is an earlier one, and the rest as `keep_catalog`."""
+    data = folders.data
+    before = {each.path: each.published for each in known.extracts} if known else {}
+    listing = Listing.of(data, snapshot.extracts) if known and published is None else None
+    kept: dict[str, Published | None] = {}
+    unknown = []
+    for extract in snapshot.extracts:
+        found = before.get(extract.path)
+        if listing is not None:
+            same = is_unchanged(data, extract, found, listing)
+        else:
+            same = extract.path in before and extract.path not in (published or ())
+        if same and is_where_expected(data, extract, found):
+            kept[extract.path] = found
+        else:
+            unknown.append(extract)
+    kept |= read_published(data, folders.state, unknown)
+    kept |= {each.path: before.get(each.path) for each in snapshot.invalid}
+    entries = described(snapshot, folders.manifest, data)
+    return Catalog(
+        built_at=datetime.now(UTC),
+        manifest=folders.manifest.uri,
+        data=data.uri,
+        extracts=tuple(
+            each.model_copy(update={"published": kept.get(each.path)}) for each in entries
+        ),
+    )
+
+
+def _kept(data: Folder) -> tuple[Catalog | None, Condition]:
+    """The catalogue as it is in the bucket, and the condition under which it may be replaced."""
+    try:
+        fetched = data.store.read(data.key(JSON))
+    except NoSuchObject:
+        return None, Absent()
+    try:
+        return Catalog.model_validate_json(fetched.body), Holds(fetched.token)
+    except ValidationError:  # another release wrote it: it is built anew
+        return None, Holds(fetched.token)

@@ -1,0 +1,68 @@
+"""What an extract's SQL file says of it, as the catalogue shows it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from extract_project.catalog.model import CatalogCheck, CatalogEntry
+from extract_project.manifest.extract import Extract, InvalidExtract
+from extract_project.manifest.snapshot import Snapshot
+from extract_project.store.folder import Folder
+
+
+def described(snapshot: Snapshot, manifest: Folder, data: Folder) -> list[CatalogEntry]:
+    """An entry for each SQL file, by path, without what is published."""
+    downstream: dict[str, list[str]] = defaultdict(list)
+    for extract in snapshot.extracts:
+        for path in extract.header.depends_on:
+            downstream[path].append(extract.path)
+    entries = [_entry(each, manifest, data, downstream) for each in snapshot.extracts]
+    entries += [_invalid(each, manifest, downstream) for each in snapshot.invalid]
+    return sorted(entries, key=lambda entry: entry.path)
+
+
+def _entry(
+    extract: Extract, manifest: Folder, data: Folder, downstream: Mapping[str, list[str]]
+) -> CatalogEntry:
+    header = extract.header
+    return CatalogEntry(
+        path=extract.path,
+        description=header.description,
+        owners=tuple(header.owners),
+        tags=dict(header.tags),
+        warehouse=extract.warehouse,
+        warehouse_type=extract.kind,
+        enabled=header.enabled,
+        schedule=header.schedule,
+        timezone=header.timezone,
+        freshness_seconds=int(header.freshness.total_seconds()) if header.freshness else None,
+        partitioned_by=header.partitions.type if header.partitions else None,
+        format=header.format,
+        uri=(data / extract.published_path("*" if header.partitions else None)).uri,
+        parts=header.has_parts,
+        checks=tuple(
+            CatalogCheck(rule=check.rule, blocks=check.severity == "error")
+            for check in header.audits
+        ),
+        reads=extract.tables,
+        upstream=tuple(header.depends_on),
+        downstream=tuple(downstream.get(extract.path, ())),
+        sql=extract.text,
+        sql_uri=manifest.store.uri(extract.source.key),
+        sql_version=extract.source.version_id,
+        code_version=extract.code_version,
+    )
+
+
+def _invalid(
+    extract: InvalidExtract, manifest: Folder, downstream: Mapping[str, list[str]]
+) -> CatalogEntry:
+    return CatalogEntry(
+        path=extract.path,
+        downstream=tuple(downstream.get(extract.path, ())),
+        sql=extract.text,
+        sql_uri=manifest.store.uri(extract.source.key),
+        sql_version=extract.source.version_id,
+        problems=tuple(extract.reasons),
+    )

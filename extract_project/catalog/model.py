@@ -1,0 +1,109 @@
+"""What the catalogue says of each extract. `catalog.json` is a `Catalog`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class CatalogColumn(_Part):
+    """One column of the current version, or of its newest partition."""
+
+    name: str
+    type: str = Field(description="As a header writes it: int64, decimal(38,9), timestamp.")
+    nulls: int = Field(description="How many values are NULL.")
+    null_share: float = Field(description="The share of NULLs among all rows, from 0 to 1.")
+    lowest: str | None = Field(description="The lowest value; absent for types without an order.")
+    highest: str | None
+
+
+class CatalogVersion(_Part):
+    """A published version, or a partition's current version."""
+
+    key: str
+    version_id: str
+    partition: str | None = None
+    published_at: AwareDatetime
+    token: str = Field(description="The object's ETag.")
+    modified: AwareDatetime = Field(description="The time that S3 gives the object.")
+    bytes: int
+    rows: int | None = Field(description="Absent where the version has no receipt.")
+    rows_change: int | None = Field(description="Against the version before it.")
+    sql_changed: bool | None
+    schema_changed: bool | None
+    restored: bool = Field(description="Whether a rollback made it current again.")
+    run_id: str | None
+
+
+class CatalogCheck(_Part):
+    """A rule that every result must keep."""
+
+    rule: str
+    blocks: bool = Field(description="Whether a result that breaks it is refused.")
+
+
+class Published(_Part):
+    """What readers find in the bucket."""
+
+    versions: tuple[CatalogVersion, ...] = Field(
+        description="The newest versions, the newest first. Of an extract with partitions: the "
+        "current version of each of the newest partitions."
+    )
+    columns: tuple[CatalogColumn, ...]
+    partitions: int | None = Field(description="How many partitions have a current version.")
+    code_version: str | None = Field(description="Of the SQL that made the newest version.")
+
+
+class CatalogEntry(_Part):
+    """One extract."""
+
+    path: str = Field(description="Folder and name, as in sales/orders.")
+    description: str = ""
+    owners: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
+    warehouse: str = ""
+    warehouse_type: str = ""
+    enabled: bool = True
+    schedule: tuple[str, ...] = Field((), description="As its author wrote it.")
+    timezone: str = "UTC"
+    freshness_seconds: int | None = Field(
+        None, description="How old the published version may get."
+    )
+    partitioned_by: str | None = Field(None, description="daily, hourly, …, or keys.")
+    format: str = ""
+    uri: str = Field("", description="Where it is published, without its partition.")
+    parts: bool = Field(False, description="Whether `uri` is a manifest that lists part objects.")
+    checks: tuple[CatalogCheck, ...] = ()
+    reads: tuple[str, ...] = Field((), description="The warehouse tables that its SQL reads.")
+    upstream: tuple[str, ...] = Field((), description="The extracts that it depends on.")
+    downstream: tuple[str, ...] = Field((), description="The extracts that depend on it.")
+    sql: str = ""
+    sql_uri: str = ""
+    sql_version: str | None = None
+    code_version: str = Field(
+        "", description="Changes when the SQL or a header key that shapes the data does."
+    )
+    problems: tuple[str, ...] = Field(
+        (), description="Why the SQL file is invalid. What it published before stays."
+    )
+    published: Published | None = Field(None, description="Absent before the first publish.")
+
+
+class Catalog(_Part):
+    """Every extract of a manifest."""
+
+    built_at: datetime
+    manifest: str
+    data: str
+    extracts: tuple[CatalogEntry, ...]
+
+
+def catalog_schema() -> dict[str, Any]:
+    """The JSON Schema of `catalog.json`."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Catalog.model_json_schema()

@@ -1,0 +1,169 @@
+"""How to read an extract: what a person copies into a notebook, a console or a terminal.
+
+`VERSION` in a recipe stands for the VersionId that its reader chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from extract_project.catalog.model import CatalogEntry
+
+VERSION = "VERSION"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to read an extract."""
+
+    name: str
+    language: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a recipe reads."""
+
+    entry: CatalogEntry
+    data: str
+    """The data folder's URI, which `extract_project.published` takes."""
+    uri: str
+    """Of one object: of an extract with partitions, of the newest one."""
+    partition: str | None
+
+    @property
+    def bucket(self) -> str:
+        return self.uri.partition("://")[2].partition("/")[0]
+
+    @property
+    def key(self) -> str:
+        return self.uri.partition("://")[2].partition("/")[2]
+
+    @property
+    def file(self) -> str:
+        return self.key.rpartition("/")[2]
+
+
+def recipes(entry: CatalogEntry, data: str) -> list[Recipe]:
+    """Every way to read an extract that is published; empty for one that is not."""
+    if entry.published is None:
+        return []
+    newest = entry.published.versions[0]
+    uri = entry.uri.replace("*", newest.partition) if newest.partition else entry.uri
+    place = _Place(entry, data, uri, newest.partition)
+    made = [] if entry.parts else [make(place) for make in _OF_A_FILE.get(entry.format, ())]
+    return [*made, _python(place), _versions(place), _aws(place), _command(place)]
+
+
+def _pandas_parquet(place: _Place) -> Recipe:
+    return Recipe(
+        "pandas",
+        "python",
+        f'import pandas as pd\n\ndf = pd.read_parquet("{place.uri}", dtype_backend="pyarrow")',
+    )
+
+
+def _pandas_csv(place: _Place) -> Recipe:
+    return Recipe(
+        "pandas",
+        "python",
+        "import pandas as pd  # and s3fs\n\n"
+        f'df = pd.read_csv("{place.uri}", keep_default_na=False, na_values=[""])',
+    )
+
+
+def _pandas_jsonl(place: _Place) -> Recipe:
+    return Recipe(
+        "pandas",
+        "python",
+        f'import pandas as pd  # and s3fs\n\ndf = pd.read_json("{place.uri}", lines=True)',
+    )
+
+
+def _polars(function: str) -> Callable[[_Place], Recipe]:
+    def make(place: _Place) -> Recipe:
+        return Recipe(
+            "polars", "python", f'import polars as pl\n\ndf = pl.{function}("{place.uri}")'
+        )
+
+    return make
+
+
+def _duckdb(function: str) -> Callable[[_Place], Recipe]:
+    def make(place: _Place) -> Recipe:
+        everything = place.entry.uri
+        arguments = f"'{everything}'" + (", hive_partitioning = true" if place.partition else "")
+        return Recipe(
+            "DuckDB",
+            "sql",
+            "create secret (type s3, provider credential_chain);\n"
+            f"select * from {function}({arguments});",
+        )
+
+    return make
+
+
+def _spark(format_: str) -> Callable[[_Place], Recipe]:
+    def make(place: _Place) -> Recipe:
+        options = '.option("header", True)' if format_ == "csv" else ""
+        uri = place.entry.uri.replace("s3://", "s3a://", 1)
+        return Recipe("Spark", "python", f'df = spark.read{options}.{format_}("{uri}")')
+
+    return make
+
+
+_OF_A_FILE: dict[str, tuple[Callable[[_Place], Recipe], ...]] = {
+    "parquet": (
+        _pandas_parquet,
+        _polars("read_parquet"),
+        _duckdb("read_parquet"),
+        _spark("parquet"),
+    ),
+    "csv": (_pandas_csv, _polars("read_csv"), _duckdb("read_csv"), _spark("csv")),
+    "jsonl": (_pandas_jsonl, _polars("read_ndjson"), _duckdb("read_json"), _spark("json")),
+    "arrow": (_polars("read_ipc"),),
+}
+
+
+def _python(place: _Place) -> Recipe:
+    arguments = f'"{place.data}", "{place.entry.path}"'
+    if place.partition:
+        arguments += f', partition="{place.partition}"'
+    return Recipe(
+        "Python, exact types",
+        "python",
+        "from extract_project.published import open_published\n\n"
+        f"table = open_published({arguments}).read_all()\n"
+        f'yesterday = open_published({arguments}, as_of="24h").read_all()\n'
+        f'exactly = open_published({arguments}, version="{VERSION}").read_all()',
+    )
+
+
+def _versions(place: _Place) -> Recipe:
+    return Recipe(
+        "list versions",
+        "shell",
+        f"aws s3api list-object-versions --bucket {place.bucket} --prefix {place.key}",
+    )
+
+
+def _aws(place: _Place) -> Recipe:
+    return Recipe(
+        "one version, AWS",
+        "shell",
+        f"aws s3api get-object --bucket {place.bucket} --key {place.key} \\\n"
+        f"  --version-id {VERSION} {place.file}",
+    )
+
+
+def _command(place: _Place) -> Recipe:
+    options = f" --partition {place.partition}" if place.partition else ""
+    return Recipe(
+        "extract get",
+        "shell",
+        f"extract get {place.entry.path}{options}\n"
+        f"extract get {place.entry.path}{options} --version {VERSION}\n"
+        f"extract get {place.entry.path}{options} --as-of 24h",
+    )

@@ -1,0 +1,1 @@
+"""What the deployment writes for people: the catalogue."""

@@ -1,0 +1,240 @@
+"""What the catalogue says, against what is in the bucket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import jsonschema
+import pytest
+
+from extract_project.catalog.build import JSON, PAGE, build_catalog, keep_catalog
+from extract_project.catalog.model import Catalog, CatalogEntry, catalog_schema
+from extract_project.manifest.fields.partitions import Partition
+from extract_project.store.protocol import Condition, Written
+from extract_project.store.s3_store import S3Store
+from extract_project_tests.conftest import Site
+from extract_project_tests.support.publishing import materialize
+
+ORDERS = """/*---
+description: Orders by day.
+owners: [team:sales]
+schedule: daily at 06:00
+freshness: 26h
+checks:
+  - unique: id
+  - max_rows: 100
+    severity: warn
+---*/
+"""
+
+
+def entry(catalog: Catalog, path: str) -> CatalogEntry:
+    return {each.path: each for each in catalog.extracts}[path]
+
+
+def built(site: Site, *published: str) -> Catalog:
+    return keep_catalog(site.folders, site.snapshot(), published or None)
+
+
+def test_an_entry_says_what_the_file_and_the_receipts_say(site: Site) -> None:
+    materialize(site, site.extract("sales/orders", f"{ORDERS}select 1 as id"))
+    sql = f"{ORDERS}select i as id, nullif(i, 2) as part from range(4) t(i)"
+    done = materialize(site, site.extract("sales/orders", sql), run_id="the run")
+    site.put_sql("finance/rates", "/*---\ndepends_on: sales/orders\n---*/\nselect 1 as a")
+
+    found = entry(built(site), "sales/orders")
+
+    assert (found.description, found.owners) == ("Orders by day.", ("team:sales",))
+    assert (found.schedule, found.freshness_seconds) == (("daily at 06:00",), 26 * 3600)
+    assert found.downstream == ("finance/rates",)
+    assert found.uri == (site.data / "sales/orders.parquet").uri
+    assert found.sql == sql
+    assert [(each.rule, each.blocks) for each in found.checks][:2] == [
+        ("id unique", True),
+        ("at most 100 rows", False),
+    ]
+    assert found.published
+    newest, older = found.published.versions
+    assert newest.version_id == done.version_id
+    assert (newest.rows, newest.rows_change, newest.sql_changed, newest.schema_changed) == (
+        4,
+        3,
+        True,
+        True,
+    )
+    assert newest.run_id == "the run"
+    assert (older.rows, older.rows_change) == (1, None)
+    columns = [(each.name, each.type, each.null_share) for each in found.published.columns]
+    assert columns == [("id", "int64", 0.0), ("part", "int64", 0.25)]
+    assert (found.published.columns[1].lowest, found.published.columns[1].highest) == ("0", "3")
+    assert found.published.code_version == found.code_version
+
+
+def test_what_has_no_version_and_what_is_invalid_is_listed_too(site: Site) -> None:
+    site.put_sql("sales/new", "select 1 as a")
+    site.put_sql("sales/broken", "select from where")
+
+    catalog = built(site)
+
+    assert entry(catalog, "sales/new").published is None
+    assert "sales/broken.sql:1:" in entry(catalog, "sales/broken").problems[0]
+
+
+def test_a_file_that_becomes_invalid_keeps_what_it_published(site: Site) -> None:
+    done = materialize(site, site.extract("sales/orders", "select 1 as a"))
+    built(site)
+    site.put_sql("sales/orders", "select from")
+
+    found = entry(built(site), "sales/orders")
+
+    assert found.problems
+    assert found.published
+    assert found.published.versions[0].version_id == done.version_id
+
+
+def test_of_partitions_the_newest_are_shown_and_all_are_counted(site: Site) -> None:
+    extract = site.extract("sales/lines", "/*---\npartitions: daily\n---*/\nselect :partition_key")
+    days = [f"2026-01-0{day}" for day in range(1, 8)]
+    for day in days:
+        materialize(site, extract, partition=Partition(day))
+
+    found = entry(built(site), "sales/lines")
+
+    assert found.published
+    assert found.published.partitions == 7
+    assert [each.partition for each in found.published.versions] == days[:1:-1]
+    assert found.uri.endswith("/sales/lines/partition=*/lines.parquet")
+
+
+def test_it_is_kept_in_the_data_bucket_and_follows_its_schema(site: Site) -> None:
+    materialize(site, site.extract("sales/orders", f"{ORDERS}select 1 as id"))
+
+    catalog = built(site)
+
+    kept = json.loads(site.body(site.data.key(JSON)))
+    jsonschema.validate(kept, catalog_schema())
+    assert Catalog.model_validate(kept) == catalog
+    head = site.s3.head_object(Bucket=site.data.bucket, Key=site.data.key(PAGE))
+    assert head["ContentType"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told what was published", "by listing"])
+def test_only_what_was_published_since_is_read_again(
+    site: Site, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = materialize(site, site.extract("a/kept", "select 1 as a"))
+    materialize(site, site.extract("a/changed", "select 1 as a"))
+    site.put_sql("a/unpublished", "select 1 as a")
+    built(site)
+    changed = materialize(site, site.extract("a/changed", "select 2 as a"))
+    deleted_receipts: Any = [
+        {"Key": each["Key"], "VersionId": each["VersionId"]}
+        for each in site.s3.list_object_versions(
+            Bucket=site.data.bucket, Prefix=site.state.key("receipts/a/kept")
+        )["Versions"]
+    ]
+    site.s3.delete_objects(Bucket=site.data.bucket, Delete={"Objects": deleted_receipts})
+
+    catalog = built(site, *(["a/changed"] if told else []))
+
+    published = {each.path: each.published for each in catalog.extracts}
+    assert published["a/unpublished"] is None
+    assert published["a/changed"]
+    assert published["a/changed"].versions[0].version_id == changed.version_id
+    assert published["a/kept"]
+    (version,) = published["a/kept"].versions
+    # Its receipt is gone: the rows are known from before.
+    assert (version.version_id, version.rows) == (kept.version_id, 1)
+
+
+def test_by_listing_a_rollback_and_a_deletion_are_seen(site: Site) -> None:
+    first = materialize(site, site.extract("a/b", "select 1 as a"))
+    second = materialize(site, site.extract("a/b", "select 2 as a"))
+    built(site)
+    key = site.data.key("a/b.parquet")
+    site.s3.delete_object(Bucket=site.data.bucket, Key=key, VersionId=second.version_id)
+
+    found = entry(built(site), "a/b").published
+
+    assert found
+    assert [each.version_id for each in found.versions] == [first.version_id]
+
+    site.s3.delete_object(Bucket=site.data.bucket, Key=key)
+    assert entry(built(site), "a/b").published is None
+
+
+def test_another_format_is_another_object(site: Site) -> None:
+    materialize(site, site.extract("a/b", "select 1 as a"))
+    built(site)
+    site.put_sql("a/b", "/*---\nformat: csv\n---*/\nselect 1 as a")
+
+    assert entry(built(site, "other"), "a/b").published is None
+
+
+def test_what_another_process_wrote_meanwhile_is_not_lost(site: Site) -> None:
+    """Two build at once; the one that is late begins again with what the other one has written."""
+    first = materialize(site, site.extract("a/b", "select 1 as a"))
+    built(site)
+    second = materialize(site, site.extract("a/b", "select 2 as a"))
+    snapshot = site.snapshot()
+
+    class Overtaken(S3Store):
+        """A store in which another process builds the catalogue just before this one writes it."""
+
+        def put(
+            self,
+            key: str,
+            body: bytes,
+            content_type: str,
+            *,
+            facts: Mapping[str, str] | None = None,
+            condition: Condition | None = None,
+        ) -> Written:
+            if not overtaken:
+                overtaken.append(key)
+                keep_catalog(site.folders, snapshot, {"a/b"})
+            return super().put(key, body, content_type, facts=facts, condition=condition)
+
+    overtaken: list[str] = []
+    slow = replace(site.data, store=Overtaken(site.s3, site.data.bucket))
+    mine = replace(site.folders, data=slow)
+    catalog = keep_catalog(mine, snapshot, {"nothing"})
+
+    found = entry(catalog, "a/b").published
+    assert found
+    assert [each.version_id for each in found.versions] == [second.version_id, first.version_id]
+
+
+def test_a_catalogue_that_another_release_wrote_is_built_anew(site: Site) -> None:
+    materialize(site, site.extract("a/b", "select 1 as a"))
+    site.s3.put_object(
+        Bucket=site.data.bucket, Key=site.data.key(JSON), Body=b'{"extracts": "of old"}'
+    )
+
+    assert entry(built(site, "nothing"), "a/b").published
+
+
+def test_a_root_level_extract_is_found_by_listing(site: Site) -> None:
+    materialize(site, site.extract("top", "select 1 as a"))
+    site.put_sql("a/b", "select 1 as a")
+    built(site)
+    done = materialize(site, site.extract("top", "select 2 as a"))
+
+    found = entry(built(site), "top").published
+
+    assert found
+    assert found.versions[0].version_id == done.version_id
+
+
+def test_age_is_counted_from_when_it_was_published(site: Site) -> None:
+    materialize(site, site.extract("a/b", "select 1 as a"))
+
+    catalog = build_catalog(site.folders, site.snapshot())
+
+    found = entry(catalog, "a/b").published
+    assert found
+    assert timedelta(0) <= catalog.built_at - found.versions[0].published_at < timedelta(minutes=1)
