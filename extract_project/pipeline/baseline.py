@@ -7,7 +7,7 @@ ten of them cost one small request.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache
 
 from extract_project.checks.anomalies import VERSIONS
 from extract_project.checks.base import Metrics
@@ -35,21 +35,30 @@ class PublishedBaseline:
         self._partition, self._full_refresh = partition, full_refresh
         self.version = find_version(target.store, target.key)
         """What was current when the run began."""
+        # What S3 has to be asked for is asked once, and only if it is wanted. It is no
+        # cached_property: up to Python 3.11 all instances of one share a lock, and a run whose S3
+        # is silent would hold up every other run of its process.
+        self._receipt = cache(lambda: self._load(self.version))
+        self._neighbour = cache(self._find_neighbour)
+        self._comparable = cache(self._find_comparable)
 
-    @cached_property
+    @property
     def receipt(self) -> Receipt | None:
         """Of that version."""
-        return self._receipt(self.version)
+        return self._receipt()
 
-    @cached_property
+    @property
     def neighbour(self) -> Version | None:
         """The current version of the window before; None where partitions are no windows."""
-        partition = self._partition
-        if partition is None or partition.before is None:
-            return None
-        path = self._extract.published_path
-        prefix = self._target.key.removesuffix(path(partition.key))
-        return find_version(self._target.store, prefix + path(partition.before))
+        return self._neighbour()
+
+    @property
+    def comparable(self) -> tuple[Metrics, ...]:
+        """Of versions that the same SQL made, of this key, or of the windows before this one.
+
+        Increments are compared with earlier increments, not with full results.
+        """
+        return self._comparable()
 
     @property
     def readers_have(self) -> Version | None:
@@ -59,19 +68,6 @@ class PublishedBaseline:
     @property
     def rows(self) -> int | None:
         return self.receipt.rows if self.receipt else None
-
-    @cached_property
-    def comparable(self) -> tuple[Metrics, ...]:
-        """Of versions that the same SQL made, of this key, or of the windows before this one.
-
-        Increments are compared with earlier increments, not with full results.
-        """
-        before = self._receipt(self.neighbour) if self._in_windows else self.receipt
-        if before is None or before.code_version != self._extract.code_version:
-            return ()
-        if self._extract.header.incremental and (self._full_refresh or before.rows_added is None):
-            return ()
-        return before.recent or (before.metrics,)
 
     @property
     def kind(self) -> str:
@@ -85,5 +81,21 @@ class PublishedBaseline:
     def _in_windows(self) -> bool:
         return self._partition is not None and self._partition.start is not None
 
-    def _receipt(self, version: Version | None) -> Receipt | None:
+    def _find_neighbour(self) -> Version | None:
+        partition = self._partition
+        if partition is None or partition.before is None:
+            return None
+        path = self._extract.published_path
+        prefix = self._target.key.removesuffix(path(partition.key))
+        return find_version(self._target.store, prefix + path(partition.before))
+
+    def _find_comparable(self) -> tuple[Metrics, ...]:
+        before = self._load(self.neighbour) if self._in_windows else self.receipt
+        if before is None or before.code_version != self._extract.code_version:
+            return ()
+        if self._extract.header.incremental and (self._full_refresh or before.rows_added is None):
+            return ()
+        return before.recent or (before.metrics,)
+
+    def _load(self, version: Version | None) -> Receipt | None:
         return receipt_of(self._state, version) if version else None

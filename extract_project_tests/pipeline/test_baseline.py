@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from extract_project.errors import Superseded
 from extract_project.manifest.fields.partitions import Partition
 from extract_project.pipeline.audit import Outcome
 from extract_project.pipeline.provenance import Provenance
@@ -17,6 +20,7 @@ from extract_project.pipeline.staging import stage
 from extract_project.publish.publishing import settle
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target
+from extract_project.store.s3 import connect
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 
@@ -143,6 +147,27 @@ def test_rows_change_is_against_the_current_version(site: Site) -> None:
     assert not run(site, 110, more=more)["rows_change"].refuses
     assert run(site, 98, more=more)["rows_change"].refuses
     assert len(site.version_ids("extracts/a/b.parquet")) == 2
+
+
+def test_a_run_whose_s3_is_silent_holds_up_no_other_in_its_process(site: Site) -> None:
+    run(site, 100)
+    silent, over = threading.Event(), threading.Event()
+
+    def keep_silent(params: dict[str, Any], **_: Any) -> None:
+        if "/receipts/" in params["url_path"]:
+            silent.set()
+            over.wait(20)
+
+    other = site.through(connect())
+    other.s3.meta.events.register("before-call.s3.GetObject", keep_silent)
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(run, other, 100)
+        assert silent.wait(20)
+        run(site, 100)
+        assert not held.done()
+        over.set()
+        with pytest.raises(Superseded):
+            held.result()
 
 
 @pytest.mark.parametrize(("anomalies", "more"), [("warn", 1), ("allow", 0)])
