@@ -47,7 +47,7 @@ def endpoint(body: bytes, status: int = 200, slow: bool = False) -> Iterator[str
         def log_message(self, format: str, *arguments: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, args=[0.02])
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/v4/id"

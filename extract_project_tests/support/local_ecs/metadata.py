@@ -42,7 +42,9 @@ def metadata_endpoint(task: Callable[[str], tuple[Any, datetime] | None]) -> Ite
             """Tests have no use for a line per request."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, name="ecs-metadata", daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, args=[0.02], name="ecs-metadata", daemon=True
+    )
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}{_PREFIX}"

@@ -21,6 +21,8 @@ from extract_project_tests.support.snowflake_server.service import Reply, Servic
 
 _TOKEN = re.compile(r'Snowflake Token="([^"]*)"')
 _TRICKLE_SECONDS = 0.02
+_LOOK_SECONDS = 0.02
+"""How often the server looks whether it is to end: each test waits for that."""
 _CUSTOMER_KEY = "x-amz-server-side-encryption-customer-key"
 
 
@@ -38,7 +40,7 @@ def snowflake_server(service: Service, port: int = 0) -> Iterator[SnowflakeServe
     """Serve on the loopback address until left."""
     http = _Server(("127.0.0.1", port), service)
     service.address = f"http://127.0.0.1:{http.server_address[1]}"
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread = threading.Thread(target=http.serve_forever, args=[_LOOK_SECONDS], daemon=True)
     thread.start()
     try:
         yield SnowflakeServer("127.0.0.1", http.server_address[1], service)
