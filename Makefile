@@ -45,7 +45,7 @@ screenshots: $(READY) ## the pictures of the README, from a demo that runs; need
 	$(BIN)/python -m reference.screenshots
 
 attack: $(READY) ## S3 fails at every request; then runs, kills and edits in any order, for MINUTES
-	$(BIN)/python -m extract_project_tests.attack --minutes $(MINUTES) --seed $(SEED)
+	$(BIN)/python -m extract_project_tests.support.attack --minutes $(MINUTES) --seed $(SEED)
 
 fuzz: $(READY) ## SQL files that nobody would write, parsed for MINUTES
 	$(BIN)/python -m extract_project_tests.support.fuzzing --minutes $(MINUTES) --seed $(SEED)

@@ -1,6 +1,6 @@
 """The functions of DuckDB 1.5; what is not among those that read, acts.
 
-Written by `python -m extract_project_tests.sql.catalogues`.
+Written by `python -m extract_project_tests.support.catalogues`.
 """
 
 from extract_project.sql.words import words

@@ -1,6 +1,6 @@
 """The functions of Postgres 18.
 
-Written by `python -m extract_project_tests.sql.catalogues`.
+Written by `python -m extract_project_tests.support.catalogues`.
 """
 
 from extract_project.sql.words import words

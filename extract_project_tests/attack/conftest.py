@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from extract_project.embedded.s3_server import S3Server
-from extract_project_tests.attack.proxy import FaultProxy, fault_proxy
-from extract_project_tests.attack.rig import without_patience
+from extract_project_tests.support.attack.proxy import FaultProxy, fault_proxy
+from extract_project_tests.support.attack.rig import without_patience
 
 
 @pytest.fixture(scope="module")

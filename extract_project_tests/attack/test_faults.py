@@ -15,9 +15,9 @@ from extract_project.history.versions import find_version
 from extract_project.publish.publishing import publish
 from extract_project.publish.rollback import Order, restore
 from extract_project.store.folder import Folder
-from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
-from extract_project_tests.attack.rig import SHAPES, Rig, Shape, impatient, sql
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.attack.proxy import Fault, FaultProxy, Request
+from extract_project_tests.support.attack.rig import SHAPES, Rig, Shape, impatient, sql
 
 
 def at(operation: str, fault: Fault, times: int = 1000) -> Callable[[Request], Fault | None]:

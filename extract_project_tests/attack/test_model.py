@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from extract_project_tests.attack.increments import incremental_key
-from extract_project_tests.attack.model import PublishedKey, published_key
-from extract_project_tests.attack.proxy import FaultProxy
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.attack.increments import incremental_key
+from extract_project_tests.support.attack.model import PublishedKey, published_key
+from extract_project_tests.support.attack.proxy import FaultProxy
 
 pytestmark = pytest.mark.slow
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from extract_project_tests.attack.proxy import FaultProxy
-from extract_project_tests.attack.requests import Attack, attack_requests
-from extract_project_tests.attack.rig import SHAPES, Rig, Shape
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.attack.proxy import FaultProxy
+from extract_project_tests.support.attack.requests import Attack, attack_requests
+from extract_project_tests.support.attack.rig import SHAPES, Rig, Shape
 
 pytestmark = pytest.mark.slow
 

@@ -23,9 +23,9 @@ from extract_project.store.folder import Location
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Warehouse
-from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
-from extract_project_tests.attack.rig import Rig, Shape, impatient, sql, without_patience
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.attack.proxy import Fault, FaultProxy, Request
+from extract_project_tests.support.attack.rig import Rig, Shape, impatient, sql, without_patience
 from extract_project_tests.support.waiting import await_value
 
 DUCKDB = DuckDBWarehouse(type="duckdb")

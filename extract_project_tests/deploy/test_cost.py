@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.cost import Prices, Shape, always_on, page, runs
 from extract_project.prices import FargatePrices
-from extract_project_tests.deploy.template import ROOT, of_type, template
+from extract_project_tests.support.cloudformation.template import ROOT, of_type, template
 
 
 def test_the_page_is_what_the_script_prints() -> None:

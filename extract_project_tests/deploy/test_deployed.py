@@ -23,10 +23,14 @@ from dagster._serdes import ConfigurableClassData
 from moto.cloudformation import parsing
 
 from extract_project.orchestration.ecs.launcher import ExtractEcsRunLauncher
-from extract_project_tests.deploy.deployable import deployable, used
-from extract_project_tests.deploy.double import BY_HALF, UNKNOWN, whole_cloudformation
-from extract_project_tests.deploy.makers import MAKERS
-from extract_project_tests.deploy.template import ROOT, template
+from extract_project_tests.support.cloudformation.deployable import deployable, used
+from extract_project_tests.support.cloudformation.double import (
+    BY_HALF,
+    UNKNOWN,
+    whole_cloudformation,
+)
+from extract_project_tests.support.cloudformation.makers import MAKERS
+from extract_project_tests.support.cloudformation.template import ROOT, template
 from extract_project_tests.support.local_ecs import LocalEcs, local_ecs
 from extract_project_tests.support.waiting import await_value
 

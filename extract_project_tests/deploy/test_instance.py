@@ -14,7 +14,7 @@ from dagster._serdes import class_from_code_pointer
 from dagster_aws.ecs import EcsRunLauncher
 from dagster_aws.s3.compute_log_manager import S3ComputeLogManager
 
-from extract_project_tests.deploy.template import INSTANCE, Evaluation
+from extract_project_tests.support.cloudformation.template import INSTANCE, Evaluation
 
 DEPLOYED = Evaluation(SnowflakeAccount="acme", ImageDigest="sha256:" + "a" * 64)
 SECRET = "DAGSTER_POSTGRES_PASSWORD"

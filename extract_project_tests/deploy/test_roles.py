@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extract_project_tests.deploy.template import of_type
+from extract_project_tests.support.cloudformation.template import of_type
 
 READ_SQL = ("s3:GetObject",)
 USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")

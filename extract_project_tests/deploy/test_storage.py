@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extract_project_tests.deploy.template import Evaluation, of_type, template
+from extract_project_tests.support.cloudformation.template import Evaluation, of_type, template
 
 BUCKETS = ("Manifest", "Data", "Logs")
 HISTORY = ("Manifest", "Data")

@@ -11,7 +11,13 @@ import yaml
 
 from extract_project.settings import load_settings
 from extract_project.warehouses import warehouse_fields
-from extract_project_tests.deploy.template import ROOT, TEMPLATE, Evaluation, of_type, template
+from extract_project_tests.support.cloudformation.template import (
+    ROOT,
+    TEMPLATE,
+    Evaluation,
+    of_type,
+    template,
+)
 
 PROCESSES = ("Code", "Webserver", "Daemon", "Run")
 SERVICES = ("Code", "Webserver", "Daemon")

@@ -11,9 +11,9 @@ import pytest
 from extract_project.alerts.channels import Channel, EmailChannel
 from extract_project.orchestration.failed.alerting import Memory, look, tell
 from extract_project.settings import Settings
-from extract_project_tests.alerts.channels.mail_server import mail_server
-from extract_project_tests.alerts.channels.slack_server import SlackServer, slack_server
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.channels.mail_server import mail_server
+from extract_project_tests.support.channels.slack_server import SlackServer, slack_server
 from extract_project_tests.support.executing import definitions, execute
 
 GOOD, BAD = "select 1 as a", "select error('no such day') as a"

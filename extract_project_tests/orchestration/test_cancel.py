@@ -22,7 +22,7 @@ from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogEntry
 
 from extract_project.deployment.client import Deployment
 from extract_project.embedded.s3_server import S3Server
-from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
+from extract_project_tests.support.attack.proxy import Fault, FaultProxy, Request, fault_proxy
 from extract_project_tests.support.installation import Installation, installation
 from extract_project_tests.support.rigs import snowflake_service, snowflake_settings
 from extract_project_tests.support.snowflake_server import SnowflakeServer, snowflake_server

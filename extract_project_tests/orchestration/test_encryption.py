@@ -28,9 +28,9 @@ from extract_project.orchestration.run.rollback import rollback_config
 from extract_project.publish.rollback import Order
 from extract_project.store import s3_upload
 from extract_project.store.s3 import connect
-from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
-from extract_project_tests.attack.rig import SMALLEST_PART
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.attack.proxy import Fault, FaultProxy, Request, fault_proxy
+from extract_project_tests.support.attack.rig import SMALLEST_PART
 from extract_project_tests.support.commands import call, write
 from extract_project_tests.support.executing import execute
 

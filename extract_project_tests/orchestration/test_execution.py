@@ -12,8 +12,8 @@ from extract_project import stopping
 from extract_project.embedded.s3_server import S3Server
 from extract_project.orchestration.run import execution
 from extract_project.settings import Settings
-from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.attack.proxy import Fault, FaultProxy, Request, fault_proxy
 from extract_project_tests.support.executing import definitions, execute
 
 KEY = "extracts/a/b.parquet"

@@ -19,8 +19,8 @@ from playwright.sync_api import Page, expect
 
 from extract_project.embedded.process import free_port
 from extract_project.embedded.s3_server import S3Server
-from extract_project_tests.deploy.template import Evaluation
 from extract_project_tests.support.browser import BROWSER_SECONDS
+from extract_project_tests.support.cloudformation.template import Evaluation
 from extract_project_tests.support.executing import materialization
 from extract_project_tests.support.installation import Installation, installation
 from extract_project_tests.support.rigs import snowflake_service, snowflake_settings

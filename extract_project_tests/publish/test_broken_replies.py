@@ -20,9 +20,9 @@ from extract_project.manifest.snapshot import (
     point_to,
     save_snapshot,
 )
-from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
-from extract_project_tests.attack.rig import impatient, without_patience
 from extract_project_tests.conftest import DIALECTS, Site
+from extract_project_tests.support.attack.proxy import Fault, FaultProxy, Request, fault_proxy
+from extract_project_tests.support.attack.rig import impatient, without_patience
 from extract_project_tests.support.publishing import materialize
 
 pytestmark = pytest.mark.each_s3_server

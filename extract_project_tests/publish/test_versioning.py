@@ -19,9 +19,9 @@ from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target
 from extract_project.store import s3_upload
 from extract_project.warehouses.duckdb import DuckDBWarehouse
-from extract_project_tests.attack.proxy import Fault, FaultProxy, Request, fault_proxy
-from extract_project_tests.attack.rig import SMALLEST_PART, impatient
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.attack.proxy import Fault, FaultProxy, Request, fault_proxy
+from extract_project_tests.support.attack.rig import SMALLEST_PART, impatient
 from extract_project_tests.support.publishing import materialize
 
 pytestmark = pytest.mark.each_s3_server

@@ -11,7 +11,7 @@ from extract_project.sql import duckdb_functions, postgres_functions
 from extract_project.sql.duckdb import DuckDB
 from extract_project.sql.postgres import Postgres
 from extract_project.warehouses.postgres import PostgresWarehouse
-from extract_project_tests.sql import catalogues
+from extract_project_tests.support import catalogues
 
 
 def test_g7_the_functions_of_postgres_are_those_of_its_catalogue(

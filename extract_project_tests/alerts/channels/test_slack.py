@@ -15,8 +15,8 @@ from extract_project.alerts.channels.protocol import TIMEOUT_SECONDS
 from extract_project.alerts.channels.slack import TEXT_CHARACTERS, mrkdwn
 from extract_project.alerts.message import Alert, Kind, Message, compose
 from extract_project.errors import AlertError
-from extract_project_tests.alerts.channels.servers import free_port, silence
-from extract_project_tests.alerts.channels.slack_server import PATH, SlackServer, slack_server
+from extract_project_tests.support.channels.servers import free_port, silence
+from extract_project_tests.support.channels.slack_server import PATH, SlackServer, slack_server
 
 MESSAGE = Message("1 extract failed - prod", "sql: 1 extract\n\nnext:\n    extract failed")
 REPORT = "a.sql:2:1: no column x < y\n\n    2 | select x & y\n      |        ^"

@@ -12,8 +12,8 @@ from extract_project.alerts.channels import SnsChannel
 from extract_project.alerts.channels.protocol import TIMEOUT_SECONDS
 from extract_project.alerts.message import Alert, Kind, Message, compose
 from extract_project.errors import AlertError
-from extract_project_tests.alerts.channels.servers import free_port, silence
-from extract_project_tests.alerts.channels.sns_server import SnsServer, sns_server
+from extract_project_tests.support.channels.servers import free_port, silence
+from extract_project_tests.support.channels.sns_server import SnsServer, sns_server
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:extracts"
 MESSAGE = Message("1 extract failed - prod", "was wäre wenn …\n\nnext: extract failed")

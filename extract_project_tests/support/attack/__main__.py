@@ -20,12 +20,12 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from extract_project.embedded.s3_server import S3Server, s3_server
 from extract_project.store.folder import Location
 from extract_project.store.s3 import connect
-from extract_project_tests.attack.increments import incremental_key
-from extract_project_tests.attack.model import published_key
-from extract_project_tests.attack.proxy import FaultProxy, fault_proxy
-from extract_project_tests.attack.requests import attack_requests
-from extract_project_tests.attack.rig import SHAPES, Rig, without_patience
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.attack.increments import incremental_key
+from extract_project_tests.support.attack.model import published_key
+from extract_project_tests.support.attack.proxy import FaultProxy, fault_proxy
+from extract_project_tests.support.attack.requests import attack_requests
+from extract_project_tests.support.attack.rig import SHAPES, Rig, without_patience
 
 _WALKS = settings(
     max_examples=5,
@@ -38,7 +38,7 @@ _WALKS = settings(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m extract_project_tests.attack")
+    parser = argparse.ArgumentParser(prog="python -m extract_project_tests.support.attack")
     parser.add_argument("--minutes", type=float, default=10, help="how long to walk at random")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()

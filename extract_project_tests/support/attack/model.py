@@ -32,10 +32,16 @@ from extract_project.history.reading import open_version
 from extract_project.history.receipt import save_receipt
 from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Order, restore
-from extract_project_tests.attack.machine import FAULTS, History, KeyMachine, StagedRun, those
-from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
-from extract_project_tests.attack.rig import Rig, Seen, Shape, sql
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.attack.machine import (
+    FAULTS,
+    History,
+    KeyMachine,
+    StagedRun,
+    those,
+)
+from extract_project_tests.support.attack.proxy import Fault, FaultProxy, Request
+from extract_project_tests.support.attack.rig import Rig, Seen, Shape, sql
 from extract_project_tests.support.killable import await_line, kill, start_process
 from extract_project_tests.support.waiting import await_value
 

@@ -15,8 +15,8 @@ from extract_project.history.versions import list_history
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.staging import Staged
 from extract_project.publish.publishing import Published, settle
-from extract_project_tests.attack.proxy import Fault, FaultProxy
-from extract_project_tests.attack.rig import Rig, impatient
+from extract_project_tests.support.attack.proxy import Fault, FaultProxy
+from extract_project_tests.support.attack.rig import Rig, impatient
 
 
 @dataclass(eq=False)

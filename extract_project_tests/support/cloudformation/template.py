@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "deploy" / "template.yaml"
 INSTANCE = ROOT / "deploy" / "dagster.yaml"
 

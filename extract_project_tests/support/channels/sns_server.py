@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from extract_project_tests.alerts.channels.servers import Reply, Request, serving
+from extract_project_tests.support.channels.servers import Reply, Request, serving
 
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/([a-z0-9-]+)/sns/aws4_request, ")
 _FIELDS = ("TopicArn", "Subject", "Message")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from extract_project.alerts.channels import SlackChannel
-from extract_project_tests.alerts.channels.servers import Reply, Request, serving
+from extract_project_tests.support.channels.servers import Reply, Request, serving
 
 PATH = "/services/T0001/B0001/hunter2hunter2"
 

@@ -18,8 +18,8 @@ from typing import Literal
 from extract_project.errors import ExtractError
 from extract_project.orchestration.run.failures import is_transient
 from extract_project.publish.publishing import Published
-from extract_project_tests.attack.proxy import Choose, Fault, FaultProxy, Request
-from extract_project_tests.attack.rig import Rig, impatient, sql
+from extract_project_tests.support.attack.proxy import Choose, Fault, FaultProxy, Request
+from extract_project_tests.support.attack.rig import Rig, impatient, sql
 
 
 class Duration(StrEnum):

@@ -15,8 +15,8 @@ from unittest import mock
 
 from moto.cloudformation import parsing
 
-from extract_project_tests.deploy.made import Client, Made, Make, Properties
-from extract_project_tests.deploy.makers import MAKERS
+from extract_project_tests.support.cloudformation.made import Client, Made, Make, Properties
+from extract_project_tests.support.cloudformation.makers import MAKERS
 
 UNKNOWN = {
     "AWS::CloudWatch::Alarm": "no model in moto's CloudFormation",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from extract_project_tests.deploy.made import Client, Made, Make, Properties, call
+from extract_project_tests.support.cloudformation.made import Client, Made, Make, Properties, call
 
 
 def _alarm(client: Client, name: str, properties: Properties) -> Made:

@@ -1,6 +1,6 @@
 """Which of the engines' own functions are known to read: from the engines' own catalogues.
 
-    python -m extract_project_tests.sql.catalogues
+    python -m extract_project_tests.support.catalogues
 
 writes `extract_project/sql/postgres_functions.py` and `duckdb_functions.py` anew, from the Postgres
 server and the DuckDB that are installed. What the catalogues do not say, that a volatile function
@@ -91,7 +91,7 @@ def duckdb_functions(connection: duckdb.DuckDBPyConnection) -> tuple[set[str], s
 
 
 def _module(title: str, **names: Iterable[str]) -> str:
-    head = '"""{}\n\nWritten by `python -m extract_project_tests.sql.catalogues`.\n"""\n'
+    head = '"""{}\n\nWritten by `python -m extract_project_tests.support.catalogues`.\n"""\n'
     parts = [head.format(title), "from extract_project.sql.words import words\n"]
     for constant, each in names.items():
         lines = textwrap.fill(" ".join(sorted(each)), 95, break_on_hyphens=False)

@@ -36,10 +36,16 @@ from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target
 from extract_project.warehouses.duckdb import DuckDBWarehouse
-from extract_project_tests.attack.machine import FAULTS, History, KeyMachine, StagedRun, those
-from extract_project_tests.attack.proxy import Fault, FaultProxy, Request
-from extract_project_tests.attack.rig import Rig
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.attack.machine import (
+    FAULTS,
+    History,
+    KeyMachine,
+    StagedRun,
+    those,
+)
+from extract_project_tests.support.attack.proxy import Fault, FaultProxy, Request
+from extract_project_tests.support.attack.rig import Rig
 
 _LAG_MINUTES = 60
 _SQL = """/*---

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from extract_project_tests.alerts.channels.servers import free_port
+from extract_project_tests.support.channels.servers import free_port
 
 USER, PASSWORD = "alerts", "hunter2"
 

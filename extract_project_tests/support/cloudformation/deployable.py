@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import Any
 
-from extract_project_tests.deploy.template import Evaluation, template
+from extract_project_tests.support.cloudformation.template import Evaluation, template
 
 _REPLACED = "AWS::ECS::TaskDefinition"
 """Every change of it makes another one."""

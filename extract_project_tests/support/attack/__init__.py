@@ -1,0 +1,1 @@
+"""Publishing under attack: S3 fails at each request; runs, kills and edits come in any order."""

@@ -1,0 +1,1 @@
+"""The other ends of the alert channels: servers that speak their protocols."""

@@ -1,0 +1,1 @@
+"""The template as CloudFormation reads it, and a double that deploys it."""
