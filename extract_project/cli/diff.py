@@ -22,8 +22,9 @@ from extract_project.cli.console import (
     table,
 )
 from extract_project.cli.versions import key_of, resolve
-from extract_project.history.comparison import ColumnMetrics, Row, RowDifference
-from extract_project.history.difference import Difference, compare
+from extract_project.history.diff.column_metrics import ColumnMetrics
+from extract_project.history.diff.difference import Difference, compare
+from extract_project.history.diff.row_difference import Row, RowDifference
 from extract_project.history.history import Entry, chosen
 from extract_project.schema.display import shown
 from extract_project.settings import load_settings

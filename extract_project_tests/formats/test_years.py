@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extract_project.errors import IncrementError, SchemaError, TypeMappingError
-from extract_project.history.difference import compare
+from extract_project.history.diff.difference import compare
 from extract_project.history.history import chosen
 from extract_project.history.reading import open_version
 from extract_project.history.receipt import Receipt, read_schema, receipt_of

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extract_project.errors import ExtractError
-from extract_project.history.comparison import Key, RowDifference, compare_rows
+from extract_project.history.diff.comparison import Key, compare_rows
+from extract_project.history.diff.row_difference import RowDifference
 from extract_project.schema.text import plain_text
 
 ID = Key(("id",), insisted=True)

@@ -450,10 +450,3 @@ def test_the_samples_show_every_key() -> None:
     for sample in SAMPLES:
         shown |= read_front_matter(sample.read_text()).data.keys()
     assert shown == set(Header.model_fields)
-
-
-def test_the_committed_json_schema_is_the_current_one() -> None:
-    committed = json.loads((ROOT / "docs" / "extract-header.schema.json").read_text())
-    assert committed == json.loads(json.dumps(header_schema())), (
-        "run: extract schema > docs/extract-header.schema.json"
-    )

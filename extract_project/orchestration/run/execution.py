@@ -25,10 +25,10 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.fields.partitions import Partition
 from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.partitions import partition_of
-from extract_project.orchestration.names.requests import FAILURE_TAG, NO_FAILURE, wants_full_refresh
+from extract_project.orchestration.names.requests import wants_full_refresh
 from extract_project.orchestration.names.task_cost import Task, current_task
+from extract_project.orchestration.run.failure_tag import clear_failure, tag_failure
 from extract_project.orchestration.run.failures import (
-    CAUSE,
     Attempt,
     Current,
     ended_after_publishing,
@@ -155,7 +155,7 @@ class _Execution:
 
     def _begin(self) -> None:
         """Say what is about to run."""
-        self._clear_failure()
+        clear_failure(self.context.instance, self.context.run, self.this.number)
         source, snapshot = self.this.extract.source, self.location.snapshot_id
         self.journal.write(
             "started",
@@ -168,23 +168,6 @@ class _Execution:
             "%s: sql version %s, snapshot %s, warehouse %s",
             *(self.this.place(), source.version_id, snapshot, self.this.extract.warehouse),
         )
-
-    def _clear_failure(self) -> None:
-        """Take back the tag of a failure that is not this run's, or that is tried again.
-
-        Dagster copies a run's tags to its re-execution. A tag can be overwritten, not removed.
-        """
-        run, instance = self.context.run, self.context.instance
-        if FAILURE_TAG not in run.tags and self.this.number == 1:
-            return
-        stored = instance.get_run_by_id(run.run_id)
-        if stored is None or FAILURE_TAG not in stored.tags:
-            return
-        failures = instance.get_records_for_run(
-            run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=1
-        )
-        if not failures.records:
-            instance.add_run_tags(run.run_id, {FAILURE_TAG: NO_FAILURE})
 
     def stage(self, held: ExitStack) -> Staged | Ending:
         """The staged result, which `held` aborts unless it is published; or why there is none."""
@@ -262,13 +245,12 @@ class _Execution:
         return Ending((), failure(error, self.this, current), because)
 
     def _record(self, failed: dg.Failure) -> None:
-        """In the journal, and as a tag by which the UI lists and filters runs."""
-        tags = {FAILURE_TAG: str(failed.metadata[CAUSE].value)}
+        """In the journal, and as a tag of the run."""
         try:
             record_failure(self.journal, failed)
-            self.context.instance.add_run_tags(self.context.run.run_id, tags)
+            tag_failure(self.context.instance, self.context.run, failed)
         except Exception as error:  # of Dagster's storage: the failure itself has to be told
-            logging.getLogger(__name__).warning("the run was not tagged %s: %r", tags, error)
+            logging.getLogger(__name__).warning("the run has no tag of its failure: %r", error)
 
     def _current(self, *, may_change: bool) -> Current:
         """What the key holds, as far as S3 says so within a moment."""

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from extract_project.checks.unique import Unique
 from extract_project.errors import NotPublished
-from extract_project.history.comparison import Key, RowDifference, compare_rows
+from extract_project.history.diff.comparison import Key, compare_rows
+from extract_project.history.diff.row_difference import RowDifference
 from extract_project.history.history import Entry
 from extract_project.history.reading import open_version
 from extract_project.history.receipt import Receipt, read_schema

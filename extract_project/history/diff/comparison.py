@@ -6,20 +6,24 @@ compared by an embedded DuckDB that spills to disk: memory does not grow with th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from decimal import Context, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from extract_project.errors import ExtractError
-from extract_project.history.comparable import Comparable, comparable, is_number
+from extract_project.history.diff.column_metrics import ColumnMetrics, Tally
+from extract_project.history.diff.comparable import Comparable, comparable
+from extract_project.history.diff.row_difference import (
+    ChangedRow,
+    ColumnDifference,
+    Row,
+    RowDifference,
+)
 from extract_project.lockdown import locked_down
 from extract_project.problem import suggestion
 
@@ -28,69 +32,6 @@ if TYPE_CHECKING:
 
 SAMPLES = 5
 _MEMORY_LIMIT = "256MB"
-_SUM = Context(prec=100)
-_WIDE = pa.decimal256(76, 0)
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class ColumnMetrics:
-    """A column of one version. The others than `nulls` are of numbers only; decimals are text."""
-
-    nulls: int
-    total: int | float | str | None = None
-    lowest: int | float | str | None = None
-    highest: int | float | str | None = None
-
-
-@dataclass(frozen=True)
-class ColumnDifference:
-    """A column of either version."""
-
-    name: str
-    changed: int | None
-    """Rows of the same key that have another value; None where there is no key, or no partner."""
-    old: ColumnMetrics | None
-    """None where only the new version has the column."""
-    new: ColumnMetrics | None
-
-    @property
-    def differs(self) -> bool:
-        return bool(self.changed) or self.old != self.new
-
-
-@dataclass(frozen=True)
-class ChangedRow:
-    """A row of which some values changed."""
-
-    key: Row
-    old: Row
-    """The values that changed, as they were."""
-    new: Row
-
-
-@dataclass(frozen=True)
-class RowDifference:
-    """Rows of the new version against those of the old one, in the columns that both have."""
-
-    key: tuple[str, ...]
-    """Empty: a changed row counts as one removed and one added."""
-    note: str
-    """Why a key that was there was not used, if so."""
-    old_rows: int
-    new_rows: int
-    added: int
-    removed: int
-    changed: int
-    columns: tuple[ColumnDifference, ...]
-    samples_added: tuple[Row, ...] = ()
-    samples_removed: tuple[Row, ...] = ()
-    samples_changed: tuple[ChangedRow, ...] = ()
-
-    @property
-    def same(self) -> bool:
-        return not (self.added or self.removed or self.changed)
 
 
 @dataclass(frozen=True)
@@ -137,58 +78,9 @@ class _Spooled:
     rows: int = 0
 
 
-class _Tally:
-    """NULLs, sum and extremes of one column, exact for integers and decimals of any size."""
-
-    def __init__(self, kind: pa.DataType) -> None:
-        self._kind = kind
-        self._nulls = 0
-        self._total: Any = None
-        self._extremes: tuple[Any, Any] | None = None
-
-    def observe(self, values: pa.Array) -> None:
-        self._nulls += values.null_count
-        if not is_number(self._kind) or values.null_count == len(values):
-            return
-        total = pc.sum(values.cast(self._summed())).as_py()
-        if isinstance(total, Decimal):
-            self._total = _SUM.add(self._total or Decimal(), total)
-        else:
-            self._total = (self._total or 0.0) + total
-        found = pc.min_max(values)
-        low, high = found["min"].as_py(), found["max"].as_py()
-        if self._extremes is None or math.isnan(self._extremes[0]):
-            self._extremes = (low, high)
-        elif not math.isnan(low):
-            self._extremes = (min(self._extremes[0], low), max(self._extremes[1], high))
-
-    def metrics(self) -> ColumnMetrics:
-        low, high = self._extremes or (None, None)
-        return ColumnMetrics(
-            self._nulls, self._plain(self._total), self._plain(low), self._plain(high)
-        )
-
-    def _summed(self) -> pa.DataType:
-        """A type in which the sum of a batch cannot overflow."""
-        if pa.types.is_floating(self._kind):
-            return pa.float64()
-        if pa.types.is_decimal(self._kind):
-            return pa.decimal256(_WIDE.precision, self._kind.scale)
-        return pa.decimal128(38, 0)
-
-    def _plain(self, value: Any) -> int | float | str | None:
-        if value is None:
-            return None
-        if pa.types.is_integer(self._kind):
-            return int(value)
-        if isinstance(value, Decimal):
-            return format(value, "f")
-        return float(value) if math.isfinite(value) else str(value)
-
-
 def _spool(reader: pa.RecordBatchReader, columns: Sequence[Comparable], path: Path) -> _Spooled:
     schema = pa.schema([(f"c{i}", column.stored) for i, column in enumerate(columns)])
-    tallies = {each.name: _Tally(each.type) for each in reader.schema}
+    tallies = {each.name: Tally(each.type) for each in reader.schema}
     seen = _Spooled()
     with pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=False) as writer:
         for batch in reader:

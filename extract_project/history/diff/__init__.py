@@ -1,0 +1,1 @@
+"""How two versions of an extract differ: SQL, columns, rows."""
