@@ -1,21 +1,22 @@
 """SQL files in S3 become Dagster assets; their results become versions of S3 objects.
 
-The packages are named after the stations of one extract; each imports only from those above it:
+The packages follow one extract from its SQL file to its version; each imports only from those
+above it:
 
     store/          objects and their versions
     schema/         a file's columns: types, spelling, values as text
     formats/        how rows become a file
     sql/            one read-only statement
-    checks/         one rule, and what watches rows for it
+    checks/         a header's rules, and the auditors that watch rows for them
     manifest/       SQL files -> Extract -> Snapshot
     warehouses/     where rows come from
-    history/        versions as readers see them
+    history/        published versions: list, read, compare, pin, prune
     publish/        staged -> version
     pipeline/       query -> audited, staged result
-    alerts/         what people are told, and through which channel
+    alerts/         messages about failures, and the channels that send them
     deployment/     the client of a running Dagster
-    orchestration/  how, in Dagster
-    doctor/         whether an installation can work
+    orchestration/  all of the above as Dagster assets, schedules, sensors and tasks
+    doctor/         checks of an installation
     embedded/       S3, a warehouse and Dagster on this machine
     cli/            the `extract` command
 
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ExtractsComponent", "build_extract_defs"]
 
-# `dg` finds components with `dir` and `getattr` on this module. They are imported when they are
-# asked for (PEP 562): Dagster takes two seconds, and neither the command line nor who reads
+# `dg` finds components with `dir` and `getattr` on this module. They are imported on first use
+# (PEP 562): importing Dagster takes two seconds, and neither the command line nor a reader of
 # published files needs it.
 
 

@@ -1,4 +1,4 @@
-"""Threads that no process waits for when it ends."""
+"""A thread pool that does not keep a process alive when it ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class DaemonPool(Executor):
     """A ThreadPoolExecutor whose threads do not keep the process alive.
 
     Python joins the threads of a ThreadPoolExecutor before it ends. One of them may wait for S3,
-    which tries ten times, for a minute each: a run that was told to end would stay for as long.
+    which tries ten times, for a minute each: a run that was told to end would stay that long.
     """
 
     def __init__(self, size: int, name: str) -> None:
@@ -54,7 +54,7 @@ class DaemonPool(Executor):
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
             task.carry_out()
-            del task  # and what it holds: the next one may be long in coming
+            del task  # frees what it holds: the next task may be a long time coming
 
 
 class _Task:

@@ -1,12 +1,12 @@
 """What Dagster loads: every extract of the manifest that the environment names.
 
-Own assets, downstream of extracts or beside them, are added in here:
+Add your own assets, downstream of extracts or beside them, here:
 
     return build_extract_defs(load_settings(), beside=dg.Definitions(assets=[report]))
 
-In the run worker of an extract, only that extract and what it depends on are there. Let an
-automation condition sensor of one's own select extracts by group or prefix, since Dagster resolves
-such a sensor's keys in every process.
+The run worker of an extract loads only that extract and the extracts it depends on. If you add an
+automation condition sensor, let it select extracts by group or prefix: Dagster resolves its asset
+keys in every process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is said when the local disk is full, where checks and comparisons put what they need."""
+"""Turn a full local disk into DiskFull. Checks and comparisons keep temporary files there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def local_disk(directory: Path) -> Iterator[None]:
-    """Raise DiskFull where what is done in here finds no more room for files."""
+    """Raise DiskFull when a file operation inside the block finds no space left."""
     try:
         yield
     except OSError as error:
@@ -26,7 +26,7 @@ def local_disk(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def spilling(directory: Path) -> Iterator[None]:
-    """The same for queries of an embedded DuckDB that reads and writes nothing but local files."""
+    """The same for queries of an embedded DuckDB that reads and writes only local files."""
     import duckdb
 
     try:
@@ -37,6 +37,6 @@ def spilling(directory: Path) -> Iterator[None]:
 
 def _disk_full(directory: Path, error: Exception) -> DiskFull:
     return DiskFull(
-        f"the local disk took no more at {directory}, where checks and comparisons put what they "
-        f"read again; {disk_usage(directory).free >> 20:,} MiB are free: {error}"
+        f"the local disk is full at {directory}, where checks and comparisons keep temporary "
+        f"files; {disk_usage(directory).free >> 20:,} MiB are free: {error}"
     )

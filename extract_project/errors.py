@@ -1,34 +1,34 @@
-"""Every way in which this project fails on purpose, in one screen.
+"""All errors that this project raises on purpose.
 
     ExtractError
-    ├── SettingsError          the environment is missing something, or says something impossible
-    ├── BucketError            a bucket is absent, unversioned, or refuses us
-    ├── StoreError             the object store refused, or did not answer (transient or not)
-    │   ├── StoreRefused       it answered: `code` says why
+    ├── SettingsError          a setting is missing or invalid
+    ├── BucketError            a bucket is missing, unversioned, or denies access
+    ├── StoreError             a request to the object store failed (transient or not)
+    │   ├── StoreRefused       it answered with an error: `code` says which
     │   │   └── NoSuchObject   there is no such object or version
     │   └── StoreUnreachable   it did not answer
-    ├── ManifestError          no such SQL file, or one that is invalid
+    ├── ManifestError          a SQL file does not exist or is invalid
     ├── WarehouseError         the warehouse refused or lost the query (transient or not)
     │   ├── QueryTimeout       the query took longer than its header allows
-    │   └── QueryCancelled     somebody ended the query in the warehouse
+    │   └── QueryCancelled     the query was cancelled in the warehouse, not by this run
     ├── RunEnded               the run was terminated, or its task stopped
-    ├── TypeMappingError       a column cannot be written without losing something
+    ├── TypeMappingError       a column cannot be written without loss
     ├── Refused                the result did not pass its audit
-    ├── AuditError             a check cannot be carried out as the header states it
-    ├── SchemaError            the result's columns are not those declared, or those published
-    ├── IncrementError         new rows cannot be added to what is published
-    ├── ReleaseError           what is to be released was not refused, or not like this
+    ├── AuditError             a check cannot be carried out as the header defines it
+    ├── SchemaError            the result's columns differ from those declared or published
+    ├── IncrementError         new rows cannot be added to the published ones
+    ├── ReleaseError           the release does not match a refusal
     ├── StagingError           the result could not be encoded or uploaded
-    ├── DiskFull               the local disk takes no more of what the run puts there
+    ├── DiskFull               the local disk is full
     ├── Superseded             a run that started later has already published
-    ├── DeploymentError        no Dagster answers, or it does not do what it was asked
-    ├── AlertError             a message did not leave through its channel (transient or not)
+    ├── DeploymentError        the Dagster deployment does not answer, or refuses a request
+    ├── AlertError             a channel could not send a message (transient or not)
     ├── EmbeddedError          a part of the embedded installation does not start
-    └── NotPublished           what was asked for is not in the data bucket
+    └── NotPublished           the data bucket does not have the key or version
 
-A message says what happened, what was expected, and what to do next. `cause` tells whose business
-it is; `transient`, whether the same attempt may well succeed a minute later: only then is an
-extract retried by itself.
+A message says what happened, what was expected, and what to do next. `cause` classifies the
+failure. `transient` says that the same attempt may succeed a minute later; only then is an
+extract retried automatically.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from enum import StrEnum
 
 
 class Cause(StrEnum):
-    """What kind of failure it is: who has to do something about it, and what."""
+    """The kind of a failure. It decides who has to act, and the next step in a failure report."""
 
     SQL = "sql"
     PERMISSION = "permission"
@@ -65,25 +65,25 @@ class ExtractError(Exception):
 
 
 class SettingsError(ExtractError):
-    """A setting is missing or impossible; the text names the variable."""
+    """A setting is missing or invalid; the text names the variable."""
 
     cause = Cause.SETTINGS
 
 
 class BucketError(ExtractError):
-    """A bucket is not there, not versioned, or not allowed; the text has the command that helps."""
+    """A bucket is missing, unversioned, or denies access; the text has the command that helps."""
 
     cause = Cause.S3
 
 
 class StoreError(ExtractError):
-    """The object store did not do what it was asked."""
+    """A request to the object store failed."""
 
     cause = Cause.S3
 
 
 class StoreRefused(StoreError):
-    """The store answered, and refused; `code` is its own name for the reason."""
+    """The store answered with an error; `code` is the store's own name for it."""
 
     def __init__(self, message: str, *, code: str, cause: Cause, transient: bool) -> None:
         super().__init__(message)
@@ -97,7 +97,7 @@ class NoSuchObject(StoreRefused):
 
 
 class StoreUnreachable(StoreError):
-    """The store did not answer: whether it carried out the request is not known."""
+    """The store did not answer: it is unknown whether it carried out the request."""
 
     def __init__(self, message: str, *, cause: Cause, transient: bool) -> None:
         super().__init__(message)
@@ -106,7 +106,7 @@ class StoreUnreachable(StoreError):
 
 
 class ManifestError(ExtractError):
-    """What was asked for is no valid extract of the manifest."""
+    """A SQL file does not exist in the manifest, or is not a valid extract."""
 
     cause = Cause.SQL
 
@@ -114,9 +114,9 @@ class ManifestError(ExtractError):
 class WarehouseError(ExtractError):
     """The warehouse refused or lost a query.
 
-    `line` and `column` (from 1) point into the SQL file where the warehouse said so: the text is
-    sent as the author wrote it, so the warehouse's line is the file's line. `query_id` and
-    `query_url` lead to the query in the warehouse's own history, where there is one.
+    `line` and `column` (from 1) point into the SQL file, if the warehouse gave a position: the text
+    is sent as the author wrote it, so the warehouse's line is the file's line. `query_id` and
+    `query_url` lead to the query in the warehouse's own history, if it has one.
     """
 
     cause = Cause.SQL
@@ -146,19 +146,19 @@ class QueryTimeout(WarehouseError):
 
 
 class QueryCancelled(WarehouseError):
-    """The query was ended in the warehouse, by somebody or something other than this run."""
+    """The query was cancelled in the warehouse, but not by this run."""
 
     cause = Cause.CANCELLED
 
 
 class RunEnded(ExtractError):
-    """Somebody terminated the run, or stopped its task."""
+    """The run was terminated, or its task stopped."""
 
     cause = Cause.CANCELLED
 
 
 class Refused(ExtractError):
-    """The result did not pass its audit; the checks that refuse it say why."""
+    """The result did not pass its audit; the failed checks say why."""
 
     cause = Cause.AUDIT
 
@@ -170,16 +170,16 @@ class TypeMappingError(ExtractError):
 
 
 class AuditError(ExtractError):
-    """A check names something that the result does not have, or its query fails."""
+    """A check names a column that the result does not have, or its query fails."""
 
     cause = Cause.AUDIT
 
 
 class SchemaError(ExtractError):
-    """The result's columns are not those that the header declares, or that readers have.
+    """The result's columns differ from those that the header declares or that are published.
 
-    `check` is the check that it breaks; `faults` say what differs, each with the header's key that
-    it belongs to; `advice` is what to do next.
+    `check` is the check that fails; `faults` are the differences, each with the path of the header
+    key that it belongs to; `advice` is what to do next.
     """
 
     cause = Cause.AUDIT
@@ -194,7 +194,7 @@ class SchemaError(ExtractError):
 
 
 class IncrementError(ExtractError):
-    """New rows cannot be added to what is published; the text has the command that helps."""
+    """New rows cannot be added to the published ones; the text has the command that helps."""
 
     cause = Cause.SQL
 
@@ -204,8 +204,8 @@ class IncrementError(ExtractError):
 
 
 class ReleaseError(ExtractError):
-    """A run cannot be released: it did not refuse this extract, partition and SQL, or no check of
-    it that can be released did.
+    """The run to release did not refuse this extract, partition and SQL, or none of its failed
+    checks can be released.
     """
 
     cause = Cause.AUDIT
@@ -225,27 +225,27 @@ class StagingError(ExtractError):
 
 
 class DiskFull(ExtractError):
-    """Checks and comparisons need more of the local disk than there is; the text names the path."""
+    """Checks and comparisons need more local disk than there is; the text names the path."""
 
     cause = Cause.DISK
 
 
 class Superseded(ExtractError):
-    """Another run of the same extract started later and has published: newer data stays."""
+    """A run of the same extract that started later has already published; its newer data stays."""
 
     cause = Cause.SUPERSEDED
 
 
 class DeploymentError(ExtractError):
-    """The running deployment cannot be reached, or refuses."""
+    """The Dagster deployment cannot be reached, or refuses a request."""
 
     cause = Cause.SETTINGS
 
 
 class AlertError(ExtractError):
-    """A channel did not take a message; the text names the setting to correct, and no secret.
+    """A channel could not send a message; the text names the setting to correct, and no secret.
 
-    `partly`: some of its recipients have the message, and would get it twice.
+    `partly`: some recipients have the message already and would get it twice.
     """
 
     def __init__(self, message: str, *, transient: bool = False, partly: bool = False) -> None:
@@ -255,10 +255,10 @@ class AlertError(ExtractError):
 
 
 class EmbeddedError(ExtractError):
-    """An embedded server ended, is not installed, or its directory is in use."""
+    """An embedded server died, is not installed, or its directory is in use."""
 
 
 class NotPublished(ExtractError):
-    """No such key or version in the data bucket."""
+    """The data bucket does not have this key or version."""
 
     cause = Cause.S3

@@ -1,8 +1,8 @@
-"""Structured logs: one line per fact, as JSON where no person is looking.
+"""Structured logs: one line per event, as JSON unless a person is watching.
 
-What an extract does is written to the standard error of its process, each line with the extract,
-the run and, where there are any, the partition and the query: `jq` and CloudWatch Logs Insights
-read them as they are. On a terminal the same facts are readable text.
+An extract logs to the standard error of its process. Each line carries the extract and the run,
+and the partition and the query if there are any: `jq` and CloudWatch Logs Insights read the lines
+as they are. On a terminal the same lines are readable text.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from typing import Any, TextIO
 
 @dataclass(frozen=True)
 class Journal:
-    """Writes facts that all have the same subject."""
+    """Writes log lines that share the same fields."""
 
     subject: Mapping[str, Any]
-    """What every line says: extract, run id, partition, …; what is None is left out."""
+    """Fields of every line: extract, run id, partition, …; None is left out."""
     stream: TextIO | None = None
-    """Default: the standard error of the moment."""
+    """Default: standard error at the time of writing."""
 
     def about(self, **more: Any) -> Journal:
-        """A journal whose lines say this too."""
+        """A journal whose lines carry these fields too."""
         return Journal({**self.subject, **more}, self.stream)
 
     def write(self, event: str, *, level: str = "info", **facts: Any) -> None:
-        """One line. Never fails, neither for what is in it nor where nobody can read it.
+        """Write one line. It never raises, whatever the facts are.
 
-        A full disk or a closed pipe costs the line, and not the run that it tells of.
+        A full disk or a closed pipe loses the line, but not the run.
         """
         stream = self.stream or sys.stderr
         if stream.closed:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def locked_down(
     tables: Mapping[str, Path], spill: Path, memory_limit: str
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The files as tables of these names; what does not fit into memory goes to `spill`."""
+    """A connection with each file as a view of the given name; temporary files go to `spill`."""
     import duckdb
 
     config: dict[str, str | bool | int | float | list[str]] = {

@@ -1,4 +1,4 @@
-"""How much memory the process has taken, and how it returns what it no longer needs (G9)."""
+"""Measure the memory of the process, and return freed memory to the machine (G9)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import pyarrow as pa
 
 
 def give_back_freed() -> None:
-    """Return the free memory between what is still in use to the machine.
+    """Return freed memory to the machine, wherever it lies in the heap.
 
-    The system's allocator alone returns what lies at the end of its heap. What each part of a split
-    result leaves alive for long is small, but it can lie where a buffer has been, and the next part
-    then finds no room there: 500 parts took up to 400 MiB more than 100, in one run of three.
+    By itself, the system's allocator returns only the end of its heap. Each part of a split result
+    leaves a little long-lived data behind. It can lie where a large buffer was, and then the next
+    part's buffer does not fit there: 500 parts took up to 400 MiB more than 100, in one of three
+    runs.
     """
     pa.default_memory_pool().release_unused()
 
 
 def peak_memory() -> int:
-    """Bytes of resident memory, at the highest.
+    """The highest resident memory of the process so far, in bytes.
 
-    On Linux `getrusage` starts with what the parent process had when it forked, whatever its size;
-    the kernel's own high-water mark starts with this program.
+    On Linux, `getrusage` starts with the parent's memory at the time of the fork; the kernel's own
+    high-water mark (VmHWM) starts with this program.
     """
     status = Path("/proc/self/status")
     if status.exists():

@@ -1,4 +1,4 @@
-"""Work in threads of its own, whose consumer waits in Python, where a signal reaches it."""
+"""Run blocking work in a thread while the caller waits in Python, where signals reach it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class _End:
 
 @contextmanager
 def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iterator[Iterator[T]]:
-    """Produce `items` in a thread of its own, at most `depth` ahead of the consumer.
+    """Produce `items` in a thread, at most `depth` ahead of the consumer.
 
     The consumer waits in Python, so a signal reaches it even while the producer is stuck in a
-    driver. Leaving early calls `cancel`, which must end what the producer does at that moment,
-    until the thread has ended. The producer's exception is raised where the consumer would have
-    read its item.
+    driver. If the block is left early, `cancel` is called repeatedly until the thread has ended; it
+    must interrupt whatever the producer is doing. An exception of the producer is raised where the
+    consumer would have read the next item.
     """
     ended = False
     waiting: queue.Queue[T | _End] = queue.Queue(depth)
@@ -71,7 +71,7 @@ def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iter
     finally:
         stopped.set()
         while not ended:
-            # Again and again: a query that is about to start does not notice, in any driver.
+            # Repeatedly, because no driver notices a cancel just before its query starts.
             cancel()
             if thread.is_alive():
                 thread.join(CANCEL_AGAIN_SECONDS)
@@ -81,13 +81,14 @@ def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iter
 
 
 def in_thread(name: str, work: Callable[[], T], timeout: float | None = None) -> T:
-    """Do one thing that may block in a driver; an interrupted caller leaves it to itself.
+    """Call `work`, which may block in a driver, in a thread, and return its result.
 
-    So does one that has waited for `timeout` seconds, with a TimeoutError; and one that asks while
-    Python ends, when generators are closed and threads that start never run.
+    If the caller is interrupted, the thread is abandoned. After `timeout` seconds it is abandoned
+    too, with a TimeoutError. The same error is raised while Python shuts down (when generators are
+    closed), since threads started then never run.
     """
     if sys.is_finalizing():
-        raise TimeoutError(f"{name}: not begun, since the process ends")
+        raise TimeoutError(f"{name}: not started, because the process is ending")
     done: queue.Queue[tuple[T] | BaseException] = queue.Queue()
 
     def run() -> None:

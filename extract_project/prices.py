@@ -1,7 +1,8 @@
-"""What Fargate costs: the one place where its prices are written down, and how they add up.
+"""Fargate's prices, and the cost of a task computed from them.
 
-`deploy/cost.py` computes `docs/cost.md` out of them, without anything installed; they are also the
-defaults of the settings by which each materialization says what it cost.
+`deploy/cost.py` computes `docs/cost.md` from these prices, with nothing but Python installed.
+They are also the defaults of the settings EXTRACT_FARGATE__…, with which each materialization
+estimates its cost.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from dataclasses import dataclass
 
 REGION, ASSUMED = "us-east-1", "2026-11-25"
 LEAST_SECONDS = 60
-"""What Fargate bills of a task at least."""
+"""Seconds that Fargate bills for every task, however short."""
 INCLUDED_DISK_GB = 20
-"""What every task has, without being billed for it."""
+"""GB of disk that every task has free of charge."""
 
 
 @dataclass(frozen=True)
 class FargatePrices:
-    """In US dollars for an hour, on demand, without tax."""
+    """Prices in US dollars per hour, on demand, without tax."""
 
     vcpu_hour: float
     gb_hour: float
@@ -25,7 +26,7 @@ class FargatePrices:
     """Beyond the disk that is included."""
 
     def of(self, vcpu: float, gb: float, extra_disk_gb: float, hours: float) -> float:
-        """What a task of this size costs for so long, in US dollars."""
+        """The cost of a task of this size that runs for `hours`, in US dollars."""
         hourly = vcpu * self.vcpu_hour + gb * self.gb_hour + extra_disk_gb * self.disk_gb_hour
         return hours * hourly
 
@@ -35,5 +36,5 @@ ARM = FargatePrices(vcpu_hour=0.03238, gb_hour=0.00356, disk_gb_hour=0.000111)
 
 
 def prices_of(machine: str) -> FargatePrices:
-    """Those of a processor, by the name that `platform.machine()` has for it."""
+    """The prices for a processor, named as `platform.machine()` names it."""
     return ARM if machine.lower() in ("aarch64", "arm64") else X86

@@ -1,4 +1,4 @@
-"""What is wrong with a SQL file, and where."""
+"""Problems of a SQL file, with their positions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Problem(BaseModel):
 
 
 class Refused(Exception):
-    """Parsing stops here: this file is an invalid extract, for these reasons."""
+    """Parsing cannot go on: the file is an invalid extract, for these reasons."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("; ".join(problem.message for problem in problems))
@@ -35,7 +35,7 @@ def refuse(line: int, column: int, message: str) -> Refused:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """`did you mean 'schedule'?` when something is close, else the list of what is known."""
+    """`did you mean 'schedule'?` if a known word is close, else the list of known words."""
     choices = sorted(known)
     close = difflib.get_close_matches(word.lower(), choices, n=1)
     if close:

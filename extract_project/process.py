@@ -1,7 +1,7 @@
-"""What this project sets for a whole process. It sets it here, and nowhere else.
+"""All settings that this project changes for a whole process.
 
 Each function says which process it is for, and why. It is called where that process begins its
-work, so that nobody finds a switch thrown in the middle of something else.
+work.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from contextlib import contextmanager
 
 
 def use_system_allocator() -> None:
-    """Have Arrow take memory from the system's allocator: in what stages a result.
+    """Let Arrow use the system's allocator, in a process that stages a result.
 
-    Arrow's own allocator keeps what is freed. The system's gives it back, which makes the peak some
-    40 MiB lower (G9), and a run a little faster.
+    Arrow's own allocator keeps freed memory. The system's returns it, which lowers the peak by some
+    40 MiB (G9) and makes a run a little faster.
     """
     import pyarrow as pa
 
@@ -26,7 +26,7 @@ def use_system_allocator() -> None:
 
 
 def quiet_sqlglot() -> None:
-    """Silence the warnings of sqlglot: in every process that reads SQL files.
+    """Silence the warnings of sqlglot, in every process that reads SQL files.
 
     sqlglot warns about statements that it only knows by name. The guard refuses or explains those
     itself.
@@ -36,11 +36,11 @@ def quiet_sqlglot() -> None:
 
 @contextmanager
 def building_definitions() -> Iterator[None]:
-    """Keep the garbage collector away from definitions: in a code server, while it loads them.
+    """Exempt definitions from garbage collection, in a code server while it loads them.
 
-    They live as long as the server does. With 5,000 extracts they are a million objects, which the
-    collector would walk several times during the load, and once more while the server's successor
-    loads. What a load leaves behind that fails is garbage: it stays with the collector.
+    Definitions live as long as the server. With 5,000 extracts they are a million objects. The
+    collector would traverse them several times during the load, and once more while the next server
+    loads. If the load fails, its objects are garbage and stay with the collector.
     """
     was_collecting = gc.isenabled()
     gc.disable()
@@ -54,10 +54,10 @@ def building_definitions() -> Iterator[None]:
 
 @contextmanager
 def without_pandas() -> Iterator[None]:
-    """Hide pandas from what is imported in here: in a run worker that connects to Snowflake.
+    """Hide pandas from imports inside the block, in a run worker that connects to Snowflake.
 
-    The connector imports pandas wherever that is installed, and never needs it here: a quarter of a
-    second and 40 MB of every run. A program that has imported pandas itself keeps it.
+    The connector imports pandas if it is installed, and never needs it here: that costs every run a
+    quarter of a second and 40 MB. A program that has already imported pandas keeps it.
     """
     if "pandas" in sys.modules:
         yield
@@ -70,8 +70,8 @@ def without_pandas() -> Iterator[None]:
 
 
 def take_environment(variables: Mapping[str, str]) -> None:
-    """Set environment variables: in `extract demo`, which is its own deployment.
+    """Set environment variables, in `extract demo`, which is its own deployment.
 
-    Its own settings, and those of the processes that it starts, are read from there.
+    The command reads its own settings from them, and so do the processes that it starts.
     """
     os.environ.update(variables)

@@ -1,4 +1,4 @@
-"""Published extracts for programs that read them: what is current, what was, and the whole history.
+"""Read published extracts from a program: the current version, an older one, or the history.
 
     from extract_project.published import history, open_published
 
@@ -7,8 +7,8 @@
     table = open_published("s3://acme-data/extracts", "sales/orders", as_of="24h").read_all()
 
 Needs read access to the bucket (`s3:GetObject`, `s3:GetObjectVersion`, `s3:ListBucketVersions`),
-and neither Dagster nor the settings of a deployment. Types are exact in every format: those of text
-formats come from the receipt, which is beside the data.
+but neither Dagster nor the settings of a deployment. Types are exact in every format: for text
+formats they come from the receipt, which is kept beside the data.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ def open_published(
     state: str | None = None,
     s3: S3Client | None = None,
 ) -> pa.RecordBatchReader:
-    """The rows of an extract (`folder/name`): of its current version, or of the one asked for.
+    """The rows of an extract (`folder/name`), from its current version or the one asked for.
 
-    `data` is what the deployment has as EXTRACT_DATA, `state` its EXTRACT_STATE where it has one.
-    `version` is a VersionId; `as_of` a time (without a zone: UTC), or how long ago, as `24h`: what
-    was current then. Whatever is published meanwhile, all rows are of one version. Raises
-    NotPublished where there is none, ValueError for what is no location or time.
+    `data` is the deployment's EXTRACT_DATA; `state` is its EXTRACT_STATE, if it sets one. `version`
+    is a VersionId. `as_of` selects the version that was current at a time (UTC if it has no zone),
+    or a duration ago, as in `24h`. All rows are of one version, whatever is published meanwhile.
+    Raises NotPublished if there is no such version, ValueError for an invalid location or time.
     """
     from extract_project.history.reading import open_version
     from extract_project.history.receipt import read_schema, receipt_of
 
     if version and as_of:
-        raise ValueError("version and as_of both say which version: give one of them")
+        raise ValueError("version and as_of are both given: expected only one of them")
     published, receipts = _folders(data, state, s3)
     key = published_key(published, extract, partition)
     if as_of:
@@ -69,9 +69,9 @@ def history(
     state: str | None = None,
     s3: S3Client | None = None,
 ) -> tuple[Entry, ...]:
-    """Every version of an extract and every delete marker, the newest first.
+    """Every version and every delete marker of an extract, the newest first.
 
-    Each entry has `at` (from when on it was current), `version` (VersionId, bytes, provenance),
+    Each entry has `at` (since when it was current), `version` (VersionId, bytes, provenance),
     `receipt` (rows, SQL, checks, columns), and `change` against the version before it.
     """
     published, receipts = _folders(data, state, s3)

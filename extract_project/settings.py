@@ -1,6 +1,6 @@
-"""The environment, typed, read once. No other module reads it.
+"""All settings, read from the environment once, as typed objects. No other module reads it.
 
-Each field says what its variable means; docs/settings.md is made from that.
+The description of each field explains its variable; docs/settings.md is generated from them.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from extract_project.warehouses import WAREHOUSE_TYPES, WarehouseSettings, wareh
 
 PREFIX = "EXTRACT_"
 LOCATION = "extract_project"
-"""Name of this project's own code location; extracts in another project have that one's."""
+"""Name of this project's code location. In another Dagster project its own name applies."""
 _TYPED = 2
-"""Where, in the place of an error, a warehouse's type stands: after `warehouses` and its name."""
+"""Index of a warehouse's type in the location of a pydantic error: after `warehouses` and name."""
 
 
 _PLACED = "placed"
-_HOW_TO_NEST = "expected a variable of its own for each field, {}__…, or all as one JSON object"
+_HOW_TO_NEST = "expected one variable per field, {}__…, or one JSON object with all fields"
 _LONGEST_PREFIX = 512
-"""Bytes: S3 takes keys of 1,024, and folders, names, partitions and receipts come behind it."""
+"""In bytes: S3 allows keys of 1,024, and folder, name, partition and receipt follow the prefix."""
 
 
 def _location(value: Any) -> Any:
@@ -45,8 +45,8 @@ def _location(value: Any) -> Any:
     size = len(location.prefix.encode())
     if size > _LONGEST_PREFIX:
         raise ValueError(
-            f"the prefix has {size:,} bytes: expected at most {_LONGEST_PREFIX}, since S3 takes "
-            f"keys of 1,024 and the names of files come behind it; choose a shorter one"
+            f"the prefix has {size:,} bytes: expected at most {_LONGEST_PREFIX}, since S3 allows "
+            f"keys of 1,024 and file names follow the prefix; choose a shorter one"
         )
     return location
 
@@ -55,7 +55,7 @@ S3Location = Annotated[Location, NoDecode, BeforeValidator(_location)]
 
 
 class FargateSettings(BaseModel):
-    """Prices of a task, in US dollars for an hour; what is not set is us-east-1's."""
+    """Prices of a task in US dollars per hour; the default is the price in us-east-1."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -78,7 +78,7 @@ class FargateSettings(BaseModel):
 
 
 class ExecutedRun(BaseModel):
-    """What a run executes: a job, and the paths of its extracts."""
+    """The job that a run executes, and the paths of its extracts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -87,12 +87,12 @@ class ExecutedRun(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Where the SQL is, where results go, and which warehouses there are."""
+    """The settings of a deployment: SQL files, published data, warehouses, alerts."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter="__",
-        env_ignore_empty=True,  # a container's definition often cannot leave a variable out
+        env_ignore_empty=True,  # a task definition often cannot omit a variable
         frozen=True,
         extra="ignore",
     )
@@ -114,24 +114,24 @@ class Settings(BaseSettings):
     )
     warehouses: dict[str, WarehouseSettings] = Field(
         min_length=1,
-        description="at least one warehouse, under a name of yours, as in "
+        description="at least one warehouse, under a name of your choice, as in "
         "EXTRACT_WAREHOUSES__SHOP__TYPE=duckdb and EXTRACT_WAREHOUSES__SHOP__PATH=/data/shop.duckdb"
         f" (types: {', '.join(WAREHOUSE_TYPES)}); docs/settings.md lists the fields of each",
     )
     kms_key_id: str | None = Field(
         None,
-        description="KMS key (SSE-KMS) of everything that is written to S3: results, receipts, "
+        description="KMS key (SSE-KMS) for everything that is written to S3: results, receipts, "
         "snapshots, pins, pushed SQL. Default: the bucket's own encryption",
     )
     dagster_url: str = Field(
         "http://127.0.0.1:3000",
         description="address of the Dagster webserver: the command line launches runs through it, "
-        "and the code server has itself reloaded through it",
+        "and the code server asks it for a reload",
     )
     location: str = Field(
         LOCATION,
-        description="the code location that the command line asks: another one where extracts are "
-        "part of another project",
+        description="the code location that the command line uses; set it if extracts are part of "
+        "another Dagster project",
     )
     alerts: AlertSettings = AlertSettings()
     fargate: FargateSettings = FargateSettings()
@@ -143,7 +143,7 @@ class Settings(BaseSettings):
     ecs_metadata_uri: str | None = Field(
         None,
         validation_alias="ECS_CONTAINER_METADATA_URI_V4",
-        description="set by ECS: where a task asks about itself",
+        description="set by ECS: the address of a task's metadata",
     )
 
     @model_validator(mode="after")
@@ -162,18 +162,18 @@ class Settings(BaseSettings):
 
     @property
     def default_warehouse(self) -> str:
-        """Name of the warehouse of every extract whose header names none."""
+        """The name of the warehouse for extracts whose header names none."""
         return self.warehouse.lower() or next(iter(self.warehouses))
 
     @property
     def dialects(self) -> Dialects:
-        """Which SQL each warehouse speaks."""
+        """The SQL dialect of each warehouse."""
         kinds = {name: warehouse.dialect for name, warehouse in self.warehouses.items()}
         forbidden = {name: each.forbidden_functions for name, each in self.warehouses.items()}
         return Dialects(kinds, self.default_warehouse, forbidden=forbidden)
 
     def connect(self) -> Folders:
-        """The folders of this deployment; what is written is encrypted by EXTRACT_KMS_KEY_ID."""
+        """The folders of this deployment; writes are encrypted with EXTRACT_KMS_KEY_ID."""
         stores = Stores.connected(self.kms_key_id)
         return Folders(
             stores,
@@ -191,13 +191,14 @@ _GROUPS: dict[str, type[BaseModel]] = {"alerts": AlertSettings, "fargate": Farga
 
 
 def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
-    """Read the environment, where `given` says nothing; raises SettingsError, one line an error.
+    """Settings from `given`, and from the environment for what `given` does not set.
 
-    Lines begin with the environment's variable, or with the key in `given` where it is from there.
+    Raises SettingsError with one line per error. Each line begins with the environment variable, or
+    with the key in `given`.
     """
     try:
         return Settings(**(given or {}))
-    except BrokenJson as error:  # its text names the field, and has nothing of the value
+    except BrokenJson as error:  # its text names the field and quotes nothing of the value
         field = re.search(r'field "(\w+)"', str(error))
         variable = PREFIX + (field.group(1).upper() if field else "…")
         raise SettingsError(
@@ -209,18 +210,18 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
 
 
 def _at(message: str, *path: str) -> PydanticCustomError:
-    """What the validator of all settings raises for a fault at one of them."""
+    """The error that the validator of all settings raises about one of them."""
     return PydanticCustomError(_PLACED, "{error}", {"error": message, "path": path})
 
 
 def _named(path: Sequence[str], given: Mapping[str, Any]) -> str:
-    """A setting as its author wrote it: `warehouses.shop.path`, or the environment's variable."""
+    """A setting as its author wrote it: `warehouses.shop.path`, or the environment variable."""
     variable = (PREFIX + "__".join(path)).upper()
     return ".".join(path) if path and path[0] in given else variable
 
 
 def _meaning(path: Sequence[str], kind: str) -> str:
-    """What a variable that is missing is for."""
+    """The purpose of a missing variable, for its error."""
     if len(path) > 1:
         return f"the {path[-1].replace('_', ' ')} of this {kind or path[0]} warehouse"
     return Settings.model_fields[path[0]].description or "a value"
@@ -231,7 +232,7 @@ def _explain(item: Any, given: Mapping[str, Any]) -> str:
     path = [str(part) for part in item["loc"] if part != "function-after"]
     kind = ""
     if path[:1] == ["warehouses"] and len(path) > _TYPED:
-        kind = path.pop(_TYPED)  # the type, which is no part of the variable's name
+        kind = path.pop(_TYPED)  # the type, which is not part of the variable's name
     error, context = item["type"], item.get("ctx", {})
     if error == _PLACED:
         return f"{_named(context['path'], given)}: {context['error']}"
@@ -240,11 +241,11 @@ def _explain(item: Any, given: Mapping[str, Any]) -> str:
         return f"{variable} is not set: expected {_meaning(path, kind)}"
     if error == "extra_forbidden" and path[0] in _GROUPS:
         hint = suggestion(path[-1], _GROUPS[path[0]].model_fields)
-        return f"{variable} is no setting of {path[0]}: {hint}"
+        return f"{variable} is not a setting of {path[0]}: {hint}"
     if error == "extra_forbidden":
         known = [each.lower() for each in warehouse_fields(kind)]
         hint = suggestion(path[-1], known)
-        return f"{variable} is no setting of a {kind} warehouse: {hint}"
+        return f"{variable} is not a setting of a {kind} warehouse: {hint}"
     if error == "union_tag_invalid":
         return f"{kind_of} is {context['tag']!r}: expected one of {context['expected_tags']}"
     if error == "union_tag_not_found":

@@ -1,8 +1,8 @@
-"""Work that can be ended at any moment: when its time is up, or because somebody ends it.
+"""Work that can be stopped at any time, by a timeout or by a person.
 
-The work runs in a thread of its own, and looks at its `Stop` at points where it is safe to end.
-The caller only waits, so a signal handler in the main thread needs to do no more than set a flag:
-nothing is ever raised into the middle of an upload, a clean-up or a report.
+The work runs in a thread and checks its `Stop` at points where it is safe to end. The caller only
+waits, so a signal handler in the main thread only has to set a flag: no exception is ever raised
+in the middle of an upload, a clean-up or a failure report.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from extract_project.units import format_duration
 T = TypeVar("T")
 
 LONGEST_TIMEOUT = timedelta(hours=24)
-"""What a header's `timeout` may be at most. An upload that is older has no run any more."""
+"""The longest `timeout` that a header may set. An upload that is older belongs to no live run."""
 
 GRACE_SECONDS = 20.0
 """How long stopped work may take to clean up. ECS kills a task two minutes after it is stopped."""
@@ -33,7 +33,7 @@ _LOOK_SECONDS = 0.1
 
 
 class Stage(StrEnum):
-    """What an extract is doing, in the words of a failure report."""
+    """The stage that an extract is in, in the words of a failure report."""
 
     CONNECTING = "connecting"
     QUERYING = "waiting for the query's first rows"
@@ -44,7 +44,7 @@ class Stage(StrEnum):
 
     @property
     def has_query(self) -> bool:
-        """Whether a query is under way, which ends with the run."""
+        """Whether a query is running that has to be cancelled with the run."""
         return self in (Stage.QUERYING, Stage.FETCHING)
 
 
@@ -53,7 +53,7 @@ def _never() -> bool:
 
 
 class Stop:
-    """Whether work has to end, and why. The first reason stays."""
+    """Tells work that it has to end, and why. The first reason is kept."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Stop:
         set_by: str = "'timeout' in the header",
         is_ended: Callable[[], bool] = _never,
     ) -> None:
-        """After `limit`, which `set_by` has set, or as soon as `is_ended` says so."""
+        """Stop after `limit` (configured by `set_by`), or as soon as `is_ended` returns true."""
         self._limit, self._set_by, self._is_ended = limit, set_by, is_ended
         self._begun = time.monotonic()
         self._lock = threading.Lock()
@@ -70,13 +70,13 @@ class Stop:
         self._cancels: list[Callable[[], None]] = []
         self._error: ExtractError | None = None
         self.stage = Stage.CONNECTING
-        """What the work is doing."""
+        """The current stage of the work."""
         self.is_sending = False
-        """Whether the request that publishes is under way: what it came to is not known yet."""
+        """Whether the publishing request has been sent and its outcome is not known yet."""
 
     @property
     def error(self) -> ExtractError | None:
-        """The reason to end, if there is one by now."""
+        """The reason to end, if there is one yet."""
         if self._error is None and self._is_ended():
             self.end()
         if self._error is None and self._limit is not None and self._age >= self._limit:
@@ -88,7 +88,7 @@ class Stop:
         return timedelta(seconds=time.monotonic() - self._begun)
 
     def end(self) -> None:
-        """Have the work end, because somebody wants it to."""
+        """End the work on request."""
         self._tell(_ended(self.stage))
 
     def _tell(self, error: ExtractError) -> None:
@@ -102,13 +102,13 @@ class Stop:
             raise error
 
     def at(self, stage: Stage) -> None:
-        """Note what comes next, unless the work has to end: then raise the reason."""
+        """Enter the next stage. If the work has to end, raise the reason instead."""
         self.require()
         self.stage = stage
 
     @contextmanager
     def cancelling(self, cancel: Callable[[], None]) -> Iterator[None]:
-        """While in here, `cancel` ends what the work waits for. It is never called after that."""
+        """Inside the block, `cancel` may be called to end what the work waits for; never after."""
         self._cancels.append(cancel)
         try:
             yield
@@ -117,30 +117,30 @@ class Stop:
                 self._cancels.remove(cancel)
 
     def begin_sending(self) -> None:
-        """Before the request that publishes: the last moment at which the work can be ended."""
+        """Call before the publishing request: the last moment at which the work can be stopped."""
         self.require()
         self.is_sending = True
 
     def end_sending(self) -> None:
-        """Once it is known what that request came to."""
+        """Call once the outcome of the publishing request is known."""
         self.is_sending = False
 
     def cancel(self) -> None:
-        """End what the work waits for at this moment."""
+        """End whatever the work is waiting for now."""
         with self._cancelling:
             for cancel in tuple(self._cancels):
                 try:
                     cancel()
-                except Exception as error:  # a driver's own; the next call may do better
+                except Exception as error:  # of a driver; the next attempt may succeed
                     logging.getLogger(__name__).warning("cancelling failed: %r", error)
 
 
 def supervised(work: Callable[[], T], stop: Stop) -> T:
-    """Do the work in a thread, until `stop` says that it has to end.
+    """Run the work in a thread until it is done or `stop` says that it has to end.
 
-    Stopped work has a few seconds to clean up; then it is left to itself. It still cannot publish.
-    Raises what the work raises, QueryTimeout or RunEnded. A result that the work reaches in spite
-    of being stopped is returned.
+    Stopped work has a few seconds to clean up. Then its thread is abandoned, and cannot publish any
+    more. Raises what the work raises, QueryTimeout or RunEnded. If stopped work completes all the
+    same, its result is returned.
     """
     done: Future[T] = Future()
 
@@ -168,9 +168,9 @@ def supervised(work: Callable[[], T], stop: Stop) -> T:
 
 
 def _wind_up(done: Future[T], stop: Stop) -> None:
-    """Cancel what the work waits for, again and again, until it has ended or is given up."""
-    # A query that is about to start does not notice, in any driver. And cancelling may itself
-    # have to wait for a server.
+    """Cancel what the work waits for, repeatedly, until it has ended or time is up."""
+    # Repeatedly, because no driver notices a cancel just before its query starts. In a thread,
+    # because cancelling may itself have to wait for a server.
     given_up = threading.Event()
 
     def cancel() -> None:
@@ -185,7 +185,7 @@ def _wind_up(done: Future[T], stop: Stop) -> None:
 
 def _ended(stage: Stage) -> RunEnded:
     consequence = ", and its query was cancelled" if stage.has_query else ""
-    return RunEnded(f"the run was ended from outside while it was {stage}{consequence}")
+    return RunEnded(f"the run was stopped from outside while it was {stage}{consequence}")
 
 
 def _timeout(stage: Stage, limit: timedelta, set_by: str) -> QueryTimeout:

@@ -25,7 +25,7 @@ _PATTERN = r"^\s*(\d{1,9}\s*(s|m|h|d|sec|min|hours?|days?|minutes?|seconds?)\s*)
 
 
 def parse_duration(value: Any) -> Any:
-    """`1h30m` to a timedelta; raises ValueError that shows the form."""
+    """`1h30m` as a timedelta; raises ValueError that shows the form."""
     if isinstance(value, timedelta):
         return value
     if isinstance(value, str) and re.match(_PATTERN, value.lower()):
@@ -34,11 +34,13 @@ def parse_duration(value: Any) -> Any:
         if seconds > _LONGEST.total_seconds():
             raise ValueError(f"{value!r} is longer than {_LONGEST.days}d")
         return timedelta(seconds=seconds)
-    raise ValueError(f"{value!r} is no duration: expected a number and a unit, as in 90s, 30m, 1h")
+    raise ValueError(
+        f"{value!r} is not a duration: expected a number and a unit, as in 90s, 30m, 1h"
+    )
 
 
 def parse_moment(text: str, now: datetime | None = None) -> datetime:
-    """`2026-01-31T06:00:00Z`, or how long ago, as in `24h`; UTC where no zone is given.
+    """A time such as `2026-01-31T06:00:00Z` (UTC without a zone), or a duration ago, as in `24h`.
 
     Raises ValueError that shows both forms.
     """
@@ -50,8 +52,8 @@ def parse_moment(text: str, now: datetime | None = None) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
-            f"{text!r} is no time: expected one as 2026-01-31T06:00:00 (UTC, or with its offset), "
-            f"or how long ago, as 24h"
+            f"{text!r} is not a time: expected 2026-01-31T06:00:00 (UTC, or with an offset), "
+            f"or how long ago, as in 24h"
         ) from None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -76,13 +78,13 @@ Duration = Annotated[
 
 
 def parse_size(value: Any, example: str = "256MB, 2GB") -> int:
-    """`256MB` or `1.5GB` to bytes, rounded up; a MB has 1,048,576.
+    """`256MB` or `1.5GB` as a number of bytes, rounded up; a MB has 1,048,576.
 
     Raises ValueError that shows the form.
     """
     found = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if found is None or not Decimal(found[1]):
-        raise ValueError(f"{value!r} is no size: expected a number and a unit, as in {example}")
+        raise ValueError(f"{value!r} is not a size: expected a number and a unit, as in {example}")
     return math.ceil(Decimal(found[1]) * _MIB_OF[found[2].lower()] * _MIB)
 
 

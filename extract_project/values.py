@@ -1,6 +1,6 @@
 """Constants of a header (`params`, the values of checks), exact through YAML and through JSON.
 
-JSON has no dates and no exact decimals, so there a constant that is one says so:
+JSON has no dates and no exact decimals, so such constants are written with their type:
 `{"decimal": "1.50"}`, `{"date": "2026-01-01"}`, `{"timestamp": "2026-01-01T06:00:00"}`.
 """
 
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 Value = bool | int | Decimal | str | date | datetime | None
-"""What can be bound to a `:name`, or compared with a column."""
+"""A constant that can be bound to a `:name`, or compared with a column."""
 
 _READERS = {"decimal": Decimal, "date": date.fromisoformat, "timestamp": datetime.fromisoformat}
 

@@ -1,4 +1,4 @@
-"""Text of others, made harmless to print: nothing in it moves a cursor or hides what follows."""
+"""Escape foreign text so that printing it cannot move the cursor or hide what follows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def one_line(text: str) -> str:
 
 
 def lines(text: str) -> str:
-    """The same, but for line ends and tabs, which stay."""
+    """The same, but line ends and tabs are kept."""
     return _UNSEEN.sub(
         lambda found: found.group() if found.group() in _LAYOUT else _escaped(found.group()),
         text.replace("\r\n", "\n"),

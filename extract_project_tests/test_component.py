@@ -110,7 +110,7 @@ def test_errors_name_the_attribute(monkeypatch: pytest.MonkeyPatch) -> None:
     manifest, user, password = sorted(str(raised.value).splitlines())
     assert manifest.startswith("EXTRACT_MANIFEST is not set: expected where the SQL files are")
     assert password.startswith("warehouses.shop.user is not set: expected the user of")
-    assert user.startswith("warehouses.shop.pasword is no setting of a postgres warehouse")
+    assert user.startswith("warehouses.shop.pasword is not a setting of a postgres warehouse")
     assert "hunter2" not in str(raised.value)
     shown = repr(extract_project.ExtractsComponent(warehouses=warehouses))
     assert "hunter2" not in shown

@@ -215,7 +215,7 @@ def test_a_warehouse(site: Site, copy: Copy) -> None:
     said = copy.materialize(site, "a/b", **shop)
     assert "published" in said, said
     wrong = {**shop, "EXTRACT_WAREHOUSES__SHOP__UPTOO": "3"}
-    assert "is no setting of a numbers warehouse: did you mean 'upto'" in copy.materialize(
+    assert "is not a setting of a numbers warehouse: did you mean 'upto'" in copy.materialize(
         site, "a/b", **wrong
     )
 

@@ -61,7 +61,9 @@ def test_a_price_that_is_set_replaces_that_one(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     assert FargateSettings().prices.vcpu_hour < X86.vcpu_hour
     monkeypatch.setenv("EXTRACT_FARGATE__VCPU_HOURS", "0.05")
-    with pytest.raises(SettingsError, match=r"VCPU_HOURS is no setting of fargate: did you mean"):
+    with pytest.raises(
+        SettingsError, match=r"VCPU_HOURS is not a setting of fargate: did you mean"
+    ):
         load_settings()
 
 
@@ -78,9 +80,7 @@ def test_g11_what_is_no_json_object_is_named_and_not_quoted(
     monkeypatch.setenv(f"EXTRACT_{variable}", broken)
     with pytest.raises(SettingsError, match=rf"^EXTRACT_{variable} is not valid JSON") as raised:
         load(monkeypatch, **({} if "WAREHOUSES" in variable else {"TYPE": "duckdb"}))
-    assert f"expected a variable of its own for each field, EXTRACT_{variable}__" in str(
-        raised.value
-    )
+    assert f"expected one variable per field, EXTRACT_{variable}__" in str(raised.value)
     assert "hunter2" not in f"{raised.value!r}{raised.value.__cause__!r}"
 
 
@@ -119,12 +119,12 @@ def test_a_warehouse_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             {"TYPE": "snowflake", "ACOUNT": "a", "PASSWORD": "hunter2"},
-            "EXTRACT_WAREHOUSES__SNOW__ACOUNT is no setting of a snowflake warehouse: "
+            "EXTRACT_WAREHOUSES__SNOW__ACOUNT is not a setting of a snowflake warehouse: "
             "did you mean 'account'",
         ),
         (
             {"TYPE": "postgres", "HOST": "h", "USER": "u", "DIALECT": "redshift"},
-            "EXTRACT_WAREHOUSES__SNOW__DIALECT is no setting of a postgres warehouse",
+            "EXTRACT_WAREHOUSES__SNOW__DIALECT is not a setting of a postgres warehouse",
         ),
         (
             {"TYPE": "snowflake", "ACCOUNT": "a", "PASSWORD": "hunter2", "PORT": "x"},

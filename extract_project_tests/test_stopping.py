@@ -166,5 +166,5 @@ except ValueError as error:
     error.itself = error  # as Dagster keeps it
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
-    assert b"since the process ends" in ended.stderr
+    assert b"because the process is ending" in ended.stderr
     assert ended.returncode == 0

@@ -1,6 +1,6 @@
-"""What is sent to people: one message for many alerts, and the channels that carry it.
+"""Messages to people: one message for many alerts, and the channels that send it.
 
-How a failure is found is not known here: whoever finds some makes `Alert`s of them, and
+This package does not find failures. Whoever finds some makes `Alert`s of them, and then:
 
     message = compose(alerts, deployment)
     for channel in settings.alerts.channels:

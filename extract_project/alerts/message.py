@@ -1,4 +1,4 @@
-"""From alerts to one message: an outage that fails forty extracts is one thing to read.
+"""Compose one message from many alerts: an outage that fails forty extracts is one thing to read.
 
 Alerts are grouped by kind, then by cause, then by the first line of the failure report. Each group
 shows a few reports in full and names the extracts, so that the message stays short enough to read,
@@ -16,24 +16,24 @@ from enum import StrEnum
 from itertools import groupby
 
 SUBJECT_CHARACTERS = 99
-"""SNS wants less than 100."""
+"""SNS allows fewer than 100."""
 TEXT_BYTES = 200_000
-"""SNS takes 256 KiB, with everything that it adds itself."""
+"""SNS allows 256 KiB, including what it adds itself."""
 REPORTS = 3
 NAMES = 50
 INDENT = "    "
-"""Begins each line of a report, and no other line but the closing commands."""
+"""Starts each line of a report. Other lines do not start with it, except the closing commands."""
 
 _REPORTS_BYTES = 120_000
 _DEPLOYMENT_CHARACTERS = 30
 _SUBJECT_CAUSES = 8
 _REST = f"{INDENT}… the rest of this report: extract failed"
-_CUT = "\n\n… and more than fits into one message\n\n"
+_CUT = "\n\n… the rest does not fit into one message\n\n"
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 class Kind(StrEnum):
-    """What has become of an extract, in the order in which a message tells it."""
+    """The kinds of alerts, in the order in which a message lists them."""
 
     FAILED = "failed"
     REFUSED = "refused"
@@ -52,7 +52,7 @@ _ORDER = tuple(Kind)
 
 @dataclass(frozen=True)
 class Alert:
-    """One thing to tell about one extract, or about one partition of it."""
+    """News about one extract, or about one of its partitions."""
 
     kind: Kind
     extract: str
@@ -60,23 +60,24 @@ class Alert:
     cause: str
     """A word of a classification, such as `permission` or `warehouse busy`; may be empty."""
     failure_report: str
-    """What happened, in several lines of plain text; may be empty."""
+    """Several lines of plain text; may be empty."""
     run_url: str | None
     run_id: str | None
 
 
 @dataclass(frozen=True)
 class Message:
-    """What a channel sends: a subject of one line of ASCII, and plain text."""
+    """A message for a channel: a subject (one line of ASCII) and plain text."""
 
     subject: str
     text: str
 
 
 def compose(alerts: Sequence[Alert], deployment: str) -> Message:
-    """One message for all alerts, the same whatever their order; raises ValueError without any."""
+    """One message for all alerts, independent of their order; raises ValueError if there are
+    none."""
     if not alerts:
-        raise ValueError("there is no alert to compose a message of: expected at least one")
+        raise ValueError("no alerts to compose a message from: expected at least one")
     ordered = sorted(set(alerts), key=_rank)
     kinds = [(kind, list(group)) for kind, group in groupby(ordered, key=lambda each: each.kind)]
     return Message(_subject(kinds, deployment), _text(kinds))
@@ -88,7 +89,8 @@ def _rank(alert: Alert) -> tuple[int, tuple[str, ...]]:
 
 
 def _subject(kinds: Sequence[tuple[Kind, list[Alert]]], deployment: str) -> str:
-    """With as many causes as there is room for, and the name where there is but one."""
+    """The subject, with as many causes as fit, and the extract's name if there is only one
+    alert."""
     alerts = [alert for _, group in kinds for alert in group]
     place = _ascii(deployment)[:_DEPLOYMENT_CHARACTERS].strip()
     ending = f" - {place}" if place else ""
@@ -148,7 +150,7 @@ def _next_step(kinds: set[Kind]) -> str:
 
 
 class _Group:
-    """Alerts of one kind and one cause, told as one or a few outages."""
+    """Alerts of one kind and one cause, presented as one or a few outages."""
 
     def __init__(self, kind: Kind, cause: str, alerts: list[Alert]) -> None:
         self.kind = kind
@@ -164,7 +166,8 @@ class _Group:
         self._others = [alert for each in explained[REPORTS:] for alert in each] + bare
 
     def paragraphs(self, room: Sequence[int]) -> list[str]:
-        """Each report, cut to the bytes that there are for it, and below it whom it concerns."""
+        """Each report, cut to its share of the bytes in `room`, and the extracts that it is
+        about."""
         found = [self._title] if self._title else []
         lists = [*self._outages, self._others] if self._others else self._outages
         names = _shares([len(each) for each in lists], NAMES)
@@ -189,9 +192,9 @@ def _by_size(groups: dict[str, list[Alert]]) -> list[tuple[str, list[Alert]]]:
 
 
 def _reason(alert: Alert) -> str:
-    """The report's first line without the place in the extract's own file, which it begins with.
+    """The report's first line without the place in the extract's own file that it begins with.
 
-    So the same refusal of the warehouse is the same for `a.sql:4:3` and for `b.sql:9:1`.
+    So the same error of the warehouse groups `a.sql:4:3` with `b.sql:9:1`.
     """
     line = _line(next((line for line in alert.failure_report.splitlines() if line.strip()), ""))
     place, _, rest = line.partition(" ")
@@ -215,7 +218,7 @@ def _run(alert: Alert) -> str:
 
 
 def _counted(alerts: Sequence[Alert]) -> str:
-    """`3 extracts`, and how many partitions of them where that is more."""
+    """`3 extracts`, with the number of partitions if it is larger."""
     extracts = len({alert.extract for alert in alerts})
     partitions = len({(alert.extract, alert.partition) for alert in alerts})
     more = f" ({partitions:,} partitions)" if partitions > extracts else ""
@@ -227,7 +230,8 @@ def _extracts(count: int) -> str:
 
 
 def _shares(wanted: Sequence[int], total: int) -> list[int]:
-    """As much of `total` for each as it wants; where that is too much, the large ones give way."""
+    """Share out `total`: each gets what it wants, or, if that is too much, the large ones get
+    less."""
     shares = [0] * len(wanted)
     left = len(wanted)
     for index in sorted(range(len(wanted)), key=lambda each: wanted[each]):
@@ -243,7 +247,7 @@ def _indented(report: str) -> str:
 
 
 def _cut(text: str, room: int, ending: str) -> str:
-    """The lines of `text` that fit into `room` bytes, and the ending where that is not all."""
+    """The lines of `text` that fit into `room` bytes, with the ending if some do not."""
     raw = text.encode()
     if len(raw) <= room:
         return text
@@ -257,7 +261,7 @@ def _bytes(text: str) -> int:
 
 
 def _line(text: str) -> str:
-    """On one line, without what no channel can carry."""
+    """The text on one line, without characters that channels cannot carry."""
     return _clean(" ".join(text.split()))
 
 
@@ -266,7 +270,8 @@ def _clean(text: str) -> str:
 
 
 def _ascii(text: str) -> str:
-    """On one line of ASCII: accents are dropped, and what has no plain form is a question mark."""
+    """The text as one line of ASCII: accents are dropped, other characters become question
+    marks."""
     plain = unicodedata.normalize("NFKD", _line(text))
     letters = (each for each in plain if not unicodedata.combining(each))
     return "".join(each if each.isascii() else "?" for each in letters)

@@ -1,4 +1,4 @@
-"""`EXTRACT_ALERTS__…`: who is told. Nothing is set by default, and nobody is."""
+"""The settings `EXTRACT_ALERTS__…`: where alerts go. By default there are none."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def _listed(value: Any) -> Any:
 
 
 class AlertSettings(BaseModel):
-    """The channels that messages are sent through: any of them, or none."""
+    """The channels through which messages are sent: any of them, or none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sns_topic: TopicArn | None = Field(
-        default=None, description="ARN of the SNS topic that alerts are published to."
+        default=None, description="ARN of the SNS topic to which alerts are published."
     )
     slack_webhook: Webhook | None = Field(
-        default=None, description="Address of the Slack incoming webhook that alerts are posted to."
+        default=None, description="Address of the Slack incoming webhook for alerts."
     )
     email_to: Annotated[Addresses, NoDecode, BeforeValidator(_listed)] = Field(
-        default=[], description="Addresses that alerts are mailed to, separated by commas."
+        default=[], description="Addresses to which alerts are mailed, separated by commas."
     )
     email_from: Address | None = Field(
         default=None, description="The sender of the mails; needed with `EMAIL_TO`."
@@ -65,7 +65,7 @@ class AlertSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_empty(cls, values: Any) -> Any:
-        """A variable that is empty is not set: a container's definition often cannot omit it."""
+        """Treat an empty variable as not set: a task definition often cannot omit it."""
         if isinstance(values, dict):
             return {name: value for name, value in values.items() if value != ""}
         return values
@@ -75,30 +75,30 @@ class AlertSettings(BaseModel):
         needed = [name for name in ("smtp_host", "email_from") if not getattr(self, name)]
         if self.email_to and needed:
             raise ValueError(
-                f"EXTRACT_ALERTS__EMAIL_TO is set, and {_variables(needed)} not: "
-                f"expected the mail server and the sender beside it"
+                f"EXTRACT_ALERTS__EMAIL_TO is set, but {_variables(needed)} not: "
+                f"set the mail server and the sender too"
             )
         idle = [name for name in _EMAIL_ONLY if name in self.model_fields_set]
         if idle and not self.email_to:
             raise ValueError(
-                f"{_variables(idle)} set, and EXTRACT_ALERTS__EMAIL_TO is not: "
-                f"expected the addresses to write to, separated by commas"
+                f"{_variables(idle)} set, but EXTRACT_ALERTS__EMAIL_TO is not: "
+                f"expected addresses, separated by commas"
             )
         if (self.smtp_user is None) != (self.smtp_password is None):
             raise ValueError(
-                "EXTRACT_ALERTS__SMTP_USER and EXTRACT_ALERTS__SMTP_PASSWORD belong together: "
-                "one is set, and the other is not"
+                "EXTRACT_ALERTS__SMTP_USER and EXTRACT_ALERTS__SMTP_PASSWORD belong together, but "
+                "only one is set: set both, or neither"
             )
         if self.smtp_password is not None and self.smtp_security == "none":
             raise ValueError(
-                "EXTRACT_ALERTS__SMTP_PASSWORD would cross the network unencrypted: "
+                "EXTRACT_ALERTS__SMTP_PASSWORD would be sent unencrypted: "
                 "set EXTRACT_ALERTS__SMTP_SECURITY to starttls or tls"
             )
         return self
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """One for each way that is set; a failure of one says nothing about the others."""
+        """One channel for each that is configured; they fail independently of each other."""
         channels: list[Channel] = []
         if self.sns_topic is not None:
             channels.append(SnsChannel(topic_arn=self.sns_topic))

@@ -46,7 +46,7 @@ def _which(value: Any) -> str | None:
 
 if TYPE_CHECKING:
     Check = CheckSpec
-else:  # a union of what is in the registry, which no type checker can read
+else:  # a union of the classes in the registry, which type checkers cannot evaluate
     Check = Annotated[
         reduce(or_, (Annotated[model, Tag(name)] for name, model in _CHECKS.items())),
         Discriminator(

@@ -1,8 +1,8 @@
-"""`anomalies`: whether a result is unlike the versions before it, without a rule written by hand.
+"""`anomalies`: compare a result with the versions before it, without a rule written by hand.
 
-The expected range lies around the median of the baseline. It is as wide as the baseline scatters,
-and it includes what two versions had: weekends come twice in ten days, a faulty version that was
-published does not. A margin keeps a value that never varied from failing at its first change.
+The expected range is centred on the median of the baseline. Its width follows the baseline's
+spread, and it includes every value that two versions share: ten days contain two weekends, but one
+faulty version. A margin keeps a value that has never varied from failing at its first change.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 ANOMALIES = "usual"
 """The name of the check in Dagster, in receipts and in releases."""
 VERSIONS = 10
-"""How many a result is compared with, at most."""
+"""The most versions that a result is compared with."""
 
 _FEWEST = 4
 _DEVIATIONS = 4
 _SIGMA = 1.4826
-"""The median deviation of a normal distribution, times this, is its standard deviation."""
+"""Standard deviation of a normal distribution, divided by its median deviation."""
 _ROWS_MARGIN = 0.1
 _RATIO_MARGIN = 0.02
 _FEW = 4
@@ -40,8 +40,8 @@ class Anomalies(CheckSpec):
 
     anomalies: Literal["warn", "fail"]
     may_be_empty: bool = False
-    """Whether a result without rows always passes: an incremental extract then publishes no
-    version, so that its baseline holds none without rows."""
+    """Whether a result without rows always passes. True for incremental extracts: they publish no
+    version without new rows, so the baseline contains no such version."""
 
     @property
     def name(self) -> str:
@@ -49,7 +49,7 @@ class Anomalies(CheckSpec):
 
     @property
     def rule(self) -> str:
-        return f"rows and nulls as in up to {VERSIONS} versions before of the same SQL"
+        return f"rows and nulls as in up to {VERSIONS} earlier versions of the same SQL"
 
     def auditor(self, subject: Subject) -> Auditor:
         return _Anomalies(subject.schema.names, subject.baseline, self.may_be_empty)
@@ -105,7 +105,7 @@ class _Anomalies(Auditor):
         metrics: dict[str, int | float | str] = {"rows": self._rows, kind: len(baseline)}
         if len(baseline) < _FEWEST:
             summary = (
-                f"nothing is usual before {_FEWEST} {kind} of this SQL: {len(baseline)} so far"
+                f"not checked before there are {_FEWEST} {kind} of this SQL: {len(baseline)} so far"
             )
             return Verdict(True, summary, metrics)
         if not self._rows and self._may_be_empty:
@@ -113,18 +113,18 @@ class _Anomalies(Auditor):
         expected = expected_rows([each.rows for each in baseline])
         low, high = ceil(expected.low), floor(expected.high)
         metrics |= {"usual rows, from": low, "usual rows, to": high}
-        rows = f"{self._rows:,} rows; usual are {low:,} to {high:,}"
+        rows = f"{self._rows:,} rows; expected {low:,} to {high:,}"
         unusual = [] if self._rows in expected else [rows]
         for name, ratio, ratios in self._ratios(baseline):
             metrics[f"null ratio {name}"] = round(ratio, 6)
             unusual.append(
-                f"{name} is null in {ratio:.2%} of the rows; usual are "
+                f"{name} is null in {ratio:.2%} of the rows; expected "
                 f"{ratios.low:.2%} to {ratios.high:.2%}"
             )
-        over = f"over the last {len(baseline)} {kind}"
+        over = f"from the last {len(baseline)} {kind}"
         if unusual:
             return Verdict(False, "\n".join(f"{each}, {over}" for each in unusual), metrics)
-        return Verdict(True, f"{rows}, {over}; nulls as usual", metrics)
+        return Verdict(True, f"{rows}, {over}; nulls as expected", metrics)
 
     def _ratios(self, baseline: Sequence[Metrics]) -> list[tuple[str, float, Range]]:
         """The columns with an unexpected share of NULLs: name, share and expected range."""

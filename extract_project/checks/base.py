@@ -1,4 +1,4 @@
-"""What a check is: a line of the header that can become an auditor of one result."""
+"""The base classes of checks: an entry in the header, and the auditor of one result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NAME_LENGTH = 80
 
 
 def as_list(value: Any) -> Any:
-    """One column name, or several: `order_id` is `[order_id]`."""
+    """Accept a single column name for a list of them: `order_id` becomes `[order_id]`."""
     return [value] if isinstance(value, str) else value
 
 
@@ -33,64 +33,64 @@ one_or_more = BeforeValidator(as_list, json_schema_input_type=str | list[str])
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an auditor found. `metrics` are for machines and the UI, `summary` is for people."""
+    """The finding of an auditor. `metrics` are for programs and the UI, `summary` is for people."""
 
     passed: bool
     summary: str
     metrics: Mapping[str, int | float | str] = field(default_factory=dict)
     samples: tuple[dict[str, str], ...] = ()
-    """Up to SAMPLES violating rows: the offending values, with what identifies the row."""
+    """Up to SAMPLES violating rows: the offending values, and columns that identify the row."""
 
 
 class Metrics(BaseModel):
-    """What can be compared between versions."""
+    """Metrics of a version that later results are compared with."""
 
     model_config = ConfigDict(frozen=True)
 
     rows: int
     nulls: Mapping[str, int]
-    """Of every column."""
+    """The number of NULLs in each column."""
 
 
 class Baseline(Protocol):
-    """What a result is compared with: versions published before it.
+    """The published versions that a result is compared with.
 
-    Read from S3 when an auditor first asks. The pipeline implements it (`pipeline/baseline.py`).
+    They are read from S3 when an auditor first asks. The pipeline implements this protocol
+    (`pipeline/baseline.py`).
     """
 
     @property
     def rows(self) -> int | None:
-        """Of the current version of the same key; None where there is none."""
+        """The rows of the current version of the same key; None if there is none."""
 
     @property
     def comparable(self) -> Sequence[Metrics]:
-        """Of the versions that the result should resemble, the newest last."""
+        """The metrics of the versions that the result should resemble, the newest last."""
 
     @property
     def kind(self) -> str:
-        """What those are: `versions`, or `partitions`."""
+        """The word for those in messages: `versions` or `partitions`."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a result is judged by, besides its rows."""
+    """The context in which a result is audited."""
 
     schema: pa.Schema
     began_at: datetime
-    """When its run began."""
+    """When the run began."""
     baseline: Baseline
     keys: Sequence[str] = ()
-    """Columns that identify a row, for samples; they may be none."""
+    """Columns that identify a row, for samples; may be empty."""
     rows_before: int = 0
-    """How many rows are published that this result is added to."""
+    """The number of published rows to which this result is added."""
 
 
 class Auditor(ABC):
-    """Watches one result pass by and then says what it thinks of it.
+    """Watches the batches of one result, and gives a verdict at the end.
 
-    `observe` sees every batch once, in order; `conclude` is called once, at the end, with a
-    read-only DuckDB connection in which the rows stand as table `result` when `spools` names
-    any columns.
+    `observe` sees every batch once, in order. `conclude` is called once, at the end. If `spools`
+    names columns, it gets a read-only DuckDB connection whose table `result` has their values.
     """
 
     spools: Sequence[str] | Literal["*"] = ()
@@ -123,7 +123,7 @@ class CheckSpec(BaseModel, ABC):
 
     @property
     def named_columns(self) -> Sequence[str]:
-        """The columns of the result that it cannot do without."""
+        """The columns of the result that the check needs."""
         return ()
 
     @abstractmethod
@@ -135,7 +135,8 @@ class CheckSpec(BaseModel, ABC):
 
 
 def check_name(*parts: object) -> str:
-    """Words to a name that Dagster takes; what it would cut or bend alike ends in a hash."""
+    """A name that Dagster accepts, made of words; a hash keeps shortened or altered names
+    distinct."""
     words = "_".join(str(part) for part in parts)
     name = re.sub(r"\W+", "_", words, flags=re.ASCII)
     if name == words and len(name) <= _NAME_LENGTH:
@@ -144,7 +145,7 @@ def check_name(*parts: object) -> str:
 
 
 def resolve(column: str, schema: pa.Schema, check: str) -> str:
-    """The result's own spelling of a column; case counts only where the result needs it."""
+    """The result's spelling of a column; case matters only if the result has both spellings."""
     if column in schema.names:
         return column
     alike = [name for name in schema.names if name.casefold() == column.casefold()]
@@ -159,14 +160,14 @@ def resolve(column: str, schema: pa.Schema, check: str) -> str:
 
 
 class Samples:
-    """The first few violating rows of a stream, each with its number and its keys."""
+    """Collects the first few violating rows of a stream, each with its row number and keys."""
 
     def __init__(self, column: str, keys: Sequence[str]) -> None:
         self._columns = list(dict.fromkeys([*keys, column]))
         self.rows: list[dict[str, str]] = []
 
     def take(self, batch: pa.RecordBatch, violates: pa.BooleanArray, first_row: int) -> None:
-        """Remember rows of `batch` where `violates` is true, until there are enough."""
+        """Keep rows of `batch` where `violates` is true, until there are enough."""
         if len(self.rows) >= SAMPLES:
             return
         import pyarrow.compute as pc

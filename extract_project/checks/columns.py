@@ -162,11 +162,11 @@ class _PerColumn(Auditor):
                 self._samples[column].take(batch, violates, first_row)
 
     def _violating(self, column: str, values: pa.Array) -> pa.BooleanArray | None:
-        """Which values break the rule; None when it is known that none does."""
+        """True for each value that breaks the rule; None if it is known that none does."""
         raise NotImplementedError
 
     def _allowed(self, column: str) -> float:
-        """How many violations of a column the rule allows."""
+        """The number of violations that the rule allows in a column."""
         return 0
 
     def conclude(self, result: Any) -> Verdict:
@@ -229,10 +229,10 @@ class _Ranges(_PerColumn):
 
 
 def _typed(values: Sequence[Value], field: pa.Field, check: str) -> pa.Array:
-    """Header values as the column's own type, by way of text, which loses nothing.
+    """Header values in the column's type, cast from text so that nothing is lost.
 
-    An instant may be written with any zone, and is in UTC without one. A time without a zone is
-    not compared with an instant.
+    A value for an instant may have any zone; without one it is UTC. A time without a zone is not
+    compared with an instant.
     """
     import pyarrow as pa
 

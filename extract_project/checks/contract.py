@@ -1,7 +1,7 @@
-"""`columns`: what a header promises of its result's columns, and how the promise is kept.
+"""`columns`: the columns that a header promises, and the enforcement of the promise.
 
-Three things: names and order are the result's, or nothing is fetched; a type that holds the
-result's values exactly is the file's, each value looked at; `not null` is a check of every row.
+Names and order must be the result's, else no row is fetched. A declared type becomes the file's
+if every value fits it exactly; each value is checked. `not null` is checked in every row.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from extract_project.schema.change import ColumnChange
 
 KEY = "columns"
-"""The header's key, and the name of the check."""
+"""The header key, and the name of the check."""
 
 _NOT_NULL = re.compile(r"\s+not\s+null\s*$", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"(?!(?i:true|false|null)$)[A-Za-z_][A-Za-z0-9_]*")
@@ -35,7 +35,7 @@ def _canonical(text: str) -> str:
 
 
 class Column(BaseModel):
-    """One column: `{type: int64, nullable: false}`, or in short `int64 not null`."""
+    """One column: `{type: int64, nullable: false}`, or `int64 not null` for short."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,7 +46,7 @@ class Column(BaseModel):
         "`map<text, int64>`, `struct<a int64, b text>`.",
         json_schema_extra={"pattern": PATTERN + r"\s*$"},
     )
-    nullable: bool = Field(True, description="`false` refuses a result with a NULL in it.")
+    nullable: bool = Field(True, description="`false` refuses a result with a NULL in the column.")
 
 
 def _read_column(value: Any) -> Any:
@@ -68,15 +68,15 @@ _ShortForm = Annotated[
 
 
 def _distinct(columns: dict[str, Column]) -> dict[str, Column]:
-    """Names as results have them: none empty, none equal to another but for case."""
+    """Require names that a result can have: not empty, and distinct in more than case."""
     seen: dict[str, str] = {}
     for name in columns:
         first = seen.setdefault(name.casefold(), name)
         if first != name or not name.strip():
             fault = (
-                f"{name!r} and {first!r} differ in case alone: no result has both"
+                f"{name!r} and {first!r} differ only in case: a result cannot have both"
                 if name.strip()
-                else "a column without a name: no result has one"
+                else "a column without a name: a result cannot have one"
             )
             raise PydanticCustomError("column_name", "{error}", {"error": fault, "column": name})
     return columns
@@ -95,7 +95,7 @@ Columns = Annotated[
 
 
 class Contract(CheckSpec):
-    """The check that `columns` is; it needs no entry in `checks`."""
+    """The header key `columns` as a check; it needs no entry in `checks`."""
 
     columns: dict[str, Column]
 
@@ -119,7 +119,7 @@ class Contract(CheckSpec):
 
 
 class _ContractAuditor(Auditor):
-    """Names and types are agreed before there are rows; what is left to look at is NULL."""
+    """Checks for NULLs. Names and types have been compared before the first row."""
 
     def __init__(self, rule: str, nulls: Auditor | None) -> None:
         self._rule, self._nulls = rule, nulls
@@ -136,12 +136,12 @@ class _ContractAuditor(Auditor):
 
 
 def declared_types(columns: Mapping[str, Column] | None) -> dict[str, pa.DataType]:
-    """The type of each declared column in the file."""
+    """The Arrow type of each declared column."""
     return {name: parse_type(column.type).arrow() for name, column in (columns or {}).items()}
 
 
 def agreed_schema(columns: Mapping[str, Column] | None, found: pa.Schema) -> pa.Schema:
-    """The schema of the file for a result's; raises SchemaError with every difference."""
+    """The file's schema for a result with schema `found`; SchemaError lists every difference."""
     import pyarrow as pa
 
     from extract_project.schema.change import compare_schemas
@@ -161,14 +161,14 @@ def agreed_schema(columns: Mapping[str, Column] | None, found: pa.Schema) -> pa.
         raise SchemaError(
             KEY,
             faults,
-            "fix the SQL, or, where the new columns are meant, declare them:\n"
+            "fix the SQL, or, if the new columns are intended, declare them:\n"
             + written(found, columns),
         )
     return declared
 
 
 def kept(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """The same rows in the agreed schema; raises SchemaError with column, row and value."""
+    """The rows cast to `schema`; SchemaError names the column, row and value that do not fit."""
     import pyarrow as pa
 
     from extract_project.schema.exact import Misfit, exact_cast
@@ -186,7 +186,7 @@ def kept(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Re
             except Misfit as misfit:
                 fault = (
                     f"row {rows + misfit.index + 1:,} has {misfit.value} in {field.name!r}, which "
-                    f"is no exact {spelled(field.type)}"
+                    f"does not fit {spelled(field.type)} exactly"
                 )
                 raise SchemaError(
                     KEY, [((KEY, field.name), fault)], "declare a wider type, or fix the SQL"
@@ -196,7 +196,7 @@ def kept(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Re
 
 
 def written(schema: pa.Schema, columns: Mapping[str, Column] | None = None) -> str:
-    """A schema as the header that declares it; what was `not null` stays so."""
+    """The `columns` key that declares a schema; columns that were `not null` stay so."""
     lines = [f"{KEY}:"]
     for field in schema:
         known = (columns or {}).get(field.name)
@@ -214,7 +214,7 @@ def _quoted(name: str) -> str:
 
 
 def _fault(change: ColumnChange) -> tuple[tuple[str, ...], str]:
-    """A difference from the declared columns, and the header's key that it belongs to."""
+    """A difference from the declared columns, and the path of the header key that it belongs to."""
     old, new = change.before, change.after
     if old is None:
         assert new is not None
@@ -223,15 +223,15 @@ def _fault(change: ColumnChange) -> tuple[tuple[str, ...], str]:
         return path, f"the result has {new.name!r}, {spelled(new.type)}, {where}: not declared"
     path = (KEY, old.name)
     if new is None:
-        return path, f"{old.name!r} is declared, and the result does not have it"
+        return path, f"{old.name!r} is declared, but the result does not have it"
     if change.kind == "renamed":
-        return path, f"{old.name!r} is declared, and the result has {new.name!r} in its place"
+        return path, f"{old.name!r} is declared, but the result has {new.name!r} in its place"
     if change.kind == "moved":
         return path, (
-            f"{old.name!r} is declared as column {old.position}, and is column {new.position} of "
+            f"{old.name!r} is declared as column {old.position}, but is column {new.position} of "
             f"the result"
         )
     return path, (
-        f"{old.name!r} is declared {spelled(old.type)}, and the result has {spelled(new.type)}, "
-        f"whose values that type does not hold exactly"
+        f"{old.name!r} is declared {spelled(old.type)}, but the result has {spelled(new.type)}, "
+        f"which does not fit that type exactly"
     )

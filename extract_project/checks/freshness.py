@@ -1,4 +1,4 @@
-"""`freshness`: how old the newest value of a column may be when the run begins."""
+"""`freshness`: a limit on the age of a column's newest value when the run begins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DAY_MICROSECONDS = 86_400 * _MICROSECONDS
 
 
 class Recency(BaseModel):
-    """Which column says how new the data is, and how old that may be."""
+    """The column whose newest value tells the age of the data, and the limit of that age."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,7 +36,7 @@ class Recency(BaseModel):
 
 
 class Freshness(CheckSpec):
-    """The newest moment in a column is recent: `freshness: {column: shipped_at, within: 6h}`."""
+    """The newest value of a column is recent: `freshness: {column: shipped_at, within: 6h}`."""
 
     freshness: Recency
 
@@ -60,7 +60,7 @@ class Freshness(CheckSpec):
         kind = subject.schema.field(column).type
         if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
             raise AuditError(
-                f"check {self.name!r} asks how old column {column!r} is, a {kind}: "
+                f"check {self.name!r} names column {column!r}, which is {kind}: "
                 f"expected a column of dates or timestamps"
             )
         return _Freshness(self.rule, column, self.freshness.within, subject.began_at)
@@ -97,9 +97,9 @@ class _Freshness(Auditor):
 
 
 def _age(newest: pa.Scalar, began_at: datetime) -> timedelta:
-    """The time since the moment that a value stands for; a date, since its last midnight.
+    """The time since a value; for a date, since the midnight at its end.
 
-    In numbers: years outside 1 to 9999 have no place in Python's `datetime`.
+    Computed with integers, because Python's `datetime` cannot hold years outside 1 to 9999.
     """
     import pyarrow as pa
 

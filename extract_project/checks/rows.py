@@ -1,4 +1,4 @@
-"""`min_rows` and `max_rows`: how many rows there are."""
+"""`min_rows` and `max_rows`: limits on the number of rows."""
 
 from __future__ import annotations
 

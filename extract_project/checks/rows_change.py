@@ -1,4 +1,4 @@
-"""`rows_change`: how many more or fewer rows than the current version a result may have."""
+"""`rows_change`: a limit on how far the number of rows may differ from the current version's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FORM = "expected ±50%, or a range as -10%..+50%, -10%.. or ..+50%"
 
 def _as_text(value: Any) -> Any:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no change in rows: {_FORM}")
+        raise ValueError(f"{value!r} is not a change in rows: {_FORM}")
     return value
 
 
@@ -52,13 +52,13 @@ class RowsChange(CheckSpec):
 
 
 def read_range(text: str) -> tuple[Decimal | None, Decimal | None]:
-    """Both ends in percent, None where it is open; raises ValueError that shows the form."""
+    """Both ends in percent, None for an open end; raises ValueError that shows the form."""
     found = re.match(_PATTERN, text)
     both, low, high = found.groups() if found else (None, None, None)
     if both:
         return -Decimal(both), Decimal(both)
     if not (low or high):
-        raise ValueError(f"{text!r} is no change in rows: {_FORM}")
+        raise ValueError(f"{text!r} is not a change in rows: {_FORM}")
     ends = Decimal(low) if low else None, Decimal(high) if high else None
     if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
         raise ValueError(f"{text!r} begins above its end: {_FORM}")
@@ -80,10 +80,12 @@ class _RowsChange(Auditor):
         counted = {"rows": self._rows}
         if before is None:
             return Verdict(
-                True, "no current version that says its rows: nothing to compare with", counted
+                True, "no current version with a known number of rows to compare with", counted
             )
         if not before:
-            return Verdict(True, "the current version has no rows to take a share of", counted)
+            return Verdict(
+                True, "the current version has no rows: no percentage to compare", counted
+            )
         change = Decimal(100 * (self._rows - before)) / before
         fits = (self._low is None or change >= self._low) and (
             self._high is None or change <= self._high

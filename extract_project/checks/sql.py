@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     import duckdb
 
 _TEXTS = "select columns(*)::varchar from (\n{}\n)"
-"""Rows as text: Python does not have all values that DuckDB has."""
+"""Cast to text, because Python cannot represent all values of DuckDB."""
 
 
 class SqlCheck(CheckSpec):
-    """A query of yours finds no row: `sql: select * from result where shipped_at < ordered_at`."""
+    """Your own query returns no row: `sql: select * from result where shipped_at < ordered_at`."""
 
     sql: str = Field(
         description="DuckDB SQL over the table `result`; each row that it returns is a violation."
@@ -73,10 +73,10 @@ class _SqlAuditor(Auditor):
                     )
                 count += len(rows)
         except duckdb.IOException:
-            raise  # of the local disk: it reaches nothing else
+            raise  # an error of the local disk, the only thing that the query can reach
         except duckdb.Error as error:
             raise AuditError(
-                f"check {self._name!r} failed: {error}; the result stands as table 'result'"
+                f"check {self._name!r} failed: {error}; the result is the table 'result'"
             ) from None
-        summary = f"{count:,} rows came back" if count else "no row came back"
+        summary = f"the query returned {count:,} rows" if count else "the query returned no row"
         return Verdict(not count, summary, {"violations": count}, tuple(samples))

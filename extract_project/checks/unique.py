@@ -1,4 +1,4 @@
-"""`unique`: no two rows share a key; exact, and spilling to disk rather than to memory."""
+"""`unique`: no two rows share a key. The check is exact; it spills to disk."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class _Unique(Auditor):
         names = [*self.spools, _COUNT]
         return Verdict(
             False,
-            f"{rule}: broken by {key_count:,} keys that stand in {row_count:,} rows",
+            f"{rule}: broken by {key_count:,} keys, which {row_count:,} rows share",
             {"repeated keys": key_count, "rows with a repeated key": row_count},
             tuple(
                 {name: shown(text) for name, text in zip(names, row, strict=True)}

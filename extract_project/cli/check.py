@@ -1,4 +1,4 @@
-"""`extract check`: lint SQL files before anybody runs them."""
+"""`extract check`: lint SQL files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from extract_project.sql.guard import DIALECTS
 @click.option(
     "--dialect",
     type=click.Choice(DIALECTS),
-    help="Which SQL it is, where no warehouse is configured.",
+    help="The SQL dialect, if no warehouse is configured.",
 )
 @json_option
 @explains_itself
@@ -58,26 +58,26 @@ def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
 
 
 def _checked(path: Path, dialects: Dialects) -> list[tuple[Path, Extract | InvalidExtract]]:
-    """A folder as the manifest would be, or one file of it."""
+    """Parse a folder as if it were the manifest, or one file of it."""
     folder, files = (path, sql_files(path)) if path.is_dir() else (path.parent, {path.name: path})
     found = parse_folder(folder, files, dialects)
     return [(files[name], parsed) for name, parsed in sorted(found.items())]
 
 
 def _said(result: Extract | InvalidExtract) -> list[tuple[Problem, str]]:
-    """What is wrong with a file, or odd about it."""
+    """The errors and warnings of a file."""
     if isinstance(result, InvalidExtract):
         return [(problem, "error") for problem in result.problems]
     return [(warning, "warning") for warning in result.warnings]
 
 
 def _dialects(dialect: str | None) -> Dialects:
-    """The configured warehouses, or one made up where the environment has none."""
+    """The dialects of the configured warehouses, or of an assumed one if there are no settings."""
     if dialect:
         return Dialects({}, "default", any_warehouse=dialect)
     try:
         return load_settings().dialects
     except SettingsError as error:
         raise SettingsError(
-            f"{error}\nor say which SQL it is, without any settings: --dialect duckdb"
+            f"{error}\nor name the SQL dialect, which needs no settings: --dialect duckdb"
         ) from None

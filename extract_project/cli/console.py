@@ -1,6 +1,6 @@
-"""What every command shares: two consoles, exit codes, and errors as one plain message.
+"""Shared by all commands: the consoles, common options, and errors as one plain message.
 
-Exit codes: 0 done; 1 the answer is no (a file is invalid, a run failed); 2 it could not be done.
+Exit codes: 0 done; 1 a check failed (a file is invalid, a run failed); 2 the command failed.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ from extract_project.visible import lines
 OK, NO, CANNOT = 0, 1, 2
 
 _PIPED_WIDTH = 220
-"""A pipe has no width: wide enough that no VersionId is cut."""
+"""Columns assumed for a pipe, which has no width: enough to cut no VersionId."""
 
 
 class Terminal(Console):
-    """A console for text of others: it is no markup, and no control character reaches the screen.
+    """A console that is safe for foreign text: strings are not markup, and control characters
+    are escaped.
 
-    What is to have a colour is a `Text`, as `marked` makes it.
+    Coloured text is a `Text`, as `marked` makes it.
     """
 
     def __init__(self, stream: TextIO, *, stderr: bool = False) -> None:
@@ -50,12 +51,12 @@ class Terminal(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Everything that is printed, in whatever it is wrapped, passes here."""
+        """Escape control characters. Everything that is printed passes through here."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(lines(segment.text), segment.style)
 
     def status(self, status: RenderableType, **options: Any) -> Status:
-        """A spinner, whose text would be markup if it were a string."""
+        """A spinner. Its text is made a `Text`, since a string would be read as markup."""
         literal = Text(status) if isinstance(status, str) else status
         return super().status(literal, **options)
 
@@ -67,7 +68,7 @@ GOOD, BAD = Text("✓", "green"), Text("✗", "red")
 
 
 def marked(mark: Text, text: str, dim: str = "") -> Text:
-    """A line behind a mark, and what is less important after it."""
+    """A line that begins with a mark, and ends with less important text in dim."""
     line = Text.assemble(mark, " ", text)
     return line.append(f" {dim}", "dim") if dim else line
 
@@ -81,7 +82,7 @@ def table(*columns: str | Text) -> Table:
 
 
 class Description(ProgressColumn):
-    """What a task is about, literally, behind its mark."""
+    """The description of a task, without markup, behind its mark."""
 
     def render(self, task: Task) -> Text:
         return Text.assemble(task.fields.get("mark", ""), task.description)
@@ -93,7 +94,7 @@ def transfer_columns() -> tuple[ProgressColumn, ...]:
 
 
 def explains_itself(command: Callable[..., None]) -> Callable[..., None]:
-    """Expected errors as their message and exit code 2; anything else is a fault of ours."""
+    """Print expected errors as one message and exit with 2; let unexpected ones pass, as bugs."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -116,7 +117,7 @@ def _error(message: str) -> Text:
 
 
 def duration(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """The value of an option, once it is known to be a duration."""
+    """Validate an option whose value is a duration."""
     try:
         if value is not None:
             parse_duration(value)
@@ -142,9 +143,9 @@ def _moment(_: click.Context, __: click.Parameter, value: str | None) -> datetim
 as_of_option = click.option(
     "--as-of",
     callback=_moment,
-    help="What was current then: a time as in 2026-01-31T06:00 (UTC), or how long ago, as in 24h.",
+    help="The version current at a time, 2026-01-31T06:00 (UTC), or a duration ago, 24h.",
 )
 partition_option = click.option(
-    "--partition", help="The partition, as in 2026-01-01, of an extract that has any."
+    "--partition", help="The partition, as in 2026-01-01, of a partitioned extract."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

@@ -1,4 +1,4 @@
-"""`extract demo` and `extract up`: everything on this machine, with real parts."""
+"""`extract demo` and `extract up`: S3, a warehouse and Dagster on this machine."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ directory_option = click.option(
     default=".demo",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Directory of all data.",
+    help="Directory for all data.",
 )
 manifest_option = click.option(
     "--manifest",
@@ -63,7 +63,7 @@ scale_option = click.option(
 
 @dataclass(frozen=True)
 class Installation:
-    """What is running."""
+    """The parts of a running installation."""
 
     site: EmbeddedSite
     settings: Settings
@@ -119,7 +119,7 @@ def up(directory: Path, manifest: Path, scale: float) -> None:
     with _installation(directory, manifest, scale, _UI_PORT, _S3_PORT) as installation:
         out.print(Text.assemble("\nthe UI: ", (f"{installation.dagster.url}/assets", "bold")))
         out.print(_commands(installation))
-        out.print("Ctrl-C ends it; all data stays in " + str(directory))
+        out.print("press Ctrl-C to stop; all data stays in " + str(directory))
         for ending in (signal.SIGINT, signal.SIGTERM):
             signal.signal(ending, signal.default_int_handler)
         try:
@@ -133,7 +133,7 @@ def _require_its_files(manifest: Path) -> None:
     missing = [path for path in (_REFUSED, _CHANGED) if f"{path}.sql" not in names]
     if missing:
         raise ManifestError(
-            f"{manifest}/ has no {' and no '.join(missing)}, which the demo is about: "
+            f"{manifest}/ has no {' and no '.join(missing)}, which the demo needs; "
             f"to start everything with your own files: extract up --manifest {manifest}"
         )
 
@@ -179,12 +179,12 @@ def _step(what: str) -> Iterator[Callable[[str], None]]:
 
 
 def _free(port: int | None) -> int | None:
-    """The port, unless somebody else listens there."""
+    """The port if it is free, else None."""
     return None if port is None or is_listening(port) else port
 
 
 def _write_environment(site: EmbeddedSite, dagster_url: str) -> None:
-    """Settings for other terminals: `. .demo/env`."""
+    """Write the settings for other terminals: `. .demo/env`."""
     values = {**site.settings, "EXTRACT_DAGSTER_URL": dagster_url}
     values["DAGSTER_HOME"] = str((site.directory / "dagster").resolve())
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
@@ -193,12 +193,12 @@ def _write_environment(site: EmbeddedSite, dagster_url: str) -> None:
 
 def _error_of(run: Run, path: str) -> str:
     return next((step.error for step in run.steps if step.path == path), "") or (
-        "it was expected to be refused, and was not"
+        "it should have been refused, but was not"
     )
 
 
 def _change(installation: Installation, manifest: Path) -> None:
-    """Edit a copy of the manifest and push that: the only change is one line of SQL."""
+    """Change one line of SQL in a copy of the manifest, and push the copy."""
     edited = installation.site.directory / "edited"
     shutil.rmtree(edited, ignore_errors=True)
     shutil.copytree(manifest, edited)
@@ -261,12 +261,12 @@ in another terminal, while it runs:
 
   . .venv/bin/activate && . {directory}/env
   extract versions {_CHANGED}
-  extract diff {_CHANGED}                  # was it the SQL, or the data?
+  extract diff {_CHANGED}                  # what changed: the SQL, the data, or both
   extract trace {uri}
   extract get {_CHANGED} -o revenue.parquet
-  extract push sql_manifest                # after you have added or changed a file
+  extract push sql_manifest                # after adding or changing a file
   extract run sales/top_customers
   extract run sales/orders_by_month --partition 1998-06
   extract failed                           # what failed at its latest attempt, and why
-  extract rerun --failed                   # that, and nothing else
+  extract rerun --failed                   # run exactly those again
 """

@@ -1,4 +1,4 @@
-"""`extract diff`: two versions of one extract: was it the SQL, or the data?"""
+"""`extract diff`: compare two versions of one extract."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from extract_project.settings import load_settings
 @click.argument("old", default="previous")
 @click.argument("new", default="current")
 @partition_option
-@click.option("--key", help="Columns that identify a row, as in id or order_id,line_number.")
+@click.option("--key", help="Columns that identify a row: id, or order_id,line_number.")
 @json_option
 @explains_itself
 def diff(
@@ -43,10 +43,10 @@ def diff(
 ) -> None:
     """Compare two versions of EXTRACT (folder/name): SQL and data.
 
-    OLD and NEW are each a VersionId or its beginning, 'current', 'previous', a time (what was
-    current then), or how long ago. By default the current version is compared with the one before.
-    Rows are matched by --key, or by the 'unique' check of the SQL file. Exit code 0 when columns
-    and rows are the same, 1 when they differ.
+    OLD and NEW are each a VersionId or its beginning, 'current', 'previous', a time (for the
+    version that was current then), or how long ago. By default the current version is compared with
+    the one before it. Rows are matched by --key, or by the 'unique' check of the SQL file. Exit
+    code 0 when columns and rows are the same, 1 when they differ.
 
     \b
     extract diff sales/orders
@@ -95,7 +95,7 @@ def _restored(entry: Entry) -> str:
 
 def _show_rows(rows: RowDifference) -> None:
     if rows.note:
-        out.print(f"\nrows are counted as they are: {rows.note}")
+        out.print(f"\nwhole rows are compared: {rows.note}")
     elif rows.key and not rows.same:
         out.print(f"\nrows by {', '.join(rows.key)}")
     differing = [column for column in rows.columns if column.differs]
@@ -128,12 +128,12 @@ def _column_table(rows: RowDifference) -> Table:
         )
     same = len(rows.columns) - len(differing)
     if same:
-        listed.add_row(Text(f"{same} others: the same", "dim"))
+        listed.add_row(Text(f"{same} others: unchanged", "dim"))
     return listed
 
 
 def _both(old: ColumnMetrics | None, new: ColumnMetrics | None, metric: str) -> str:
-    """`before → now`; one of them where nothing changed."""
+    """`before → now`, or a single value if nothing changed."""
     values = [getattr(side, metric) if side else None for side in (old, new)]
     texts = ["" if value is None else _number(value) for value in values]
     if texts[0] == texts[1] or not all(texts):

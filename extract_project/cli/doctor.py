@@ -1,4 +1,4 @@
-"""`extract doctor`: can this installation work, and if not, what to do."""
+"""`extract doctor`: check an installation, and print the fix for each fault."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from extract_project.settings import load_settings
 def doctor(as_json: bool) -> None:
     """Check settings, buckets, rights, warehouses and Dagster.
 
-    It uses your own rights, and leaves nothing behind: it aborts its upload, and its write has a
-    condition that cannot hold. Exit code 1 when a line is red.
+    It uses your own rights and leaves nothing behind: its upload is aborted, and its write has a
+    condition that is never true. Exit code 1 when a check fails.
 
     \b
     extract doctor --json

@@ -1,4 +1,4 @@
-"""`extract failed`: which extracts and partitions failed at their latest attempt, and why."""
+"""`extract failed`: list extracts and partitions whose latest attempt failed, and why."""
 
 from __future__ import annotations
 
@@ -72,5 +72,5 @@ def _running(answered: Answer) -> str:
 
 def _summary(report: str, state: str) -> str:
     if state == "skipped":
-        return "not tried: an extract before it failed"
+        return "not tried: an upstream extract failed"
     return report.partition("\n")[0]

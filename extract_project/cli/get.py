@@ -1,4 +1,4 @@
-"""`extract get`: what is published, on local disk or in a pipe, whole and verified."""
+"""`extract get`: download a published version to a file or a pipe, and verify it."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ from extract_project.store.protocol import Store
 
 _CHUNK = 1 << 20
 _RANGE = 8 << 20
-"""Bytes of one request: one that breaks is made again, and not the whole download."""
+"""Bytes per request, so that a broken request does not repeat the whole download."""
 
 
 @dataclass(frozen=True)
 class Download:
-    """One object version, where it goes, and the checksum that it must have."""
+    """One object version, its destination, and its expected checksum."""
 
     key: str
     version_id: str
@@ -50,22 +50,24 @@ class Download:
     place: Place
     sha256: str | None
     codec: str | None = None
-    """What it is decompressed with on its way."""
+    """The compression to remove, or None."""
 
 
 @click.command()
 @click.argument("extract")
 @partition_option
-@click.option("--version", "version_id", help="As in extract diff; default: the current version.")
+@click.option(
+    "--version", "version_id", help="A version as in extract diff; default: the current one."
+)
 @as_of_option
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="A file, a directory, a pipe, or - for standard output; default: the file's name.",
+    help="A file, a directory, a pipe, or - for standard output; default: the object's name.",
 )
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
-@click.option("--one-file", is_flag=True, help="Of a split extract, one file instead of its parts.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@click.option("--one-file", is_flag=True, help="Join the parts of a split extract into one file.")
 @explains_itself
 def get(
     *,
@@ -79,9 +81,9 @@ def get(
 ) -> None:
     """Download a version of EXTRACT (folder/name), and verify it.
 
-    The checksum is compared with the one recorded when it was published. A split extract becomes a
-    directory with its parts and their manifest. What is published as .csv.gz is decompressed when
-    the output is named .csv; a pipe gets it as it is published.
+    The checksum is compared with the one recorded when the version was published. A split extract
+    becomes a directory with its parts and their manifest. A file published as .csv.gz is
+    decompressed if the output is named .csv; a pipe gets the file as it was published.
 
     \b
     extract get sales/orders
@@ -125,20 +127,20 @@ def get(
         )
     directory.mkdir(parents=True, exist_ok=True)
     if any(directory.iterdir()):
-        raise ExtractError(f"{directory} is not empty: name another directory with -o")
+        raise ExtractError(f"{directory} is not empty: choose another directory with -o")
     _download(version, _parts(manifest, directory))
     (directory / PARTS_MANIFEST).write_text(manifest.model_dump_json(indent=1))
     _say(Place(directory), version, f"{len(manifest.parts)} parts, verified")
 
 
 def _say(place: Place, version: Version, what: str) -> None:
-    """Where the data may be on standard output, words go beside it."""
+    """Print to standard error if the data goes to standard output."""
     (err if place.is_stream else out).print(f"{place}: {version.uri}, {what}")
 
 
 def _codec(version: Version, place: Place) -> str | None:
-    """What a file is decompressed with, because its name says so; raises ExtractError where its
-    name says what it cannot be.
+    """The compression to remove so that the content matches the file's name, or None; raises
+    ExtractError if the name does not fit the version's format.
     """
     from extract_project.history.reading import version_format
 
@@ -154,8 +156,8 @@ def _written_as(stored: FileFormat, place: Place) -> FileFormat:
     if wanted.name == stored.name and wanted.text_codec is None:
         return wanted
     raise ExtractError(
-        f"{place} is named like another format than the version's, {stored.extension}: "
-        f"name it so, or publish it with another 'format' or 'compression'"
+        f"{place} has the extension of another format, but the version is {stored.extension}: "
+        f"use that extension, or publish with another 'format' or 'compression'"
     )
 
 
@@ -179,7 +181,8 @@ def _parts(manifest: PartsManifest, directory: Path) -> list[Download]:
 
 
 def _download(version: Version, downloads: list[Download]) -> None:
-    """Each file gets its name when all of it is there; raises StagingError for another content."""
+    """Download the files. Each gets its name when it is complete; StagingError if one is
+    damaged."""
     with Progress(*transfer_columns(), DownloadColumn(), console=err) as progress:
         for each in downloads:
             task = progress.add_task(str(each.place), total=each.bytes)
@@ -192,7 +195,7 @@ def _download(version: Version, downloads: list[Download]) -> None:
 
 
 class Verified(io.RawIOBase):
-    """An object version as a stream of bytes, whose checksum is known at its end."""
+    """An object version as a stream of bytes that computes its checksum on the way."""
 
     def __init__(self, store: Store, download: Download) -> None:
         from extract_project.history.reading import ObjectFile
@@ -214,7 +217,7 @@ class Verified(io.RawIOBase):
         return size
 
     def chunks(self) -> Iterator[bytes]:
-        """What goes into the file: decompressed, where it is to be."""
+        """The bytes for the file, decompressed if asked for."""
         import pyarrow as pa
 
         source = io.BufferedReader(self, _RANGE)
@@ -224,17 +227,17 @@ class Verified(io.RawIOBase):
             yield chunk
 
     def verify(self) -> None:
-        """Raise StagingError unless all has been read, and is what was published."""
+        """Raise StagingError unless everything has been read and has the published checksum."""
         expected, found = self._download.sha256, self._digest.hexdigest()
         if expected and expected != found:
             raise StagingError(
-                f"{self._uri} does not have the content that was published (sha256 {found} instead "
-                f"of {expected}): it was replaced or damaged"
+                f"{self._uri} is not the content that was published (sha256 {found}, expected "
+                f"{expected}): it was replaced or damaged"
             )
 
 
 def _write_one(version: Version, file_format: FileFormat, place: Place) -> None:
-    """The rows of all parts, encoded anew."""
+    """Write the rows of all parts into one new file."""
 
     from extract_project.history.reading import open_version
     from extract_project.pipeline.rowgroups import row_groups

@@ -1,4 +1,4 @@
-"""`extract`: everything around the SQL files that is not Dagster's own `dg`."""
+"""The `extract` command, for all work on SQL files and their versions; `dg` is Dagster's own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def main() -> None:
     """SQL files in S3 to audited, versioned S3 objects: check, push, run, compare, restore."""
     quiet_sqlglot()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # what it has no letters for is no reason to fail
+        if isinstance(stream, TextIOWrapper):  # do not fail on characters that it cannot encode
             stream.reconfigure(errors="backslashreplace")
 
 

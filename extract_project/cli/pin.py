@@ -1,4 +1,4 @@
-"""`extract pin` and `extract unpin`: versions that nothing removes."""
+"""`extract pin` and `extract unpin`: protect versions from removal."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from extract_project.settings import Settings, load_settings
 @click.command()
 @click.argument("extract")
 @click.argument("version")
-@click.option("--reason", required=True, help="Why; it is shown by extract versions.")
-@click.option("--by", help="Who; default: the user of this machine.")
+@click.option("--reason", required=True, help="The reason, shown by extract versions.")
+@click.option("--by", help="Your name; default: the user of this machine.")
 @partition_option
 @explains_itself
 def pin(*, extract: str, version: str, reason: str, by: str | None, partition: str | None) -> None:
-    """Keep VERSION of EXTRACT (folder/name): nothing removes it.
+    """Protect VERSION of EXTRACT (folder/name) from removal.
 
-    S3 holds it (a legal hold), with all its parts, until it is unpinned: neither extract prune nor
-    the bucket's lifecycle removes it. VERSION is as in extract diff.
+    S3 keeps it, with all its parts, under a legal hold until it is unpinned: neither extract prune
+    nor the bucket's lifecycle removes it. VERSION is as in extract diff.
 
     \b
     extract pin sales/orders 3HL4kqtJ --reason 'annual accounts 2025'
@@ -60,7 +60,7 @@ def _found(settings: Settings, extract: str, version: str, partition: str | None
     found = chosen(folders.data.store, folders.state, key, version).version
     if found is None:
         raise NotPublished(
-            f"{version} of {extract} is no version: list what there is with: "
+            f"{extract} has no version {version}: list its versions with: "
             f"extract versions {extract}"
         )
     return found

@@ -1,4 +1,4 @@
-"""`extract plan`: what a push would change, before anybody pushes."""
+"""`extract plan`: show what a push would change."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--delete", is_flag=True, help="As of a push that removes what the folder lacks.")
+@click.option("--delete", is_flag=True, help="Plan a push with --delete.")
 @click.option("--diff", is_flag=True, help="Show the changed lines of SQL files.")
-@click.option("--no-describe", is_flag=True, help="Ask no warehouse: leave schemas out.")
+@click.option("--no-describe", is_flag=True, help="Do not ask warehouses for schemas.")
 @json_option
 @explains_itself
 def plan(*, folder: Path, delete: bool, diff: bool, no_describe: bool, as_json: bool) -> None:
@@ -81,7 +81,7 @@ def _effect(planned: Planned, described: Described | None) -> str:
     if planned.change == "invalid":
         return ""
     words = [] if planned.change == "new" else [
-        "the data changes" if planned.changes_data else "the data does not"
+        "the data changes" if planned.changes_data else "the data stays"
     ]  # fmt: skip
     if described and described.planned is not None:
         words.append(f"{len(described.planned)} columns")

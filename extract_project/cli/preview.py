@@ -1,4 +1,4 @@
-"""`extract preview`: the first rows of a local SQL file, without publishing anything."""
+"""`extract preview`: show the first rows of a local SQL file; publish nothing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 _VALUE: TypeAdapter[Value] = TypeAdapter(Constant)
 _ANSWERS = {Cause.SQL, Cause.PERMISSION, Cause.TIMEOUT, Cause.MEMORY}
-"""Failures that say something of the file, and not of the way to the warehouse."""
+"""Causes that are faults of the file, not of the connection to the warehouse."""
 
 
 @click.command()
@@ -74,7 +74,7 @@ _ANSWERS = {Cause.SQL, Cause.PERMISSION, Cause.TIMEOUT, Cause.MEMORY}
     default="1m",
     show_default=True,
     callback=duration,
-    help="After this the query is cancelled.",
+    help="Cancel the query after this time.",
 )
 @json_option
 @explains_itself
@@ -89,8 +89,8 @@ def preview(
 ) -> None:
     """Print the first rows of a local FILE, publishing nothing.
 
-    It runs the query of a run, and cancels it once the first rows have come. (Snowflake computes
-    all rows before it sends the first.) Exit code 1 when the file is invalid,
+    It runs the query as a run would, and cancels it once the first rows have arrived. (Snowflake
+    computes all rows before it sends the first.) Exit code 1 when the file is invalid,
     the warehouse refuses it, or its header names columns that the result does not have.
 
     \b
@@ -130,7 +130,7 @@ def preview(
 
 
 def _faults(extract: Extract, schema: pa.Schema, file: str) -> str:
-    """Why a run would refuse a result with these columns; nothing where it would not."""
+    """The reasons for which a run would refuse a result with these columns, or an empty text."""
     try:
         agreed_schema(extract.header.columns, schema)
     except SchemaError as error:
@@ -139,11 +139,11 @@ def _faults(extract: Extract, schema: pa.Schema, file: str) -> str:
 
 
 def _query(extract: Extract, partition: str | None, given: dict[str, Value]) -> Query:
-    """The query of a run, with the values that were given for this one."""
+    """The query that a run would send, with the values of --param in place of the header's."""
     example = example_partition(extract)
     if example and partition is None:
         raise ManifestError(
-            f"{extract.path} has partitions: name one, as in --partition {example.key}"
+            f"{extract.path} has partitions: choose one, as in --partition {example.key}"
         )
     if partition is None:
         query = extract.query()
@@ -155,7 +155,7 @@ def _query(extract: Extract, partition: str | None, given: dict[str, Value]) -> 
     known = {each.name for each in query.placeholders}
     for name in given:
         if name not in known:
-            hint = suggestion(name, known) if known else "it has no ':name' at all"
+            hint = suggestion(name, known) if known else "it has no placeholders"
             raise ManifestError(f"the SQL of {extract.path} has no ':{name}': {hint}")
     return replace(query, values={**query.values, **given})
 
@@ -168,7 +168,9 @@ def _param(text: str) -> tuple[str, Value]:
             return name, _VALUE.validate_python(yaml.safe_load(value))
     except (yaml.YAMLError, ValidationError):
         pass
-    raise ManifestError(f"--param {text!r} is no value: expected name=value, as in --param days=5")
+    raise ManifestError(
+        f"--param {text!r} is not a value: expected name=value, as in --param days=5"
+    )
 
 
 def _print(found: Sample) -> None:
@@ -177,7 +179,7 @@ def _print(found: Sample) -> None:
         listed.add_row(*row)
     out.print(listed)
     count = found.rows.num_rows
-    out.print(f"{count} rows, which are all" if found.complete else f"the first {count} rows")
+    out.print(f"all {count} rows" if found.complete else f"the first {count} rows")
 
 
 def _heading(field: pa.Field) -> Text:
@@ -196,7 +198,7 @@ def _plain(found: Sample) -> dict[str, Any]:
 
 
 def _json(column: pa.ChunkedArray) -> list[Any]:
-    """Exact: what JSON has no type for is text."""
+    """Exact values for JSON: what it has no type for becomes text."""
     import pyarrow as pa
 
     kind = column.type

@@ -1,4 +1,4 @@
-"""`extract prune`: remove old versions, and uploads that nobody will finish."""
+"""`extract prune`: remove old versions, and abandoned uploads."""
 
 from __future__ import annotations
 
@@ -30,20 +30,18 @@ from extract_project.units import format_bytes, parse_duration
     default=30,
     show_default=True,
     type=click.IntRange(min=0),
-    help="How many replaced versions of each object to keep, the newest.",
+    help="Keep this many of each object's newest replaced versions.",
 )
 @click.option(
     "--older-than",
     default="90d",
     show_default=True,
     callback=duration,
-    help="Only what was replaced longer ago than this.",
+    help="Remove only what was replaced longer ago than this.",
 )
+@click.option("--uploads", is_flag=True, help="Remove uploads that runs left behind, not versions.")
 @click.option(
-    "--uploads", is_flag=True, help="Remove uploads that runs left behind, instead of versions."
-)
-@click.option(
-    "--yes", is_flag=True, help="Remove them; without it, the command only says what would go."
+    "--yes", is_flag=True, help="Remove; without it, the command only lists what would be removed."
 )
 @json_option
 @explains_itself
@@ -58,8 +56,8 @@ def prune(
 ) -> None:
     """Remove old versions of EXTRACTS (folder/name), or of all.
 
-    It keeps what is current or pinned, and every part that a kept version needs. Most installations
-    do not need it: the lifecycle rule of the bucket removes old versions by itself.
+    Current and pinned versions are kept, with every part that a kept version needs. Most
+    installations do not need this command: the bucket's lifecycle rule removes old versions.
 
     \b
     extract prune sales/orders --keep 5 --older-than 30d
@@ -87,7 +85,7 @@ def prune(
 def _chosen(
     settings: Settings, folders: Folders, paths: Sequence[str]
 ) -> dict[str, Extract | None]:
-    """The extracts of the manifest, or those named, which may have left it."""
+    """The extracts of the manifest, or those named, even if they are no longer in the manifest."""
     snapshot = read_manifest(folders.manifest, settings.dialects)
     known: dict[str, Extract | None] = {each.path: each for each in snapshot.extracts}
     known |= {each.path: None for each in snapshot.invalid}
@@ -98,7 +96,7 @@ def _chosen(
 
 
 def _has_left(data: Folder, path: str) -> bool:
-    """Whether something is published of a file that is gone."""
+    """Whether an extract without a SQL file still has published objects."""
     history = data.store.history(data.key(path))
     return any(owns(data, path, each.key) for each in history if not each.is_deleted)
 
@@ -122,12 +120,12 @@ def _say(found: Sequence[tuple[str, Prunable]], *, yes: bool, as_json: bool) -> 
         out.print(listed)
     else:
         out.print(
-            "nothing to remove: every replaced version is among the newest, too young, or pinned"
+            "nothing to remove: every replaced version is among the newest, too recent, or pinned"
         )
         return
     size = format_bytes(sum(each.stored.size for _, each in found))
-    done = "removed" if yes else "would go"
-    out.print(f"{len(found):,} {done}, {size}" + ("" if yes else ": --yes does it"))
+    done = "removed" if yes else "would be removed"
+    out.print(f"{len(found):,} {done}, {size}" + ("" if yes else ": --yes removes them"))
 
 
 def _plain(path: str, each: Prunable) -> dict[str, Any]:
@@ -160,11 +158,13 @@ def _prune_uploads(
     for each in found:
         out.print(f"{each.begun_at:%Y-%m-%d %H:%M} {each.key}")
     done = "aborted" if yes else "would be aborted"
-    out.print(f"{len(found):,} uploads {done}" + ("" if yes or not found else ": --yes does it"))
+    out.print(
+        f"{len(found):,} uploads {done}" + ("" if yes or not found else ": --yes aborts them")
+    )
 
 
 def _abandoned(data: Folder, chosen: dict[str, Extract | None]) -> Iterator[Abandoned]:
-    """Uploads that no living run can own."""
+    """Uploads that cannot belong to a live run."""
     for path in chosen:
 
         def own(key: str, path: str = path) -> bool:

@@ -19,8 +19,8 @@ from extract_project.settings import Settings, load_settings
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--delete", is_flag=True, help="Also remove files that the folder does not have.")
-@click.option("--force", is_flag=True, help="Push invalid files too: they show red in the UI.")
+@click.option("--delete", is_flag=True, help="Also remove files that are only in the bucket.")
+@click.option("--force", is_flag=True, help="Push invalid files too; they are red in the UI.")
 @explains_itself
 def push(folder: Path, delete: bool, force: bool) -> None:
     """Upload the SQL files of FOLDER that are new or changed.
@@ -39,7 +39,7 @@ def push(folder: Path, delete: bool, force: bool) -> None:
         err.print(
             Text.assemble(
                 ("nothing pushed", "red"),
-                ": correct the above, or push them as they are: --force",
+                ": fix these files, or push them as they are with --force",
             )
         )
         raise SystemExit(NO)
@@ -69,9 +69,9 @@ def push_folder(settings: Settings, files: dict[str, Path], *, delete: bool) -> 
 
 
 def invalid_reasons(settings: Settings, folder: Path, files: dict[str, Path]) -> list[str]:
-    """Every problem of every file, each with its place.
+    """Every problem of every file, each with its position.
 
-    What is in the bucket alone can be depended on as well.
+    Extracts that are only in the bucket count as possible dependencies.
     """
     listed = list_files(settings.connect().manifest)
     known = {settings.manifest.relative(file.key)[: -len(SUFFIX)] for file in listed}

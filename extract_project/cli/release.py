@@ -1,4 +1,4 @@
-"""`extract release`: publish a result that was refused, on somebody's word."""
+"""`extract release`: publish a refused result, for a recorded reason."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("extract")
-@click.option("--reason", required=True, help="Why; it is recorded with the version.")
-@click.option("--by", help="Who; default: the user of this machine.")
+@click.option("--reason", required=True, help="The reason, recorded with the version.")
+@click.option("--by", help="Your name; default: the user of this machine.")
 @partition_option
 @explains_itself
 def release(*, extract: str, reason: str, by: str | None, partition: str | None) -> None:
     """Publish EXTRACT (folder/name) although it was refused.
 
-    The extract runs once more, on the data as it is now. The checks that refused it only warn this
+    The extract runs again, on the data as it is now. The checks that refused it only warn this
     time; any other check can still refuse it. Exit code 1 when one does.
 
     \b
-    extract release sales/orders --reason 'the shop was closed: these few orders are all'
+    extract release sales/orders --reason 'the shop was closed: there were only a few orders'
     """
     from extract_project.deployment.client import Deployment
     from extract_project.orchestration.failed.failed import Question
@@ -49,7 +49,7 @@ def release(*, extract: str, reason: str, by: str | None, partition: str | None)
 
 
 def _refused(answered: Answer, extract: str, partition: str | None) -> tuple[Rerun, FailedExtract]:
-    """The latest attempt, which must have been refused."""
+    """The latest attempt; raises ReleaseError unless an audit refused it."""
     name = f"{extract} {partition}" if partition else extract
     for rerun in answered.reruns:
         for member in rerun.members:
@@ -62,6 +62,6 @@ def _refused(answered: Answer, extract: str, partition: str | None) -> tuple[Rer
                 )
             return rerun, member
     raise ReleaseError(
-        f"the latest attempt of {name} was not refused: extract failed lists what was; name a "
-        f"partition with --partition"
+        f"the latest attempt of {name} was not refused: extract failed lists refused extracts; "
+        f"choose a partition with --partition"
     )

@@ -1,4 +1,4 @@
-"""`extract rerun`: run again exactly what failed, each in a run of its own."""
+"""`extract rerun`: run what failed again, each extract in its own run."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD}
 
 @click.command()
 @click.argument("extracts", nargs=-1)
-@click.option("--failed", "all_failed", is_flag=True, help="Everything that failed.")
+@click.option("--failed", "all_failed", is_flag=True, help="Run everything that failed.")
 @click.option("--group", help="Only extracts of this group.")
 @since_option
 @click.option("--yes", is_flag=True, help="Do not ask before launching.")
-@click.option("--no-wait", is_flag=True, help="Launch, and do not wait for the runs to end.")
+@click.option("--no-wait", is_flag=True, help="Launch the runs, but do not wait for them to end.")
 @explains_itself
 def rerun(
     *,
@@ -50,8 +50,8 @@ def rerun(
 ) -> None:
     """Run again what failed: everything, or the EXTRACTS named.
 
-    What has failed is decided by the latest attempt. Each extract and partition gets a run of its
-    own. Exit code 1 when one fails again.
+    An extract has failed if its latest attempt did. Each extract and partition gets its own run.
+    Exit code 1 when one fails again.
 
     \b
     extract rerun --failed
@@ -63,7 +63,9 @@ def rerun(
     from extract_project.orchestration.failed.rerun import ago, ask, launch
 
     if bool(extracts) == all_failed:
-        raise click.UsageError("say what to run again: --failed, or names of extracts that failed")
+        raise click.UsageError(
+            "nothing to run again: give --failed, or names of extracts that failed"
+        )
     settings = load_settings()
     deployment = Deployment(settings.dagster_url, settings.location)
     answered = _chosen(ask(deployment, Question(group=group, since=ago(since))), extracts)
@@ -88,10 +90,10 @@ def _chosen(answered: Answer, extracts: tuple[str, ...]) -> Answer:
     known = {each.extract for each in answered.members}
     for path in extracts:
         if path not in known:
-            hint = suggestion(path, known) if known else "nothing did"
+            hint = suggestion(path, known) if known else "no extract did"
             raise ExtractError(
                 f"{path} did not fail at its latest attempt: {hint}; "
-                f"to run it all the same: extract run {path}"
+                f"to run it anyway: extract run {path}"
             )
     chosen = (
         each for each in answered.reruns if {m.extract for m in each.members}.intersection(extracts)
@@ -100,7 +102,7 @@ def _chosen(answered: Answer, extracts: tuple[str, ...]) -> Answer:
 
 
 def _all_succeed(deployment: Deployment, launched: dict[str, str]) -> bool:
-    """Wait for the runs, and say how each one ended."""
+    """Wait for the runs and report each one; returns whether all succeeded."""
     well = True
     steps = deployment.extracts()
     waiting = dict(launched)

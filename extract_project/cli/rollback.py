@@ -1,4 +1,4 @@
-"""`extract rollback`: an older version is current again, without a rerun."""
+"""`extract rollback`: make an older version current again, without a rerun."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _NEWEST = 20
 @click.command()
 @click.argument("extract")
 @click.argument("version")
-@click.option("--reason", required=True, help="Why; it is recorded with the version.")
-@click.option("--by", help="Who; default: the user of this machine.")
+@click.option("--reason", required=True, help="The reason, recorded with the version.")
+@click.option("--by", help="Your name; default: the user of this machine.")
 @partition_option
 @click.option(
     "--without-dagster", is_flag=True, help="Restore with your own AWS credentials, unrecorded."
@@ -42,9 +42,9 @@ def rollback(
 ) -> None:
     """Make VERSION of EXTRACT (folder/name) current again.
 
-    Its bytes are copied to a new version, by a run in Dagster that records who did it and why. A
-    run that is under way cannot replace it; the next run does. VERSION is as in extract diff. Exit
-    code 1 when the run fails.
+    A run in Dagster copies its bytes to a new version, and records who did it and why. A run of the
+    extract that is already under way cannot replace the new version; the next run can. VERSION is
+    as in extract diff. Exit code 1 when the run fails.
 
     \b
     extract rollback sales/orders 3HL4kqtJ --reason 'half of the orders are missing'
@@ -74,7 +74,7 @@ def _through_dagster(
     partition: str | None,
     order: Order,
 ) -> Version:
-    """Launch the job and wait for it; returns the version that it made."""
+    """Launch the job and wait for it; returns the new version."""
     from extract_project.deployment.client import Deployment
     from extract_project.orchestration.names.keys import ROLLBACK_JOB, ROLLBACK_OP
     from extract_project.orchestration.run.rollback import rollback_config
@@ -85,8 +85,8 @@ def _through_dagster(
         run_id = deployment.launch_job(ROLLBACK_JOB, config)
     except DeploymentError as error:
         raise DeploymentError(
-            f"{error}\nor restore it with your own AWS credentials, which nothing in Dagster "
-            f"will show: --without-dagster"
+            f"{error}\nor restore it with your own AWS credentials, without a record in Dagster: "
+            f"--without-dagster"
         ) from None
     with err.status(f"run {run_id[:8]} restores {order.version_id}"):
         while not (run := deployment.run(run_id, {extract: ROLLBACK_OP})).finished:
@@ -98,17 +98,19 @@ def _through_dagster(
     for made in read_history(target.store, state, target.key, limit=_NEWEST).versions:
         if made.restoration and made.restoration.run_id == run_id:
             return made
-    raise NotPublished(f"what run {run_id} restored has been replaced since: see extract versions")
+    raise NotPublished(
+        f"the version restored by run {run_id} has been replaced: see extract versions"
+    )
 
 
 def _say(extract: str, partition: str | None, old: Entry, new: Version) -> None:
     rows = f", {old.receipt.rows:,} rows" if old.receipt else ""
     out.print(
         f"{new.uri}\nis current: it is version {old.listed.version_id} of "
-        f"{old.at:%Y-%m-%d %H:%M:%S} UTC{rows}. The next run publishes over it. To undo this:\n",
+        f"{old.at:%Y-%m-%d %H:%M:%S} UTC{rows}. The next run replaces it. To undo this:\n",
     )
     replaced = new.restoration.replaced if new.restoration else None
-    if replaced is None:  # there was nothing, behind a delete marker
+    if replaced is None:  # there was no current version, or a delete marker
         out.print(f"  aws s3api delete-object --bucket {new.store.name} --key '{new.key}'")
         return
     which = f" --partition {partition}" if partition else ""

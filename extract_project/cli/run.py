@@ -1,4 +1,4 @@
-"""`extract run`: materialize through the running deployment, and watch."""
+"""`extract run`: materialize extracts through the running deployment, and wait."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD, "SKIPPED": Text("-", "yellow")}
 @click.argument("extracts", nargs=-1, required=True)
 @partition_option
 @click.option(
-    "--full-refresh", is_flag=True, help="Of incremental extracts: publish everything anew."
+    "--full-refresh", is_flag=True, help="Query everything again, also for incremental extracts."
 )
 @explains_itself
 def run(extracts: tuple[str, ...], partition: str | None, full_refresh: bool) -> None:
@@ -69,9 +69,9 @@ def run_and_watch(
     *,
     full_refresh: bool = False,
 ) -> Run:
-    """Launch one run of these extracts, or of a partition of them; show each one's progress.
+    """Launch one run of these extracts, or of one partition of them; show each one's progress.
 
-    Returns how it ended.
+    Returns the finished run.
     """
     from extract_project.orchestration.names.requests import FULL_REFRESH_TAG
 
@@ -85,7 +85,7 @@ def run_and_watch(
 
 
 def watch(deployment: Deployment, run_id: str, known: dict[str, str], paths: list[str]) -> Run:
-    """Show each extract's progress in a run; returns how it ended.
+    """Show each extract's progress in a run; returns the finished run.
 
     `known` is what `Deployment.extracts` gave.
     """
@@ -111,7 +111,7 @@ def watch(deployment: Deployment, run_id: str, known: dict[str, str], paths: lis
 
 
 def report(run: Run) -> None:
-    """What became of each extract of a finished run: its result, or its failure report."""
+    """Print the result or the failure report of each extract of a finished run."""
     for step in run.steps:
         if step.result:
             out.print(f"{step.path}: {step.result}")
@@ -120,11 +120,14 @@ def report(run: Run) -> None:
 
 
 def _require_partition(partitioned: set[str], paths: list[str], partition: str | None) -> None:
-    """A run is of one partition of everything in it, or of nothing that has any."""
+    """Require that --partition is given exactly if the extracts have partitions.
+
+    One run cannot mix extracts with partitions and extracts without.
+    """
     having, not_having = partitioned.intersection(paths), set(paths) - partitioned
     if having and partition is None:
         raise ExtractError(
-            f"{', '.join(sorted(having))} has partitions: name one with --partition, "
+            f"{', '.join(sorted(having))} has partitions: choose one with --partition, "
             f"or launch a backfill in the UI"
         )
     if not_having and partition is not None:

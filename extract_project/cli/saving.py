@@ -1,4 +1,4 @@
-"""Where a download goes: into a file, which gets its name once it is whole, or into a stream."""
+"""The destination of a download: a file that gets its name once complete, or a stream."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from extract_project.errors import ExtractError
 
 _STANDARD_OUTPUT = Path("-")
 _DESCRIPTORS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
-"""Names of what is open already: it is written into, also where it is a file."""
+"""Names of open descriptors. They are written into, even if they are files."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """What `-o` names."""
+    """The destination that `-o` names."""
 
     path: Path
     force: bool = False
-    """Whether a file that is there may be replaced."""
+    """Whether an existing file may be replaced."""
 
     @property
     def is_stream(self) -> bool:
-        """Whether it is written into as it is: standard output, a pipe, a device."""
+        """Whether it is written to in place: standard output, a pipe, a device."""
         if self.path == _STANDARD_OUTPUT or str(self.path.absolute()).startswith(_DESCRIPTORS):
             return True
         return self.path.exists() and not self.path.is_dir() and not _is_regular(self.path)
 
     def below(self, name: str) -> Place:
-        """The file of that name, where this is a directory; otherwise this."""
+        """The file of that name in this directory, or, if this is not one, this place itself."""
         return Place(self.path / name, self.force) if self.path.is_dir() else self
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        """To write to. A file is there on leaving, whole; after an error it is as it was before.
+        """Open it for writing. A file appears complete at the end; after an error it is unchanged.
 
-        Raises ExtractError where there is a file that may not be replaced, or none can be made.
+        Raises ExtractError if a file exists and may not be replaced, or cannot be created.
         """
         if self.path == _STANDARD_OUTPUT:
             yield sys.stdout.buffer
@@ -52,7 +52,7 @@ class Place:
         target = self.path.resolve()  # a link stays one
         if target.exists() and not self.force:
             raise ExtractError(
-                f"{self.path} exists: replace it with --force, or name another file with -o"
+                f"{self.path} exists: replace it with --force, or choose another file with -o"
             )
         unfinished = target.with_name(f"{target.name}.unfinished")
         try:
@@ -67,7 +67,7 @@ class Place:
             return path.open("wb")
         except OSError as error:
             raise ExtractError(
-                f"{self.path} cannot be written ({error.strerror}): name another file with -o"
+                f"{self.path} cannot be written ({error.strerror}): choose another file with -o"
             ) from None
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""`extract trace`: from a published object back to everything that made it (G10)."""
+"""`extract trace`: the SQL, run, query and checks behind a published object (G10)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def traced(uri: str) -> tuple[Version, Receipt]:
     """The version that a URI names, or the current one, and its receipt."""
     parts = urlsplit(uri)
     if parts.scheme != "s3" or not parts.netloc or not parts.path.strip("/"):
-        raise NotPublished(f"{uri!r} is no S3 URI: expected s3://bucket/key?versionId=…")
+        raise NotPublished(f"{uri!r} is not an S3 URI: expected s3://bucket/key?versionId=…")
     wanted = parse_qs(parts.query).get("versionId", [None])[0]
     settings = load_settings()
     folders = settings.connect()
@@ -114,7 +114,7 @@ def _released(release: Release | None) -> list[tuple[str, str]]:
 
 
 def _restored(restoration: Restoration | None) -> list[tuple[str, str]]:
-    """What follows these lines is of the version that was restored."""
+    """Facts of a rollback. The lines below them are about the version that was restored."""
     if restoration is None:
         return []
     return [

@@ -37,7 +37,7 @@ _SHORTEST_ID, _SPARE = 8, 2
     default=20,
     show_default=True,
     type=click.IntRange(min=1),
-    help="How many, the newest first.",
+    help="The number of versions to list.",
 )
 @json_option
 @explains_itself
@@ -65,16 +65,17 @@ def versions(extract: str, partition: str | None, limit: int, as_json: bool) -> 
 
 
 def resolve(settings: Settings, path: str) -> Extract:
-    """The extract of the manifest as it is now; raises NotPublished with what is close."""
+    """The extract in the current manifest; raises NotPublished with a suggestion."""
     return find_extract(settings.connect().manifest, path, settings.dialects)
 
 
 def key_of(settings: Settings, extract: Extract, partition: str | None) -> str:
-    """The published object's key; raises NotPublished where a partition must be named, or none."""
+    """The published object's key; raises NotPublished if a partition is missing or does not
+    belong."""
     if extract.header.partitions and partition is None:
         found = published_partitions(settings.connect().data, extract)
         shown = f"the newest are {', '.join(found[-_SHOWN:])}" if found else "none is published yet"
-        raise NotPublished(f"{extract.path} has partitions: name one with --partition; {shown}")
+        raise NotPublished(f"{extract.path} has partitions: choose one with --partition; {shown}")
     if partition is not None and extract.header.partitions is None:
         raise NotPublished(f"{extract.path} has no partitions: leave --partition out")
     return settings.data.key(extract.published_path(partition))
@@ -83,7 +84,7 @@ def key_of(settings: Settings, extract: Extract, partition: str | None) -> str:
 def published_history(
     settings: Settings, extract: Extract, limit: int, partition: str | None = None
 ) -> History:
-    """The newest versions of an extract's object; raises NotPublished where there is none."""
+    """The newest versions of an extract's object; raises NotPublished if there are none."""
     key = key_of(settings, extract, partition)
     folders = settings.connect()
     history = read_history(folders.data.store, folders.state, key, limit=limit)
@@ -97,9 +98,9 @@ def published_history(
 
 
 def history_table(history: History, pins: Mapping[str, Pin] | None = None) -> Table:
-    """One line per version or delete marker; columns that would be empty are left out.
+    """One line per version or delete marker; empty columns are left out.
 
-    On a terminal a VersionId is as much of it as commands need to tell it from the others.
+    On a terminal, a VersionId is shortened to as many characters as commands need to identify it.
     """
     rows = [_cells(entry, pins or {}) for entry in history.entries]
     if out.is_terminal:
@@ -113,7 +114,7 @@ def history_table(history: History, pins: Mapping[str, Pin] | None = None) -> Ta
 
 
 def _telling_length(version_ids: Sequence[str]) -> int:
-    """How many characters tell them apart, and a few more: older ones are not listed."""
+    """How many characters tell them apart, plus a few, since older versions are not listed."""
     length = _SHORTEST_ID
     while len({each[:length] for each in version_ids}) < len(set(version_ids)):
         length += 1

@@ -1,4 +1,4 @@
-"""A running deployment, through its GraphQL API: reload, launch, watch."""
+"""The client of a running deployment's GraphQL API: reload, launch, watch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from extract_project.settings import LOCATION
 from extract_project.units import format_bytes
 
 PARTITION_TAG = "dagster/partition"
-"""Dagster's own tag of a run of one partition."""
+"""Dagster's tag for the partition of a run."""
 
 REPOSITORY, JOB = "__repository__", "__ASSET_JOB"
 
@@ -64,8 +64,8 @@ query Assets {
   assetNodes { assetKey { path } isMaterializable isPartitioned opName }
 }
 """)
-# The client's own submit_job_execution ends in a KeyError where a reload has taken the asset away:
-# it does not ask for the text of that error.
+# The client's own submit_job_execution raises KeyError if a reload has removed the asset, because
+# it does not ask for the message of that error.
 _LAUNCH = gql("""
 mutation Launch($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
@@ -96,7 +96,7 @@ class Step:
     error: str = ""
     """The failure report, once the run has finished."""
     result: str = ""
-    """What became of a success, once the run has finished."""
+    """The result of a success, once the run has finished."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Run:
 
 
 class Deployment:
-    """The code location that has the extracts, at the URL of a webserver."""
+    """The code location with the extracts, reached through a webserver."""
 
     def __init__(self, url: str, location: str = LOCATION) -> None:
         transport = RequestsHTTPTransport(url=f"{url.rstrip('/')}/graphql", timeout=60, retries=0)
@@ -122,11 +122,11 @@ class Deployment:
         self._gql = Client(transport=transport, fetch_schema_from_transport=False)
 
     def health(self) -> Health:
-        """Whether it answers, has loaded this code location, and has a daemon."""
+        """The state of the webserver, of this code location, and of the daemon."""
         return read_health(self._ask(health.QUERY, {}), self._location)
 
     def reload(self) -> None:
-        """Have the code location read the manifest again."""
+        """Reload the code location, so that it reads the manifest again."""
         try:
             info = self._client.reload_repository_location(self._location)
         except DagsterGraphQLClientError as error:
@@ -135,7 +135,7 @@ class Deployment:
             raise DeploymentError(f"the code location could not be reloaded: {info.message}")
 
     def extracts(self) -> dict[str, str]:
-        """Path of each extract that can be materialized, and the name of its step."""
+        """The path of each extract that can be materialized, mapped to the name of its step."""
         return {path: node["opName"] for path, node in self._materializable().items()}
 
     def partitioned(self) -> set[str]:
@@ -179,10 +179,10 @@ class Deployment:
             return str(launched["run"]["runId"])
         errors = launched.get("errors") or [launched]
         reason = "; ".join(str(error.get("message")).strip() for error in errors)
-        raise DeploymentError(f"dagster did not launch {what}: {reason}")
+        raise DeploymentError(f"dagster could not launch {what}: {reason}")
 
     def launch_job(self, name: str, config: Mapping[str, Any]) -> str:
-        """Run a job of this project that is not of extracts; returns the run's id."""
+        """Launch a job that does not materialize extracts; returns the run's id."""
         try:
             return self._client.submit_job_execution(
                 name,
@@ -193,10 +193,10 @@ class Deployment:
         except DagsterGraphQLClientError as error:
             if isinstance(error.__cause__, TransportError | ConnectionError):
                 raise self._no_answer(error) from None
-            raise DeploymentError(f"dagster did not launch {name}: {error}") from None
+            raise DeploymentError(f"dagster could not launch {name}: {error}") from None
 
     def evaluate_sensor(self, name: str, cursor: str) -> str:
-        """What a sensor makes of a cursor: its new cursor, without any run being launched."""
+        """Evaluate a sensor with a cursor; returns its new cursor. No run is launched."""
         selector = {
             "repositoryLocationName": self._location,
             "repositoryName": REPOSITORY,
@@ -211,7 +211,7 @@ class Deployment:
         return str(evaluated["cursor"])
 
     def run(self, run_id: str, steps: dict[str, str]) -> Run:
-        """The state of a run; `steps` is what `extracts` gave."""
+        """The state of a run; `steps` comes from `extracts`."""
         found = self._run(_RUN, run_id)
         states = {each["stepKey"]: each["status"] or "" for each in found["stepStats"]}
         planned = set(found["stepKeysToExecute"] or ())
@@ -226,7 +226,7 @@ class Deployment:
         return self._told(run_id, run, steps) if run.finished else run
 
     def _told(self, run_id: str, run: Run, names: Mapping[str, str]) -> Run:
-        """A finished run, with what its events say of each step."""
+        """A finished run, with the result or error of each step from its events."""
         errors, results = {}, {}
         for event in self._events(run_id):
             if event["__typename"] == "ExecutionStepFailureEvent":
@@ -280,7 +280,7 @@ def _message(error: dict[str, Any] | None) -> str:
 
 
 def _result(entries: Sequence[Mapping[str, Any]]) -> str:
-    """How much there is, what became of it, and under which version."""
+    """Rows and bytes of a result, its outcome, and the URI of its version."""
     known = {each["label"]: each.get("text") or each.get("intRepr") for each in entries}
     if "outcome" not in known or known.get("bytes") is None:
         return ""

@@ -1,4 +1,4 @@
-"""Whether a deployment is well, as its webserver tells."""
+"""The health of a deployment, as its webserver reports it."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ query Health {
 
 @dataclass(frozen=True)
 class Health:
-    """What a webserver says of itself, of a code location, and of the daemon."""
+    """The state of a webserver, of one code location, and of the daemon."""
 
     version: str
     loaded: bool
-    """Whether the code location is there, with definitions."""
+    """Whether the code location exists and has loaded its definitions."""
     load_error: str
     sick_daemons: tuple[str, ...]
-    """Parts of the daemon that should run, and have not been heard of lately."""
+    """Required daemons without a recent heartbeat."""
 
 
 def read_health(reply: dict[str, Any], location: str) -> Health:
-    """Understand the answer to QUERY."""
+    """Parse the answer to QUERY."""
     workspace = reply["workspaceOrError"]
     entries = {each["name"]: each for each in workspace.get("locationEntries", ())}
     found = (entries.get(location) or {}).get("locationOrLoadError") or {}
     error = found.get("message") or workspace.get("message")
     if location not in entries:
-        error = error or f"there are only {', '.join(sorted(entries)) or 'none'}"
+        error = error or f"it has only {', '.join(sorted(entries)) or 'none'}"
     daemons = reply["instance"]["daemonHealth"]["allDaemonStatuses"]
     return Health(
         str(reply["version"]),

@@ -1,7 +1,7 @@
-"""Whether an installation can work: small checks, each of which gives one finding with its fix.
+"""Check an installation: small checks, each with one finding and its fix.
 
-Checks only look. What has to be tried by writing is tried so that nothing becomes visible: an
-upload that is aborted, a conditional write whose condition cannot hold.
+Checks leave nothing behind. A write is tried in a way that makes nothing visible: an upload that
+is aborted, a conditional write whose condition is never true.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Finding", "examine"]
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Every finding, as soon as it is there; raises nothing for what is wrong."""
+    """Every finding, as soon as it is known. Faults are findings too: none raises."""
     folders = settings.connect()
     yield from (check() for check in bucket_checks(folders, settings.kms_key_id))
     for name, warehouse in settings.warehouses.items():

@@ -1,4 +1,4 @@
-"""Buckets: there, versioned, and open to what a deployment does with them."""
+"""Checks of buckets: they exist, keep versions, and grant what a deployment needs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TYPE = "application/octet-stream"
 
 
 def bucket_checks(folders: Folders, kms_key_id: str | None) -> Sequence[Callable[[], Finding]]:
-    """What runs need of S3, in the order in which they need it."""
+    """The checks of what runs need from S3, in the order in which they need it."""
     data = folders.data
     return [
         partial(manifest, folders.manifest),
@@ -31,7 +31,7 @@ def bucket_checks(folders: Folders, kms_key_id: str | None) -> Sequence[Callable
 
 
 def manifest(location: Folder) -> Finding:
-    """SQL files can be listed, and one of them read."""
+    """SQL files can be listed, and one of them can be read."""
 
     def ask() -> str:
         first = next(list_files(location), None)
@@ -53,7 +53,7 @@ def versioning(location: Folder) -> Finding:
 
 
 def readable(location: Folder) -> Finding:
-    """What is published can be listed and looked at."""
+    """Published objects and versions can be listed and read."""
 
     def ask() -> str:
         next(location.store.history(location.key("")), None)
@@ -69,17 +69,17 @@ def readable(location: Folder) -> Finding:
 
 
 def conditional_put(location: Folder, what: str) -> Finding:
-    """A write under a condition that cannot hold: allowed, understood, and without effect."""
+    """Conditional writes are allowed and evaluated, tried with a condition that is never true."""
 
     def ask() -> str:
         key = _unused(location)
         try:
             written = location.store.put(key, b"", _TYPE, condition=Holds(_NO_TOKEN))
         except NotApplied:
-            return f"{location} takes conditional writes"
+            return f"{location} supports conditional writes"
         list(location.store.remove([(key, written.version_id)]))
         raise BucketError(
-            f"{location} ignores conditions of writes: use an S3 server that knows If-Match, "
+            f"{location} ignores conditions of writes: use an S3 server that supports If-Match, "
             f"without which older data can replace newer"
         )
 
@@ -88,15 +88,15 @@ def conditional_put(location: Folder, what: str) -> Finding:
 
 
 def multipart(location: Folder, kms_key_id: str | None) -> Finding:
-    """A multipart upload can be begun, found and aborted; its parts are never seen.
+    """A multipart upload can be started, listed and aborted. Nothing of it is ever visible.
 
-    S3 asks KMS for a data key when it begins.
+    It also tests the KMS key: S3 asks KMS for a data key when an upload starts.
     """
 
     def ask() -> str:
         location.store.try_staging(_unused(location))
         encrypted = f", encrypted with {kms_key_id}" if kms_key_id else ""
-        return f"{location} takes multipart uploads{encrypted}, and aborts them"
+        return f"{location} accepts multipart uploads{encrypted}, and aborts them"
 
     fix = (
         f"grant s3:PutObject and s3:AbortMultipartUpload on {_objects(location)}, and "
@@ -108,7 +108,7 @@ def multipart(location: Folder, kms_key_id: str | None) -> Finding:
 
 
 def _unused(location: Folder) -> str:
-    """A key that nobody has."""
+    """A key that does not exist."""
     return location.key(f".extract-doctor/{uuid4().hex}")
 
 

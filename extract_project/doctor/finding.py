@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of one check of the doctor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extract_project.errors import ExtractError, StoreRefused, StoreUnreachable
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: green, or red with what to do."""
+    """One line of the doctor: green, or red with the fix."""
 
     subject: str
     ok: bool
@@ -19,7 +19,7 @@ class Finding:
 
 
 def ask_s3(subject: str, ask: Callable[[], str], fix: str) -> Finding:
-    """Green with what `ask` tells; red where S3 refuses it, with the fix."""
+    """Green with the text of `ask`; red with the fix if S3 refuses."""
     try:
         return Finding(subject, True, ask())
     except StoreRefused as error:
@@ -31,6 +31,6 @@ def ask_s3(subject: str, ask: Callable[[], str], fix: str) -> Finding:
 
 
 def _halves(error: ExtractError) -> tuple[str, str]:
-    """Messages of errors say what happened, a colon, and what to do next."""
+    """Split an error's message into what happened and what to do next, at its colon."""
     happened, _, fix = str(error).partition(": ")
     return happened, fix

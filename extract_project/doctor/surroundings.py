@@ -1,4 +1,4 @@
-"""What is around a run: Dagster, the clock, local disk."""
+"""Checks of a run's surroundings: Dagster, the clock, local disk."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from extract_project.store.protocol import Store
 from extract_project.units import format_bytes, format_duration
 
 _MOST_SKEW = timedelta(seconds=30)
-"""S3 refuses requests beyond 15 minutes; long before that, `started later` means nothing (G4)."""
+"""S3 refuses requests beyond 15 minutes. G4 compares start times, so it needs much less."""
 _LEAST_DISK = 2**30
 
 
 def dagster(url: str, location: str) -> Finding:
-    """A webserver answers, has loaded the code location, and hears of its daemon."""
+    """A webserver answers, has loaded the code location, and gets heartbeats from its daemon."""
     from extract_project.deployment.client import Deployment
 
     try:
@@ -28,31 +28,31 @@ def dagster(url: str, location: str) -> Finding:
         return Finding("dagster", False, happened, fix)
     if not health.loaded:
         detail = f"{health.version} at {url} has no code location {location}: {health.load_error}"
-        return Finding("dagster", False, detail, "look at the code server's log, then reload")
+        return Finding("dagster", False, detail, "see the code server's log, then reload")
     if health.sick_daemons:
-        detail = f"{health.version} at {url} does not hear of {', '.join(health.sick_daemons)}"
-        fix = "start dagster-daemon, or look at its log: nothing starts by itself without it"
+        detail = f"{health.version} at {url} has no heartbeat from {', '.join(health.sick_daemons)}"
+        fix = "start dagster-daemon, or see its log: without it no schedule or sensor runs"
         return Finding("dagster", False, detail, fix)
     return Finding("dagster", True, f"{health.version} at {url}, {location} loaded, daemon alive")
 
 
 def clock(store: Store) -> Finding:
-    """This machine's clock beside that of S3, which also answers where it refuses."""
+    """Compare this machine's clock with S3's, which even a refusal tells."""
     try:
         date = store.clock()
     except StoreError as error:
         return Finding("clock", False, f"S3 does not answer: {error}", "see the lines above")
     if date is None:
-        return Finding("clock", True, "S3 does not tell the time")
+        return Finding("clock", True, "not compared: S3's answer has no date")
     skew = abs(datetime.now(UTC) - date)
     if skew > _MOST_SKEW:
-        detail = f"this clock and that of S3 are {format_duration(skew)} apart"
+        detail = f"this machine's clock and S3's differ by {format_duration(skew)}"
         return Finding("clock", False, detail, "synchronise this machine's clock (NTP)")
-    return Finding("clock", True, f"within {format_duration(_MOST_SKEW)} of that of S3")
+    return Finding("clock", True, f"within {format_duration(_MOST_SKEW)} of S3's")
 
 
 def disk() -> Finding:
-    """Room for what exact checks and DuckDB put aside while they work."""
+    """Free space for the temporary files of exact checks and DuckDB."""
     place = Path(tempfile.gettempdir())
     try:
         with tempfile.TemporaryFile(dir=place):
@@ -61,6 +61,6 @@ def disk() -> Finding:
         return Finding("disk", False, f"{place}: {error}", "mount a writable volume on it")
     detail = f"{format_bytes(free)} free in {place}"
     if free < _LEAST_DISK:
-        fix = "make room, ask for more 'disk' in the header, or set TMPDIR to a larger volume"
+        fix = "free space, set a larger 'disk' in the header, or set TMPDIR to a larger volume"
         return Finding("disk", False, detail, fix)
     return Finding("disk", True, detail)

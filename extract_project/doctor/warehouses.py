@@ -1,4 +1,4 @@
-"""Warehouses: signed in to, and whether the user that runs queries could write."""
+"""Checks of warehouses: sign-in works, and the user has no administrator's rights."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ _POWERS = {
     "snowflake": "select current_role() in "
     "('ACCOUNTADMIN', 'SECURITYADMIN', 'SYSADMIN', 'ORGADMIN', 'USERADMIN') as answer",
 }
-"""By type of warehouse: whether the user or role may do anything, as far as one query can tell.
+"""By type of warehouse: a query that tells whether the user or role is an administrator.
 
-DuckDB is not among them: its file is opened read-only.
+DuckDB has none: its file is opened read-only.
 """
 
 
 def sign_in(name: str, warehouse: Warehouse) -> Iterator[Finding]:
-    """Sign in and run one query; then, where it can be known, whether that is too powerful."""
+    """Sign in and run one query; then check, if the type allows it, that the user is no
+    administrator."""
     subject = f"warehouse {name}"
     try:
         _answer(warehouse, "select 1 as answer")
     except ExtractError as error:
         fix = f"correct EXTRACT_WAREHOUSES__{name.upper()}__…"
         if isinstance(error, WarehouseError) and error.transient:
-            fix = f"see whether it is reachable, and {fix}"
+            fix = f"check that it is reachable, and {fix}"
         yield Finding(subject, False, str(error), fix)
         return
     yield Finding(subject, True, f"{warehouse.type}: signed in, and 'select 1' answers")
@@ -41,13 +42,13 @@ def sign_in(name: str, warehouse: Warehouse) -> Iterator[Finding]:
     try:
         powerful = _answer(warehouse, question)
     except ExtractError as error:
-        yield Finding(f"{subject}: rights", False, str(error), "look at its grants by hand")
+        yield Finding(f"{subject}: rights", False, str(error), "check its grants by hand")
         return
     if powerful:
-        fix = "sign in as one that has select on what is extracted, and nothing else"
-        yield Finding(f"{subject}: rights", False, "its user or role may do anything", fix)
+        fix = "sign in as a user that has only select, on the tables that are extracted"
+        yield Finding(f"{subject}: rights", False, "its user or role is an administrator", fix)
     else:
-        yield Finding(f"{subject}: rights", True, "its user or role is no administrator")
+        yield Finding(f"{subject}: rights", True, "its user or role is not an administrator")
 
 
 def _answer(warehouse: Warehouse, sql: str) -> object:

@@ -1,4 +1,4 @@
-"""Dagster as it is deployed, on this machine: code server, webserver and daemon."""
+"""Dagster on this machine, in the processes of a deployment: code server, webserver, daemon."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ load_from:
 
 @dataclass(frozen=True)
 class DagsterServer:
-    """Where the UI and the GraphQL API are."""
+    """The address of the UI and the GraphQL API, and Dagster's home directory."""
 
     url: str
     home: Path
@@ -49,7 +49,7 @@ class DagsterServer:
 
 @dataclass(frozen=True)
 class DagsterProcesses:
-    """What has to be started, how, and in which order: code server, webserver, daemon."""
+    """The processes to start, in this order: code server, webserver, daemon."""
 
     server: DagsterServer
     environment: Mapping[str, str]
@@ -60,7 +60,7 @@ class DagsterProcesses:
         return self.server.home / "log" / f"{name}.log"
 
     def is_ready(self, name: str) -> bool:
-        """Whether a process does its work; the daemon begins on its own."""
+        """Whether a process is ready. The daemon counts as ready when it has started."""
         if name == "code-server":
             return is_listening(self.grpc_port)
         return name != "webserver" or _answers(self.server.url)
@@ -83,10 +83,10 @@ def dagster_processes(
     *,
     location: str = LOCATION,
 ) -> DagsterProcesses:
-    """Write the instance's configuration, and say what is to be started.
+    """Write the instance's configuration, and return the processes to start.
 
-    `sections` are those that dagster.yaml has besides, or in place of what it would have; `module`
-    has the definitions, and `location` is what its code location is called.
+    `sections` are added to dagster.yaml, or replace its defaults. `module` has the definitions;
+    `location` is the name of its code location.
     """
     home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text(yaml.safe_dump({**_INSTANCE, **(sections or {})}))
@@ -125,7 +125,7 @@ def dagster_server(
     sections: Mapping[str, Any] | None = None,
     module: str = "extract_project.definitions",
 ) -> Iterator[DagsterServer]:
-    """Start the three processes with `environment`, and wait until the UI knows the extracts."""
+    """Start the three processes with `environment`, and wait until all are ready."""
     processes = dagster_processes(home, environment, port, sections, module)
     with ExitStack() as stack:
         for name in processes.commands:

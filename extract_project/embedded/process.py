@@ -19,7 +19,7 @@ _HIGHEST_PORT = 50_000
 
 
 def free_port() -> int:
-    """A port that nothing listens on, low enough for servers that also take port + 10000."""
+    """A free port, low enough for servers that also use port + 10000."""
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -46,7 +46,8 @@ def is_listening(port: int) -> bool:
 def running(
     command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server; on leaving it gets SIGTERM, and SIGKILL when it does not listen."""
+    """Run a server while in the block; at the end it gets SIGTERM, then SIGKILL if it has not
+    ended."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -75,7 +76,8 @@ def await_ready(
     log: Path,
     seconds: float = 60,
 ) -> None:
-    """Wait until `ready`; raises EmbeddedError with the end of the log when it cannot be."""
+    """Wait until `ready`; if it ends or is too slow, raise EmbeddedError with the end of its
+    log."""
     deadline = time.monotonic() + seconds
     while not ready():
         if process.poll() is not None:

@@ -1,4 +1,4 @@
-"""An S3 server with versioning and conditional writes that keeps its data on disk: SeaweedFS."""
+"""SeaweedFS as S3 server: it has versioning and conditional writes, and keeps data on disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class S3Server:
-    """A running server, and how the AWS SDK finds it."""
+    """A running server, and the environment with which the AWS SDK finds it."""
 
     endpoint: str
     pid: int
@@ -40,8 +40,8 @@ class S3Server:
         }
 
     def make_bucket(self, bucket: str, *, can_hold: bool = False) -> None:
-        """Create a bucket that keeps versions, and that `extract pin` can hold; one that is there
-        already stays as it is.
+        """Create a versioned bucket, unless it exists; `can_hold` adds the legal holds of `extract
+        pin`.
         """
         s3 = _client(self.endpoint)
         if bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
@@ -51,7 +51,7 @@ class S3Server:
 
 @contextmanager
 def s3_server(directory: Path, port: int | None = None) -> Iterator[S3Server]:
-    """Serve S3 from `directory` on the loopback address until left."""
+    """Serve S3 from `directory` on the loopback address while in the block."""
     port = port or free_port()
     data = directory / "data"
     data.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def _answers(server: S3Server) -> bool:
 
 
 def _client(endpoint: str) -> S3Client:
-    """A client that does not wait long: the server is on this machine."""
+    """A client with short timeouts, since the server is on this machine."""
     import boto3
     from botocore.config import Config
 

@@ -1,4 +1,4 @@
-"""One directory that holds a whole embedded installation, and its settings."""
+"""An embedded installation: one directory with all its data, and its settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MANIFEST_BUCKET, DATA_BUCKET = "acme-sql", "acme-extracts"
 
 @dataclass(frozen=True)
 class EmbeddedSite:
-    """Settings of an installation whose parts all run on this machine."""
+    """An installation whose parts all run on this machine."""
 
     directory: Path
     server: S3Server
@@ -38,13 +38,13 @@ class EmbeddedSite:
         }
 
     def process_environment(self) -> dict[str, str]:
-        """The settings, on top of what processes of this machine need (PATH, HOME, …)."""
+        """The settings, together with what processes need in any case (PATH, HOME, …)."""
         return {**os.environ, **self.settings}
 
 
 @contextmanager
 def _owned(directory: Path) -> Iterator[None]:
-    """Keep a second installation out of the directory for as long as this process lives."""
+    """Lock the directory against a second installation while this process lives."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         try:
@@ -52,14 +52,14 @@ def _owned(directory: Path) -> Iterator[None]:
         except BlockingIOError:
             raise EmbeddedError(
                 f"{directory} is in use by another 'extract up' or 'extract demo': "
-                f"end that one first, or choose another --directory"
+                f"stop that one first, or choose another --directory"
             ) from None
         yield
 
 
 @contextmanager
 def embedded_site(directory: Path, port: int | None = None) -> Iterator[EmbeddedSite]:
-    """Run the S3 server of an installation, with both buckets there.
+    """Run the S3 server of an installation, and create both buckets.
 
     Raises EmbeddedError when the directory is in use, or the server does not start.
     """

@@ -1,4 +1,4 @@
-"""A DuckDB warehouse with TPC-H data: orders, customers, parts, as any shop has them."""
+"""A DuckDB warehouse with TPC-H data: the orders, customers and parts of a shop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TABLES = ("customer", "lineitem", "nation", "orders", "part", "partsupp", "regio
 
 
 def make_warehouse(path: Path, scale: float) -> int:
-    """Make the database unless it is there; returns the number of order lines.
+    """Create the database unless it exists; returns the number of order lines.
 
     At scale 1 there are 6 million order lines, in a file of about 260 MB.
     """

@@ -23,12 +23,12 @@ from extract_project.warehouses.protocol import Warehouse
 
 @dataclass(frozen=True)
 class Done:
-    """A result that readers have now, or had already."""
+    """A result that is published, or was already current."""
 
     staged: Staged
     published: Published
     before: Receipt | None
-    """Of what was current when the attempt began."""
+    """The receipt of the version that was current when the attempt began."""
 
 
 class RefusedResult(Refused):
@@ -39,7 +39,7 @@ class RefusedResult(Refused):
         super().__init__(f"refused by {names}" if names else "refused for having no rows")
         self.staged = staged
         self.outcomes = tuple(outcomes)
-        """Those that refuse it; none where it has no rows, and the header wants some."""
+        """The outcomes that refuse it; empty if it was refused for having no rows."""
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def staging(
     state: Folder,
     stop: Stop,
 ) -> Iterator[Staged]:
-    """Stage and audit, unless `stop` ends it before; what is not published on leaving is aborted.
+    """Stage and audit, unless `stop` ends it first. What is not published in the block is aborted.
 
     Raises RefusedResult, RunEnded, QueryTimeout, and what `stage` raises.
     """
@@ -60,15 +60,15 @@ def staging(
 
     def work() -> Staged:
         with ExitStack() as opened:
-            # Once stopped, no data is sent again whose request the store did not answer. It is
-            # for the work to leave this: the caller may have given it up, and then the client
-            # would go on, for a minute a try, before what was staged is aborted.
+            # Once stopped, do not repeat unanswered requests. The work itself has to leave this
+            # block: the caller may have abandoned it, and the client would go on, for a minute per
+            # try, before the staged upload is aborted.
             opened.enter_context(target.store.sending(stop.require))
             staged = opened.enter_context(
                 stage(warehouse, extract, target, provenance, state=state, stop=stop)
             )
             _require_accepted(staged, extract)
-            stop.require()  # otherwise nobody may wait for it any more
+            stop.require()  # if stopped, the caller may be gone
             held.push(opened.pop_all())
             return staged
 
@@ -79,14 +79,14 @@ def staging(
 
 
 def publish_staged(state: Folder, staged: Staged, extract: Extract) -> Done:
-    """Publish what has been staged, unless `stop` ends it before.
+    """Publish the staged result, unless `stop` ends it first.
 
-    Raises RunEnded, QueryTimeout, and what `settle` raises. When `staged.stop.is_sending` holds
-    after an error, nobody knows yet whether it has been published.
+    Raises RunEnded, QueryTimeout, and what `settle` raises. If `staged.stop.is_sending` is true
+    after an error, it is unknown whether the result has been published.
     """
 
     def work() -> Done:
-        # Before anything is published: what fails here leaves the current version as it is.
+        # Before publishing: a failure here leaves the current version as it is.
         before = staged.baseline.receipt
         return Done(staged, settle(state, staged, extract.header), before)
 
@@ -108,9 +108,9 @@ def attempt(
 
 
 def _abort(held: ExitStack) -> None:
-    """Abort what has not been published; a store that does not answer is left to the sweep."""
+    """Abort what has not been published. If the store does not answer, a later sweep does it."""
     try:
-        in_thread("aborting what was staged", held.close, GRACE_SECONDS)
+        in_thread("aborting the staged upload", held.close, GRACE_SECONDS)
     except TimeoutError as error:
         logging.getLogger(__name__).warning("%s: a later run sweeps it", error)
 

@@ -1,4 +1,4 @@
-"""The checks of one extract, carried out on the result while it passes by, before it is published.
+"""The audit: all checks of one extract, carried out while its result streams, before publishing.
 
 Checks that need the whole result at once (`unique`, `sql`) read the columns they need from a
 spool: a Parquet file on local disk, queried by an embedded DuckDB that spills to disk too.
@@ -31,14 +31,14 @@ _MEMORY_LIMIT = "128MB"
 
 @dataclass(frozen=True)
 class Outcome:
-    """One check and what came of it."""
+    """One check and its verdict."""
 
     name: str
     rule: str
     severity: Literal["error", "warn"]
     verdict: Verdict
     released: Release | None = None
-    """On whose word it does not refuse, though it would."""
+    """The release because of which it does not refuse the result, though it failed."""
 
     @property
     def refuses(self) -> bool:
@@ -46,7 +46,7 @@ class Outcome:
 
 
 def let_through(outcomes: Iterable[Outcome], release: Release | None) -> tuple[Outcome, ...]:
-    """The same outcomes, of which those that are released only warn."""
+    """The outcomes, with those that the release covers turned into warnings."""
     return tuple(
         replace(each, severity="warn", released=release)
         if release and each.refuses and each.name in release.checks
@@ -61,7 +61,7 @@ class Audit:
     def __init__(
         self, checks: Sequence[CheckSpec], subject: Subject, directory: Path, stop: Stop
     ) -> None:
-        """Raises AuditError when a check does not fit the result's columns."""
+        """Raises AuditError if a check does not fit the result's columns."""
         schema = subject.schema
         subject = replace(subject, keys=_identifying_columns(checks, schema))
         self._auditors = [(check, check.auditor(subject)) for check in checks]
@@ -72,7 +72,7 @@ class Audit:
         self._rows = 0
 
     def observe(self, rows: pa.Table) -> None:
-        """See the next rows of the result."""
+        """Show the next rows of the result to every auditor."""
         for batch in rows.to_batches():
             for _, auditor in self._auditors:
                 auditor.observe(batch, self._rows + 1)
@@ -106,7 +106,7 @@ class Audit:
 
 
 class _Spool:
-    """The columns that some auditor wants to see again, on disk."""
+    """The columns that auditors need again at the end, on local disk."""
 
     def __init__(self, schema: pa.Schema, path: Path) -> None:
         self.path = path
@@ -130,7 +130,7 @@ class _Spool:
 
 @contextmanager
 def audit_directory() -> Iterator[Path]:
-    """Local disk for one audit, removed with everything in it; raises DiskFull when it is full."""
+    """A temporary directory for one audit; raises DiskFull if the disk is full."""
     with tempfile.TemporaryDirectory(prefix="extract-audit-") as name:
         directory = Path(name)
         with local_disk(directory):
@@ -138,7 +138,7 @@ def audit_directory() -> Iterator[Path]:
 
 
 def _identifying_columns(checks: Sequence[CheckSpec], schema: pa.Schema) -> list[str]:
-    """The key that the header itself declares unique: what samples are identified by."""
+    """The columns that the header declares unique. They identify sample rows."""
     for check in checks:
         if isinstance(check, Unique):
             return [resolve(column, schema, check.name) for column in check.unique]

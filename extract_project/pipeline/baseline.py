@@ -1,8 +1,8 @@
-"""What a result is compared with: the version that readers have, and the metrics of older ones.
+"""The baseline of a result: the current version, and the metrics of older ones.
 
 The current version is looked up when the run begins, because publishing depends on it. The rest is
-read when somebody first asks. Each receipt carries the metrics of the versions before it, so that
-ten of them cost one small request.
+read on first use. Each receipt carries the metrics of the versions before it, so ten of them cost
+one small request.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from extract_project.store.folder import Folder
 
 
 class PublishedBaseline:
-    """The baseline of one key: its own versions, and the partition before it."""
+    """The baseline for one key: its own versions, and those of the partition before it."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class PublishedBaseline:
         self._state, self._extract, self._target = state, extract, target
         self._partition, self._full_refresh = partition, full_refresh
         self.version = find_version(target.store, target.key)
-        """What was current when the run began."""
+        """The version that was current when the run began."""
         # What S3 has to be asked for is asked once, and only if it is wanted. It is no
         # cached_property: up to Python 3.11 all instances of one share a lock, and a run whose S3
         # is silent would hold up every other run of its process.
@@ -44,17 +44,18 @@ class PublishedBaseline:
 
     @property
     def receipt(self) -> Receipt | None:
-        """Of that version."""
+        """The receipt of that version."""
         return self._receipt()
 
     @property
     def neighbour(self) -> Version | None:
-        """The current version of the window before; None where partitions are no windows."""
+        """The current version of the time window before; None if partitions are not time
+        windows."""
         return self._neighbour()
 
     @property
     def comparable(self) -> tuple[Metrics, ...]:
-        """Of versions that the same SQL made, of this key, or of the windows before this one.
+        """Metrics of versions made by the same SQL: of this key, or of the time windows before it.
 
         Increments are compared with earlier increments, not with full results.
         """
@@ -62,7 +63,8 @@ class PublishedBaseline:
 
     @property
     def readers_have(self) -> Version | None:
-        """What readers compare a result with: they read all windows as one."""
+        """The version whose columns a result should keep. Readers read all time windows as one
+        table."""
         return self.version or self.neighbour
 
     @property
@@ -74,7 +76,7 @@ class PublishedBaseline:
         return "partitions" if self._in_windows else "versions"
 
     def followed_by(self, metrics: Metrics) -> tuple[Metrics, ...]:
-        """What the next result is to be compared with, once this one is published."""
+        """The baseline of the next result, once this one is published."""
         return (*self.comparable, metrics)[-VERSIONS:]
 
     @property

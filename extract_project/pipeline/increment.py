@@ -1,10 +1,10 @@
-"""What a run adds to what is published: rows that are not there yet, no matter how often they come.
+"""Find the rows of an incremental result that are not published yet.
 
-The query asks again for rows from a little below the watermark (`lag`), and for those at it: late
-rows and ties. What of them has been published is dropped, by multiset difference of whole rows:
-a row that came three times and is published twice is added once. The result waits on local disk
-meanwhile, and the comparison is a query in an embedded DuckDB that spills to disk too (G9). Rows
-are compared by the SHA-256 of their exact text.
+The query returns rows again from `lag` below the watermark up to it, for late rows and ties.
+Those already published are dropped, by multiset difference of whole rows: a row that the query
+returns three times and that is published twice is added once. Meanwhile the result is kept on
+local disk; the comparison is a query in an embedded DuckDB that spills to disk too (G9). Rows are
+compared by the SHA-256 of their exact text.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ROWS_AT_ONCE = 65_536
 _TEXTS_AT_ONCE = 4_096
 _THREADS = 2
 _KEY = ("k0", "k1", "k2", "k3")
-"""The 256 bits of a row's checksum. As numbers, because text and bytes of a key are held twice."""
+"""The 256 bits of a row's checksum, as numbers: DuckDB holds text and bytes of a key twice."""
 
 _COLUMNS = ", ".join(f"{name} ubigint" for name in _KEY)
 _REPEATED = f"""
@@ -54,7 +54,7 @@ _REPEATED = f"""
 
 
 class Increment:
-    """The new rows of one run's result: all of them, unless rows are added to what is there."""
+    """The new rows of one run's result. Without a base, all rows are new."""
 
     def __init__(self, extract: Extract, base: Base | None, directory: Path) -> None:
         self._extract, self._base, self._directory = extract, base, directory
@@ -62,7 +62,7 @@ class Increment:
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def cancel(self) -> None:
-        """End a comparison that is under way; safe from any thread."""
+        """Cancel a comparison that is running; safe from any thread."""
         self._cancelled.set()
         connection = self._connection
         if connection is not None:
@@ -71,10 +71,10 @@ class Increment:
     def new_rows(
         self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]
     ) -> Iterator[pa.RecordBatch]:
-        """The rows that are to be added, in their order.
+        """The rows to add, in their order.
 
-        Raises IncrementError for columns that are not those of the published rows, and for a row
-        without a cursor.
+        Raises IncrementError if the columns differ from those of the published rows, or a row has
+        no cursor value.
         """
         incremental = self._extract.header.incremental
         if incremental is None:
@@ -133,7 +133,7 @@ class Increment:
         batches: Iterator[pa.RecordBatch],
         spool: Path,
     ) -> Span | None:
-        """Put the result on disk; gives the span of those of its rows that may be there already.
+        """Write the result to disk; returns the range of rows that may be published already.
 
         Those are the rows up to the watermark: no row above it has ever been published.
         """
@@ -163,7 +163,7 @@ class Increment:
         base: Base,
         overlap: Span,
     ) -> None:
-        """Only of parts that reach into the overlap."""
+        """Read the published rows of the parts that reach into the overlap."""
         schema = read_schema(base.manifest)
         for part in base.manifest.parts:
             if part.max is None or ordinal(base.cursor.read(part.max)) < ordinal(overlap.lowest):
@@ -183,7 +183,7 @@ class Increment:
         config: dict[str, Any] = {
             "memory_limit": _MEMORY_LIMIT,
             "temp_directory": str(self._directory / "increment-spill"),
-            "threads": _THREADS,  # each holds blocks of its own
+            "threads": _THREADS,  # each thread holds its own blocks
             "preserve_insertion_order": False,
         }
         with (
@@ -199,11 +199,13 @@ class Increment:
 
     def _require_going_on(self) -> None:
         if self._cancelled.is_set():
-            raise QueryCancelled("the run was ended while it looked for new rows")
+            raise QueryCancelled(
+                "the run was stopped while it compared rows with the published ones"
+            )
 
 
 class _RowNumbers:
-    """Row numbers in ascending order, read as they are asked for."""
+    """Row numbers in ascending order, read on demand."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._reader = connection.execute(_REPEATED).to_arrow_reader(_ROWS_AT_ONCE)
@@ -211,7 +213,7 @@ class _RowNumbers:
         self._more = True
 
     def below(self, end: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Those not given before, up to `end`."""
+        """The row numbers below `end` that were not returned before."""
         while self._more and (not len(self._waiting) or self._waiting[-1] < end):
             batch = next(self._reader, None)
             self._more = batch is not None
@@ -249,6 +251,6 @@ def _require_schema(schema: pa.Schema, manifest: PartsManifest, extract: Extract
     news = ", ".join(each for each in here if each not in there) or "none"
     gone = ", ".join(each for each in there if each not in here) or "none"
     raise IncrementError(
-        f"the result has other columns than the published rows (new: {news}; gone: {gone}; or "
-        f"another order): to publish everything anew: extract run {extract.path} --full-refresh"
+        f"the result's columns differ from those of the published rows (new: {news}; gone: {gone}; "
+        f"or their order): to publish everything anew: extract run {extract.path} --full-refresh"
     )

@@ -1,7 +1,7 @@
-"""What a push of local SQL files would change: in the manifest, in the data, in the schemas.
+"""Compute what a push of local SQL files would change: in the manifest, the data, the schemas.
 
-Nothing is run and nothing is written: the local files are understood as the bucket's would be, and
-warehouses are asked to describe what is new or changed.
+Nothing is run or written. Local files are parsed as if they were in the bucket, and warehouses
+describe the new and changed queries.
 """
 
 from __future__ import annotations
@@ -48,23 +48,23 @@ Faults = Iterable[tuple[tuple[str | int, ...], str]]
 
 @dataclass(frozen=True)
 class Planned:
-    """What becomes of one SQL file."""
+    """The change to one SQL file."""
 
     change: Literal["new", "changed", "removed", "invalid"]
     path: str
     before: Parsed | None = None
-    """As the bucket has it."""
+    """The file in the bucket."""
     after: Parsed | None = None
-    """As it would be after the push."""
+    """The file after the push."""
 
     @property
     def problems(self) -> list[str]:
-        """Why it is invalid, each with its place."""
+        """Why it is invalid, each problem with its position."""
         return self.after.reasons if isinstance(self.after, InvalidExtract) else []
 
     @property
     def changes_data(self) -> bool:
-        """Whether the next run could publish other data: another code version."""
+        """Whether the next run could publish other data, because the code version changes."""
         return _code_version(self.before) != _code_version(self.after)
 
     def diff(self) -> list[str]:
@@ -76,20 +76,20 @@ class Planned:
 
 @dataclass(frozen=True)
 class Described:
-    """A new or changed extract's schema beside that of what is published."""
+    """The schema of a new or changed extract, and that of its published version."""
 
     published: pa.Schema | None
-    """None where nothing is, or nothing is known of it."""
+    """None if nothing is published, or its schema is unknown."""
     planned: pa.Schema | None
-    """None where the warehouse refuses the query."""
+    """None if the warehouse refuses the query."""
     refusal: str = ""
-    """Why it does, or how the header's `columns` differ; with its place in the file."""
+    """Why it does, or how the header's `columns` differ; with the position in the file."""
     by_position: bool = False
-    """Whether readers count columns."""
+    """Whether readers find columns by position, as in CSV."""
 
     @property
     def changes(self) -> list[str]:
-        """What becomes of the columns, one line each; nothing where one of the two is unknown."""
+        """The changes of the columns, one line each; empty if one of the schemas is unknown."""
         if self.published is None or self.planned is None:
             return []
         change = compare_schemas(self.published, self.planned, by_position=self.by_position)
@@ -105,8 +105,8 @@ def plan(
 ) -> list[Planned]:
     """What `extract push` of these files would change, in the order of their paths.
 
-    With `delete`, files that are only in the bucket are removed; otherwise they stay, and are what
-    others can depend on. Raises BucketError when the manifest cannot be read.
+    With `delete`, files that are only in the bucket are removed; otherwise they stay, and other
+    files can depend on them. Raises BucketError if the manifest cannot be read.
     """
     changes = compare(manifest, files)
     replaced = {*changes.changed, *changes.removed}
@@ -137,9 +137,10 @@ def describe(
     warehouses: Mapping[str, Warehouse],
     planned: Iterable[Planned],
 ) -> Iterator[tuple[Planned, Described]]:
-    """The schema of each new and changed extract by its warehouse, and that of what is published.
+    """The schema of each new and changed extract, as its warehouse describes it, and the published
+    one.
 
-    Raises WarehouseError when a warehouse cannot be asked at all.
+    Raises WarehouseError if a warehouse cannot be reached.
     """
     waiting: dict[str, deque[tuple[Planned, Extract]]] = {}
     for each in planned:
@@ -173,14 +174,14 @@ def _ask(
                     if error.cause in _UNREACHABLE:
                         raise
                     yield each, extract, placed(error, extract.file)
-                    break  # a transaction in which something has failed takes nothing more
+                    break  # after a failure, the transaction accepts nothing more
                 missing = list(missing_columns(extract.header, answer.names))
                 refusal = placed_faults(missing, extract, extract.file)
                 yield each, extract, refusal or answer
 
 
 def example_partition(extract: Extract) -> Partition | None:
-    """Some partition of an extract: what types a query has does not depend on which."""
+    """Any partition of an extract. The types of a query do not depend on the choice."""
     partitions = extract.header.partitions
     if partitions is None:
         return None
@@ -188,30 +189,30 @@ def example_partition(extract: Extract) -> Partition | None:
 
 
 def require_partition(extract: Extract, key: str) -> None:
-    """Raises ManifestError, with a key of the right form, where the extract has no such one."""
+    """Raise ManifestError, with an example key, unless the extract has this partition."""
     partitions, example = extract.header.partitions, example_partition(extract)
     if partitions is None or example is None:
         raise ManifestError(f"{extract.path} has no partitions: leave --partition out")
     if not partitions.accepts(key):
         raise ManifestError(
-            f"{extract.path} has no partition {key!r}: name one, as in --partition {example.key}"
+            f"{extract.path} has no partition {key!r}: choose one, as in --partition {example.key}"
         )
 
 
 def placed_faults(faults: Faults, extract: Extract, file: str) -> str:
-    """Faults of header keys, one line each, with their places in a file."""
+    """Faults of header keys, one line each, with their positions in a file."""
     places = [(extract.place(path), fault) for path, fault in faults]
     return "\n".join(f"{file}:{line}:{column}: {fault}" for (line, column), fault in places)
 
 
 def placed(error: Exception, file: str) -> str:
-    """An error with its place in a SQL file, where the warehouse knows that."""
+    """An error with its position in a SQL file, if the warehouse gave one."""
     line, column = getattr(error, "line", None), getattr(error, "column", None)
     return ":".join(str(each) for each in (file, line, column) if each is not None) + f": {error}"
 
 
 def _published_schema(data: Folder, state: Folder, extract: Extract) -> pa.Schema | None:
-    """Of the current version; of the newest partition, where there are any."""
+    """The schema of the current version; for a partitioned extract, of the newest partition."""
     newest = None
     if extract.header.partitions:
         found = published_partitions(data, extract)

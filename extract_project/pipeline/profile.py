@@ -1,4 +1,5 @@
-"""What people look at first: how many NULLs, from where to where, and the first ten rows."""
+"""The profile of a result: NULLs, lowest and highest value of each column, and the first ten
+rows."""
 
 from __future__ import annotations
 
@@ -20,12 +21,12 @@ class Profile:
         self.schema = schema
         self._nulls = [0] * len(schema)
         self._extremes = [pa.array([], field.type) for field in schema]
-        """Of each column the lowest and the highest value, or nothing yet."""
+        """For each column its lowest and highest value so far, or nothing yet."""
         self.rows = 0
         self.preview: list[dict[str, str]] = []
 
     def observe(self, rows: pa.Table) -> None:
-        """See the next rows of the result."""
+        """Include the next rows of the result."""
         if len(self.preview) < PREVIEW_ROWS:
             first = rows.slice(0, PREVIEW_ROWS - len(self.preview))
             columns = [display(column) for column in first.columns]
@@ -40,7 +41,7 @@ class Profile:
                 self._extremes[index] = _wider(self._extremes[index], column)
 
     def metrics(self) -> Metrics:
-        """Its rows, and each column's NULLs."""
+        """The number of rows, and of NULLs in each column."""
         return Metrics(rows=self.rows, nulls=dict(zip(self.schema.names, self._nulls, strict=True)))
 
     def columns(self) -> list[ColumnProfile]:

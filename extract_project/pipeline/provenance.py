@@ -1,4 +1,4 @@
-"""Which run makes a result, and what it writes about itself on the published object."""
+"""The origin of a result: its run, and the metadata on the published object."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from extract_project.store.protocol import Store
 from extract_project.warehouses.protocol import Label
 
 _LATER_METADATA = 768
-"""Bytes of metadata that are left for later: rows and checksum, and what a rollback says."""
+"""Bytes of metadata reserved for later: rows, checksum, and the reason of a rollback."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Which run makes the result, of which snapshot, for which partition."""
+    """The run that makes a result, with its snapshot and partition."""
 
     run_id: str
     snapshot: str | None = None
     partition: Partition | None = None
     full_refresh: bool = False
-    """Whether an incremental extract is to publish everything anew."""
+    """Whether an incremental extract should publish everything anew."""
     release: Release | None = None
-    """Which checks may fail this once, and on whose word."""
+    """The checks that may fail in this run, and who allowed it."""
 
 
 @dataclass(frozen=True)
 class RunOfExtract:
-    """One try to stage an extract: what is known before the query is sent."""
+    """A run of one extract: all that is known before the query is sent."""
 
     extract: Extract
     provenance: Provenance
     started_at: datetime
     receipt_id: str
     base: Base | None = None
-    """What an incremental extract adds to."""
+    """The published rows to which an incremental extract adds."""
 
     @classmethod
     def begin(cls, extract: Extract, provenance: Provenance) -> RunOfExtract:
@@ -52,7 +52,7 @@ class RunOfExtract:
 
     @property
     def label(self) -> Label:
-        """What the warehouse shows beside the query."""
+        """The label that the warehouse shows with the query."""
         source = self.extract.source
         return Label(
             self.extract.path,
@@ -67,7 +67,7 @@ class RunOfExtract:
         return partition.key if partition else None
 
     def facts(self, query_id: str | None, schema: pa.Schema, store: Store) -> dict[str, str]:
-        """What the object says of its origin, as far as it is known before the first row.
+        """The object's metadata about its origin, as far as it is known before the first row.
 
         `schema` is the file's.
         """

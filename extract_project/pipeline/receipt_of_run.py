@@ -1,4 +1,4 @@
-"""The receipt of a run: what was published, made of what, and what was seen of it."""
+"""Make the receipt of a run: what was published, from which SQL, with which check results."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def receipt_of_run(
     stages: Stages,
     baseline: PublishedBaseline,
 ) -> Receipt:
-    """The receipt of a result that is staged, whole, and audited.
+    """The receipt of a result that is completely staged and audited.
 
-    `stages` are the seconds that each took. `baseline` is what the result was compared with: its
-    metrics go into the receipt, for the next result to be compared with.
+    `stages` has the seconds of each stage. `baseline` is what the result was compared with; its
+    metrics go into the receipt, as the baseline of the next result.
     """
     extract, metrics = run.extract, profile.metrics()
     release = _used(outcomes)
@@ -71,7 +71,7 @@ def receipt_of_run(
 
 
 def _used(outcomes: Sequence[Outcome]) -> Release | None:
-    """The release, with the checks that needed it; None where none did."""
+    """The release, with the checks that needed it; None if none did."""
     needed = [each for each in outcomes if each.released]
     if not needed or needed[0].released is None:
         return None

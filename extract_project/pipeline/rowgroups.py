@@ -1,8 +1,7 @@
-"""Batches of any size into row groups whose borders depend on the rows alone.
+"""Regroup batches of any size into row groups whose borders depend only on the rows.
 
-A warehouse cuts its batches as it likes; cutting them again, where the rows so far reach a number
-or a size, is what makes equal rows give equal bytes (G12) and keeps memory flat however long the
-values are (G9).
+A warehouse cuts its batches anywhere. Here they are cut again where the rows reach a number or a
+size. So equal rows give equal bytes (G12), and memory stays flat however long the values are (G9).
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ Sizes = npt.NDArray[np.int64]
 
 
 def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Groups of at most 245,760 rows that end with the row at which they reach 12 MiB."""
+    """Groups of at most 245,760 rows; a group ends with the row that reaches 12 MiB."""
     group: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
@@ -41,7 +40,7 @@ def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator
 
 
 def _row_ends(batch: pa.RecordBatch) -> Sizes:
-    """Bytes up to the beginning of each row, and to the end of the last."""
+    """Cumulative bytes at the start of each row, and at the end of the last."""
     ends = np.zeros(batch.num_rows + 1, np.int64)
     for column in batch.columns:
         ends += _ends(column)

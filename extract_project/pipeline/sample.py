@@ -1,4 +1,4 @@
-"""The first rows of a query, and nothing published: what its author looks at."""
+"""The first rows of a query, for its author. Nothing is published."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Sample:
 
     rows: pa.Table
     complete: bool
-    """Whether these are all rows that there are."""
+    """Whether these are all rows of the result."""
     query_id: str | None
 
 
 def sample(
     warehouse: Warehouse, query: Query, label: Label, *, rows: int, timeout: timedelta
 ) -> Sample:
-    """Run a query and take its first rows; then, or when the time is up, it is cancelled.
+    """Run a query, take its first rows, and cancel it; it is also cancelled when the time is up.
 
     Raises WarehouseError, QueryTimeout or TypeMappingError.
     """
@@ -57,7 +57,7 @@ def _produce(session: Session, query: Query) -> Iterator[Result | pa.RecordBatch
 
 
 def _first(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    """Batches up to so many rows, without asking for one more."""
+    """Batches up to this number of rows; no batch is fetched beyond it."""
     for batch in batches:
         yield batch.slice(0, rows)
         rows -= batch.num_rows

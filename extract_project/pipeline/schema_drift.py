@@ -1,8 +1,7 @@
-"""`on_schema_change`: whether the result has the columns of the version that readers have.
+"""`on_schema_change`: compare the columns of a result with those of the current version.
 
-Compared as soon as the columns are known, before any row is fetched. Where nothing is published, or
-the receipt of the current version is gone, there is nothing to compare with: the check passes and
-says so.
+They are compared as soon as they are known, before any row is fetched. If nothing is published, or
+the current version has no receipt, there is nothing to compare with: the check passes and says so.
 """
 
 from __future__ import annotations
@@ -32,21 +31,21 @@ RULE = "the columns are those of the current version"
 def compare_with_version(
     state: Folder, header: Header, current: Version | None, schema: pa.Schema
 ) -> Outcome | None:
-    """The outcome of the comparison; None where the header says `on_schema_change: allow`.
+    """The outcome of the comparison; None if the header says `on_schema_change: allow`.
 
-    Raises SchemaError where the columns differ and the header says `on_schema_change: fail`.
+    Raises SchemaError if the columns differ and the header says `on_schema_change: fail`.
     """
     if header.on_schema_change == "allow":
         return None
     if current is None:
-        return _passed("nothing was published before: no columns to compare with")
+        return _passed("nothing is published yet: no columns to compare with")
     shown = _shown(current)
     if current.provenance.get("schema-sha256") == schema_hash(schema):
         return _passed(f"the same columns as {shown}")
     receipt_id = current.provenance.get("receipt")
     receipt = receipt_id and load_receipt(state, current.key, receipt_id)
     if not receipt:
-        return _passed(f"nothing to compare with: {shown} has no receipt that says its columns")
+        return _passed(f"nothing to compare with: {shown} has no receipt with its columns")
     by_position = FORMATS[header.format].by_position
     change = compare_schemas(read_schema(receipt), schema, by_position=by_position)
     summary = _summary(change, shown)
@@ -70,13 +69,13 @@ def _shown(current: Version) -> str:
 
 
 def _summary(change: SchemaChange, shown: str) -> str:
-    readers = "may break those who read it" if change.breaking else "breaks nobody who reads it"
+    readers = "may break readers" if change.breaking else "does not break readers"
     count = len(change.changes)
     return f"{count} {'difference' if count == 1 else 'differences'} from {shown}; this {readers}"
 
 
 def _advice(schema: pa.Schema, header: Header) -> str:
-    meant = "fix the SQL; or, where this is meant, write 'on_schema_change: warn' for this change"
+    meant = "fix the SQL; or, if this is intended, write 'on_schema_change: warn' for this change"
     if header.columns:
         return meant
-    return f"{meant}, or, instead of it, declare the columns:\n{written(schema)}"
+    return f"{meant}, or declare the columns instead:\n{written(schema)}"

@@ -1,4 +1,4 @@
-"""The pipeline: query, audit and encode what passes by, upload as parts that nobody can see.
+"""The pipeline: query, audit, encode, and upload as parts that are not visible yet.
 
 Three things overlap: a thread reads from the warehouse and profiles, the caller's thread audits
 and encodes, two threads upload. Each waits for the next, so memory holds three row groups and
@@ -44,7 +44,7 @@ _GROUPS_AHEAD = 1
 
 @dataclass(frozen=True)
 class Staged(Publishable):
-    """A publishable result, and what was seen of it."""
+    """A publishable result, with its profile and the outcomes of its checks."""
 
     outcomes: tuple[Outcome, ...]
     preview: tuple[dict[str, str], ...]
@@ -61,14 +61,14 @@ def stage(
     state: Folder,
     stop: Stop | None = None,
 ) -> Iterator[Staged]:
-    """Stage an extract; unless it has been published on leaving, it is aborted.
+    """Stage an extract. If it has not been published at the end of the block, it is aborted.
 
-    `state` is where receipts are, which say the columns of what is current. `stop` ends all this
-    from another thread.
+    `state` has the receipts, which record the columns of the current version. `stop` can end the
+    work from another thread.
 
     Raises BucketError, WarehouseError, TypeMappingError, SchemaError, IncrementError, AuditError or
-    StagingError; whatever is raised, in here or by the caller, the query is cancelled, every upload
-    aborted and nothing becomes visible (G2).
+    StagingError. After any exception, also one of the caller, the query is cancelled, every upload
+    is aborted, and nothing becomes visible (G2).
     """
     run, clock, stop = RunOfExtract.begin(extract, provenance), Clock(), stop or Stop()
     with clock.stage("connect"):
@@ -150,18 +150,18 @@ def _connected(warehouse: Warehouse, run: RunOfExtract, clock: Clock) -> Iterato
 
 @dataclass(frozen=True)
 class _Begun:
-    """A result whose columns are known, and are those that they may be."""
+    """A result whose columns are known and accepted."""
 
     result: Result
     schema: pa.Schema
-    """Of the file: the result's, or what the header declares."""
+    """The file's schema: the result's, or the one that the header declares."""
     schema_drift: Outcome | None
     profile: Profile
 
 
 @dataclass(frozen=True)
 class _Passed:
-    """What was seen of a result that has passed by."""
+    """The profile and the check outcomes of a result that has been read completely."""
 
     begun: _Begun
     audit: Audit
@@ -171,13 +171,13 @@ class _Passed:
         return self.begun.profile
 
     def outcomes(self) -> tuple[Outcome, ...]:
-        """Every check and what came of it; raises AuditError when a query of one fails."""
+        """The outcome of every check; raises AuditError if the query of one fails."""
         schema_drift = [self.begun.schema_drift] if self.begun.schema_drift else []
         return (*self.audit.conclude(), *schema_drift)
 
 
 Compare = Callable[[pa.Schema], Outcome | None]
-"""Compares the columns of a result with those that readers have."""
+"""Compares the columns of a result with those of the current version."""
 
 
 def _stream(
@@ -191,7 +191,7 @@ def _stream(
     baseline: Baseline,
     compare: Compare,
 ) -> _Passed:
-    """Run the query and show each row group to the audit, the profile and the encoder."""
+    """Run the query, and pass each row group to the audit, the profile and the encoder."""
     extract = run.extract
     increment = Increment(extract, run.base, directory)
 
@@ -233,9 +233,9 @@ def _produce(
     increment: Increment,
     compare: Compare,
 ) -> Iterator[_Begun | pa.Table]:
-    """First the result, as soon as its columns are known and accepted; then its rows in groups.
+    """First the result, as soon as its columns are known and accepted; then its row groups.
 
-    They are profiled here, in the thread that reads, because encoding is what the others wait for.
+    Rows are profiled here, in the thread that reads, because encoding is the bottleneck.
     """
     watermark = run.base.bound if run.base else None
     result = session.execute(run.extract.query(run.provenance.partition, watermark))

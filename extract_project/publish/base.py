@@ -1,4 +1,4 @@
-"""What an incremental extract adds to: the published rows, and how far they reach."""
+"""The base of an incremental extract: the published rows to which it adds, and their watermark."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from extract_project.values import Value
 
 @dataclass(frozen=True)
 class Base:
-    """What is published, to which new rows are added."""
+    """The published rows to which new rows are added."""
 
     store: Store
     manifest: PartsManifest
@@ -32,10 +32,9 @@ class Base:
 
 
 def find_base(extract: Extract, previous: Version | None) -> Base | None:
-    """None where no row has been published yet, so that all are new.
+    """The base, or None if no row has been published yet.
 
-    Raises IncrementError where nothing can be added to what is there: the SQL has changed, or a
-    part of it is missing.
+    Raises IncrementError if rows cannot be added: the SQL has changed, or a part is missing.
     """
     incremental = extract.header.incremental
     if incremental is None or previous is None:
@@ -46,9 +45,9 @@ def find_base(extract: Extract, previous: Version | None) -> Base | None:
     refresh = f"to publish everything anew: extract run {extract.path} --full-refresh"
     if manifest.code_version != extract.code_version:
         raise IncrementError(
-            f"the SQL, or a header key that shapes the data, is another than that of the published "
-            f"rows ({manifest.sql_key} version {manifest.sql_version}), and rows of both would be "
-            f"mixed: {refresh}; or put the file back as it was: extract push"
+            f"the SQL or a data-shaping header key has changed since the published rows were "
+            f"written ({manifest.sql_key} version {manifest.sql_version}), and rows of both would "
+            f"be mixed: {refresh}; or restore the file as it was: extract push"
         )
     _require_parts(previous, manifest, refresh)
     cursor = Cursor.find(incremental, read_schema(manifest))
@@ -57,7 +56,7 @@ def find_base(extract: Extract, previous: Version | None) -> Base | None:
 
 
 def _require_parts(version: Version, manifest: PartsManifest, refresh: str) -> None:
-    """Nothing is added to rows of which some are gone."""
+    """Raise IncrementError if published parts are missing or damaged."""
 
     def is_there(part: Part) -> bool:
         found = find_version(version.store, part.key, part.version_id)
@@ -69,13 +68,14 @@ def _require_parts(version: Version, manifest: PartsManifest, refresh: str) -> N
     if missing:
         first = missing[0]
         raise IncrementError(
-            f"{len(missing)} of {len(there)} published parts are gone or damaged, the first of "
-            f"them {version.store.uri(first.key)} version {first.version_id}: {refresh}",
+            f"{len(missing)} of {len(there)} published parts are missing or damaged, the first is "
+            f"{version.store.uri(first.key)} version {first.version_id}: {refresh}",
             cause=Cause.S3,
         )
     counted = sum(part.rows for part in manifest.parts)
     if counted != manifest.rows:
         raise IncrementError(
-            f"{version.uri} says {manifest.rows:,} rows, and its parts have {counted:,}: {refresh}",
+            f"{version.uri} records {manifest.rows:,} rows, but its parts have {counted:,}: "
+            f"{refresh}",
             cause=Cause.S3,
         )

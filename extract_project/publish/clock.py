@@ -1,4 +1,4 @@
-"""How long each stage of an extract takes."""
+"""Measure how long each stage of an extract takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STAGES = ("connect", "query", "fetch", "audit", "encode", "upload")
 
 
 class Clock:
-    """Adds up the seconds of each stage; a stage within a stage counts as the inner one."""
+    """Adds up the seconds of each stage; a nested stage counts only for itself."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -37,7 +37,7 @@ class Clock:
 
 
 class TimedSink:
-    """An upload as a file, with the time spent waiting for it; closing it does not end it."""
+    """An upload as a file object that measures the time spent waiting; closing it does nothing."""
 
     closed = False
 
@@ -52,4 +52,4 @@ class TimedSink:
         self._sink.flush()
 
     def close(self) -> None:
-        """The pipeline alone decides when the upload ends."""
+        """Do nothing: the pipeline decides when the upload ends."""

@@ -1,7 +1,6 @@
-"""Where a staged result is written: an object, or parts and a manifest object that lists them.
+"""The outputs of a staged result: one object, or parts and a manifest object that lists them.
 
-Either way one key is published, by one conditional write; what differs is what has to be there
-before it.
+Either way, one conditional write publishes one key. They differ in what must exist before it.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Content:
-    """All that an output holds once it is sealed."""
+    """The content of a sealed output."""
 
     key: str
     """The published key."""
@@ -32,57 +31,57 @@ class Content:
     bytes: int
     sha256: str
     parts: int | None = None
-    """How many part objects, where there are any."""
+    """The number of part objects; None for a single object."""
     added_rows: int | None = None
-    """Of the rows, those that were not published before, where rows are added."""
+    """For an incremental extract, how many of the rows are new."""
     added_bytes: int | None = None
     watermark: str | None = None
-    """The highest cursor value, where the extract is incremental."""
+    """The highest cursor value of an incremental extract."""
 
 
 class Output(Protocol):
-    """A result being written that nobody can see; `publish` makes it visible, `abort` makes it
-    never have been. `abort` after `publish` does nothing.
+    """A result being written, invisible to readers. `publish` makes it visible; `abort` discards
+    it. After `publish`, `abort` does nothing.
     """
 
     @property
     def target(self) -> Target:
-        """The key whose versions are those of the extract."""
+        """The key whose versions are the versions of the extract."""
 
     def sweep(self, older_than: timedelta) -> None:
-        """Abort what a killed run of this key has left behind."""
+        """Abort uploads that killed runs of this key have left behind."""
 
     def begin(self, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
-        """What is known before the first row."""
+        """Set what is known before the first row: the schema, and the object's metadata."""
 
     def write(self, rows: pa.Table) -> None:
         """Encode the next row group; raises StagingError."""
 
     def seal(self) -> Content:
-        """Wait until everything is in S3; raises StagingError."""
+        """Finish writing, and wait until everything is in S3; raises StagingError."""
 
     def is_whole(self, version: Version, receipt: Receipt) -> bool:
-        """Whether all that a version with the same checksum is about to be left as is in its place:
-        its parts, and what the next run has to know.
+        """Whether the current version, equal by checksum, still has all its parts and a usable
+        watermark, so that publishing can be skipped.
         """
 
     def prepare(self, receipt: Receipt) -> None:
-        """Do all that `publish` needs and that no reader sees. Safe to call again."""
+        """Do everything that `publish` needs and readers cannot see. Safe to call again."""
 
     def publish(self, condition: Condition) -> Written:
-        """Make it the current version if `condition` holds, else raise NotApplied: to be tried
-        again with another condition. This is one request.
+        """Make it the current version if `condition` holds; else raise NotApplied, and the caller
+        may try again with another condition. This is one request.
         """
 
     def tidy(self, version_id: str) -> None:
-        """Hide what the published version no longer needs, as long as it is the current one."""
+        """Hide parts that the published version does not need, while it is current."""
 
     def abort(self) -> None:
-        """Forget everything. Safe to call at any time, any number of times."""
+        """Discard everything. Safe to call at any time, any number of times."""
 
 
 class File:
-    """One file: row groups in, an upload out."""
+    """Encodes row groups into one file, and uploads it."""
 
     def __init__(
         self, upload: StagedObject, schema: pa.Schema, file_format: FileFormat, clock: Clock
@@ -101,11 +100,11 @@ class File:
         self.rows += rows.num_rows
 
     def seal(self) -> None:
-        """End the file, and wait until S3 has it."""
+        """Finish the file, and wait until S3 has it."""
         assert self._encoder is not None
         with self._clock.stage("encode"):
             self._encoder.close()
-        self._encoder = None  # with its buffers: hundreds of sealed files may wait for the audit
+        self._encoder = None  # frees its buffers: hundreds of sealed files may wait for the audit
         with self._clock.stage("upload"):
             self.upload.seal()
 
@@ -147,7 +146,7 @@ class OneObject:
         return self._upload.publish(condition)
 
     def tidy(self, version_id: str) -> None:
-        """There is nothing beside the object."""
+        """Do nothing: there is only the one object."""
 
     def abort(self) -> None:
         self._upload.abort()

@@ -1,11 +1,11 @@
-"""Several part objects, and the manifest object that makes them a version.
+"""Output into several part objects, and the manifest object that makes them one version.
 
-A full result replaces the parts that are there, in the same keys; what an incremental extract adds
-comes after them, in keys that nobody has written yet.
+A full result replaces existing parts under the same keys. An incremental extract adds parts after
+them, under new keys.
 
-Each part is an upload of its own that stays incomplete until the whole result has been audited
-(G1). Then they are completed, and the manifest, which names the versions that this gave, is put
-under the condition that decides between runs. A part version that no manifest names means nothing.
+Each part is a separate upload that stays incomplete until the whole result has been audited (G1).
+Then the uploads are completed, and the manifest, which names the resulting versions, is written
+with the condition that decides between runs. A part version that no manifest names is meaningless.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ _JSON = "application/json"
 
 @dataclass(frozen=True)
 class Layout:
-    """How parts are cut, and what they come after."""
+    """The size of parts, and the published rows that they are added to."""
 
     split: Split | None = None
     """Default: all rows of a run in one part."""
     incremental: Incremental | None = None
     base: Base | None = None
-    """What rows are added to."""
+    """The published rows to which these are added."""
 
 
 @dataclass
@@ -72,7 +72,7 @@ class _NewPart:
 
 
 class PartedOutput:
-    """The result in part objects beside the published key, which is that of their manifest."""
+    """The result in part objects beside the published key, which holds their manifest."""
 
     def __init__(
         self, target: Target, file_format: FileFormat, layout: Layout, clock: Clock
@@ -139,11 +139,11 @@ class PartedOutput:
         )
 
     def is_whole(self, version: Version, receipt: Receipt) -> bool:
-        """Not so where a run ended between its parts and its manifest: the versions that are
-        named are then no longer the current ones of their keys, and may expire. (Nothing is written
-        over the parts of an incremental extract, and a run that adds has found them all.) Nor
-        where the manifest says of other SQL that it made these rows, or has no watermark: the
-        next run could not add to them.
+        """False if a run died between completing its parts and writing the manifest: the part
+        versions that the manifest names are then no longer current, and may expire. (Parts of an
+        incremental extract are never replaced, and a run that adds rows has found them all.) Also
+        false if the manifest was made by other SQL, or has no watermark: the next run could not add
+        to it.
         """
         if self._layout.base:
             return True
@@ -175,12 +175,12 @@ class PartedOutput:
             self._first = self._unused_number() if self._layout.incremental else 0
         if len(self._new) == _MOST_PARTS:
             raise StagingError(
-                f"'split' makes more than {_MOST_PARTS:,} parts of this result, the most there can "
-                f"be: write a larger size in the header",
+                f"'split' makes more than {_MOST_PARTS:,} parts of this result, the limit: "
+                f"write a larger size in the header",
                 cause=Cause.SQL,
             )
         key = part_key(self.target.key, self._first + len(self._new), self._format.extension)
-        # Hundreds of parts wait for the end of the audit: none of their bytes may wait in memory.
+        # Hundreds of parts wait for the end of the audit: their bytes must not wait in memory.
         content_type = self._format.content_type
         upload = self.target.store.stage(key, content_type, hold_nothing=True)
         upload.describe(self._metadata)
@@ -190,20 +190,20 @@ class PartedOutput:
         return part
 
     def _require_room(self, coming: int) -> None:
-        """Raise StagingError as soon as the rows so far, and those coming, need too many parts."""
+        """Raise StagingError as soon as the rows so far, plus `coming`, need too many parts."""
         size, rows = self._part_rows, coming + sum(each.file.rows for each in self._new)
         if size and rows > size * _MOST_PARTS:
             raise StagingError(
                 f"'split: {{rows: {size}}}' makes more than {_MOST_PARTS:,} parts of this result, "
-                f"the most there can be: they hold {size * _MOST_PARTS:,} rows, and {rows:,} have "
-                f"come so far; write 'split: {{bytes: 256MB}}', or rows: "
-                f"{ceil(rows / _MOST_PARTS)} at the very least",
+                f"which is the limit: they hold {size * _MOST_PARTS:,} rows, and there are "
+                f"{rows:,} so far; write 'split: {{bytes: 256MB}}', or rows: "
+                f"{ceil(rows / _MOST_PARTS)} or more",
                 cause=Cause.SQL,
             )
 
     def _unused_number(self) -> int:
-        """Above all numbers that were ever in use: what no manifest names may be about to be
-        published, and what is hidden be restored.
+        """A part number above all that were ever used: an unnamed part may be about to be
+        published, and a hidden one may be restored.
         """
         used = used_numbers(self.target.store, self.target.key)
         return max(used, default=-1) + 1
@@ -219,19 +219,20 @@ class PartedOutput:
 
     def _complete(self, part: _NewPart, receipt: Receipt) -> Part:
         upload = part.file.upload
-        # A part that rows are added to for months must never be hidden by one that is not named.
+        # A part that stays for months must not be hidden by a later, unnamed part of the same key.
         condition = Absent() if self._layout.incremental else None
         try:
             version_id = upload.publish(condition).version_id
         except NotApplied:
-            # Gone, or taken by another run, or completed by a request whose reply was lost.
+            # The upload is gone, or another run has used the key, or the reply to our request was
+            # lost.
             versions = list_versions(self.target.store, upload.key)
             found = (v.version_id for v in versions if v.provenance.get("receipt") == receipt.id)
             own = next(found, None)
             if own is None:
                 raise StagingError(
                     f"another run has aborted the upload of "
-                    f"{self.target.store.uri(upload.key)}, or has taken its key: run it again",
+                    f"{self.target.store.uri(upload.key)}, or has used its key: run it again",
                     transient=True,
                 ) from None
             version_id = self.target.store.require_version(own, upload.key)

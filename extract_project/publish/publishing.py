@@ -1,11 +1,10 @@
-"""Making a staged result the current version of its key: one conditional request.
+"""Make a staged result the current version of its key, with one conditional request.
 
-The condition is that the key still holds what has just been looked at, which is not of a run that
-started later (G4). When it does not hold, three things can have happened, and the object's own
-metadata tells which: our own write went through although its reply was lost; a run that started
-later has published, and its data stays; or a run that started earlier has, and we try again on top
-of it. What is added to rows that are there already (an incremental extract) is only ever added to
-what the run began with.
+The condition is that the key still holds the version just looked at, made by a run that did not
+start later (G4). If it fails, there are three possible reasons, and the object's metadata tells
+which: our own write succeeded but its reply was lost; a run that started later has published, and
+its data stays; or a run that started earlier has published, and we try again on top of it. An
+incremental extract adds rows only to the version that was current when the run began.
 """
 
 from __future__ import annotations
@@ -29,37 +28,37 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class Publishable:
-    """A whole result, uploaded and audited, that nobody can see."""
+    """A complete, uploaded and audited result that is not visible yet."""
 
     output: Output
     receipt: Receipt
     previous: Version | None
-    """What was current when the run began."""
+    """The version that was current when the run began."""
     stop: Stop
     """Whether it may still be published."""
     appends: bool
-    """Whether it holds the rows of `previous` and new ones, so that it can follow on nothing
-    else."""
+    """Whether it consists of the rows of `previous` and new ones, so that it can only replace
+    `previous`."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """What a staged result became."""
+    """The outcome of publishing a staged result."""
 
     version_id: str
     outcome: Literal["published", "unchanged", "kept"]
-    """`unchanged`: the current version has this very content. `kept`: the result was empty, and
-    the header keeps the current version then. In both cases `version_id` was there before."""
+    """`unchanged`: the current version has the same content. `kept`: the result was empty, and the
+    header says to keep the current version. In both cases `version_id` is an existing version."""
 
 
 def settle(state: Folder, staged: Publishable, header: Header) -> Published:
-    """Publish a staged result, unless the header says that what is current should stay.
+    """Publish a staged result, unless the header says to keep the current version.
 
     Raises as `publish` does.
     """
     target = staged.output.target
     staged.stop.at(Stage.PUBLISHING)
-    # Not what the run began with: an earlier run may have published since, or somebody deleted it.
+    # Look again: an earlier run may have published meanwhile, or the version may be deleted.
     current = find_version(target.store, target.key)
     if current and not staged.receipt.rows and header.on_empty == "keep":
         return Published(current.version_id, "kept")
@@ -73,9 +72,9 @@ def settle(state: Folder, staged: Publishable, header: Header) -> Published:
 
 def _same_content(state: Folder, staged: Publishable, current: Version) -> bool:
     if current.version_id == NULL_VERSION:
-        return False  # the next write would replace it for good
+        return False  # not a kept version: the next write would replace it for good
     if current.provenance.get("schema-sha256") != staged.receipt.schema_sha256:
-        return False  # text of other types, which may look the same
+        return False  # other types, which may look the same as text
     digest = current.provenance.get("data-sha256")
     if digest is None and (receipt_id := current.provenance.get("receipt")):
         receipt = load_receipt(state, current.key, receipt_id)
@@ -84,13 +83,13 @@ def _same_content(state: Folder, staged: Publishable, current: Version) -> bool:
 
 
 def publish(state: Folder, staged: Publishable) -> str:
-    """Publish and return the VersionId of this very write.
+    """Publish, and return the VersionId of this write.
 
-    Can be stopped until the request that publishes is sent; after that, its outcome counts.
+    Can be stopped until the publishing request is sent; after that, its outcome counts.
 
-    Raises Superseded when a later run was faster, StagingError when S3 loses the upload or when
-    rows would be added to something else than `previous`; both leave what is current untouched.
-    Raises BucketError when versioning was suspended meanwhile, so that S3 keeps no version.
+    Raises Superseded if a later run has published, StagingError if S3 has lost the upload or rows
+    would be added to another version than `previous`; both leave the current version untouched.
+    Raises BucketError if versioning has been suspended, so that S3 keeps no version.
     """
     receipt, target, stop = staged.receipt, staged.output.target, staged.stop
     save_receipt(state, receipt)
@@ -109,7 +108,7 @@ def publish(state: Folder, staged: Publishable) -> str:
             written = staged.output.publish(condition)
         except NotApplied as refused:
             refusals.append(refused)
-        except (StoreRefused, BucketError):  # where nothing answers, it may have published
+        except (StoreRefused, BucketError):  # without an answer, it may have published
             stop.end_sending()
             raise
         else:
@@ -119,7 +118,7 @@ def publish(state: Folder, staged: Publishable) -> str:
 
 
 def _require_newest(receipt: Receipt, current: Version | None, target: Target) -> None:
-    """Raise Superseded when what is current was begun after this run."""
+    """Raise Superseded if the run of the current version started after this one."""
     if current is None or current.started_at is None or current.started_at <= receipt.started_at:
         return
     restored = current.restoration
@@ -134,29 +133,29 @@ def _require_newest(receipt: Receipt, current: Version | None, target: Target) -
 
 
 def _require_base(staged: Publishable, current: Version | None) -> None:
-    """Raise StagingError when rows would be added to something else than what the run began with.
+    """Raise StagingError if rows would be added to another version than the run began with.
 
-    By version: a token may be made of content.
+    Compares version ids, since a token may depend only on content.
     """
     began_with = staged.previous.version_id if staged.previous else None
     if staged.appends and began_with != (current.version_id if current else None):
         raise StagingError(
-            f"another run has published {staged.output.target.uri} since this one began, and its "
+            f"another run has published {staged.output.target.uri} since this one began, so its "
             f"rows would be lost: run it again",
             transient=True,
         )
 
 
 def _require_hope(refusals: Sequence[NotApplied], target: Target) -> None:
-    """Raise StagingError when a further try would not be applied either."""
+    """Raise StagingError if another try is pointless."""
     if refusals and refusals[-1].upload_is_gone:
         raise StagingError(
-            f"the upload of {target.uri} was aborted by somebody else: run it again",
+            f"the upload of {target.uri} was aborted, but not by this run: run it again",
             transient=True,
         )
     if len(refusals) == _TRIES:
         raise StagingError(
-            f"S3 did not publish {target.uri}, which changed meanwhile, or is written by others "
-            f"right now, {_TRIES} times ({refusals[-1]}): run it again",
+            f"publishing {target.uri} lost {_TRIES} races against other writers "
+            f"({refusals[-1]}): run it again",
             transient=True,
         )

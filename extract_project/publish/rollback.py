@@ -1,9 +1,9 @@
-"""Rollback: making an older version current again, without a rerun.
+"""Rollback: make an older version current again, without a rerun.
 
-The bytes are copied within S3, and the last request publishes them only if the key still holds
-what was seen. The new version carries the provenance of the old one, and says that it was restored,
-by whom and why. It counts as started at the moment of the rollback: a run that was under way then
-cannot replace it, the next one can (G4).
+The bytes are copied within S3, and the last request publishes them only if the key has not changed
+meanwhile. The new version carries the provenance of the old one, and records who restored it and
+why. It counts as started at the time of the rollback: a run that was already under way cannot
+replace it, the next one can (G4).
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ from extract_project.store.protocol import (
 
 @dataclass(frozen=True)
 class Order:
-    """Which version is wanted back, and what is recorded with it."""
+    """The version to restore, and what is recorded with it."""
 
     version_id: str
     reason: str
     by: str
     run_id: str | None = None
-    """The Dagster run that does it."""
+    """The Dagster run that restores it."""
 
 
 @dataclass(frozen=True)
 class Restored:
-    """An older version that is current again."""
+    """The outcome of a rollback."""
 
     version: Version
-    """The new one."""
+    """The new version."""
     receipt: Receipt
-    """Of the older version, whose bytes these are."""
+    """The receipt of the older version, whose bytes these are."""
     replaced: Version | None
-    """What was current before; None where nothing was."""
+    """The version that was current before; None if there was none."""
 
 
 def restore(state: Folder, target: Target, order: Order) -> Restored:
     """Make a version current again.
 
-    Raises NotPublished when it cannot be restored, StagingError when the key changed meanwhile;
-    both leave what is current untouched.
+    Raises NotPublished if it cannot be restored, StagingError if the key has changed meanwhile;
+    both leave the current version untouched.
     """
     target.store.require_versioning()
     replaced = find_version(target.store, target.key)
@@ -92,23 +92,23 @@ def _restorable(target: Target, version_id: str) -> Version:
     listed = list_history(target.store, target.key)
     if any(each.version_id == version_id and each.is_deleted for each in listed):
         raise NotPublished(
-            f"{version_id} is a delete marker, and holds nothing to go back to: "
+            f"{version_id} is a delete marker, which has no content to restore: "
             f"choose the version before it"
         )
     raise NotPublished(
-        f"{target.uri} has no version {version_id}: it is another key's, or has been removed; "
-        f"list what there is with: extract versions"
+        f"{target.uri} has no version {version_id}: it belongs to another key, or has been "
+        f"removed; list versions with: extract versions"
     )
 
 
 def _whole(receipt: Receipt | None, old: Version) -> Receipt:
     if receipt is None:
         raise NotPublished(
-            f"{old.uri} has no receipt: nobody can tell whether its bytes are what was audited"
+            f"{old.uri} has no receipt: its bytes cannot be compared with what was audited"
         )
     if receipt.parts is None and receipt.bytes != old.size:
         raise NotPublished(
-            f"{old.uri} has {old.size:,} bytes and its receipt says {receipt.bytes:,}: "
+            f"{old.uri} has {old.size:,} bytes, but its receipt says {receipt.bytes:,}: "
             f"it was replaced or damaged, choose another version"
         )
     return receipt
@@ -118,15 +118,15 @@ def _require_room(store: Store, provenance: Mapping[str, str]) -> None:
     missing = -store.facts_room(provenance)
     if missing > 0:
         raise StagingError(
-            f"the reason is too long by {missing} bytes: with it, the object's metadata has more "
-            f"than the store keeps"
+            f"the reason is {missing} bytes too long: with it, the object's metadata exceeds the "
+            f"store's limit"
         )
 
 
 def _publish(
     target: Target, old: Version, provenance: Mapping[str, str], replaced: Version | None
 ) -> str:
-    """Make the old version the new one; returns the id of the version that this write made."""
+    """Copy the old version to the key; returns the id of the new version."""
     _require_room(target.store, provenance)
     condition = Holds(replaced.object.token) if replaced else Absent()
     try:
@@ -136,9 +136,9 @@ def _publish(
     except NotApplied as error:
         current = find_version(target.store, target.key)
         if current and current.provenance.get("restored-at") == provenance["restored-at"]:
-            # It went through, and only the reply was lost.
+            # The write succeeded; only the reply was lost.
             return target.store.require_version(current.version_id, target.key)
         raise StagingError(
             f"{target.uri} changed while version {old.version_id} was being restored: nothing "
-            f"was restored; look at extract versions, and say it again if it still applies"
+            f"was restored; see extract versions, and repeat the command if it still applies"
         ) from error

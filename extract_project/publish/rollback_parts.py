@@ -1,7 +1,7 @@
-"""Rollback of an extract in parts: its parts become current again, and a manifest that names them.
+"""Rollback of a split extract: restore its parts, and publish a manifest that names them.
 
-An older manifest names part versions that have been written over since. To make that manifest
-current as it stands would do for now, but old versions expire.
+An older manifest names part versions that have since been replaced. Publishing that manifest
+unchanged would work until those part versions expire.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _AT_A_TIME = 8
 def restore_parts(
     target: Target, old: Version, provenance: Mapping[str, str], condition: Condition
 ) -> str:
-    """Copy what is no longer current, and publish a manifest that names the copies.
+    """Copy the parts that are no longer current, and publish a manifest that names the copies.
 
-    Raises NotApplied where the condition does not hold, NotPublished when a part is gone.
+    Raises NotApplied if the condition does not hold, NotPublished if a part is gone.
     """
     manifest = load_manifest(old)
     current = current_versions(target.store, (part.key for part in manifest.parts))

@@ -1,4 +1,4 @@
-"""The key that is published, and what killed runs left staged under it."""
+"""The published key of an extract, and the sweep of uploads that killed runs left under it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from extract_project.store.folder import Folder
 from extract_project.store.protocol import Abandoned, Store
 
 ABANDONED_AFTER = LONGEST_TIMEOUT + timedelta(hours=1)
-"""How old an upload is that no run can own any more, whatever its header's `timeout` was."""
+"""The age from which an upload belongs to no live run, whatever its header's `timeout` was."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """The key that is published, and the store that has it."""
+    """The published key, and its store."""
 
     store: Store = field(repr=False)
     key: str
 
     @classmethod
     def of(cls, data: Folder, extract: Extract, partition: str | None = None) -> Target:
-        """Where an extract, or a partition of it, is published below a folder."""
+        """The target of an extract, or of one of its partitions, below a folder."""
         return cls(data.store, data.key(extract.published_path(partition)))
 
     @property
@@ -33,7 +33,7 @@ class Target:
 
 
 def sweep(store: Store, prefix: str, owns: Callable[[str], bool], older_than: timedelta) -> int:
-    """Discard what `abandoned` finds; returns how many there were."""
+    """Abort the uploads that `abandoned` finds; returns their number."""
     found = list(abandoned(store, prefix, owns, older_than))
     for each in found:
         store.discard(each)
@@ -43,7 +43,7 @@ def sweep(store: Store, prefix: str, owns: Callable[[str], bool], older_than: ti
 def abandoned(
     store: Store, prefix: str, owns: Callable[[str], bool], older_than: timedelta
 ) -> Iterator[Abandoned]:
-    """What a `kill -9` left staged long ago, under keys that `owns` says are this extract's."""
+    """Old uploads that a `kill -9` left behind, under keys for which `owns` is true."""
     limit = datetime.now(UTC) - older_than
     for each in store.abandoned(prefix):
         if owns(each.key) and each.begun_at < limit:

@@ -1,4 +1,4 @@
-"""Part objects that no published manifest names: what a run left that did not publish."""
+"""Hide part objects that no published manifest names, left by runs that did not publish."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ from extract_project.store.protocol import Holds
 
 
 def hide_unnamed(target: Target, version_id: str) -> None:
-    """Delete markers for part keys that a published manifest does not name, while it is current.
+    """Set delete markers on part keys that the published manifest does not name, while it is
+    current.
 
-    Only for what was written by runs that started before the one that made the manifest: those
-    cannot be published any more (G4), whereas a later one may have completed its parts and be
-    about to. What fails here is found again by the next run.
+    Only parts of runs that started before the manifest's run are hidden: those runs cannot publish
+    any more (G4), whereas a later one may be about to. The next run retries what fails here.
     """
     try:
         for orphan in _orphans(target, version_id):
             orphan.store.hide(orphan.key, Holds(orphan.object.token))
     except StoreError as error:
         logging.getLogger(__name__).warning(
-            "parts beside %s that it does not name were left there: %s", target.uri, error
+            "parts that %s does not name could not be hidden: %s", target.uri, error
         )
 
 
 def _orphans(target: Target, version_id: str) -> Iterator[Version]:
-    """Current part versions that the manifest does not name and never will; none when it is no
-    longer the current one.
-    """
+    """Current part versions that the manifest does not name; none if it is no longer current."""
     lying = set(list_parts(target.store, target.key))
     current = find_version(target.store, target.key)
     if current is None or current.version_id != version_id:

@@ -137,7 +137,9 @@ def _tokens(text: str) -> list[str]:
     while text[position:].strip():
         match = _TOKEN.match(text, position)
         if match is None:
-            raise ValueError(f"{text!r} is no type: {text[position:].strip()!r} is not understood")
+            raise ValueError(
+                f"{text!r} is not a type: {text[position:].strip()!r} is not understood"
+            )
         tokens.append(match.group(1))
         position = match.end()
     return tokens

@@ -202,7 +202,7 @@ def test_every_group_of_a_large_installation_is_told() -> None:
     assert re.findall(r"^cause \d+: 250 extracts$", text, re.MULTILINE) != []
     assert len(re.findall(r"^cause \d+: 250 extracts$", text, re.MULTILINE)) == 20
     assert "… the rest of this report: extract failed" in text
-    assert "more than fits into one message" not in text
+    assert "rest does not fit into one message" not in text
 
 
 words = st.sampled_from(["", "a", "sales/orders", "größe", "x y\nz"])

@@ -283,8 +283,8 @@ def test_what_is_unusual_is_said_with_its_range() -> None:
     table = pa.table({"n": pa.nulls(50, pa.int64())})
     before = versions(*[1_000] * 10, nulls=[100] * 10)
     assert verdict(table, {"anomalies": "warn"}, before).summary.splitlines() == [
-        "50 rows; usual are 874 to 1,126, over the last 10 versions",
-        "n is null in 100.00% of the rows; usual are 0.00% to 26.97%, over the last 10 versions",
+        "50 rows; expected 874 to 1,126, from the last 10 versions",
+        "n is null in 100.00% of the rows; expected 0.00% to 26.97%, from the last 10 versions",
     ]
 
 
@@ -317,7 +317,7 @@ def test_only_an_error_refuses() -> None:
         ({"between": {"day": ["soon", None]}}, "column 'day', date,.*soon"),
         ({"accepted_values": {"id": ["x"]}}, "column 'id', int64, with x"),
         ({"freshness": {"column": "dya", "within": "1d"}}, "did you mean 'day'"),
-        ({"freshness": {"column": "id", "within": "1d"}}, "column 'id' is, a int64: expected"),
+        ({"freshness": {"column": "id", "within": "1d"}}, "column 'id', which is int64: expected"),
         ({"sql": "select nope from result"}, "check 'sql_.*' failed: .*nope"),
     ],
 )

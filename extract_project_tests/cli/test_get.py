@@ -150,7 +150,7 @@ def test_a_file_is_what_its_name_says(
     for wrong in ("x.parquet", "x.jsonl" if name == "csv" else "x.csv"):
         refused = call("get", "a/b", "-o", tmp_path / f"no-{wrong}")
         assert refused.exit_code == 2
-        assert f"another format than the version's, .{name}{suffix}" in refused.output
+        assert f"another format, but the version is .{name}{suffix}" in refused.output
         assert not (tmp_path / f"no-{wrong}").exists()
 
 

@@ -166,4 +166,4 @@ def test_get_as_of_a_time(configured: Site, tmp_path: Path) -> None:
     assert "verified" in call("get", "a/b", "--as-of", moment.isoformat(), "-o", file).output
     assert pq.read_table(file)["n"].to_pylist() == [1]
     assert "had no version yet" in call("get", "a/b", "--as-of", "1h", "-o", file).output
-    assert "is no time" in call("get", "a/b", "--as-of", "yesterday").output
+    assert "is not a time" in call("get", "a/b", "--as-of", "yesterday").output

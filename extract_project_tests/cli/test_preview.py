@@ -34,7 +34,7 @@ def test_the_first_rows_of_an_endless_query(configured: Site, tmp_path: Path) ->
         "n", "int64", "0", "1", "2", "the first 3 rows",
     ]  # fmt: skip
     few = call("preview", write(tmp_path, "a/few", "select n from range(3) t(n)"), "--rows", "3")
-    assert "3 rows, which are all" in few.output
+    assert "all 3 rows" in few.output
     assert configured.version_ids("extracts/") == []
     assert configured.open_uploads() == 0
 
@@ -53,8 +53,8 @@ def test_values_are_bound_as_a_run_binds_them(configured: Site, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "has partitions: name one, as in --partition 2026-01-01"),
-        (["--partition", "March"], "has no partition 'March': name one, as in"),
+        ([], "has partitions: choose one, as in --partition 2026-01-01"),
+        (["--partition", "March"], "has no partition 'March': choose one, as in"),
         (["--partition", "2026-03-01", "--param", "lest=7"], "did you mean 'least'?"),
         (["--partition", "2026-03-01", "--param", "least"], "expected name=value"),
     ],

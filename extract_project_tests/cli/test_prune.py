@@ -40,13 +40,13 @@ def test_prune_says_what_would_go_and_does_it_when_told(configured: Site) -> Non
     arguments = ("prune", "a/b", "--keep", "1", "--older-than", "0s")
     said = call(*arguments)
     assert said.exit_code == 0
-    assert "1 would go" in said.output
-    assert "--yes does it" in said.output
+    assert "1 would be removed" in said.output
+    assert "--yes removes them" in said.output
     assert len(site.version_ids(KEY)) == 3
     assert "1 removed" in call(*arguments, "--yes").output
     assert site.version_ids(KEY) == made[:0:-1]
     site.s3.delete_object(Bucket=site.manifest.bucket, Key="sql/a/b.sql")
-    assert "1 would go" in call("prune", "a/b", "--keep", "0", "--older-than", "0s").output
+    assert "1 would be removed" in call("prune", "a/b", "--keep", "0", "--older-than", "0s").output
     wrong = call("prune", "a/c")
     assert (wrong.exit_code, "no extract 'a/c'" in wrong.output) == (2, True)
 

@@ -113,7 +113,7 @@ checks:
             "timeout: 0s",
             "2:1: 'timeout': 0s is not a valid timeout: expected more than 0s, at most 24h",
         ),
-        ("timeout: 5", "2:1: 'timeout': 5 is no duration: expected a number and a unit"),
+        ("timeout: 5", "2:1: 'timeout': 5 is not a duration: expected a number and a unit"),
         ("retries: {mx: 3}", "2:11: unknown key 'mx': did you mean 'max'?"),
         ("warehouse: shp", "2:1: unknown warehouse 'shp': did you mean 'shop'?"),
         (
@@ -138,9 +138,9 @@ checks:
         ("split: {}", "2:1: 'split': expected one of 'rows: N' and 'bytes: 256MB'"),
         ("split: {rows: 1, bytes: 9MB}", "2:1: 'split': expected one of 'rows: N'"),
         ("split: {bytes: 1MB}", "2:1: 'split': 'bytes' is below 8MB"),
-        ("split: {bytes: 9}", "2:9: 'bytes': 9 is no size: expected a number and a unit"),
+        ("split: {bytes: 9}", "2:9: 'bytes': 9 is not a size: expected a number and a unit"),
         ("split: {row: 9}", "2:9: unknown key 'row': did you mean 'rows'?"),
-        ("schedule: dayly", "2:1: 'schedule': 'dayly' is no schedule: did you mean 'daily'?"),
+        ("schedule: dayly", "2:1: 'schedule': 'dayly' is not a schedule: did you mean 'daily'?"),
         (
             "schedule: ['0 6 * * *', '0 61 * * *']",
             "2:25: 'schedule': '0 61 * * *' is not a valid cron",
@@ -160,7 +160,7 @@ checks:
         ("columns:\n  a: int64 null", "3:3: 'a': 'null' stands behind the type in 'int64 null'"),
         ("columns:\n  a: map<text>", "3:3: 'a': 'map<text>': expected the form map<text, int64>"),
         ("columns:\n  a:", "3:3: 'a': expected a type, as in 'int64' or 'int64 not null'"),
-        ("columns:\n  a: date\n  A: date", "4:3: 'A' and 'a' differ in case alone"),
+        ("columns:\n  a: date\n  A: date", "4:3: 'A' and 'a' differ only in case"),
         ("on_schema_change: no", "2:1: 'on_schema_change': 'no' is not possible: expected one of"),
         ("checks: [5]", "2:10: unknown check '5': expected one of"),
         ("checks: [min_rows]", "2:10: check 'min_rows' has no rule: write 'min_rows: …'"),
@@ -172,12 +172,12 @@ checks:
         ("checks:\n  - min_rows: 1\n    severty: warn", "4:5: unknown key 'severty'"),
         (
             "checks:\n  - rows_change: 50",
-            "3:5: 'rows_change': 50 is no change in rows: expected ±50%",
+            "3:5: 'rows_change': 50 is not a change in rows: expected ±50%",
         ),
-        ("checks:\n  - rows_change: 5..9%", "3:5: 'rows_change': '5..9%' is no change in rows"),
+        ("checks:\n  - rows_change: 5..9%", "3:5: 'rows_change': '5..9%' is not a change in rows"),
         (
             "checks:\n  - freshness: {column: at, within: soon}",
-            "3:29: 'within': 'soon' is no duration: expected a number and a unit",
+            "3:29: 'within': 'soon' is not a duration: expected a number and a unit",
         ),
         ("checks:\n  - freshness: {column: at}", "3:5: 'freshness' lacks 'within': expected a"),
         ("checks:\n  - freshness: {column: at, within: 2h, clumn: x}", "3:41: unknown key 'clumn'"),
@@ -231,7 +231,7 @@ checks:
         ("timeout: 0s", "2:1: 'timeout': 0s is not a valid timeout: expected more than 0s"),
         (
             "timeout: 99999999999999999999h",
-            "2:1: 'timeout': '99999999999999999999h' is no duration",
+            "2:1: 'timeout': '99999999999999999999h' is not a duration",
         ),
         ("freshness: 999999999d", "2:1: 'freshness': '999999999d' is longer than 36500d"),
         (
@@ -242,7 +242,7 @@ checks:
         ("memory: " + 400 * "9" + "GB", "2:1: 'memory': '999"),
         ("split: {bytes: " + 400 * "9" + "GB}", "2:9: 'bytes': '999"),
         ("split: {rows: 1e30}", "2:9: 'rows': input should be less than or equal to"),
-        ("partitions: {type: daily, start: 2026-13-01}", "2:27: 'start': 2026-13-01 is no date"),
+        ("partitions: {type: daily, start: 2026-13-01}", "2:27: 'start': 2026-13-01 is not a date"),
         (
             "partitions: {type: daily, start: 0001-01-01}",
             "2:1: 'partitions': 'start' is 0001-01-01",

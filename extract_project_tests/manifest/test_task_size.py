@@ -75,11 +75,11 @@ def test_every_size_up_to_the_largest_is_rounded_up_to_a_valid_one(
         ("cpu: .nan", "2:1: 'cpu': .nan is not a plain number"),
         ("cpu: two", "2:1: 'cpu': 'two' is not a number of vCPUs"),
         ("format: csv\nmemory: 121GB", "3:1: 'memory': 121GB is larger than any task"),
-        ("memory: 4", "2:1: 'memory': 4 is no size: expected a number and a unit, as in 2GB"),
-        ("memory: 0GB", "2:1: 'memory': '0GB' is no size"),
+        ("memory: 4", "2:1: 'memory': 4 is not a size: expected a number and a unit, as in 2GB"),
+        ("memory: 0GB", "2:1: 'memory': '0GB' is not a size"),
         ("disk: 201", "2:1: 'disk': 201 is larger than any task's disk: the most is 200GB"),
         ("disk: 20GB", "2:1: 'disk': 20GB is less than every task has: remove 'disk', or ask for"),
-        ("disk: true", "2:1: 'disk': True is no size"),
+        ("disk: true", "2:1: 'disk': True is not a size"),
     ],
 )
 def test_what_no_task_has_is_a_problem_at_its_line(yaml: str, expected: str) -> None:

@@ -105,7 +105,7 @@ def test_g1_a_refused_result_is_not_materialized(site: Site, settings: Settings)
         (failure,) = [e for e in result.all_events if e.event_type_value == "STEP_FAILURE"]
         retries = [e for e in result.all_events if "RETRY" in e.event_type_value]
     report = str(failure.step_failure_data.user_failure_data.description)  # type: ignore[union-attr]
-    assert "sales/orders.sql:3:5: i unique: broken by 2 keys that stand in 4 rows" in report
+    assert "sales/orders.sql:3:5: i unique: broken by 2 keys, which 4 rows share" in report
     assert "i=0, rows with this key=2" in report
     assert site.version_ids("extracts/sales/orders.parquet")[0] in report
     assert not retries

@@ -126,7 +126,7 @@ def test_a_release_of_what_is_unusual_makes_it_usual(
             assert execute(defs, instance, "a/b").success
         fill(database, ROWS.format(300))
         refused = execute(defs, instance, "a/b")
-        said = "a/b.sql:2:1: 300 rows; usual are 874 to 1,126, over the last 4 versions"
+        said = "a/b.sql:2:1: 300 rows; expected 874 to 1,126, from the last 4 versions"
         assert said in report(refused)
         assert execute(
             defs, instance, "a/b", tags=release_tags(refused.run_id, LONG, "ada")

@@ -88,23 +88,23 @@ def test_a_contract_casts_exactly_and_is_a_check(site: Site, settings: Settings)
         (
             "select 'x' as id, 1 as n",
             [
-                "3:3: 'id' is declared int32, and the result has text, whose values",
-                "4:3: 'total' is declared, and the result does not have it",
+                "3:3: 'id' is declared int32, but the result has text, which does",
+                "4:3: 'total' is declared, but the result does not have it",
                 "3:3: the result has 'n', int32, after 'id': not declared",
             ],
         ),
         (
             "select 1.5::decimal(9, 2) as total, 1 as id",
-            ["4:3: 'total' is declared as column 2, and is column 1 of the result"],
+            ["4:3: 'total' is declared as column 2, but is column 1 of the result"],
         ),
         (
             "select 1::hugeint as ID, 1.5::decimal(9, 2) as total",
-            ["3:3: 'id' is declared, and the result has 'ID' in its place"],
+            ["3:3: 'id' is declared, but the result has 'ID' in its place"],
         ),
         ("select null::int as id, 1 as total", ["2:1: id never null: broken by id in 1 of 1 rows"]),
         (
             "select 3 as id, 1 as total union all select 3000000000, 1",
-            ["3:3: row 2 has 3000000000 in 'id', which is no exact int32"],
+            ["3:3: row 2 has 3000000000 in 'id', which does not fit int32 exactly"],
         ),
     ],
     ids=["columns", "order", "case", "null", "value"],
@@ -190,7 +190,7 @@ def test_without_a_receipt_nothing_is_compared(site: Site, settings: Settings) -
         site.s3.delete_object(Bucket=site.data.bucket, Key=item["Key"])
     ran = run(site, settings, header(strict, "select 'x' as b"))
     assert ran.checks[CHANGES].passed
-    assert "has no receipt that says its columns" in ran.said(CHANGES)
+    assert "has no receipt with its columns" in ran.said(CHANGES)
 
 
 def test_a_window_without_a_version_is_compared_with_the_one_before(
@@ -199,7 +199,7 @@ def test_a_window_without_a_version_is_compared_with_the_one_before(
     daily = "partitions: {type: daily, start: 2026-01-01, end: 2026-01-05}"
     sql = "select :partition_start as a"
     first = run(site, settings, header(daily, sql), partition="2026-01-01")
-    assert "nothing was published before" in first.said(CHANGES)
+    assert "nothing is published yet" in first.said(CHANGES)
     ran = run(site, settings, header(daily, f"{sql}, 1 as b"), partition="2026-01-02")
     assert "of partition 2026-01-01" in ran.said(CHANGES)
     assert not ran.checks[CHANGES].passed
@@ -217,7 +217,7 @@ def test_g5_a_contract_gives_postgres_numerics_their_type(
     (row,) = pq.read_table(io.BytesIO(site.body(KEY))).to_pylist()
     expected: Any = {"n": 1000003, "mean": Decimal("500001.50")}
     assert row == expected | {"wide": Decimal("0.00000000000001000003")}
-    assert "mean' has 1.3333333333333333, which is no exact" in (
+    assert "mean' has 1.3333333333333333, which does not fit" in (
         published(contract, sql.format("(1::bigint), (1), (2)")).failure_report
     )
     undeclared = published("description: x", sql.format("(1::bigint)")).failure_report

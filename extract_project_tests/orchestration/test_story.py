@@ -126,14 +126,14 @@ def all_well(running: Installation) -> bool:
 def test_a_run_of_partitions_needs_to_know_which(morning: Installation) -> None:
     without = morning.call("run", "sales/by_day")
     assert without.returncode == 2
-    assert "sales/by_day has partitions: name one with --partition" in without.stderr
+    assert "sales/by_day has partitions: choose one with --partition" in without.stderr
     wrong = morning.call("run", "sales/good", "--partition", "2026-11-22")
     assert "sales/good has no partitions: leave --partition out" in wrong.stderr
     unknown = morning.call("run", "sales/by_day", "--partition", "2026-12-24")
     assert unknown.returncode in (1, 2)
     assert "2026-12-24" in unknown.stdout + unknown.stderr
     told = morning.call("versions", "sales/by_day")
-    assert "has partitions: name one with --partition; the newest are 2026-11-22" in told.stderr
+    assert "has partitions: choose one with --partition; the newest are 2026-11-22" in told.stderr
 
 
 def mended_is_live(running: Installation) -> bool:

@@ -87,7 +87,7 @@ def test_what_is_usual_is_learned_from_versions_of_the_same_sql(site: Site) -> N
         assert (passed, f"{before} so far" in summary) == (True, True)
     assert said(run(site, 1_010, 12)) == (
         True,
-        "1,010 rows; usual are 875 to 1,128, over the last 4 versions; nulls as usual",
+        "1,010 rows; expected 875 to 1,128, from the last 4 versions; nulls as expected",
     )
     outcomes = run(site, 500, 400)
     passed, summary = said(outcomes)
@@ -97,7 +97,7 @@ def test_what_is_usual_is_learned_from_versions_of_the_same_sql(site: Site) -> N
         "500 rows",
         "n is null in 80.00% of the rows",
     ]
-    assert "over the last 5 versions" in summary
+    assert "from the last 5 versions" in summary
     assert said(run(site, 9, also=", 2 as m"))[1].endswith("0 so far")
 
 
@@ -111,7 +111,7 @@ def test_a_rollback_forgets_what_came_after(site: Site) -> None:
     restore(site.state, Target(site.data.store, key), Order(good, "wrong", "ada"))
     assert said(run(site, 9)) == (
         False,
-        "9 rows; usual are 62 to 141, over the last 4 versions",
+        "9 rows; expected 62 to 141, from the last 4 versions",
     )
 
 
@@ -126,13 +126,13 @@ def test_windows_are_compared_with_the_windows_before(site: Site) -> None:
         outcomes = run(site, 1_000, more=more, also=also, partition=window(day))
         assert f"{day - 1}" in said(outcomes)[1]
     few = run(site, 10, more=more, also=also, partition=window(6))
-    assert said(few)[1].endswith("over the last 5 partitions")
+    assert said(few)[1].endswith("from the last 5 partitions")
     again = run(site, 1_000, more=more, also=also, partition=window(6))
     assert said(again)[0], "a rerun is compared with the same windows"
     regions = Partition("eu")
     for _ in range(5):
         outcomes = run(site, 5, more="partitions: [eu, us]", also=also, partition=regions)
-    assert "over the last 4 versions" in said(outcomes)[1]
+    assert "from the last 4 versions" in said(outcomes)[1]
 
 
 def test_rows_change_is_against_the_current_version(site: Site) -> None:

@@ -127,7 +127,7 @@ def test_too_many_parts_are_refused_at_the_first_rows_that_show_it(
     register("before-call.s3.CreateMultipartUpload", lambda **_: uploads.append("begun"))
     told = (
         rf"'split: {{rows: {size}}}' makes more than 10,000 parts .* they hold {size * 10_000:,} "
-        rf"rows, and {rows:,} have come so far; .* rows: {least} at the very least"
+        rf"rows, and there are {rows:,} so far; .* rows: {least} or more"
     )
     with pytest.raises(StagingError, match=told) as raised:
         materialize(site, extract)

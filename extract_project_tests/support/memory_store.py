@@ -169,7 +169,7 @@ class MemoryStore:
 
     def require_version(self, version_id: str | None, key: str) -> str:
         if version_id is None or version_id == NULL_VERSION:
-            raise BucketError(f"{self.uri(key)} is no version")
+            raise BucketError(f"{self.uri(key)} is not a version")
         return version_id
 
     def _stored(self, key: str, version_id: str | None) -> _Stored | None:

@@ -1,4 +1,4 @@
-"""The ways in which a message reaches people.
+"""The channels through which a message reaches people.
 
 A new channel is one new module with a pydantic model that satisfies `protocol.Channel`, its fields
 in `AlertSettings`, and one line in `AlertSettings.channels`.

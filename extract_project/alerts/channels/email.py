@@ -23,7 +23,7 @@ _PERMANENT = 500
 
 def _addressed(value: str) -> str:
     if not value.isprintable() or not _ADDRESS.fullmatch(parseaddr(value)[1]):
-        raise ValueError(f"{value!r} is no email address: expected name@example.com")
+        raise ValueError(f"{value!r} is not an email address: expected name@example.com")
     return value
 
 
@@ -36,7 +36,7 @@ Addresses = Annotated[list[str], AfterValidator(_all_addressed)]
 
 
 class EmailChannel(BaseModel):
-    """Addresses that are written to, and the server that takes the letter."""
+    """Mail to a list of addresses, through one SMTP server."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,7 +50,7 @@ class EmailChannel(BaseModel):
     security: Security = "starttls"
 
     def send(self, message: Message) -> None:
-        """Hand the letter to the server; raises AlertError, also where one address is refused."""
+        """Hand the mail to the server; raises AlertError, also if only one address is refused."""
         import smtplib
 
         letter = self._letter(message)
@@ -63,7 +63,7 @@ class EmailChannel(BaseModel):
             raise self._explained(error) from None
         if refused:
             raise AlertError(
-                f"{self.host} refused {_replies(refused)}; everybody else was written to: "
+                f"{self.host} refused {_replies(refused)}; all other recipients were mailed: "
                 f"correct EXTRACT_ALERTS__EMAIL_TO",
                 partly=True,
             )
@@ -83,7 +83,7 @@ class EmailChannel(BaseModel):
         return letter
 
     def _connected(self) -> smtplib.SMTP:
-        """A connection that is as secure as the settings say; the certificate is verified."""
+        """A connection, encrypted as configured; the server's certificate is verified."""
         import smtplib
         import ssl
 
@@ -108,14 +108,14 @@ class EmailChannel(BaseModel):
         transient = 0 < getattr(error, "smtp_code", 0) < _PERMANENT
         if isinstance(error, smtplib.SMTPAuthenticationError):
             return AlertError(
-                f"{where} did not let user {self.user!r} in ({error.smtp_code}): correct "
+                f"login to {where} failed for user {self.user!r} ({error.smtp_code}): correct "
                 f"EXTRACT_ALERTS__SMTP_USER or EXTRACT_ALERTS__SMTP_PASSWORD",
                 transient=transient,
             )
         if isinstance(error, smtplib.SMTPNotSupportedError):
             return AlertError(
-                f"{where} cannot do what was asked: {error} correct EXTRACT_ALERTS__SMTP_SECURITY, "
-                f"or EXTRACT_ALERTS__SMTP_USER where the server wants nobody to sign in"
+                f"{where} does not support this: {error} correct EXTRACT_ALERTS__SMTP_SECURITY, "
+                f"or unset EXTRACT_ALERTS__SMTP_USER if the server takes mail without sign-in"
             )
         if isinstance(error, smtplib.SMTPRecipientsRefused):
             codes = [code for code, _ in error.recipients.values()]
@@ -132,13 +132,13 @@ class EmailChannel(BaseModel):
             )
         if isinstance(error, smtplib.SMTPResponseException):
             return AlertError(
-                f"{where} did not take the letter ({error.smtp_code}): {self._said(error)}; "
-                f"correct EXTRACT_ALERTS__SMTP_HOST or what it allows this sender",
+                f"{where} did not accept the mail ({error.smtp_code}): {self._said(error)}; "
+                f"correct EXTRACT_ALERTS__SMTP_HOST, or what it allows this sender to send",
                 transient=transient,
             )
         if isinstance(error, ssl.SSLCertVerificationError):
             return AlertError(
-                f"{where} showed a certificate that is not trusted: {error.verify_message}; "
+                f"{where} presented an untrusted certificate: {error.verify_message}; "
                 f"correct EXTRACT_ALERTS__SMTP_HOST, or name the issuer's certificate in "
                 f"SSL_CERT_FILE"
             )
@@ -148,8 +148,8 @@ class EmailChannel(BaseModel):
                 f"correct EXTRACT_ALERTS__SMTP_SECURITY or EXTRACT_ALERTS__SMTP_PORT"
             )
         return AlertError(
-            f"{where} could not be reached, or hung up: {error}; correct EXTRACT_ALERTS__SMTP_HOST "
-            f"or EXTRACT_ALERTS__SMTP_PORT, or let this machine reach it",
+            f"{where} could not be reached, or closed the connection: {error}; correct "
+            f"EXTRACT_ALERTS__SMTP_HOST or EXTRACT_ALERTS__SMTP_PORT, or let this machine reach it",
             transient=True,
         )
 

@@ -1,4 +1,4 @@
-"""What a channel is: a name, and a way to send a message."""
+"""The protocol of a channel: a name, and a way to send a message."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Protocol
 from extract_project.alerts.message import Message
 
 TIMEOUT_SECONDS = 10
-"""Of each wait for a server, so that whoever sends an alert is not held up by it."""
+"""Limit of each wait for a server, so that a slow channel does not hold up its caller."""
 
 
 class Channel(Protocol):
-    """One way in which messages are sent."""
+    """One way to send messages."""
 
     @property
     def name(self) -> str:
@@ -19,5 +19,6 @@ class Channel(Protocol):
         ...
 
     def send(self, message: Message) -> None:
-        """Send it, or raise AlertError that names the setting to correct and holds no secret."""
+        """Send it, or raise AlertError, which names the setting to correct and contains no
+        secret."""
         ...

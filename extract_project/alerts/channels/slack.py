@@ -1,4 +1,4 @@
-"""Slack, through an incoming webhook, whose address is the secret.
+"""Slack, through an incoming webhook. The webhook's address is the secret.
 
 The standard library posts, not `requests`: urllib3 writes the path of each request, and with it
 the secret, into its debug log.
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from urllib.request import OpenerDirector
 
 TEXT_CHARACTERS = 40_000
-"""Slack cuts what is longer, and with it the end, which says what to do next."""
+"""Slack cuts longer texts, and so loses the end, which says what to do next."""
 
 _REPORT = re.compile(rf"^{INDENT}.*(?:\n+{INDENT}.*)*", re.MULTILINE)
 _FENCE = "```"
-_CUT = "\n… and more than fits into one message"
+_CUT = "\n… the rest does not fit into one message"
 _SAID_CHARACTERS = 100
 _SAID = re.compile(r"[a-z_]+")
 _ENDING_CHARACTERS = 1_000
@@ -35,11 +35,11 @@ _LATER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
 
 
 def _webhook(value: SecretStr) -> SecretStr:
-    """No message here holds the value: it is the secret."""
+    """Check the address. No error text quotes it, because it is the secret."""
     text = value.get_secret_value()
     expected = "expected https://hooks.slack.com/services/…"
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError(f"the address has characters that no address has: {expected}")
+        raise ValueError(f"the address has characters that are not allowed in one: {expected}")
     try:
         address = urlsplit(text)
         host, _ = address.hostname, address.port
@@ -55,7 +55,8 @@ Webhook = Annotated[SecretStr, AfterValidator(_webhook)]
 
 
 class SlackChannel(BaseModel):
-    """A Slack channel, as the webhook was made for it; Mattermost and others speak the same."""
+    """The Slack channel that the webhook belongs to; Mattermost and others accept the same
+    posts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -115,7 +116,8 @@ class SlackChannel(BaseModel):
         )
 
     def _may_be_told(self, text: str) -> bool:
-        """Whether a text by somebody else quotes no part of the address behind the host."""
+        """Whether a foreign text is safe to show: it quotes no part of the address after the
+        host."""
         address = urlsplit(self.webhook.get_secret_value())
         parts = re.findall(r"[^/?&=#]+", f"{address.path}?{address.query}#{address.fragment}")
         return not any(part in text for part in parts)
@@ -124,7 +126,7 @@ class SlackChannel(BaseModel):
 def mrkdwn(message: Message) -> str:
     """The message in Slack's markup: the subject bold, each report a code block; cut to fit.
 
-    The last paragraph, which is the next step, is always there.
+    The last paragraph, the next step, is always kept.
     """
     body, _, ending = message.text.rpartition("\n\n")
     if len(ending) > _ENDING_CHARACTERS:
@@ -152,7 +154,8 @@ def _escaped(text: str) -> str:
 
 
 def _opener() -> OpenerDirector:
-    """Follows no redirect: it would carry the message to an address that nobody has set."""
+    """An opener that follows no redirect, which would send the message to an unconfigured
+    address."""
     from urllib.request import HTTPRedirectHandler, build_opener
 
     class Stay(HTTPRedirectHandler):

@@ -26,10 +26,12 @@ _TRANSIENT = {
 
 def _topic(value: str) -> str:
     if value.endswith(".fifo"):
-        raise ValueError(f"{value!r} is a FIFO topic, which mails nobody: expected a standard one")
+        raise ValueError(
+            f"{value!r} is a FIFO topic, which cannot send mail: expected a standard one"
+        )
     if not _ARN.fullmatch(value):
         raise ValueError(
-            f"{value!r} is no ARN of a topic: expected arn:aws:sns:<region>:<account>:<name>"
+            f"{value!r} is not the ARN of a topic: expected arn:aws:sns:<region>:<account>:<name>"
         )
     return value
 
@@ -38,7 +40,7 @@ TopicArn = Annotated[str, AfterValidator(_topic)]
 
 
 class SnsChannel(BaseModel):
-    """A topic, published to with the AWS credentials that everything else here uses."""
+    """A topic, published to with the AWS credentials of the deployment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,7 +63,7 @@ class SnsChannel(BaseModel):
             retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         )
         try:
-            # A session of its own: the default one is not made for use by several threads.
+            # A separate session: the default one is not safe to share between threads.
             client = boto3.Session().client("sns", region_name=self.region, config=config)
             client.publish(TopicArn=self.topic_arn, Subject=message.subject, Message=message.text)
         except ClientError as error:
@@ -85,7 +87,7 @@ class SnsChannel(BaseModel):
                 f"topic {self.topic_arn} does not exist: correct EXTRACT_ALERTS__SNS_TOPIC, "
                 f"or create the topic"
             )
-        said = f"sns did not take a message for {self.topic_arn} ({code}): "
+        said = f"sns refused a message for {self.topic_arn} ({code}): "
         said += error.response["Error"]["Message"]
         if code in _DENIED:
             return AlertError(

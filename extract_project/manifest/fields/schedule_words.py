@@ -78,7 +78,7 @@ def _days(words: str, text: str) -> list[str]:
         odd = next((word for word in re.findall(r"[a-z]+", words) if word not in _WORDS), words)
         hint = suggestion(odd, _WORDS)
         hint = hint if hint.startswith("did you mean") else f"expected words as in {EXAMPLES}"
-        raise ValueError(f"{text!r} is no schedule: {hint}")
+        raise ValueError(f"{text!r} is not a schedule: {hint}")
     fields = [_DAYS[name] for name in names]
     if len(fields) > 1 and all(re.fullmatch(r"\* \* \d", each) for each in fields):
         return [f"* * {','.join(sorted({each[-1] for each in fields}))}"]
@@ -91,6 +91,6 @@ def _clocks(times: str) -> list[str]:
     for time in _AND.split(times):
         found = _TIME.fullmatch(time)
         if found is None:
-            raise ValueError(f"{time!r} is no time of day: expected one from 00:00 to 23:59")
+            raise ValueError(f"{time!r} is not a time of day: expected one from 00:00 to 23:59")
         hours[int(found[2])].add(int(found[1]))
     return [f"{minute} {','.join(map(str, sorted(each)))}" for minute, each in hours.items()]

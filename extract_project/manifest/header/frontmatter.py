@@ -160,7 +160,7 @@ def _moment(node: yaml.ScalarNode) -> Any:
     try:
         return yaml.SafeLoader("").construct_yaml_timestamp(node)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{node.value} is no date or time: {error}") from None
+        raise ValueError(f"{node.value} is not a date or time: {error}") from None
 
 
 _TAG = "tag:yaml.org,2002:"

@@ -130,7 +130,7 @@ def launch(
 
 
 def ago(text: str | None) -> datetime | None:
-    """`6h` as the moment six hours ago; raises ValueError for what is no duration."""
+    """`6h` as the moment six hours ago; raises ValueError for what is not a duration."""
     return None if text is None else datetime.now(UTC) - parse_duration(text)
 
 

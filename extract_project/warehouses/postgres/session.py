@@ -101,7 +101,7 @@ class PostgresSession:
             if self.connection.is_cancelled:
                 return QueryCancelled(f"the run was ended, and its query cancelled ({CANCELED})")
             return QueryCancelled(
-                f"the query was cancelled in the server, by somebody or something else ({CANCELED})"
+                f"the query was cancelled in the server, but not by this run ({CANCELED})"
             )
         if error.sqlstate == TRANSACTION_TIMEOUT:
             return QueryTimeout(

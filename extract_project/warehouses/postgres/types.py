@@ -169,8 +169,8 @@ def _declared(text: pa.StringArray, field: pa.Field) -> pa.Array:
         return exact_number(text, field.type)
     except Misfit as misfit:
         raise TypeMappingError(
-            f"column {field.name!r} has {misfit.value}, which is no exact {field.type}, as "
-            f"'columns' declares it: declare a wider type, or round it in the SQL"
+            f"column {field.name!r} has {misfit.value}, which does not fit its declared type "
+            f"{field.type} exactly: declare a wider type, or round it in the SQL"
         ) from None
 
 

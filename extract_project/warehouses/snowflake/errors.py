@@ -104,7 +104,7 @@ def explained(error: Exception, what: str, query: Query | None = None) -> Wareho
     code = getattr(error, "errno", None)
     message = str(getattr(error, "raw_msg", None) or error).strip()
     if code == _CANCELLED:
-        return QueryCancelled("the query was cancelled in Snowflake, by somebody or something else")
+        return QueryCancelled("the query was cancelled in Snowflake, but not by this run")
     if code == _TIMED_OUT:
         return QueryTimeout(f"Snowflake ended the query: {message}")
     known = _known(error, code or 0)

@@ -68,7 +68,9 @@ def test_a_long_message_is_cut_and_keeps_the_next_step(letter: str) -> None:
     text = mrkdwn(long)
     assert len(text) <= TEXT_CHARACTERS
     assert "start" in text
-    assert text.endswith("… and more than fits into one message\n\nnext:\n```\nextract failed\n```")
+    assert text.endswith(
+        "… the rest does not fit into one message\n\nnext:\n```\nextract failed\n```"
+    )
     assert text.count("```") == 4
 
 

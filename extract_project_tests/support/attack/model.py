@@ -173,7 +173,9 @@ class PublishedKey(KeyMachine[Run, Fact]):
             return "superseded", ""
         except StagingError as error:
             return (
-                ("lost", "") if "was aborted by somebody else" in str(error) else (str(error), "")
+                ("lost", "")
+                if "was aborted, but not by this run" in str(error)
+                else (str(error), "")
             )
         finally:
             self.ended(attempt)
