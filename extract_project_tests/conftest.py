@@ -18,6 +18,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.publish.target import Target
+from extract_project.sql.duckdb import DuckDB
 from extract_project.store.folder import Folder, Location
 from extract_project.store.s3 import connect
 from extract_project.store.s3_errors import error_code
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 _numbers = count(1)
 _STATUS = pytest.StashKey[int]()
-DIALECTS = Dialects({"shop": "duckdb"}, "shop")
+DIALECTS = Dialects({"shop": DuckDB()}, "shop")
 
 
 S3_SERVERS = ("seaweedfs", "ministack")

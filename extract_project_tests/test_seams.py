@@ -50,13 +50,25 @@ from contextlib import contextmanager
 from typing import ClassVar, Literal
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
+from extract_project.sql import tokens
+from extract_project.sql.dialect import Call, Reading
 
 SCHEMA = pa.schema([("n", pa.int64())])
+
+class Numberish:
+    name = "numberish"
+    lexicon = tokens.DUCKDB
+
+    def read(self, text):
+        return Reading(tuple(Call((each.text,), each.start) for each in text.tokens[:1]))
+
+    def objection(self, function):
+        return None if function == ("count",) else "does not count"
 
 class NumbersWarehouse(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     type: Literal["numbers"]
-    dialect: ClassVar[str] = "duckdb"
+    dialect: ClassVar[Numberish] = Numberish()
     forbidden_functions: ClassVar[frozenset[str]] = frozenset()
     upto: int
 
@@ -198,6 +210,7 @@ def test_a_check(site: Site, copy: Copy) -> None:
 
 
 def test_a_warehouse(site: Site, copy: Copy) -> None:
+    """With an SQL of its own."""
     copy.add("warehouses/numbers.py", _NUMBERS)
     copy.edit(
         "warehouses/__init__.py",
@@ -210,10 +223,12 @@ def test_a_warehouse(site: Site, copy: Copy) -> None:
         "AnyWarehouse = DuckDBWarehouse |",
         "AnyWarehouse = NumbersWarehouse | DuckDBWarehouse |",
     )
-    site.put_sql("a/b", "select n from anything")
+    site.put_sql("a/b", "count to the end")
+    site.put_sql("a/c", "skip to the end")
     shop = {"EXTRACT_WAREHOUSES__SHOP__TYPE": "numbers", "EXTRACT_WAREHOUSES__SHOP__UPTO": "3"}
     said = copy.materialize(site, "a/b", **shop)
     assert "published" in said, said
+    assert "a/c.sql:1:1: 'skip' does not count" in copy.materialize(site, "a/c", **shop)
     wrong = {**shop, "EXTRACT_WAREHOUSES__SHOP__UPTOO": "3"}
     assert "is not a setting of a numbers warehouse: did you mean 'upto'" in copy.materialize(
         site, "a/b", **wrong
@@ -276,10 +291,11 @@ def test_a_header_key(copy: Copy, shapes: bool) -> None:
     script = """
 from extract_project.manifest.extract import SqlSource
 from extract_project.manifest.parsing import Dialects, parse_extract
+from extract_project.sql.duckdb import DuckDB
 source = SqlSource(key="k", version_id="v", etag="e", sha256="s")
 def read(n):
     text = f"/*---\\nsample: {n}\\n---*/\\nselect 1 as n".encode()
-    return parse_extract("a/b", text, source, Dialects({"w": "duckdb"}, "w"))
+    return parse_extract("a/b", text, source, Dialects({"w": DuckDB()}, "w"))
 print(read(5).header.sample, read(5).code_version != read(6).code_version)
 """
     assert copy.run("-c", script) == f"5 {shapes}\n"

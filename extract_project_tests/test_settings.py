@@ -11,6 +11,7 @@ from extract_project.manifest.extract import InvalidExtract, SqlSource
 from extract_project.manifest.parsing import parse_extract
 from extract_project.prices import X86
 from extract_project.settings import FargateSettings, Settings, load_settings
+from extract_project.sql.snowflake import Snowflake
 from extract_project.warehouses.snowflake import SnowflakeWarehouse
 
 BASE = {"EXTRACT_MANIFEST": "s3://sql/prefix", "EXTRACT_DATA": "s3://data"}
@@ -38,7 +39,7 @@ def test_a_warehouse_is_read_from_its_variables(monkeypatch: pytest.MonkeyPatch)
     warehouse = settings.warehouses["snow"]
     assert isinstance(warehouse, SnowflakeWarehouse)
     assert (warehouse.account, warehouse.schema_) == ("acme-prod", "shop")
-    assert settings.dialects.of("snow") == "snowflake"
+    assert isinstance(settings.dialects.of("snow"), Snowflake)
     assert "pem" not in repr(settings)
 
 

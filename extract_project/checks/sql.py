@@ -29,10 +29,11 @@ class SqlCheck(CheckSpec):
     @classmethod
     def _reads_only(cls, value: str) -> str:
         from extract_project.problem import Refused
+        from extract_project.sql.duckdb import DuckDB
         from extract_project.sql.guard import read_statement
 
         try:
-            read_statement(value, "duckdb")
+            read_statement(value, DuckDB())
         except Refused as refused:
             raise ValueError(refused.problems[0].message) from None
         return value

@@ -14,14 +14,14 @@ from extract_project.manifest.folder import parse_folder, sql_files
 from extract_project.manifest.parsing import Dialects
 from extract_project.problem import Problem
 from extract_project.settings import load_settings
-from extract_project.sql.guard import DIALECTS
+from extract_project.warehouses import WAREHOUSE_TYPES, dialect_of
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--dialect",
-    type=click.Choice(DIALECTS),
+    type=click.Choice(WAREHOUSE_TYPES),
     help="The SQL dialect, if no warehouse is configured.",
 )
 @json_option
@@ -74,7 +74,7 @@ def _said(result: Extract | InvalidExtract) -> list[tuple[Problem, str]]:
 def _dialects(dialect: str | None) -> Dialects:
     """The dialects of the configured warehouses, or of an assumed one if there are no settings."""
     if dialect:
-        return Dialects({}, "default", any_warehouse=dialect)
+        return Dialects({}, "default", any_warehouse=dialect_of(dialect))
     try:
         return load_settings().dialects
     except SettingsError as error:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlglot
-
 from extract_project.manifest.fields.incremental import WATERMARK
 from extract_project.manifest.header.frontmatter import FrontMatter
 from extract_project.manifest.header.model import Header
 from extract_project.manifest.named_columns import missing_columns
 from extract_project.problem import position, refuse
+from extract_project.sql.dialect import Dialect
 from extract_project.sql.guard import Statement
 
 
@@ -25,14 +24,14 @@ def require_agreement(
         raise front_matter.refuse(("schedule",), message)
 
 
-def require_comment_ends(front_matter: FrontMatter, kind: str) -> None:
+def require_comment_ends(front_matter: FrontMatter, dialect: Dialect) -> None:
     """Where comments nest, one that is opened within the header would swallow the SQL."""
-    if front_matter.nested and sqlglot.Dialect.get_or_raise(kind).tokenizer_class.NESTED_COMMENTS:
+    if front_matter.nested and dialect.lexicon.nested_comments:
         raise refuse(
             *front_matter.nested,
-            f"{kind} counts this '/*' as the begin of another comment, so that the header has no "
-            f"end: take it out, or write the header in lines that begin with '-- ', between two "
-            f"lines '-- ---'",
+            f"{dialect.name} counts this '/*' as the begin of another comment, so that the header "
+            f"has no end: take it out, or write the header in lines that begin with '-- ', between "
+            f"two lines '-- ---'",
         )
 
 

@@ -67,7 +67,7 @@ def _kept(known: Snapshot | None, parser: str) -> dict[ListedObject, Extract]:
 def _parser(dialects: Dialects) -> str:
     words = [version(each) for each in ("extract-project", "sqlglot", "pgparse", "duckdb")]
     words.append(dialects.default)
-    words += [f"{name}={dialect}" for name, dialect in sorted(dialects.by_warehouse.items())]
+    words += [f"{name}={dialect.name}" for name, dialect in sorted(dialects.by_warehouse.items())]
     for name, functions in sorted(dialects.forbidden.items()):
         words.append(f"{name} without {sorted(functions)}")
     return sha256(" ".join(words).encode()).hexdigest()[:16]

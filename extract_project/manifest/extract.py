@@ -49,7 +49,7 @@ class Extract(BaseModel):
     warehouse: str
     """Name of the warehouse, with the default filled in."""
     kind: str
-    """Type of that warehouse: `duckdb`, …"""
+    """The SQL that it speaks: `duckdb`, …"""
     placeholders: tuple[Placeholder, ...]
     statement_end: int
     """Offset in the text at which the statement ends, before a semicolon."""

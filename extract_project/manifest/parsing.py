@@ -13,22 +13,23 @@ from extract_project.manifest.header.model import Header
 from extract_project.manifest.header.reading import read_header
 from extract_project.manifest.sql_file import decode, require_path
 from extract_project.problem import Problem, Refused, suggestion
+from extract_project.sql.dialect import Dialect
 
 _SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
 class Dialects:
-    """The configured warehouses: name to SQL dialect, and which one is the default."""
+    """The SQL that each configured warehouse speaks, by its name, and which is the default."""
 
-    by_warehouse: Mapping[str, str]
+    by_warehouse: Mapping[str, Dialect]
     default: str
-    any_warehouse: str | None = None
+    any_warehouse: Dialect | None = None
     """The dialect of every other name, where files are checked without settings."""
     forbidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The functions that must not be used, of each warehouse that names some."""
 
-    def of(self, warehouse: str) -> str | None:
+    def of(self, warehouse: str) -> Dialect | None:
         return self.by_warehouse.get(warehouse, self.any_warehouse)
 
 
@@ -62,14 +63,14 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
     front_matter = read_front_matter(text, Header.model_fields)
     header = read_header(front_matter)
     warehouse = (header.warehouse or dialects.default).lower()
-    kind = dialects.of(warehouse)
-    if kind is None:
+    dialect = dialects.of(warehouse)
+    if dialect is None:
         message = f"unknown warehouse {warehouse!r}: {suggestion(warehouse, dialects.by_warehouse)}"
         raise front_matter.refuse(("warehouse",), message)
-    require_comment_ends(front_matter, kind)
+    require_comment_ends(front_matter, dialect)
     statement = read_statement(
         text,
-        kind,
+        dialect,
         params=header.bound_names,
         explain=partial(explain_unknown, known=header.bound_names),
         forbidden=dialects.forbidden.get(warehouse, frozenset()),
@@ -81,7 +82,7 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
         text=text,
         header=header,
         warehouse=warehouse,
-        kind=kind,
+        kind=dialect.name,
         placeholders=statement.placeholders,
         statement_end=statement.end,
         tables=statement.tables,

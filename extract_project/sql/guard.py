@@ -14,17 +14,9 @@ from dataclasses import dataclass
 
 from extract_project.problem import Problem, Refused, position, refuse
 from extract_project.sql.dialect import Call, Comparison, Dialect, Text
-from extract_project.sql.duckdb import DuckDB
 from extract_project.sql.placeholders import find_placeholders, warnings_of_strings
-from extract_project.sql.postgres import Postgres
 from extract_project.sql.query import Placeholder
-from extract_project.sql.snowflake import Snowflake
 from extract_project.sql.tokens import Token, tokenize
-
-_KNOWN: tuple[Dialect, ...] = (DuckDB(), Postgres(), Snowflake())
-_DIALECTS = {each.name: each for each in _KNOWN}
-DIALECTS = tuple(_DIALECTS)
-"""The SQL dialects that the guard knows."""
 
 
 @dataclass(frozen=True)
@@ -47,23 +39,22 @@ class Statement:
 
 def read_statement(
     text: str,
-    dialect: str,
+    dialect: Dialect,
     params: Collection[str] = (),
     explain: Callable[[str], str] = "no value is called {}".format,
     forbidden: Collection[str] = (),
 ) -> Statement:
     """Understand the one read-only statement of a text, in which `params` can stand as `:name`.
 
-    `dialect` is the type of the warehouse that it is for, `explain` says how an unknown name gets
-    a value, and `forbidden` are functions that must not be called, beside those that act. Raises
-    Refused with the line and column of what is wrong.
+    `dialect` is that of the warehouse, `explain` says how an unknown name gets a value, and
+    `forbidden` are functions that must not be called, beside those that act. Raises Refused with
+    the line and column of what is wrong.
     """
-    spoken = _DIALECTS[dialect]
-    tokens = _one_statement(text, tokenize(text, spoken.lexicon))
+    tokens = _one_statement(text, tokenize(text, dialect.lexicon))
     _require_visible(text, tokens)
     placeholders = find_placeholders(text, tokens, params, explain)
-    reading = spoken.read(Text(text, tokens, placeholders))
-    problems = [_problem(text, tokens, call, spoken, forbidden) for call in reading.calls]
+    reading = dialect.read(Text(text, tokens, placeholders))
+    problems = [_problem(text, tokens, call, dialect, forbidden) for call in reading.calls]
     refused = [problem for problem in problems if problem]
     if refused:
         raise Refused(*dict.fromkeys(refused))

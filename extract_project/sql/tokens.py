@@ -51,7 +51,7 @@ _E_STRING = (
 )
 
 
-def _pattern(
+def token_pattern(
     *, space: str, comment: str, string: str, word: str, parameter: str, signs: str = _SIGNS
 ) -> re.Pattern[str]:
     return re.compile(
@@ -69,7 +69,7 @@ _QUOTED = r"'[^']*(?:''[^']*)*'"
 _DOLLARS = rf"(?P<tag>\$(?:[{_LETTER}][0-9{_LETTER}]*)?\$).*?(?P=tag)"
 
 POSTGRES = Lexicon(
-    _pattern(
+    token_pattern(
         space=r"[ \t\r\n\f\v]",
         comment=r"--[^\r\n]*",
         string=rf"{_E_STRING}|(?:[bBxXnN]|[uU]&)?{_QUOTED}|{_DOLLARS}",
@@ -80,7 +80,7 @@ POSTGRES = Lexicon(
     nested_comments=True,
 )
 DUCKDB = Lexicon(
-    _pattern(
+    token_pattern(
         space=r"\s",
         comment=r"--[^\r\n]*",
         string=rf"{_E_STRING}|[bBxX]?{_QUOTED}|{_DOLLARS}",
@@ -90,7 +90,7 @@ DUCKDB = Lexicon(
     nested_comments=True,
 )
 SNOWFLAKE = Lexicon(
-    _pattern(
+    token_pattern(
         space=r"\s",
         comment=r"--[^\n]*|//[^\n]*",
         string=r"[xX]?'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'|\$\$.*?\$\$",

@@ -10,6 +10,7 @@ from typing import Annotated, get_args
 
 from pydantic import BaseModel, Field
 
+from extract_project.sql.dialect import Dialect
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.snowflake import SnowflakeWarehouse
@@ -22,6 +23,12 @@ def warehouse_fields(kind: str) -> list[str]:
     """The settings of a warehouse of this type, as they end the variables' names."""
     model = next(each for each in get_args(AnyWarehouse) if kind in _types(each))
     return [(field.alias or name).upper() for name, field in model.model_fields.items()]
+
+
+def dialect_of(kind: str) -> Dialect:
+    """The SQL that a warehouse of this type speaks."""
+    found: Dialect = next(each.dialect for each in get_args(AnyWarehouse) if kind in _types(each))
+    return found
 
 
 def _types(model: type[BaseModel]) -> tuple[str, ...]:

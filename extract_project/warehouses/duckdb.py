@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from extract_project.errors import Cause, TypeMappingError, WarehouseError
 from extract_project.schema.nested import first_index
+from extract_project.sql.dialect import Dialect
+from extract_project.sql.duckdb import DuckDB
 from extract_project.values import Value
 from extract_project.warehouses.protocol import FunctionNames, Label, Query, Rendered, TableChange
 
@@ -40,7 +42,7 @@ class DuckDBWarehouse(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["duckdb"] = Field(description="Which kind of warehouse this is.")
-    dialect: ClassVar[str] = "duckdb"
+    dialect: ClassVar[Dialect] = DuckDB()
     path: str = Field(
         _MEMORY, description="The database file, opened read-only, or `:memory:` for an empty one."
     )

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
+from extract_project.sql.dialect import Dialect
 from extract_project.sql.query import Placeholder, Query, Rendered
 
 if TYPE_CHECKING:
@@ -141,8 +142,8 @@ class Warehouse(Protocol):
     def type(self) -> str: ...
 
     @property
-    def dialect(self) -> str:
-        """The SQL that it speaks, as the guard knows it."""
+    def dialect(self) -> Dialect:
+        """The SQL that it speaks: one of those in `sql`, or one of its own."""
 
     @property
     def forbidden_functions(self) -> frozenset[str]:

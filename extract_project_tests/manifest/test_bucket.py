@@ -23,6 +23,7 @@ from extract_project.manifest.snapshot import (
     point_to,
     save_snapshot,
 )
+from extract_project.sql.postgres import Postgres
 from extract_project.store.folder import Folder, Location
 from extract_project_tests.conftest import DIALECTS, Site
 
@@ -74,7 +75,7 @@ def test_only_what_has_changed_is_read_again(site: Site) -> None:
     assert read == site.snapshot()
     assert [each.path for each in read.extracts] == ["a/added", "a/changed", "a/lacks", "a/same"]
     assert read.extracts[3] is known.extracts[2]
-    elsewhere = Dialects({"shop": "postgres"}, "shop")
+    elsewhere = Dialects({"shop": Postgres()}, "shop")
     assert read_manifest(site.manifest, elsewhere, read).extracts[3].kind == "postgres"
 
 

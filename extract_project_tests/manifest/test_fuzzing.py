@@ -55,12 +55,12 @@ def test_g6_large_files_end_too(content: str) -> None:
 
 def test_g6_what_nobody_foresaw_costs_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any error from within a parser, which has had such faults before."""
-    import sqlglot
+    import pgparse
 
     def broken(*_: object, **__: object) -> object:
         raise KeyError("of some release")
 
-    monkeypatch.setattr(sqlglot.Dialect, "get_or_raise", broken)
-    found = parse("/*---\ndescription: s3://x/* all\n---*/\nselect 1 as one", "postgres")
+    monkeypatch.setattr(pgparse, "parse", broken)
+    found = parse("select 1 as one", "postgres")
     assert isinstance(found, InvalidExtract)
     assert "this file is not understood, through no fault of its own" in found.reasons[0]

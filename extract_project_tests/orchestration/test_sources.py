@@ -14,6 +14,7 @@ from extract_project.manifest.parsing import Dialects
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.sources import SourcesCursor, evaluate, source_sensors
 from extract_project.settings import load_settings
+from extract_project.sql.postgres import Postgres
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import TableChange
 from extract_project_tests.conftest import Site
@@ -40,7 +41,7 @@ class Sensor:
 
     def __init__(self, site: Site) -> None:
         location = CodeLocation(load_settings(), load_settings().connect, "snapshot-1")
-        dialects = Dialects({"pg": "postgres"}, "pg")
+        dialects = Dialects({"pg": Postgres()}, "pg")
         from extract_project.manifest.bucket import read_manifest
 
         extracts = read_manifest(site.manifest, dialects).extracts

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from extract_project.problem import Refused
 from extract_project.sql.guard import read_statement
+from extract_project.warehouses import dialect_of
 from extract_project_tests.support.parsing import parse, reasons, valid
 
 ALL = ("duckdb", "postgres", "snowflake")
@@ -383,14 +384,14 @@ def test_g7_a_warehouse_can_forbid_functions(dialect: str) -> None:
     forbidden = {"f", "s.g"}
     for sql in ("select F(1) as a", "select x.f(1) as a", "select s.g(1) as a"):
         with pytest.raises(Refused, match="FORBIDDEN_FUNCTIONS"):
-            read_statement(sql, dialect, forbidden=forbidden)
-    read_statement("select g(1) as a, other.g(2) as b", dialect, forbidden=forbidden)
+            read_statement(sql, dialect_of(dialect), forbidden=forbidden)
+    read_statement("select g(1) as a, other.g(2) as b", dialect_of(dialect), forbidden=forbidden)
 
 
 @pytest.mark.parametrize("dialect", ALL)
 def test_statements_are_read_in_many_threads_at_once(dialect: str) -> None:
     def tables(n: int) -> tuple[str, ...]:
-        return read_statement(f"select f(a) as b from t{n} where a > 1", dialect).tables
+        return read_statement(f"select f(a) as b from t{n} where a > 1", dialect_of(dialect)).tables
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(tables, range(500))) == [(f"t{n}",) for n in range(500)]
@@ -430,4 +431,4 @@ def test_g6_no_keyword_anywhere_crashes_the_parser(dialect: str) -> None:
     for word in sqlglot.Dialect.get_or_raise(dialect).tokenizer_class.KEYWORDS:
         for form in forms:
             with contextlib.suppress(Refused):
-                read_statement(form.format(word), dialect)
+                read_statement(form.format(word), dialect_of(dialect))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extract_project.sql.guard import read_statement
+from extract_project.warehouses import dialect_of
 from extract_project_tests.support.parsing import reasons, valid
 
 PARAMS = "/*---\nparams: {a: 1, name: x}\n---*/ "
@@ -14,7 +15,9 @@ ALL = ("duckdb", "postgres", "snowflake")
 
 
 def names(sql: str, dialect: str) -> list[str]:
-    return [each.name for each in read_statement(sql, dialect, ("a", "name")).placeholders]
+    return [
+        each.name for each in read_statement(sql, dialect_of(dialect), ("a", "name")).placeholders
+    ]
 
 
 @pytest.mark.parametrize("dialect", ALL)
@@ -84,7 +87,7 @@ def test_a_placeholder_stands_directly_behind_a_word_or_sign(
     sql: str, dialects: tuple[str, ...]
 ) -> None:
     for dialect in dialects:
-        found = read_statement(sql, dialect, ["a", "b"])
+        found = read_statement(sql, dialect_of(dialect), ["a", "b"])
         assert [each.name for each in found.placeholders] == ["a"] * sql.count(":a"), dialect
         assert found.warnings == ()
 
@@ -175,14 +178,14 @@ def test_signs_that_only_look_like_parameters_are_left_alone(sql: str, dialect: 
     ],
 )
 def test_a_string_that_expects_a_value_is_a_warning(sql: str, message: str, dialect: str) -> None:
-    (warning,) = read_statement(sql, dialect, ["a"]).warnings
+    (warning,) = read_statement(sql, dialect_of(dialect), ["a"]).warnings
     assert message in warning.message
 
 
 @pytest.mark.parametrize("dialect", ALL)
 def test_other_strings_are_no_warning(dialect: str) -> None:
     sql = "select '{a}' as x, 'b :a' as y, '{\"k\": 1}' as z, ':b' as w"
-    assert read_statement(sql, dialect, ["a"]).warnings == ()
+    assert read_statement(sql, dialect_of(dialect), ["a"]).warnings == ()
 
 
 def test_a_parameter_after_a_value_says_how_to_write_it() -> None:

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from extract_project.manifest.extract import Extract, InvalidExtract, SqlSource
 from extract_project.manifest.parsing import Dialects, parse_extract
+from extract_project.warehouses import dialect_of
 
 
 def parse(
@@ -15,7 +16,7 @@ def parse(
     source = SqlSource(
         key=f"sql/{path}.sql", version_id="v1", etag="e1", sha256=sha256(content).hexdigest()
     )
-    return parse_extract(path, content, source, Dialects({"shop": dialect}, "shop"))
+    return parse_extract(path, content, source, Dialects({"shop": dialect_of(dialect)}, "shop"))
 
 
 def valid(text: str | bytes, dialect: str = "duckdb") -> Extract:

@@ -50,7 +50,7 @@ class Rig:
         header = f"/*---\nparams: {{{names}}}\n---*/\n" if params else ""
         source = SqlSource(key="k", version_id="v", etag="e", sha256="s")
         extract = parse_extract(
-            "a/b", f"{header}{text}".encode(), source, Dialects({"w": self.warehouse.type}, "w")
+            "a/b", f"{header}{text}".encode(), source, Dialects({"w": self.warehouse.dialect}, "w")
         )
         assert isinstance(extract, Extract), extract.reasons
         return replace(extract.query(), values=params)

@@ -15,6 +15,7 @@ import pytest
 from extract_project.errors import TypeMappingError, WarehouseError
 from extract_project.manifest.extract import Extract, SqlSource
 from extract_project.manifest.parsing import Dialects, parse_extract
+from extract_project.sql.postgres import Postgres
 from extract_project.warehouses.postgres import PostgresSession, PostgresWarehouse
 from extract_project.warehouses.protocol import Label, Placeholder, Query
 from extract_project_tests.support.waiting import await_value
@@ -174,7 +175,7 @@ def test_what_stands_behind_the_statement_is_left_out(session: PostgresSession) 
     header = "/*---\nparams: {n: 2}\n---*/\n"
     text = f"{header}select g as a -- rows;\nfrom generate_series(1, :n) g ; -- the end"
     source = SqlSource(key="k", version_id=None, etag="e", sha256="s")
-    extract = parse_extract("a/b", text.encode(), source, Dialects({"pg": "postgres"}, "pg"))
+    extract = parse_extract("a/b", text.encode(), source, Dialects({"pg": Postgres()}, "pg"))
     assert isinstance(extract, Extract)
     assert table(session, extract.query())["a"].to_pylist() == [1, 2]
 

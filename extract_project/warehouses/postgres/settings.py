@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from extract_project.errors import WarehouseError
 from extract_project.prefetch import in_thread
+from extract_project.sql.dialect import Dialect
+from extract_project.sql.postgres import Postgres
 from extract_project.warehouses.postgres.session import PostgresSession
 from extract_project.warehouses.postgres.sign_in import Options, SignInError, sign_in
 from extract_project.warehouses.protocol import FunctionNames, Label
@@ -37,7 +39,7 @@ class PostgresWarehouse(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["postgres"] = Field(description="Which kind of warehouse this is.")
-    dialect: ClassVar[str] = "postgres"
+    dialect: ClassVar[Dialect] = Postgres()
     host: str = Field(description="Host name, or the directory of a Unix socket.")
     port: int = Field(5432, description="Port of the server.")
     database: str = Field("postgres", description="Name of the database.")

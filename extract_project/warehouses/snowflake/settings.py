@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from extract_project.prefetch import in_thread
 from extract_project.process import without_pandas
+from extract_project.sql.dialect import Dialect
+from extract_project.sql.snowflake import Snowflake
 from extract_project.warehouses.protocol import FunctionNames, Label
 from extract_project.warehouses.snowflake.errors import explained
 from extract_project.warehouses.snowflake.history import query_tag
@@ -46,7 +48,7 @@ class SnowflakeWarehouse(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["snowflake"] = Field(description="Which kind of warehouse this is.")
-    dialect: ClassVar[str] = "snowflake"
+    dialect: ClassVar[Dialect] = Snowflake()
     account: str | None = Field(
         None,
         description="The account: `organization-account`, or `locator.region`. Needed unless "

@@ -9,6 +9,7 @@ from time import perf_counter
 
 from extract_project.problem import Refused
 from extract_project.sql.guard import read_statement
+from extract_project.warehouses import dialect_of
 from extract_project_tests.support.corpora.oracles import oracle_of
 from extract_project_tests.support.corpora.repository import Repository
 from extract_project_tests.support.corpora.statements import CORPORA, Corpus
@@ -64,7 +65,7 @@ def _row(corpus: Corpus, statements: list[str], lines: list[str]) -> str:
 
 def _ask(statement: str, dialect: str) -> tuple[str, str]:
     try:
-        found = read_statement(statement, dialect)
+        found = read_statement(statement, dialect_of(dialect))
     except Refused as refused:
         problem = refused.problems[0]
         return "refused", f"{problem.line}:{problem.column}: {problem.message}"
