@@ -12,7 +12,6 @@ from socket import create_server
 
 import pytest
 
-from extract_project import stopping
 from extract_project.embedded.s3_server import S3Server
 from extract_project.errors import ExtractError, QueryTimeout
 from extract_project.pipeline.attempt import attempt
@@ -25,7 +24,14 @@ from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Warehouse
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.proxy import Fault, FaultProxy, Request
-from extract_project_tests.support.attack.rig import Rig, Shape, impatient, sql, without_patience
+from extract_project_tests.support.attack.rig import (
+    Rig,
+    Shape,
+    impatient,
+    short_grace,
+    sql,
+    without_patience,
+)
 from extract_project_tests.support.waiting import await_value
 
 DUCKDB = DuckDBWarehouse(type="duckdb")
@@ -36,8 +42,9 @@ _EXIT_SECONDS = 55
 
 
 @pytest.fixture(autouse=True)
-def _short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopping, "GRACE_SECONDS", 1.0)
+def _short_grace() -> Iterator[None]:
+    with short_grace():
+        yield
 
 
 def stalling(operation: str, nth: int = 1) -> Callable[[Request], Fault | None]:
@@ -146,13 +153,7 @@ def _attempt(endpoint: str, buckets: tuple[Location, Location], shape: Shape, to
     """In a process of its own: an attempt that is told to end."""
     site = Site.of(S3Server(endpoint, 0), impatient(endpoint), *buckets)
     rig = Rig(site, "a/b", shape)
-    with (
-        without_patience(),
-        pytest.MonkeyPatch.context() as patch,
-        suppress(ExtractError),
-    ):
-        for module in ("stopping", "pipeline.attempt"):
-            patch.setattr(f"extract_project.{module}.GRACE_SECONDS", 1.0)
+    with without_patience(), short_grace(), suppress(ExtractError):
         attempt(
             DUCKDB,
             site.extract(rig.path, sql(shape, 1)),

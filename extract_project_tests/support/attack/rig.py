@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow.compute as pc
 import pytest
 
+from extract_project import stopping
 from extract_project.history.parts import (
     current_versions,
     is_manifest,
@@ -23,6 +24,7 @@ from extract_project.history.reading import open_version
 from extract_project.history.receipt import Receipt, receipt_of
 from extract_project.history.versions import Version, find_version, list_versions
 from extract_project.manifest.extract import Extract
+from extract_project.pipeline import attempt
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged, stage
 from extract_project.publish.publishing import Published, settle
@@ -53,6 +55,15 @@ def without_patience() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(s3_upload, "_FIRST_PART", SMALLEST_PART)
         patch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
+        yield
+
+
+@contextmanager
+def short_grace() -> Iterator[None]:
+    """Stopped work has a second to clean up, whoever waits for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (stopping, attempt):
+            patch.setattr(module, "GRACE_SECONDS", 1.0)
         yield
 
 
