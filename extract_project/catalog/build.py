@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from extract_project.catalog.entries import described
-from extract_project.catalog.model import Catalog, Published
+from extract_project.catalog.model import Catalog, CatalogEntry, Published
 from extract_project.catalog.page import page
 from extract_project.catalog.published import (
     Listing,
@@ -21,7 +21,9 @@ from extract_project.catalog.published import (
     is_where_expected,
     read_published,
 )
+from extract_project.catalog.tables import keep_object_lists
 from extract_project.errors import NoSuchObject
+from extract_project.manifest.extract import Extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.store.folder import Folder
 from extract_project.store.protocol import Absent, Condition, Holds, NotApplied
@@ -51,6 +53,7 @@ def _keep(folders: Folders, snapshot: Snapshot, published: Collection[str] | Non
     data = folders.data
     known, condition = _kept(data)
     catalog = build_catalog(folders, snapshot, known, published)
+    keep_object_lists(data, catalog, known)
     data.store.put(data.key(JSON), as_json(catalog), "application/json", condition=condition)
     data.store.put(data.key(PAGE), page(catalog), "text/html; charset=utf-8")
     return catalog
@@ -94,6 +97,13 @@ def build_catalog(
             each.model_copy(update={"published": kept.get(each.path)}) for each in entries
         ),
     )
+
+
+def entry_of(folders: Folders, extract: Extract) -> CatalogEntry:
+    """What a catalogue would say of one extract, without those that depend on it."""
+    alone = Snapshot(manifest=folders.manifest.uri, extracts=(extract,), invalid=())
+    (entry,) = build_catalog(folders, alone).extracts
+    return entry
 
 
 def _kept(data: Folder) -> tuple[Catalog | None, Condition]:

@@ -37,8 +37,9 @@ def _entry(
         schedule=header.schedule,
         timezone=header.timezone,
         freshness_seconds=int(header.freshness.total_seconds()) if header.freshness else None,
-        partitioned_by=header.partitions.type if header.partitions else None,
+        partitions=header.partitions,
         format=header.format,
+        extension=extract.file_format.extension,
         uri=(data / extract.published_path("*" if header.partitions else None)).uri,
         parts=header.has_parts,
         checks=tuple(

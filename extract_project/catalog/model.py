@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from extract_project.manifest.fields.partitions import Partitions
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -75,8 +77,9 @@ class CatalogEntry(_Part):
     freshness_seconds: int | None = Field(
         None, description="How old the published version may get."
     )
-    partitioned_by: str | None = Field(None, description="daily, hourly, …, or keys.")
+    partitions: Partitions | None = Field(None, description="As in the header, in full form.")
     format: str = ""
+    extension: str = Field("", description="Of its files, as in .csv.gz.")
     uri: str = Field("", description="Where it is published, without its partition.")
     parts: bool = Field(False, description="Whether `uri` is a manifest that lists part objects.")
     checks: tuple[CatalogCheck, ...] = ()

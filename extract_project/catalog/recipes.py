@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from extract_project.catalog.model import CatalogEntry
+from extract_project.catalog.tables import table_of
+from extract_project.ddl import ENGINES
+from extract_project.ddl.table import NoSuchTable
+from extract_project.errors import NotPublished
 
 VERSION = "VERSION"
 
@@ -54,7 +59,22 @@ def recipes(entry: CatalogEntry, data: str) -> list[Recipe]:
     uri = entry.uri.replace("*", newest.partition) if newest.partition else entry.uri
     place = _Place(entry, data, uri, newest.partition)
     made = [] if entry.parts else [make(place) for make in _OF_A_FILE.get(entry.format, ())]
-    return [*made, _python(place), _versions(place), _aws(place), _command(place)]
+    return [
+        *made,
+        _python(place),
+        _versions(place),
+        _aws(place),
+        _command(place),
+        *_tables(entry, data),
+    ]
+
+
+def _tables(entry: CatalogEntry, data: str) -> Iterator[Recipe]:
+    """For the engines that can read it."""
+    for name in ("Athena", "Snowflake"):
+        with suppress(NotPublished, NoSuchTable):
+            table = ENGINES[name.lower()](table_of(entry, data))
+            yield Recipe(f"{name} table", "sql", table.rstrip())
 
 
 def _pandas_parquet(place: _Place) -> Recipe:

@@ -9,6 +9,7 @@ import click
 
 from extract_project.cli.catalog import catalog
 from extract_project.cli.check import check
+from extract_project.cli.ddl import ddl
 from extract_project.cli.demo import demo, up
 from extract_project.cli.diff import diff
 from extract_project.cli.doctor import doctor
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 for command in (
-    *(catalog, check, demo, diff, doctor, failed, get, pin, plan, preview, prune),
+    *(catalog, check, ddl, demo, diff, doctor, failed, get, pin, plan, preview, prune),
     *(push, release, rerun, rollback, run, schema, trace, unpin, up, versions),
 ):
     main.add_command(command)

@@ -1,0 +1,84 @@
+"""A published extract as a query engine sees it: columns, and where the files are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from extract_project.errors import ExtractError
+from extract_project.manifest.fields.partitions import Partitions
+from extract_project.schema.spelling import ColumnType
+
+PARTITION = "partition"
+"""The column that a partition's key is in: the folders are named `partition=…`."""
+
+
+class NoSuchTable(ExtractError):
+    """An engine cannot read an extract as it is published."""
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """One column of the files."""
+
+    name: str
+    type: ColumnType
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The files of one extract, as a table."""
+
+    name: str
+    """A plain SQL name, as in `sales_orders`."""
+    columns: tuple[TableColumn, ...]
+    format: str
+    folder: str
+    """URI of the folder that has the object, the parts, or the folders of the partitions."""
+    file: str
+    """Name of the object; a pattern, as in `part-*.parquet`, where there are parts."""
+    object_list: str
+    """URI of the folder with a file that lists the one object: engines that read folders cannot
+    be pointed at an object that shares its folder with others."""
+    partitions: Partitions | None = None
+    has_parts: bool = False
+
+    @property
+    def uri(self) -> str:
+        """Of the object, or a pattern of all objects."""
+        between = f"{PARTITION}=*/" if self.partitions else ""
+        return f"{self.folder}/{between}{self.file}"
+
+    @property
+    def is_one_object(self) -> bool:
+        return self.partitions is None and not self.has_parts
+
+
+def require_format(table: Table, engine: str, *formats: str) -> None:
+    """Raise NoSuchTable unless the engine reads the table's format."""
+    if table.format not in formats:
+        raise NoSuchTable(
+            f"{engine} does not read {table.format} files: publish the extract with "
+            f"'format: {formats[0]}'"
+        )
+
+
+def column_lines(table: Table, line: Callable[[TableColumn], str]) -> str:
+    """The columns of a `create table`, one a line."""
+    return ",\n".join(f"  {line(column)}" for column in table.columns)
+
+
+def text(value: str) -> str:
+    """A string literal of standard SQL."""
+    escaped = value.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def identifier(name: str, mark: str = '"') -> str:
+    """A quoted name."""
+    return f"{mark}{name.replace(mark, mark * 2)}{mark}"
+
+
+def unknown(engine: str, kind: ColumnType) -> NoSuchTable:
+    return NoSuchTable(f"{engine} has no type for {kind}: cast the column in the SQL")
