@@ -20,8 +20,8 @@ from bench.site import BUCKETS, BenchSite
 from extract_project.history.receipt import Receipt, load_receipt
 from extract_project.history.versions import find_version
 from extract_project.settings import Settings
-from extract_project.store.s3 import connect
-from extract_project.store.s3_store import S3Store
+from extract_project.store.s3.client import connect
+from extract_project.store.s3.store import S3Store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

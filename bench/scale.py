@@ -29,7 +29,7 @@ from extract_project.manifest.snapshot import Snapshot, load_snapshot, save_snap
 from extract_project.orchestration.load.compose import compose
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings, load_settings
-from extract_project.store.s3 import connect
+from extract_project.store.s3.client import connect
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

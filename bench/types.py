@@ -26,7 +26,7 @@ from bench.contestants import CONTESTANTS, Contestant
 from bench.measure import Measurement, measure
 from bench.run import put_sql
 from bench.site import BUCKETS, BenchSite, bench_site, make_peers
-from extract_project.store.s3 import connect
+from extract_project.store.s3.client import connect
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -20,8 +20,8 @@ from extract_project.manifest.snapshot import Snapshot
 from extract_project.publish.target import Target
 from extract_project.sql.duckdb import DuckDB
 from extract_project.store.folder import Folder, Location
-from extract_project.store.s3 import connect
-from extract_project.store.s3_errors import error_code
+from extract_project.store.s3.client import connect
+from extract_project.store.s3.errors import error_code
 from extract_project.store.stores import Folders, Stores
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.support.ministack import ministack_server

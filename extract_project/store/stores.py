@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extract_project.store.folder import Folder, Location
-from extract_project.store.s3 import connect
-from extract_project.store.s3_store import S3Store
+from extract_project.store.s3.client import connect
+from extract_project.store.s3.store import S3Store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

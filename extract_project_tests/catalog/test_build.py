@@ -15,7 +15,7 @@ from extract_project.catalog.build import JSON, PAGE, build_catalog, keep_catalo
 from extract_project.catalog.model import Catalog, CatalogEntry, catalog_schema
 from extract_project.manifest.fields.partitions import Partition
 from extract_project.store.protocol import Condition, Written
-from extract_project.store.s3_store import S3Store
+from extract_project.store.s3.store import S3Store
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.publishing import materialize
 

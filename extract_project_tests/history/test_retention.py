@@ -16,7 +16,7 @@ from extract_project.history.pins import pin, pinned_ids, unpin
 from extract_project.history.retention import Prunable, Rule, find_prunable, owns, remove
 from extract_project.history.versions import Version, find_version, require_version
 from extract_project.store.folder import Location
-from extract_project.store.s3_errors import error_code
+from extract_project.store.s3.errors import error_code
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.proxy import Fault, fault_proxy
 from extract_project_tests.support.attack.rig import impatient

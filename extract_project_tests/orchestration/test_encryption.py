@@ -26,8 +26,8 @@ from extract_project.embedded.s3_server import S3Server
 from extract_project.orchestration.run.release import release_tags
 from extract_project.orchestration.run.rollback import rollback_config
 from extract_project.publish.rollback import Order
-from extract_project.store import s3_upload
-from extract_project.store.s3 import connect
+from extract_project.store.s3 import upload as s3_upload
+from extract_project.store.s3.client import connect
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.proxy import Fault, FaultProxy, Request, fault_proxy
 from extract_project_tests.support.attack.rig import SMALLEST_PART

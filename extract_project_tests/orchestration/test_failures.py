@@ -18,7 +18,7 @@ from extract_project.orchestration.run.failures import (
     failure,
     is_transient,
 )
-from extract_project.store.s3_errors import translated
+from extract_project.store.s3.errors import translated
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Query, Warehouse

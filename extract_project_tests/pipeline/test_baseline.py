@@ -20,7 +20,7 @@ from extract_project.pipeline.staging import stage
 from extract_project.publish.publishing import settle
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target
-from extract_project.store.s3 import connect
+from extract_project.store.s3.client import connect
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 

@@ -403,7 +403,7 @@ def test_on_empty_keep_keeps_what_is_there(site: Site) -> None:
 
 
 def test_the_part_size_grows_before_parts_run_out(site: Site) -> None:
-    from extract_project.store.s3_upload import part_size
+    from extract_project.store.s3.upload import part_size
 
     sizes = [part_size(number) for number in range(1, 10_001)]
     assert sizes == sorted(sizes)

@@ -16,7 +16,7 @@ from extract_project.history.versions import Restoration, require_version
 from extract_project.publish.publishing import publish as publish_staged
 from extract_project.publish.rollback import Order, Restored, restore
 from extract_project.publish.target import Target
-from extract_project.store import s3_copy
+from extract_project.store.s3 import copy as s3_copy
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.history import KEY, delete, entries, publish
 from extract_project_tests.support.publishing import MANY, ROWS, begin

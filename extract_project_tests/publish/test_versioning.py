@@ -17,7 +17,7 @@ from extract_project.pipeline.staging import Staged, stage
 from extract_project.publish.publishing import settle
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target
-from extract_project.store import s3_upload
+from extract_project.store.s3 import upload as s3_upload
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.proxy import Fault, FaultProxy, Request, fault_proxy

@@ -10,8 +10,8 @@ import pytest
 from extract_project.embedded.s3_server import S3Server
 from extract_project.errors import BucketError, NoSuchObject, StagingError, StoreRefused
 from extract_project.store.protocol import Absent, Holds, NotApplied, Store
-from extract_project.store.s3 import connect
-from extract_project.store.s3_store import S3Store
+from extract_project.store.s3.client import connect
+from extract_project.store.s3.store import S3Store
 from extract_project_tests.conftest import S3_SERVERS
 from extract_project_tests.support.memory_store import MemoryStore
 

@@ -42,7 +42,7 @@ from extract_project.history.versions import find_version
 from extract_project.orchestration.failed.failed import Question
 from extract_project.orchestration.failed.rerun import ask, launch
 from extract_project.store.folder import Location
-from extract_project.store.s3 import connect
+from extract_project.store.s3.client import connect
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.local_ecs import Launched, LocalEcs, local_ecs
 from extract_project_tests.support.local_ecs.instance import on_ecs

@@ -19,7 +19,7 @@ from extract_project.deployment.client import Deployment, Run
 from extract_project.embedded.dagster_server import DagsterServer, dagster_server
 from extract_project.embedded.s3_server import S3Server
 from extract_project.store.folder import Location
-from extract_project.store.s3 import connect
+from extract_project.store.s3.client import connect
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.waiting import await_value
 

@@ -40,7 +40,7 @@ from extract_project.orchestration.failed.failed import Answer, Question
 from extract_project.orchestration.failed.rerun import ask, launch
 from extract_project.orchestration.names.requests import PATH_TAG, RERUN_OF_TAG, TICK_TAG
 from extract_project.store.folder import Location
-from extract_project.store.s3 import connect
+from extract_project.store.s3.client import connect
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.waiting import await_value
 

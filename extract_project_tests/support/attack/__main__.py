@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from extract_project.embedded.s3_server import S3Server, s3_server
 from extract_project.store.folder import Location
-from extract_project.store.s3 import connect
+from extract_project.store.s3.client import connect
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.increments import incremental_key
 from extract_project_tests.support.attack.model import published_key

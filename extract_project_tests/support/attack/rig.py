@@ -29,7 +29,7 @@ from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged, stage
 from extract_project.publish.publishing import Published, settle
 from extract_project.publish.target import Target
-from extract_project.store import s3_upload
+from extract_project.store.s3 import upload as s3_upload
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 
@@ -68,7 +68,7 @@ def short_grace() -> Iterator[None]:
 
 
 def impatient(endpoint: str, read_seconds: float = 60) -> S3Client:
-    """As `store.s3.connect`, with fewer tries, and shorter ones where one stalls."""
+    """As `store.s3.client.connect`, with fewer tries, and shorter ones where one stalls."""
     import boto3
     from botocore.config import Config
 

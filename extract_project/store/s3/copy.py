@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from extract_project.daemons import DaemonPool
 from extract_project.store.protocol import Condition, ObjectVersion, Written
-from extract_project.store.s3_metadata import to_metadata
-from extract_project.store.s3_upload import (
+from extract_project.store.s3.metadata import to_metadata
+from extract_project.store.s3.upload import (
     abort_or_leave,
     carry_out,
     create_upload,

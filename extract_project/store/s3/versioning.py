@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from extract_project.errors import BucketError
 from extract_project.store.protocol import NULL_VERSION
-from extract_project.store.s3_errors import DENIED, error_code, translated
+from extract_project.store.s3.errors import DENIED, error_code, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from extract_project.daemons import DaemonPool
 from extract_project.errors import StagingError, StoreError
 from extract_project.store.protocol import Absent, Condition, Holds, NotApplied, Written
-from extract_project.store.s3_errors import NOT_APPLIED, error_code, refused, translated
-from extract_project.store.s3_metadata import to_metadata
-from extract_project.store.s3_versioning import require_version_id
+from extract_project.store.s3.errors import NOT_APPLIED, error_code, refused, translated
+from extract_project.store.s3.metadata import to_metadata
+from extract_project.store.s3.versioning import require_version_id
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

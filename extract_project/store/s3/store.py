@@ -22,18 +22,18 @@ from extract_project.store.protocol import (
     ObjectVersion,
     Written,
 )
-from extract_project.store.s3_copy import copy_version
-from extract_project.store.s3_errors import ABSENT, DENIED, error_code, translated
-from extract_project.store.s3_listing import list_history, modified
-from extract_project.store.s3_metadata import (
+from extract_project.store.s3.copy import copy_version
+from extract_project.store.s3.errors import ABSENT, DENIED, error_code, translated
+from extract_project.store.s3.listing import list_history, modified
+from extract_project.store.s3.metadata import (
     MOST_METADATA,
     from_metadata,
     metadata_size,
     to_metadata,
 )
-from extract_project.store.s3_reading import fetch, fetch_range
-from extract_project.store.s3_upload import S3Upload, abort_upload, headers, raise_not_applied
-from extract_project.store.s3_versioning import (
+from extract_project.store.s3.reading import fetch, fetch_range
+from extract_project.store.s3.upload import S3Upload, abort_upload, headers, raise_not_applied
+from extract_project.store.s3.versioning import (
     require_object_lock,
     require_version_id,
     require_versioning,
