@@ -170,7 +170,8 @@ class Settings(BaseSettings):
         """The SQL dialect of each warehouse."""
         kinds = {name: warehouse.dialect for name, warehouse in self.warehouses.items()}
         forbidden = {name: each.forbidden_functions for name, each in self.warehouses.items()}
-        return Dialects(kinds, self.default_warehouse, forbidden=forbidden)
+        types = {name: warehouse.types for name, warehouse in self.warehouses.items()}
+        return Dialects(kinds, self.default_warehouse, forbidden=forbidden, types=types)
 
     def connect(self) -> Folders:
         """The folders of this deployment; writes are encrypted with EXTRACT_KMS_KEY_ID."""

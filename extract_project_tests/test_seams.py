@@ -52,6 +52,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 from extract_project.sql import tokens
 from extract_project.sql.dialect import Call, Reading
+from extract_project.schema.choices import DEFAULTS, TypeChoices
 
 SCHEMA = pa.schema([("n", pa.int64())])
 
@@ -70,6 +71,7 @@ class NumbersWarehouse(BaseModel):
     type: Literal["numbers"]
     dialect: ClassVar[Numberish] = Numberish()
     forbidden_functions: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[TypeChoices] = DEFAULTS
     upto: int
 
     @contextmanager

@@ -7,9 +7,10 @@ import os
 import pytest
 
 from extract_project.errors import SettingsError
-from extract_project.manifest.extract import InvalidExtract, SqlSource
+from extract_project.manifest.extract import Extract, InvalidExtract, SqlSource
 from extract_project.manifest.parsing import parse_extract
 from extract_project.prices import X86
+from extract_project.schema.choices import TypeChoices
 from extract_project.settings import FargateSettings, Settings, load_settings
 from extract_project.sql.snowflake import Snowflake
 from extract_project.warehouses.snowflake import SnowflakeWarehouse
@@ -52,6 +53,49 @@ def test_g7_a_warehouse_names_the_functions_that_no_extract_may_call(
     parsed = parse_extract("a/b", content, source, settings.dialects)
     assert isinstance(parsed, InvalidExtract)
     assert "a/b.sql:1:8: 's.also_acts' is one of the warehouse's FORBIDDEN" in parsed.reasons[0]
+
+
+def test_the_header_chooses_a_files_types_before_the_warehouse_and_that_before_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = SqlSource(key="k", version_id="v", etag="e", sha256="s")
+
+    def chosen(yaml: str, **variables: str) -> Extract:
+        settings = load(monkeypatch, TYPE="duckdb", **variables)
+        content = f"/*---\n{yaml}\n---*/\nselect 1 as a".encode()
+        parsed = parse_extract("a/b", content, source, settings.dialects)
+        assert isinstance(parsed, Extract)
+        assert parsed.query().types == parsed.types
+        return parsed
+
+    default = chosen("")
+    assert default.types == TypeChoices(integers="int64", timestamps="us", numeric="decimal(38,9)")
+    warehouse = chosen("", INTEGERS="decimal")
+    assert warehouse.types == TypeChoices(integers="decimal")
+    assert warehouse.code_version != default.code_version, "the data is another"
+    # The variable stays set.
+    both = chosen("integers: int64\ntimestamps: ns")
+    assert both.types == TypeChoices(timestamps="ns")
+    assert chosen("integers: int64").code_version == default.code_version
+    assert chosen("integers: decimal").code_version == warehouse.code_version
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"TYPE": "duckdb", "INTEGERS": "int32"}, "INTEGERS: Input should be 'int64' or 'decimal'"),
+        ({"TYPE": "duckdb", "NUMERIC": "text"}, "NUMERIC is not a setting of a duckdb warehouse"),
+        (
+            {"TYPE": "postgres", "HOST": "h", "USER": "u", "TIMESTAMPS": "ns"},
+            "TIMESTAMPS is not a setting of a postgres warehouse",
+        ),
+    ],
+)
+def test_a_choice_that_a_warehouse_does_not_have_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        load(monkeypatch, **variables)
 
 
 def test_a_price_that_is_set_replaces_that_one(monkeypatch: pytest.MonkeyPatch) -> None:

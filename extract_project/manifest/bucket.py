@@ -70,6 +70,7 @@ def _parser(dialects: Dialects) -> str:
     words += [f"{name}={dialect.name}" for name, dialect in sorted(dialects.by_warehouse.items())]
     for name, functions in sorted(dialects.forbidden.items()):
         words.append(f"{name} without {sorted(functions)}")
+    words += [f"{name} {types.model_dump_json()}" for name, types in sorted(dialects.types.items())]
     return sha256(" ".join(words).encode()).hexdigest()[:16]
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from hashlib import sha256
 
 from extract_project.manifest.header.model import SHAPES_DATA, Header
+from extract_project.schema.choices import TypeChoices
 from extract_project.sql.guard import Statement
 
 
-def code_version(statement: Statement, header: Header, warehouse: str) -> str:
-    """A hash; `warehouse` is the header's, with the default filled in.
+def code_version(statement: Statement, header: Header, warehouse: str, types: TypeChoices) -> str:
+    """A hash; `warehouse` and `types` are the header's, with what it leaves out filled in.
 
     Comments, white space and what only describes the extract do not count.
     """
     words = "\x00".join(token.text for token in statement.tokens)
-    keys = header.model_copy(update={"warehouse": warehouse}).model_dump_json(include=_data_keys())
+    filled = header.model_copy(update={"warehouse": warehouse, **types.model_dump()})
+    keys = filled.model_dump_json(include=_data_keys())
     if header.partitions:
         keys += header.partitions.model_dump_json(include={"type", "offset"})
         keys += header.partition_timezone

@@ -14,6 +14,7 @@ from extract_project.manifest.fields.partitions import Partition
 from extract_project.manifest.header.frontmatter import Path, read_front_matter
 from extract_project.manifest.header.model import Header
 from extract_project.problem import Problem
+from extract_project.schema.choices import DEFAULTS, TypeChoices
 from extract_project.sql.query import Placeholder, Query
 from extract_project.values import Value
 
@@ -55,6 +56,8 @@ class Extract(BaseModel):
     """Offset in the text at which the statement ends, before a semicolon."""
     tables: tuple[str, ...]
     """Warehouse tables that the statement reads."""
+    types: TypeChoices = DEFAULTS
+    """What its file makes of wide types: the header's choices, else the warehouse's."""
     warnings: tuple[Problem, ...] = ()
     """What is odd about the file, and no reason not to run it."""
     code_version: str
@@ -97,7 +100,8 @@ class Extract(BaseModel):
         if self.header.incremental:
             values[WATERMARK] = watermark
         declared = declared_types(self.header.columns)
-        return Query(self.text, self.placeholders, self.statement_end, values, declared)
+        end = self.statement_end
+        return Query(self.text, self.placeholders, end, values, declared, self.types)
 
     def place(self, path: Path) -> tuple[int, int]:
         """Line and column of a header key in the file."""

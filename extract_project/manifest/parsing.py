@@ -13,6 +13,7 @@ from extract_project.manifest.header.model import Header
 from extract_project.manifest.header.reading import read_header
 from extract_project.manifest.sql_file import decode, require_path
 from extract_project.problem import Problem, Refused, suggestion
+from extract_project.schema.choices import DEFAULTS, TypeChoices
 from extract_project.sql.dialect import Dialect
 
 _SHOWN_CHARACTERS = 200
@@ -28,6 +29,8 @@ class Dialects:
     """The dialect of every other name, where files are checked without settings."""
     forbidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The functions that must not be used, of each warehouse that names some."""
+    types: Mapping[str, TypeChoices] = field(default_factory=dict)
+    """What files make of wide types, of each warehouse whose settings say so."""
 
     def of(self, warehouse: str) -> Dialect | None:
         return self.by_warehouse.get(warehouse, self.any_warehouse)
@@ -76,6 +79,7 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
         forbidden=dialects.forbidden.get(warehouse, frozenset()),
     )
     require_agreement(header, statement, text, front_matter)
+    types = header.types(dialects.types.get(warehouse, DEFAULTS))
     return Extract(
         path=path,
         source=source,
@@ -87,7 +91,8 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
         statement_end=statement.end,
         tables=statement.tables,
         warnings=statement.warnings,
-        code_version=code_version(statement, header, warehouse),
+        types=types,
+        code_version=code_version(statement, header, warehouse, types),
     )
 
 

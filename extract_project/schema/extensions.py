@@ -1,6 +1,6 @@
 """Arrow extension types that warehouses send, and what files keep of them.
 
-Each is a file type and a conversion of its storage array that loses nothing or raises.
+Each is a type that Arrow has, and a conversion of its storage array that loses nothing or raises.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extract_project.errors import TypeMappingError
+from extract_project.schema.exact import Misfit, int64_of
 
 _LARGEST = 10**38 - 1
+_ZERO = pa.scalar(bytes(16), pa.binary(16))
 
 
 @dataclass(frozen=True)
 class Extension:
     """How a file keeps an extension type."""
 
-    file_type: pa.DataType
-    convert: Callable[[pa.Array], pa.Array]
+    kept_as: pa.DataType
+    """A type that holds every value, or nearly; what the file makes of it, `file_type` decides."""
+    convert: Callable[[pa.Array, pa.DataType], pa.Array]
+    """From the storage to the file's type; raises Misfit."""
 
 
 def extension(arrow: pa.BaseExtensionType) -> Extension:
@@ -37,31 +41,38 @@ def extension(arrow: pa.BaseExtensionType) -> Extension:
     return known
 
 
-def _integers(storage: pa.Array) -> pa.Array:
+def _integers(storage: pa.Array, target: pa.DataType, unsigned: bool = False) -> pa.Array:
     """128-bit integers, which lie in memory as decimals do.
 
     Decimals have 38 digits, and 128 bits hold a little more: what is beyond is an error. Unsigned
-    integers beyond the signed range look negative, so for them the sign is looked at first.
+    integers beyond the signed range look negative.
     """
+    if pa.types.is_int64(target):
+        return int64_of(storage, unsigned=unsigned)
     decimals = pa.Array.from_buffers(
         pa.decimal128(38, 0), len(storage), storage.buffers(), offset=storage.offset
     )
     extremes = pc.min_max(decimals)
-    for extreme in (extremes["min"].as_py(), extremes["max"].as_py()):
-        if extreme is not None and abs(int(extreme)) > _LARGEST:
-            raise pa.ArrowInvalid(f"the integer {extreme} has more than 38 digits")
+    lowest, highest = extremes["min"].as_py(), extremes["max"].as_py()
+    if lowest is not None and (lowest < (0 if unsigned else -_LARGEST) or highest > _LARGEST):
+        values = [
+            int.from_bytes(v, "little", signed=not unsigned)
+            for v in storage.fill_null(_ZERO).to_pylist()
+        ]
+        index = next(i for i, value in enumerate(values) if abs(value) > _LARGEST)
+        raise Misfit(index, values[index], target)
     return decimals
 
 
-def _unsigned_integers(storage: pa.Array) -> pa.Array:
-    decimals = _integers(storage)
-    lowest = pc.min_max(decimals)["min"].as_py()
-    if lowest is not None and lowest < 0:
-        raise pa.ArrowInvalid(f"the integer {int(lowest) + 2**128} has more than 38 digits")
-    return decimals
+def _signed(storage: pa.Array, target: pa.DataType) -> pa.Array:
+    return _integers(storage, target)
 
 
-def _uuid_text(storage: pa.Array) -> pa.StringArray:
+def _unsigned(storage: pa.Array, target: pa.DataType) -> pa.Array:
+    return _integers(storage, target, unsigned=True)
+
+
+def _uuid_text(storage: pa.Array, _: pa.DataType) -> pa.StringArray:
     """16 bytes to `8-4-4-4-12` hexadecimal digits, all values at once."""
     data = storage.buffers()[1]
     size = 16
@@ -77,11 +88,11 @@ def _uuid_text(storage: pa.Array) -> pa.StringArray:
     return pc.if_else(storage.is_valid(), values, pa.scalar(None, pa.string()))
 
 
-def _itself(storage: pa.Array) -> pa.Array:
+def _itself(storage: pa.Array, _: pa.DataType) -> pa.Array:
     return storage
 
 
-def _booleans(storage: pa.Array) -> pa.Array:
+def _booleans(storage: pa.Array, _: pa.DataType) -> pa.Array:
     return storage.cast(pa.bool_())
 
 
@@ -89,6 +100,6 @@ _KNOWN = {
     "arrow.uuid": Extension(pa.string(), _uuid_text),
     "arrow.json": Extension(pa.string(), _itself),
     "arrow.bool8": Extension(pa.bool_(), _booleans),
-    "hugeint": Extension(pa.decimal128(38, 0), _integers),
-    "uhugeint": Extension(pa.decimal128(38, 0), _unsigned_integers),
+    "hugeint": Extension(pa.decimal128(38, 0), _signed),
+    "uhugeint": Extension(pa.decimal128(38, 0), _unsigned),
 }

@@ -1,17 +1,20 @@
-"""From warehouse columns to file columns, without loss.
+"""From warehouse columns to file columns: the one place that decides a file's types.
 
 A file knows a closed set of types. `file_schema` maps a warehouse's Arrow schema onto it once,
-before the first batch; `conform` then casts each batch, and a value that does not fit is an error
-with its column, never a wrap-around.
+before the first batch; `conforming` then casts each batch, and a value that does not fit is an
+error.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from extract_project.errors import TypeMappingError
+from extract_project.schema.choices import DEFAULTS, TypeChoices
 from extract_project.schema.extensions import extension
+from extract_project.schema.wanted import WANTED, Wanted
 
 _INT64_DIGITS = 18
 _DECIMAL128_DIGITS = 38
@@ -20,9 +23,9 @@ DEEPEST = 32
 """Levels of nesting; readers of Parquet and Arrow give up at some forty."""
 
 
-def number(precision: int, scale: int) -> pa.DataType:
-    """NUMBER(p, s): int64 while 18 digits suffice and there is no scale, else an exact decimal."""
-    if scale == 0 and precision <= _INT64_DIGITS:
+def number(precision: int, scale: int, wanted: Wanted = WANTED) -> pa.DataType:
+    """NUMBER(p, s): int64 without a scale, if wanted beyond 18 digits too; else a decimal."""
+    if scale == 0 and (precision <= _INT64_DIGITS or wanted.has_int64):
         return pa.int64()
     if precision <= _DECIMAL128_DIGITS:
         return pa.decimal128(precision, scale)
@@ -31,8 +34,14 @@ def number(precision: int, scale: int) -> pa.DataType:
     raise TypeMappingError(f"a number of {precision} digits: files hold {_DECIMAL256_DIGITS}")
 
 
-def file_schema(schema: pa.Schema) -> pa.Schema:
+def file_schema(
+    schema: pa.Schema,
+    choices: TypeChoices = DEFAULTS,
+    declared: Mapping[str, pa.DataType] | None = None,
+) -> pa.Schema:
     """The schema of the file for a warehouse's schema.
+
+    `declared` are the types that the author declares, by column; `choices` decide for the others.
 
     Raises TypeMappingError naming every column at fault: names that are empty or equal but for
     case (readers cannot tell them apart), and types that no file keeps exactly.
@@ -42,8 +51,9 @@ def file_schema(schema: pa.Schema) -> pa.Schema:
     faults = _name_faults(schema.names)
     fields = []
     for column in schema:
+        wanted = Wanted(choices, (declared or {}).get(column.name))
         try:
-            fields.append(pa.field(column.name, file_type(column.type), nullable=True))
+            fields.append(pa.field(column.name, file_type(column.type, wanted), nullable=True))
         except TypeMappingError as error:
             faults.append(f"column {column.name!r}: {error}")
     if faults:
@@ -51,7 +61,7 @@ def file_schema(schema: pa.Schema) -> pa.Schema:
     return pa.schema(fields)
 
 
-def file_type(arrow: pa.DataType, depth: int = 0) -> pa.DataType:
+def file_type(arrow: pa.DataType, wanted: Wanted = WANTED, depth: int = 0) -> pa.DataType:
     """The file's type for one Arrow type; raises TypeMappingError where there is none.
 
     `depth` counts the lists, structs and maps around it.
@@ -62,16 +72,16 @@ def file_type(arrow: pa.DataType, depth: int = 0) -> pa.DataType:
             f"it is nested more than {DEEPEST} levels deep: cast it in the SQL, e.g. to JSON"
         )
     if isinstance(arrow, pa.BaseExtensionType):
-        return extension(arrow).file_type
+        return file_type(extension(arrow).kept_as, wanted, depth)
     if types.is_dictionary(arrow) or types.is_run_end_encoded(arrow):
-        return file_type(arrow.value_type, depth)
+        return file_type(arrow.value_type, wanted, depth)
     if types.is_decimal(arrow):
-        return number(arrow.precision, arrow.scale)
+        return number(arrow.precision, arrow.scale, wanted)
     if types.is_timestamp(arrow):
-        unit = "ns" if arrow.unit == "ns" else "us"
+        unit = wanted.unit if arrow.unit == "ns" else "us"
         return pa.timestamp(unit, tz="UTC" if arrow.tz else None)
     if types.is_time(arrow):
-        return pa.time64("ns" if arrow.unit == "ns" else "us")
+        return pa.time64(wanted.unit if arrow.unit == "ns" else "us")
     if types.is_date(arrow):
         return pa.date32()
     if types.is_large_string(arrow) or types.is_string_view(arrow) or types.is_null(arrow):
@@ -83,11 +93,15 @@ def file_type(arrow: pa.DataType, depth: int = 0) -> pa.DataType:
     if types.is_float16(arrow):
         return pa.float32()
     if _is_list(arrow):
-        return pa.list_(pa.field("element", file_type(arrow.value_type, depth + 1)))
+        element = file_type(arrow.value_type, wanted.element, depth + 1)
+        return pa.list_(pa.field("element", element))
     if types.is_struct(arrow):
-        return _file_struct(arrow, depth + 1)
+        return _file_struct(arrow, wanted, depth + 1)
     if types.is_map(arrow):
-        return pa.map_(file_type(arrow.key_type, depth + 1), file_type(arrow.item_type, depth + 1))
+        return pa.map_(
+            file_type(arrow.key_type, wanted.key, depth + 1),
+            file_type(arrow.item_type, wanted.item, depth + 1),
+        )
     if (
         types.is_boolean(arrow)
         or types.is_integer(arrow)
@@ -99,59 +113,17 @@ def file_type(arrow: pa.DataType, depth: int = 0) -> pa.DataType:
     raise TypeMappingError(f"{arrow} has no exact type in files: cast it in the SQL, e.g. to text")
 
 
-def _file_struct(arrow: pa.StructType, depth: int) -> pa.StructType:
+def _file_struct(arrow: pa.StructType, wanted: Wanted, depth: int) -> pa.StructType:
     names = [field.name for field in arrow.fields]
     faults = _name_faults(names, "field") if names else ["it has no fields"]
     if faults:
         raise TypeMappingError(f"no reader understands its struct: {'; '.join(faults)}")
-    return pa.struct([pa.field(each.name, file_type(each.type, depth)) for each in arrow.fields])
-
-
-def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The same rows in the file's schema; raises TypeMappingError with the column at fault."""
-    if batch.schema.equals(schema):
-        return batch
-    columns = []
-    for column, target in zip(batch.columns, schema, strict=True):
-        try:
-            columns.append(_cast(column, target.type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise TypeMappingError(f"column {target.name!r} as {target.type}: {error}") from error
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _cast(column: pa.Array, target: pa.DataType) -> pa.Array:
-    if column.type.equals(target):
-        return column
-    if isinstance(column, pa.ExtensionArray):
-        return _cast(extension(column.type).convert(column.storage), target)
-    if _has_extension(column.type):
-        return _rebuilt(column, target)
-    return pc.cast(column, target, safe=True)
-
-
-def _has_extension(kind: pa.DataType) -> bool:
-    if isinstance(kind, pa.BaseExtensionType):
-        return True
-    if not pa.types.is_nested(kind):
-        return False
-    return any(_has_extension(kind.field(index).type) for index in range(kind.num_fields))
-
-
-def _rebuilt(column: pa.Array, target: pa.DataType) -> pa.Array:
-    """A nested array with its children cast one by one: Arrow casts no extension inside."""
-    nulls = column.is_null()
-    if pa.types.is_struct(target):
-        children = [_cast(column.field(i), target.field(i).type) for i in range(target.num_fields)]
-        return pa.StructArray.from_arrays(children, fields=list(target.fields), mask=nulls)
-    if pa.types.is_map(target):
-        keys = _cast(column.keys, target.key_type)
-        items = _cast(column.items, target.item_type)
-        return pa.MapArray.from_arrays(column.offsets, keys, items, type=target, mask=nulls)
-    if pa.types.is_fixed_size_list(column.type):
-        column = column.cast(pa.list_(column.type.value_type))
-    elements = _cast(column.values, target.value_type)
-    return pa.ListArray.from_arrays(column.offsets, elements, type=target, mask=nulls)
+    return pa.struct(
+        [
+            pa.field(each.name, file_type(each.type, wanted.field(each.name), depth))
+            for each in arrow.fields
+        ]
+    )
 
 
 def _is_list(arrow: pa.DataType) -> bool:

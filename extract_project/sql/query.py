@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from extract_project.problem import position
+from extract_project.schema.choices import DEFAULTS, TypeChoices
 from extract_project.values import Value
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ class Query:
     """Where the statement ends, before a semicolon and what may follow; default: with the text."""
     values: Mapping[str, Value] = field(default_factory=dict)
     declared: Mapping[str, pa.DataType] = field(default_factory=dict)
-    """Types that the author declares, for columns whose own type no file keeps exactly."""
+    """Types that the author declares, by column."""
+    types: TypeChoices = DEFAULTS
+    """What the file makes of wide types that are not declared."""
 
     def render(self, native: Callable[[str], str]) -> Rendered:
         """The text with each `:name` in the warehouse's own form; no line moves."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from extract_project.errors import Cause, TypeMappingError, WarehouseError
+from extract_project.schema.choices import DEFAULTS, Integers, Timestamps, TypeChoices
 from extract_project.schema.nested import first_index
 from extract_project.sql.dialect import Dialect
 from extract_project.sql.duckdb import DuckDB
@@ -51,6 +52,12 @@ class DuckDBWarehouse(BaseModel):
     )
     threads: int = Field(2, ge=1, description="How many threads DuckDB uses.")
     forbidden_functions: FunctionNames = frozenset()
+    integers: Integers = DEFAULTS.integers
+    timestamps: Timestamps = DEFAULTS.timestamps
+
+    @property
+    def types(self) -> TypeChoices:
+        return TypeChoices(integers=self.integers, timestamps=self.timestamps)
 
     @contextmanager
     def connect(self, label: Label, timeout: timedelta) -> Iterator[DuckDBSession]:
@@ -108,7 +115,7 @@ class DuckDBSession:
 
     def execute(self, query: Query) -> DuckDBResult:
         rendered = query.render(_numbered(query))
-        return DuckDBResult(self._reader(rendered, query), rendered)
+        return DuckDBResult(self._reader(rendered, query), rendered, query)
 
     def describe(self, query: Query) -> pa.Schema:
         import pyarrow as pa
@@ -118,7 +125,8 @@ class DuckDBSession:
         rendered = query.statement(_numbered(query))
         schema = self._reader(rendered, query, "from (", "\n) limit 0").schema
         names = self._names(rendered.text, query) or schema.names
-        return file_schema(pa.schema([f.with_name(n) for f, n in zip(schema, names, strict=True)]))
+        named = pa.schema([f.with_name(n) for f, n in zip(schema, names, strict=True)])
+        return file_schema(named, query.types, query.declared)
 
     def _names(self, text: str, query: Query) -> list[str]:
         """The columns' own names: within another query, the second of two equal ones is renamed.
@@ -214,18 +222,19 @@ class DuckDBResult:
     query_url = None
     usage = None
 
-    def __init__(self, reader: Any, rendered: Rendered) -> None:
+    def __init__(self, reader: Any, rendered: Rendered, query: Query) -> None:
         from extract_project.schema.types import file_schema
 
         self._reader = reader
         self._rendered = rendered
-        self.schema: pa.Schema = file_schema(reader.schema)
+        self._declared = query.declared
+        self.schema: pa.Schema = file_schema(reader.schema, query.types, query.declared)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         import duckdb
         import pyarrow as pa
 
-        from extract_project.schema.types import conform
+        from extract_project.schema.conform import conform
 
         rows = 0
         while True:
@@ -236,7 +245,7 @@ class DuckDBResult:
             except (duckdb.Error, OSError, pa.ArrowException) as error:
                 raise _explained(error, self._rendered) from error
             _require_real_values(batch, rows)
-            conformed = conform(batch, self.schema)
+            conformed = conform(batch, self.schema, rows, self._declared)
             _require_distinct_keys(conformed, rows)
             rows += batch.num_rows
             yield conformed
@@ -294,9 +303,7 @@ def _has_equal_keys(values: pa.Array) -> bool:
 def _has_overflow(values: pa.Array) -> bool:
     import pyarrow as pa
 
-    from extract_project.schema.types import file_type
-
-    if not (pa.types.is_decimal(values.type) and pa.types.is_decimal(file_type(values.type))):
+    if not pa.types.is_decimal(values.type):
         return False
     try:
         values.validate(full=True)

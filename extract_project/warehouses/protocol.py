@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
+from extract_project.schema.choices import TypeChoices
 from extract_project.sql.dialect import Dialect
 from extract_project.sql.query import Placeholder, Query, Rendered
 
@@ -148,6 +149,10 @@ class Warehouse(Protocol):
     @property
     def forbidden_functions(self) -> frozenset[str]:
         """Functions of the users' own that no extract may call."""
+
+    @property
+    def types(self) -> TypeChoices:
+        """What files make of its wide types, where the header does not say."""
 
     def connect(self, label: Label, timeout: timedelta) -> AbstractContextManager[Session]:
         """Sign in; raises WarehouseError that names the setting to correct.

@@ -217,11 +217,14 @@ def test_g5_a_contract_gives_postgres_numerics_their_type(
     (row,) = pq.read_table(io.BytesIO(site.body(KEY))).to_pylist()
     expected: Any = {"n": 1000003, "mean": Decimal("500001.50")}
     assert row == expected | {"wide": Decimal("0.00000000000001000003")}
-    assert "mean' has 1.3333333333333333, which does not fit" in (
-        published(contract, sql.format("(1::bigint), (1), (2)")).failure_report
-    )
-    undeclared = published("description: x", sql.format("(1::bigint)")).failure_report
-    assert "or declare its type in 'columns'" in undeclared
+    mean = "mean' has 1.3333333333333333 in row 1, which does not fit decimal(9,2) exactly: declare"
+    thirds = sql.format("(1::bigint), (1), (2)")
+    assert mean in published(contract, thirds).failure_report
+    undeclared = published("description: x", thirds).failure_report
+    assert "write round(mean, 9) in the SQL, or 'numeric: text' in the header" in undeclared
+    assert not published("numeric: text", thirds).failure_report
+    (row,) = pq.read_table(io.BytesIO(site.body(KEY))).to_pylist()
+    assert row["mean"] == "1.3333333333333333"
 
 
 @pytest.mark.parametrize("yaml", ["on_schema_change: fail", "columns: {a: int32}"])

@@ -182,7 +182,7 @@ def test_rows_are_compared_exactly_in_every_type(
         values = ", ".join(f"('2026-01-01 08:00', {', '.join(row)})" for row in rows)
         source.execute(f"insert into kinds values {values}")
 
-    keys = f"format: {file_format}"
+    keys = f"format: {file_format}\nintegers: decimal\ntimestamps: ns"
     text = (SQL % ("1h", keys)).replace("n, seen, word from events", "* from kinds")
     extract = site.extract("a/b", text.replace("order by seen, n", ""))
     add([usual, usual])
@@ -227,7 +227,8 @@ def test_each_type_of_cursor(
 ) -> None:
     """The second value is below the lag; all others are found."""
     source.execute(f"create table kinds (n integer, seen {kind})")
-    text = (SQL % (lag, "")).replace("n, seen, word from events", "n, seen from kinds")
+    text = SQL % (lag, "timestamps: ns")
+    text = text.replace("n, seen, word from events", "n, seen from kinds")
     extract = site.extract("a/b", text)
     source.execute(f"insert into kinds values (0, {values[0]})")
     source.run(extract)
@@ -370,7 +371,7 @@ def test_rows_change_is_of_the_whole_and_what_is_usual_of_what_was_added(
 def test_a_cursor_of_38_digits_is_exact(source: Source, site: Site, lag: str) -> None:
     large = 12345678901234567890123456789099999999
     text = (
-        "/*---\nincremental: {cursor: n, lag: %s}\n---*/\n"
+        "/*---\nincremental: {cursor: n, lag: %s}\nintegers: decimal\n---*/\n"
         "select n from large where :watermark is null or n >= :watermark order by n"
     )
     extract = site.extract("a/b", text % lag)
@@ -380,6 +381,32 @@ def test_a_cursor_of_38_digits_is_exact(source: Source, site: Site, lag: str) ->
     source.execute(f"insert into large values ({large + 1}), ({large + 2})")
     source.run(extract)
     assert source.published() == [large, large + 1, large + 2]
+
+
+def test_a_cursor_of_a_wide_type_grows_in_the_type_of_the_file(source: Source, site: Site) -> None:
+    """A watermark that was published as int64 or in microseconds is what the next run asks from."""
+    source.execute("create table large (n hugeint, seen timestamp_ns)")
+    for cursor, lag in (("n", "5"), ("seen", "1s")):
+        extract = site.extract(
+            "a/b",
+            f"/*---\nincremental: {{cursor: {cursor}, lag: {lag}}}\n---*/\nselect n, seen "
+            f"from large where :watermark is null or {cursor} >= :watermark order by n",
+        )
+        source.execute("delete from large")
+        for first, number in ((True, 2**53 + 1), (False, 2**53 + 2)):
+            seen = f"timestamp_ns '2026-01-01 00:00:00.{number % 10**6:06}'"
+            source.execute(f"insert into large values ({number}, {seen})")
+            source.run(extract, full_refresh=first)
+        assert source.published() == [2**53 + 1, 2**53 + 2]
+        assert source.run(extract).outcome == "unchanged"
+
+
+def test_rows_of_another_choice_are_not_added_to(source: Source, site: Site) -> None:
+    """Published decimals, and int64 now: the same key would hold both."""
+    source.add((1, "08:00"))
+    source.run(site.extract("a/b", SQL % ("1h", "integers: decimal")))
+    with pytest.raises(IncrementError, match="a data-shaping header key has changed"):
+        source.run(site.extract("a/b", SQL % ("1h", "")))
 
 
 def test_other_columns_of_the_same_sql_are_refused(source: Source, site: Site) -> None:

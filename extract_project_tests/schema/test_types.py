@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import pyarrow as pa
 import pytest
 
 from extract_project.errors import TypeMappingError
-from extract_project.schema.types import conform, file_schema, file_type, number
+from extract_project.schema.choices import DEFAULTS, WIDEST
+from extract_project.schema.conform import conform
+from extract_project.schema.types import file_schema, file_type, number
+from extract_project.schema.wanted import Wanted
 
 SAME = [
     *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64()),
     *(pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64(), pa.float32(), pa.float64()),
-    *(pa.string(), pa.binary(), pa.date32(), pa.time64("us"), pa.time64("ns")),
-    *(pa.timestamp("us"), pa.timestamp("ns"), pa.timestamp("us", "UTC")),
-    *(pa.decimal128(19, 0), pa.decimal128(38, 10), pa.decimal256(76, 3)),
+    *(pa.string(), pa.binary(), pa.date32(), pa.time64("us")),
+    *(pa.timestamp("us"), pa.timestamp("us", "UTC")),
+    *(pa.decimal128(38, 10), pa.decimal256(76, 3)),
 ]
 MAPPED = [
     (pa.decimal128(18, 0), pa.int64()),
@@ -27,7 +31,6 @@ MAPPED = [
     (pa.time32("s"), pa.time64("us")),
     (pa.timestamp("s"), pa.timestamp("us")),
     (pa.timestamp("ms", "Europe/Berlin"), pa.timestamp("us", "UTC")),
-    (pa.timestamp("ns", "Etc/UTC"), pa.timestamp("ns", "UTC")),
     (pa.dictionary(pa.int8(), pa.string()), pa.string()),
     (pa.float16(), pa.float32()),
     (pa.null(), pa.string()),
@@ -37,6 +40,14 @@ MAPPED = [
     (pa.struct([("a", pa.date64())]), pa.struct([("a", pa.date32())])),
     (pa.map_(pa.large_string(), pa.date64()), pa.map_(pa.string(), pa.date32())),
 ]
+CHOSEN = [
+    (pa.decimal128(19, 0), pa.int64(), pa.decimal128(19, 0)),
+    (pa.decimal256(50, 0), pa.int64(), pa.decimal256(50, 0)),
+    (pa.opaque(pa.binary(16), "hugeint", "DuckDB"), pa.int64(), pa.decimal128(38, 0)),
+    (pa.timestamp("ns", "Etc/UTC"), pa.timestamp("us", "UTC"), pa.timestamp("ns", "UTC")),
+    (pa.time64("ns"), pa.time64("us"), pa.time64("ns")),
+]
+"""A warehouse's type, the file's by default, and the one that keeps every value."""
 REFUSED = [
     pa.month_day_nano_interval(),
     pa.duration("us"),
@@ -55,6 +66,49 @@ def test_mapped_without_loss(kind: pa.DataType, expected: pa.DataType) -> None:
     assert file_type(kind) == expected
 
 
+AROUND: list[Callable[[pa.DataType], pa.DataType]] = [
+    lambda kind: kind,
+    lambda kind: pa.list_(pa.field("element", kind)),
+    lambda kind: pa.struct([("a", pa.map_(pa.string(), kind))]),
+    lambda kind: pa.map_(kind, pa.list_(pa.field("element", pa.struct([("b", kind)])))),
+]
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize(("kind", "usable", "widest"), CHOSEN, ids=str)
+def test_wide_types_become_what_is_chosen_at_every_depth(
+    kind: pa.DataType,
+    usable: pa.DataType,
+    widest: pa.DataType,
+    around: Callable[[pa.DataType], pa.DataType],
+) -> None:
+    assert file_type(around(kind)) == around(usable)
+    assert file_type(around(kind), Wanted(WIDEST)) == around(widest)
+    for choices, declared in ((DEFAULTS, widest), (WIDEST, usable)):
+        assert file_type(around(kind), Wanted(choices, around(declared))) == around(declared)
+    elsewhere = Wanted(WIDEST, pa.struct([("other", pa.int64())]))
+    assert file_type(around(kind), elsewhere) == around(widest)
+
+
+@pytest.mark.parametrize(
+    ("declared", "usable"),
+    [
+        (pa.int32(), True),
+        (pa.uint32(), True),
+        (pa.uint64(), False),
+        (pa.decimal128(9, 2), False),
+        (pa.string(), True),
+    ],
+    ids=str,
+)
+def test_a_declared_type_has_its_values_sent_in_a_type_that_holds_them(
+    declared: pa.DataType, usable: bool
+) -> None:
+    """What is declared is cast afterwards: from int64 where that is enough."""
+    found = file_type(pa.decimal128(38, 0), Wanted(DEFAULTS, declared))
+    assert found == (pa.int64() if usable else pa.decimal128(38, 0))
+
+
 @pytest.mark.parametrize("kind", REFUSED, ids=str)
 def test_refused_with_the_column(kind: pa.DataType) -> None:
     schema = pa.schema([("fine", pa.int64()), ("odd", kind)])
@@ -67,10 +121,11 @@ def test_refused_with_the_column(kind: pa.DataType) -> None:
     [
         (1, 0, pa.int64()),
         (18, 0, pa.int64()),
-        (19, 0, pa.decimal128(19, 0)),
+        (19, 0, pa.int64()),
+        (1000, 0, pa.int64()),
         (15, 2, pa.decimal128(15, 2)),
         (38, 38, pa.decimal128(38, 38)),
-        (39, 0, pa.decimal256(39, 0)),
+        (39, 1, pa.decimal256(39, 1)),
         (76, 10, pa.decimal256(76, 10)),
     ],
 )
@@ -80,7 +135,9 @@ def test_numbers(precision: int, scale: int, expected: pa.DataType) -> None:
 
 def test_a_number_beyond_76_digits_is_refused() -> None:
     with pytest.raises(TypeMappingError, match="77 digits"):
-        number(77, 0)
+        number(77, 1)
+    with pytest.raises(TypeMappingError, match="77 digits"):
+        number(77, 0, Wanted(WIDEST))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +177,7 @@ def test_a_result_without_columns_is_refused() -> None:
 def test_a_value_that_does_not_fit_is_an_error_never_a_wrap_around() -> None:
     far = 2**62  # seconds; 146 thousand million years
     batch = pa.RecordBatch.from_arrays([pa.array([far], pa.timestamp("s"))], ["at"])
-    with pytest.raises(TypeMappingError, match="column 'at' as timestamp"):
+    with pytest.raises(TypeMappingError, match=r"'at' has \+\d+-.* in row 1, outside of what time"):
         conform(batch, file_schema(batch.schema))
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from extract_project.manifest.extract import Extract, SqlSource
 from extract_project.manifest.parsing import Dialects, parse_extract
+from extract_project.schema.choices import DEFAULTS, TypeChoices
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Label, Query, Session, Warehouse
@@ -61,9 +62,9 @@ class Rig:
             return pa.Table.from_batches(list(result.batches()), result.schema)
 
 
-def read(session: Session, sql: str) -> pa.Table:
+def read(session: Session, sql: str, types: TypeChoices = DEFAULTS) -> pa.Table:
     """The whole result of a statement without parameters."""
-    result = session.execute(Query(sql))
+    result = session.execute(Query(sql, types=types))
     return pa.Table.from_batches(list(result.batches()), result.schema)
 
 

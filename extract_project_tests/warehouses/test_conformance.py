@@ -16,6 +16,7 @@ import pytest
 from extract_project.errors import TypeMappingError, WarehouseError
 from extract_project.manifest.fields.partitions import Partition
 from extract_project.prefetch import prefetch
+from extract_project.schema.choices import TypeChoices
 from extract_project.schema.display import display
 from extract_project.values import Value
 from extract_project.warehouses.postgres import PostgresWarehouse
@@ -25,6 +26,7 @@ from extract_project_tests.support.rigs import (
     Rig,
     duckdb_rig,
     postgres_rig,
+    read,
     snowflake_rig,
     snowflake_service,
 )
@@ -55,7 +57,7 @@ def test_g5_no_rows_have_the_same_schema(rig: Rig) -> None:
     assert (one.num_rows, none.num_rows) == (1, 0)
     assert one.schema == none.schema
     assert [str(kind) for kind in one.schema.types] == [
-        *("bool", "decimal128(15, 2)", "decimal128(38, 0)", "double", "string", "date32[day]"),
+        *("bool", "decimal128(15, 2)", "int64", "double", "string", "date32[day]"),
         "timestamp[us]",
     ]
 
@@ -66,6 +68,25 @@ def test_g5_values(rig: Rig) -> None:
         *(True, Decimal("12.50"), Decimal(12), 0.1, "text", date(2026, 1, 31)),
         datetime(2026, 1, 31, 6),
     ]
+
+
+def test_g5_integers_beyond_64_bits_are_refused_or_kept_as_the_author_chooses(rig: Rig) -> None:
+    sql = f"select * from ({rig.series(10_000)}) r union all select 9223372036854775808"
+    text = f"select cast(n as decimal(38, 0)) as n from ({sql}) as s order by 1"
+    with pytest.raises(TypeMappingError) as raised:
+        rig.table(text)
+    said = str(raised.value).lower()
+    assert "column 'n' has 9223372036854775808 in row 10,001, beyond int64" in said
+    assert "'integers: decimal' in the header" in said
+    with rig.session() as session:
+        found = read(session, text, TypeChoices(integers="decimal"))
+    assert found.schema.types == [pa.decimal128(38, 0)]
+    assert found.column(0)[10_000].as_py() == Decimal(2**63)
+    with rig.session() as session:
+        for declared in (pa.decimal128(38, 0), pa.int64()):
+            name = session.describe(Query(text)).names[0]
+            kind = session.describe(Query(text, declared={name: declared})).types[0]
+            assert kind == declared
 
 
 @pytest.mark.parametrize("year", ["12022-01-01", "0000-01-01"])

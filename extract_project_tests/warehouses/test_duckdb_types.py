@@ -14,8 +14,10 @@ import pytest
 from extract_project.errors import ExtractError, TypeMappingError, WarehouseError
 from extract_project.formats.registry import chosen_format
 from extract_project.history.reading import read_rows
+from extract_project.schema.choices import DEFAULTS, WIDEST, TypeChoices
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.protocol import Label, Query
+from extract_project_tests.support.rigs import read
 
 LABEL, HOUR = Label("a/b", "v1", "run-1"), timedelta(hours=1)
 REFUSED = "refused"
@@ -86,10 +88,9 @@ class Memory(io.BytesIO):
         """As an upload: the encoder does not end it."""
 
 
-def fetched(sql: str, path: str = ":memory:") -> pa.Table:
-    with DuckDBWarehouse(type="duckdb", path=path).connect(LABEL, HOUR) as session:
-        result = session.execute(Query(sql))
-        return pa.Table.from_batches(list(result.batches()), result.schema)
+def fetched(sql: str, types: TypeChoices = DEFAULTS) -> pa.Table:
+    with DuckDBWarehouse(type="duckdb").connect(LABEL, HOUR) as session:
+        return read(session, sql, types)
 
 
 def parquet(rows: pa.Table) -> bytes:
@@ -114,7 +115,7 @@ def test_g5_every_type_is_kept_or_refused(sql: str, fate: str, tmp_path: Path) -
         with pytest.raises(TypeMappingError, match=r"column 'c': .* cast it in the SQL"):
             fetched(select)
         return
-    rows = fetched(select)
+    rows = fetched(select, WIDEST)
     file = tmp_path / "file.parquet"
     file.write_bytes(parquet(rows))
     kept = "st_aswkb(c)::varchar" if "geometry" in sql else "c::varchar"
@@ -126,6 +127,61 @@ def test_g5_every_type_is_kept_or_refused(sql: str, fate: str, tmp_path: Path) -
     assert pl.read_parquet(file).height == rows.num_rows
     with file.open("rb") as opened:
         assert read_rows(opened, PARQUET).read_all().schema == rows.schema
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("sum(i)", "int64"),
+        ("9223372036854775807::hugeint", "int64"),
+        ("9223372036854775807::uhugeint", "int64"),
+        ("18446744073709551615::ubigint", "uint64"),
+        ("7::decimal(38, 0)", "int64"),
+        ("[sum(i)]", "list<element: int64>"),
+        ("sum(i::decimal(9, 2))", "decimal128(38, 2)"),
+        ("timestamp_ns '2026-01-31 06:00:00.123456'", "timestamp[us]"),
+        ("time_ns '06:00:00.123456'", "time64[us]"),
+        ("map {7::hugeint: timestamp_ns '2026-01-31 06:00:00'}", "map<int64, timestamp[us]>"),
+    ],
+)
+def test_g5_by_default_a_file_has_types_that_readers_use(sql: str, kind: str) -> None:
+    found = fetched(f"select {sql} as c from range(3) t(i)")
+    assert str(found.schema.field("c").type) == kind
+    assert fetched(f"select {sql} as c from range(3) t(i) limit 0").schema == found.schema
+
+
+@pytest.mark.parametrize(
+    ("sql", "value", "keeps"),
+    [
+        ("9223372036854775808::hugeint", "9223372036854775808", "integers: decimal"),
+        ("9223372036854775808::uhugeint", "9223372036854775808", "integers: decimal"),
+        ("[null, -9223372036854775809::hugeint]", "-9223372036854775809", "integers: decimal"),
+        ("'1e20'::decimal(38, 0)", "100000000000000000000", "integers: decimal"),
+        (
+            "timestamp_ns '2026-01-31 06:00:00.123456789'",
+            "2026-01-31T06:00:00.123456789",
+            "timestamps: ns",
+        ),
+        ("{'a': time_ns '06:00:00.000000001'}", "06:00:00.000000001", "timestamps: ns"),
+    ],
+)
+def test_g5_a_value_beyond_is_refused_with_the_key_that_keeps_it(
+    sql: str, value: str, keeps: str
+) -> None:
+    select = f"select null as c from range(20000) union all select {sql}"
+    with pytest.raises(TypeMappingError) as raised:
+        fetched(select)
+    assert f"column 'c' has {value} in row 20,001, " in str(raised.value)
+    assert f"'{keeps}'" in str(raised.value)
+    key, choice = keeps.split(": ")
+    assert fetched(select, TypeChoices.model_validate({key: choice})).num_rows == 20_001
+
+
+def test_g5_integers_that_no_decimal_holds_are_refused_by_either() -> None:
+    select = "select (-170141183460469231731687303715884105727)::hugeint as c"
+    for types in (DEFAULTS, WIDEST):
+        with pytest.raises(TypeMappingError, match=r"'c' has -170141183460469231.* row 1"):
+            fetched(select, types)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 /*---
 description: One row of every type, at its limits; what a file must not bend.
 owners: [team:platform]
+integers: decimal # by default int64, which refuses 38 digits
+timestamps: us # what Snowflake's and DuckDB's nanoseconds become
+numeric: decimal(38,9) # what Postgres' numeric without a precision becomes
 ---*/
 select
   true                                            as a_boolean,

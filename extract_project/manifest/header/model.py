@@ -24,6 +24,7 @@ from extract_project.manifest.fields.schedule_words import crons_of
 from extract_project.manifest.fields.split import Split
 from extract_project.manifest.fields.task_size import Cpu, Disk, Memory, TaskSize
 from extract_project.manifest.header.frontmatter import Path
+from extract_project.schema.choices import Integers, Numeric, Timestamps, TypeChoices
 from extract_project.values import Constant
 
 _PATH = r"^[^/\s][^/]*(/[^/]+)*$"
@@ -118,6 +119,24 @@ class Header(BaseModel):
         description="A contract of the result: every column in order, as `name: int64`, "
         "`name: int64 not null`, or in the full form below. Values are cast where the cast is "
         "exact; any other result is refused. Default: the query decides",
+    )
+    integers: Annotated[Integers | None, SHAPES_DATA] = Field(
+        None,
+        description="Integers of more than 18 digits, such as Snowflake's `INTEGER`: `int64` "
+        "refuses a value beyond it, `decimal` keeps every value. A type in `columns` comes first. "
+        "Default: the warehouse's, `int64`",
+    )
+    timestamps: Annotated[Timestamps | None, SHAPES_DATA] = Field(
+        None,
+        description="Timestamps and times with nanoseconds, such as Snowflake's `TIMESTAMP_NTZ`: "
+        "`us` refuses a value with digits beyond a microsecond, `ns` keeps them and refuses years "
+        "outside 1677 to 2262. A type in `columns` comes first. Default: the warehouse's, `us`",
+    )
+    numeric: Annotated[Numeric | None, SHAPES_DATA] = Field(
+        None,
+        description="Postgres' `numeric` without a precision, such as `sum(x)` and `avg(x)`: "
+        "`decimal(38,9)` refuses a value that does not fit, `text` keeps every digit. A type in "
+        "`columns` comes first. Default: the warehouse's, `decimal(38,9)`",
     )
     on_schema_change: Literal["fail", "warn", "allow"] = Field(
         "warn",
@@ -225,6 +244,10 @@ class Header(BaseModel):
         if name == ANOMALIES:
             return ("anomalies",)
         return ("checks", [check.name for check in self.checks].index(name))
+
+    def types(self, warehouse: TypeChoices) -> TypeChoices:
+        """What its file makes of wide types, where a warehouse's settings are these."""
+        return warehouse.overridden(self.integers, self.timestamps, self.numeric)
 
     @property
     def task_size(self) -> TaskSize:

@@ -56,7 +56,7 @@ class PostgresResult:
             try:
                 with prefetch(self._blocks(copy), _BLOCKS_AHEAD, self._session.cancel) as blocks:
                     for block in blocks:
-                        batch = self._columns.parse(block)
+                        batch = self._columns.parse(block, rows)
                         rows += batch.num_rows
                         yield batch
             except psycopg.Error as error:

@@ -124,7 +124,7 @@ class PostgresSession:
         with self.explaining(given.statement):
             columns = self.connection.describe(given.statement.text)
             elements = array_elements(self.connection, not_known(columns))
-        return copy_columns(columns, elements, query.declared)
+        return copy_columns(columns, elements, query)
 
     @property
     def _whose(self) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from extract_project.errors import WarehouseError
 from extract_project.prefetch import in_thread
+from extract_project.schema.choices import DEFAULTS, Integers, Numeric, TypeChoices
 from extract_project.sql.dialect import Dialect
 from extract_project.sql.postgres import Postgres
 from extract_project.warehouses.postgres.session import PostgresSession
@@ -54,6 +55,12 @@ class PostgresWarehouse(BaseModel):
         None, description="File with the certificate authority that `verify-full` trusts."
     )
     forbidden_functions: FunctionNames = frozenset()
+    integers: Integers = DEFAULTS.integers
+    numeric: Numeric = DEFAULTS.numeric
+
+    @property
+    def types(self) -> TypeChoices:
+        return TypeChoices(integers=self.integers, numeric=self.numeric)
 
     @contextmanager
     def connect(self, label: Label, timeout: timedelta) -> Iterator[PostgresSession]:

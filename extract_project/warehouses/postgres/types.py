@@ -11,7 +11,10 @@ import pyarrow.csv
 
 from extract_project.errors import TypeMappingError
 from extract_project.schema.exact import Misfit, exact_number
+from extract_project.schema.refusal import refused
 from extract_project.schema.types import file_schema, number
+from extract_project.schema.wanted import Wanted
+from extract_project.sql.query import Query
 from extract_project.warehouses.postgres.connection import Column, quoted
 
 # Object identifiers of built-in types are fixed (pg_type.dat in PostgreSQL's source).
@@ -43,7 +46,9 @@ class CopyColumns:
     schema: pa.Schema
     arrays: frozenset[str]
     unbounded: frozenset[str] = frozenset()
-    """Numerics without a precision, which have a type because the author declares it."""
+    """Numerics without a precision that become numbers of a type."""
+    declared: frozenset[str] = frozenset()
+    """The columns whose type the author declares."""
 
     def copy(self, statement: str) -> tuple[str, int]:
         """The COPY of a statement, with arrays as JSON, and where in it the statement begins."""
@@ -56,39 +61,69 @@ class CopyColumns:
             before, after = f"{before}select {columns} from (", f"\n) as result{after[1:]}"
         return f"{before}{statement}{after}", len(before)
 
-    def parse(self, block: bytes) -> pa.RecordBatch:
-        """Whole rows of CSV as one batch; raises TypeMappingError with the column at fault."""
-        names = [str(index) for index in range(len(self.schema))]
+    def parse(self, block: bytes, rows_before: int) -> pa.RecordBatch:
+        """Whole rows of CSV as one batch; raises TypeMappingError with the column at fault.
+
+        `rows_before` came in earlier blocks.
+        """
         # Arrow's CSV reader looks at the digits of a number, not at those that its scale adds.
-        types = {
-            n: pa.string() if field.name in self.unbounded else _read_as(field.type)
-            for n, field in zip(names, self.schema, strict=True)
-        }
+        types = [
+            pa.string() if field.name in self.unbounded else _read_as(field.type)
+            for field in self.schema
+        ]
         try:
-            table = pa.csv.read_csv(
-                pa.py_buffer(block),
-                pa.csv.ReadOptions(
-                    column_names=names, use_threads=False, block_size=len(block) + 1
-                ),
-                pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-                pa.csv.ConvertOptions(
-                    column_types=types,
-                    null_values=[""],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                    true_values=["t"],
-                    false_values=["f"],
-                ),
-            )
+            read = _read(block, types)
         except pa.ArrowInvalid as error:
-            raise _named(error, self.schema.names) from None
+            raise self._refused(error, block, rows_before) from None
         columns = [
-            _declared(column.combine_chunks(), field)
+            self._number(column, field, rows_before)
             if field.name in self.unbounded
-            else _finished(column.combine_chunks(), field)
-            for column, field in zip(table.columns, self.schema, strict=True)
+            else _finished(column, field)
+            for column, field in zip(read, self.schema, strict=True)
         ]
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    def _number(self, text: pa.StringArray, field: pa.Field, rows_before: int) -> pa.Array:
+        try:
+            return exact_number(text, field.type)
+        except Misfit as misfit:
+            declared = field.name in self.declared
+            raise refused(field.name, rows_before, misfit, declared) from None
+
+    def _refused(self, error: Exception, block: bytes, rows_before: int) -> TypeMappingError:
+        """Arrow's complaint about a value, with the column's name; of integers, with their row."""
+        found = _COLUMN.search(str(error))
+        if not found:  # without Arrow's words, which quote the row
+            return TypeMappingError(
+                f"the server sent a row that has not these {len(self.schema)} columns"
+            )
+        index = int(found.group(1))
+        field = self.schema.field(index)
+        if pa.types.is_integer(field.type):
+            self._number(_read(block, [pa.string()] * len(self.schema))[index], field, rows_before)
+        return TypeMappingError(
+            f"column {field.name!r}: {found.group(2)}; files have no such value: "
+            f"replace it in the SQL, or cast the column to text"
+        )
+
+
+def _read(block: bytes, types: Sequence[pa.DataType]) -> list[pa.Array]:
+    """Whole rows of CSV as columns of these types; raises ArrowInvalid."""
+    names = [str(index) for index in range(len(types))]
+    table = pa.csv.read_csv(
+        pa.py_buffer(block),
+        pa.csv.ReadOptions(column_names=names, use_threads=False, block_size=len(block) + 1),
+        pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        pa.csv.ConvertOptions(
+            column_types=dict(zip(names, types, strict=True)),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["t"],
+            false_values=["f"],
+        ),
+    )
+    return [column.combine_chunks() for column in table.columns]
 
 
 def not_known(columns: Sequence[Column]) -> set[int]:
@@ -97,34 +132,35 @@ def not_known(columns: Sequence[Column]) -> set[int]:
 
 
 def copy_columns(
-    columns: Sequence[Column], elements: Mapping[int, int], declared: Mapping[str, pa.DataType]
+    columns: Sequence[Column], elements: Mapping[int, int], query: Query
 ) -> CopyColumns:
-    """What a COPY of these columns gives.
+    """What a COPY of these columns gives, as the query's author wants it.
 
-    `elements` are the types that are arrays, and what they are arrays of. A numeric without a
-    precision has the type that is declared for it.
+    `elements` are the types that are arrays, and what they are arrays of.
     Raises TypeMappingError naming every column that no file keeps exactly.
     """
     faults = []
     fields = []
-    unbounded: list[str] = []
     for column in columns:
-        name = column.name
+        wanted = Wanted(query.types, query.declared.get(column.name))
         try:
-            if _is_unbounded(column) and _holds_numbers(declared.get(name)):
-                unbounded.append(name)
-                fields.append(pa.field(name, declared[name]))
-            else:
-                fields.append(pa.field(name, _file_type(column, elements)))
+            fields.append(pa.field(column.name, _file_type(column, elements, wanted)))
         except TypeMappingError as error:
-            faults.append(f"column {name!r}: {error}")
+            faults.append(f"column {column.name!r}: {error}")
     if faults:
         raise TypeMappingError("; ".join(faults))
-    arrays = frozenset(column.name for column in columns if column.type in elements)
-    return CopyColumns(tuple(columns), file_schema(pa.schema(fields)), arrays, frozenset(unbounded))
+    schema = file_schema(pa.schema(fields), query.types, query.declared)
+    numbers = {each.name for each in schema if not pa.types.is_string(each.type)}
+    return CopyColumns(
+        tuple(columns),
+        schema,
+        arrays=frozenset(column.name for column in columns if column.type in elements),
+        unbounded=frozenset(each.name for each in columns if _is_unbounded(each)) & numbers,
+        declared=frozenset(query.declared),
+    )
 
 
-def _file_type(column: Column, elements: Mapping[int, int]) -> pa.DataType:
+def _file_type(column: Column, elements: Mapping[int, int], wanted: Wanted) -> pa.DataType:
     element = elements.get(column.type)
     if element in _REFUSED:
         raise TypeMappingError(
@@ -136,14 +172,11 @@ def _file_type(column: Column, elements: Mapping[int, int]) -> pa.DataType:
     if column.type != _NUMERIC:
         return _TYPES.get(column.type, pa.string())
     if _is_unbounded(column):
-        raise TypeMappingError(
-            f"numeric without a precision has no exact type in files: give it one, "
-            f"e.g. {column.name}::numeric(38, 9), or declare its type in 'columns'"
-        )
+        return wanted.unbounded
     precision = ((column.modifier - 4) >> 16) & 0xFFFF
     scale = ((column.modifier - 4) & 0x7FF ^ 0x400) - 0x400
     # numeric(3, -2) has five digits before the point, numeric(3, 5) has five behind it.
-    return number(max(precision, precision - scale, scale), max(0, scale))
+    return number(max(precision, precision - scale, scale), max(0, scale), wanted)
 
 
 def _is_unbounded(column: Column) -> bool:
@@ -164,29 +197,4 @@ def _finished(column: pa.Array, field: pa.Field) -> pa.Array:
     return pa.array(digits, pa.binary())
 
 
-def _declared(text: pa.StringArray, field: pa.Field) -> pa.Array:
-    try:
-        return exact_number(text, field.type)
-    except Misfit as misfit:
-        raise TypeMappingError(
-            f"column {field.name!r} has {misfit.value}, which does not fit its declared type "
-            f"{field.type} exactly: declare a wider type, or round it in the SQL"
-        ) from None
-
-
-def _holds_numbers(kind: pa.DataType | None) -> bool:
-    return kind is not None and (pa.types.is_decimal(kind) or pa.types.is_integer(kind))
-
-
 _COLUMN = re.compile(r"In CSV column #(\d+): (?:Row #\d+: )?(.*)", re.DOTALL)
-
-
-def _named(error: Exception, names: list[str]) -> TypeMappingError:
-    """Arrow's complaint about a value, with the column's name."""
-    found = _COLUMN.search(str(error))
-    if not found:  # without Arrow's words, which quote the row
-        return TypeMappingError(f"the server sent a row that has not these {len(names)} columns")
-    return TypeMappingError(
-        f"column {names[int(found.group(1))]!r}: {found.group(2)}; files have no such value: "
-        f"replace it in the SQL, or cast the column to text"
-    )

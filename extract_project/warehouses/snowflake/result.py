@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from extract_project.errors import Cause, WarehouseError
-from extract_project.warehouses.protocol import Usage
+from extract_project.warehouses.protocol import Query, Usage
 from extract_project.warehouses.snowflake.chunks import Chunks, Patience
 from extract_project.warehouses.snowflake.errors import explained
 from extract_project.warehouses.snowflake.usage import usage_of
@@ -26,6 +26,8 @@ class SnowflakeResult:
     def __init__(
         self,
         cursor: SnowflakeCursor,
+        query: Query,
+        *,
         query_id: str,
         url: str | None,
         cancellation: Cancellation,
@@ -36,7 +38,7 @@ class SnowflakeResult:
         self._cursor = cursor
         self._cancellation = cancellation
         self._patience = patience
-        self._columns: SnowflakeColumns = snowflake_columns(described(cursor))
+        self._columns: SnowflakeColumns = snowflake_columns(described(cursor), query)
         self.query_id = query_id
         self.query_url = url
         self.usage: Usage | None = None
@@ -57,8 +59,8 @@ class SnowflakeResult:
             chunk = f"chunk {number} of {len(batches)}"
             require_agreement(table.schema, self._columns.described, chunk)
             for batch in table.to_batches():
+                yield self._columns.convert(batch, rows)
                 rows += batch.num_rows
-                yield self._columns.convert(batch)
         self._require_announced(rows)
         self.usage = usage_of(self._cursor.connection, self.query_id)
 

@@ -50,8 +50,14 @@ class SnowflakeSession:
         try:
             query_id = self._start(cursor, query)
             self._await(cursor, query_id)
-            url = query_url(self._account, query_id)
-            return SnowflakeResult(cursor, query_id, url, self._cancellation, self.patience)
+            return SnowflakeResult(
+                cursor,
+                query,
+                query_id=query_id,
+                url=query_url(self._account, query_id),
+                cancellation=self._cancellation,
+                patience=self.patience,
+            )
         except Error as error:
             raise self._explained(error, query, query_id) from None
         except WarehouseError as error:
@@ -67,7 +73,7 @@ class SnowflakeSession:
         try:
             cursor = self._connection.cursor()
             self._cancellation.result(begin("describe", lambda: cursor.describe(*_bound(query))))
-            return snowflake_columns(described(cursor)).schema
+            return snowflake_columns(described(cursor), query).schema
         except Error as error:
             raise self._explained(error, query, None) from None
 

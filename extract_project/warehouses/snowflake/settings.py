@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from extract_project.prefetch import in_thread
 from extract_project.process import without_pandas
+from extract_project.schema.choices import DEFAULTS, Integers, Timestamps, TypeChoices
 from extract_project.sql.dialect import Dialect
 from extract_project.sql.snowflake import Snowflake
 from extract_project.warehouses.protocol import FunctionNames, Label
@@ -95,6 +96,12 @@ class SnowflakeWarehouse(BaseModel):
         None, description="Its protocol. Default: https"
     )
     forbidden_functions: FunctionNames = frozenset()
+    integers: Integers = DEFAULTS.integers
+    timestamps: Timestamps = DEFAULTS.timestamps
+
+    @property
+    def types(self) -> TypeChoices:
+        return TypeChoices(integers=self.integers, timestamps=self.timestamps)
 
     @model_validator(mode="after")
     def _one_way_to_sign_in(self) -> Self:

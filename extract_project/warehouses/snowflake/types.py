@@ -15,7 +15,7 @@ which is the integers below, and each column becomes the type that its metadata 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extract_project.errors import Cause, TypeMappingError, WarehouseError
-from extract_project.schema.types import file_schema, number
+from extract_project.schema.exact import Misfit, exact_cast
+from extract_project.schema.refusal import refused
+from extract_project.schema.text import text_of
+from extract_project.schema.types import file_schema
+from extract_project.sql.query import Query
 
 if TYPE_CHECKING:
     from snowflake.connector.cursor import SnowflakeCursor
@@ -102,23 +106,29 @@ class SnowflakeColumns:
 
     schema: pa.Schema
     described: tuple[Column, ...]
+    declared: Collection[str] = ()
+    """The columns whose type the author declares."""
 
-    def convert(self, sent: pa.RecordBatch) -> pa.RecordBatch:
+    def convert(self, sent: pa.RecordBatch, rows_before: int) -> pa.RecordBatch:
         """A batch as it was sent, in the file's schema; raises TypeMappingError with the column.
 
-        Its columns must agree with the description (`agreement`).
+        Its columns must agree with the description (`agreement`). `rows_before` came before it.
         """
         columns = []
         for column, field, known in zip(sent.columns, self.schema, self.described, strict=True):
             try:
                 columns.append(_converted(column, field.type, known.scale or 0))
+            except Misfit as misfit:
+                declared = field.name in self.declared
+                raise refused(field.name, rows_before, misfit, declared) from None
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                raise TypeMappingError(_explained(field, error)) from error
+                message = f"column {field.name!r} as {field.type}: {error}"
+                raise TypeMappingError(message) from error
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
 
-def snowflake_columns(description: Sequence[Column]) -> SnowflakeColumns:
-    """From column metadata alone, the same for no rows.
+def snowflake_columns(description: Sequence[Column], query: Query) -> SnowflakeColumns:
+    """From column metadata, and what the query's author wants; the same for no rows.
 
     Raises TypeMappingError naming every column that no file keeps exactly.
     """
@@ -126,12 +136,13 @@ def snowflake_columns(description: Sequence[Column]) -> SnowflakeColumns:
     fields = []
     for column in description:
         try:
-            fields.append(pa.field(column.name, _file_type(column)))
+            fields.append(pa.field(column.name, _arrow_type(column)))
         except TypeMappingError as error:
             faults.append(f"column {column.name!r}: {error}")
     if faults:
         raise TypeMappingError("; ".join(faults))
-    return SnowflakeColumns(file_schema(pa.schema(fields)), tuple(description))
+    schema = file_schema(pa.schema(fields), query.types, query.declared)
+    return SnowflakeColumns(schema, tuple(description), query.declared)
 
 
 def refusal(kind: str, name: str) -> str | None:
@@ -140,13 +151,14 @@ def refusal(kind: str, name: str) -> str | None:
     return reason.format(name=name) if reason else None
 
 
-def _file_type(column: Column) -> pa.DataType:
+def _arrow_type(column: Column) -> pa.DataType:
+    """What holds every value that Snowflake declares, nearly: see `file_type`."""
     code = column.type_code
     reason = refusal(_kind(column), column.name)
     if reason is not None:
         raise TypeMappingError(reason)
     if code == FIXED:
-        return number(column.precision or 0, column.scale or 0)
+        return pa.decimal128(column.precision or _WIDEST, column.scale or 0)
     if code in _PLAIN:
         return _PLAIN[code]
     unit = "us" if (column.scale or 0) <= _MICROS else "ns"
@@ -181,7 +193,7 @@ def _converted(sent: pa.Array, target: pa.DataType, scale: int) -> pa.Array:
 
 def _same(sent: pa.Array, target: pa.DataType) -> pa.Array:
     if pa.types.is_decimal(sent.type):
-        return pc.cast(sent, target)
+        return exact_cast(sent, target)
     if sent.type.equals(target):
         return sent
     if pa.types.is_integer(sent.type) and pa.types.is_integer(target):
@@ -204,33 +216,60 @@ def _decimals(sent: pa.Array, target: pa.DataType) -> pa.Array:
 
 
 def _moments(sent: pa.Array, target: pa.DataType, scale: int) -> pa.Array:
-    """Times and timestamps as ticks of the file's unit; an instant needs no offset."""
+    """Times and timestamps as ticks of the file's unit; an instant needs no offset.
+
+    Raises Misfit.
+    """
     digits = _MICROS if target.unit == "us" else _NANOS
-    if pa.types.is_struct(sent.type):
-        names = [sent.type.field(index).name for index in range(sent.type.num_fields)]
-        parts = dict(zip(names, sent.flatten(), strict=True))
-        if "fraction" in parts:
-            ticks = _ticks(_integers(parts["epoch"]), 0, digits)
-            ticks += _ticks(_integers(parts["fraction"]), _NANOS, digits)
-        else:
-            ticks = _ticks(_integers(parts["epoch"]), scale, digits)
-    else:
-        ticks = _ticks(_integers(sent), scale, digits)
+    parts = _parts(sent)
+    counts = [(_integers(parts["epoch"]), 0 if "fraction" in parts else scale)]
+    if "fraction" in parts:
+        counts.append((_integers(parts["fraction"]), _NANOS))
+    found = [_ticks(values, of_scale, digits) for values, of_scale in counts]
+    lost = [each for _, each in found if each is not None]
+    if lost:
+        index = int(np.logical_or.reduce(lost).argmax())
+        raise Misfit(index, _moment([(int(v[index]), of) for v, of in counts], target), target)
+    ticks = found[0][0] if len(found) == 1 else found[0][0] + found[1][0]
     return pa.Array.from_buffers(target, len(sent), [_validity(sent), pa.py_buffer(ticks)])
 
 
-def _ticks(values: Integers, scale: int, digits: int) -> Integers:
-    """From units of 10^-scale seconds to units of 10^-digits; raises ArrowInvalid on any loss."""
+def _parts(sent: pa.Array) -> dict[str, pa.Array]:
+    if not pa.types.is_struct(sent.type):
+        return {"epoch": sent}
+    names = [sent.type.field(index).name for index in range(sent.type.num_fields)]
+    return dict(zip(names, sent.flatten(), strict=True))
+
+
+def _ticks(
+    values: Integers, scale: int, digits: int
+) -> tuple[Integers, npt.NDArray[np.bool_] | None]:
+    """From units of 10^-scale seconds to units of 10^-digits.
+
+    And which values lose by it; None where none does.
+    """
     if scale > digits:
-        coarse: tuple[Integers, Integers] = np.divmod(values, 10 ** (scale - digits))
-        if coarse[1].any():
-            raise pa.ArrowInvalid("it has digits beyond a microsecond")
-        return coarse[0]
+        step = 10 ** (scale - digits)
+        coarse: Integers = values // step
+        lost = coarse * step != values
+        return coarse, lost if lost.any() else None
     factor = 10 ** (digits - scale)
     # A second less than what 64 bits hold, so that a fraction can be added.
-    _require_within(values, (2**63 - 10**digits) // factor, "64 bits")
+    limit = (2**63 - 10**digits) // factor
     ticks: Integers = np.multiply(values, factor, dtype=np.int64)
-    return ticks
+    if not len(values) or (int(values.max()) <= limit and int(values.min()) >= -limit):
+        return ticks, None
+    return ticks, (values > limit) | (values < -limit)
+
+
+def _moment(counts: Sequence[tuple[int, int]], kind: pa.DataType) -> str:
+    """A time or timestamp, as counts of 10^-scale seconds, with all nine digits."""
+    nanos = sum(value * 10 ** (_NANOS - scale) for value, scale in counts)
+    seconds, fraction = divmod(nanos, 10**_NANOS)
+    whole = pa.time32("s") if pa.types.is_time(kind) else pa.timestamp("s")
+    text = text_of(pa.scalar(seconds, whole))
+    zone = "Z" if pa.types.is_timestamp(kind) and kind.tz else ""
+    return f"{text}.{fraction:09}{zone}"
 
 
 def _require_within(values: Integers, limit: int, what: str) -> None:
@@ -255,13 +294,3 @@ def _integers(sent: pa.Array) -> Integers:
 def _validity(sent: pa.Array) -> pa.Buffer | None:
     """The bitmap of a new array with the same NULLs."""
     return pc.is_valid(sent).buffers()[1] if sent.null_count else None
-
-
-def _explained(field: pa.Field, error: Exception) -> str:
-    if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-        return (
-            f"column {field.name!r}: a timestamp with nanoseconds lies outside the years 1677 to "
-            f"2262, which is all that 64 bits hold: cast it to microseconds, "
-            f"e.g. {field.name}::timestamp_{'tz' if field.type.tz else 'ntz'}(6)"
-        )
-    return f"column {field.name!r} as {field.type}: {error}"

@@ -1,0 +1,83 @@
+"""What is wanted of one column whose type in the warehouse is wider than most readers take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from extract_project.schema.choices import DEFAULTS, TypeChoices
+
+UNBOUNDED = pa.decimal128(38, 9)
+"""A numeric without a precision, unless something else is wanted."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The type that `columns` declares for it, or else the author's choices.
+
+    A declared type that says nothing of the matter, such as text for an integer, leaves it to the
+    choices.
+    """
+
+    choices: TypeChoices = DEFAULTS
+    declared: pa.DataType | None = None
+
+    @property
+    def has_int64(self) -> bool:
+        """Whether integers of more than 18 digits become int64."""
+        kind = self.declared
+        if kind is not None and (pa.types.is_decimal(kind) or pa.types.is_uint64(kind)):
+            return False
+        if kind is not None and pa.types.is_integer(kind):
+            return True
+        return self.choices.integers == "int64"
+
+    @property
+    def unit(self) -> str:
+        """The unit of what the warehouse has in nanoseconds."""
+        kind = self.declared
+        if kind is not None and (pa.types.is_timestamp(kind) or pa.types.is_time(kind)):
+            return str(kind.unit)
+        return self.choices.timestamps
+
+    @property
+    def unbounded(self) -> pa.DataType:
+        """What a numeric without a precision becomes."""
+        kind, types = self.declared, pa.types
+        if kind is not None and any(
+            bool(is_one(kind)) for is_one in (types.is_decimal, types.is_integer, types.is_string)
+        ):
+            return kind
+        return pa.string() if self.choices.numeric == "text" else UNBOUNDED
+
+    @property
+    def element(self) -> Wanted:
+        """The same of a list's elements."""
+        kind = self.declared
+        return self._inside(kind.value_type if kind and pa.types.is_list(kind) else None)
+
+    @property
+    def key(self) -> Wanted:
+        """The same of a map's keys."""
+        kind = self.declared
+        return self._inside(kind.key_type if kind and pa.types.is_map(kind) else None)
+
+    @property
+    def item(self) -> Wanted:
+        """The same of a map's items."""
+        kind = self.declared
+        return self._inside(kind.item_type if kind and pa.types.is_map(kind) else None)
+
+    def field(self, name: str) -> Wanted:
+        """The same of a field of a struct."""
+        kind = self.declared
+        if kind is None or not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
+            return self._inside(None)
+        return self._inside(kind.field(name).type)
+
+    def _inside(self, declared: pa.DataType | None) -> Wanted:
+        return replace(self, declared=declared)
+
+
+WANTED = Wanted()
