@@ -1,1 +1,1 @@
-"""How extracts run in Dagster."""
+"""Extracts in Dagster: definitions, runs, schedules and sensors, failures, ECS tasks."""

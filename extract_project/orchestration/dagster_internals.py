@@ -1,9 +1,8 @@
-"""Everything of Dagster's that this project uses and Dagster does not promise to keep.
+"""All private names of Dagster that this project uses.
 
-Every name here comes from a private module. It is here because Dagster 1.13 has no public name for
-it, and the comment above each group says what it is needed for. An upgrade of Dagster that moves or
-removes one of them fails in this module and in its test, and nowhere else. All were last seen in
-Dagster 1.13.27.
+Dagster 1.13 has no public name for them. The comment above each group says what they are needed
+for. If an upgrade of Dagster moves or removes one, it fails in this module and in its test, and
+nowhere else. All were last seen in Dagster 1.13.27.
 """
 
 from __future__ import annotations
@@ -52,28 +51,29 @@ from dagster_shared.check import CheckError
 from dagster_shared.error import SerializableErrorInfo
 
 __all__ = [  # noqa: RUF022 - grouped by what they are needed for
-    # Pinning (G3): the definitions function says which snapshot it has loaded, and a run worker
-    # learns which one to load. `Definitions.with_reconstruction_metadata` loses what it is given
-    # when it is called inside a function with `@dg.definitions`.
+    # Pinning (G3): the definitions function stores which snapshot it has loaded, and a run worker
+    # reads which one to load. `Definitions.with_reconstruction_metadata` stores nothing if it is
+    # called inside a function with `@dg.definitions`.
     "DefinitionsLoadContext",
     "DefinitionsLoadType",
-    # One bad file affects only itself (G6): what Dagster raises for a definition that it refuses.
+    # One bad file affects only itself (G6): the error that Dagster raises for an invalid
+    # definition.
     "CheckError",
     # Which run this process executes: the job behind "Materialize", and the command with which a
     # run starts a child process.
     "IMPLICIT_ASSET_JOB_NAME",
     "MultiprocessExecutorChildProcessCommand",
-    # What starts a run: the ticks of a schedule as Dagster itself counts them, and the tags in
-    # which a materialization says which data and code it was made from.
+    # Starting runs: the ticks of a schedule as Dagster computes them, and the tags with the data
+    # and code versions that a materialization was made from.
     "CODE_VERSION_TAG",
     "DATA_VERSION_TAG",
     "get_input_data_version_tag",
     "schedule_execution_time_iterator",
-    # What failed: the events of a step say why, and the statistics of a run say how each step
-    # ended.
+    # Failures: the events of a step with the reason, and the statistics of a run with the state of
+    # each step.
     "StepFailureData",
     "StepEventStatus",
-    # A release is for one run: a re-execution of it has its tags, and this one.
+    # A release is for one run: a re-execution copies its tags, and has this one.
     "PARENT_RUN_ID_TAG",
     # An executor that chooses between two of Dagster's. Both are public as definitions only.
     "PlanOrchestrationContext",
@@ -81,10 +81,10 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     "RetryMode",
     "InProcessExecutor",
     "MultiprocessExecutor",
-    # A run that is told to end while a step waits for its next try.
+    # Terminating a run while a step waits for its next attempt.
     "raise_execution_interrupts",
-    # An executor that gives each step a task. Every integration that runs steps elsewhere is built
-    # on these (dagster-aws, dagster-k8s, dagster-docker).
+    # The executor that gives each step a task. All integrations that run steps elsewhere are built
+    # on these names (dagster-aws, dagster-k8s, dagster-docker).
     "EngineEventData",
     "IStepContext",
     "StepRetryData",
@@ -96,7 +96,7 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     "StepHandlerContext",
     "ExecuteStepArgs",
     "SerializableErrorInfo",
-    # The launcher: whether a run's task lives, and the tags that make Dagster run it once more.
+    # The launcher: the health of a run's task, and the tags that make Dagster launch it again.
     "ReexecutionStrategy",
     "CheckRunHealthResult",
     "WorkerStatus",

@@ -294,7 +294,7 @@ def test_the_same_data_again_is_verified_unchanged(site: Site, settings: Setting
         for _ in range(2):
             assert execute(definitions(site, settings), instance).success
         again = materialization(instance, "a/b")
-    assert "verified unchanged" in str(again.metadata["outcome"].value)
+    assert "unchanged: the current version" in str(again.metadata["outcome"].value)
     assert len(site.version_ids("extracts/a/b.parquet")) == 1
 
 

@@ -248,8 +248,8 @@ def test_in_a_run_of_several_what_happens_to_one_task_is_no_business_of_the_othe
     assert "it had 0.25 vCPU, 2GB" in reports["c/hungry"].failure_report
     assert "write 'memory: 4GB' in c/hungry.sql" in reports["c/hungry"].failure_report
     assert "CannotPullContainerError" in reports["c/unstarted"].failure_report
-    assert steps["c/lost"].error.startswith("c/lost.sql: the run's process ended")
-    assert "because 0.25 vCPU, 1GB was not enough" in messages(running, run_id)
+    assert steps["c/lost"].error.startswith("c/lost.sql: the run's process died")
+    assert "because 0.25 vCPU, 1GB was too small" in messages(running, run_id)
 
 
 def test_a_slow_ecs_makes_no_task_of_a_run_of_several_look_dead(
@@ -309,7 +309,7 @@ def test_a_lost_task_is_a_failed_run_with_the_reason(running: Installation, ecs:
     assert found is not None
     assert found.cause == "killed"
     assert found.failure_report.startswith(
-        "b/lost.sql: the run's process ended before it could say why"
+        "b/lost.sql: the run's process died without reporting why"
     )
     assert "Stop reason: ECS is performing maintenance on the underlying" in found.failure_report
     assert "Container 'run' failed - exit code 137" in found.failure_report
@@ -335,7 +335,7 @@ def test_a_task_out_of_memory_is_launched_once_more_with_twice_as_much(
     )
     again = await_query(running, ecs, again_id)
     assert (again.cpu, again.memory) == (256, 2048)
-    assert "because 0.25 vCPU, 1GB was not enough" in messages(running, again_id)
+    assert "because 0.25 vCPU, 1GB was too small" in messages(running, again_id)
     ecs.exhaust_memory(again.arn)
     assert await_end(running, again_id).status == "FAILURE"
     found = failed(running, "b/hungry")

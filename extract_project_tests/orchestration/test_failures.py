@@ -145,9 +145,9 @@ def test_other_failures(error: Exception, cause: Cause, transient: bool) -> None
 
 def test_a_card_says_whether_another_try_follows() -> None:
     error = WarehouseError("gone", cause=Cause.NETWORK, transient=True)
-    assert "this was try 1 of 3, and the next one follows" in report(error)
+    assert "this was attempt 1 of 3, and the next follows" in report(error)
     last = Attempt(ATTEMPT.extract, None, 3)
-    assert "when the network is well again: extract rerun --failed" in report(error, last)
+    assert "when the network works again: extract rerun --failed" in report(error, last)
 
 
 def test_every_cause_has_a_next_step() -> None:

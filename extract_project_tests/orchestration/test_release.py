@@ -155,12 +155,14 @@ def test_what_is_no_release_fails_the_run(site: Site, settings: Settings, databa
             return report(execute(defs, instance, path, tags=given))
 
         short = refusal("a/b", extract__release=refused.run_id[:8])
-        assert "has not refused a/b.sql: expected the whole id of a run" in short
+        assert "has not refused a/b.sql: expected the full id of a run" in short
         unexplained = refusal("a/b", extract__release_reason=" ")
-        assert "nobody says why: add the tag extract/release_reason" in unexplained
+        assert "a release needs a reason: set the tag extract/release_reason" in unexplained
         assert "has not refused a/c.sql" in refusal("a/c")
         columns = execute(defs, instance, "a/c").run_id
-        assert "no check that can be released" in refusal("a/c", extract__release=columns)
+        assert "was not refused by a check that can be released" in refusal(
+            "a/c", extract__release=columns
+        )
         site.put_sql("a/b", CHECKED.replace("10%", "11%"))
         defs = definitions(site, settings)
         assert f"the SQL file has changed since run {refused.run_id}" in refusal("a/b")

@@ -109,7 +109,9 @@ def test_a_table_that_nothing_is_known_of_is_named() -> None:
     looked = evaluate([extract], {"shop.a": TableChange("1")}, SourcesCursor())
     again = evaluate([extract], {"shop.a": TableChange("1")}, looked.cursor)
     assert (len(looked.requests), len(again.requests)) == (1, 0)
-    assert again.reason == ("1 tables, none has changed; the warehouse tells nothing about shop.b")
+    assert again.reason == (
+        "1 tables, none has changed; the warehouse reports nothing about shop.b"
+    )
 
 
 BOTH = {"shop.a": TableChange("1"), "shop.b": TableChange("2")}

@@ -1,4 +1,4 @@
-"""Each extract in an ECS task of its own; `dagster.yaml` names the launcher of this package."""
+"""Run each extract in its own ECS task. `dagster.yaml` names the launcher of this package."""
 
 from extract_project.orchestration.ecs.launcher import ExtractEcsRunLauncher
 

@@ -1,4 +1,4 @@
-"""What became of a task, as ECS describes it, and what follows from a death of memory."""
+"""The state of a task, as ECS describes it, and the retry after it ran out of memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STOPPED = "STOPPED"
 
 
 def status_of(task: Mapping[str, Any]) -> Iterator[str]:
-    """How a task does; of one that has stopped, why."""
+    """The state of a task, and the reasons if it has stopped."""
     yield f"Task {task.get('taskArn')} is {task.get('lastStatus')}."
     if task.get("lastStatus") == _STOPPED:
         yield f"Stop code: {task.get('stopCode')}."
@@ -38,7 +38,7 @@ def status_of(task: Mapping[str, Any]) -> Iterator[str]:
 
 
 def container_reasons(task: Mapping[str, Any]) -> Iterator[str]:
-    """Fargate says why a container was killed there, and not in the task's own reason."""
+    """The reasons of containers: Fargate says there, not in the task, why one was killed."""
     for container in task.get("containers", ()):
         if container.get("reason"):
             yield f"Container '{container.get('name')}': {container['reason']}"
@@ -47,26 +47,26 @@ def container_reasons(task: Mapping[str, Any]) -> Iterator[str]:
 def after_death_of_memory(
     instance: DagsterInstance, run: DagsterRun, had: TaskSize
 ) -> tuple[str, dict[str, str]]:
-    """What to tell, and the tags by which Dagster launches the run once more."""
+    """The advice for the failure report, and the tags by which Dagster launches the run again."""
     more = had.with_more_memory()
     told = f"The task ran out of memory; it had {had}"
     if more is None:
-        return f"{told}, and there is no larger one: select less at a time.", {}
+        return f"{told}, and there is no larger one: select fewer rows or columns at a time.", {}
     if TOO_SMALL_TAG in run.tags or not instance.run_retries_enabled:
         return f"{told}; to give it more, {memory_line(more, place_of(run))}.", {}
     _, group = instance.get_run_group(run.run_id) or (None, [run])
     once_more = max(len(list(group)), int(run.tags.get(MAX_RETRIES_TAG, "0")))
     line = memory_line(more, place_of(run))
     return (
-        f"{told}. It is launched once more, with {more}; to keep that, {line}.",
+        f"{told}. It is launched again, with {more}; to keep this size, {line}.",
         {
             TOO_SMALL_TAG: too_small_tag(had),
             MAX_RETRIES_TAG: str(once_more),
-            # Dagster sets this after it has stored the failure. Its daemon forgets a failure
-            # that it reads in between, and would not launch the run again (measured).
+            # Dagster sets this only after it has stored the failure. If its daemon reads the
+            # failure in between, it does not launch the run again (measured).
             WILL_RETRY_TAG: "true",
-            # The only strategy, of those that keep what has succeeded, that does not insist
-            # on a run which is marked as failed already.
+            # Of the strategies that keep successful steps, the only one that does not require
+            # the run to be marked as failed already.
             RETRY_STRATEGY_TAG: ReexecutionStrategy.FROM_ASSET_FAILURE.value,
         },
     )

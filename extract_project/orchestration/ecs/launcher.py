@@ -1,8 +1,8 @@
-"""Each extract in an ECS task of its own, as large as its header asks for.
+"""The run launcher for ECS: each extract gets its own task, of the size in its header.
 
-Dagster's EcsRunLauncher takes the size of a task from the tags of the run alone. Here it comes
-from the extract that the run executes, so that it holds however the run was launched. A run of
-several extracts has a task of the deployment's own size, which starts one for each of them
+Dagster's EcsRunLauncher takes the size of a task only from the tags of the run. Here it comes
+from the extract that the run executes, so that it applies however the run was launched. A run of
+several extracts gets a task of the deployment's default size, which starts one for each extract
 (`step_tasks.py`). In dagster.yaml:
 
     run_launcher:
@@ -12,11 +12,12 @@ several extracts has a task of the deployment's own size, which starts one for e
     run_monitoring:
       enabled: true            # notices tasks that died
     run_retries:
-      enabled: true            # launches once more what died of memory
+      enabled: true            # launches again what ran out of memory
       max_retries: 0
 
-The task of a run of several needs what EcsRunLauncher needs: ecs:RunTask, DescribeTasks, StopTask,
-DescribeTaskDefinition and iam:PassRole, of its own task definition alone, and the logs of tasks.
+The task of a run of several extracts needs the rights that EcsRunLauncher needs: ecs:RunTask,
+DescribeTasks, StopTask, DescribeTaskDefinition and iam:PassRole, all only for its own task
+definition, and the logs of tasks.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class StepTask:
     cluster: str
     size: TaskSize
     container: str
-    """The name of the one, of several perhaps, that runs the extract."""
+    """The name of the container that runs the extract; a task may have others."""
 
 
 class TaskNotStarted(Exception):
@@ -82,9 +83,10 @@ class TaskNotStarted(Exception):
 
 
 class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
-    """EcsRunLauncher with the sizes of headers, patience, and an eye for tasks out of memory.
+    """EcsRunLauncher that takes sizes from headers, waits out throttling, and retries with more
+    memory.
 
-    Where a header says nothing of its size, the deployment's own counts. The run's tags `ecs/cpu`,
+    If a header has no size, the deployment's default applies. The run's tags `ecs/cpu`,
     `ecs/memory` and `ecs/ephemeral_storage` win over both. The result is rounded up to a size
     that Fargate has.
     """
@@ -109,7 +111,7 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         return super()._get_task_overrides(container_context, sized)
 
     def _get_container_overrides(self, run: DagsterRun) -> Mapping[str, Any]:
-        """Those of the run's tags, and what tells the task which extracts it executes."""
+        """The overrides of the run's tags, and the variable that names the run's extracts."""
         given = super()._get_container_overrides(run)
         return {**given, "environment": [*given.get("environment", ()), *_told(run)]}
 
@@ -123,11 +125,11 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         message = f"The task of this run has {size}"
         if TOO_SMALL_TAG in run.tags and size.memory:
             line = memory_line(size, place_of(run))
-            message += f", because {too_small_of(run)} was not enough; to keep that, {line}"
+            message += f", because {too_small_of(run)} was too small; to keep this size, {line}"
         self._instance.report_engine_event(message, run, EngineEventData({}), self.__class__)
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """What became of the task; of one that died of memory, how to give it more."""
+        """The state of the task. After it ran out of memory, also how to give it more."""
         health: CheckRunHealthResult = super().check_run_worker_health(run)
         task = self._task(run) if health.status is WorkerStatus.FAILED else None
         current = self._instance.get_run_by_id(run.run_id)
@@ -150,14 +152,15 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
     def get_run_worker_debug_info(
         self, run: DagsterRun, include_container_logs: bool | None = True
     ) -> str | None:
-        """Why a run has not started: run monitoring does not look at its task by itself."""
+        """Why a run has not started. Run monitoring does not look at its task by itself."""
         task = self._task(run) if include_container_logs else None
         if task is None:
             return None
         return "\n".join(status_of(task))
 
     def terminate(self, run_id: str) -> bool:
-        """Stop the task of a run; and those of its extracts, should that one not come to it."""
+        """Stop the task of a run, and the tasks of its extracts in case it cannot stop them
+        itself."""
         run = self._instance.get_run_by_id(run_id)
         stopping: bool = super().terminate(run_id)
         if run is not None and len(asked_sizes(self._instance, run)) > 1:
@@ -173,7 +176,8 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
     ) -> StepTask:
         """Start the task of one extract in a run of several; raises TaskNotStarted.
 
-        `tags` are the step's, with its size in them; `too_small`, a size of which its task died.
+        `tags` are the step's and contain its size; `too_small` is a size with which it ran out of
+        memory.
         """
         context = EcsContainerContext.create_for_run(run, self)
         size = fitted(
@@ -207,19 +211,19 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         }
         try:
             task = backoff(self._run_task, (RetryableEcsException,), kwargs=request)
-        except Exception as error:  # nothing narrower, where ECS gives reasons instead of a task
+        except Exception as error:  # EcsRunLauncher raises Exception if ECS returns only reasons
             raise TaskNotStarted(str(error)) from error
         name = self.get_container_name(context)
         return StepTask(task["taskArn"], task["clusterArn"], resources(task), name)
 
     def describe(self, tasks: Sequence[StepTask]) -> dict[str, Mapping[str, Any]]:
-        """What ECS knows of up to 100 tasks of one run, by their ARN."""
+        """ECS's descriptions of up to 100 tasks of one run, by their ARN."""
         arns = [task.arn for task in tasks]
         reply = self.ecs.describe_tasks(tasks=arns, cluster=tasks[0].cluster) if tasks else {}
         return {found["taskArn"]: found for found in reply.get("tasks", ())}
 
     def facts(self, task: StepTask, seen: Mapping[str, Any] | None) -> str:
-        """What ECS says of a task that has ended, and the last lines of its log."""
+        """ECS's description of a task that has ended, and the last lines of its log."""
         if seen is None:
             return f"Task {task.arn} is unknown to ECS."
         told = "\n".join(status_of(seen))
@@ -232,7 +236,7 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         return f"{told}\n{LOG_HEADING}" + "\n".join(lines) if lines else told
 
     def stop_step(self, task: StepTask, reason: str) -> None:
-        """SIGTERM to the process of a task, and SIGKILL after its stop timeout."""
+        """Stop a task: its process gets SIGTERM, and SIGKILL after the stop timeout."""
         self.ecs.stop_task(task=task.arn, cluster=task.cluster, reason=reason)
 
     def _stop_steps(self, run_id: str, reason: str) -> None:
@@ -246,9 +250,9 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         return with_size(run, self._size(container_context, run))
 
     def _size(self, container_context: EcsContainerContext, run: DagsterRun) -> TaskSize | None:
-        """The size that the run's task gets; None for the deployment's own."""
+        """The size of the run's task; None for the deployment's default."""
         asked, tags = asked_sizes(self._instance, run), run.tags
-        if len(asked) > 1:  # sizes are of the extracts, and this task only coordinates theirs
+        if len(asked) > 1:  # the extracts get tasks of these sizes; this one only coordinates
             asked, tags = [], {}
         return fitted(
             read_size(tags),
@@ -258,7 +262,7 @@ class ExtractEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
         )
 
     def _default(self, container_context: EcsContainerContext) -> TaskSize:
-        """What a task gets where nobody asks for anything, as far as that is known."""
+        """The default size of a task, as far as it is known."""
         stated = resources(container_context.run_resources)
         arn = container_context.task_definition_arn
         if arn is None or None not in (stated.cpu, stated.memory, stated.disk):

@@ -1,4 +1,5 @@
-"""How large a task is: what its tags say, its header, the deployment, and what was too small."""
+"""The size of an ECS task, from the run's tags, the header, the deployment, and earlier
+failures."""
 
 from __future__ import annotations
 
@@ -17,16 +18,16 @@ from extract_project.orchestration.names.task_tags import (
 )
 
 TOO_SMALL_TAG = "extract/too_small"
-"""On a run whose task died of memory, and on its reruns: the size that was not enough."""
+"""Tag of a run whose task ran out of memory, and of its reruns: the size that was too small."""
 
 
 def fitted(
     tagged: TaskSize, asked: TaskSize, too_small: TaskSize, default: Callable[[], TaskSize]
 ) -> TaskSize | None:
-    """A size that Fargate has, for what is asked for; None for the deployment's own.
+    """The smallest Fargate size that fits the request; None for the deployment's default size.
 
-    The run's tags win over the header, and both over the deployment's default. A task that died
-    of memory gets more than `too_small`.
+    The run's tags win over the header, and both over the deployment's default. After running out of
+    memory, a task gets more than `too_small`.
     """
     if tagged == too_small == asked == TaskSize():
         return None
@@ -38,7 +39,7 @@ def fitted(
 
 
 def asked_sizes(instance: DagsterInstance, run: DagsterRun) -> Sequence[TaskSize]:
-    """What each step that the run executes asks for."""
+    """The size that each step of the run asks for."""
     plan_id = run.execution_plan_snapshot_id
     if plan_id is None:
         return []
@@ -48,13 +49,13 @@ def asked_sizes(instance: DagsterInstance, run: DagsterRun) -> Sequence[TaskSize
 
 
 def with_size(run: DagsterRun, size: TaskSize | None) -> DagsterRun:
-    """The run with the tags by which EcsRunLauncher knows a size, and no others."""
+    """The run with exactly the size tags that EcsRunLauncher reads."""
     others = {k: v for k, v in run.tags.items() if k not in (CPU_TAG, MEMORY_TAG, DISK_TAG)}
     return run.with_tags({**others, **size_tags(size or TaskSize())})
 
 
 def resources(found: Mapping[str, Any]) -> TaskSize:
-    """The size in a description of ECS, or in the settings of the launcher."""
+    """The size in a task description of ECS, or in the settings of the launcher."""
     names = {"cpu": CPU_TAG, "memory": MEMORY_TAG, "ephemeral_storage": DISK_TAG}
     return read_size({tag: str(found[name]) for name, tag in names.items() if found.get(name)})
 
@@ -65,17 +66,17 @@ def too_small_tag(size: TaskSize) -> str:
 
 
 def too_small_of(run: DagsterRun) -> TaskSize:
-    """The size that was not enough for a run before this one; an empty one where there is none."""
+    """The size that was too small for an earlier run; an empty size if there is none."""
     cpu, _, memory = run.tags.get(TOO_SMALL_TAG, "").partition("/")
     return read_size({CPU_TAG: cpu, MEMORY_TAG: memory} if memory else {})
 
 
 def memory_line(size: TaskSize, place: str) -> str:
-    """What to write into the header of which file, for a task to have so much memory."""
+    """The header line, with its file, that gives a task this much memory."""
     return f"write 'memory: {format_memory(size.memory or 0)}' in {place}"
 
 
 def place_of(run: DagsterRun) -> str:
-    """The SQL file of a run, where it is of one only."""
+    """The SQL file of a run, if it has only one."""
     files = sorted(f"{'/'.join(key.path)}.sql" for key in run.asset_selection or ())
     return files[0] if len(files) == 1 else "the extract that needs it"

@@ -1,4 +1,4 @@
-"""One step of a run, as its executor sees it: what it is of, which try it is, how it ended."""
+"""One step of a run, as its executor sees it: its SQL file, its attempts, and its end."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ ENDS = {
     DagsterEventType.STEP_FAILURE,
     DagsterEventType.STEP_UP_FOR_RETRY,
 }
-"""The events with which a try of a step ends."""
+"""The events that end an attempt at a step."""
 
 
 def store_end(context: StepHandlerContext, told: str, again: float | None = None) -> DagsterEvent:
-    """Store the end of a step; `again`: seconds after which it is tried once more."""
+    """Store the failure of a step; `again`: seconds until it is retried, None for never."""
     step = context_of(context)
     report = end_of_process(place_of(step, context.dagster_run), told)
     error = SerializableErrorInfo(report, [], None)
@@ -44,8 +44,8 @@ def store_end(context: StepHandlerContext, told: str, again: float | None = None
 
 
 def has_ended(context: StepHandlerContext) -> bool:
-    """Whether the latest attempt at a step has stored how it ended, which the executor may not
-    have read yet."""
+    """Whether the latest attempt at a step has stored its end. The executor may not have read it
+    yet."""
     key = context_of(context).step.key
     found = context.instance.get_records_for_run(context.dagster_run.run_id, of_type=ENDS)
     events = (record.event_log_entry.dagster_event for record in found.records)
@@ -54,7 +54,7 @@ def has_ended(context: StepHandlerContext) -> bool:
 
 
 def retry_delay(context: StepHandlerContext) -> float | None:
-    """Seconds until the next try by the extract's own `retries`; None when there is none left."""
+    """Seconds until the next attempt allowed by the extract's `retries`; None if none is left."""
     policy, attempts = context_of(context).op_retry_policy, attempts_before(context)
     if policy is None or attempts >= policy.max_retries:
         return None
@@ -62,7 +62,7 @@ def retry_delay(context: StepHandlerContext) -> float | None:
 
 
 def arguments_of(context: StepHandlerContext) -> ExecuteStepArgs:
-    """What the step's process needs to know, small enough for ECS in a run of any size."""
+    """The arguments of the step's process, small enough for ECS in a run of any size."""
     given = context.execute_step_args
     key, attempts = context_of(context).step.key, attempts_before(context)
     return ExecuteStepArgs(
@@ -88,7 +88,7 @@ def context_of(context: StepHandlerContext) -> IStepContext:
 
 
 def file_of(step: IStepContext) -> str:
-    """The SQL file of a step; of an asset of one's own, its key."""
+    """The SQL file of a step; for an asset that is not an extract, its step key."""
     keys = [output.properties.asset_key for output in step.step.step_outputs]
     return next((f"{'/'.join(key.path)}.sql" for key in keys if key), step.step.key)
 

@@ -1,4 +1,4 @@
-"""The executor of a run of several extracts, which gives each of them a task of its own."""
+"""The executor of a run of several extracts. It gives each of them its own task."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def task_per_extract(
 ) -> StepDelegatingExecutor:
     """An executor for a run of several extracts.
 
-    At most `max_concurrent` tasks run at a time, and of each pool no more than its limit is: the
-    run holds one place in it, and its tasks are what the warehouse gets to see.
+    At most `max_concurrent` tasks run at a time, and for each pool at most its limit. The run
+    itself holds only one slot of the pool, but the warehouse sees one query per task.
     """
     return OneEndPerLaunch(
         TaskPerExtract(launcher, float(instance.run_monitoring_start_timeout_seconds)),
@@ -49,7 +49,7 @@ def task_per_extract(
 
 
 def pool_limits(instance: dg.DagsterInstance, plan: ExecutionPlan) -> list[dict[str, Any]]:
-    """The limits of the pools that a plan's extracts are in, in the form of a tag's limits."""
+    """The limits of the pools of a plan's extracts, in the form of tag concurrency limits."""
     storage = instance.event_log_storage
     if not storage.supports_global_concurrency_limits:
         return []
@@ -65,10 +65,10 @@ def pool_limits(instance: dg.DagsterInstance, plan: ExecutionPlan) -> list[dict[
 
 
 class OneEndPerLaunch(StepDelegatingExecutor):
-    """Hears of one end for each launch of a step.
+    """Accepts only one end per launch of a step.
 
-    A task that was given up may still say how it ended, after that has been said in its place.
-    Dagster's executor forgets a step at its end, and a second one fails the whole run.
+    A task that was given up may still store its end, after one has been stored for it. Dagster's
+    executor forgets a step when it ends, and a second end would fail the whole run.
     """
 
     def __init__(self, step_handler: StepHandler, **options: Any) -> None:
@@ -90,7 +90,7 @@ class OneEndPerLaunch(StepDelegatingExecutor):
 
 
 class _Counting(StepHandler):
-    """A step handler, and how often it has launched each step."""
+    """A step handler that counts how often it has launched each step."""
 
     def __init__(self, handler: StepHandler, launches: Counter[str]) -> None:
         self._handler, self._launches = handler, launches

@@ -1,9 +1,9 @@
-"""The extracts of one run, each in an ECS task of its own.
+"""Run each extract of a run in its own ECS task.
 
 A run of several extracts executes in a task that only coordinates: it starts a task for each
-extract, sees how it ends, and stops it when the run is terminated. (dagster-aws has an
-`ecs_executor`. It gives a step the size that an earlier one asked for, ends the whole run when one
-task cannot be started, and waits for ever for a task that never starts or ends without a word.)
+extract, watches it, and stops it when the run is terminated. (The `ecs_executor` of dagster-aws
+does not serve: it gives a step the size that an earlier one asked for, ends the whole run when one
+task cannot be started, and waits for ever for a task that never starts or dies silently.)
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class TaskPerExtract(StepHandler):
     """Starts, watches and stops the tasks of one run."""
 
     def __init__(self, launcher: ExtractEcsRunLauncher, start_timeout: float) -> None:
-        """`start_timeout`: seconds that a task may take until its container runs; 0: any."""
+        """`start_timeout` limits the seconds until a task's container runs; 0 is no limit."""
         self._launcher = launcher
         self._watch = Watch(launcher, start_timeout)
         self._too_small: dict[str, TaskSize] = {}
@@ -51,7 +51,7 @@ class TaskPerExtract(StepHandler):
         return "TaskPerExtract"
 
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
-        """Start a task; a step whose task cannot be started fails, or waits for its next try."""
+        """Start a task. If it cannot be started, the step fails, or is retried later."""
         step = context_of(step_handler_context)
         too_small = self._too_small.get(step.step.key)
         try:
@@ -69,7 +69,7 @@ class TaskPerExtract(StepHandler):
         message = f"{file_of(step)} gets a task with {task.size}"
         if too_small:
             line = memory_line(task.size, file_of(step))
-            message += f", because {too_small} was not enough; to keep that, {line}"
+            message += f", because {too_small} was too small; to keep this size, {line}"
         yield DagsterEvent.step_worker_starting(step, message, {"ECS Task ARN": task.arn})
 
     def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
@@ -83,11 +83,11 @@ class TaskPerExtract(StepHandler):
                 self._bury(step_handler_context, watched)
             self._watch.forget(key)
         elif self._watch.never_started(watched) and not watched.given_up:
-            # Its end is told once it has stopped: it may have started since the last look.
+            # Its end is recorded once it has stopped: it may have started since the last look.
             told = f"Its container did not run within {self._watch.start_timeout:.0f} seconds"
             self._launcher.stop_step(watched.task, told)
             self._watch.give_up(key, f"{told}.\n")
-        # Never `unhealthy`: Dagster's answer to that has no place for a cause.
+        # Never `unhealthy`: the failure that Dagster then stores has no cause.
         return CheckStepHealthResult.healthy()
 
     def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
@@ -100,7 +100,7 @@ class TaskPerExtract(StepHandler):
             yield DagsterEvent.engine_event(step, message, EngineEventData({}))
 
     def _bury(self, context: StepHandlerContext, watched: Watched) -> None:
-        """Store how a task ended that cannot do so itself any more."""
+        """Store the end of a task that died without storing it."""
         key = context_of(context).step.key
         told = watched.given_up + self._launcher.facts(watched.task, watched.seen)
         if cause_of_end(told) is not Cause.MEMORY:
@@ -116,4 +116,4 @@ class TaskPerExtract(StepHandler):
             store_end(context, f"{ran_out}; to give it more, {line}.\n{told}")
         else:
             self._too_small[key] = had
-            store_end(context, f"{ran_out}. It gets another one, with {more}.\n{told}", again=0)
+            store_end(context, f"{ran_out}. It is started again, with {more}.\n{told}", again=0)

@@ -1,4 +1,4 @@
-"""The tasks of one run, as ECS describes them: which are gone, and which never started."""
+"""Watch the tasks of one run in ECS: which are gone, and which never started."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import Any
 from extract_project.orchestration.ecs.launcher import ExtractEcsRunLauncher, StepTask
 
 _LOOKS = 3
-"""In how many looks a task has to be gone before it is given up: ECS shows a new one only after a
-moment."""
+"""The number of looks in which a task must be unknown to ECS before it counts as gone: ECS lists a
+new task only after a moment."""
 _DESCRIBED_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
 class Watched:
-    """A task whose end has not been told yet."""
+    """A task whose end has not been recorded yet."""
 
     task: StepTask
     since: float
     """Monotonic seconds."""
     seen: Mapping[str, Any] | None = None
-    """As ECS describes it; None before the first look, and when ECS does not know it."""
+    """The task as ECS describes it; None before the first look, and if ECS does not know it."""
     seen_at: float = 0.0
-    """When ECS was asked."""
+    """When ECS was asked, in monotonic seconds."""
     looks_gone: int = 0
     given_up: str = ""
     """Why it is being stopped, if it is."""
 
     @property
     def is_gone(self) -> bool:
-        """Whether it has been gone for long enough to believe it."""
+        """Whether it has been unknown to ECS for long enough to count as gone."""
         return self.looks_gone >= _LOOKS
 
     @property
@@ -46,7 +46,7 @@ class Watched:
 
 
 class Watch:
-    """Looks after the tasks of one run, by the keys of their steps."""
+    """Watches the tasks of one run, by the keys of their steps."""
 
     def __init__(self, launcher: ExtractEcsRunLauncher, start_timeout: float) -> None:
         """`start_timeout`: seconds that a task may take until its container runs; 0: any."""
@@ -54,17 +54,17 @@ class Watch:
         self._launcher = launcher
         self._watched: dict[str, Watched] = {}
         self._asked_of = set[str]()
-        """The steps that have been asked of since the last look."""
+        """The steps that Dagster has asked for since the last look."""
 
     def begin(self, step: str, task: StepTask) -> None:
-        """Watch the task that a step has got."""
+        """Start to watch the task of a step."""
         self._watched[step] = Watched(task, time.monotonic())
 
     def ask(self, step: str) -> Watched | None:
-        """The task of a step, as it was at the last look; None where it is watched no more.
+        """The task of a step, as of the last look; None if it is no longer watched.
 
-        Dagster asks for one step after the other. The first that is asked for again begins a new
-        round, and one look at ECS serves all steps of it.
+        Dagster asks for one step after the other. The first step that it asks for again begins a
+        new round; one request to ECS serves all steps of a round.
         """
         if step in self._asked_of:
             self._look()
@@ -72,16 +72,16 @@ class Watch:
         return self._watched.get(step)
 
     def never_started(self, watched: Watched) -> bool:
-        """Whether a task has waited for longer than it may."""
+        """Whether a task has not started within `start_timeout`."""
         waiting = watched.status in ("PROVISIONING", "PENDING", "ACTIVATING")
         return waiting and 0 < self.start_timeout < watched.seen_at - watched.since
 
     def give_up(self, step: str, reason: str) -> None:
-        """Note why a task is being stopped."""
+        """Record why a task is being stopped."""
         self._watched[step] = replace(self._watched[step], given_up=reason)
 
     def forget(self, step: str) -> Watched | None:
-        """Watch the task of a step no more."""
+        """Stop watching the task of a step; returns it."""
         return self._watched.pop(step, None)
 
     def _look(self) -> None:

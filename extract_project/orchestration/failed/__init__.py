@@ -1,1 +1,1 @@
-"""What failed, rerunning it, and telling people."""
+"""Failures: list them, rerun them, and alert people."""

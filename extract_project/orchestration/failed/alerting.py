@@ -1,9 +1,9 @@
-"""The sensor that tells people: what failed, what was refused, what recovered, what is stale.
+"""The sensor for alerts: extracts that failed, were refused, have recovered, or are stale.
 
-It compares what is wrong now with what it has told before, so that neither a restart nor a missed
-tick loses or repeats anything. One outage is one message: what is new is held for two minutes, and
-more of a cause that has just been told for half an hour. Each channel has a memory of its own:
-one that cannot be reached, or refuses, gets what the others have got already when it is back.
+It compares the current failures with those already reported, so that neither a restart nor a missed
+tick loses or repeats an alert. One outage is one message: new failures are held for two minutes,
+and further ones of a cause that was just reported for half an hour. Each channel has its own
+memory: one that cannot be reached, or refuses a message, gets it when it works again.
 """
 
 from __future__ import annotations
@@ -31,51 +31,51 @@ from extract_project.settings import Settings
 
 _INTERVAL_SECONDS = 30
 _GATHERED = timedelta(minutes=2)
-"""So long more of the same is awaited before the first message."""
+"""How long new failures are collected before the first message."""
 _QUIET = timedelta(minutes=30)
-"""So long more of the same cause is held back after a message, and everything after a refusal."""
+"""How long failures of the same cause are held after a message, and all after a refused one."""
 _STALE = "stale"
 _RECOVERED = "recovered"
 
 
 class Memory(BaseModel):
-    """What one channel has been told."""
+    """The alerts that one channel has been sent."""
 
     failing: dict[str, str] = {}
-    """Name of the extract to the run whose failure was told."""
+    """Name of each extract whose failure was reported, mapped to the failed run."""
     stale: dict[str, str] = {}
-    """Name of the extract to the materialization that was told to be too old."""
+    """Name of each extract reported as stale, mapped to its materialization."""
     since: dict[str, datetime] = {}
-    """Cause to when the first of what is not told yet was seen."""
+    """Each cause with unreported failures, mapped to the time when the first was seen."""
     told_at: dict[str, datetime] = {}
-    """Cause to when the last message with it went out."""
+    """Each cause, mapped to the time of the last message about it."""
     refused_at: datetime | None = None
-    """When the channel last refused a message, unless it has taken one since."""
+    """When the channel last refused a message; None if it has accepted one since."""
 
 
 class AlertsCursor(BaseModel):
-    """The memories of all channels."""
+    """The memory of each channel, by its name."""
 
     channels: dict[str, Memory] = {}
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong at one moment."""
+    """Everything that is wrong at one moment."""
 
     failing: Mapping[str, LatestAttempt]
-    """By the name of the extract, with its partition where it has any."""
+    """Failed attempts, by the name of the extract and its partition, if it has one."""
     running: frozenset[str]
-    """Names whose outcome is open: neither failing nor well."""
+    """Names of extracts that are waiting or running: neither failed nor successful."""
     stale: Mapping[str, str]
-    """Name of the extract to the materialization that is too old."""
+    """Name of each stale extract, mapped to its materialization."""
     known: frozenset[str]
-    """Paths of all extracts: what has been removed has not recovered."""
+    """Paths of all extracts. One that has been removed has not recovered."""
 
 
 @dataclass(frozen=True)
 class News:
-    """What one channel has not been told."""
+    """The alerts that one channel has not been sent yet."""
 
     failing: tuple[LatestAttempt, ...]
     recovered: tuple[str, ...]
@@ -83,7 +83,7 @@ class News:
 
     @property
     def causes(self) -> set[str]:
-        """What it is all about; empty where there are no news."""
+        """The causes of all alerts; empty if there are no alerts."""
         causes = {_cause(attempt) for attempt in self.failing}
         return (
             causes
@@ -93,14 +93,14 @@ class News:
 
 
 def alert_sensor(extracts: Iterable[Extract], settings: Settings) -> dg.SensorDefinition:
-    """Tells the configured channels."""
+    """The sensor that sends alerts to the configured channels."""
     known = list(extracts)
     channels = settings.alerts.channels
     names = ", ".join(channel.name for channel in channels)
 
     @dg.sensor(
         name="alerts",
-        description=f"tells {names} what failed, was refused, recovered, or is stale",
+        description=f"alerts {names}: extracts that failed, were refused, recovered, or are stale",
         minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
@@ -123,7 +123,7 @@ def alert_sensor(extracts: Iterable[Extract], settings: Settings) -> dg.SensorDe
 
 
 def look(instance: dg.DagsterInstance, extracts: Sequence[Extract], now: datetime) -> Trouble:
-    """What is wrong now."""
+    """Find everything that is wrong now."""
     attempts = unfinished_business(instance, extracts)
     dated = {asset_key(each.path): each for each in extracts if each.header.freshness}
     stale = {}
@@ -145,26 +145,26 @@ def look(instance: dg.DagsterInstance, extracts: Sequence[Extract], now: datetim
 def tell(
     channel: Channel, memory: Memory | None, trouble: Trouble, settings: Settings, now: datetime
 ) -> tuple[Memory, str]:
-    """Send what is due; returns what the channel knows then, and a word for the tick."""
-    if memory is None:  # what failed before anybody was to be told is no news
+    """Send the alerts that are due; returns the channel's new memory, and a reason for the tick."""
+    if memory is None:  # failures from before the channel was configured are not reported
         return _knowing(Memory(), trouble), f"{channel.name}: listening from now on"
     news = news_for(memory, trouble)
     memory = _gathering(memory, news, now)
     if not news.causes:
         return memory, f"{channel.name}: nothing new"
     if memory.refused_at and now - memory.refused_at < _QUIET:
-        return memory, f"{channel.name}: refused the last message, and is tried again later"
+        return memory, f"{channel.name}: refused the last message; will be tried again"
     if not _is_due(memory, trouble, now):
-        return memory, f"{channel.name}: {len(news.failing)} failures, held for more of the same"
-    # What goes out takes along what could still wait: one message instead of two.
+        return memory, f"{channel.name}: {len(news.failing)} failures, held to collect more"
+    # A message includes alerts that could still wait: one message instead of two.
     message = compose(_alerts(news, settings), settings.data.uri)
     said = message.subject
     try:
         channel.send(message)
     except AlertError as error:
         if error.transient:
-            return memory, f"{channel.name}: not reached, and tried again: {error}"
-        if not error.partly:  # it has been told nothing, and gets it once it works again
+            return memory, f"{channel.name}: not reached, will be tried again: {error}"
+        if not error.partly:  # no recipient has the message; it is sent again later
             return memory.model_copy(update={"refused_at": now}), str(error)
         said = str(error)
     told_at = {**memory.told_at, **dict.fromkeys(news.causes, now)}
@@ -172,7 +172,7 @@ def tell(
 
 
 def news_for(memory: Memory, trouble: Trouble) -> News:
-    """What is not as the channel was told."""
+    """The differences between the current state and what the channel has been sent."""
     failing = (
         attempt
         for name, attempt in sorted(trouble.failing.items())
@@ -199,7 +199,7 @@ def _is_due(memory: Memory, trouble: Trouble, now: datetime) -> bool:
 
 
 def _knowing(memory: Memory, trouble: Trouble) -> Memory:
-    """The memory of a channel that has been told everything."""
+    """The memory of a channel that has been sent everything."""
     still_open = {n: run for n, run in memory.failing.items() if n in trouble.running}
     failing = {name: attempt.run_id for name, attempt in trouble.failing.items()}
     return Memory(failing=failing | still_open, stale=dict(trouble.stale), told_at=memory.told_at)

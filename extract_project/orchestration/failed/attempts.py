@@ -1,10 +1,10 @@
-"""How the latest attempt at each extract, and each partition, came out.
+"""Find the outcome of the latest attempt at each extract and each partition.
 
-Open source Dagster keeps no record of an asset that failed to materialize, and a run that failed
-says nothing of the one among its many assets that succeeded. What is certain is which run planned
-an asset last, whether that very run materialized it, and if not, what its step came to. Attempts
-that were cancelled say nothing about an extract, so the ones before them count. Of two that
-overlapped, the one that materialized last counts.
+Open source Dagster keeps no record of an asset that failed to materialize, and the state of a run
+does not tell which of its assets succeeded. Known are the run that planned an asset last, whether
+that run materialized it, and if not, the state of its step. Cancelled attempts say nothing about an
+extract, so the attempts before them count. Of two overlapping attempts, the one that materialized
+last counts.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ _LOOK_BACK = 25
 
 
 class State(StrEnum):
-    """How an attempt came out."""
+    """The outcome of an attempt."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     SKIPPED = "skipped"
-    """Not tried, because an extract before it in the same run failed."""
+    """Not tried, because an upstream extract in the same run failed."""
     RUNNING = "running"
-    """Waiting, starting or running: its outcome is open."""
+    """Waiting, starting or running."""
 
 
 @dataclass(frozen=True)
 class LatestAttempt:
-    """The latest attempt that counts, of an extract or of one of its partitions."""
+    """The latest attempt that counts at an extract or one of its partitions."""
 
     extract: Extract
     partition: str | None
@@ -66,7 +66,7 @@ class LatestAttempt:
 
 @dataclass(frozen=True)
 class _Planned:
-    """An attempt that did not materialize what it had planned, so far."""
+    """An attempt that has not materialized what it planned, so far."""
 
     extract: Extract
     partition: str | None
@@ -76,7 +76,7 @@ class _Planned:
 def unfinished_business(
     instance: dg.DagsterInstance, extracts: Iterable[Extract]
 ) -> list[LatestAttempt]:
-    """The extracts and partitions whose latest attempt has not succeeded (yet), with the reason."""
+    """The extracts and partitions whose latest attempt has not succeeded (yet)."""
     planned = list(_planned(instance, extracts))
     runs = _runs(instance, (each.run_id for each in planned))
     attempts: list[LatestAttempt] = []
@@ -84,7 +84,7 @@ def unfinished_business(
         cancelled = []
         for each in planned:
             run = runs.get(each.run_id)
-            if run is None:  # deleted, and its traces with it
+            if run is None:  # the run has been deleted
                 continue
             if run.dagster_run.status is dg.DagsterRunStatus.CANCELED:
                 cancelled.append(each)
@@ -123,7 +123,7 @@ def explained(instance: dg.DagsterInstance, attempt: LatestAttempt) -> LatestAtt
 
 
 def _end_of_run(instance: dg.DagsterInstance, run_id: str) -> str:
-    """What Dagster's run monitoring found of a run whose process is gone."""
+    """The findings of Dagster's run monitoring about a run whose process is gone."""
     records = instance.get_records_for_run(run_id, of_type=DagsterEventType.RUN_FAILURE).records
     events = [record.event_log_entry.dagster_event for record in records]
     return next((event.message or "" for event in events if event), "")
@@ -158,7 +158,7 @@ def _planned_partitions(instance: dg.DagsterInstance, extract: Extract) -> Itera
 
 
 def _before(instance: dg.DagsterInstance, cancelled: _Planned) -> Iterator[_Planned]:
-    """The newest attempt before one that was cancelled, unless something succeeded in between."""
+    """The newest attempt before a cancelled one, unless another has succeeded in between."""
     key = asset_key(cancelled.extract.path)
     partitions = [cancelled.partition] if cancelled.partition else None
 
@@ -204,6 +204,6 @@ def _runs(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> Mapping[str, 
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """As many at once as one query of Dagster's storage takes."""
+    """Chunks of the size that one query of Dagster's storage accepts."""
     for start in range(0, len(items), _BATCH):
         yield items[start : start + _BATCH]

@@ -1,7 +1,7 @@
-"""What failed, as the runs that would fix it: the answer to one question, wherever it is asked.
+"""The failures, grouped into the runs that would fix them, for the command line, UI and sensor.
 
-A failed extract or partition gets a run of its own; what was skipped because of it comes after it
-in the same run, in its order.
+Each failed extract or partition gets its own run. Extracts skipped because of it follow in the same
+run, in dependency order.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from extract_project.orchestration.names.requests import (
 
 
 class Question(BaseModel):
-    """Which failures somebody wants to know of; default: all of them."""
+    """A filter on failures; by default, all of them."""
 
     ask: str = "failed"
     group: str | None = None
@@ -36,7 +36,8 @@ class Question(BaseModel):
 
 
 class FailedExtract(BaseModel):
-    """An extract or a partition whose latest attempt failed, or was skipped for one that did."""
+    """An extract or a partition whose latest attempt failed, or was skipped because another
+    failed."""
 
     extract: str
     partition: str | None
@@ -53,18 +54,18 @@ class FailedExtract(BaseModel):
 
 
 class Rerun(BaseModel):
-    """What goes into one new run: the failure first."""
+    """The extracts or partitions of one new run, the failed one first."""
 
     members: tuple[FailedExtract, ...]
     tags: dict[str, str]
 
 
 class Answer(BaseModel):
-    """All failures, as the runs that would fix them."""
+    """All failures, grouped into the runs that would fix them."""
 
     reruns: tuple[Rerun, ...]
     running: tuple[str, ...] = ()
-    """What waits or runs at this moment: neither failed nor well."""
+    """Names of extracts that wait or run at this moment: neither failed nor successful."""
 
     @property
     def members(self) -> list[FailedExtract]:
@@ -72,7 +73,7 @@ class Answer(BaseModel):
 
 
 def answer(instance: dg.DagsterInstance, extracts: Sequence[Extract], question: Question) -> Answer:
-    """The failures as data."""
+    """The answer to a question about failures."""
     attempts = _asked_for(unfinished_business(instance, extracts), question)
     return Answer(
         reruns=tuple(
@@ -89,7 +90,7 @@ def answer(instance: dg.DagsterInstance, extracts: Sequence[Extract], question: 
 
 
 def carried_on(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
-    """The tags of a failed run that say what is to be done, and not why it was launched."""
+    """The tags of a failed run to repeat in its rerun: what to do, but not why it was launched."""
     run = instance.get_run_by_id(run_id)
     return {FULL_REFRESH_TAG: "true"} if run and wants_full_refresh(run) else {}
 
@@ -97,7 +98,7 @@ def carried_on(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
 def failures(
     instance: dg.DagsterInstance, extracts: Sequence[Extract], question: Question
 ) -> list[list[LatestAttempt]]:
-    """What failed, with its cause; each list is what belongs into one run, the failure first."""
+    """Failed attempts with their causes. Each list belongs into one run, the failed one first."""
     attempts = _asked_for(unfinished_business(instance, extracts), question)
     return _grouped(instance, extracts, attempts)
 
@@ -117,7 +118,7 @@ def _grouped(
     known = {extract.path: extract for extract in extracts}
     runs = [[explained(instance, each)] for each in attempts if each.state is State.FAILED]
     for skipped in (each for each in attempts if each.state is State.SKIPPED):
-        # What was held up by two failures goes with the first of them.
+        # An extract that was skipped because of two failures goes with the first of them.
         for run in runs:
             if _held_up(skipped, run[0], known):
                 run.append(skipped)

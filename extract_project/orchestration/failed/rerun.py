@@ -1,10 +1,10 @@
-"""Rerunning exactly what failed: from the command line, from the UI, or by itself.
+"""Rerun exactly what failed: from the command line, from the UI, or automatically.
 
-The sensor serves two purposes. Switched on, it reruns by itself what failed for a reason that
-passes, within limits. Switched on or not, it answers the command line: evaluated with a question
-as its cursor (a dry run, through the GraphQL API), it gives its answer as the new cursor.
+The sensor serves two purposes. If it is on, it reruns transient failures automatically, within
+limits. On or off, it answers the command line: evaluated with a question as its cursor (a dry run,
+through the GraphQL API), it returns the answer as the new cursor.
 
-(Without postponed annotations: Dagster looks at the type of an op's `context` itself.)
+(Without postponed annotations, since Dagster inspects the type of an op's `context`.)
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,21 +38,21 @@ SENSOR = "rerun_failed"
 _INTERVAL_SECONDS = 60
 _PASSING = {Cause.NETWORK, Cause.BUSY, Cause.S3, Cause.KILLED}
 _MOST_IN_A_ROW = 2
-"""So often is an extract rerun by itself before somebody has to look at it."""
+"""The most automatic reruns of an extract in a row. After that, a person has to look at it."""
 _MOST_AT_A_TIME = 20
 _PAUSE = timedelta(minutes=2)
 _LOOK_BACK = timedelta(days=1)
 
 
 def rerun_sensor(extracts: Iterable[Extract]) -> dg.SensorDefinition:
-    """Reruns by itself what failed for a reason that passes; off until somebody switches it on."""
+    """A sensor that reruns transient failures automatically; off by default."""
     known = list(extracts)
 
     @dg.sensor(
         name=SENSOR,
         description=(
-            "reruns what failed for a reason that passes (network, busy warehouse, S3, killed), "
-            f"up to {_MOST_IN_A_ROW} times in a row each; off by default"
+            "reruns transient failures (network, busy warehouse, S3, killed), each extract up to "
+            f"{_MOST_IN_A_ROW} times in a row; off by default"
         ),
         minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
@@ -67,21 +67,23 @@ def rerun_sensor(extracts: Iterable[Extract]) -> dg.SensorDefinition:
         now = datetime.now(UTC)
         found = failures(context.instance, known, Question(since=now - _LOOK_BACK))
         requests = list(_by_itself(context.instance, found, now))[:_MOST_AT_A_TIME]
-        reason = f"{len(found)} failures, none to rerun by itself now"
+        reason = f"{len(found)} failures, none to rerun automatically now"
         return dg.SensorResult(run_requests=requests, skip_reason=None if requests else reason)
 
     return rerun_failed
 
 
 def rerun_job(extracts: Iterable[Extract], settings: Settings) -> dg.JobDefinition:
-    """One click in the UI: launches a run for each failure, and ends."""
+    """A job for the UI that launches a run for each failure."""
     known = list(extracts)
 
     @dg.op(
         name=RERUN_OP,
         config_schema={
             "group": dg.Field(str, is_required=False, description="only extracts of this group"),
-            "since": dg.Field(str, is_required=False, description="only of this time, as in 6h"),
+            "since": dg.Field(
+                str, is_required=False, description="only failures within this time, as in 6h"
+            ),
         },
     )
     def launch_reruns(context: dg.OpExecutionContext) -> None:
@@ -109,20 +111,21 @@ def rerun_job(extracts: Iterable[Extract], settings: Settings) -> dg.JobDefiniti
 
 
 def ask(deployment: Deployment, question: Question) -> Answer:
-    """What the running deployment says has failed."""
+    """Ask the running deployment for failures."""
     text = deployment.evaluate_sensor(SENSOR, question.model_dump_json())
     try:
         return Answer.model_validate_json(text)
     except ValidationError:
         raise DeploymentError(
-            "the deployment did not say what has failed: it runs another release of this project"
+            "the deployment's answer is not understood: it runs another release of this project; "
+            "use the release that it runs"
         ) from None
 
 
 def launch(
     deployment: Deployment, answered: Answer
 ) -> Iterator[tuple[str, Sequence[FailedExtract]]]:
-    """Launch every rerun; gives each run's id, and what is in it, as it is launched."""
+    """Launch every rerun; yields each run's id and the names in it."""
     for rerun in answered.reruns:
         paths = [each.extract for each in rerun.members]
         run_id = deployment.launch(paths, rerun.members[0].partition, rerun.tags)
@@ -130,7 +133,7 @@ def launch(
 
 
 def ago(text: str | None) -> datetime | None:
-    """`6h` as the moment six hours ago; raises ValueError for what is not a duration."""
+    """`6h` as the time six hours ago; raises ValueError for anything but a duration."""
     return None if text is None else datetime.now(UTC) - parse_duration(text)
 
 

@@ -1,1 +1,1 @@
-"""From a snapshot to definitions, and back into a running code location."""
+"""Make definitions from a snapshot, and reload them when the manifest changes."""

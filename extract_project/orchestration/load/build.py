@@ -1,4 +1,4 @@
-"""Extracts as Dagster definitions, from settings alone."""
+"""Build Dagster definitions of all extracts from settings."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from extract_project.settings import Settings
 def build_extract_defs(settings: Settings, beside: dg.Definitions | None = None) -> dg.Definitions:
     """Every extract of the manifest as an asset, with its checks, schedules and sensors.
 
-    Call it while Dagster loads a code location, once: in a function with `@dg.definitions`. Each
-    run then uses the SQL that it was launched with (G3). `beside` are definitions of one's own.
-    Where a SQL file and one of them have the same key, the file becomes an invalid extract and
-    everything else loads; merged outside, they would keep the whole code location from loading.
+    Call it once while Dagster loads a code location, in a function with `@dg.definitions`. Each run
+    then uses the SQL that it was launched with (G3). `beside` are your own definitions. If a SQL
+    file and one of them have the same key, the file becomes an invalid extract and everything else
+    loads; merged afterwards, they would keep the whole code location from loading.
 
-    In the run worker of an extract the result holds only that extract and those upstream of it.
+    In the run worker of an extract, the result has only that extract and those upstream of it.
     """
 
     def build(

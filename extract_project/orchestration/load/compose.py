@@ -1,4 +1,4 @@
-"""One snapshot to one set of definitions; a file that Dagster refuses is one invalid extract."""
+"""Make Dagster's definitions from a snapshot. A file that Dagster refuses is an invalid extract."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from extract_project.orchestration.starts.sources import source_sensors
 def compose(
     snapshot: Snapshot, location: CodeLocation, refused: RefusedManifest | None = None
 ) -> dg.Definitions:
-    """Everything that Dagster should know about a snapshot.
+    """All definitions of a snapshot: assets, checks, schedules, sensors and jobs.
 
-    `refused` is a newer manifest that does not load.
+    `refused` is a newer manifest that does not load, if there is one.
     """
     assets: list[dg.AssetsDefinition] = []
     valid: dict[str, Extract] = {}
@@ -42,7 +42,7 @@ def compose(
         try:
             assets.append(extract_asset(extract, location, paths))
             valid[extract.path] = extract
-        except (dg.DagsterError, CheckError) as error:  # whatever this release's rules are (G6)
+        except (dg.DagsterError, CheckError) as error:  # the rules differ between releases (G6)
             invalid.append(refused_by_dagster(extract, error))
     settings = location.settings
     return dg.Definitions(

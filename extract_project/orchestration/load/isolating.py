@@ -1,8 +1,9 @@
-"""Which SQL files keep a manifest's definitions from loading (G6).
+"""Find the SQL files that keep a manifest's definitions from loading (G6).
 
-Names and headers are checked so that Dagster accepts every file. What it refuses nevertheless, for
-a rule of another release or because assets of one's own already have the key, is found here by
-loading the definitions without it, and becomes an invalid extract. Everything else goes live.
+Names and headers are checked so that Dagster should accept every file. It may still refuse one,
+because of a rule of another release, or because another asset of the project has the same key.
+Such a file is found by loading the definitions without it, and becomes an invalid extract.
+Everything else is loaded.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from extract_project.problem import Problem
 
 File = Extract | InvalidExtract
 Fault = Callable[[Snapshot], Exception | None]
-"""Loads the definitions of a snapshot, and returns what that raised."""
+"""Loads the definitions of a snapshot, and returns the exception, if any."""
 Refusals = list[tuple[File, Exception]]
 
 
 def isolated(snapshot: Snapshot, fault: Fault, served: Snapshot | None) -> Snapshot | None:
-    """The snapshot with every file made invalid that keeps the definitions from loading.
+    """The snapshot, with every file that keeps the definitions from loading made invalid.
 
-    Of files that are refused only side by side, the blame is on those that have changed since
-    `served`. None where no file is to blame, because nothing loads even without any.
+    If files are refused only in combination, those that have changed since `served` become invalid.
+    None if no file is the reason, because the definitions do not load even without files.
     """
 
     def refuses(files: Sequence[File]) -> Exception | None:
@@ -46,7 +47,7 @@ def isolated(snapshot: Snapshot, fault: Fault, served: Snapshot | None) -> Snaps
 
 
 def refused_by_dagster(extract: Extract, error: Exception) -> InvalidExtract:
-    """An extract that its SQL file says nothing wrong about."""
+    """An invalid extract for a file that is valid by itself, but refused by Dagster."""
     problem = Problem(line=1, column=1, message=f"dagster refuses this extract: {error}")
     return InvalidExtract(
         path=extract.path, source=extract.source, text=extract.text, problems=(problem,)
@@ -60,10 +61,10 @@ def _sift(
     *,
     together: bool = False,
 ) -> tuple[list[File], Refusals]:
-    """The files that load beside others, and those that do not with the reason.
+    """The files that load with the others, and those that do not, each with the reason.
 
-    Where a group does not load, each half of it is tried: by itself, or `together` with what has
-    loaded so far, which takes longer and finds files that are refused only side by side.
+    If a group does not load, each half of it is tried: alone, or, with `together`, in addition to
+    what has loaded so far. That takes longer, and finds files that are refused only in combination.
     """
     if not files:
         return [], []

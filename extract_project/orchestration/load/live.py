@@ -1,12 +1,12 @@
-"""Live SQL: what changes in the manifest bucket is reloaded within seconds.
+"""Live SQL: changes in the manifest bucket are loaded within seconds.
 
-A sensor compares what the bucket lists (keys and ETags, never times) with what the definitions
-were made of. A change that still stands at a second look, so that a push of many files is one
-reload, is first read on trial: only a manifest that can be read is worth giving up definitions
-that work. Webserver and daemon follow the code location by themselves.
+A sensor compares the bucket's listing (keys and ETags, never times) with that of the loaded
+definitions. A change must be unchanged at a second look, so that a push of many files is one
+reload. Then the manifest is read on trial: working definitions are only given up for a manifest
+that can be read. Webserver and daemon follow the code location by themselves.
 
-The cursor is a digest of the code versions that the instance has been asked about: once for all
-that is loaded, and again where the daemon ended before it had launched what came of it.
+The cursor is a digest of the code versions that were checked for `on_change` runs. They are
+checked once per load, and again if the daemon died before it had launched the runs.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.requests import run_request
 from extract_project.orchestration.run.code_location import CodeLocation
 
-# The daemon looks at its sensors every 5 seconds: an interval of just that is, by some
-# milliseconds, not over yet at every other time.
+# The daemon evaluates sensors every 5 seconds. With an interval of exactly 5 seconds, every other
+# evaluation would come some milliseconds too early.
 _INTERVAL_SECONDS = 3
 _SETTLED_SECONDS = 2
 _SHOWN = 10
@@ -39,7 +39,8 @@ Files = Mapping[str, str]
 def manifest_sensor(
     snapshot: Snapshot, location: CodeLocation, refused: RefusedManifest | None = None
 ) -> dg.SensorDefinition:
-    """Reloads the code location when the manifest changes, and runs what asked for it."""
+    """A sensor that reloads the code location when the manifest changes, and launches extracts with
+    `on_change: materialize`."""
     loaded = snapshot.files
     watching = [
         extract
@@ -76,8 +77,8 @@ def manifest_sensor(
             )
         if refused and listed == refused.files:
             raise ManifestError(
-                f"the manifest of now does not load, and what was there before is served: "
-                f"{difference(loaded, listed)}: take this back, or fix it: {refused.reason}"
+                f"the current manifest does not load, so the one before it is still served: "
+                f"{difference(loaded, listed)}: revert this, or fix it: {refused.reason}"
             )
         changes = difference(loaded, listed)
         time.sleep(_SETTLED_SECONDS)
@@ -107,9 +108,9 @@ def difference(before: Files, after: Files) -> str:
 
 
 def _changed(instance: dg.DagsterInstance, watching: Sequence[Extract]) -> list[dg.RunRequest]:
-    """The extracts whose published result was made by other SQL than they have now.
+    """Run requests for the extracts whose published result was made by another code version.
 
-    The run key holds the code version, so that each version is run once, whatever comes of it.
+    The run key contains the code version, so each version is run once, whatever the outcome.
     """
     keys = {asset_key(extract.path): extract for extract in watching}
     made_by = instance.get_latest_materialization_code_versions(list(keys))

@@ -1,7 +1,7 @@
-"""Which snapshot the definitions come from: the bucket now, or the one a run was launched with.
+"""Load definitions from the right snapshot: the current manifest, or the one of a run.
 
-While a code location loads, the manifest is read and saved as a snapshot, whose id goes into the
-reconstruction metadata; every run worker then loads exactly that snapshot (G3).
+While a code location loads, the manifest is read and saved as a snapshot, and its id is stored in
+the reconstruction metadata. Every run worker then loads exactly that snapshot (G3).
 `Definitions.with_reconstruction_metadata` inside a `@dg.definitions` function silently stores
 nothing (measured on Dagster 1.13.27); `add_to_pending_reconstruction_metadata` works.
 """
@@ -39,7 +39,7 @@ _KEY = "extract_snapshot"
 
 
 Load = Callable[[Settings, dg.Definitions | None], dg.Definitions]
-"""Definitions from settings, and from the definitions that stand beside the extracts."""
+"""Makes definitions from settings, and from definitions beside the extracts."""
 
 
 class BuildsDefinitions(Protocol):
@@ -51,10 +51,11 @@ class BuildsDefinitions(Protocol):
 
 
 def once_per_load(load: Load) -> BuildsDefinitions:
-    """Build the definitions of a snapshot once where Dagster asks for them twice.
+    """Build the definitions of a snapshot once, although Dagster asks for them twice.
 
-    A code server initializes the definitions and at once, for the same snapshot, reconstructs
-    them (measured on Dagster 1.13.27: `LoadedRepositories`): that gets what was just made.
+    A code server initializes the definitions and then immediately reconstructs them for the same
+    snapshot (measured on Dagster 1.13.27: `LoadedRepositories`). The second call returns the result
+    of the first.
     """
     initialized: dict[str, tuple[Settings, dg.Definitions]] = {}
 
@@ -81,8 +82,8 @@ def once_per_load(load: Load) -> BuildsDefinitions:
 def _with_job_snapshots(made: dg.Definitions) -> dg.Definitions:
     """Snapshot each job before the code server answers.
 
-    Webserver and daemon ask for the snapshots at the same moment, the webserver twice, and
-    Dagster would make them anew, in turns, for each who asks before the first ones are there.
+    Webserver and daemon ask for the snapshots at the same moment, the webserver twice. Dagster
+    would compute them again for each request that arrives before the first is answered.
     """
     for job in made.get_repository_def().get_all_jobs():
         job.get_job_snapshot_id()
@@ -91,7 +92,7 @@ def _with_job_snapshots(made: dg.Definitions) -> dg.Definitions:
 
 @dataclass(frozen=True)
 class RefusedManifest:
-    """A manifest whose definitions do not load, so that older ones are served."""
+    """A manifest whose definitions do not load, so that an older one is still served."""
 
     files: Mapping[str, str]
     """Key and ETag of every SQL file in it."""
@@ -103,18 +104,18 @@ def load_definitions(
     settings: Settings,
     build: Callable[[str, Snapshot, RefusedManifest | None], dg.Definitions],
 ) -> dg.Definitions:
-    """Definitions of the manifest as it is now, or of the one that this run was launched with.
+    """Definitions of the current manifest, or of the one that this run was launched with.
 
     `build` makes them from a snapshot's id, the snapshot, and a newer manifest that does not load.
 
-    A file that keeps them from loading becomes an invalid extract. Where no file is to blame, the
-    manifest that was served last is served on.
+    A file that keeps them from loading becomes an invalid extract. If no file is the reason, the
+    last manifest that loaded is still served.
     """
     quiet_sqlglot()
     context = DefinitionsLoadContext.get()
     state = folders.state
     if context.load_type is DefinitionsLoadType.RECONSTRUCTION:
-        # `dg launch` reconstructs what was never initialized, and so has no snapshot to name.
+        # `dg launch` reconstructs without having initialized, so there is no snapshot id.
         pinned = context.reconstruction_metadata.get(_KEY)
         if pinned:
             return build(str(pinned), _for_this_worker(state, settings, str(pinned)), None)
@@ -126,7 +127,7 @@ def load_definitions(
 
     def loaded(snapshot_id: str, snapshot: Snapshot) -> dg.Definitions:
         made = build(snapshot_id, snapshot, None)
-        # Before the repository is made, which takes along what is pending then.
+        # Before the repository is made, since it copies the pending metadata.
         _pin(context, snapshot_id)
         made.get_repository_def().load_all_definitions()
         return made
@@ -140,7 +141,7 @@ def load_definitions(
 
     try:
         made = loaded(snapshot_id, snapshot)
-    except Exception as error:  # whatever Dagster, or somebody's own definitions, refuse
+    except Exception as error:  # of Dagster, or of the project's own definitions
         served = marked_snapshot(state, "served")
         remaining = isolated(snapshot, fault, served[1] if served else None)
         if remaining is None:
@@ -155,13 +156,13 @@ def load_definitions(
 
 
 def _pin(context: DefinitionsLoadContext, snapshot_id: str) -> None:
-    """Have every run that is launched from these definitions load the same snapshot (G3)."""
+    """Make every run launched from these definitions load the same snapshot (G3)."""
     if context.load_type is DefinitionsLoadType.INITIALIZATION:
         context.add_to_pending_reconstruction_metadata(_KEY, snapshot_id)
 
 
 def _for_this_worker(state: Folder, settings: Settings, snapshot_id: str) -> Snapshot:
-    """The extracts of the run that is executed here; all of them where it may need more."""
+    """A snapshot with the extracts of the run executed here, or with all if it may need more."""
     run = executed_here(settings)
     if run is not None:
         snapshot = load_snapshot(state, snapshot_id, only=frozenset(run.extracts))
@@ -173,7 +174,7 @@ def _for_this_worker(state: Folder, settings: Settings, snapshot_id: str) -> Sna
 def current_snapshot(
     folders: Folders, dialects: Dialects, known: Snapshot | None
 ) -> tuple[str, Snapshot]:
-    """The manifest as it stands now, saved; what is in `known` already is not fetched again."""
+    """Read the manifest and save it as a snapshot; files that `known` has are not fetched again."""
     snapshot = read_manifest(folders.manifest, dialects, known)
     snapshot_id = save_snapshot(folders.state, snapshot)
     point_to(folders.state, snapshot_id)

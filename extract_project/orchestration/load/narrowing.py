@@ -1,11 +1,11 @@
-"""What a run worker has to build: the extracts of its run, not every extract that there is.
+"""Limit a run worker to the extracts of its run, instead of building all of them.
 
-Dagster calls the definitions function in a run worker without telling it the run. On ECS the
-launcher is ours, and hands the extracts of the run to the task (EXTRACT_RUN). Dagster's own
-launchers hand over nothing: neither an environment variable nor, in the processes that the
-multiprocess executor and the code server start, a command line says which run it is. There the run
-is looked for in the frames of the callers. Where nothing is found, or the extracts of the run may
-not be enough, everything is built: slower, and as right.
+Dagster calls the definitions function in a run worker without telling it the run. On ECS our own
+launcher passes the extracts of the run to the task (EXTRACT_RUN). Dagster's launchers pass
+nothing: no environment variable names the run, and in the processes of the multiprocess executor
+and the code server no command line does. There the run is looked up in the frames of the callers.
+If none is found, or the extracts of the run may not be enough, everything is built, which is slower
+but correct.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from extract_project.settings import ExecutedRun, Settings
 
 
 def executed_here(settings: Settings) -> ExecutedRun | None:
-    """What this process executes, as far as it can be known."""
+    """The run that this process executes, if it can be found."""
     if settings.run is not None:
         return settings.run
     run = _run_of_callers()
@@ -33,10 +33,10 @@ def executed_here(settings: Settings) -> ExecutedRun | None:
 
 
 def suffices(snapshot: Snapshot, run: ExecutedRun) -> bool:
-    """Whether the run can do with a snapshot of its extracts, and of those upstream of them.
+    """Whether a snapshot of the run's extracts, and of those upstream of them, is enough.
 
-    It cannot with assets of one's own among them, nor in a job of one's own: that may select
-    extracts that the run does not, and can only be built when all of them are there.
+    It is not if the run has other assets, or belongs to a job of the project: that job may select
+    extracts outside the run, and can only be built with all of them.
     """
     chosen = [extract for extract in snapshot.extracts if extract.path in run.extracts]
     jobs = {IMPLICIT_ASSET_JOB_NAME, *map(schedule_name, chosen)}
@@ -44,10 +44,10 @@ def suffices(snapshot: Snapshot, run: ExecutedRun) -> bool:
 
 
 def _run_of_callers() -> dg.DagsterRun | None:
-    """The run that a caller of ours holds in a local variable.
+    """The run that one of the calling functions holds in a local variable.
 
     Seen in Dagster 1.13.27: `core_execute_run` for a whole run, `_execute_step_command_body` or a
-    command object for a step in a process of its own.
+    command object for a step in its own process.
     """
     frame = sys._getframe().f_back
     while frame is not None:

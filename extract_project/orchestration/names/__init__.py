@@ -1,1 +1,1 @@
-"""What Dagster calls things: keys, tags, ticks, partitions, and what a task tells of its end."""
+"""Dagster's names for things: keys, tags, ticks, partitions, and the ends of tasks."""

@@ -1,4 +1,4 @@
-"""What a run executes, in a form that is handed to the process which executes it."""
+"""The extracts of a run, in a form that is passed to its process."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import dagster as dg
 from extract_project.settings import ExecutedRun
 
 _LONGEST = 1_500
-"""Characters: ECS takes 8,192 for all overrides of a task, and Dagster's command is among them."""
+"""In characters: ECS allows 8,192 for all overrides of a task, including Dagster's command."""
 
 
 def executed_by(run: dg.DagsterRun) -> ExecutedRun | None:
-    """The job and the extracts of a run; None where those are not all that it needs."""
+    """The job and the extracts of a run; None if it needs more than those."""
     if not run.asset_selection:
         return None
     checked = {check.asset_key for check in run.asset_check_selection or ()}
@@ -22,7 +22,7 @@ def executed_by(run: dg.DagsterRun) -> ExecutedRun | None:
 
 
 def environment_of(run: dg.DagsterRun) -> dict[str, str]:
-    """The variables that tell a task what it executes; none for a run of very many extracts."""
+    """The environment that names a task's extracts; empty if there are too many for ECS."""
     executed = executed_by(run)
     text = executed.model_dump_json() if executed else ""
     return {"EXTRACT_RUN": text} if 0 < len(text) <= _LONGEST else {}

@@ -1,4 +1,4 @@
-"""Names: from an extract's path, or a warehouse table, to what Dagster calls it."""
+"""Dagster's names for extracts and warehouse tables: asset keys, op names, groups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCHEDULE_PREFIX = "at_"
 _SHOWN = re.compile(r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")
 _PLAIN = re.compile(r"^[A-Za-z0-9]+(_[A-Za-z0-9]+)*$")
 _NO_PATH_HAS = ":"
-"""Tells the keys of other things from those of extracts: no valid path has it."""
+"""Marks keys that are not extracts: no valid path contains it."""
 
 
 def asset_key(path: str) -> dg.AssetKey:
@@ -26,7 +26,7 @@ def asset_key(path: str) -> dg.AssetKey:
 
 
 def shown_key(extract: InvalidExtract) -> dg.AssetKey:
-    """The key of an invalid extract: its path, unless that cannot be a key or is already taken."""
+    """The key of an invalid extract: its path, unless that is not a valid key or already used."""
     if _SHOWN.match(extract.path) and not extract.key_is_taken:
         return asset_key(extract.path)
     parts = [_safe(part) for part in extract.path.split("/") if part.strip()] or ["unnamed"]
@@ -34,10 +34,11 @@ def shown_key(extract: InvalidExtract) -> dg.AssetKey:
 
 
 def table_key(warehouse: str, table: str, paths: Collection[str]) -> dg.AssetKey:
-    """An upstream table: below the name of the warehouse that holds it.
+    """The key of an upstream table, below the name of its warehouse.
 
-    `paths` are those of all SQL files. A folder may be named like the warehouse, and a file in it
-    like the table that it reads: one key for both would make the file its own upstream.
+    `paths` are the paths of all SQL files. A folder may have the name of the warehouse, and a file
+    in it the name of the table that it reads: with one key for both, the file would be its own
+    upstream.
     """
     names = table.split(".")
     taken = "/".join([warehouse, *names]) in paths
@@ -45,11 +46,11 @@ def table_key(warehouse: str, table: str, paths: Collection[str]) -> dg.AssetKey
 
 
 def op_name(path: str) -> str:
-    """A name for the step that no other step, job or schedule has, and that Dagster accepts.
+    """A name for the step that Dagster accepts and that no other step, job or schedule has.
 
-    `sales/orders` is `sales__orders`, and `orders` is `_orders`: neither is a word that Dagster
-    reserves (`type`, `input`, `import`, …), whatever it reserves in its next release. Any other
-    spelling has `___` and a hash behind it.
+    `sales/orders` becomes `sales__orders`, and `orders` becomes `_orders`: Dagster reserves no such
+    words (only words such as `type`, `input`, `import`). Any other spelling gets `___` and a hash
+    appended.
     """
     parts = path.split("/")
     name = "__".join(_safe(part) for part in parts)
@@ -59,7 +60,7 @@ def op_name(path: str) -> str:
 
 
 def check_op_name(path: str, check: str) -> str:
-    """A name for the step of a check that stands by itself."""
+    """A name for the step of a standalone check."""
     return f"{op_name(path)}___{check}"
 
 

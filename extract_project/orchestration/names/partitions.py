@@ -1,4 +1,4 @@
-"""From the partitions of a header to Dagster's, and from a running step to its partition."""
+"""Convert the partitions of a header to Dagster's, and find the partition of a running step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from extract_project.manifest.header.model import Header
 
 
 def partitions_of(header: Header) -> dg.PartitionsDefinition[str] | None:
-    """Dagster's definition of an extract's partitions; None where it has none."""
+    """Dagster's definition of an extract's partitions; None if it has none."""
     partitions = header.partitions
     if partitions is None:
         return None
@@ -29,7 +29,7 @@ def partitions_of(header: Header) -> dg.PartitionsDefinition[str] | None:
 
 
 def partition_named(header: Header, key: str) -> Partition:
-    """The partition of a key, with its window."""
+    """The partition with this key, with its time window."""
     definition = partitions_of(header)
     if not isinstance(definition, dg.TimeWindowPartitionsDefinition):
         return Partition(key)
@@ -47,7 +47,8 @@ def partition_of(context: dg.AssetExecutionContext, extract: Extract) -> Partiti
 
 
 def due_partitions(header: Header, at: datetime) -> Sequence[str | None]:
-    """What a tick at that moment runs: the newest window that is over, or every static key."""
+    """The partitions that a tick at this time runs: the newest complete window, or all static
+    keys."""
     definition = partitions_of(header)
     if definition is None:
         return [None]

@@ -1,4 +1,4 @@
-"""Run requests: each extract, and each of its partitions, in a run of its own."""
+"""Run requests: each extract, and each of its partitions, gets its own run."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ PATH_TAG, CAUSE_TAG, TICK_TAG = "extract/path", "extract/cause", "extract/tick"
 FAILURE_TAG, NO_FAILURE = "extract/failure", "none"
 RERUN_OF_TAG, RERUN_NUMBER_TAG = "extract/rerun_of", "extract/rerun_number"
 FULL_REFRESH_TAG = "extract/full_refresh"
-"""`true` has the incremental extracts of a run publish everything anew."""
+"""Tag: with `true`, the incremental extracts of a run publish everything anew."""
 RELEASE_TAG = "extract/release"
-"""Id of the run whose refused result may pass, once, in the run that carries this."""
+"""Tag: the id of a run that refused its result. The failed checks only warn in the tagged run."""
 RELEASE_REASON_TAG, RELEASE_BY_TAG = "extract/release_reason", "extract/release_by"
 NOBODY_NAMED = "somebody in the launchpad"
-"""Who is recorded where a person launches a run and says no name."""
+"""The name that is recorded if a person launches a run without giving one."""
 PRIORITY_TAG = "dagster/priority"
 
 
 def run_request(
     run_key: str, extracts: Sequence[Extract], partition: str | None = None, **tags: str
 ) -> dg.RunRequest:
-    """One run, of one extract or of some that must come after each other.
+    """A request for one run, of one extract or of several that depend on each other.
 
-    `tags` are those of this project, without their prefix: `cause="schedule"`. The run key has to
-    be the same for the same occasion, which is then run once.
+    `tags` are this project's tags without their prefix: `cause="schedule"`. Requests with the same
+    run key are run once, so it must identify the occasion.
     """
     return dg.RunRequest(
         run_key=f"{run_key} {partition}" if partition else run_key,
@@ -39,12 +39,12 @@ def run_request(
 
 
 def wants_full_refresh(run: dg.DagsterRun) -> bool:
-    """Whether a run was launched with the tag that asks for it."""
+    """Whether a run was launched with the tag for a full refresh."""
     return run.tags.get(FULL_REFRESH_TAG, "").lower() == "true"
 
 
 def run_tags(extracts: Sequence[Extract], **tags: str) -> dict[str, str]:
-    """The tags of a run: which extracts it is of, why it was launched, how urgent it is."""
+    """The tags of a run: its extracts, why it was launched, and its priority."""
     urgent = max(each.header.priority for each in extracts)
     return {
         PATH_TAG: ",".join(each.path for each in extracts),

@@ -1,8 +1,7 @@
-"""What a materialization cost on Fargate: the task's own facts, and the prices of the settings.
+"""The cost of a materialization on Fargate, from the task's metadata and the configured prices.
 
-ECS tells every process of a task how large the task is and when its image began to be pulled,
-which is when billing begins. Whatever goes wrong with asking leaves the cost unknown, and the run
-alone.
+ECS tells every process of a task the task's size and when the pull of its image began, which is
+when billing begins. If that cannot be read, the cost is unknown and the run is not affected.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate-response.html
 """
@@ -23,7 +22,7 @@ from extract_project.prices import INCLUDED_DISK_GB, LEAST_SECONDS, FargatePrice
 _FARGATE = "FARGATE"
 _MIB_PER_GIB = 1024
 _ASK_SECONDS = 2.0
-"""The endpoint is on the task's own host, and answers within milliseconds or not at all."""
+"""Timeout. The endpoint is on the task's own host, and answers within milliseconds or never."""
 
 
 class _Limits(BaseModel):
@@ -39,7 +38,7 @@ class _Disk(BaseModel):
 
 
 class Task(BaseModel):
-    """What ECS tells a process of the task that it is in."""
+    """The task's metadata, as ECS gives it to its processes."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,7 +48,7 @@ class Task(BaseModel):
     disk: _Disk | None = Field(None, alias="EphemeralStorageMetrics")
 
     def cost(self, prices: FargatePrices, until: datetime) -> TaskCost:
-        """What the task has cost until then."""
+        """The cost of the task until this time."""
         seconds = max((until - self.pull_started_at).total_seconds(), LEAST_SECONDS)
         vcpu, memory = self.limits.cpu, self.limits.memory
         size = TaskCost(vcpu, memory, round(seconds, 1))
@@ -61,36 +60,37 @@ class Task(BaseModel):
             size.task_memory_mib,
             size.task_seconds,
             round(prices.of(vcpu, gb, disk, seconds / 3600), 6),
-            f"from the pull of the image to the publish, {LEAST_SECONDS} s at least, of "
+            f"from the image pull to the publish, at least {LEAST_SECONDS} s, of "
             f"{vcpu:g} vCPU at ${prices.vcpu_hour:g}, {gb:g} GB at ${prices.gb_hour:g} and "
             f"{disk:g} GB of more disk at ${prices.disk_gb_hour:g} an hour",
         )
 
     @property
     def _extra_disk_gb(self) -> int:
-        """Whole GiB, since ECS counts a few MiB more than were asked for."""
+        """Disk beyond the included, in whole GiB, since ECS reports a few MiB more than
+        requested."""
         reserved = self.disk.reserved // _MIB_PER_GIB if self.disk else 0
         return max(reserved - INCLUDED_DISK_GB, 0)
 
 
 @dataclass(frozen=True)
 class TaskCost:
-    """The cost of a task up to a publish, under the names that people see."""
+    """The cost of a task up to a publish. Field names are the labels in the UI."""
 
     task_vcpu: float
     task_memory_mib: int
     task_seconds: float
     estimated_fargate_usd: float | None = None
-    """None where AWS bills the instance instead of the task."""
+    """None if AWS bills the instance instead of the task."""
     cost_basis: str | None = None
 
     def facts(self) -> dict[str, Any]:
-        """What is known of it."""
+        """The values that are known."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def current_task(metadata_uri: str | None) -> Task | None:
-    """The task that this process is in; None elsewhere, and where ECS does not say in time."""
+    """The ECS task of this process; None outside ECS, or if ECS does not answer in time."""
     if metadata_uri is None:
         return None
     try:
@@ -100,7 +100,7 @@ def current_task(metadata_uri: str | None) -> Task | None:
 
 
 def _ask(url: str) -> Task:
-    # The address is link-local: no proxy can reach it.
+    # The address is link-local, so a proxy cannot reach it.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with direct.open(url, timeout=_ASK_SECONDS) as reply:
         return Task.model_validate_json(reply.read())

@@ -1,7 +1,7 @@
-"""What the end of a run's ECS task says: out of memory, or something else; and its last words.
+"""Read why a run's ECS task ended, out of Dagster's message about it.
 
-A run whose process is gone cannot tell why. Dagster's run monitoring asks the launcher, and puts
-what that has found into the event with which it marks the run as failed.
+A run whose process is gone cannot report why. Dagster's run monitoring asks the launcher, and puts
+the answer into the event with which it marks the run as failed.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import re
 from extract_project.errors import Cause
 
 LOG_HEADING = "Run worker logs:\n"
-"""What EcsRunLauncher writes before the last lines of a task's log."""
+"""The line that EcsRunLauncher writes before the last lines of a task's log."""
 
-# SIGKILL with nobody outside who stopped the task: on Fargate that is the kernel, for memory.
+# A SIGKILL although nobody stopped the task: on Fargate that is the kernel, out of memory.
 _OUT_OF_MEMORY = re.compile(
     r"OutOfMemory|Stop code: EssentialContainerExited\..*exit code 137", re.DOTALL
 )
@@ -23,17 +23,17 @@ _MONITORING = re.compile(
 
 
 def out_of_memory(told: str) -> bool:
-    """Whether that is why the task ended; its log does not count, which may quote anything."""
+    """Whether the task ran out of memory. Its log is ignored, since it may quote anything."""
     return _OUT_OF_MEMORY.search(told.partition(LOG_HEADING)[0]) is not None
 
 
 def cause_of_end(told: str) -> Cause:
-    """What kind of failure the end of a task is."""
+    """The cause of failure that the end of a task means."""
     return Cause.MEMORY if out_of_memory(told) else Cause.KILLED
 
 
 def last_words(message: str) -> str:
-    """What the launcher found, out of the message of a failed run; "" where it found nothing."""
+    """The launcher's findings in the message of a failed run; "" if there are none."""
     found = _MONITORING.fullmatch(message.strip())
     told = found["found"] if found else message
     head, heading, log = told.partition(LOG_HEADING)

@@ -1,6 +1,6 @@
-"""What an asset's op says of its task, as tags: the size that its header asks for, and its pool.
+"""The op tags of an asset's task: the size that its header asks for.
 
-A run may have tags of a size too, which win.
+A run may have size tags too; they win.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ POOL_TAG = "extract/pool"
 
 
 def size_tags(size: TaskSize) -> dict[str, str]:
-    """What is asked for, in the form that Dagster's EcsRunLauncher knows from runs."""
+    """A size as tags, in the form of the run tags that Dagster's EcsRunLauncher reads."""
     asked = {CPU_TAG: size.cpu, MEMORY_TAG: size.memory, DISK_TAG: size.disk}
     return {tag: str(number) for tag, number in asked.items() if number is not None}
 
 
 def read_size(tags: Mapping[str, str]) -> TaskSize:
-    """What tags ask for; raises ValueError for what is no number."""
+    """The size in tags; raises ValueError if a value is not a number."""
     return TaskSize(*(_number(tags, tag) for tag in (CPU_TAG, MEMORY_TAG, DISK_TAG)))
 
 

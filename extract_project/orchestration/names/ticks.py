@@ -1,4 +1,4 @@
-"""When an extract's schedule ticked."""
+"""The ticks of an extract's schedule."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from extract_project.orchestration.dagster_internals import schedule_execution_t
 def ticks_between(header: Header, after: datetime, until: datetime) -> Sequence[datetime]:
     """The ticks later than `after` and not later than `until`, oldest first, in UTC.
 
-    They are the ones that Dagster's own schedules have, clock changes included.
+    They equal the ticks of Dagster's own schedules, also at clock changes.
     """
     if not header.crons:
         return []

@@ -1,1 +1,1 @@
-"""One run: the asset, its attempt, the IO manager, and what is recorded of them."""
+"""One run: the asset, its attempt, the IO manager, and what they record."""

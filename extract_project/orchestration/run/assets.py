@@ -1,6 +1,6 @@
-"""From one Extract to one asset.
+"""Make the asset of an extract.
 
-(Without postponed annotations: Dagster looks at the type of an asset's `context` itself.)
+(Without postponed annotations, since Dagster inspects the type of an asset's `context`.)
 """
 
 from collections.abc import Collection
@@ -23,13 +23,13 @@ def extract_asset(
 ) -> dg.AssetsDefinition:
     """The asset of an extract: it stages and audits, and the IO manager publishes.
 
-    `paths` are those of all SQL files, by which the tables upstream of it are told from extracts.
+    `paths` are the paths of all SQL files; they distinguish upstream tables from extracts.
     """
     header = extract.header
     pool = header.pool or extract.warehouse
 
-    # Explicit names for the step and its inputs: Dagster's own, made from the keys, are the same
-    # for `a/b__c` and `a__b/c`, and two steps of one name break the whole code location.
+    # Explicit names for the step and its inputs: those that Dagster makes from the keys are equal
+    # for `a/b__c` and `a__b/c`, and two steps with one name break the whole code location.
     @dg.multi_asset(
         name=op_name(extract.path),
         outs={"result": dg.AssetOut.from_spec(_spec(extract, location), io_manager_key=IO_MANAGER)},
@@ -104,6 +104,6 @@ def _upstream(extract: Extract, paths: Collection[str]) -> list[dg.AssetKey]:
 
 
 def _description(extract: Extract) -> str:
-    """The catalog shows the beginning of it as plain text."""
+    """The asset's description. Dagster's catalog shows its beginning as plain text."""
     words = extract.header.description.strip() or f"{extract.file}, which has no description"
     return f"{words}\n\n```sql\n{extract.text.strip()}\n```"

@@ -1,4 +1,4 @@
-"""What the extracts of one code location share."""
+"""The context that all extracts of one code location share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from extract_project.store.stores import Folders
 
 @dataclass(frozen=True)
 class CodeLocation:
-    """The settings, the stores, and the snapshot that the definitions were made of."""
+    """The settings, the folders, and the snapshot from which the definitions were made."""
 
     settings: Settings
     connect: Callable[[], Folders]

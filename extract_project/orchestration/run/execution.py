@@ -1,8 +1,8 @@
-"""One attempt at an extract within a Dagster run, and what Dagster is told of its end.
+"""One attempt at an extract within a Dagster run, and its end as Dagster records it.
 
-Whatever ends an attempt (a refusal, an error, the time limit, an interrupt) is turned into one
-`Ending` here. Nothing is raised meanwhile, so an attempt always ends with what really happened:
-also when S3 fails in the middle of a cancel, or when the run is told to end after it has published.
+Whatever ends an attempt (a refusal, an error, the timeout, an interrupt) becomes one `Ending` here.
+Nothing is raised before, so Dagster always records what really happened, also if S3 fails during a
+cancel, or the run is terminated after it has published.
 
 The IO manager publishes, between two events of the asset.
 """
@@ -73,13 +73,13 @@ class Ending:
     events: Sequence[dg.AssetCheckResult]
     failure: dg.Failure
     because: Exception | None = None
-    """Where the failure came from, unless it explains itself."""
+    """The original exception, unless the failure explains itself."""
 
 
 class Candidate:
-    """A staged and audited result on its way to the IO manager, which publishes it.
+    """A staged and audited result, handed to the IO manager for publishing.
 
-    `held` aborts the upload, unless it has been published.
+    `held` aborts the upload if it has not been published.
     """
 
     def __init__(self, execution: _Execution, staged: Staged, held: ExitStack) -> None:
@@ -87,9 +87,9 @@ class Candidate:
         self.published: Published | None = None
 
     def publish(self) -> Mapping[str, Any]:
-        """Make it the current version; gives the metadata of its materialization.
+        """Make it the current version; returns the metadata of its materialization.
 
-        Raises dg.Failure where it was not published, as far as is known.
+        Raises dg.Failure if it was not published, as far as is known.
         """
         with self._execution.interrupts.flagged(), self._held:
             self.published, metadata = self._execution.publish(self._staged)
@@ -100,11 +100,11 @@ Events = Iterator[dg.AssetCheckResult | dg.MaterializeResult[Candidate]]
 
 
 def execute(context: dg.AssetExecutionContext, extract: Extract, location: CodeLocation) -> Events:
-    """Stage and audit; then have the IO manager publish, or refuse with nothing published.
+    """Stage and audit; then let the IO manager publish, or refuse the result.
 
-    Raises dg.Failure for whatever ends the attempt in another way. The upload is held open across
-    the `yield`: Dagster hands the value to the IO manager, and stores the materialization, before
-    it asks for the next event.
+    Raises dg.Failure if the attempt ends in any other way. The upload stays open across the
+    `yield`: Dagster passes the value to the IO manager, and stores the materialization, before it
+    asks for the next event.
     """
     use_system_allocator()
     execution = _Execution.of(context, extract, location)
@@ -154,7 +154,7 @@ class _Execution:
         )
 
     def _begin(self) -> None:
-        """Say what is about to run."""
+        """Log what is about to run."""
         clear_failure(self.context.instance, self.context.run, self.this.number)
         source, snapshot = self.this.extract.source, self.location.snapshot_id
         self.journal.write(
@@ -170,7 +170,8 @@ class _Execution:
         )
 
     def stage(self, held: ExitStack) -> Staged | Ending:
-        """The staged result, which `held` aborts unless it is published; or why there is none."""
+        """The staged result, which `held` aborts unless it is published; or the ending without
+        one."""
         extract, settings, run = self.this.extract, self.location.settings, self.context.run
         self._begin()
         try:
@@ -197,7 +198,7 @@ class _Execution:
         return staged
 
     def result(self, candidate: Candidate, staged: Staged) -> dg.MaterializeResult[Candidate]:
-        """What the asset yields."""
+        """The result that the asset yields."""
         return dg.MaterializeResult(
             value=candidate,
             check_results=[check_result(c, self._key, published=True) for c in staged.outcomes],
@@ -229,7 +230,7 @@ class _Execution:
         ending = self._explained(error, current)
         self._record(ending.failure)
         if self.interrupts.arrived and ending.failure.allow_retries:
-            ended = RunEnded(f"the run was ended from outside, after an error: {error}")
+            ended = RunEnded(f"the run was stopped from outside, after an error: {error}")
             return self._explained(ended, current)
         return ending
 
@@ -245,24 +246,24 @@ class _Execution:
         return Ending((), failure(error, self.this, current), because)
 
     def _record(self, failed: dg.Failure) -> None:
-        """In the journal, and as a tag of the run."""
+        """Record the failure in the journal, and as a tag of the run."""
         try:
             record_failure(self.journal, failed)
             tag_failure(self.context.instance, self.context.run, failed)
-        except Exception as error:  # of Dagster's storage: the failure itself has to be told
+        except Exception as error:  # of Dagster's storage; the failure must still be reported
             logging.getLogger(__name__).warning("the run has no tag of its failure: %r", error)
 
     def _current(self, *, may_change: bool) -> Current:
-        """What the key holds, as far as S3 says so within a moment."""
+        """The current version of the key, if S3 answers within a moment."""
         target = self._target
         try:
             version = in_thread(
-                "looking up what is published",
+                "looking up the current version",
                 lambda: find_version(target.store, target.key),
                 _LOOK_UP_SECONDS,
             )
-        except Exception as error:  # also of a reply that makes no sense: the end has to be told
-            logging.getLogger(__name__).warning("what is published is not known: %r", error)
+        except Exception as error:  # of any kind: the end of the attempt must still be reported
+            logging.getLogger(__name__).warning("the current version is unknown: %r", error)
             return Current(None, is_known=False, may_change=may_change)
         return Current(version, may_change=may_change)
 
@@ -276,7 +277,8 @@ class _Execution:
 
 
 def _published_after_all(staged: Staged | None, current: Current) -> Done | None:
-    """The attempt whose publishing has succeeded, though its reply did not arrive in time."""
+    """The outcome of a publishing request that succeeded although its reply did not arrive in
+    time."""
     version = current.version
     if staged is None or version is None or version.provenance.get("receipt") != staged.receipt.id:
         return None

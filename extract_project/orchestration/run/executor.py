@@ -1,8 +1,8 @@
-"""How the steps of one run execute: one extract in the run's own process, several in one each.
+"""The executor of runs: a single extract in the run's process, several in one process each.
 
 A run of one extract needs no second Python process, which would double its memory and add
-seconds. In a run of several, a process for each keeps one extract's failure, or its death for
-want of memory, away from its neighbours; on ECS, that is a task for each.
+seconds. In a run of several, separate processes isolate one extract's failure, or its running out
+of memory, from the others; on ECS, each gets its own task.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from extract_project.orchestration.run.interrupts import ending_at_interrupts
 
 
 class OneOrMany(Executor):
-    """Chooses when the plan is known."""
+    """Chooses the executor once the plan is known."""
 
     def __init__(self, max_concurrent: int | None) -> None:
         self._retries = RetryMode.ENABLED
@@ -43,7 +43,7 @@ class OneOrMany(Executor):
         return many.execute(plan_context, execution_plan)
 
     def _one_each(self, instance: dg.DagsterInstance, plan: ExecutionPlan) -> Executor:
-        # Imported here because a run of one extract has no need of it.
+        # Imported here because a run of one extract does not need it.
         from extract_project.orchestration.ecs.launcher import ExtractEcsRunLauncher
         from extract_project.orchestration.ecs.step_executor import task_per_extract
 

@@ -1,7 +1,7 @@
-"""From an error to the failure report that whoever is on call reads first.
+"""Make the failure report of an error: the first thing that a person on call reads.
 
-What happened and in which line, with the line quoted; what became of the published version; what
-to do next. Only transient errors are worth a retry, and only those get one.
+It says what happened and in which line, with the line quoted; what readers have now; and what to
+do next. Only transient errors are retried.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from extract_project.pipeline.staging import Staged
 from extract_project.publish.publishing import Published
 
 CAUSE = "cause"
-"""The entry of a failure's metadata that says what kind it is."""
+"""The metadata entry of a failure with its cause."""
 
 SQL_SHA256 = "sql_sha256"
-"""The entry that says which SQL it was, by content."""
+"""The metadata entry with the checksum of the SQL."""
 
 _RERUN = "then rerun this extract alone: extract rerun --failed"
 _NEXT = {
     Cause.SQL: f"fix the SQL and push it: the new version is live in seconds; {_RERUN}",
     Cause.PERMISSION: f"grant what is missing; {_RERUN}",
     Cause.SIGN_IN: f"correct the sign-in of warehouse {{warehouse!r}}; {_RERUN}",
-    Cause.BUSY: "when the warehouse has room again: extract rerun --failed",
-    Cause.NETWORK: "when the network is well again: extract rerun --failed",
-    Cause.S3: f"see to the bucket; {_RERUN}",
+    Cause.BUSY: "when the warehouse has capacity again: extract rerun --failed",
+    Cause.NETWORK: "when the network works again: extract rerun --failed",
+    Cause.S3: f"fix the access to the bucket; {_RERUN}",
     Cause.AUDIT: f"fix the data in the warehouse or the rule in the header; {_RERUN}",
     Cause.TIMEOUT: f"make the query cheaper, or raise 'timeout' in the header; {_RERUN}",
-    Cause.CANCELLED: "if that was not meant: extract run {path}",
-    Cause.SUPERSEDED: "nothing has to be done: readers have newer data than this run's",
+    Cause.CANCELLED: "if that was not intended: extract run {path}",
+    Cause.SUPERSEDED: "nothing: readers already have newer data than this run's",
     Cause.MEMORY: f"raise 'memory' in the header, or select fewer columns at a time; {_RERUN}",
     Cause.DISK: f"raise 'disk' in the header, or check fewer columns with unique; {_RERUN}",
     Cause.KILLED: "look at the end of the run's log; then: extract rerun --failed",
@@ -47,7 +47,7 @@ _NEXT = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """Which try of which extract, for which partition."""
+    """An attempt at an extract or one of its partitions, with its number."""
 
     extract: Extract
     partition: str | None = None
@@ -58,7 +58,7 @@ class Attempt:
         return self.number > self.extract.header.retries.max
 
     def place(self, line: int | None = None, column: int | None = None) -> str:
-        """`sales/orders.sql:3:5`, and the partition where there is one."""
+        """`sales/orders.sql:3:5`, and the partition if there is one."""
         parts = (self.extract.file, line, column)
         place = ":".join(str(part) for part in parts if part is not None)
         return f"{place} (partition {self.partition})" if self.partition else place
@@ -66,13 +66,13 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Current:
-    """What readers have when an attempt has ended, as far as it is known."""
+    """The version that readers have when an attempt has ended, as far as it is known."""
 
     version: Version | None
     is_known: bool = True
-    """False where S3 did not answer."""
+    """False if S3 did not answer."""
     may_change: bool = False
-    """Whether the attempt's own request to publish may still be carried out."""
+    """Whether the attempt's own publishing request may still succeed."""
 
     @property
     def uri(self) -> str:
@@ -106,9 +106,9 @@ def failure(error: Exception, attempt: Attempt, current: Current) -> dg.Failure:
 
 
 def ended_after_publishing(attempt: Attempt, published: Published) -> dg.Failure:
-    """The end of a run that was told to end when it had published already."""
+    """The end of a run that was terminated after it had published."""
     told = (
-        f"{attempt.place()}: the run was ended from outside when its result was in place already: "
+        f"{attempt.place()}: the run was stopped from outside after its result was published: "
         f"{published.outcome}, version {published.version_id}"
     )
     return dg.Failure(
@@ -119,7 +119,7 @@ def ended_after_publishing(attempt: Attempt, published: Published) -> dg.Failure
 
 
 def refusal(refused: RefusedResult, attempt: Attempt) -> dg.Failure:
-    """The failure of an attempt whose result was not accepted."""
+    """The failure of an attempt whose result was refused."""
     if not refused.outcomes:
         return _refusal_of_empty(refused.staged, attempt)
     lines = []
@@ -133,14 +133,14 @@ def refusal(refused: RefusedResult, attempt: Attempt) -> dg.Failure:
         ]
     partition = f" --partition {attempt.partition}" if attempt.partition else ""
     advice = (
-        "; to let such results pass with a warning, add 'severity: warn' to the check; to publish "
-        f"this once: extract release {attempt.extract.path}{partition} --reason '…'"
+        "; to publish such results with a warning, add 'severity: warn' to the check; to publish "
+        f"this one: extract release {attempt.extract.path}{partition} --reason '…'"
     )
     return _refused(refused.staged, attempt, lines, _next_step(Cause.AUDIT, attempt) + advice)
 
 
 def refusal_of_schema(error: SchemaError, attempt: Attempt, current: Current) -> dg.Failure:
-    """The failure of a run whose result has columns that it must not have."""
+    """The failure of a run whose result has the wrong columns."""
     faults = [
         f"{attempt.place(*attempt.extract.place(path))}: {fault}" for path, fault in error.faults
     ]
@@ -153,7 +153,7 @@ def refusal_of_schema(error: SchemaError, attempt: Attempt, current: Current) ->
 
 
 def _refusal_of_empty(staged: Staged, attempt: Attempt) -> dg.Failure:
-    """The failure of a run without rows where the header wants some."""
+    """The failure of a run whose result has no rows, with `on_empty: fail`."""
     line, column = attempt.extract.place(("on_empty",))
     reason = "the result has no rows, and the header says on_empty: fail"
     lines = [f"{attempt.place(line, column)}: {reason}"]
@@ -161,29 +161,29 @@ def _refusal_of_empty(staged: Staged, attempt: Attempt) -> dg.Failure:
 
 
 def end_of_process(place: str, told: str) -> str:
-    """The failure report of a run whose process is gone; `told` is what was found of it outside."""
+    """The failure report of a run whose process is gone; `told` is what monitoring found."""
     reason = (
-        "the run's process ended before it could say why: it ran out of memory"
+        "the run's process died without reporting why: it ran out of memory"
         if out_of_memory(told)
-        else "the run's process ended before it could say why: it was killed, evicted or never "
-        "started; the end of its log may tell"
+        else "the run's process died without reporting why: it was killed, evicted or never "
+        "started; see the end of its log"
     )
     paragraphs = [f"{place}: {reason}", last_words(told), f"next: {_NEXT[cause_of_end(told)]}"]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
 
 def is_expected(error: Exception) -> bool:
-    """Whether the error explains itself; anything else is a fault of ours, and keeps its trace."""
+    """Whether the error is raised on purpose. Anything else is a bug, and keeps its stack trace."""
     return isinstance(error, ExtractError | MemoryError)
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same attempt may well succeed a minute later."""
+    """Whether the same attempt may succeed a minute later."""
     return isinstance(error, ExtractError) and error.transient
 
 
 def cause_of(error: Exception) -> Cause:
-    """What kind of failure an error is."""
+    """The cause of failure that an error stands for."""
     if isinstance(error, ExtractError):
         return error.cause
     return Cause.MEMORY if isinstance(error, MemoryError) else Cause.OURS
@@ -200,17 +200,17 @@ def quoted(text: str, line: int, column: int | None) -> str:
 
 
 def standing(current: Current) -> str:
-    """What readers have now."""
+    """The sentence that says which version readers have now."""
     if not current.is_known:
-        told = "what readers have is not known: S3 did not answer."
+        told = "it is unknown which version readers have: S3 did not answer."
     elif current.version is None:
-        told = "nothing has been published under this key yet, and nothing is now."
+        told = "nothing has been published under this key yet."
     else:
         told = f"the published version is untouched: {current.version.uri}"
     if current.may_change:
         told += (
-            "\nThe request that publishes this result had been sent, and S3 did not say what came "
-            "of it: it may still publish."
+            "\nThe request that publishes this result was sent, but S3 did not answer: it may "
+            "still be published."
         )
     return told
 
@@ -245,7 +245,7 @@ def _next_step(cause: Cause, attempt: Attempt) -> str:
 
 def _again(attempt: Attempt) -> str:
     tries = attempt.extract.header.retries.max + 1
-    return f"next: nothing yet; this was try {attempt.number} of {tries}, and the next one follows"
+    return f"next: nothing yet; this was attempt {attempt.number} of {tries}, and the next follows"
 
 
 def _reason(error: Exception) -> str:
@@ -253,4 +253,4 @@ def _reason(error: Exception) -> str:
         return f"this process has no memory left: {error or 'an allocation failed'}"
     if is_expected(error):
         return str(error)
-    return f"an unexpected {type(error).__name__}, which is a fault of extract_project: {error}"
+    return f"an unexpected {type(error).__name__}, which is a bug in extract_project: {error}"

@@ -1,9 +1,9 @@
-"""A run that is told to end does end, wherever it is, and nothing is queried again.
+"""End an interrupted run wherever it is, without querying again.
 
-Dagster turns SIGINT and SIGTERM into an exception in whatever the main thread does at that moment,
-as long as it executes an asset; and takes that exception for a failure, which a retry policy
-covers. So an asset replaces the signal handler by one that only sets a flag, and what still gets
-through as an exception ends the run where Dagster would wait for the next try.
+While Dagster executes an asset, it turns SIGINT and SIGTERM into an exception at whatever point
+the main thread has reached. It then treats the exception as a failure, which a retry policy
+retries. So an asset replaces the signal handler by one that only sets a flag. An interrupt that
+still arrives as an exception ends the run where Dagster would wait for the next attempt.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 
 
 class Interrupts:
-    """Whether this process has been told to end."""
+    """Records whether this process has been interrupted."""
 
     def __init__(self) -> None:
         self.arrived = False
 
     @contextmanager
     def flagged(self) -> Iterator[None]:
-        """While in here, an interrupt raises nothing: it sets the flag.
+        """Inside the block, an interrupt raises nothing; it sets the flag.
 
-        To be entered again in each piece of user code: Dagster puts its own handler back whenever
-        it goes on with an asset, and while it has an output stored.
+        Each piece of user code has to enter the block again: Dagster restores its own handler
+        whenever it resumes an asset, and while an output is stored.
         """
         if threading.current_thread() is not threading.main_thread():
-            yield  # signals are none of its business
+            yield  # only the main thread can set signal handlers
             return
 
         def handle(_number: int, _frame: FrameType | None) -> None:
@@ -55,8 +55,8 @@ class Interrupts:
 def ending_at_interrupts(events: Iterator[DagsterEvent]) -> Iterator[DagsterEvent]:
     """The events of an executor that retries in its own process.
 
-    Raises DagsterExecutionInterruptedError where an interrupt arrives while a step waits for its
-    next try, and where it is what the step is to be tried again for.
+    Raises DagsterExecutionInterruptedError if an interrupt arrives while a step waits for its next
+    attempt, or if the interrupt is the failure that would be retried.
     """
     with _leaving_nothing_suspended(), ExitStack() as waiting:
         for event in events:
@@ -70,10 +70,11 @@ def ending_at_interrupts(events: Iterator[DagsterEvent]) -> Iterator[DagsterEven
 
 @contextmanager
 def _leaving_nothing_suspended() -> Iterator[None]:
-    """Close the asset that an interrupt leaves suspended between staging and publishing.
+    """Close the asset's generator that an interrupt leaves suspended between staging and
+    publishing.
 
-    Dagster keeps the exception, and with it the asset, until the process ends: too late to abort
-    an upload.
+    Dagster keeps the exception, and through it the generator, until the process ends. Then it is
+    too late to abort an upload.
     """
     try:
         yield

@@ -1,8 +1,8 @@
-"""Invalid SQL files: in the UI, red, with the reason and the line; in nobody's way (G6).
+"""Invalid SQL files: red in the UI, with the reason and line, without affecting others (G6).
 
 Such a file is an external asset under its own key, so that it cannot be materialized, with a
-failed check `sql_valid` that a sensor reports. When the file is fixed, the same key is an
-ordinary extract again and its history is still there.
+failed check `sql_valid` that a sensor reports. Once the file is fixed, the same key is an
+ordinary extract again, with its history.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _INTERVAL_SECONDS = 30
 
 
 def invalid_asset(extract: InvalidExtract) -> dg.AssetSpec:
-    """The external asset that stands for a file that cannot run."""
+    """The external asset of an invalid file."""
     reasons = "\n".join(f"- {reason}" for reason in extract.reasons)
     return dg.AssetSpec(
         key=shown_key(extract),
@@ -33,7 +33,7 @@ def invalid_asset(extract: InvalidExtract) -> dg.AssetSpec:
 
 
 def invalid_check(extract: InvalidExtract) -> dg.AssetChecksDefinition:
-    """The check that is red while the file is invalid; also runnable by hand."""
+    """The check that is red while the file is invalid; it can also be run by hand."""
 
     key = shown_key(extract)
     spec = dg.AssetCheckSpec(CHECK, asset=key, description="the file is a valid extract")
@@ -46,7 +46,7 @@ def invalid_check(extract: InvalidExtract) -> dg.AssetChecksDefinition:
     def sql_valid() -> Iterator[dg.AssetCheckResult]:
         yield dg.AssetCheckResult(passed=False, description="\n".join(extract.reasons))
 
-    # Dagster's decorator would name the input after the key, which may be a reserved word.
+    # Dagster's decorator would name the input after the key, and that may be a reserved word.
     check: dg.AssetChecksDefinition = dg.AssetChecksDefinition.create(
         keys_by_input_name={"checked_file": key},
         node_def=sql_valid,
@@ -57,7 +57,7 @@ def invalid_check(extract: InvalidExtract) -> dg.AssetChecksDefinition:
 
 
 def invalid_sensor(invalid: Sequence[InvalidExtract], snapshot_id: str) -> dg.SensorDefinition:
-    """Reports every invalid file once per snapshot, without any run."""
+    """A sensor that reports every invalid file once per snapshot, without a run."""
 
     @dg.sensor(
         name="invalid_sql_files",

@@ -1,12 +1,12 @@
-"""The IO manager: publishes what an extract has staged, and loads what is published.
+"""The IO manager: publishes the staged result of an extract, and loads published extracts.
 
-An asset downstream of extracts says in its annotation what it wants:
+An asset downstream of extracts declares in its annotation which type it wants:
 
     @dg.asset(ins={"orders": dg.AssetIn(key=["sales", "orders"])})
     def report(orders: pl.DataFrame): ...
 
 `pandas.DataFrame`, `pyarrow.Table`, `pyarrow.RecordBatchReader` (a stream) and `polars.DataFrame`
-are known. `dg.AssetIn(metadata={"version_id": "…"})` loads a given version instead of the current.
+are supported. `dg.AssetIn(metadata={"version_id": "…"})` loads that version instead of the current.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ class ExtractIOManager(dg.IOManager):
         self._extracts = {asset_key(path): extract for path, extract in extracts.items()}
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        """Publish: the one moment at which a result becomes visible."""
+        """Publish the result. Only here does it become visible."""
         if not isinstance(obj, Candidate):
             raise dg.DagsterInvariantViolationError(
-                f"{context.asset_key.to_user_string()} cannot be stored with the IO manager of "
-                f"extracts, which publishes only those: give this asset another io_manager_key"
+                f"{context.asset_key.to_user_string()} is not an extract, and their IO manager "
+                f"stores only extracts: give this asset another io_manager_key"
             )
         context.add_output_metadata(obj.publish())
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """The current version, or the given one, as the type that the asset's argument names.
+        """The current version, or the given one, as the type of the asset's argument.
 
-        Of several partitions, a dictionary by partition key.
+        For several partitions, a dictionary by partition key.
         """
         extract = self._extracts[context.asset_key]
         if not context.has_asset_partitions:
@@ -67,13 +67,13 @@ class ExtractIOManager(dg.IOManager):
         receipt = receipt_of(folders.state, version)
         reader = open_version(version, read_schema(receipt) if receipt else None)
         if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
-            # Dagster has no place for what is said of several partitions at once.
+            # Dagster cannot attach metadata about several partitions at once.
             context.add_input_metadata({"s3_version_id": version.version_id, "uri": version.uri})
         return _as_type(reader, context.dagster_type.typing_type)
 
 
 def _as_type(reader: pa.RecordBatchReader, wanted: Any) -> Any:
-    if get_origin(wanted) is dict:  # of partitions
+    if get_origin(wanted) is dict:  # one value per partition
         wanted = get_args(wanted)[1]
     name = f"{getattr(wanted, '__module__', '')}.{getattr(wanted, '__name__', wanted)}"
     if wanted is pa.RecordBatchReader:

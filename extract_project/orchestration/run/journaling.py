@@ -1,4 +1,4 @@
-"""What a run writes into its journal about one extract."""
+"""The log lines of a run about one extract."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Restored
 
 _TOLD = {schema_drift.CHECK: "schema_changed", ANOMALIES: "unusual"}
-"""Checks that the journal tells of by themselves, since most of the time nothing refuses them."""
+"""Checks that are logged even if they only warn, which they do by default."""
 
 
 def journal_of(attempt: Attempt, run_id: str) -> Journal:
@@ -25,7 +25,7 @@ def journal_of(attempt: Attempt, run_id: str) -> Journal:
 
 
 def record_staged(journal: Journal, staged: Staged) -> None:
-    """A whole result is uploaded; how long each stage took."""
+    """Log that a complete result is staged, and the seconds of each stage."""
     receipt = staged.receipt
     journal.write(
         "staged",
@@ -48,7 +48,7 @@ def record_staged(journal: Journal, staged: Staged) -> None:
 def record_published(
     journal: Journal, staged: Staged, published: Published, cost: TaskCost | None
 ) -> None:
-    """What the result became, where it is, and what it cost."""
+    """Log the outcome of publishing, the version, and the cost."""
     usage = staged.receipt.usage
     journal.write(
         published.outcome,
@@ -62,7 +62,7 @@ def record_published(
 
 
 def record_restored(journal: Journal, restored: Restored) -> None:
-    """An older version is current again."""
+    """Log that an older version is current again."""
     restoration = restored.version.restoration
     journal.write(
         "restored",
@@ -76,7 +76,7 @@ def record_restored(journal: Journal, restored: Restored) -> None:
 
 
 def record_failure(journal: Journal, failure: dg.Failure) -> None:
-    """Nothing was published; the failure report goes with it."""
+    """Log that nothing was published, with the failure report."""
     metadata = failure.metadata
     query_id = metadata.get("query_id")
     journal.write(

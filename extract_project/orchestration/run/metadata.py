@@ -1,4 +1,4 @@
-"""From a receipt to what people look at on an asset's page."""
+"""Metadata and check results for an asset's page, made from a receipt."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from extract_project.pipeline.staging import Staged
 from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Restored
 
-_REJECTED = "candidate rejected, the published version stays: "
+_REJECTED = "result refused, the published version stays: "
 _OUTCOMES = {
     "published": "published as a new version",
-    "unchanged": "verified unchanged: the current version has this very content",
+    "unchanged": "unchanged: the current version has the same content",
     "kept": "no rows, so the current version was kept (on_empty: keep)",
 }
 
@@ -36,9 +36,10 @@ _USAGE = {
 def materialization_metadata(
     staged: Staged, published: Published, before: Receipt | None, cost: TaskCost | None
 ) -> dict[str, dg.MetadataValue[Any]]:
-    """Everything about one result, the same that its receipt holds.
+    """The metadata of one result, with the same facts as its receipt.
 
-    `before` is the receipt of what was current when the run began; `cost`, that of its ECS task.
+    `before` is the receipt of the version that was current when the run began; `cost` is the cost
+    of the run's ECS task.
     """
     receipt, stages = staged.receipt, staged.receipt.stages
     uri = f"{staged.output.target.uri}?versionId={published.version_id}"
@@ -66,7 +67,7 @@ def materialization_metadata(
 def restored_metadata(
     restored: Restored, before: Receipt | None
 ) -> dict[str, dg.MetadataValue[Any]]:
-    """What a rollback made current; `before` is the receipt of what it replaced."""
+    """The metadata of a rollback; `before` is the receipt of the version that it replaced."""
     version, restoration = restored.version, restored.version.restoration
     assert restoration is not None
     return {
@@ -117,7 +118,7 @@ def _released(release: Release | None) -> dict[str, dg.MetadataValue[Any]]:
 
 
 def _compared(difference: Change, previous: Version | None) -> dict[str, dg.MetadataValue[Any]]:
-    """Against the version before; metrics are plotted over the runs."""
+    """The differences from the version before; the UI plots numbers over runs."""
     compared: dict[str, dg.MetadataValue[Any]] = {}
     if previous:
         compared["previous_s3_version_id"] = dg.MetadataValue.text(previous.version_id)
@@ -147,7 +148,7 @@ def _value(value: float | int | str) -> dg.MetadataValue[Any]:
 
 
 def check_result(outcome: Outcome, key: dg.AssetKey, published: bool) -> dg.AssetCheckResult:
-    """One check as Dagster shows it; metrics and sample rows behind a click."""
+    """The check result for Dagster, with metrics and sample rows as metadata."""
     verdict = outcome.verdict
     metadata: dict[str, Any] = dict(verdict.metrics)
     if verdict.samples:
@@ -166,7 +167,7 @@ def check_result(outcome: Outcome, key: dg.AssetKey, published: bool) -> dg.Asse
 
 
 def schema_result(error: SchemaError, key: dg.AssetKey) -> dg.AssetCheckResult:
-    """The check that a result broke by its columns, before any row was looked at."""
+    """The check result for wrong columns, which were found before any row was read."""
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=error.check,

@@ -1,8 +1,8 @@
-"""Releasing what was refused: the tags of a run, and what they let through.
+"""Releases of refused results: the tags of a run, and the checks that they allow to fail.
 
-A run that carries `extract/release: <id of the run that refused>` and `extract/release_reason` is
-such a release, whoever launched it. What may pass is read from the events of that run, and not
-from the tags: nobody can wave through what was not looked at.
+A run with the tags `extract/release: <id of the run that refused>` and `extract/release_reason` is
+a release, whoever launched it. The checks that may fail are read from the events of the refusing
+run, not from tags, so that only results that were refused can be released.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from extract_project.orchestration.run.failures import CAUSE, SQL_SHA256, Attemp
 
 
 def release_tags(of_run: str, reason: str, by: str) -> dict[str, str]:
-    """The tags of a run that releases what another one refused."""
+    """The tags of a run that releases the refused result of another run."""
     return {RELEASE_TAG: of_run, RELEASE_REASON_TAG: reason, RELEASE_BY_TAG: by}
 
 
 def release_of(
     instance: dg.DagsterInstance, run: dg.DagsterRun, attempt: Attempt
 ) -> Release | None:
-    """What a run lets through; None where it is no release.
+    """The release that a run carries out; None if it is not a release.
 
-    A re-execution, which has the tags of its parent, is none: a release is for one run. Raises
-    ReleaseError where the tags name no refusal of this extract, partition and SQL.
+    A re-execution copies its parent's tags, but is not a release: a release is for one run. Raises
+    ReleaseError if the tags do not name a refusal of this extract, partition and SQL.
     """
     of_run = run.tags.get(RELEASE_TAG, "").strip()
     if not of_run or PARENT_RUN_ID_TAG in run.tags:
         return None
     reason = run.tags.get(RELEASE_REASON_TAG, "").strip()
     if not reason:
-        raise ReleaseError(f"nobody says why: add the tag {RELEASE_REASON_TAG} to the run")
+        raise ReleaseError(f"a release needs a reason: set the tag {RELEASE_REASON_TAG} on the run")
     _require_refusal(instance, of_run, attempt)
     checks = _refusing(instance, of_run, attempt)
     if not checks:
         raise ReleaseError(
-            f"run {of_run} was refused by no check that can be released: only those of 'checks' "
-            f"and 'anomalies' can; change the header, or the SQL"
+            f"run {of_run} was not refused by a check that can be released, which are those of "
+            f"'checks' and 'anomalies': change the header or the SQL"
         )
     by = run.tags.get(RELEASE_BY_TAG, "").strip() or NOBODY_NAMED
     return Release(of_run=of_run, checks=checks, by=by, reason=reason)
@@ -66,18 +66,18 @@ def _require_refusal(instance: dg.DagsterInstance, of_run: str, attempt: Attempt
             continue
         if told.get(SQL_SHA256) != attempt.extract.source.sha256:
             raise ReleaseError(
-                f"the SQL file has changed since run {of_run}, so nobody has seen what it gives "
-                f"now: run it once more, and release that"
+                f"the SQL file has changed since run {of_run}, so its result would be another: "
+                f"run it again, and release that run if it is refused"
             )
         return
     raise ReleaseError(
-        f"run {of_run} has not refused {attempt.place()}: expected the whole id of a run that did; "
-        f"extract failed lists what was refused"
+        f"run {of_run} has not refused {attempt.place()}: expected the full id of a run that did; "
+        f"extract failed lists refused extracts"
     )
 
 
 def _refusing(instance: dg.DagsterInstance, of_run: str, attempt: Attempt) -> tuple[str, ...]:
-    """Names of the checks that refused the extract in that run, and can be released."""
+    """The names of the checks that refused the extract in that run and can be released."""
     can_be = {*(check.name for check in attempt.extract.header.checks), ANOMALIES}
     found = [
         each.check_name

@@ -1,10 +1,10 @@
-"""Rolling back through Dagster: from the command line, or from the launchpad.
+"""Roll back through Dagster, from the command line or from the launchpad.
 
-Whoever asks needs no right to write to the bucket, and the run is the record of it: who, why, and
-what came of it. The materialization that it reports has the data version of what was restored, so
-that extracts which follow this one follow it back.
+The person who asks needs no write access to the bucket, and the run records who did it, why, and
+the outcome. The materialization that it reports has the data version of the restored version, so
+that downstream extracts run again.
 
-(Without postponed annotations: Dagster looks at the type of an op's `context` itself.)
+(Without postponed annotations, since Dagster inspects the type of an op's `context`.)
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from extract_project.publish.target import Target
 
 
 def rollback_job(extracts: Mapping[str, Extract], location: CodeLocation) -> dg.JobDefinition:
-    """Makes an older version of an extract current again."""
+    """A job that makes an older version of an extract current again."""
 
     @dg.op(
         name=ROLLBACK_OP,
@@ -37,9 +37,11 @@ def rollback_job(extracts: Mapping[str, Extract], location: CodeLocation) -> dg.
             "version": dg.Field(str, description="the VersionId to go back to"),
             "reason": dg.Field(str, description="recorded with the version"),
             "partition": dg.Field(
-                str, is_required=False, description="its key, where the extract has partitions"
+                str,
+                is_required=False,
+                description="the partition key, if the extract has partitions",
             ),
-            "by": dg.Field(str, default_value=NOBODY_NAMED, description="who wants it"),
+            "by": dg.Field(str, default_value=NOBODY_NAMED, description="who rolls back"),
         },
     )
     def restore_version(context: dg.OpExecutionContext) -> None:
@@ -80,7 +82,7 @@ def _restore(
     if extract is None:
         raise NotPublished(no_extract(path, extracts))
     if bool(extract.header.partitions) != bool(partition):
-        need = "has partitions: say which" if extract.header.partitions else "has no partitions"
+        need = "has partitions: choose one" if extract.header.partitions else "has no partitions"
         raise NotPublished(f"{path} {need}")
     order = Order(config["version"], config["reason"], config["by"], context.run.run_id)
     folders = location.connect()

@@ -1,1 +1,1 @@
-"""What starts runs: schedules, upstream extracts, changed tables."""
+"""Start runs: on schedules, after upstream extracts, or when tables have changed."""

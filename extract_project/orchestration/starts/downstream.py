@@ -1,9 +1,10 @@
-"""Starts the extracts downstream of others (`depends_on`).
+"""Start the extracts that depend on others (`depends_on`).
 
-One with crons of its own waits, at each tick, until every extract upstream of it has materialized
-since *its* newest tick. One without crons runs when an extract upstream of it has new data: another
-data version than its own latest materialization was made from, at any time. Neither starts while an
-extract upstream of it is running. A single sensor decides; its ticks say who waits for whom.
+An extract with a schedule waits, at each tick, until every upstream extract has materialized since
+*its own* newest tick. An extract without a schedule runs as soon as an upstream extract has new
+data: another data version than the one that its latest materialization was made from. Neither
+starts while an upstream extract is running. One sensor decides; its ticks say which extract waits
+for which.
 """
 
 from __future__ import annotations
@@ -30,26 +31,26 @@ from extract_project.orchestration.starts.readiness import (
 
 _INTERVAL_SECONDS = 10
 _CATCH_UP = 5
-"""As many missed ticks of a partitioned extract are caught up as Dagster's schedules catch up."""
+"""The most missed ticks of a partitioned extract that are caught up, as in Dagster's schedules."""
 _SHOWN = 10
 
 
 class Waiting(BaseModel):
-    """The ticks that one extract still has to run at."""
+    """The ticks for which one extract still has to run."""
 
     seen: datetime
-    """Later ticks than this have not been looked at."""
+    """Ticks after this time have not been looked at yet."""
     ticks: tuple[datetime, ...] = ()
 
 
 class DownstreamCursor(BaseModel):
-    """What the sensor remembers from one evaluation to the next."""
+    """The state that the sensor keeps between evaluations."""
 
     waiting: dict[str, Waiting] = {}
 
 
 def waits_at_ticks(extract: Extract, extracts: Extracts) -> bool:
-    """Whether an extract's schedule waits for others, and is therefore kept here."""
+    """Whether an extract's schedule waits for upstream extracts, and so belongs to this sensor."""
     header = extract.header
     return bool(header.enabled and header.crons and upstream_of(extract, extracts))
 
@@ -66,11 +67,11 @@ def downstream_extracts(extracts: Extracts) -> list[Extract]:
 
 
 def downstream_sensor(extracts: Extracts) -> dg.SensorDefinition:
-    """Launches what is downstream of others."""
+    """The sensor that launches downstream extracts."""
     watched = downstream_extracts(extracts)
 
     @dg.sensor(
-        name="following",  # under this name Dagster keeps its cursor, and whether it is on
+        name="following",  # do not rename: Dagster stores the cursor and on/off state under it
         description="runs extracts that depend on others: at their ticks, or on new data",
         minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -79,7 +80,7 @@ def downstream_sensor(extracts: Extracts) -> dg.SensorDefinition:
     )
     def downstream(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not watched:
-            return dg.SkipReason("no extract depends on another")
+            return dg.SkipReason("no extract has depends_on")
         cursor = DownstreamCursor.model_validate_json(context.cursor or "{}")
         observed = observe(context.instance, with_all_upstream(watched, extracts))
         evaluation = evaluate(Readiness(extracts, observed), watched, cursor, datetime.now(UTC))
@@ -94,7 +95,7 @@ def downstream_sensor(extracts: Extracts) -> dg.SensorDefinition:
 
 @dataclass
 class Evaluation:
-    """What one evaluation came to."""
+    """The outcome of one evaluation."""
 
     cursor: DownstreamCursor
     requests: list[dg.RunRequest] = field(default_factory=list)
@@ -111,7 +112,7 @@ class Evaluation:
 def evaluate(
     readiness: Readiness, watched: Sequence[Extract], cursor: DownstreamCursor, now: datetime
 ) -> Evaluation:
-    """Decide for each extract; those that wait are in the cursor again."""
+    """Decide for each extract. Ticks that still wait are kept in the new cursor."""
     evaluation = Evaluation(DownstreamCursor())
     for extract in watched:
         if waits_at_ticks(extract, readiness.extracts):
@@ -130,7 +131,7 @@ def _at_ticks(
     ticks = [*known.ticks, *ticks_between(extract.header, known.seen, now)]
     keep = _CATCH_UP if partitions_of(extract.header) else 1
     for late in ticks[:-keep]:
-        evaluation.held.append(f"{extract.path}: the tick of {late:%F %H:%M} UTC was overtaken")
+        evaluation.held.append(f"{extract.path}: a later tick replaces {late:%F %H:%M} UTC")
     waiting = []
     for tick in ticks[-keep:]:
         lacking = [

@@ -1,4 +1,4 @@
-"""What the instance knows of extracts: which are running, and what was materialized when."""
+"""Read from the Dagster instance which extracts are running, and what was materialized when."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from extract_project.orchestration.names.keys import asset_key
 
 @dataclass(frozen=True)
 class Materialized:
-    """The latest materialization of an extract, whichever partition it was of."""
+    """The latest materialization of an extract, in any of its partitions."""
 
     storage_id: int
     at: datetime
@@ -25,22 +25,22 @@ class Materialized:
 
 @dataclass(frozen=True)
 class Observed:
-    """What was materialized and what is running at one moment; partitions are read when asked."""
+    """Materializations and running extracts at one moment; partitions are read on demand."""
 
     instance: dg.DagsterInstance
     materialized: Mapping[str, Materialized]
-    """By path; without those that have never been materialized."""
+    """The latest materialization by path; extracts without any are missing."""
     running: frozenset[str]
-    """The paths of extracts that wait, start or run."""
+    """The paths of extracts that are waiting, starting or running."""
 
     def latest_ids(self, extract: Extract) -> Mapping[str, int]:
-        """Partition to the storage id of its latest materialization."""
+        """Each partition, mapped to the storage id of its latest materialization."""
         return self.instance.get_latest_storage_id_by_partition(
             asset_key(extract.path), DagsterEventType.ASSET_MATERIALIZATION
         )
 
     def latest_tags(self, extract: Extract, partition: str) -> Mapping[str, str]:
-        """The tags of the latest materialization of a partition; none where there is none."""
+        """The tags of the latest materialization of a partition; empty if there is none."""
         wanted = dg.AssetRecordsFilter(asset_key(extract.path), asset_partitions=[partition])
         for record in self.instance.fetch_materializations(wanted, limit=1).records:
             event = record.asset_materialization
@@ -48,7 +48,7 @@ class Observed:
         return {}
 
     def materialized_since(self, extract: Extract, partition: str | None, at: datetime) -> bool:
-        """Whether an extract, or one of its partitions, has been materialized since a moment."""
+        """Whether an extract, or one of its partitions, has been materialized since a time."""
         latest = self.materialized.get(extract.path)
         if latest is None or latest.at < at:
             return False
@@ -63,7 +63,7 @@ class Observed:
 
 
 def observe(instance: dg.DagsterInstance, extracts: Mapping[str, Extract]) -> Observed:
-    """What the instance knows of some extracts, by path, read at once."""
+    """Read the state of the given extracts (by path) from the instance."""
     keys = {asset_key(path): path for path in extracts}
     materialized = {}
     for record in instance.get_asset_records(list(keys)):

@@ -1,4 +1,4 @@
-"""Whether what is upstream of an extract is ready, decided from what was observed."""
+"""Decide whether the upstream extracts of an extract are ready, from what was observed."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from extract_project.orchestration.names.ticks import last_tick
 from extract_project.orchestration.starts.observed import Materialized, Observed
 
 Extracts = Mapping[str, Extract]
-"""By path."""
+"""Extracts by path."""
 
 
 def upstream_of(extract: Extract, extracts: Extracts) -> list[Extract]:
-    """The extracts that it depends on; an invalid or disabled one holds nobody up."""
+    """The extracts that it depends on, without invalid or disabled ones, which nothing waits
+    for."""
     found = [extracts[path] for path in extract.header.depends_on if path in extracts]
     return [each for each in found if each.header.enabled]
 
 
 def with_all_upstream(downstream: Sequence[Extract], extracts: Extracts) -> Extracts:
-    """Some extracts, and everything that they depend on, directly or not."""
+    """The given extracts, and all that they depend on, directly or indirectly."""
     found: dict[str, Extract] = {}
     coming = [each.path for each in downstream]
     while coming:
@@ -40,16 +41,16 @@ def with_all_upstream(downstream: Sequence[Extract], extracts: Extracts) -> Extr
 
 @dataclass(frozen=True)
 class Readiness:
-    """What extracts may build upon, at the moment that was observed."""
+    """Tells which extracts are ready for their downstream extracts, at the observed moment."""
 
     extracts: Extracts
     observed: Observed
     _settled: dict[tuple[str, datetime], bool] = field(default_factory=dict)
-    """What `settled` has found: without it, each way through a diamond would ask again."""
+    """Results of `settled`: without them, each path through a diamond would ask again."""
 
     @property
     def running(self) -> frozenset[str]:
-        """The paths of extracts that wait, start or run."""
+        """The paths of extracts that are waiting, starting or running."""
         return self.observed.running
 
     def upstream(self, extract: Extract) -> list[Extract]:
@@ -57,7 +58,8 @@ class Readiness:
         return upstream_of(extract, self.extracts)
 
     def settled(self, extract: Extract, tick: datetime) -> bool:
-        """Whether an extract has what a tick further downstream may build upon."""
+        """Whether an extract, and all upstream of it, is up to date for a tick further
+        downstream."""
         known = self._settled.get((extract.path, tick))
         if known is None:
             known = self._settled[extract.path, tick] = self._is_settled(extract, tick)
@@ -75,9 +77,10 @@ class Readiness:
         return all(self.settled(each, tick) for each in self.upstream(extract))
 
     def new_data(self, extract: Extract) -> Iterator[tuple[str | None, str]]:
-        """The partitions that have not been made from what is upstream of them now.
+        """The partitions that were not made from the current upstream data.
 
-        With each, a word for the occasion: the same as long as nothing upstream materializes.
+        Each comes with a text that identifies the upstream state: it stays the same until something
+        upstream materializes.
         """
         upstream = self.upstream(extract)
         materialized = self.observed.materialized
@@ -95,7 +98,7 @@ class Readiness:
 
     def _is_newer(self, upstream: Extract, own: Materialized) -> bool:
         theirs = self.observed.materialized[upstream.path]
-        if upstream.header.partitions:  # one version of many is none to compare with
+        if upstream.header.partitions:  # one version of many partitions tells nothing
             return theirs.storage_id > own.storage_id
         made_from = own.tags.get(get_input_data_version_tag(asset_key(upstream.path)))
         return made_from != theirs.tags.get(DATA_VERSION_TAG)
@@ -103,7 +106,7 @@ class Readiness:
     def _new_partitions(
         self, extract: Extract, upstream: Sequence[Extract]
     ) -> Iterator[tuple[str | None, str]]:
-        """Partition by partition, where all of them have the same ones."""
+        """New data partition by partition, for extracts with the same partitions."""
         definition = partitions_of(extract.header)
         assert definition is not None
         if any(partitions_of(each.header) != definition for each in upstream):

@@ -1,12 +1,12 @@
-"""Schedules: each extract that is due in a run of its own, once per tick.
+"""Schedules: at each tick, every extract that is due gets its own run.
 
 Extracts with the same crons, time zone and partitions share one schedule, so that five thousand
-extracts are some dozens of ticks. The run key makes sure that no tick runs an extract twice.
+extracts need only some dozens of ticks. The run key ensures that no tick runs an extract twice.
 
-Of the ticks that were missed while nothing ran, Dagster's daemon evaluates the newest one alone
-(`_scheduler/scheduler.py`, "has no partition set, so not trying to catch up"). For a query of what
-is there now that is enough; windows of time that were due at the others are added here. Extracts
-that wait for others at their ticks are not here but in `downstream`.
+Of ticks that were missed while no daemon ran, Dagster evaluates only the newest
+(`_scheduler/scheduler.py`, "has no partition set, so not trying to catch up"). For an extract
+without partitions that is enough; time windows that were due at missed ticks are added here.
+Schedules of extracts that wait for upstream extracts are in `downstream`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from extract_project.orchestration.names.ticks import ticks_between
 
 _SHOWN = 20
 _CATCH_UP = 5
-"""So many missed windows are caught up; older ones show as missing, and take a backfill."""
+"""The most missed windows that are caught up; older ones show as missing and need a backfill."""
 _LOOK_BACK = 50
 
 
 def schedules(extracts: Iterable[Extract]) -> list[dg.ScheduleDefinition]:
-    """One schedule for all that is due at the same ticks; running from the start."""
+    """One schedule for all extracts with the same ticks; schedules are on by default."""
     groups: dict[str, list[Extract]] = defaultdict(list)
     for extract in extracts:
         if extract.header.enabled and extract.header.crons:
@@ -53,7 +53,7 @@ def _schedule(name: str, due: Sequence[Extract]) -> dg.ScheduleDefinition:
         cron_schedule=list(header.crons),
         execution_timezone=header.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"{written} ({header.timezone}), each in a run of its own: {shown}",
+        description=f"{written} ({header.timezone}), each in its own run: {shown}",
     )
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         for extract in due:
@@ -65,7 +65,7 @@ def _schedule(name: str, due: Sequence[Extract]) -> dg.ScheduleDefinition:
 
 
 def _due(context: dg.ScheduleEvaluationContext, extract: Extract) -> dict[str | None, datetime]:
-    """What has to run, and at which tick it was due last."""
+    """The partitions to run, each mapped to the tick at which it was last due."""
     at, header = context.scheduled_execution_time, extract.header
     due = dict.fromkeys(due_partitions(header, at), at)
     if header.partitions is None or header.partitions.type == "static":
@@ -84,9 +84,9 @@ def _launched_last(instance: dg.DagsterInstance, extract: Extract) -> datetime |
 
 
 def schedule_name(extract: Extract) -> str:
-    """The schedule of an extract, and the job that it launches.
+    """The name of an extract's schedule, and of the job that it launches.
 
-    `at_0_6_all_all_all_utc_1a2b3c4d`: readable, and the same as long as the crons are.
+    `at_0_6_all_all_all_utc_1a2b3c4d` is readable, and stays the same as long as the crons do.
     """
     header = extract.header
     crons, zone = tuple(sorted(set(header.crons))), header.timezone

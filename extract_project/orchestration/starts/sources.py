@@ -1,8 +1,8 @@
-"""Extracts that run when a table which they read has changed (`schedule: on_source_change`).
+"""Run extracts when a table that they read has changed (`schedule: on_source_change`).
 
-A sensor for each warehouse asks it when the tables changed last, which costs next to nothing, and
-observes them in Dagster. An extract whose tables have not changed since it was launched last is
-not launched: no credits for nothing.
+One sensor per warehouse asks when the tables were last changed, which costs next to nothing, and
+records observations in Dagster. An extract is launched only if a table has changed since its last
+launch, so that no credits are wasted.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _SHOWN = 10
 
 
 class SourcesCursor(BaseModel):
-    """What the tables looked like when last heard of, and what each extract was launched for."""
+    """The last known state of the tables, and the state for which each extract was launched."""
 
     tables: dict[str, str] = {}
-    """Table to the token of its last change that the warehouse told."""
+    """Each table, mapped to the warehouse's token of its last change."""
     launched: dict[str, str] = {}
-    """Path of the extract to a digest of its tables' tokens."""
+    """The path of each extract, mapped to a digest of its tables' tokens."""
 
 
 def source_sensors(
     extracts: Iterable[Extract], location: CodeLocation, paths: Collection[str]
 ) -> list[dg.SensorDefinition]:
-    """One sensor for each warehouse that has such extracts; `paths` are those of all SQL files."""
+    """One sensor per warehouse with such extracts; `paths` are the paths of all SQL files."""
     by_warehouse: dict[str, list[Extract]] = defaultdict(list)
     for extract in extracts:
         if extract.header.enabled and extract.header.on_source_change:
@@ -83,7 +83,7 @@ def _sensor(
 
 @dataclass(frozen=True)
 class Look:
-    """What one look at the tables came to."""
+    """The outcome of one look at the tables."""
 
     requests: list[dg.RunRequest]
     changed: list[str]
@@ -94,11 +94,11 @@ class Look:
 def evaluate(
     watching: Sequence[Extract], changes: Mapping[str, TableChange], cursor: SourcesCursor
 ) -> Look:
-    """Which extracts have to run, since a table of theirs is not what it was.
+    """Find the extracts that have to run because one of their tables has changed.
 
-    A table that the warehouse says nothing about this time counts as unchanged: a question that
-    failed starts no run. One that it has never said anything about, and now does, may have changed
-    since the extract ran, so that starts one.
+    A table without an answer this time counts as unchanged, so that a failed question starts no
+    run. A table with its first answer ever may have changed since the extract ran, so it starts a
+    run.
     """
     tables = {table for extract in watching for table in extract.tables}
     tokens = {table: token for table, token in cursor.tables.items() if table in tables}
@@ -117,7 +117,7 @@ def evaluate(
     reason = f"{len(changes)} tables, none has changed"
     if silent := sorted(tables - set(changes)):
         shown = ", ".join(silent[:_SHOWN]) + (", …" if len(silent) > _SHOWN else "")
-        reason += f"; the warehouse tells nothing about {shown}"
+        reason += f"; the warehouse reports nothing about {shown}"
     return Look(requests, changed, reason, SourcesCursor(tables=tokens, launched=launched))
 
 
