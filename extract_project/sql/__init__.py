@@ -1,6 +1,6 @@
-"""One read-only statement: what it calls, which tables it reads, and where its `:name`s stand.
+"""One read-only statement: the functions it calls, the tables it reads, and its `:name`s.
 
-`guard.read_statement` is the way in. Each dialect is one module that knows how its engine reads a
-text and which of the engine's own functions only read; a warehouse names the one that it speaks.
-Nothing here knows of files or warehouses.
+Start with `guard.read_statement`. Each dialect is one module; it knows how its engine parses a
+text, and which of the engine's functions only read. A warehouse names its dialect. Nothing here
+depends on files or warehouses.
 """

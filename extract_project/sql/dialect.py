@@ -11,12 +11,12 @@ from extract_project.sql.query import Placeholder, Query, Rendered
 from extract_project.sql.tokens import Lexicon, Token
 
 Name = tuple[str, ...]
-"""A name's parts as the engine reads them: `("pg_catalog", "lower")`."""
+"""The parts of a name as the engine reads them: `("pg_catalog", "lower")`."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """The text of one statement, cut into tokens, with the `:name`s found."""
+    """The text of one statement, its tokens, and its placeholders."""
 
     source: str
     tokens: Sequence[Token]
@@ -28,11 +28,11 @@ class Text:
         return Query(self.source, tuple(self.placeholders))
 
     def render(self, native: Callable[[str], str]) -> Rendered:
-        """As the engine is to see it, with its own form of each `:name`."""
+        """The text for the engine, with each `:name` in the engine's own form."""
         return self.query.render(native)
 
     def beside(self, name: str, operator: str) -> Placeholder:
-        """The `:name` that stands beside an operator; where none does, the last one."""
+        """The `:name` beside an operator; if there is none, the last one of that name."""
         named = {each.start: each for each in self.placeholders if each.name == name}
         ends = {each.end: each for each in named.values()}
         for token, after in zip(self.tokens, self.tokens[1:], strict=False):
@@ -45,7 +45,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Call:
-    """A function that the statement calls, and where its name stands in the text."""
+    """A function that the statement calls, and the position of its name."""
 
     name: Name
     offset: int | None = None
@@ -53,7 +53,8 @@ class Call:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A place where something has to be strictly greater than what contains a `:name`."""
+    """A comparison in which something must be strictly greater than an expression with a
+    `:name`."""
 
     placeholder: Placeholder
     operator: str
@@ -62,7 +63,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a statement does, as far as the guard and lineage want to know."""
+    """The facts about a statement that the guard and lineage need."""
 
     calls: Sequence[Call] = ()
     tables: frozenset[Name] = frozenset()
@@ -71,13 +72,13 @@ class Reading:
 
 
 class Dialect(Protocol):
-    """A kind of SQL: how it is cut into tokens, read, and what its engine's functions do."""
+    """A SQL dialect: its tokens, its parser, and the functions of its engine."""
 
     name: str
     lexicon: Lexicon
 
     def read(self, text: Text) -> Reading:
-        """Read the text; raises Refused where it is not one statement that only reads."""
+        """Parse the text; raises Refused unless it is one read-only statement."""
 
     def objection(self, function: Name) -> str | None:
-        """Why an extract must not call the function; None where it may."""
+        """The reason why an extract must not call the function; None if it may."""

@@ -1,4 +1,4 @@
-"""DuckDB: read by its own parser, which writes the tree of a statement as JSON."""
+"""The dialect of DuckDB, parsed by its own parser, which returns a statement's tree as JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _NOWHERE = 2**64 - 1
 _BEGIN = ("from", "table", "show", "describe", "desc", "summarize", "pivot", "unpivot")
-_UNCHECKED = "this nests too deeply to be checked whole"
+_UNCHECKED = "this nests too deeply to be parsed"
 _FILE = re.compile(
     r"://|[/\\*?]|\.(csv|tsv|parquet|jsonl?|ndjson|xlsx|db|ddb|duckdb|arrow|avro|shp|gpkg|fgb)"
     r"(\.(gz|zst))?$",
@@ -34,8 +34,8 @@ _OF_EXTENSIONS = re.compile(
     r"|odbc|iceberg|delta|ducklake|lance|avro|excel|gsheet|arrow|adbc|uc|unity)_).*"
     r"|getenv|shell\w*|start_ui\w*|dbgen|dsdgen|(pandas|arrow|parquet)_scan|copy_\w+|write_\w+"
 )
-"""Functions that reach outside the database, by the names that extensions give them."""
-_OUTSIDE = "changes something, waits or reaches outside the database: an extract only reads"
+"""Functions of extensions that reach outside the database."""
+_OUTSIDE = "writes, waits or reaches outside the database: an extract may only read"
 
 
 class DuckDB:
@@ -67,7 +67,7 @@ class DuckDB:
 
 
 class _Parser:
-    """A database in memory, of which nothing but the parser is used."""
+    """The parser of a DuckDB database in memory."""
 
     def __init__(self) -> None:
         import duckdb
@@ -82,11 +82,11 @@ class _Parser:
                 "autoload_known_extensions": False,
             }
         )
-        # The function's argument is a constant, which the optimizer would compute twice.
+        # The function's argument is a constant, and the optimizer would evaluate it twice.
         self._connection.execute("pragma disable_optimizer")
 
     def tree(self, text: str) -> dict[str, Any] | None:
-        """The statements of a text, or the parser's error; None where it is nested too deeply."""
+        """The statements of a text, or the parser's error; None if it is nested too deeply."""
         with self._lock:
             row = self._connection.execute(
                 "select json_serialize_sql(?::varchar)", [text]
@@ -115,13 +115,13 @@ def _by_tokens(text: Text) -> Reading:
         if token.lower == "query_table":
             raise refuse(
                 *position(text.source, token.start),
-                f"{_UNCHECKED}, and its words do not show which tables 'query_table' reads: name "
-                f"the tables",
+                f"{_UNCHECKED}, and its words do not show which tables 'query_table' reads: write "
+                f"the tables' names",
             )
     for name in tables:
         _require_table(name[-1], text, None)
     line, column = position(text.source, text.tokens[0].start)
-    message = f"{_UNCHECKED}, and was checked by its words alone"
+    message = f"{_UNCHECKED}, and was checked only by its words"
     return Reading(
         tuple(fallback.calls(text.tokens)),
         tables,
@@ -131,17 +131,17 @@ def _by_tokens(text: Text) -> Reading:
 
 
 def _require_table(name: str, text: Text, offset: int | None) -> None:
-    """Raise Refused for what DuckDB would look for among the files."""
+    """Raise Refused for a name that DuckDB would look up as a file."""
     if _FILE.search(name):
         place = text.tokens[0].start if offset is None else offset
         raise refuse(
             *position(text.source, place),
-            f"{name!r} is a file: an extract reads the database's tables and nothing else",
+            f"{name!r} is a file: an extract may read only the database's tables",
         )
 
 
 def _refused(text: Text, rendered: Rendered, found: dict[str, Any]) -> Refused:
-    """Why there is no tree, at the word that is to blame."""
+    """The parser's error, at the word that causes it."""
     message = found["error_message"]
     acting = fallback.acting_word(text.tokens)
     if acting:
@@ -154,7 +154,7 @@ def _refused(text: Text, rendered: Rendered, found: dict[str, Any]) -> Refused:
     if pivots:
         return refuse(
             *position(text.source, pivots[0].start),
-            "DuckDB looks up this pivot's columns by creating a type, so that it is no read: list "
+            "DuckDB creates a type to find this pivot's columns, so it does not only read: list "
             "the values, as in 'on id in (1, 2)'",
         )
     return fallback.would_run(text.source, text.tokens[0])
@@ -162,12 +162,12 @@ def _refused(text: Text, rendered: Rendered, found: dict[str, Any]) -> Refused:
 
 @dataclass(frozen=True)
 class _Scope:
-    """Where in a statement a part of its tree stands."""
+    """The context of a part of the tree."""
 
     hidden: frozenset[str] = frozenset()
-    """Names of common table expressions that hide tables here."""
+    """Names of common table expressions, which hide tables here."""
     only_columns: bool = False
-    """Whether nothing is read: `describe` tells what columns a query would have."""
+    """Whether nothing is read: `describe` only returns the columns of a query."""
 
 
 class _Reader:
@@ -197,7 +197,7 @@ class _Reader:
         return Reading(tuple(self._calls), frozenset(self._tables), tuple(self._strict))
 
     def _require(self, parameters: Counter[str]) -> None:
-        """Raise Refused unless the parser knows every `:name` as a value."""
+        """Raise Refused unless the parser reads every `:name` as a value."""
         ordinals = self._text.query.ordinals
         wanted = Counter(str(ordinals[each.name]) for each in self._text.placeholders)
         for each in self._text.placeholders:
@@ -217,7 +217,7 @@ class _Reader:
         if len(name) == 1:
             _require_table(name[0], self._text, self._offset(node))
         if name[-1] == "duckdb_logs":
-            self._calls.append(Call(name, self._offset(node)))  # a view of the function
+            self._calls.append(Call(name, self._offset(node)))  # a view that calls the function
         elif not scope.only_columns:
             self._tables.add(name)
 
@@ -242,7 +242,7 @@ class _Reader:
         self._strict += [Comparison(each, operator) for each in found]
 
     def _offset(self, node: dict[str, Any]) -> int | None:
-        """The parser counts bytes."""
+        """The character offset for the parser's offset, which counts bytes."""
         offset = node.get("query_location", _NOWHERE)
         if offset == _NOWHERE:
             return None
@@ -258,7 +258,7 @@ _LEAVES = ("CONSTANT", "COLUMN_REF")
 
 
 def _nodes(root: Any) -> Iterator[tuple[dict[str, Any], _Scope]]:
-    """Every node of a tree, with where it stands."""
+    """Every node of a tree, with its context."""
     waiting: list[tuple[Any, _Scope]] = [(root, _Scope())]
     while waiting:
         node, scope = waiting.pop()
@@ -275,7 +275,7 @@ def _nodes(root: Any) -> Iterator[tuple[dict[str, Any], _Scope]]:
 
 
 def _parts(node: dict[str, Any], scope: _Scope) -> Iterator[tuple[Any, _Scope]]:
-    """What a node is made of, each with the names that hide tables in it."""
+    """The children of a node, each with the names that hide tables in it."""
     for each in (node.get("cte_map") or {}).get("map", ()):
         yield each["value"], scope
         scope = replace(scope, hidden=scope.hidden | {each["key"].lower()})

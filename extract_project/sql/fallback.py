@@ -1,6 +1,6 @@
-"""What can be said of a statement by its tokens alone, where no tree of it is to be had.
+"""Judge a statement by its tokens alone, if it cannot be parsed.
 
-A doubt counts against the statement: it is refused rather than run.
+In doubt, the statement is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ACTING = {
     "put": (),
     "remove": (),
 }
-"""Words that begin a statement which acts, and the words that can follow; none: any name."""
+"""First words of statements that write, with the words that can follow; empty: any name."""
 
 _QUERIES = ("select", "with", "values", "(")
 
@@ -41,13 +41,13 @@ def would_run(text: str, token: Token, word: str = "") -> Refused:
     """The refusal of a statement that does more than read."""
     return refuse(
         *position(text, token.start),
-        f"this file would run {word or token.text.lower()!r}: an extract is one read-only "
-        f"statement, 'select …' or 'with … select'; do anything else where the table is maintained",
+        f"this file would run {word or token.text.lower()!r}: expected one read-only statement, "
+        f"'select …' or 'with … select'; do anything else where the table is maintained",
     )
 
 
 def not_sql(text: Text, dialect: str, reason: str, offset: int) -> Refused:
-    """The refusal of what a parser does not understand, at the token that it stumbled over."""
+    """The refusal of a text that a parser does not understand, at the token where it failed."""
     token = token_at(text.tokens, offset)
     line, column = position(text.source, token.start)
     hint = ""
@@ -61,13 +61,13 @@ def not_sql(text: Text, dialect: str, reason: str, offset: int) -> Refused:
 
 
 def token_at(tokens: Sequence[Token], offset: int) -> Token:
-    """The token at a place of the text, or the next one; the last one behind its end."""
+    """The token at an offset, or the next one; after the end, the last one."""
     return next((token for token in tokens if token.end > offset), tokens[-1])
 
 
 def acting_word(tokens: Sequence[Token]) -> Token | None:
-    """The first word that would act where it stands: at the beginning of the statement, of a
-    part in parentheses, or after the common table expressions.
+    """The first word that would start a write: at the beginning of the statement or of a part in
+    parentheses, or after the common table expressions.
     """
     for i, token in enumerate(tokens):
         following = ACTING.get(token.lower)
@@ -85,8 +85,8 @@ def acting_word(tokens: Sequence[Token]) -> Token | None:
 
 
 def require_query(text: Text, also: tuple[str, ...] = ()) -> None:
-    """Raise Refused unless the tokens are those of a query: it begins as one, or with one of
-    the words `also`, and nothing in it acts, stores or locks.
+    """Raise Refused unless the tokens form a query: it begins like one, or with a word of `also`,
+    and nothing in it writes or locks.
     """
     tokens = text.tokens
     if (tokens[0].lower or tokens[0].text) not in (*_QUERIES, *also):
@@ -109,7 +109,7 @@ def require_query(text: Text, also: tuple[str, ...] = ()) -> None:
 
 
 def _require_balance(text: Text) -> None:
-    """Raise Refused where a parenthesis has no partner: what it holds could be anything."""
+    """Raise Refused if a parenthesis has no partner, since its content could be anything."""
     depth = 0
     for token in text.tokens:
         depth += (token.text == "(") - (token.text == ")")
@@ -154,7 +154,7 @@ _FROM_IN_CALLS = frozenset(("extract", "trim", "substring", "overlay", "position
 
 
 def tables(tokens: Sequence[Token]) -> frozenset[Name]:
-    """The names after `from`, `join` and their commas that no common table expression hides."""
+    """The table names after `from`, `join` and their commas, without common table expressions."""
     hidden = _defined(tokens)
     found = set(tables_in_strings(tokens))
     for i in _table_places(tokens):
@@ -170,7 +170,7 @@ def tables(tokens: Sequence[Token]) -> frozenset[Name]:
 
 
 def _is_part(tokens: Sequence[Token], i: int) -> bool:
-    """Whether a dotted name goes on here."""
+    """Whether a dotted name continues here."""
     return i + 1 < len(tokens) and tokens[i].text == "." and tokens[i + 1].kind in _NAMED
 
 
@@ -186,7 +186,7 @@ def tables_in_strings(tokens: Sequence[Token]) -> Iterator[Name]:
 
 
 def strings_for_tables(tokens: Sequence[Token]) -> Iterator[Token]:
-    """`from 'x.csv'`: strings where a table's name would stand."""
+    """`from 'x.csv'`: strings in place of a table's name."""
     for i in _table_places(tokens, ("string",)):
         yield tokens[i]
 
@@ -194,7 +194,7 @@ def strings_for_tables(tokens: Sequence[Token]) -> Iterator[Token]:
 def _table_places(
     tokens: Sequence[Token], kinds: tuple[str, ...] = ("word", "name")
 ) -> Iterator[int]:
-    """Where names of tables begin."""
+    """The positions at which table names begin."""
     lists = [False]  # for each open parenthesis: whether a comma leads to another table
     inside = [""]
     for i, token in enumerate(tokens[:-1]):
@@ -220,7 +220,7 @@ def _table_places(
 
 
 def _defined(tokens: Sequence[Token]) -> dict[str, int]:
-    """Names of common table expressions, and where their definitions end."""
+    """The names of common table expressions, and the ends of their definitions."""
     found: dict[str, int] = {}
     for i in range(1, len(tokens) - 1):
         if tokens[i].lower != "as" or tokens[i + 1].text != "(" or tokens[i - 1].kind not in _NAMED:
@@ -230,7 +230,7 @@ def _defined(tokens: Sequence[Token]) -> dict[str, int]:
 
 
 def closing(tokens: Sequence[Token], opening: int) -> int:
-    """Where the parenthesis closes that opens at a place; the end of the text if it does not."""
+    """The position that closes an open parenthesis; if it is not closed, the end of the text."""
     depth = 0
     for i in range(opening, len(tokens)):
         depth += (tokens[i].text == "(") - (tokens[i].text == ")")
@@ -240,7 +240,7 @@ def closing(tokens: Sequence[Token], opening: int) -> int:
 
 
 def strictly_after(text: Text) -> Iterator[Comparison]:
-    """`> :name` and `:name <`, as they stand side by side."""
+    """The comparisons `> :name` and `:name <`, found in adjacent tokens."""
     starts = {each.start: each for each in text.placeholders}
     ends = {each.end: each for each in text.placeholders}
     for before, token, after in zip(text.tokens, text.tokens[1:], text.tokens[2:], strict=False):

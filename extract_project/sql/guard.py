@@ -1,8 +1,8 @@
-"""One read-only statement per file: everything else is refused before any warehouse sees it (G7).
+"""The guard: one read-only statement per file; anything else never reaches a warehouse (G7).
 
-This is the first line of defence, and the one that can say which line to change. Behind it stand
-the warehouse's own: DuckDB's read-only database, a read-only transaction in Postgres, a role
-without write grants in Snowflake.
+This is the first line of defence, and the one that can name the line to change. The warehouse has
+its own: DuckDB's read-only database, a read-only transaction in Postgres, a role without write
+grants in Snowflake.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ class Statement:
     """The one statement of a text."""
 
     tokens: tuple[Token, ...]
-    """Comments and white space are not among them."""
+    """The tokens, without comments and white space."""
     placeholders: tuple[Placeholder, ...]
     tables: tuple[str, ...]
-    """The warehouse's tables that it reads: dotted names, sorted."""
+    """The tables that it reads: dotted names, sorted."""
     strictly_after: tuple[Comparison, ...]
     warnings: tuple[Problem, ...]
 
     @property
     def end(self) -> int:
-        """Where it ends in the text: before a semicolon, and what may follow."""
+        """The offset at which it ends, before a semicolon."""
         return self.tokens[-1].end
 
 
@@ -41,14 +41,14 @@ def read_statement(
     text: str,
     dialect: Dialect,
     params: Collection[str] = (),
-    explain: Callable[[str], str] = "no value is called {}".format,
+    explain: Callable[[str], str] = "there is no value named {}".format,
     forbidden: Collection[str] = (),
 ) -> Statement:
-    """Understand the one read-only statement of a text, in which `params` can stand as `:name`.
+    """Read the one read-only statement of a text, in which `params` can be used as `:name`.
 
-    `dialect` is that of the warehouse, `explain` says how an unknown name gets a value, and
-    `forbidden` are functions that must not be called, beside those that act. Raises Refused with
-    the line and column of what is wrong.
+    `dialect` is the warehouse's. `explain` says how an unknown name can get a value. `forbidden`
+    are functions that must not be called, in addition to those that write. Raises Refused with the
+    line and column of each problem.
     """
     tokens = _one_statement(text, tokenize(text, dialect.lexicon))
     _require_visible(text, tokens)
@@ -77,8 +77,8 @@ def _one_statement(text: str, tokens: Sequence[Token]) -> list[Token]:
         if token.text != ";":
             raise refuse(
                 *position(text, token.start),
-                f"a second statement starts here, with {token.text.lower()!r}: an extract is one "
-                f"read-only statement; put this one into a file of its own",
+                f"a second statement starts here, with {token.text.lower()!r}: expected one "
+                f"read-only statement; put this one into its own file",
             )
     return statement
 
@@ -92,8 +92,8 @@ _INVISIBLE = re.compile(
 
 
 def _require_visible(text: str, tokens: Sequence[Token]) -> None:
-    """Raise Refused for what a paste brings along: nobody sees it, and engines take it for a part
-    of a name.
+    """Raise Refused for invisible characters, as from a paste: engines read them as part of a
+    name.
     """
     if text.isascii():
         return
@@ -104,7 +104,7 @@ def _require_visible(text: str, tokens: Sequence[Token]) -> None:
             called = unicodedata.name(odd.group(), "a control character").lower()
             raise refuse(
                 *position(text, token.start + odd.start()),
-                f"{code} ({called}) stands here, outside of a string: replace it; where it "
+                f"{code} ({called}) is not allowed outside of a string: replace it; if it "
                 f"belongs to a name, put the name into double quotes",
             )
 
@@ -114,7 +114,7 @@ def _problem(
 ) -> Problem | None:
     shown = ".".join(call.name).lower()
     if shown in forbidden or call.name[-1].lower() in forbidden:
-        objection = "is one of the warehouse's FORBIDDEN_FUNCTIONS: leave it out"
+        objection = "is one of the warehouse's FORBIDDEN_FUNCTIONS: remove it"
     else:
         objection = dialect.objection(call.name) or ""
     if not objection:

@@ -1,8 +1,8 @@
-"""`:name` in SQL: found where it stands for a value, bound by the warehouse, never spliced.
+"""Find placeholders, `:name`, in SQL. The warehouse binds their values; text is never replaced.
 
-A colon also writes slices (`a[1 :n]`), structs (`{'k' :v}`), paths (`v:name`), lambdas and, in
-DuckDB, aliases. All of these have a value on their left. So what stands before the colon decides:
-after a value it is no placeholder, wherever the spaces are; after a sign, or after a word that a
+A colon is also used in slices (`a[1 :n]`), structs (`{'k' :v}`), paths (`v:name`), lambdas and, in
+DuckDB, aliases. All of these have a value on their left. So the token before the colon decides:
+after a value it is not a placeholder, wherever the spaces are; after a sign, or after a word that a
 value follows (`select`, `limit`, `then`), it is one.
 """
 
@@ -24,22 +24,22 @@ _BEFORE_A_VALUE = words(
     with
     """
 )
-"""Words that no column is called without quotes: a value follows, with or without a space."""
+"""Words that cannot be column names without quotes: a value follows, with or without a space."""
 _OFTEN_BEFORE_A_VALUE = words(
     """
     at before div first groups interval mod next of overlaps preceding prior range rows start
     symmetric top uescape until within zone
     """
 )
-"""Words that can be columns, too: a value follows when there is a space between."""
+"""Words that can be column names too: a value follows if there is a space between."""
 
 
 def find_placeholders(
     text: str, tokens: Sequence[Token], known: Collection[str], explain: Callable[[str], str]
 ) -> tuple[Placeholder, ...]:
-    """Every `:name` of the text, in order; raises Refused for what is no parameter here.
+    """Every `:name` of the text, in order; raises Refused for other forms of parameters.
 
-    `known` are the names that have a value, and `explain` says how another name can get one.
+    `known` are the names that have a value; `explain` says how another name can get one.
     `[:name]` is a slice unless the name is known.
     """
     found = []
@@ -60,7 +60,7 @@ def find_placeholders(
 
 
 def _is_colon_before(tokens: Sequence[Token], i: int) -> bool:
-    """Whether a colon stands directly before a token, and no value before that."""
+    """Whether a colon comes directly before a token, with no value before it."""
     colon = tokens[i - 1]
     return colon.text == ":" and colon.end == tokens[i].start and not ends_value(tokens, i - 2)
 
@@ -77,7 +77,7 @@ def ends_value(tokens: Sequence[Token], i: int) -> bool:
     if token.kind != "word":
         return True
     if before and (before.text == "." or (before.text == ":" and before.end == token.start)):
-        return True  # the name of a column, or a step of a path
+        return True  # a column name, or a step of a path
     if token.lower in _OFTEN_BEFORE_A_VALUE:
         return i + 1 < len(tokens) and tokens[i + 1].start == token.end
     return token.lower not in _BEFORE_A_VALUE
@@ -88,7 +88,7 @@ _TEMPLATE_SIGNS = ("{{", "{%", "{#", "${", "<%")
 
 
 def _foreign(text: str, tokens: Sequence[Token]) -> Iterator[Problem]:
-    """What other tools write for a value: `?`, `$1`, `:1`, `%s`, `&x`, `{{ x }}`, `${x}`."""
+    """Parameters in the form of other tools: `?`, `$1`, `:1`, `%s`, `&x`, `{{ x }}`, `${x}`."""
     for i, token in enumerate(tokens):
         if token.kind == "parameter" or token.text == "?":
             if token.text != "?" or not (ends_value(tokens, i - 1) or _repeats(tokens, i)):
@@ -118,7 +118,7 @@ def _foreign(text: str, tokens: Sequence[Token]) -> Iterator[Problem]:
 
 
 def _repeats(tokens: Sequence[Token], i: int) -> bool:
-    """Whether a `?` belongs to a sign before it, as in the pattern `a+?` of match_recognize."""
+    """Whether a `?` belongs to the sign before it, as in the pattern `a+?` of match_recognize."""
     before = tokens[i - 1]
     return i > 0 and before.end == tokens[i].start and before.text in ("+", "*", "?")
 
@@ -127,8 +127,8 @@ def _no_parameter(text: str, token: Token, shown: str) -> Problem:
     return _problem(
         text,
         token,
-        f"{shown!r} is no parameter here: values come as ':name', with the name and its value "
-        f"under 'params' in the header",
+        f"{shown!r} is not a parameter: write ':name', with the name and its value under "
+        f"'params' in the header",
     )
 
 
@@ -138,7 +138,7 @@ _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\$\{\w+\}", re.DOTALL)
 def warnings_of_strings(
     text: str, tokens: Sequence[Token], known: Collection[str]
 ) -> Iterator[Problem]:
-    """Strings that look as if somebody expected a value in their place."""
+    """Warnings about strings that look like parameters."""
     for token in tokens:
         if token.kind != "string":
             continue
@@ -147,12 +147,12 @@ def warnings_of_strings(
             yield _problem(
                 text,
                 token,
-                f"this string has {template.group()!r} in it, and is sent as it is: values come "
-                f"as ':name', outside of quotes",
+                f"this string contains {template.group()!r} and is sent unchanged: for a value, "
+                f"write ':name', outside of quotes",
             )
         elif token.text[:2] == "':" and token.text[2:-1] in known:
             yield _problem(
-                text, token, f"this is the text {token.text}, not the value: take the quotes away"
+                text, token, f"this is the text {token.text}, not the value: remove the quotes"
             )
 
 

@@ -1,4 +1,4 @@
-"""Postgres: read by the server's own parser (libpg_query, as the package pgparse)."""
+"""The dialect of Postgres, parsed by the server's own parser (libpg_query, package pgparse)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from extract_project.sql.query import Rendered
 from extract_project.sql.words import words
 
 _TOKENS = 20_000
-"""The parser follows a tree on the C stack, and would take the process down with it: a longer
-statement, of which each token may be a level of its own, is judged by its tokens.
+"""The parser recurses on the C stack, and could crash the process. Each token may be one level, so
+a statement with more tokens is checked by its tokens only.
 """
 _SECRETS = words(
     """
@@ -25,7 +25,7 @@ _SECRETS = words(
 )
 _WHERE_SECRETS_ARE = ((), ("pg_catalog",), ("information_schema",))
 _BEHIND_TABLES = ("search", "cycle")
-"""Clauses that stand between common table expressions and the statement itself."""
+"""Clauses between common table expressions and the statement itself."""
 _RESERVED = ("pg_", "lo_", "binary_upgrade_", "dblink", "txid_")
 _Hidden = frozenset[str]
 
@@ -61,11 +61,11 @@ class Postgres:
         if name in READS:
             return None
         if name in ACTS or of_extension:
-            return "changes something, waits or reaches outside the database: an extract only reads"
+            return "writes, waits or reaches outside the database: an extract may only read"
         if name.startswith(_RESERVED):
             return (
-                "has a name of the server's own, and is not known to only read; a function of "
-                "your own passes with its schema in front of it"
+                "has the name of a server function that is not known to only read; to call a "
+                "function of your own, put its schema in front of it"
             )
         return None
 
@@ -91,13 +91,13 @@ _OF_EXTENSIONS = words(
     alter_job compress_chunk create_hypertable decompress_chunk delete_job drop_chunks
     """
 )
-"""Functions of well-known extensions that act, in whatever schema they were created; what has a
-name that others could have, too, with the schema that its extension creates.
+"""Functions of well-known extensions that write or reach outside, in any schema. Names that other
+functions could have too are listed with the schema that the extension creates.
 """
 
 
 def _is_of_the_engine(name: Name) -> bool:
-    """Whether a name is searched in `pg_catalog`: `f`, `pg_catalog.f` or `db.pg_catalog.f`."""
+    """Whether a name is looked up in `pg_catalog`: `f`, `pg_catalog.f` or `db.pg_catalog.f`."""
     return name[-2:-1] in ((), ("pg_catalog",))
 
 
@@ -109,12 +109,12 @@ def _by_tokens(text: Text, reason: str) -> Reading:
         if token.lower == "uescape" or (before.text == ")" and token.lower in _BEHIND_TABLES):
             raise refuse(
                 *position(text.source, token.start),
-                f"{reason}, and its words do not show what {token.text.lower()!r} leads to: leave "
-                f"that out, or make the statement shorter",
+                f"{reason}, and its words do not show what {token.text.lower()!r} does: remove "
+                f"it, or make the statement shorter",
             )
     tables = fallback.tables(text.tokens)
     line, column = position(text.source, text.tokens[0].start)
-    message = f"{reason}, and was checked by its words alone"
+    message = f"{reason}, and was checked only by its words"
     return Reading(
         tuple(fallback.calls(text.tokens)),
         tables,
@@ -127,12 +127,12 @@ def _require_no_secret(table: Name, text: Text, offset: int) -> None:
     if table[-1] in _SECRETS and table[-2:-1] in _WHERE_SECRETS_ARE:
         raise refuse(
             *position(text.source, offset),
-            f"{table[-1]!r} holds secrets or files of the server: no extract reads it",
+            f"{table[-1]!r} holds secrets or files of the server: an extract must not read it",
         )
 
 
 def _not_sql(text: Text, rendered: Rendered, reason: str, place: int) -> Refused:
-    """The refusal of a text that the parser does not take, with `place` counted from 1."""
+    """The refusal of a text that the parser rejects, with `place` counted from 1."""
     token = fallback.acting_word(text.tokens)
     if token:
         return fallback.would_run(text.source, token)
@@ -177,7 +177,7 @@ class _Reader:
             first = self._text.tokens[0]
             raise refuse(
                 *position(self._text.source, first.start),
-                "the statement selects no column: name what to publish",
+                "the statement selects no column: select the columns to publish",
             )
 
     def _walk(self, root: Any) -> None:
@@ -242,7 +242,7 @@ class _Reader:
         return self._in_text(node.get("location", 0))
 
     def _in_text(self, offset: int) -> int:
-        """The parser counts bytes."""
+        """The character offset for the parser's offset, which counts bytes."""
         if self._bytes:
             offset = len(self._bytes[:offset].decode())
         return self._rendered.source_offset(offset)
@@ -254,7 +254,8 @@ _CLAUSES = {"intoClause": "into", "lockingClause": "for update"}
 
 
 def _with_scope(node: dict[str, Any], hidden: _Hidden) -> tuple[dict[str, Any], _Hidden, list[Any]]:
-    """The rest of a node with a `with`, the names that its tables hide there, and its queries."""
+    """The rest of a node with a `with`, the table names hidden in it, and the queries of the
+    `with`."""
     clause = node["withClause"]
     defined = [each["CommonTableExpr"] for each in clause["ctes"]]
     within = hidden.union(each["ctename"] for each in defined)

@@ -1,4 +1,4 @@
-"""A statement with its values, as a warehouse is given it."""
+"""A statement with its values, as it is passed to a warehouse."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Placeholder:
 
 @dataclass(frozen=True)
 class Rendered:
-    """An author's text in a warehouse's own form, and the way back to the author's file."""
+    """An author's text in a warehouse's own form, with the mapping back to the author's file."""
 
     text: str
     source: str
     """The author's text."""
     replaced: tuple[tuple[int, Placeholder], ...]
-    """Where in `text` each placeholder's replacement ends."""
+    """The end of each placeholder's replacement, as an offset in `text`."""
 
     def source_offset(self, offset: int) -> int:
-        """Where in the author's text an offset in `text` comes from.
+        """The offset in the author's text that an offset in `text` comes from.
 
-        All of what replaces a `:name` comes from its colon.
+        Every character that replaces a `:name` maps to its colon.
         """
         end = source_end = 0
         for next_end, placeholder in self.replaced:
@@ -54,18 +54,18 @@ class Rendered:
         return self.origin(self.offset_of(line, column))
 
     def offset_of(self, line: int, column: int) -> int:
-        """Where in `text` a line and a column (from 1) are."""
+        """The offset in `text` of a line and a column (from 1)."""
         return sum(len(each) + 1 for each in self.text.split("\n")[: line - 1]) + column - 1
 
 
 @dataclass(frozen=True)
 class Query:
-    """The author's text as it stands in the file, and the values of its `:name`s."""
+    """The author's text, unchanged, and the values of its `:name`s."""
 
     text: str
     placeholders: tuple[Placeholder, ...] = ()
     end: int | None = None
-    """Where the statement ends, before a semicolon and what may follow; default: with the text."""
+    """The end of the statement, before a semicolon; default: the end of the text."""
     values: Mapping[str, Value] = field(default_factory=dict)
     declared: Mapping[str, pa.DataType] = field(default_factory=dict)
     """Types that the author declares, by column."""
@@ -78,21 +78,21 @@ class Query:
         for placeholder in self.placeholders:
             text += self.text[end : placeholder.start]
             if text[-1:].isalnum() or text[-1:] in ("_", "$"):
-                text += " "  # in `limit:n` it is the colon that ends the word
+                text += " "  # in `limit:n` only the colon ends the word
             text += native(placeholder.name)
             replaced.append((len(text), placeholder))
             end = placeholder.end
         return Rendered(text + self.text[end:], self.text, tuple(replaced))
 
     def statement(self, native: Callable[[str], str]) -> Rendered:
-        """As `render`, up to the end of the statement: for warehouses that wrap it in another."""
+        """Like `render`, up to the end of the statement, for warehouses that wrap it in another."""
         beyond = 0 if self.end is None else len(self.text) - self.end
         rendered = self.render(native)
         return replace(rendered, text=rendered.text[: len(rendered.text) - beyond])
 
     @property
     def ordinals(self) -> dict[str, int]:
-        """The names that the text uses, numbered from 1 in the order in which they come."""
+        """The names in the text, numbered from 1 in the order of their first use."""
         names = dict.fromkeys(each.name for each in self.placeholders)
         return {name: i for i, name in enumerate(names, start=1)}
 

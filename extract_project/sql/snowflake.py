@@ -1,7 +1,7 @@
-"""Snowflake: no parser of its own is to be had, so tokens decide what only reads.
+"""The dialect of Snowflake. Its parser is not available, so tokens decide what only reads.
 
-sqlglot's tree adds the tables, and a warning where it does not understand the statement: Snowflake
-has the last word then.
+sqlglot's tree adds the tables. If sqlglot does not understand the statement, there is a warning,
+and Snowflake decides whether it is valid.
 """
 
 from __future__ import annotations
@@ -80,12 +80,12 @@ class Snowflake:
         name = function[-1].lower()
         kind, _, rest = name.partition("$")
         if name in _SEQUENCES or (kind == "system" and rest and rest not in _SYSTEM_READS):
-            return "changes something, waits, or is not known to read: an extract only reads"
+            return "writes, waits, or is not known to only read: an extract may only read"
         return None
 
 
 def _steps(text: Text) -> list[Sequence[Token]]:
-    """The statements that `->>` joins; raises Refused where one after it is no query."""
+    """The statements joined by `->>`; raises Refused if a later one is not a query."""
     steps: list[list[Token]] = [[]]
     for token in text.tokens:
         if token.text == "->>":
@@ -97,8 +97,8 @@ def _steps(text: Text) -> list[Sequence[Token]]:
             wrong = step[0] if step else text.tokens[-1]
             raise refuse(
                 *position(text.source, wrong.start),
-                f"'->>' runs {wrong.text.lower()!r} here: what stands after it has to be a "
-                f"'select …', because an extract only reads",
+                f"'->>' runs {wrong.text.lower()!r} here: expected a 'select …' after it, "
+                f"because an extract may only read",
             )
     if not steps[0]:
         raise fallback.would_run(text.source, text.tokens[0])
@@ -106,7 +106,7 @@ def _steps(text: Text) -> list[Sequence[Token]]:
 
 
 def _require_function_names(text: Text) -> None:
-    """Raise Refused for `identifier('f')(…)`, which calls a function that a string names."""
+    """Raise Refused for `identifier('f')(…)`, which calls a function named by a string."""
     for i, (token, after) in enumerate(pairwise(text.tokens)):
         if token.lower != "identifier" or after.text != "(":
             continue
@@ -115,7 +115,7 @@ def _require_function_names(text: Text) -> None:
         if "nextval" in named or [each.text for each in text.tokens[end + 1 : end + 2]] == ["("]:
             raise refuse(
                 *position(text.source, token.start),
-                "a function is called by a name in a string here: write its name as it is, so "
+                "a function is called by a name in a string here: write its name directly, so "
                 "that it can be checked",
             )
 
@@ -125,12 +125,12 @@ def _require_columns(text: Text) -> None:
     if first.lower == "select" and (not rest or rest[0].lower == "from"):
         raise refuse(
             *position(text.source, first.start),
-            "the statement selects no column: name what to publish",
+            "the statement selects no column: select the columns to publish",
         )
 
 
 def _sequences(found: Sequence[Token]) -> Iterator[Call]:
-    """`sequence.nextval`, which takes a number from the sequence without looking like a call."""
+    """`sequence.nextval`, which takes a number from a sequence but does not look like a call."""
     for before, token in pairwise(found):
         if (
             before.text == "."
@@ -141,12 +141,12 @@ def _sequences(found: Sequence[Token]) -> Iterator[Call]:
 
 
 def _with_tree(text: Text, calls: tuple[Call, ...]) -> Reading:
-    """Whatever sqlglot makes of the statement; its tokens have been judged already."""
+    """The statement's facts from sqlglot's tree; its tokens have already been checked."""
     from sqlglot import exp
 
-    rendered = text.render("_{}".format)  # a column, to be found again in the tree
+    rendered = text.render("_{}".format)  # as a column, to find it again in the tree
     tree = _parse(text, rendered)
-    if isinstance(tree, Problem) and text.placeholders:  # a number stands in more places
+    if isinstance(tree, Problem) and text.placeholders:  # a number is allowed in more places
         tree = _parse(text, text.render(lambda _: "1"))
     beside = tuple(fallback.strictly_after(text))
     if isinstance(tree, Problem):
@@ -178,10 +178,10 @@ def _parse(text: Text, rendered: Rendered) -> exp.Expr | Problem:
         return _unsure(line, column, reason)
     except RecursionError:
         return _unsure(line, column, "it nests too deeply")
-    except Exception as error:  # a fault of the parser's own costs this file, never the manifest
+    except Exception as error:  # a bug of the parser affects only this file, not the manifest
         return _unsure(line, column, repr(error))
     if len(trees) != 1 or not isinstance(trees[0], exp.Expr):
-        return _unsure(line, column, "it is read as something else than one statement")
+        return _unsure(line, column, "it is not read as one statement")
     return trees[0]
 
 
@@ -189,13 +189,13 @@ def _unsure(line: int, column: int, reason: str) -> Problem:
     return Problem(
         line=line,
         column=column,
-        message=f"the checker does not understand this Snowflake SQL ({reason}): it only reads, "
-        f"as far as its words show, and Snowflake decides whether it is valid",
+        message=f"the checker does not understand this Snowflake SQL ({reason}): by its words it "
+        f"only reads, and Snowflake decides whether it is valid",
     )
 
 
 def _tables(tree: exp.Expr) -> Iterator[Name]:
-    """The tables after `from` and `join` that no common table expression hides."""
+    """The tables after `from` and `join`, without common table expressions."""
     from sqlglot import exp
 
     for table in tree.find_all(exp.Table):
@@ -212,7 +212,7 @@ def _tables(tree: exp.Expr) -> Iterator[Name]:
 
 
 def _hidden(table: exp.Expr) -> set[str]:
-    """Names of the common table expressions that a table can be, from where it stands."""
+    """The names of the common table expressions that are visible at a table's position."""
     from sqlglot import exp
 
     found: set[str] = set()

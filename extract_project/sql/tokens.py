@@ -1,8 +1,8 @@
-"""SQL text cut into tokens, by the rules of each dialect.
+"""Cut SQL text into tokens, by the rules of each dialect.
 
-The pieces matter where a parser's tree does not say enough, or where there is no parser: where a
-`:name` stands, where the statement ends, which names are called. Comments and white space are
-left out. Every token keeps its place in the text.
+Tokens are used where a parser's tree does not say enough, or there is no parser: to find
+`:name`s, the end of the statement, and called names. Comments and white space are left out. Every
+token keeps its position in the text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from extract_project.problem import position, refuse
 
 Kind = Literal["word", "name", "string", "number", "parameter", "sign"]
-"""A `name` is a quoted identifier; a `parameter` is one of the engine's own, such as `$1`."""
+"""A `name` is a quoted identifier; a `parameter` is the engine's own form, such as `$1`."""
 
 
 class Token(NamedTuple):
@@ -26,18 +26,18 @@ class Token(NamedTuple):
     start: int
     end: int
     lower: str
-    """A word in lower case; nothing for any other token."""
+    """A word in lower case; empty for any other token."""
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """How a dialect writes its tokens."""
+    """The token rules of a dialect."""
 
     pattern: re.Pattern[str]
     nested_comments: bool
     signs_before_comment: str = ""
-    """Tokens that begin with one of these must not touch a comment: how the engine reads the two
-    together is not known, and what one side takes for a comment the other would run.
+    """Tokens that begin with one of these must not touch a comment: it is unknown how the engine
+    reads the two together, and it might run what we take for a comment.
     """
     line_ends: re.Pattern[str] | None = None
     """Characters that may or may not end a `--` comment."""
@@ -144,7 +144,7 @@ def _require_plain(text: str, start: int, end: int, last: str, lexicon: Lexicon)
     if last and last[0] in lexicon.signs_before_comment:
         raise refuse(
             *position(text, start),
-            f"a comment touches {last!r}: put a space between them, so that everybody reads it "
+            f"a comment touches {last!r}: put a space between them, so that it is certainly read "
             f"as a comment",
         )
     odd = lexicon.line_ends and lexicon.line_ends.search(text, start, end)
@@ -156,7 +156,7 @@ def _require_plain(text: str, start: int, end: int, last: str, lexicon: Lexicon)
 
 
 def _path(before: str, kind: str | None, piece: str) -> str:
-    """What a comment must not touch: a sign, and the path of a stage, `@stage/folder`."""
+    """The text that a comment must not touch: a sign, or the path of a stage, `@stage/folder`."""
     if before.startswith("@") and kind in ("word", "number", "sign", "name", "string"):
         return before + piece
     return piece if kind == "sign" else ""
@@ -177,7 +177,7 @@ _ESCAPED = re.compile(r"\\(?:\+(0[0-9A-Fa-f]{5}|10[0-9A-Fa-f]{4})|([0-9A-Fa-f]{4
 
 
 def name_of(token: Token) -> str:
-    """What a word or a quoted name calls: a word in lower case, a quoted name as it is."""
+    """The name that a token stands for: a word in lower case, a quoted name unchanged."""
     if token.kind == "word":
         return token.text.lower()
     name = token.text[token.text.index('"') + 1 : -1].replace('""', '"')

@@ -1,8 +1,8 @@
-"""Sets of words, written as one would read them."""
+"""Sets of words, written as plain text."""
 
 from __future__ import annotations
 
 
 def words(text: str) -> frozenset[str]:
-    """The words of a text, which white space separates."""
+    """The words of a text, separated by white space."""
     return frozenset(text.split())

@@ -88,7 +88,7 @@ def test_check_shows_warnings_and_succeeds(unconfigured: None, tmp_path: Path) -
     file = write(tmp_path, "odd", "select *\nfrom t where day = '{{ ds }}'")
     result = call("check", file, "--dialect", "postgres")
     assert result.exit_code == 0
-    assert f"{file}:2:20: warning: this string has '{{{{ ds }}}}' in it" in result.output
+    assert f"{file}:2:20: warning: this string contains '{{{{ ds }}}}'" in result.output
     (warning,) = json.loads(call("check", file, "--dialect", "postgres", "--json").stdout)
     assert (warning["line"], warning["severity"]) == (2, "warning")
 

@@ -67,7 +67,8 @@ def test_the_page_of_an_asset_shows_what_is_odd_about_its_file(
         for spec in definitions(site, settings).resolve_all_asset_specs()
     }
     assert (
-        "sales/odd.sql:2:7: this string has '{{ ds }}'" in specs["sales/odd"].metadata["warnings"]
+        "sales/odd.sql:2:7: this string contains '{{ ds }}'"
+        in specs["sales/odd"].metadata["warnings"]
     )
     assert "warnings" not in specs["sales/orders"].metadata
 
