@@ -1,1 +1,1 @@
-"""SQL files to extracts to a snapshot: header, partitions, schedules, the bucket."""
+"""Read SQL files into extracts, and extracts into a snapshot."""

@@ -1,4 +1,4 @@
-"""Whether a header and the SQL below it agree: values that are used, columns that there are."""
+"""Check that a header and its SQL agree: parameters are used, and columns exist."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from extract_project.sql.guard import Statement
 def require_agreement(
     header: Header, statement: Statement, text: str, front_matter: FrontMatter
 ) -> None:
-    """Raise Refused at the place where the two first disagree."""
+    """Raise Refused at the first place where the two disagree."""
     _require_named_columns(header, front_matter)
     _require_params_are_used(header, statement, front_matter)
     _require_partition_is_used(header, statement, front_matter)
     _require_watermark(header, statement, text, front_matter)
     if header.on_source_change and not statement.tables:
-        message = "the SQL reads no table, so that none can change: use a cron"
+        message = "the SQL reads no table whose changes could start it: use a cron"
         raise front_matter.refuse(("schedule",), message)
 
 
 def require_comment_ends(front_matter: FrontMatter, dialect: Dialect) -> None:
-    """Where comments nest, one that is opened within the header would swallow the SQL."""
+    """Raise Refused for a `/*` in the header if the dialect nests comments: it would hide the
+    SQL."""
     if front_matter.nested and dialect.lexicon.nested_comments:
         raise refuse(
             *front_matter.nested,
-            f"{dialect.name} counts this '/*' as the begin of another comment, so that the header "
-            f"has no end: take it out, or write the header in lines that begin with '-- ', between "
+            f"{dialect.name} reads this '/*' as the start of a nested comment, so the header "
+            f"has no end: remove it, or write the header in lines that begin with '-- ', between "
             f"two lines '-- ---'",
         )
 
 
 def _require_named_columns(header: Header, front_matter: FrontMatter) -> None:
-    """Where the header says which columns the result has, its checks can name no others."""
+    """Raise Refused if the header declares `columns` and a check names another column."""
     if header.columns is not None:
         front_matter.require_none(missing_columns(header, list(header.columns)))
 
@@ -61,8 +62,8 @@ def _require_partition_is_used(
         shown = " or ".join(f":{name}" for name in names)
         raise front_matter.refuse(
             ("partitions",),
-            f"the SQL uses none of its partitions' values, so that all of them would hold the "
-            f"same rows: use {shown} in it",
+            f"the SQL does not use its partition's values, so all partitions would have the "
+            f"same rows: use {shown}",
         )
 
 
@@ -74,13 +75,13 @@ def _require_watermark(
     if WATERMARK not in {each.name for each in statement.placeholders}:
         raise front_matter.refuse(
             ("incremental",),
-            f"the SQL does not use the watermark, so that every run would read everything: add "
+            f"the SQL does not use the watermark, so every run would read everything: add "
             f"'where :{WATERMARK} is null or {header.incremental.cursor} >= :{WATERMARK}'",
         )
     for comparison in statement.strictly_after:
         if comparison.placeholder.name == WATERMARK:
             raise refuse(
                 *position(text, comparison.placeholder.start),
-                f"rows with exactly the watermark's value that appear later would be lost: "
-                f"write '{comparison.operator}=', what comes twice is dropped",
+                f"later rows with exactly the watermark's value would be lost: write "
+                f"'{comparison.operator}='; rows that are published already are dropped",
             )

@@ -1,4 +1,4 @@
-"""Reading the manifest out of its bucket."""
+"""Read the manifest from its bucket."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _READERS = 16
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """A SQL file's bytes, and which object version they are."""
+    """A SQL file's bytes, and their object version."""
 
     path: str
     content: bytes
@@ -32,9 +32,8 @@ class FetchedFile:
 def read_manifest(manifest: Folder, dialects: Dialects, known: Snapshot | None = None) -> Snapshot:
     """Every SQL file under the manifest prefix, parsed, with collisions and bad references found.
 
-    Files that are in `known` as they are now are taken from there. A file that disappears between
-    listing and reading is not part of the snapshot. Raises BucketError when the bucket cannot be
-    read.
+    Unchanged files are taken from `known`. A file that disappears between listing and reading is
+    not part of the snapshot. Raises BucketError if the bucket cannot be read.
     """
     parser = _parser(dialects)
     kept = _kept(known, parser)
@@ -58,7 +57,8 @@ def read_manifest(manifest: Folder, dialects: Dialects, known: Snapshot | None =
 
 
 def _kept(known: Snapshot | None, parser: str) -> dict[ListedObject, Extract]:
-    """What need not be read again; invalid files are, since what they lack may have come."""
+    """The files that need not be read again: valid ones. What an invalid one lacks may exist
+    now."""
     if known is None or known.parsed_by != parser:
         return {}
     return {ListedObject(each.source.key, each.source.etag): each for each in known.extracts}
@@ -89,7 +89,7 @@ def list_files(manifest: Folder) -> Iterator[ListedObject]:
 
 
 def fetch_file(manifest: Folder, key: str) -> FetchedFile | None:
-    """The file's current bytes, or None when it has been deleted meanwhile."""
+    """The file's current bytes, or None if it has been deleted meanwhile."""
     try:
         fetched = manifest.store.read(key)
     except NoSuchObject:
@@ -109,7 +109,7 @@ def fetch_file(manifest: Folder, key: str) -> FetchedFile | None:
 
 
 def find_extract(manifest: Folder, path: str, dialects: Dialects) -> Extract:
-    """One extract as it stands in the bucket; raises ManifestError for an absent or invalid one."""
+    """One extract from the bucket; raises ManifestError if it is missing or invalid."""
     path = path.removesuffix(SUFFIX)
     file = fetch_file(manifest, manifest.key(path + SUFFIX))
     if file is None:
@@ -122,7 +122,7 @@ def find_extract(manifest: Folder, path: str, dialects: Dialects) -> Extract:
 
 
 def _version(version_id: str | None) -> str | None:
-    """None for what was written before versioning was on."""
+    """The version id; None if the file was written before versioning was on."""
     return None if version_id == NULL_VERSION else version_id
 
 
@@ -130,10 +130,10 @@ def sort_out(
     parsed: Iterable[Extract | InvalidExtract],
     is_elsewhere: Callable[[str], bool] = lambda _: False,
 ) -> tuple[tuple[Extract, ...], tuple[InvalidExtract, ...]]:
-    """The valid and the invalid ones of a manifest.
+    """Split a manifest into valid and invalid extracts.
 
-    Collisions and bad references can only be seen with all files side by side. `is_elsewhere`
-    knows the paths of further files, where these are not all.
+    Collisions and bad references can only be found with all files together. `is_elsewhere` tells
+    whether a path exists outside these files.
     """
     files: dict[str, list[Extract | InvalidExtract]] = {}
     for file in sorted(parsed, key=lambda each: each.source.key):
@@ -176,13 +176,13 @@ def _bad_reference(
         way = _way_back(path, file.path, files)
         if way:
             shown = " → ".join([file.path, *way])
-            message = f"these depend on each other: {shown}: take one dependency out"
+            message = f"these depend on each other: {shown}: remove one dependency"
             return Problem(line=line, column=column, message=message)
     return None
 
 
 def _way_back(start: str, end: str, files: dict[str, list[Extract | InvalidExtract]]) -> list[str]:
-    """The dependencies that lead from one extract to another; empty when there are none."""
+    """The chain of dependencies from one extract to another; empty if there is none."""
     reached_from: dict[str, str] = {}
     coming = [start]
     while coming:

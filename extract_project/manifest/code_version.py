@@ -1,4 +1,4 @@
-"""Whether an extract is still the same: changes when its SQL or a key that shapes the data does."""
+"""The code version of an extract: it changes with its SQL and with keys that shape the data."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from extract_project.sql.guard import Statement
 
 
 def code_version(statement: Statement, header: Header, warehouse: str, types: TypeChoices) -> str:
-    """A hash; `warehouse` and `types` are the header's, with what it leaves out filled in.
+    """A hash of the SQL and the data-shaping keys; `warehouse` and `types` include defaults.
 
-    Comments, white space and what only describes the extract do not count.
+    Comments, white space and descriptive keys are ignored.
     """
     words = "\x00".join(token.text for token in statement.tokens)
     filled = header.model_copy(update={"warehouse": warehouse, **types.model_dump()})
@@ -28,6 +28,6 @@ def code_version(statement: Statement, header: Header, warehouse: str, types: Ty
 
 
 def _data_keys() -> set[str]:
-    """The keys that count as they stand; of others, some parts do."""
+    """The keys that count as a whole; of others, only some parts count."""
     fields = Header.model_fields.items()
     return {name for name, field in fields if SHAPES_DATA in field.metadata}

@@ -1,4 +1,4 @@
-"""One SQL file, understood: an Extract, or an InvalidExtract that says why it is none."""
+"""A parsed SQL file: an Extract, or an InvalidExtract with the reasons."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from extract_project.values import Value
 
 SUFFIX = ".sql"
 PARTS_MANIFEST = "_manifest.json"
-"""Name of the manifest object, where an extract is published in parts."""
+"""Name of the manifest object of an extract that is published in parts."""
 PART_NAME = re.compile(r"part-([0-9]{5,})(\.[^/]*)?")
-"""Name of a part object: its number, and its extension."""
+"""Name of a part object, for its number and extension."""
 
 
 class SqlSource(BaseModel):
-    """Which bytes of which object were read."""
+    """The object, and its content, that a SQL file was read from."""
 
     model_config = ConfigDict(frozen=True)
 
     key: str
     """Object key in the manifest bucket."""
     version_id: str | None
-    """S3 VersionId, where the manifest bucket keeps versions."""
+    """S3 VersionId, if the manifest bucket keeps versions."""
     etag: str
     sha256: str
 
@@ -50,22 +50,23 @@ class Extract(BaseModel):
     warehouse: str
     """Name of the warehouse, with the default filled in."""
     kind: str
-    """The SQL that it speaks: `duckdb`, …"""
+    """Its SQL dialect: `duckdb`, …"""
     placeholders: tuple[Placeholder, ...]
     statement_end: int
     """Offset in the text at which the statement ends, before a semicolon."""
     tables: tuple[str, ...]
     """Warehouse tables that the statement reads."""
     types: TypeChoices = DEFAULTS
-    """What its file makes of wide types: the header's choices, else the warehouse's."""
+    """The types chosen for wide integers, timestamps and numerics: the header's, else the
+    warehouse's."""
     warnings: tuple[Problem, ...] = ()
-    """What is odd about the file, and no reason not to run it."""
+    """Problems that do not keep the file from running."""
     code_version: str
-    """Changes when the SQL or a header key that shapes the data does, and only then."""
+    """A hash of the SQL and of the header keys that shape the data."""
 
     @property
     def doubts(self) -> list[str]:
-        """Each warning, with the file and the place in it."""
+        """Each warning, with its file and position."""
         return [warning.at(self.file) for warning in self.warnings]
 
     @property
@@ -85,8 +86,8 @@ class Extract(BaseModel):
         return chosen_format(self.header.format, self.header.compression)
 
     def published_path(self, partition: str | None = None) -> str:
-        """Path below EXTRACT_DATA of the object whose versions are those of the extract, or of one
-        of its partitions: the file, or where there are parts, the manifest object.
+        """The path below EXTRACT_DATA of the object whose versions are the versions of the extract
+        or partition: the file, or, for a split extract, the manifest object.
         """
         folder = self.path if partition is None else f"{self.path}/partition={partition}"
         if self.header.has_parts:
@@ -118,7 +119,7 @@ class InvalidExtract(BaseModel):
     text: str
     problems: tuple[Problem, ...]
     key_is_taken: bool = False
-    """Whether Dagster has another asset under its key, so that it is shown under another one."""
+    """Whether another asset has its key, so that it is shown under a different key."""
 
     @property
     def file(self) -> str:

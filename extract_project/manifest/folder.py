@@ -1,4 +1,4 @@
-"""SQL files on local disk, read as the manifest bucket will be."""
+"""Read SQL files on local disk as if they were in the manifest bucket."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from extract_project.manifest.parsing import Dialects, parse_extract
 from extract_project.problem import Problem
 
 _EMACS_LOCK = ".#"
-"""A link to nowhere, beside a file that is being edited."""
+"""The broken link that Emacs puts beside a file that is being edited."""
 
 
 def sql_files(folder: Path) -> dict[str, Path]:
     """Every SQL file below a folder, by its path in the manifest.
 
-    A link that leads nowhere is one, so that a push never takes it for a file that was removed.
+    Broken links are included, so that a push does not treat them as removed files.
     """
     found = sorted(
         path
@@ -33,10 +33,10 @@ def sql_files(folder: Path) -> dict[str, Path]:
 def parse_folder(
     folder: Path, files: Mapping[str, Path], dialects: Dialects, known: Collection[str] = ()
 ) -> dict[str, Extract | InvalidExtract]:
-    """Understand some files of a folder as reading the manifest would: also side by side.
+    """Parse some files of a folder as the manifest's reader would, including collisions.
 
-    The folder may be one below the manifest's: what is not among the files, and is an extract
-    when seen from a folder above, can be depended on. So can the paths that are `known`.
+    The folder may be below the manifest's root: `depends_on` may then name a file relative to a
+    parent folder. It may also name the paths in `known`.
     """
     above = (folder.resolve(), *folder.resolve().parents)
 
@@ -51,7 +51,7 @@ def parse_folder(
 
 
 def parse_file(name: str, file: Path, dialects: Dialects) -> Extract | InvalidExtract:
-    """Understand a local file as the manifest's `name`."""
+    """Parse a local file as the manifest's `name`."""
     try:
         content = file.read_bytes()
     except OSError as error:

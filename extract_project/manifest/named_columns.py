@@ -1,4 +1,4 @@
-"""The columns that a header names, held against those that the result has."""
+"""Compare the columns that a header names with those of the result."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from extract_project.problem import suggestion
 
 
 def missing_columns(header: Header, columns: Sequence[str]) -> Iterator[tuple[Path, str]]:
-    """What `checks` and `incremental` name and the result lacks: where in the header, and words.
+    """Columns that `checks` and `incremental` name but the result lacks: header path, error text.
 
-    Case counts only where two columns differ by nothing else, as it does in a run.
+    As in a run, case matters only if two columns differ in nothing else.
     """
     for index, check in enumerate(header.checks):
         for column in check.named_columns:
@@ -39,7 +39,7 @@ def _has(columns: Sequence[str], wanted: str) -> bool:
 
 
 def _below(check: CheckSpec, column: str) -> Path:
-    """The keys below a check that lead to one of its columns."""
+    """The path below a check to one of its columns."""
     kind = next(name for name in CHECK_NAMES if name in type(check).model_fields)
     value = getattr(check, kind)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What is said of a name that no extract has, and which extracts a pattern means."""
+"""Names of extracts: the error for an unknown name, and the expansion of patterns."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _WILD = "*?["
 def no_extract(path: str, known: Collection[str]) -> str:
     """`no extract 'sales/order': did you mean 'sales/orders'?`
 
-    Of a folder: what is in it, and how to name all of that.
+    For a folder, it says what the folder contains, and how to name all of it.
     """
     wanted = path.strip("/").removesuffix(".sql")
     inside = sorted(each for each in known if each.startswith(f"{wanted}/"))
     if inside:
         return (
-            f"{wanted!r} is a folder, which holds {_some(inside)}: name one of them, or in "
-            f"'extract run' all: '{wanted}/*'"
+            f"{wanted!r} is a folder with {_some(inside)}: name one of them, or all of them in "
+            f"'extract run': '{wanted}/*'"
         )
     hint = _close(wanted, known)
     if hint is None:
@@ -30,7 +30,7 @@ def no_extract(path: str, known: Collection[str]) -> str:
 
 
 def expanded(paths: Iterable[str], known: Collection[str]) -> list[str]:
-    """The extracts that are meant, each once: `sales/*` is all that the folder holds."""
+    """The extracts that the patterns name, each once: `sales/*` is everything in the folder."""
     meant: dict[str, None] = {}
     for path in paths:
         is_pattern = any(character in path for character in _WILD)

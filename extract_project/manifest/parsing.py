@@ -1,4 +1,4 @@
-"""From a SQL file's bytes to an Extract, or to an InvalidExtract with every reason."""
+"""Parse a SQL file's bytes into an Extract, or an InvalidExtract with every reason."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _SHOWN_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class Dialects:
-    """The SQL that each configured warehouse speaks, by its name, and which is the default."""
+    """The dialect of each configured warehouse, by its name, and the default warehouse."""
 
     by_warehouse: Mapping[str, Dialect]
     default: str
     any_warehouse: Dialect | None = None
-    """The dialect of every other name, where files are checked without settings."""
+    """The dialect of all other names, if files are checked without settings."""
     forbidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """The functions that must not be used, of each warehouse that names some."""
+    """The forbidden functions of each warehouse that has any."""
     types: Mapping[str, TypeChoices] = field(default_factory=dict)
-    """What files make of wide types, of each warehouse whose settings say so."""
+    """The types chosen for wide types, of each warehouse whose settings have them."""
 
     def of(self, warehouse: str) -> Dialect | None:
         return self.by_warehouse.get(warehouse, self.any_warehouse)
@@ -39,7 +39,7 @@ class Dialects:
 def parse_extract(
     path: str, content: bytes, source: SqlSource, dialects: Dialects
 ) -> Extract | InvalidExtract:
-    """Understand one file; never raises for what is in it (G6).
+    """Parse one file; never raises, whatever its content (G6).
 
     `path` is the file's path below the manifest prefix without `.sql`.
     """
@@ -50,15 +50,15 @@ def parse_extract(
         return _understand(path, text, source, dialects)
     except Refused as refused:
         problems = refused.problems
-    except Exception as error:  # a fault of ours, or of a parser: it costs this file alone
+    except Exception as error:  # a bug of ours, or of a parser: it affects only this file
         problems = (_not_understood(error),)
     shown = text or content.decode("utf-8", errors="replace")
     return InvalidExtract(path=path, source=source, text=shown, problems=problems)
 
 
 def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> Extract:
-    # Imported here because a run worker, which gets its extracts ready from a snapshot, never
-    # parses SQL.
+    # Imported here because a run worker never parses SQL: it gets parsed extracts from a
+    # snapshot.
     from extract_project.manifest.agreement import require_agreement, require_comment_ends
     from extract_project.manifest.code_version import code_version
     from extract_project.sql.guard import read_statement
@@ -99,7 +99,7 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
 def _not_understood(error: Exception) -> Problem:
     what = f"{type(error).__name__}: {error}"[:_SHOWN_CHARACTERS]
     message = (
-        f"this file is not understood, through no fault of its own ({what}): please report it with "
-        f"the file; until then, try it with a simpler header or statement"
+        f"this file could not be parsed, because of a bug in the parser ({what}): please report it "
+        f"with the file; until then, try a simpler header or statement"
     )
     return Problem(line=1, column=1, message=message)

@@ -1,4 +1,4 @@
-"""From a folder of SQL files to the manifest bucket: what changed, and only that."""
+"""Push a folder of SQL files to the manifest bucket: upload only what has changed."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Changes:
 
 
 def compare(manifest: Folder, files: dict[str, Path]) -> Changes:
-    """What a push would do.
+    """The changes that a push would make.
 
-    A token that is the content's MD5 (S3's ETag of a plain PUT) saves reading the object. Any
-    other token says nothing: S3 has others where a KMS key encrypts, and so have other stores.
+    If the token is the content's MD5 (S3's ETag of a plain PUT), the object need not be read. Other
+    tokens say nothing: S3 uses others for objects encrypted with a KMS key, and so do other stores.
     """
     there = {manifest.relative(file.key): file for file in list_files(manifest)}
     both = [name for name in files if name in there]
@@ -62,9 +62,9 @@ def push(
     delete: bool,
     done: Callable[[str], None],
 ) -> None:
-    """Upload what is new or changed; with `delete`, remove what the folder does not have.
+    """Upload new and changed files; with `delete`, remove files that the folder does not have.
 
-    `done` is called with each path when it is there (or gone).
+    `done` is called with each path once it is uploaded (or removed).
     """
 
     def upload(name: str) -> str:

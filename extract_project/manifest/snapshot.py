@@ -1,8 +1,8 @@
-"""The manifest at one moment, immutable, saved under the hash of its content (G3).
+"""Snapshots: the manifest at one moment, immutable, saved under the hash of its content (G3).
 
-The code server reads the bucket and saves a snapshot; a run is launched with its id and loads
-exactly that with one GET, in whatever process or task it runs. Each extract is a line of its own,
-so that a run worker need not understand the thousands that it does not run.
+The code server reads the bucket and saves a snapshot. A run is launched with its id and loads
+exactly that snapshot with one GET, in any process or task. Each extract is one line, so that a run
+worker need not parse the thousands of extracts that it does not run.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class Snapshot(BaseModel):
     files: dict[str, str] = {}
     """Key and ETag of every SQL file that was read."""
     parsed_by: str = ""
-    """What the text was understood with: another release, or other warehouses, read it anew."""
+    """The parser's version and warehouses: if they change, files are parsed again."""
 
     @property
     def paths(self) -> frozenset[str]:
-        """Of every SQL file of the manifest, also where only some extracts were loaded."""
+        """The paths of all SQL files of the manifest, even if only some extracts were loaded."""
         root = Location.parse(self.manifest)
         listed = (root.relative(key)[: -len(SUFFIX)] for key in self.files)
         read = (*(each.path for each in self.extracts), *(each.path for each in self.invalid))
@@ -63,9 +63,9 @@ def save_snapshot(state: Folder, snapshot: Snapshot) -> str:
 
 
 def load_snapshot(state: Folder, snapshot_id: str, only: Collection[str] | None = None) -> Snapshot:
-    """Load by id, with all extracts, or those at the paths `only` and what they depend on.
+    """Load a snapshot by its id, with all extracts, or only those at `only` and their dependencies.
 
-    Raises NotPublished when it has been removed, ValueError when it was altered.
+    Raises NotPublished if it has been removed, ValueError if it was altered.
     """
     location = _location(state, snapshot_id)
     try:
@@ -96,13 +96,13 @@ def _with_upstream(lines: Sequence[bytes], only: Collection[str]) -> list[bytes]
 
 
 def point_to(state: Folder, snapshot_id: str, mark: Mark = "newest") -> None:
-    """Remember a snapshot: the newest one, or the one whose definitions were served last."""
+    """Mark a snapshot as the newest, or as the last one whose definitions were served."""
     location = state / f"snapshots/{mark}"
     state.store.put(location.prefix, snapshot_id.encode(), "text/plain")
 
 
 def marked_snapshot(state: Folder, mark: Mark = "newest") -> tuple[str, Snapshot] | None:
-    """Id and content of a remembered snapshot; None where none is that this release can read."""
+    """Id and content of a marked snapshot; None if there is none that this release can read."""
     location = state / f"snapshots/{mark}"
     try:
         snapshot_id = state.store.read(location.prefix).body.decode()

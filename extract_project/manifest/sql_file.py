@@ -1,4 +1,4 @@
-"""A SQL file's path and bytes: what is wrong with them before anyone reads the text."""
+"""Check a SQL file's path and bytes before its text is parsed."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import re
 from extract_project.manifest.extract import PART_NAME
 from extract_project.problem import refuse
 
-# Object metadata, in which the path stands percent-encoded, holds 2 KB.
+# The path is stored percent-encoded in object metadata, which is limited to 2 KB.
 _PATH_BYTES = 256
 _BOM = b"\xef\xbb\xbf"
 
 
 def require_path(path: str) -> None:
-    """A path becomes an asset key, an S3 key and a file name: keep it plain and reversible."""
+    """Raise Refused unless the path can be an asset key, an S3 key and a file name, reversibly."""
     parts = path.split("/")
     if any(part != part.strip() or part in ("", ".", "..") for part in parts):
         raise refuse(1, 1, f"the path {path!r} has an empty, blank or dotted part: rename the file")
     if parts[0].startswith(".extract"):
         raise refuse(1, 1, f"the folder {parts[0]!r} is reserved: rename it")
     if PART_NAME.fullmatch(parts[-1]):
-        message = f"the name {parts[-1]!r} is that of a part of a split extract: rename the file"
+        message = f"the name {parts[-1]!r} is reserved for parts of split extracts: rename the file"
         raise refuse(1, 1, message)
     odd = sorted(set(re.sub(r"[A-Za-z0-9_./-]", "", path)))
     if odd:
@@ -35,7 +35,7 @@ def require_path(path: str) -> None:
 
 
 def decode(content: bytes) -> str:
-    """The text, without a byte order mark; raises Refused where it is none."""
+    """The text, without a byte order mark; raises Refused if the content is not UTF-8 text."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise refuse(1, 1, "this file is UTF-16: save it as UTF-8")
     try:
@@ -54,8 +54,8 @@ def decode(content: bytes) -> str:
         raise refuse(
             1,
             text.index("\r") + 1,
-            "the lines of this file end with a carriage return alone, which databases do not all "
-            "take for the end of a line: save it with line feeds (LF or CRLF)",
+            "the lines of this file end with only a carriage return, which not all databases "
+            "read as the end of a line: save it with line feeds (LF or CRLF)",
         )
     nul = text.find("\x00")
     if nul >= 0:

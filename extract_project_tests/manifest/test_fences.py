@@ -88,12 +88,12 @@ def test_ordinary_comments_and_ornaments_stay_what_they_are(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (f"{SQL}\n{BLOCK}", "2:1: this looks like a header, and stands after the SQL begins"),
-        (f"{SQL}\n{LINES}", "2:1: this looks like a header, and stands after the SQL begins"),
-        (f"select -- why\n1 as one\n  {BLOCK}", "3:3: this looks like a header, and stands aft"),
-        (f"{BLOCK}{BLOCK}{SQL}", "5:1: this looks like a second header: the one that counts"),
-        (f"{LINES}{LINES}{SQL}", "5:1: this looks like a second header: the one that counts"),
-        (f"{BLOCK}{SQL}\n{LINES}", "6:1: this looks like a second header: the one that counts"),
+        (f"{SQL}\n{BLOCK}", "2:1: this looks like a header, but is after"),
+        (f"{SQL}\n{LINES}", "2:1: this looks like a header, but is after"),
+        (f"select -- why\n1 as one\n  {BLOCK}", "3:3: this looks like a header, but is after"),
+        (f"{BLOCK}{BLOCK}{SQL}", "5:1: this looks like a second header: the first begins"),
+        (f"{LINES}{LINES}{SQL}", "5:1: this looks like a second header: the first begins"),
+        (f"{BLOCK}{SQL}\n{LINES}", "6:1: this looks like a second header: the first begins"),
         (f"{LINES}-- and\n{BLOCK}{SQL}", "6:1: this looks like a second header"),
         (f"/*--\n{KEYS}\n--*/\n{SQL}", "1:1: this looks like a header: expected it from a line"),
         (f"/* ---\n{KEYS}\n--- */\n{SQL}", "1:1: this looks like a header: expected it from"),
@@ -110,7 +110,10 @@ def test_ordinary_comments_and_ornaments_stay_what_they_are(text: str) -> None:
         (f"/*---\nformat: csv ---*/\n{SQL}", "2:13: expected '---*/' on a line of its own"),
         (f"-- ---\n-- format: csv\n{SQL}", "1:1: the header is not closed: expected '-- ---'"),
         (f"-- ---\n-- format: csv\n\n-- ---\n{SQL}", "1:1: the header is not closed"),
-        (f"-- ---\n-- format: csv\n--pool: heavy\n-- ---\n{SQL}", "3:1: expected '-- ' before"),
+        (
+            f"-- ---\n-- format: csv\n--pool: heavy\n-- ---\n{SQL}",
+            "3:1: expected '-- ' at the start",
+        ),
         (f"/*---\nOrders of the day\n---*/\n{SQL}", "1:1: the header is not a mapping"),
     ],
 )
@@ -144,7 +147,7 @@ def test_what_nobody_sees_before_a_header_is_what_is_refused(before: str, header
 def test_lines_that_end_with_a_carriage_return_alone_are_refused(header: str) -> None:
     """Some databases end a `--` comment there; a header would be one long comment."""
     text = f"{header}{SQL}\n-- x\n".replace("\n", "\r")
-    assert "end with a carriage return alone" in reasons(text)[0]
+    assert "end with only a carriage return" in reasons(text)[0]
     valid(f"{header}{SQL}\r")
     valid(f"{header}\nselect '\r' as a")
 
@@ -157,7 +160,7 @@ def test_lines_that_end_with_a_carriage_return_alone_are_refused(header: str) ->
         ("schedule: */15 * * * *", "2:11", "'0-59/15', or in words, as in 'every 15 minutes'"),
         ("schedule: 0 */2 * * *", "2:13", "'0-23/2', or in words, as in 'every 2 hours'"),
         ("format: csv\nschedule: ['0 6 * * *', '*/5 * * * *']", "3:26", "'0-59/5'"),
-        ("description: reads s3://*/orders", "2:25", "take it out"),
+        ("description: reads s3://*/orders", "2:25", "remove it"),
     ],
 )
 def test_the_end_of_a_comment_within_the_header(
@@ -183,7 +186,7 @@ def test_the_begin_of_a_comment_within_the_header(dialect: str) -> None:
         assert valid(text, dialect).header.format == "csv"
     else:
         (reason,) = reasons(text, dialect)
-        assert reason.startswith(f"3:26: {dialect} counts this '/*'")
+        assert reason.startswith(f"3:26: {dialect} reads this '/*'")
         assert "between two lines '-- ---'" in reason
 
 

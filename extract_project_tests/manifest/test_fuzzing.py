@@ -63,4 +63,4 @@ def test_g6_what_nobody_foresaw_costs_one_file(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(pgparse, "parse", broken)
     found = parse("select 1 as one", "postgres")
     assert isinstance(found, InvalidExtract)
-    assert "this file is not understood, through no fault of its own" in found.reasons[0]
+    assert "this file could not be parsed, because of a bug in the parser" in found.reasons[0]

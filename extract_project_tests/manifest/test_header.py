@@ -99,7 +99,7 @@ checks:
     ("yaml_text", "expected"),
     [
         ("shedule: x", "2:1: unknown key 'shedule': did you mean 'schedule'?"),
-        ("format: parket", "2:1: 'format': 'parket' is not possible: did you mean 'parquet'?"),
+        ("format: parket", "2:1: 'format': 'parket' is not a valid value: did you mean 'parquet'?"),
         (
             "owners: [bob]",
             "2:10: 'owners': 'bob' has the wrong form: expected 'team:sales' or an e-mail",
@@ -147,7 +147,10 @@ checks:
         ),
         ("schedule: 0 0 30 2 *", "2:1: 'schedule': '0 0 30 2 *' is not a valid cron"),
         ("timezone: europe/berlin", "2:1: 'timezone': unknown time zone 'europe/berlin': did you"),
-        ("on_change: run", "2:1: 'on_change': 'run' is not possible: expected one of materialize"),
+        (
+            "on_change: run",
+            "2:1: 'on_change': 'run' is not a valid value: expected one of materialize",
+        ),
         ("params: {partition_key: x}", "2:10: params may not redefine partition_key"),
         ("params: {a: [1]}", "2:10: 'a': expected text, a number"),
         ("checks: [{min_row: 1}]", "2:10: unknown check 'min_row': did you mean 'min_rows'?"),
@@ -161,7 +164,10 @@ checks:
         ("columns:\n  a: map<text>", "3:3: 'a': 'map<text>': expected the form map<text, int64>"),
         ("columns:\n  a:", "3:3: 'a': expected a type, as in 'int64' or 'int64 not null'"),
         ("columns:\n  a: date\n  A: date", "4:3: 'A' and 'a' differ only in case"),
-        ("on_schema_change: no", "2:1: 'on_schema_change': 'no' is not possible: expected one of"),
+        (
+            "on_schema_change: no",
+            "2:1: 'on_schema_change': 'no' is not a valid value: expected one of",
+        ),
         ("checks: [5]", "2:10: unknown check '5': expected one of"),
         ("checks: [min_rows]", "2:10: check 'min_rows' has no rule: write 'min_rows: …'"),
         ("checks: [{unique: a, min_rows: 1}]", "2:"),
@@ -183,7 +189,7 @@ checks:
         ("checks:\n  - freshness: {column: at, within: 2h, clumn: x}", "3:41: unknown key 'clumn'"),
         (
             "anomalies: error",
-            "2:1: 'anomalies': 'error' is not possible: expected one of allow, fail, warn",
+            "2:1: 'anomalies': 'error' is not a valid value: expected one of allow, fail, warn",
         ),
         ("checks:\n  - unique: a\n  - unique: [a]", "4:5: duplicate check 'unique_a'"),
         ("checks:\n  - max_null_ratio: {a: 2}", "3:22: 'a': input should be less than"),
@@ -211,18 +217,21 @@ checks:
             "2:10: 'bad name': 'bad name' has the wrong form: expected a map",
         ),
         ("params: [1]", "2:1: 'params': [1] does not fit: expected a mapping of names"),
-        ("checks: 5", "2:1: 'checks': 5 does not fit: expected a list, each check behind a dash"),
+        ("checks: 5", "2:1: 'checks': 5 does not fit: expected a list, each check after a dash"),
         ("checks: [{between: {a: 5}}]", "2:21: 'a': 5 does not fit: expected columns with their l"),
         ("checks: [{between: {a: [1]}}]", "2:21: 'a': [1] does not fit: expected columns with"),
         ("checks: [{between: [a, 1, 5]}]", "2:11: 'between': ['a', 1, 5] does not fit: expected"),
         ("checks: [{min_rows: many}]", "2:11: 'min_rows': 'many' does not fit: expected a whole n"),
         ("checks: [{unique: {a: b}}]", "2:11: 'unique': {'a': 'b'} does not fit: expected a col"),
-        ("checks: {min_rows: 1, max_rows: 2}", "2:1: 'max_rows' is a check of its own"),
+        ("checks: {min_rows: 1, max_rows: 2}", "2:1: 'max_rows' is a separate check"),
         ("retries: 3", "2:1: 'retries': 3 does not fit: expected {max: 2, delay: 30s}"),
         ("split: 5", "2:1: 'split': 5 does not fit: expected {rows: 1000000} or {bytes: 256MB}"),
         ("columns: [a, b]", "2:1: 'columns': ['a', 'b'] does not fit: expected a mapping of names"),
         ("incremental: cursor", "2:1: 'incremental': 'cursor' does not fit: expected {cursor:"),
-        ("partitions: dayly", "2:1: 'partitions': 'dayly' is not possible: did you mean 'daily'?"),
+        (
+            "partitions: dayly",
+            "2:1: 'partitions': 'dayly' is not a valid value: did you mean 'daily'?",
+        ),
         ("partitions: [a/b]", "2:14: 'partitions': 'a/b' has the wrong form: expected letters,"),
         (
             "priority: high",
@@ -236,7 +245,7 @@ checks:
         ("freshness: 999999999d", "2:1: 'freshness': '999999999d' is longer than 36500d"),
         (
             "freshness: 0h",
-            "2:1: 'freshness': 0s is shorter than Dagster measures: expected at least",
+            "2:1: 'freshness': 0s is shorter than Dagster can check: expected at least",
         ),
         ("retries: {delay: 9999h}", "2:11: 'delay': 416d15h is too long a pause between attempts"),
         ("memory: " + 400 * "9" + "GB", "2:1: 'memory': '999"),
@@ -264,22 +273,22 @@ checks:
         ("tags: {unclosed: [", "2:"),
         ("description: 'it", "2:14: the quote is not closed"),
         ('description: "a\\d"', "2:17: a backslash within double quotes begins an escape"),
-        ("description: Orders: all", "2:20: this ':' is one too many: put"),
+        ("description: Orders: all", "2:20: unexpected ':': put"),
         ("description", "1:1: the header is not a mapping"),
-        ("description\nformat: csv", "3:7: this ':' is one too many"),
-        ("format: csv\n  pool: x", "3:7: this ':' is one too many"),
+        ("description\nformat: csv", "3:7: unexpected ':'"),
+        ("format: csv\n  pool: x", "3:7: unexpected ':'"),
         ("description: @shop", "2:14: a value cannot begin with '@': put it in quotes"),
         ("description: %shop", "2:14: a value cannot begin with '%': put it in quotes"),
-        ("checks:\n- min_rows: 1\nformat csv", "4:1: this line has no ':' behind its key"),
-        ("? [a]\n: b", "2:3: a list or mapping stands where a key is expected"),
-        ("format: csv\n---\npool: x", "3:1: '---' stands within the header"),
-        ('description: "\\0"', "2:1: 'description': U+0000 is no character of a text"),
+        ("checks:\n- min_rows: 1\nformat csv", "4:1: this line has no ':' after its key"),
+        ("? [a]\n: b", "2:3: a key is a list or mapping: expected a word"),
+        ("format: csv\n---\npool: x", "3:1: the header contains '---'"),
+        ('description: "\\0"', "2:1: 'description': U+0000 is not allowed in text"),
         ('tags: {"a\\0": b}', "2:8: 'a\\x00' is not a valid key: write it without escapes"),
-        ('description: "\\ud800"', "2:1: 'description': U+D800 is no character of a text"),
+        ('description: "\\ud800"', "2:1: 'description': U+D800 is not allowed in text"),
         ("checks:\n  - sql: delete from result", "3:5: 'sql': this file would run 'delete'"),
         (
             "description: a\nformat: csv\ndescription: b",
-            "4:1: 'description' is said twice: it stands on line 2",
+            "4:1: duplicate key 'description': it is on line 2",
         ),
         ("description: &a x", "2:14: anchors are not allowed"),
         ("- a\n- b", "1:1: the header is not a mapping"),
@@ -354,13 +363,15 @@ def test_a_watermark_that_would_lose_ties_is_refused(
         return
     (reason,) = reasons(text, dialect)
     place, sign = line_and_sign.split()
-    assert reason.startswith(f"{place}: rows with exactly the watermark's value")
+    assert reason.startswith(f"{place}: later rows with exactly the watermark's value")
     assert f"write '{sign}'" in reason
 
 
 def test_increments_have_no_partitions_and_watermarks_belong_to_increments() -> None:
     both = "/*---\npartitions: daily\nincremental: {cursor: u}\n---*/\n"
-    assert reasons(f"{both}{WHERE}u >= :partition_start")[0].startswith("3:1: 'incremental' does")
+    assert reasons(f"{both}{WHERE}u >= :partition_start")[0].startswith(
+        "3:1: 'incremental' cannot be combined with"
+    )
     assert "this file is not incremental" in reasons(f"{WHERE}true")[0]
 
 

@@ -19,8 +19,8 @@ KNOWN = ["sales/orders", "sales/Daily_Revenue", "finance/revenue", *(f"ops/t{i}"
         ("sales/daily_revenue", "did you mean 'sales/Daily_Revenue'?"),
         ("finance/daily_revenu", "did you mean"),
         ("shop/ordres", "did you mean 'sales/orders'?"),
-        ("sales", "'sales' is a folder, which holds sales/Daily_Revenue, sales/orders: "),
-        ("ops/", "ops/t4 and 4 more: name one of them, or in 'extract run' all: 'ops/*'"),
+        ("sales", "'sales' is a folder with sales/Daily_Revenue, sales/orders: "),
+        ("ops/", "ops/t4 and 4 more: name one of them, or all of them in 'extract run': 'ops/*'"),
         ("zzzzzzzz", "there are finance/revenue, ops/t0, ops/t1, ops/t2, ops/t3 and 7 more"),
     ],
 )

@@ -108,7 +108,7 @@ def test_an_hour_that_comes_twice_is_two_partitions() -> None:
 @pytest.mark.parametrize(
     ("partitions", "message"),
     [
-        ("dayly", "2:1: 'partitions': 'dayly' is not possible: did you mean 'daily'?"),
+        ("dayly", "2:1: 'partitions': 'dayly' is not a valid value: did you mean 'daily'?"),
         ("{start: 2026-01-01}", "lacks 'type'"),
         ("{type: daily, strat: 2026-01-01}", "2:27: unknown key 'strat': did you mean 'start'?"),
         ("{type: daily, start: tomorrow}", "'start'"),
@@ -131,13 +131,13 @@ def test_what_is_no_partitioning_is_refused_with_its_place(partitions: str, mess
 
 def test_sql_that_uses_no_partition_is_refused() -> None:
     found = refusal("daily", "select 1 as a")
-    assert "2:1: the SQL uses none of its partitions' values" in found
+    assert "2:1: the SQL does not use its partition's values" in found
 
 
 def test_partition_values_need_partitions() -> None:
     (problem,) = reasons(BY_TIME.replace(" and made_at < :partition_end", ""))
     assert "':partition_start': this file has no 'partitions'" in problem
-    assert "a list of partitions has no windows of time" in refusal("[a]", BY_TIME)
+    assert "a list of partition keys has no time windows" in refusal("[a]", BY_TIME)
 
 
 def test_the_header_survives_the_snapshot() -> None:

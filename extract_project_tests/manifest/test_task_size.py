@@ -78,7 +78,7 @@ def test_every_size_up_to_the_largest_is_rounded_up_to_a_valid_one(
         ("memory: 4", "2:1: 'memory': 4 is not a size: expected a number and a unit, as in 2GB"),
         ("memory: 0GB", "2:1: 'memory': '0GB' is not a size"),
         ("disk: 201", "2:1: 'disk': 201 is larger than any task's disk: the most is 200GB"),
-        ("disk: 20GB", "2:1: 'disk': 20GB is less than every task has: remove 'disk', or ask for"),
+        ("disk: 20GB", "2:1: 'disk': 20GB is less than every task has anyway: remove 'disk'"),
         ("disk: true", "2:1: 'disk': True is not a size"),
     ],
 )

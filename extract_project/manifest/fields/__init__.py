@@ -1,1 +1,1 @@
-"""Values of header keys that have a form of their own: one module for each."""
+"""Header values with their own form, one module for each."""

@@ -1,4 +1,4 @@
-"""Schedules and time zones, checked where a file can be blamed for them."""
+"""Schedules and time zones of headers, validated while the file is parsed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _EXAMPLE = f"five fields, minute hour day month weekday, as in '0 6 * * 1-5', or
 
 
 ON_SOURCE_CHANGE = "on_source_change"
-"""Stands where a cron could: the extract runs when a table that it reads has changed."""
+"""The word in place of a cron: the extract runs when a table that it reads has changed."""
 
 
 def _cron(value: str) -> str:
-    """Words, as they are written, or a cron that Dagster takes too: without `L` and `#`."""
+    """A schedule in words, unchanged, or a cron that Dagster accepts too: without `L` and `#`."""
     if value == ON_SOURCE_CHANGE:
         return value
     if crons_of(value) is not None:
@@ -41,13 +41,13 @@ def _cron(value: str) -> str:
     except CronSimError as error:
         raise ValueError(f"{value!r} is not a valid cron ({error}): expected {_EXAMPLE}") from None
     except StopIteration:
-        raise ValueError(f"{value!r} names no day that ever comes") from None
+        raise ValueError(f"{value!r} never occurs: expected a day that exists") from None
     return " ".join(fields)
 
 
 @cache
 def _time_zones() -> frozenset[str]:
-    """Every name that is known; finding them out walks through hundreds of files."""
+    """All known names, cached because finding them reads hundreds of files."""
     return frozenset(available_timezones())
 
 

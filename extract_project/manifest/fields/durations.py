@@ -1,4 +1,4 @@
-"""How long an attempt may take, how long retries wait, how old a version may get."""
+"""Durations in headers: the timeout, the pause between attempts, the freshness."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def _pause(value: timedelta) -> timedelta:
 
 def _freshness(value: timedelta) -> timedelta:
     if value < _SHORTEST_FRESHNESS:
-        message = f"{format_duration(value)} is shorter than Dagster measures: expected at least 1m"
+        message = (
+            f"{format_duration(value)} is shorter than Dagster can check: expected at least 1m"
+        )
         raise ValueError(message)
     return value
 
@@ -42,7 +44,7 @@ Freshness = Annotated[Duration, AfterValidator(_freshness)]
 
 
 class Retries(BaseModel):
-    """How often a transient failure is tried again, and how long it waits before that."""
+    """The number of retries after transient failures, and the pause before each."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Extracts that only ask for new rows: the cursor by which they grow."""
+"""The header key `incremental`: extracts that query only new rows, by a cursor column."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Lag = Annotated[
 
 
 class Incremental(BaseModel):
-    """The column by which an extract tells new rows from those it has published."""
+    """The column that distinguishes new rows from published ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,6 +54,6 @@ class Incremental(BaseModel):
     )
     lag: Lag = Field(
         0,
-        description="How far below the watermark rows are queried again, because sources are "
-        "late: a duration, or a number for a cursor of numbers.",
+        description="How far below the watermark rows are queried again, to include late "
+        "rows: a duration, or a number for a cursor of numbers.",
     )

@@ -1,4 +1,4 @@
-"""The `:name`s of a query: which may be defined, and where the value of each comes from."""
+"""The `:name`s of a query: the names that a header may define, and how to get a missing one."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ RESERVED = frozenset((KEY, START, END, WATERMARK))
 
 
 def explain_unknown(name: str, known: Collection[str]) -> str:
-    """What to add or to correct where a `:name` has no value; `known` are those that have one."""
+    """The advice for a `:name` without a value; `known` are the names that have one."""
     if name.startswith("partition_") and KEY not in known:
         return "this file has no 'partitions'; add 'partitions: daily' to its header"
     if name == WATERMARK:
         return "this file is not incremental; add 'incremental: {cursor: …}' to its header"
     if name in (START, END) and KEY in known:
-        return "a list of partitions has no windows of time; use :partition_key"
+        return "a list of partition keys has no time windows; use :partition_key"
     if not known:
         return f"this file has no 'params'; add 'params: {{{name}: …}}' to its header"
     return f"{suggestion(name, known)} (a value comes from 'params' in the header)"

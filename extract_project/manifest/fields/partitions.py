@@ -1,7 +1,7 @@
-"""Partitions of an extract: which there are, and what each binds to `:partition_…`.
+"""The partitions of an extract, and the values that each binds to `:partition_…`.
 
-Written in the header as one word (`daily`), as a mapping (`{type: daily, start: 2026-01-01}`), or
-as a list of keys of one's own.
+The header has one word (`daily`), a mapping (`{type: daily, start: 2026-01-01}`), or a list of
+keys.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from extract_project.values import Value
 KEY, START, END = "partition_key", "partition_start", "partition_end"
 
 _EARLIEST = datetime(2020, 1, 1)
-"""Where partitions begin that say nothing of it: fixed, so that no partition ever disappears."""
+"""The default start of partitions. It is fixed, so that no partition ever disappears."""
 
 _EARLIEST_POSSIBLE = (datetime(1900, 1, 1), datetime(2000, 1, 1))
-"""Of other partitions, and of hourly ones, of which there are more."""
+"""The earliest possible start, of most types and of hourly partitions, which are many more."""
 _LATEST_POSSIBLE = datetime(2200, 1, 1)
 
 _KEY_FORM = r"^[A-Za-z0-9_.+-]{1,100}$"
@@ -50,23 +50,23 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Partition:
-    """One partition, and the window of time that it stands for."""
+    """One partition, with its time window."""
 
     key: str
     start: datetime | None = None
-    """Inclusive, with its time zone; None where partitions are no windows of time."""
+    """Inclusive, with its time zone; None if partitions are not time windows."""
     end: datetime | None = None
     """Exclusive."""
     before: str | None = None
-    """Key of the window before, where there is one."""
+    """The key of the window before, if there is one."""
 
     @property
     def values(self) -> Mapping[str, Value]:
-        """What is bound to `:partition_key`, `:partition_start` and `:partition_end`.
+        """The values of `:partition_key`, `:partition_start` and `:partition_end`.
 
-        Windows in UTC are bound as timestamps without a time zone, which every session here takes
-        for UTC, so that they compare with dates and with timestamps of either kind. Windows of
-        another time zone are instants.
+        Windows in UTC are bound as timestamps without a time zone. Every session here reads those
+        as UTC, so they compare with dates and with timestamps of either kind. Windows of another
+        time zone are bound as instants.
         """
         values: dict[str, Value] = {KEY: self.key}
         for name, moment in ((START, self.start), (END, self.end)):
@@ -81,7 +81,7 @@ def _midnight(value: Any) -> Any:
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime.combine(value, time())
     if isinstance(value, datetime) and value.tzinfo is not None:
-        raise ValueError("expected a date or a time without a zone: 'timezone' says which it is in")
+        raise ValueError("expected a date or a time without a zone: set the zone with 'timezone'")
     return value
 
 
@@ -102,15 +102,13 @@ class Partitions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["hourly", "daily", "weekly", "monthly", "static"] = Field(
-        description="How long each window of time is."
+        description="The length of each time window."
     )
     start: Moment = Field(
         _EARLIEST,
         description="The first partition begins here, or at the first boundary after it.",
     )
-    end: Moment | None = Field(
-        None, description="No partition ends after this. Default: they go on"
-    )
+    end: Moment | None = Field(None, description="No partition ends after this. Default: no end")
     timezone: TimeZone | None = Field(
         None, description="Time zone of the windows. Default: `timezone` of the header"
     )
@@ -119,7 +117,7 @@ class Partitions(BaseModel):
         description="How long after the full hour, midnight, Monday or the first a window begins.",
     )
     keys: tuple[StaticKey, ...] = Field(
-        (), description="The keys of the type `static`, which a plain list stands for."
+        (), description="The keys of the type `static`; a plain list is short for it."
     )
 
     @model_validator(mode="after")
@@ -154,11 +152,11 @@ class Partitions(BaseModel):
 
     @property
     def bound_names(self) -> tuple[str, ...]:
-        """The `:name`s that have a value."""
+        """The `:name`s that these partitions provide."""
         return (KEY,) if self.type == "static" else (KEY, START, END)
 
     def accepts(self, key: str) -> bool:
-        """Whether it is a key of the list, or is written as the start of a window."""
+        """Whether it is a key of the list, or has the form of a window's start."""
         if self.type == "static":
             return key in self.keys
         try:
@@ -167,7 +165,7 @@ class Partitions(BaseModel):
             return False
 
     def example(self, zone: ZoneInfo) -> Partition:
-        """One partition, whose values have the types that those of every other have."""
+        """An example of a partition; all partitions have values of the same types."""
         if self.type == "static":
             return Partition(self.keys[0])
         start = self.start.replace(tzinfo=zone)
@@ -176,12 +174,12 @@ class Partitions(BaseModel):
 
     @property
     def key_format(self) -> str:
-        """How a window's start is written as its key, for `strftime`."""
+        """The `strftime` format that makes a window's start its key."""
         return _FORMATS[self.type]
 
     @property
     def cron(self) -> str:
-        """The moments at which windows begin."""
+        """A cron of the times at which windows begin."""
         hours, minutes = divmod(int(self.offset / _MINUTE), 60)
         days, hours = divmod(hours, 24)
         return {
@@ -193,7 +191,7 @@ class Partitions(BaseModel):
 
 
 def read_partitions(value: Any) -> Any:
-    """The short forms as the mapping that they stand for."""
+    """Expand the short forms to the full mapping."""
     if isinstance(value, str):
         return {"type": value}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Schedules in words, as people say them: `every 15 minutes`, `weekdays at 06:00 and 18:00`."""
+"""Schedules in words: `every 15 minutes`, `weekdays at 06:00 and 18:00`."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _WORDS = ("every", "minutes", "hours", "hourly", "at", "and", *_DAYS)
 
 
 def crons_of(text: str) -> tuple[str, ...] | None:
-    """The crons that words stand for; None where the text is not in words.
+    """The crons for a schedule in words; None if the text is not in words.
 
-    Raises ValueError for words that are none of these, and says which may have been meant.
+    Raises ValueError with a suggestion for unknown words.
     """
     words = " ".join(text.lower().split())
     if words.startswith("@"):
@@ -62,7 +62,7 @@ def _every(count: int, unit: str) -> str:
     if not count or whole % count:
         fitting = ", ".join(str(each) for each in range(1, whole + 1) if whole % each == 0)
         raise ValueError(
-            f"'every {count} {unit}s' does not come out even, since a cron begins anew each "
+            f"'every {count} {unit}s' is not regular, since a cron starts again each "
             f"{'hour' if unit == 'minute' else 'day'}: expected one of {fitting}"
         )
     if unit == "minute":

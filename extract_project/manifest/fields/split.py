@@ -1,4 +1,4 @@
-"""How a result is divided into several part objects, as the header states it."""
+"""The header key `split`: how a result is divided into part objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LEAST_BYTES = 8 << 20
 
 
 class Split(BaseModel):
-    """Where one part ends and the next begins: at a number of rows, or at a size."""
+    """The size of parts: a number of rows, or of bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,5 +34,5 @@ class Split(BaseModel):
         if (self.rows is None) == (self.bytes is None):
             raise ValueError("expected one of 'rows: N' and 'bytes: 256MB'")
         if self.bytes is not None and self.bytes < _LEAST_BYTES:
-            raise ValueError("'bytes' is below 8MB: so small a part costs more than it helps")
+            raise ValueError("'bytes' is below 8MB, too small to be useful: expected at least 8MB")
         return self

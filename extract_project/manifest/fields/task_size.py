@@ -1,7 +1,7 @@
-"""The size of an ECS task, in the units and steps that Fargate has.
+"""The size of an ECS task, in Fargate's units and steps.
 
-What is asked for is rounded up: the task gets the smallest size of Fargate's table that has at
-least that many vCPUs and at least that much memory. A GB is 1,024 MB here, as it is in the table.
+A request is rounded up: the task gets the smallest size in Fargate's table with at least that many
+vCPUs and at least that much memory. A GB is 1,024 MB here, as in the table.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
 """
@@ -35,7 +35,7 @@ FARGATE = {
     8192: _gib(16, 60, 4),
     16384: _gib(32, 120, 8),
 }
-"""CPU units, and the MiB of memory that go with them."""
+"""CPU units, mapped to the possible memory sizes in MiB."""
 
 MOST_CPU = max(FARGATE)
 MOST_MEMORY = max(FARGATE[MOST_CPU])
@@ -43,17 +43,17 @@ MOST_MEMORY = max(FARGATE[MOST_CPU])
 
 @dataclass(frozen=True)
 class TaskSize:
-    """What a task is asked to have; None is whatever the deployment gives."""
+    """A requested task size; None means the deployment's default."""
 
     cpu: int | None = None
-    """In CPU units, of which a vCPU has 1,024."""
+    """In CPU units; 1,024 are one vCPU."""
     memory: int | None = None
     """In MiB."""
     disk: int | None = None
     """In GiB."""
 
     def rounded(self) -> TaskSize:
-        """The next size that Fargate has; as it is where nothing is asked of CPU and memory."""
+        """The next size in Fargate's table; unchanged if neither CPU nor memory is requested."""
         if self.cpu is None and self.memory is None:
             return self
         for cpu, memories in FARGATE.items():
@@ -65,9 +65,9 @@ class TaskSize:
         raise ValueError(f"{self} is larger than any task: {_most()}")
 
     def with_more_memory(self) -> TaskSize | None:
-        """The size with twice the memory, as far as there is one; None for the largest.
+        """The size with twice the memory, or the largest; None if this is the largest.
 
-        Fargate's own next step is often only an eighth more, which seldom saves what has died.
+        Fargate's next step often has only an eighth more, which is rarely enough.
         """
         memory = self.memory or 0
         if memory >= MOST_MEMORY:
@@ -75,7 +75,7 @@ class TaskSize:
         return TaskSize(self.cpu, min(max(2 * memory, 1), MOST_MEMORY), self.disk).rounded()
 
     def or_else(self, default: TaskSize) -> TaskSize:
-        """What is asked, and the default where nothing is."""
+        """This size, with the default for each dimension that is not requested."""
         return TaskSize(
             default.cpu if self.cpu is None else self.cpu,
             default.memory if self.memory is None else self.memory,
@@ -92,7 +92,7 @@ class TaskSize:
 
 
 def largest(sizes: list[TaskSize]) -> TaskSize:
-    """The most that any of them asks for, in each dimension."""
+    """The maximum of the sizes in each dimension."""
     return TaskSize(
         max((each.cpu for each in sizes if each.cpu is not None), default=None),
         max((each.memory for each in sizes if each.memory is not None), default=None),
@@ -106,7 +106,7 @@ def format_memory(mib: int) -> str:
 
 
 def _read_cpu(value: Any) -> int:
-    """vCPUs to the CPU units of the smallest task that has as many."""
+    """The CPU units of the smallest task with at least this many vCPUs."""
     number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
     vcpus = float(value) if number else 0.0
     if not vcpus > 0:
@@ -132,7 +132,7 @@ def _read_disk(value: Any) -> int:
         raise ValueError(f"{value} is larger than any task's disk: the most is {_MOST_DISK}GB")
     if gib < _LEAST_DISK:
         raise ValueError(
-            f"{value} is less than every task has: remove 'disk', or ask for "
+            f"{value} is less than every task has anyway: remove 'disk', or set "
             f"{_LEAST_DISK}GB to {_MOST_DISK}GB"
         )
     return gib

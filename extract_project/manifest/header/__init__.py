@@ -1,1 +1,1 @@
-"""The text of a SQL file → its header, typed, or what is wrong with it and where."""
+"""Read the header of a SQL file: find it, parse its YAML, validate it, explain errors."""

@@ -1,4 +1,4 @@
-"""Keys of a header that do not go together."""
+"""Find keys of a header that contradict each other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from extract_project.manifest.header.model import Header
 
 
 def contradictions(header: Header) -> Iterator[tuple[Path, str]]:
-    """Where in the header each stands, and what it is, in words."""
+    """Each contradiction: its path in the header, and the error text."""
     seen = set[str]()
     for index, check in enumerate(header.checks):
         if check.name in seen:
@@ -35,8 +35,8 @@ def contradictions(header: Header) -> Iterator[tuple[Path, str]]:
     if header.incremental and header.partitions:
         yield (
             ("incremental",),
-            "'incremental' does not go with 'partitions': a partition is published whole, its "
-            "window is what is new; keep one of them",
+            "'incremental' cannot be combined with 'partitions': a partition is published whole, "
+            "and its window selects the new rows; keep one of them",
         )
     for name in sorted(RESERVED.intersection(header.params)):
         yield ("params", name), f"params may not redefine {name}"

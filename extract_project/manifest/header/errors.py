@@ -1,6 +1,6 @@
-"""What is wrong with a header, in words: key, line, what was expected, what may have been meant.
+"""The error texts of headers: key, line, what was expected, and a suggestion.
 
-Every error text of the header is made here, but for those that a value's own module knows best.
+All error texts of the header are made here, except those in the module of a value's own form.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _FORMS = {
     "nullable": "true or false",
     "split": "{rows: 1000000} or {bytes: 256MB}",
     "rows": "a whole number, as in {rows: 1000000}",
-    "checks": "a list, each check behind a dash: '- min_rows: 1'",
+    "checks": "a list, each check after a dash: '- min_rows: 1'",
     "min_rows": "a whole number, as in min_rows: 1",
     "max_rows": "a whole number, as in max_rows: 1000000",
     "unique": "a column, or a list of them, as in unique: [order_id, line_number]",
@@ -62,7 +62,7 @@ _FORMS = {
 def explain(
     error: ValidationError, front_matter: FrontMatter, header: type[BaseModel]
 ) -> Iterator[Problem]:
-    """The faults of a header, each at its line and column; of very many, the first ones."""
+    """The problems of a header, each at its line and column; if there are very many, the first."""
     for item in error.errors(include_url=False)[:_MOST_FAULTS]:
         path = _path(item, front_matter)
         line, column = front_matter.place(path)
@@ -71,10 +71,10 @@ def explain(
 
 
 def _path(item: Any, front_matter: FrontMatter) -> Path:
-    """Where in the file a fault stands; pydantic's path also names the ways that it took."""
+    """The path of a fault in the file; pydantic's path also contains union members and models."""
     path = tuple(part for part in item["loc"] if part not in _NOT_KEYS)
     if path[:1] == ("checks",):
-        path = (*path[:2], *path[3:])  # the third says which check it is
+        path = (*path[:2], *path[3:])  # the third is the kind of check
     if path[:2] == ("partitions", "keys"):
         path = ("partitions", *path[2:])  # a plain list, in the file
     if item["type"] == "column_name":
@@ -101,7 +101,7 @@ def _message(item: Any, path: Path, front_matter: FrontMatter, header: type[Base
         choices = [each for each in _choices(context["expected"]) if each not in _NOT_KEYS]
         if given is None:
             return f"{where}no value: expected one of {', '.join(sorted(choices))}"
-        return f"{where}{_shown(given)} is not possible: {suggestion(str(given), choices)}"
+        return f"{where}{_shown(given)} is not a valid value: {suggestion(str(given), choices)}"
     if kind == "column_name":
         return str(context["error"])
     if kind == "value_error":
@@ -117,7 +117,7 @@ def _message(item: Any, path: Path, front_matter: FrontMatter, header: type[Base
 
 
 def _form(path: Path) -> str:
-    """The form of the innermost key that has one, with an example."""
+    """The expected form of the innermost key that has one, with an example."""
     return next((_FORMS[str(part)] for part in reversed(path) if part in _FORMS), "another value")
 
 
@@ -126,7 +126,7 @@ def _choices(expected: str) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    """A value as it could stand in the file, and no more of it than fits a line."""
+    """A value as YAML, shortened to fit a line."""
     if isinstance(value, bool) or value is None:
         text = {True: "true", False: "false", None: "null"}[value]
     elif isinstance(value, Decimal | date):
@@ -141,7 +141,7 @@ def _unknown_key(path: Path, header: type[BaseModel]) -> str:
     if path[0] == "checks" and "freshness" in path[:-1]:
         known = list(Recency.model_fields)
     elif path[0] == "checks" and word in CHECK_NAMES:
-        return f"{word!r} is a check of its own: write it as another entry, behind another dash"
+        return f"{word!r} is a separate check: write it as another entry, after another dash"
     elif path[0] == "checks":
         known = [*CHECK_NAMES, "severity", "label"]
     else:
@@ -151,7 +151,7 @@ def _unknown_key(path: Path, header: type[BaseModel]) -> str:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model that a key's value is, in whatever it is wrapped."""
+    """The model of a key's value, inside any annotation around it."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for each in get_args(annotation) if (found := _model_in(each))), None)

@@ -1,8 +1,8 @@
-"""Where the header of a SQL file is: found among its comments, in one of two forms.
+"""Find the header of a SQL file among its comments, in one of two forms.
 
-A block comment from a line `/*---` to a line `---*/`, or line comments from a line `-- ---` to the
-next such line. Ordinary comments may stand before it. What is meant as a header and is in another
-place, or has other fences, is refused, because nobody would notice that it is ignored.
+It is a block comment from a line `/*---` to a line `---*/`, or line comments from a line `-- ---`
+to the next such line. Ordinary comments may come before it. A comment that looks like a header but
+is in another place, or has other fences, is refused: nobody would notice that it is ignored.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ _LEXEME = re.compile(
     r"(?P<line>--[^\n]*)|(?P<block>/\*)|'[^']*'|\"[^\"]*\"|(?P<dollar>\$\w{0,63}\$)"
 )
 _OTHER_LINES = re.compile(r"\s*(//[^\n]*(?:\s*//(?!\s*-{2,4}\s*\n)[^\n]*)*)")
-"""Comments as Snowflake has them beside the others, up to what looks like a fence."""
+"""Snowflake's `//` comments, before what looks like a fence."""
 _UNSEEN = "\ufeff\u200b\u2060"
-"""What an editor or a paste leaves before a header; the guard says so, where it stands."""
+"""Invisible characters before a header, from an editor or a paste; the guard reports them."""
 _KEY = re.compile(r"[\s{]*[\"']?([A-Za-z_]+)[\"']?\s*:(?:\s|$)")
 _ALMOST_OPEN = re.compile(r"/\*+\s*-{2,4}(?!-)")
 _ALMOST_FENCE = re.compile(r"(?:--|//)\s*-{2,4}")
 _STEP = re.compile(r"\*/([0-9]+)")
 _FIELDS = (("0-59", "minutes"), ("0-23", "hours"), ("1-31", ""), ("1-12", ""), ("0-6", ""))
-"""Of a cron: what `*` stands for, and which unit words have for it."""
+"""For each field of a cron: the range of `*`, and the unit in words."""
 _ALMOST_CLOSE = re.compile(r"-*\s*\*/")
 
 
 @dataclass(frozen=True)
 class Fenced:
-    """The YAML of a header, and where in the file it stands."""
+    """The YAML of a header, and its position in the file."""
 
     source: str
     first_line: int
-    """Of the YAML, from 1."""
+    """The first line of the YAML, from 1."""
     indents: tuple[int, ...]
-    """How many characters stand before the YAML, on each of its lines."""
+    """The number of characters before the YAML on each of its lines."""
     nested: tuple[int, int] | None
-    """The first `/*` within a block comment: some dialects count it, and see no end."""
+    """The first `/*` inside a block comment: dialects that nest comments then see no end."""
 
     def place(self, line: int, column: int) -> tuple[int, int]:
-        """Line and column in the file for those in the YAML, which count from 0."""
+        """Line and column in the file (from 1) for those in the YAML (from 0)."""
         indent = self.indents[line] if line < len(self.indents) else 0
         return self.first_line + line, indent + column + 1
 
 
 @dataclass(frozen=True)
 class _Comment:
-    """A block comment, or line comments on consecutive lines of their own."""
+    """A block comment, or line comments on consecutive lines."""
 
     start: int
     lines: tuple[str, ...]
@@ -67,11 +67,11 @@ class _Comment:
 
 
 def find_header(text: str, keys: Collection[str]) -> Fenced | None:
-    """The header of a SQL file, or None where it has none.
+    """The header of a SQL file, or None if it has none.
 
-    `keys` are those of a header: a comment that has one is meant as a header if it looks like one.
-    Raises Refused with the line of a header that is not closed, has `*/` in it, or is in neither
-    place or form.
+    `keys` are the keys of a header: a comment with one of them that looks like a header is meant as
+    one. Raises Refused with the line of a header that is not closed, contains `*/`, or is in the
+    wrong place or form.
     """
     lines = text.split("\n")
     starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
@@ -94,7 +94,7 @@ def find_header(text: str, keys: Collection[str]) -> Fenced | None:
 
 
 def _read_block(lines: Sequence[str], opening: int) -> tuple[Fenced, int]:
-    """The header of a block comment, and how many lines it takes."""
+    """The header in a block comment, and its number of lines."""
     body: list[str] = []
     nested = None
     for number in range(opening + 1, len(lines) + 1):
@@ -119,9 +119,9 @@ def _read_block(lines: Sequence[str], opening: int) -> tuple[Fenced, int]:
 def _read_lines(
     lines: Sequence[str], opening: int, keys: Collection[str]
 ) -> tuple[Fenced | None, int]:
-    """The header in line comments, and how many lines it takes.
+    """The header in line comments, and its number of lines.
 
-    Lines that begin with no key are no header: the fences are an ornament, or underline a title.
+    Lines that begin with no key are not a header: the fences are decoration, or underline a title.
     """
     body: list[str] = []
     indents = []
@@ -143,7 +143,7 @@ def _read_lines(
     if not closed:
         raise refuse(opening, 1, f"the header is not closed: expected {LINE_FENCE!r} after it")
     if odd:
-        raise refuse(odd, 1, "expected '-- ' before what stands on this line of the header")
+        raise refuse(odd, 1, "expected '-- ' at the start of this line of the header")
     return _fenced(body, opening, indents, None), len(body) + 2
 
 
@@ -158,10 +158,10 @@ def _fenced(
 
 
 def _ended(content: str, at: int) -> str:
-    """What to do about `*/` within the header, of which it is most often a cron that has it."""
+    """The advice for a `*/` within the header, which is usually part of a cron."""
     step = _STEP.match(content, at)
     field = len(re.split(r"[\"':\[]", content[:at])[-1].split())
-    way = "take it out"
+    way = "remove it"
     if step and field < len(_FIELDS):
         whole, unit = _FIELDS[field]
         words = f", or in words, as in 'every {step[1]} {unit}'" if unit else ""
@@ -175,11 +175,11 @@ def _ended(content: str, at: int) -> str:
 def _misplaced(comment: _Comment, found: Fenced | None) -> str:
     if found is not None:
         return (
-            f"this looks like a second header: the one that counts begins on line "
+            f"this looks like a second header: the first begins on line "
             f"{found.first_line - 1}; put the keys there"
         )
     if not comment.before_sql:
-        return "this looks like a header, and stands after the SQL begins: move it to the top"
+        return "this looks like a header, but is after the start of the SQL: move it to the top"
     return (
         f"this looks like a header: expected it from a line {OPEN!r}, with nothing else on it, to "
         f"a line {CLOSE!r}; or from a line {LINE_FENCE!r} to another"
@@ -187,7 +187,7 @@ def _misplaced(comment: _Comment, found: Fenced | None) -> str:
 
 
 def _means_header(comment: _Comment, keys: Collection[str]) -> bool:
-    """Whether a comment looks like a header and has one of its keys; an ornament has none."""
+    """Whether a comment looks like a header and has one of its keys, unlike decoration."""
     if comment.is_block:
         almost = _ALMOST_OPEN.match(comment.lines[0])
         if almost is None:
@@ -200,7 +200,7 @@ def _means_header(comment: _Comment, keys: Collection[str]) -> bool:
 
 
 def _reads_as_header(lines: Sequence[str], keys: Collection[str]) -> bool:
-    """Whether it begins with `word: …`, and some such word is a key of a header, or nearly so."""
+    """Whether it begins with `word: …`, and such a word is a key of a header or similar to one."""
     content = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not content or not _KEY.match(content[0]):
         return False
@@ -212,9 +212,9 @@ def _reads_as_header(lines: Sequence[str], keys: Collection[str]) -> bool:
 
 
 def _comments(text: str) -> Iterator[_Comment]:
-    """The comments of a text, without asking any dialect; what stands in strings is none.
+    """The comments of a text, in any dialect, except in strings.
 
-    Line comments on consecutive lines are one, but each fence among them begins another.
+    Line comments on consecutive lines are one comment, but each fence starts a new one.
     """
     at, start, before_sql = 0, 0, True
     run: list[str] = []
@@ -250,7 +250,7 @@ def _comments(text: str) -> Iterator[_Comment]:
 
 
 def _block_end(text: str, start: int) -> int:
-    """Where a block comment ends, with those nested in it, or else at its first `*/`."""
+    """The end of a block comment with nested ones, or else its first `*/`."""
     depth = 0
     for found in re.compile(r"/\*|\*/").finditer(text, start):
         depth += 1 if found[0] == "/*" else -1
@@ -263,5 +263,5 @@ def _block_end(text: str, start: int) -> int:
 
 
 def _is_alone(text: str, at: int) -> bool:
-    """Whether nothing stands before it on its line."""
+    """Whether nothing comes before it on its line."""
     return not text[text.rfind("\n", 0, at) + 1 : at].strip()

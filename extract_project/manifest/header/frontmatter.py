@@ -1,8 +1,8 @@
-"""The header's YAML, with the place of every key, so that an error can point at it.
+"""Read the header's YAML, with the position of every key, so that errors can point at it.
 
-It is read as YAML 1.2 reads plain words (`NO` is a word, only `true` and `false` are booleans),
-numbers with a point as exact decimals, without anchors, tags and merge keys, and without duplicate
-keys. What is large is bounded before anything is computed from it: size, depth, digits, exponents.
+Plain words are read as in YAML 1.2 (`NO` is a word; only `true` and `false` are booleans), and
+numbers with a point as exact decimals. Anchors, tags, merge keys and duplicate keys are refused.
+Size, depth, digits and exponents are limited before anything is computed from them.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _NOT_IN_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class FrontMatter:
-    """The header as plain data, and where each part of it stands in the file."""
+    """The header as plain data, with the position of each part in the file."""
 
     data: dict[str, Any]
     places: dict[Path, tuple[int, int]]
     nested: tuple[int, int] | None = None
-    """The first `/*` within it, where it is a block comment."""
+    """The first `/*` within it, if it is a block comment."""
 
     def place(self, path: Path) -> tuple[int, int]:
         """Line and column of the deepest part of `path` that the header has."""
@@ -45,11 +45,11 @@ class FrontMatter:
         return self.places.get(path, (1, 1))
 
     def refuse(self, path: Path, message: str) -> Refused:
-        """To raise: a fault at the place of `path`."""
+        """The exception for a fault at the position of `path`."""
         return refuse(*self.place(path), message)
 
     def require_none(self, faults: Iterable[tuple[Path, str]]) -> None:
-        """Raise Refused where there are any, each at the place of its path."""
+        """Raise Refused if there are faults, each at the position of its path."""
         problems = [
             Problem(line=line, column=column, message=message)
             for path, message in faults
@@ -60,10 +60,11 @@ class FrontMatter:
 
 
 def read_front_matter(text: str, keys: Collection[str] = ()) -> FrontMatter:
-    """Find and read the header of a SQL file; an absent header is an empty one.
+    """Find and read the header of a SQL file; without one, the result is empty.
 
-    `keys` are those of a header, by which a misplaced or misspelt one is told from an ornament.
-    Raises Refused with the place of whatever is not YAML, not a mapping, or said twice.
+    `keys` are the keys of a header; they distinguish a misplaced or misspelt header from
+    decoration. Raises Refused with the position of anything that is not YAML, not a mapping, or a
+    duplicate.
     """
     fenced = find_header(text, keys)
     if fenced is None:
@@ -98,13 +99,13 @@ def _require_plain_characters(fenced: Fenced) -> None:
 
 @dataclass
 class _Reader:
-    """Makes plain data of YAML's nodes, and remembers where each stands."""
+    """Converts YAML nodes to plain data, and records their positions."""
 
     fenced: Fenced
     places: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
     def read(self, node: yaml.Node, path: Path) -> Any:
-        """The value of a node at a path of keys; raises Refused at its place."""
+        """The value of a node at a path of keys; raises Refused at its position."""
         place = self.places.setdefault(path, self._place(node))
         if isinstance(node, yaml.SequenceNode):
             return [self.read(child, (*path, index)) for index, child in enumerate(node.value)]
@@ -119,14 +120,14 @@ class _Reader:
 
     def _item(self, key: yaml.Node, value: yaml.Node, path: Path) -> tuple[str, Any]:
         if not isinstance(key, yaml.ScalarNode):
-            raise refuse(*self._place(key), "a list or mapping stands where a key is expected")
+            raise refuse(*self._place(key), "a key is a list or mapping: expected a word")
         if _NOT_IN_TEXT.search(key.value):
             raise refuse(
                 *self._place(key), f"{key.value!r} is not a valid key: write it without escapes"
             )
         inner = (*path, str(key.value))
         if inner in self.places:
-            message = f"{inner[-1]!r} is said twice: it stands on line {self.places[inner][0]} too"
+            message = f"duplicate key {inner[-1]!r}: it is on line {self.places[inner][0]} too"
             raise refuse(*self._place(key), message)
         self.places[inner] = self._place(key)
         return str(key.value), self.read(value, inner)
@@ -138,7 +139,7 @@ class _Reader:
 def _text(node: yaml.ScalarNode) -> str:
     odd = _NOT_IN_TEXT.search(node.value)
     if odd:
-        raise ValueError(f"U+{ord(odd[0]):04X} is no character of a text: remove it")
+        raise ValueError(f"U+{ord(odd[0]):04X} is not allowed in text: remove it")
     return str(node.value)
 
 
@@ -183,7 +184,8 @@ _NOT_PLAIN = {f"{_TAG}merge", f"{_TAG}value"}
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's plain words, of bounded depth, and without what nobody needs."""
+    """SafeLoader with YAML 1.2's plain words and limited depth, without anchors, aliases and
+    tags."""
 
     depth = 0
 
@@ -210,7 +212,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Unwanted(yaml.MarkedYAMLError):
-    """YAML that a header may not have."""
+    """A YAML feature that a header may not use."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -222,7 +224,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _not_yaml(error: yaml.MarkedYAMLError, fenced: Fenced) -> Refused:
-    """What a person can do about it, at the place where the cause is."""
+    """The refusal with advice, at the position of the cause."""
     problem, context = error.problem or "", error.context or ""
     if isinstance(error, _Unwanted):
         message, at_context = problem, False
@@ -234,7 +236,7 @@ def _not_yaml(error: yaml.MarkedYAMLError, fenced: Fenced) -> Refused:
 
 
 def _in_plain_words(problem: str, context: str) -> tuple[str, bool]:
-    """What is wrong, and whether the cause is where the parser began rather than where it is."""
+    """The problem in plain words, and whether its cause is where the parser's context began."""
     for words, message, at_context in _EXPLAINED:
         found = re.search(words, f"{context}: {problem}")
         if found:
@@ -258,18 +260,19 @@ _EXPLAINED = (
     (r"while scanning a quoted scalar.*end of stream", "the quote is not closed", True),
     (
         r"unknown escape character '(.)'",
-        "a backslash within double quotes begins an escape, and '\\{0}' is none: use single quotes",
+        "a backslash within double quotes begins an escape, but '\\{0}' is not one: use single "
+        "quotes",
         False,
     ),
     (
         r"mapping values are not allowed",
-        "this ':' is one too many: put a value that has ': ' in it in quotes, and give every line "
-        "above a ':' of its own",
+        "unexpected ':': put a value that contains ': ' in quotes, and check that every line "
+        "above has its own ':'",
         False,
     ),
     (
         r"could not find expected ':'",
-        "this line has no ':' behind its key: expected 'key: value'",
+        "this line has no ':' after its key: expected 'key: value'",
         True,
     ),
     (
@@ -279,9 +282,9 @@ _EXPLAINED = (
     ),
     (
         r"expected <block end>|block mapping|block collection",
-        "this line does not fit what is above it: keys of one level begin in the same column, and "
-        "each item of a list with '- '",
+        "this line does not match those above it: keys of one level begin in the same column, and "
+        "each item of a list begins with '- '",
         False,
     ),
-    (r"single document", "'---' stands within the header: remove it", False),
+    (r"single document", "the header contains '---': remove it", False),
 )

@@ -1,4 +1,4 @@
-"""The header of a SQL file as a typed model; its JSON Schema is what editors complete from."""
+"""The header of a SQL file as a typed model."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _one_check(value: Any) -> Any:
 
 
 class ShapesData:
-    """Marks a header key whose change makes the published data another: see `code_version`."""
+    """Marks a header key that affects the published data: see `code_version`."""
 
 
 SHAPES_DATA = ShapesData()
@@ -46,12 +46,12 @@ class Header(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # docs/header.md and the JSON Schema are made from the descriptions. What follows "Default:"
-    # says what an absent key means, where the default value does not say it.
+    # docs/header.md and the JSON Schema are generated from the descriptions. The text after
+    # "Default:" says what an absent key means, if the default value does not.
 
     description: str = Field("", description="What the extract is, and who reads it. Markdown.")
     owners: Annotated[list[Owner], one_or_more] = Field(
-        [], description="Who answers for it: `team:sales`, an e-mail address, or a list of them."
+        [], description="Its owners: `team:sales`, an e-mail address, or a list of them."
     )
     tags: dict[TagKey, TagValue] = Field(
         {}, description="Tags of the asset, to search for in the UI."
@@ -103,7 +103,7 @@ class Header(BaseModel):
     params: Annotated[dict[ParamName, Constant], SHAPES_DATA] = Field(
         {},
         description="Constants by name, as in `{country: DE}`. The query uses each as `:name`; "
-        "they are bound, never spliced into the text.",
+        "they are bound as parameters, never inserted into the text.",
     )
     format: Annotated[FormatName, SHAPES_DATA] = Field(
         "parquet", description="The file format that is published."
@@ -151,8 +151,8 @@ class Header(BaseModel):
     )
     on_empty: Literal["publish", "fail", "keep"] = Field(
         "publish",
-        description="What happens to a result without rows: `publish` a file with the schema "
-        "alone, `fail`, or `keep` the current version.",
+        description="What happens to a result without rows: `publish` a file with only the "
+        "schema, `fail`, or `keep` the current version.",
     )
     unchanged: Literal["skip", "publish"] = Field(
         "skip",
@@ -163,7 +163,7 @@ class Header(BaseModel):
         list[Check], BeforeValidator(_one_check, json_schema_input_type=list[Check] | Check)
     ] = Field(
         [],
-        description="Rules that a result must keep to be published; see the checks below.",
+        description="Rules that a result must satisfy to be published; see the checks below.",
     )
     anomalies: Literal["warn", "fail", "allow"] = Field(
         "warn",
@@ -203,7 +203,7 @@ class Header(BaseModel):
         0,
         ge=-100,
         le=100,
-        description="Of its runs in the queue, -100 to 100: higher ones start first.",
+        description="Priority of its runs in the queue, -100 to 100: higher ones start first.",
     )
     freshness: Freshness | None = Field(
         None,
@@ -213,19 +213,19 @@ class Header(BaseModel):
 
     @property
     def crons(self) -> tuple[str, ...]:
-        """When it runs by the clock, as crons; empty where it does not."""
+        """Its schedule as crons; empty if it has none."""
         if self.on_source_change:
             return ()
         return tuple(cron for each in self.schedule for cron in crons_of(each) or (each,))
 
     @property
     def on_source_change(self) -> bool:
-        """Whether it runs when a table that it reads has changed."""
+        """Whether it runs if a table that it reads has changed."""
         return self.schedule == (ON_SOURCE_CHANGE,)
 
     @property
     def audits(self) -> tuple[CheckSpec, ...]:
-        """Every check of the rows: those of `checks`, those of `columns` and of `anomalies`."""
+        """All checks of the rows: those in `checks`, and the checks `columns` and `anomalies`."""
         contract = [Contract(columns=self.columns)] if self.columns else []
         return (*contract, *self.checks, *self._usual)
 
@@ -238,7 +238,7 @@ class Header(BaseModel):
         return [Anomalies(anomalies=self.anomalies, severity=severity, may_be_empty=may_be_empty)]
 
     def path_of_check(self, name: str) -> Path:
-        """Where in the header a check of `audits` is asked for."""
+        """The path in the header of a check in `audits`."""
         if self.columns and name == CONTRACT:
             return (CONTRACT,)
         if name == ANOMALIES:
@@ -246,12 +246,12 @@ class Header(BaseModel):
         return ("checks", [check.name for check in self.checks].index(name))
 
     def types(self, warehouse: TypeChoices) -> TypeChoices:
-        """What its file makes of wide types, where a warehouse's settings are these."""
+        """The types chosen for wide types: the header's, else those of the warehouse."""
         return warehouse.overridden(self.integers, self.timestamps, self.numeric)
 
     @property
     def task_size(self) -> TaskSize:
-        """What it asks of its ECS task."""
+        """The requested size of its ECS task."""
         return TaskSize(self.cpu, self.memory, self.disk)
 
     @property
@@ -261,7 +261,7 @@ class Header(BaseModel):
 
     @property
     def bound_names(self) -> tuple[str, ...]:
-        """Every `:name` that has a value in this extract's SQL."""
+        """Every `:name` that can be used in this extract's SQL."""
         return (
             *self.params,
             *(self.partitions.bound_names if self.partitions else ()),

@@ -1,4 +1,4 @@
-"""From a header's YAML to the typed header, or to all that is wrong with it."""
+"""Validate a header's YAML into the typed header."""
 
 from __future__ import annotations
 

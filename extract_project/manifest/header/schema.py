@@ -1,4 +1,4 @@
-"""The JSON Schema of the header, which editors complete keys from."""
+"""The JSON Schema of the header, with which editors complete keys."""
 
 from __future__ import annotations
 
