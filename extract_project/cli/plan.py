@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,8 @@ def _print(planned: Planned, described: Described | None, diff: bool) -> None:
     if described:
         for line in described.refusal.splitlines() or described.changes:
             out.print(f"           {line}")
+        for columns in described.narrowed:
+            out.print(f"           {columns}")
     for line in planned.diff() if diff else ():
         out.print(f"    {line}", style=_DIFF_COLOURS.get(line[:1]))
 
@@ -105,6 +108,7 @@ def _plain(planned: Planned, described: Described | None, diff: bool) -> dict[st
             "planned": described.planned and _types(described.planned),
             "changes": described.changes,
             "refusal": described.refusal or None,
+            "narrowed": [asdict(columns) for columns in described.narrowed],
         }
     if diff:
         found["diff"] = planned.diff()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -33,11 +33,14 @@ from extract_project.manifest.named_columns import missing_columns
 from extract_project.manifest.parsing import Dialects, parse_extract
 from extract_project.manifest.push import compare
 from extract_project.schema.change import compare_schemas
+from extract_project.schema.choices import WIDEST
 from extract_project.store.folder import Folder
-from extract_project.warehouses.protocol import Label, Warehouse
+from extract_project.warehouses.protocol import Label, Query, Session, Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from extract_project.schema.narrowed import Narrowed
 
 _TIMEOUT = timedelta(minutes=1)
 _UNREACHABLE = {Cause.SIGN_IN, Cause.NETWORK, Cause.SETTINGS, Cause.BUSY}
@@ -84,6 +87,8 @@ class Described:
     """None if the warehouse refuses the query."""
     refusal: str = ""
     """Why it does, or how the header's `columns` differ; with the position in the file."""
+    narrowed: tuple[Narrowed, ...] = ()
+    """Columns of which the file would not keep every value that their type in the warehouse has."""
     by_position: bool = False
     """Whether readers find columns by position, as in CSV."""
 
@@ -149,35 +154,47 @@ def describe(
     for name, extracts in waiting.items():
         for each, extract, answer in _ask(warehouses[name], extracts):
             published = _published_schema(data, state, extract)
-            if isinstance(answer, str):
-                yield each, Described(published, None, answer)
-            else:
-                by_position = extract.file_format.format.by_position
-                yield each, Described(published, answer, by_position=by_position)
+            by_position = extract.file_format.format.by_position
+            yield each, replace(answer, published=published, by_position=by_position)
 
 
 def _ask(
     warehouse: Warehouse, waiting: deque[tuple[Planned, Extract]]
-) -> Iterator[tuple[Planned, Extract, pa.Schema | str]]:
+) -> Iterator[tuple[Planned, Extract, Described]]:
+    """What each warehouse says, beside which nothing is known of what is published."""
     label = Label("plan", "local", "plan")
     while waiting:
         with warehouse.connect(label, _TIMEOUT) as session:
             while waiting:
                 each, extract = waiting.popleft()
+                query = extract.query(example_partition(extract))
                 try:
-                    found = session.describe(extract.query(example_partition(extract)))
+                    found = session.describe(query)
                     answer = agreed_schema(extract.header.columns, found)
+                    wide = _narrowed(session, query, found)
                 except SchemaError as error:
-                    yield each, extract, placed_faults(error.faults, extract, extract.file)
+                    refusal = placed_faults(error.faults, extract, extract.file)
+                    yield each, extract, Described(None, None, refusal)
                     continue
                 except (WarehouseError, TypeMappingError) as error:
                     if error.cause in _UNREACHABLE:
                         raise
-                    yield each, extract, placed(error, extract.file)
+                    yield each, extract, Described(None, None, placed(error, extract.file))
                     break  # after a failure, the transaction accepts nothing more
                 missing = list(missing_columns(extract.header, answer.names))
                 refusal = placed_faults(missing, extract, extract.file)
-                yield each, extract, refusal or answer
+                planned = None if refusal else answer
+                yield each, extract, Described(None, planned, refusal, wide)
+
+
+def _narrowed(session: Session, query: Query, found: pa.Schema) -> tuple[Narrowed, ...]:
+    from extract_project.schema.narrowed import narrowed
+
+    try:
+        widest = session.describe(replace(query, types=WIDEST))
+    except TypeMappingError:  # more digits than any decimal: only int64 is left
+        return ()
+    return tuple(narrowed(widest, found))
 
 
 def example_partition(extract: Extract) -> Partition | None:

@@ -37,7 +37,19 @@ class ColumnChange:
     """Whether what reads the schema before may fail, or take one column for another."""
 
     def __str__(self) -> str:
-        return f"{'breaking' if self.breaking else 'widening'}: {self.words}"
+        return f"{'breaking' if self.breaking else 'widening'}: {self.words}{self._way_back}"
+
+    @property
+    def _way_back(self) -> str:
+        """The header key that gives the type before again, where one does."""
+        from extract_project.schema.narrowed import keeping_keys
+
+        if self.kind != "retyped" or self.before is None or self.after is None:
+            return ""
+        keys = keeping_keys(self.before.type, self.after.type)
+        kept = " and ".join(f"'{key}'" for key in keys)
+        give = "gives" if len(keys) == 1 else "give"
+        return f"; {kept} in the header {give} that again" if keys else ""
 
     @property
     def words(self) -> str:

@@ -46,6 +46,7 @@ def test_each_file_and_its_schema(configured: Site, tmp_path: Path) -> None:
     assert told["a/words"]["schema"]["changes"] == []
     assert told["a/new"]["schema"] == {
         "published": None, "planned": {"n": "int64"}, "changes": [], "refusal": None,
+        "narrowed": [],
     }  # fmt: skip
     assert f"-{OLD}" in told["a/columns"]["diff"]
     assert "a/gone" not in planned(tmp_path)
@@ -55,6 +56,59 @@ def test_each_file_and_its_schema(configured: Site, tmp_path: Path) -> None:
     assert shown.exit_code == 0
     assert "changed  a/words  the data stays, 2 columns, the schema stays" in shown.output
     assert "1 new, 2 changed, 0 removed, 0 invalid" in shown.output
+
+
+def test_columns_whose_values_may_be_refused_are_named_with_the_key(
+    configured: Site, tmp_path: Path
+) -> None:
+    """And what became of a type that is published already."""
+    sums = ", ".join(f"sum({n}) as n{n}" for n in range(7))
+    sql = f"select {sums}, [timestamp_ns '2026-01-01'] as seen, 1 as fine"
+    publish(configured, "a/b", f"/*---\nintegers: decimal\n---*/\n{sql}")
+    write(tmp_path, "a/b", sql)
+    told = planned(tmp_path)["a/b"]
+    assert told["changes_data"]
+    assert told["schema"]["narrowed"] == [
+        {
+            "columns": [f"n{n}" for n in range(7)],
+            "warehouse": "decimal(38,0)",
+            "file": "int64",
+            "keys": ["integers: decimal"],
+        },
+        {
+            "columns": ["seen"],
+            "warehouse": "list<timestamp(9)>",
+            "file": "list<timestamp>",
+            "keys": ["timestamps: ns"],
+        },
+    ]
+    assert told["schema"]["changes"][0] == (
+        "breaking: 'n0' is int64; it was decimal(38,0); 'integers: decimal' in the header gives "
+        "that again"
+    )
+    shown = " ".join(call("plan", tmp_path).output.split())
+    assert "n0, n1, n2, n3, n4 and 2 more: decimal(38,0) in the warehouse, int64 in the" in shown
+    write(tmp_path, "a/b", f"/*---\nintegers: decimal\ntimestamps: ns\n---*/\n{sql}")
+    assert planned(tmp_path)["a/b"]["schema"]["narrowed"] == []
+
+
+def test_a_numeric_without_a_precision_is_named_too(
+    site: Site, postgres: PostgresWarehouse, tmp_path: Path
+) -> None:
+    texts = {
+        "a": "select avg(x) as mean from (values (1), (2)) t(x)",
+        "b": "/*---\ncolumns: {mean: text}\n---*/\nselect avg(x) as mean from (values (1)) t(x)",
+        "c": "select 1::numeric(1000, 0) as only_int64",
+    }
+    files = {f"{name}.sql": write(tmp_path, name, text) for name, text in texts.items()}
+    changes = plan(site.manifest, files, DIALECTS, delete=False)
+    found = describe(site.data, site.state, {"shop": postgres}, changes)
+    told = {each.path: described.narrowed for each, described in found}
+    assert [str(each) for each in told["a"]] == [
+        "mean: numeric without a precision in the warehouse, decimal(38,9) in the file; a value "
+        "that does not fit is refused, 'numeric: text' keeps it"
+    ]
+    assert (told["b"], told["c"]) == ((), ())
 
 
 def test_what_cannot_run_is_told_with_its_place(configured: Site, tmp_path: Path) -> None:

@@ -75,6 +75,25 @@ def schema(text: str) -> pa.Schema:
         ("a int64", "a decimal(19,0)", ["breaking: 'a' is decimal(19,0); it was int64"], True),
         ("a timestamp", "a timestamptz", ["breaking: 'a' is timestamptz; it was timestamp"], True),
         (
+            "a decimal(38,0)",
+            "a int64",
+            [
+                "breaking: 'a' is int64; it was decimal(38,0); 'integers: decimal' in the header "
+                "gives that again"
+            ],
+            True,
+        ),
+        (
+            "a struct<b timestamptz(9), c list<decimal(38,0)>, d time(9)>",
+            "a struct<b timestamptz, c list<int64>, d time>",
+            [
+                "breaking: 'a' is struct<b timestamptz, c list<int64>, d time>; it was struct<b "
+                "timestamptz(9), c list<decimal(38,0)>, d time(9)>; 'integers: decimal' and "
+                "'timestamps: ns' in the header give that again"
+            ],
+            True,
+        ),
+        (
             "a list<int32>",
             "a list<int64>",
             ["breaking: 'a' is list<int64>; it was list<int32>"],
