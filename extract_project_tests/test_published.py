@@ -19,6 +19,7 @@ from extract_project_tests.support.waiting import await_next_second
 
 QUERY = """/*---
 format: {}
+timestamps: ns
 ---*/
 select {}::decimal(30, 10) as d,
     timestamp_ns '2026-01-01 00:00:00.000000001' as t,

@@ -45,7 +45,9 @@ def _why(column: str, misfit: Misfit, declared: bool) -> str:
         replaced = f"nullif({column}, '{value}')"
         return f"which decimals do not have: replace it in the SQL, e.g. {replaced}{keeps}"
     exactly = f"which does not fit {spelled(kind)} exactly"
-    if not pa.types.is_decimal(kind) or kind.scale == 0:
+    if pa.types.is_decimal(kind) and kind.scale == 0:
+        return f"which has more than {kind.precision} digits: cast it in the SQL, e.g. to text"
+    if not pa.types.is_decimal(kind):
         return f"{exactly}: cast it in the SQL, e.g. to text"
     if len(value.lstrip("-").partition(".")[0]) > kind.precision - kind.scale:
         keeps = "declare a wider type" if declared else "write 'numeric: text' in the header"

@@ -97,7 +97,8 @@ def test_diff_of_other_columns(configured: Site) -> None:
 
 
 def test_diff_of_formats_whose_types_are_in_the_receipt(configured: Site) -> None:
-    text = "/*---\nformat: {}\n---*/\nselect timestamp_ns '2026-01-01 00:00:00.00000000{}' as t"
+    text = "/*---\nformat: {}\ntimestamps: ns\n---*/\n"
+    text += "select timestamp_ns '2026-01-01 00:00:00.00000000{}' as t"
     for name in ("csv", "jsonl"):
         publish(configured, f"a/{name}", text.format(name, 1))
         publish(configured, f"a/{name}", text.format(name, 2))

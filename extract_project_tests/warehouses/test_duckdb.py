@@ -13,8 +13,10 @@ import pyarrow as pa
 import pytest
 
 from extract_project.errors import TypeMappingError, WarehouseError
+from extract_project.schema.choices import WIDEST
 from extract_project.warehouses.duckdb import DuckDBSession, DuckDBWarehouse
 from extract_project.warehouses.protocol import Label, Placeholder, Query
+from extract_project_tests.support.rigs import read
 
 LABEL, HOUR = Label("a/b", "v1", "run-1"), timedelta(hours=1)
 
@@ -61,8 +63,8 @@ def test_too_little_memory_names_the_setting(large: str) -> None:
 
 
 def table(session: DuckDBSession, sql: str) -> pa.Table:
-    result = session.execute(Query(sql))
-    return pa.Table.from_batches(list(result.batches()), result.schema)
+    """With every value of every type."""
+    return read(session, sql, WIDEST)
 
 
 TYPES = [
