@@ -18,7 +18,7 @@ from extract_project.checks.base import Auditor, Baseline, CheckSpec, Subject, V
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from extract_project.checks.base import Metrics
+    from extract_project.metrics import Metrics
 
 ANOMALIES = "usual"
 """The name of the check in Dagster, in receipts and in releases."""

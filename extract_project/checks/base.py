@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from extract_project.errors import AuditError
+from extract_project.metrics import Metrics
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,16 +41,6 @@ class Verdict:
     metrics: Mapping[str, int | float | str] = field(default_factory=dict)
     samples: tuple[dict[str, str], ...] = ()
     """Up to SAMPLES violating rows: the offending values, and columns that identify the row."""
-
-
-class Metrics(BaseModel):
-    """Metrics of a version that later results are compared with."""
-
-    model_config = ConfigDict(frozen=True)
-
-    rows: int
-    nulls: Mapping[str, int]
-    """The number of NULLs in each column."""
 
 
 class Baseline(Protocol):

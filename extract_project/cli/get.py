@@ -31,7 +31,7 @@ from extract_project.history.history import chosen
 from extract_project.history.parts import PartsManifest, is_manifest, load_manifest
 from extract_project.history.receipt import receipt_of
 from extract_project.history.versions import Version, require_version
-from extract_project.manifest.extract import PARTS_MANIFEST
+from extract_project.layout import PARTS_MANIFEST
 from extract_project.settings import load_settings
 from extract_project.store.protocol import Store
 

@@ -164,14 +164,22 @@ def chosen(store: Store, state: Folder, key: str, word: str) -> Entry:
         if history.older and len(history.versions) <= 1:
             history = read_history(store, state, key)
         return _current_or_previous(history.entries, word, store.uri(key))
+    moment = named_moment(word)
+    if moment is None:
+        return _named(store, state, key, word)
+    return as_of(store, state, key, moment)
+
+
+def named_moment(word: str) -> datetime | None:
+    """The time that a word means, unless it means a VersionId.
+
+    67143d and 67141123 can be read as times, but S3 had no version then: they begin VersionIds.
+    """
     try:
         moment = parse_moment(word)
     except ValueError:
-        return _named(store, state, key, word)
-    if not _S3_BEGAN <= moment <= datetime.now(UTC) + timedelta(days=1):
-        # 67143d and 67141123 are beginnings of VersionIds, no days ago and no year.
-        return _named(store, state, key, word)
-    return as_of(store, state, key, moment)
+        return None
+    return moment if _S3_BEGAN <= moment <= datetime.now(UTC) + timedelta(days=1) else None
 
 
 def _compared(entries: Sequence[Entry]) -> list[Entry]:

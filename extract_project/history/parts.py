@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.daemons import DaemonPool
 from extract_project.history.versions import Version, find_version
-from extract_project.manifest.extract import PART_NAME, PARTS_MANIFEST
+from extract_project.layout import PART_NAME, PARTS_MANIFEST
 from extract_project.store.protocol import Store
 
 HEADS_AT_ONCE = 16

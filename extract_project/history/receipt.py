@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from extract_project.checks.base import Metrics
 from extract_project.errors import NoSuchObject
 from extract_project.history.records import folders, record_folder
 from extract_project.history.release import Release
 from extract_project.history.versions import Version
+from extract_project.metrics import Metrics, Usage
 from extract_project.store.folder import Folder
-from extract_project.warehouses.protocol import Usage
 
 if TYPE_CHECKING:
     import pyarrow as pa

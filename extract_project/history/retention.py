@@ -20,7 +20,7 @@ from extract_project.formats.registry import EXTENSIONS
 from extract_project.history.parts import load_manifest, whole_key
 from extract_project.history.pins import pinned_ids
 from extract_project.history.versions import require_version
-from extract_project.manifest.extract import PARTS_MANIFEST
+from extract_project.layout import PARTS_MANIFEST
 from extract_project.store.folder import Folder, Location
 from extract_project.store.protocol import ListedVersion, Store
 

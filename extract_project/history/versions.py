@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from extract_project.errors import NotPublished
 from extract_project.formats.registry import EXTENSIONS
-from extract_project.manifest.extract import PARTS_MANIFEST, Extract
+from extract_project.layout import PARTS_MANIFEST
 from extract_project.store.folder import Folder
 from extract_project.store.protocol import ListedVersion, ObjectVersion, Store
+
+if TYPE_CHECKING:
+    from extract_project.manifest.extract import Extract
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from pydantic import BaseModel, ConfigDict
 
 from extract_project.checks.contract import declared_types
 from extract_project.formats.protocol import FileFormat
 from extract_project.formats.registry import chosen_format
+from extract_project.layout import PARTS_MANIFEST
 from extract_project.manifest.fields.incremental import WATERMARK
 from extract_project.manifest.fields.partitions import Partition
 from extract_project.manifest.header.frontmatter import Path, read_front_matter
@@ -19,10 +18,6 @@ from extract_project.sql.query import Placeholder, Query
 from extract_project.values import Value
 
 SUFFIX = ".sql"
-PARTS_MANIFEST = "_manifest.json"
-"""Name of the manifest object of an extract that is published in parts."""
-PART_NAME = re.compile(r"part-([0-9]{5,})(\.[^/]*)?")
-"""Name of a part object, for its number and extension."""
 
 
 class SqlSource(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from extract_project.manifest.extract import PART_NAME
+from extract_project.layout import PART_NAME
 from extract_project.problem import refuse
 
 # The path is stored percent-encoded in object metadata, which is limited to 2 KB.

@@ -10,11 +10,11 @@ from __future__ import annotations
 from functools import cache
 
 from extract_project.checks.anomalies import VERSIONS
-from extract_project.checks.base import Metrics
 from extract_project.history.receipt import Receipt, receipt_of
 from extract_project.history.versions import Version, find_version
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.fields.partitions import Partition
+from extract_project.metrics import Metrics
 from extract_project.publish.target import Target
 from extract_project.store.folder import Folder
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extract_project.checks.base import Metrics
 from extract_project.history.receipt import ColumnProfile
+from extract_project.metrics import Metrics
 from extract_project.schema.display import display
 from extract_project.schema.spelling import spelled
 

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode
 
+from extract_project.metrics import Usage
 from extract_project.schema.choices import TypeChoices
 from extract_project.sql.dialect import Dialect
 from extract_project.sql.query import Placeholder, Query, Rendered
@@ -60,18 +61,6 @@ class TableChange:
     token: str
     at: datetime | None = None
     """When it was, where the warehouse knows it."""
-
-
-class Usage(BaseModel):
-    """What a query took of a warehouse that is billed by time."""
-
-    model_config = ConfigDict(frozen=True)
-
-    seconds: float
-    credits: float | None = None
-    """An estimate, where the warehouse's rate is known."""
-    basis: str
-    """How the metrics were made, for who reads them."""
 
 
 class Result(Protocol):

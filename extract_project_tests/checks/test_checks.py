@@ -21,10 +21,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from extract_project.checks import Check
 from extract_project.checks.anomalies import Anomalies
-from extract_project.checks.base import Baseline, CheckSpec, Metrics, Subject
+from extract_project.checks.base import Baseline, CheckSpec, Subject
 from extract_project.checks.sql import SqlCheck
 from extract_project.errors import AuditError
 from extract_project.lockdown import locked_down
+from extract_project.metrics import Metrics
 from extract_project.pipeline.audit import Audit, Outcome
 from extract_project.stopping import Stop
 

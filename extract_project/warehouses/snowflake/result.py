@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from extract_project.errors import Cause, WarehouseError
-from extract_project.warehouses.protocol import Query, Usage
+from extract_project.metrics import Usage
+from extract_project.warehouses.protocol import Query
 from extract_project.warehouses.snowflake.chunks import Chunks, Patience
 from extract_project.warehouses.snowflake.errors import explained
 from extract_project.warehouses.snowflake.usage import usage_of

@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from extract_project.metrics import Usage
 from extract_project.prefetch import in_thread
-from extract_project.warehouses.protocol import Usage
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection

@@ -23,15 +23,15 @@ _ENVIRONMENT = Path(__file__).parents[3] / ".venv-ministack"
 
 
 @contextmanager
-def ministack_server(directory: Path) -> Iterator[S3Server]:
-    """Serve S3 from memory on the loopback address until left."""
+def ministack_server(directory: Path, services: str = "s3") -> Iterator[S3Server]:
+    """Serve S3, or several services, from memory on the loopback address until left."""
     port = free_port()
     log = directory / "ministack.log"
     environment = {
         **os.environ,
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
-        "SERVICES": "s3",
+        "SERVICES": services,
         "LOG_LEVEL": "WARNING",
     }
     with running([str(_installed()), "-m", "ministack"], log, environment) as process:

@@ -1,0 +1,29 @@
+"""Numbers about a result that its receipt keeps, besides those of the file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Metrics(BaseModel):
+    """Metrics of a version that later results are compared with."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    nulls: Mapping[str, int]
+    """The number of NULLs in each column."""
+
+
+class Usage(BaseModel):
+    """What a query took of a warehouse that is billed by time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seconds: float
+    credits: float | None = None
+    """An estimate, where the warehouse's rate is known."""
+    basis: str
+    """How the metrics were made, for who reads them."""
