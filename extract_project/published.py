@@ -153,9 +153,10 @@ def _is_newer(entry: Entry, than: str | datetime | None) -> bool:
 
 
 def _folders(data: str, state: str | None, s3: S3Client | None) -> tuple[Folder, Folder]:
+    from extract_project.store.s3.buckets import S3Buckets
     from extract_project.store.stores import Stores
 
-    stores = Stores(s3) if s3 else Stores.connected()
+    stores = Stores({"s3": S3Buckets(s3)} if s3 else {})
     published = stores.folder(Location.parse(data))
     return published, stores.folder(Location.parse(state)) if state else published / ".extract"
 

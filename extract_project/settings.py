@@ -51,7 +51,7 @@ def _location(value: Any) -> Any:
     return location
 
 
-S3Location = Annotated[Location, NoDecode, BeforeValidator(_location)]
+StoreLocation = Annotated[Location, NoDecode, BeforeValidator(_location)]
 
 
 class FargateSettings(BaseModel):
@@ -97,12 +97,12 @@ class Settings(BaseSettings):
         extra="ignore",
     )
 
-    manifest: S3Location = Field(description="where the SQL files are, as s3://bucket/prefix")
-    data: S3Location = Field(
+    manifest: StoreLocation = Field(description="where the SQL files are, as s3://bucket/prefix")
+    data: StoreLocation = Field(
         description="where extracts are published, as s3://bucket/prefix; the bucket must have "
         "versioning on"
     )
-    state: S3Location | None = Field(
+    state: StoreLocation | None = Field(
         None,
         description="where snapshots, receipts and pins are kept, as s3://bucket/prefix. "
         "Default: `<EXTRACT_DATA>/.extract`",
@@ -175,7 +175,7 @@ class Settings(BaseSettings):
 
     def connect(self) -> Folders:
         """The folders of this deployment; writes are encrypted with EXTRACT_KMS_KEY_ID."""
-        stores = Stores.connected(self.kms_key_id)
+        stores = Stores(kms_key_id=self.kms_key_id)
         return Folders(
             stores,
             stores.folder(self.manifest),

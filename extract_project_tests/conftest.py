@@ -20,6 +20,7 @@ from extract_project.manifest.snapshot import Snapshot
 from extract_project.publish.target import Target
 from extract_project.sql.duckdb import DuckDB
 from extract_project.store.folder import Folder, Location
+from extract_project.store.s3.buckets import S3Buckets
 from extract_project.store.s3.client import connect
 from extract_project.store.s3.errors import error_code
 from extract_project.store.stores import Folders, Stores
@@ -100,13 +101,13 @@ class Site:
 
     @classmethod
     def of(cls, server: S3Server, s3: S3Client, manifest: Location, data: Location) -> Site:
-        stores = Stores(s3)
+        stores = Stores({"s3": S3Buckets(s3)})
         return cls(server, s3, stores.folder(manifest), stores.folder(data))
 
     @property
     def folders(self) -> Folders:
         """What the settings of this installation connect to."""
-        return Folders(Stores(self.s3), self.manifest, self.data, self.state)
+        return Folders(Stores({"s3": S3Buckets(self.s3)}), self.manifest, self.data, self.state)
 
     @property
     def environment(self) -> dict[str, str]:

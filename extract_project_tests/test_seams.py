@@ -14,6 +14,7 @@ import pytest
 
 import extract_project
 from extract_project_tests.conftest import Site
+from extract_project_tests.support import memory_store
 
 _ROOT = Path(__file__).parents[1]
 
@@ -128,6 +129,18 @@ class Encoder:
     def close(self):
         self._writer.close()
 """
+_MEMORY_BUCKETS = """
+
+_BUCKETS: dict[str, MemoryStore] = {}
+
+class MemoryBuckets:
+    @classmethod
+    def connected(cls, kms_key_id):
+        return cls()
+
+    def bucket(self, name):
+        return _BUCKETS.setdefault(name, MemoryStore(name))
+"""
 _COMMAND = '''
 import click
 
@@ -235,6 +248,42 @@ def test_a_warehouse(site: Site, copy: Copy) -> None:
     assert "is not a setting of a numbers warehouse: did you mean 'upto'" in copy.materialize(
         site, "a/b", **wrong
     )
+
+
+def test_a_store(copy: Copy) -> None:
+    """An installation is in it: the SQL, what is published, and what is kept beside that."""
+    memory = Path(memory_store.__file__).read_text()
+    copy.add("store/memory.py", memory + _MEMORY_BUCKETS)
+    copy.edit(
+        "store/schemes.py",
+        "from extract_project.store.protocol import Buckets\n",
+        "from extract_project.store.memory import MemoryBuckets\n"
+        "from extract_project.store.protocol import Buckets\n",
+    )
+    copy.edit(
+        "store/schemes.py",
+        '    "s3": S3Buckets,\n',
+        '    "s3": S3Buckets,\n    "memory": MemoryBuckets,\n',
+    )
+    script = """
+from extract_project.published import history, open_published
+from extract_project.settings import load_settings
+from extract_project_tests.support.materialize import main
+manifest = load_settings().connect().manifest
+manifest.store.put(manifest.key("a/b.sql"), b"select 7 as n", "application/sql")
+main("a/b", "run-1")
+print(open_published("memory://data/extracts", "a/b").read_all().to_pydict())
+print([entry.receipt.rows for entry in history("memory://data/extracts", "a/b")])
+"""
+    said = copy.run(
+        "-c",
+        script,
+        given="\n",
+        EXTRACT_MANIFEST="memory://sql",
+        EXTRACT_DATA="memory://data/extracts",
+        EXTRACT_WAREHOUSES__SHOP__TYPE="duckdb",
+    )
+    assert said.endswith("{'n': [7]}\n[1]\n"), said
 
 
 def test_a_format(site: Site, copy: Copy) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import click
 from rich.syntax import Syntax
@@ -27,6 +28,7 @@ from extract_project.history.receipt import Receipt, load_receipt
 from extract_project.history.release import Release
 from extract_project.history.versions import Restoration, Version, require_version
 from extract_project.settings import load_settings
+from extract_project.store.folder import Location
 from extract_project.units import format_bytes
 
 
@@ -63,14 +65,13 @@ def trace(uri: str, as_json: bool) -> None:
 
 def traced(uri: str) -> tuple[Version, Receipt]:
     """The version that a URI names, or the current one, and its receipt."""
-    parts = urlsplit(uri)
-    if parts.scheme != "s3" or not parts.netloc or not parts.path.strip("/"):
-        raise NotPublished(f"{uri!r} is not an S3 URI: expected s3://bucket/key?versionId=…")
-    wanted = parse_qs(parts.query).get("versionId", [None])[0]
+    address, _, query = uri.partition("?")
+    location = _object(address)
+    key = location.prefix
+    wanted = parse_qs(query).get("versionId", [None])[0]
     settings = load_settings()
     folders = settings.connect()
-    key = parts.path.lstrip("/")
-    version = require_version(folders.stores.bucket(parts.netloc), key, wanted)
+    version = require_version(folders.stores.bucket(location), key, wanted)
     receipt_id = version.provenance.get("receipt")
     if receipt_id is None:
         raise NotPublished(f"{version.uri} was not written by an extract: it has no receipt")
@@ -78,6 +79,15 @@ def traced(uri: str) -> tuple[Version, Receipt]:
     if receipt is None:
         raise NotPublished(f"the receipt {receipt_id} of {version.uri} has been removed")
     return version, receipt
+
+
+def _object(address: str) -> Location:
+    """The location whose prefix is the key of an object."""
+    with suppress(ValueError):
+        location = Location.parse(address)
+        if location.prefix:
+            return location
+    raise NotPublished(f"{address!r} is not an object's URI: expected s3://bucket/key?versionId=…")
 
 
 def _facts(version: Version, receipt: Receipt) -> list[tuple[str, str]]:

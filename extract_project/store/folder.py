@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from extract_project.store.protocol import Store
+from extract_project.store.schemes import SCHEMES
 
 
 @dataclass(frozen=True)
@@ -14,15 +15,18 @@ class Location:
 
     bucket: str
     prefix: str = ""
+    scheme: str = "s3"
+    """Which kind of store has the bucket."""
 
     @classmethod
     def parse(cls, uri: str) -> Location:
         """Read `s3://bucket/prefix`; raises ValueError that says what was expected."""
         scheme, _, rest = uri.partition("://")
         bucket, _, prefix = rest.partition("/")
-        if scheme != "s3" or not bucket:
-            raise ValueError(f"{uri!r} is no S3 location: expected s3://bucket/prefix")
-        return Location(bucket, prefix.strip("/"))
+        if scheme not in SCHEMES or not bucket:
+            forms = " or ".join(f"{known}://bucket/prefix" for known in SCHEMES)
+            raise ValueError(f"{uri!r} is not a location: expected {forms}")
+        return Location(bucket, prefix.strip("/"), scheme)
 
     def __truediv__(self, path: str) -> Self:
         return replace(self, prefix=self.key(path))
@@ -37,7 +41,8 @@ class Location:
 
     @property
     def uri(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}" if self.prefix else f"s3://{self.bucket}"
+        bucket = f"{self.scheme}://{self.bucket}"
+        return f"{bucket}/{self.prefix}" if self.prefix else bucket
 
     def __str__(self) -> str:
         return self.uri
@@ -51,7 +56,7 @@ class Folder(Location):
 
     @classmethod
     def of(cls, store: Store, prefix: str = "") -> Folder:
-        return cls(store.name, prefix, store=store)
+        return cls(store.name, prefix, store.uri().partition("://")[0], store=store)
 
     @property
     def uri(self) -> str:

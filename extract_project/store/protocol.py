@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, Self
 
 from extract_project.errors import StoreError
 
@@ -167,6 +167,17 @@ class StagedObject(Protocol):
 
     def abort(self) -> None:
         """Discard it. Safe to call at any time, any number of times; does not raise StoreError."""
+
+
+class Buckets(Protocol):
+    """Opens the buckets of one kind of store."""
+
+    @classmethod
+    def connected(cls, kms_key_id: str | None) -> Self:
+        """Configured by the environment; encrypts whatever it writes with the key, if given."""
+
+    def bucket(self, name: str) -> Store:
+        """One of its buckets; it need not exist."""
 
 
 class Store(Protocol):

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from extract_project.store.folder import Folder, Location
-from extract_project.store.s3.client import connect
-from extract_project.store.s3.store import S3Store
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from extract_project.store.protocol import Buckets, Store
+from extract_project.store.schemes import SCHEMES
 
 
-@dataclass(frozen=True)
 class Stores:
-    """Opens locations; all of them share one client and its connections."""
+    """Opens locations; those of one scheme share their connections, made when one is first opened.
 
-    client: S3Client
+    `given` are connections by scheme that others have made. What is written is encrypted with the
+    KMS key, if there is one.
+    """
 
-    @classmethod
-    def connected(cls, kms_key_id: str | None = None) -> Stores:
-        """Whatever is written is encrypted with the key, if given."""
-        return cls(connect(kms_key_id))
+    def __init__(
+        self, given: Mapping[str, Buckets] | None = None, kms_key_id: str | None = None
+    ) -> None:
+        self._connected = dict(given or {})
+        self._kms_key_id = kms_key_id
 
     def folder(self, location: Location) -> Folder:
-        return Folder.of(self.bucket(location.bucket), location.prefix)
+        return Folder.of(self.bucket(location), location.prefix)
 
-    def bucket(self, name: str) -> S3Store:
-        return S3Store(self.client, name)
+    def bucket(self, location: Location) -> Store:
+        """The bucket that a location is in."""
+        buckets = self._connected.get(location.scheme)
+        if buckets is None:
+            buckets = SCHEMES[location.scheme].connected(self._kms_key_id)
+            self._connected[location.scheme] = buckets
+        return buckets.bucket(location.bucket)
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ def test_g10_trace_leads_back_from_any_version(configured: Site) -> None:
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
-        ("a/b.parquet", "is not an S3 URI"),
+        ("a/b.parquet", "is not an object's URI"),
         ("s3://{bucket}/extracts/none.parquet", "does not have a current version"),
         ("s3://{bucket}/foreign.txt", "was not written by an extract"),
     ],

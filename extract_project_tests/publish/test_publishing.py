@@ -29,6 +29,7 @@ from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import stage
 from extract_project.publish.publishing import publish, settle
 from extract_project.publish.target import sweep
+from extract_project.store.folder import Location
 from extract_project.store.protocol import Absent
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
@@ -422,4 +423,4 @@ def test_a_bucket_without_versioning_is_refused(site: Site) -> None:
     with pytest.raises(BucketError, match="put-bucket-versioning --bucket"):
         site.data.store.require_versioning()
     with pytest.raises(BucketError, match="does not exist"):
-        site.folders.stores.bucket("no-such-bucket").require_versioning()
+        site.folders.stores.bucket(Location("no-such-bucket")).require_versioning()
