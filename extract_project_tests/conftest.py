@@ -11,6 +11,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from extract_project.embedded.s3_server import S3Server, s3_server
 from extract_project.manifest.bucket import read_manifest
@@ -36,15 +38,11 @@ DIALECTS = Dialects({"shop": DuckDB()}, "shop")
 
 
 S3_SERVERS = ("seaweedfs", "ministack")
-LONGEST_FIRST = (
-    "test_ecs",
-    "test_cancel",
-    "test_live",
-    "test_processes",
-    "test_memory",
-    "test_story",
-)
-"""Files that take more than a minute: when they begin last, one worker goes on alone."""
+LONGEST_FIRST = ("test_ecs", "installation", "test_cancel", "test_memory")
+"""Files and folders that take more than a minute: begun last, one worker would go on alone."""
+
+ONE_WORKER = ("extract_project_tests/installation",)
+"""Folders whose tests share what takes long to start."""
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +68,26 @@ def server(request: pytest.FixtureRequest) -> S3Server:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Workers take a file at a time, in this order."""
     ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+
+    def rank(item: pytest.Item) -> int:
+        names = (item.path.stem, item.path.parent.name)
+        return min(ranks.get(name, len(ranks)) for name in names)
+
+    items.sort(key=rank)
+
+
+class FileScheduling(LoadFileScheduling):  # type: ignore[misc]
+    """Give workers a file at a time, and some folders as a whole."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        folder = file.rpartition("/")[0]
+        return folder if folder in ONE_WORKER else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
+    return FileScheduling(config, log)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -28,6 +28,11 @@ _INSTANCE: Mapping[str, Any] = {
         "class": "DagsterDaemonScheduler",
         "config": {"max_tick_retries": 5},
     },
+    "run_coordinator": {
+        "module": "dagster",
+        "class": "QueuedRunCoordinator",
+        "config": {"dequeue_interval_seconds": 1},  # by default a run waits for up to five
+    },
     "run_monitoring": {"enabled": True, "poll_interval_seconds": 5},
 }
 _WORKSPACE = """\

@@ -10,14 +10,12 @@ import duckdb
 import pytest
 from dagster import DagsterInstance
 
-from extract_project.embedded.s3_server import S3Server
 from extract_project.history.receipt import Receipt, receipt_of
 from extract_project.history.versions import Version, require_version
 from extract_project.orchestration.run.release import release_tags
 from extract_project.settings import Settings, load_settings
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.executing import definitions, execute, materialization
-from extract_project_tests.support.installation import installation
 
 KEY = "extracts/a/b.parquet"
 CHECKED = "/*---\nchecks:\n  - rows_change: ±10%\n  - unique: n\n---*/\nselect n from orders"
@@ -167,25 +165,3 @@ def test_what_is_no_release_fails_the_run(site: Site, settings: Settings, databa
         defs = definitions(site, settings)
         assert f"the SQL file has changed since run {refused.run_id}" in refusal("a/b")
     assert site.version_ids(KEY) == []
-
-
-@pytest.mark.slow
-def test_the_command_releases_the_latest_refusal(
-    server: S3Server, aws: S3Server, tmp_path: Path, database: Path
-) -> None:
-    fill(database, "select 'eu' as region, 1 as n from range(2)")
-    text = (
-        "/*---\npartitions: [eu, us]\nchecks: [unique: n]\n---*/\n"
-        "select n from orders where region = :partition_key"
-    )
-    more = {"EXTRACT_WAREHOUSES__SHOP__PATH": str(database)}
-    with installation(server, tmp_path / "home", "release", {"a/p": text}, more) as running:
-        arguments = ("release", "a/p", "--reason", "meant", "--by", "ada")
-        assert "was not refused" in running.call(*arguments).stderr
-        assert running.run("a/p", partition="eu").status == "FAILURE"
-        done = running.call(*arguments, "--partition", "eu")
-        assert (done.returncode, "n unique: broken" in done.stderr) == (0, True), done.stderr
-        uri = f"s3://{running.site.data.bucket}/extracts/a/p/partition=eu/p.parquet"
-        traced = running.call("trace", uri).stdout
-        assert "by ada, although unique_n failed" in traced
-        assert running.call("failed").returncode == 0

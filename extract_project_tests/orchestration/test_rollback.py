@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,7 +10,6 @@ import pytest
 from dagster import DagsterInstance
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from extract_project.embedded.s3_server import S3Server
 from extract_project.history.versions import require_version
 from extract_project.orchestration.run.rollback import rollback_config
 from extract_project.orchestration.starts.downstream import (
@@ -26,7 +23,6 @@ from extract_project.publish.rollback import Order
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.executing import definitions, execute, materialization
-from extract_project_tests.support.installation import installation
 
 KEY = "extracts/a/b.parquet"
 
@@ -118,32 +114,3 @@ def test_the_names_of_the_job_are_reserved(site: Site, settings: Settings) -> No
         site.put_sql(name, "select 1 as n")
     defs = definitions(site, settings)
     defs.get_repository_def().load_all_definitions()
-
-
-@pytest.mark.slow
-def test_the_command_rolls_back_through_a_running_deployment(
-    server: S3Server, aws: S3Server, tmp_path: Path
-) -> None:
-    partitions = "/*---\npartitions: [eu, us]\n---*/\nselect :partition_key as region, {} as n"
-    with installation(server, tmp_path, "rollback", {"a/p": partitions.format(1)}) as running:
-        assert running.run("a/p", partition="eu").status == "SUCCESS"
-        key = "extracts/a/p/partition=eu/p.parquet"
-        (old,) = running.site.version_ids(key)
-        running.site.put_sql("a/p", partitions.format(2))
-        running.deployment.reload()
-        assert running.run("a/p", partition="eu").status == "SUCCESS"
-        bad = running.site.version_ids(key)[0]
-        arguments = ("--partition", "eu", "--reason", "wrong")
-        done = running.call("rollback", "a/p", old, *arguments)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert f"extract rollback a/p {bad} --partition eu --reason 'undo'" in done.stdout
-        assert running.site.body(key) == running.site.body(key, old)
-        listed = json.loads(running.call("versions", "a/p", "--partition", "eu", "--json").stdout)
-        assert listed[0]["restored_from"] == old
-        with DagsterInstance.from_config(str(running.server.home)) as instance:
-            event = materialization(instance, "a/p")
-        assert event.partition == "eu"
-        assert values(event)["restored_from"] == old
-        refused = running.call("rollback", "a/p", old, *arguments)
-        assert refused.returncode == 1
-        assert "is current already" in refused.stdout

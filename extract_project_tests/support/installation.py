@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sysconfig
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
+from click.testing import CliRunner, Result
 from dagster import DagsterInstance, DagsterRun, RunsFilter
 
+from extract_project.cli.main import main
 from extract_project.deployment.client import Deployment, Run
-from extract_project.embedded.dagster_server import DagsterServer, dagster_server
+from extract_project.embedded.dagster_server import DagsterServer, dagster_processes
 from extract_project.embedded.s3_server import S3Server
 from extract_project.store.folder import Location
 from extract_project.store.s3.client import connect
@@ -37,14 +41,16 @@ class Installation:
 
     def launch(self, *paths: str, partition: str | None = None) -> tuple[str, Run]:
         """Launch one run, and wait for its end."""
-        steps = self.deployment.extracts()
         run_id = self.deployment.launch(list(paths), partition)
+        return run_id, self.await_end(run_id)
 
+    def await_end(self, run_id: str) -> Run:
         def finished() -> Run | None:
-            run = self.deployment.run(run_id, steps)
+            run = self.deployment.run(run_id, {})
             return run if run.finished else None
 
-        return run_id, await_value(f"the end of run {run_id}", finished, _SECONDS)
+        await_value(f"the end of run {run_id}", finished, _SECONDS)
+        return self.deployment.run(run_id, self.deployment.extracts())
 
     def run(self, *paths: str, partition: str | None = None) -> Run:
         return self.launch(*paths, partition=partition)[1]
@@ -90,16 +96,40 @@ class Installation:
             nodes = json.load(reply)["data"]["assetNodes"]
         return str(nodes[0]["description"]) if nodes else ""
 
-    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The `extract` command, in a process of its own."""
+    def call(self, *arguments: str) -> Result:
+        """The `extract` command, in this process: a process of its own imports for two seconds."""
+        return CliRunner().invoke(main, list(arguments), env=self.command_environment)
+
+    def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The `extract` command as it is installed, in a process of its own."""
         extract = Path(sysconfig.get_path("scripts")) / "extract"
         return subprocess.run(
             [str(extract), *arguments],
-            env={**self.environment, "EXTRACT_DAGSTER_URL": self.server.url},
+            env=self.command_environment,
             capture_output=True,
             text=True,
             timeout=_SECONDS,
         )
+
+    @property
+    def command_environment(self) -> dict[str, str]:
+        return {**self.environment, "EXTRACT_DAGSTER_URL": self.server.url}
+
+
+@dataclass(frozen=True)
+class DuckDBFile:
+    """A database file that somebody else loads, and that extracts read."""
+
+    path: Path
+
+    def execute(self, sql: str) -> None:
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute(sql)
+
+    def settings(self, name: str) -> dict[str, str]:
+        """The settings of a warehouse of that name."""
+        prefix = f"EXTRACT_WAREHOUSES__{name}"
+        return {f"{prefix}__TYPE": "duckdb", f"{prefix}__PATH": str(self.path)}
 
 
 @contextmanager
@@ -125,7 +155,12 @@ def installation(
         site.put_sql(path, text)
     environment = {**os.environ, **site.environment, **(more or {})}
     further = sections({**site.environment, **(more or {})}) if sections else None
-    with dagster_server(home, environment, sections=further, module=module) as dagster:
-        yield Installation(site, dagster, Deployment(dagster.url), environment)
+    processes = dagster_processes(home, environment, sections=further, module=module)
+    with ExitStack() as stack:
+        for each in processes.commands:
+            process = stack.enter_context(processes.started(each))
+            # Killed at the end: nobody wants to wait until all of its threads have ended.
+            stack.callback(os.killpg, process.pid, signal.SIGKILL)
+        yield Installation(site, processes.server, Deployment(processes.server.url), environment)
     for bucket in (manifest, data):
         site.s3.delete_bucket(Bucket=bucket)

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,13 @@ from dagster_graphql import DagsterGraphQLClient
 from playwright.sync_api import Page, expect
 
 from extract_project.embedded.process import free_port
-from extract_project.embedded.s3_server import S3Server
 from extract_project_tests.support.browser import BROWSER_SECONDS
 from extract_project_tests.support.cloudformation.template import Evaluation
 from extract_project_tests.support.executing import materialization
-from extract_project_tests.support.installation import Installation, installation
-from extract_project_tests.support.rigs import snowflake_service, snowflake_settings
+from extract_project_tests.support.installation import Installation
 from extract_project_tests.support.snowflake_server import (
     Service,
     SnowflakeServer,
-    snowflake_server,
 )
 from extract_project_tests.support.snowflake_server.service import Query as ServerQuery
 from extract_project_tests.support.waiting import await_value
@@ -47,52 +43,13 @@ FILES = {
 }
 
 
-@pytest.fixture(scope="module")
-def snowflake() -> Iterator[SnowflakeServer]:
-    with snowflake_server(snowflake_service()) as running:
-        yield running
+def test_a_run_of_one_extract_publishes_one_version(installed: Installation) -> None:
+    assert installed.run("sales/orders").status == "SUCCESS"
+    assert len(installed.site.version_ids("extracts/sales/orders.parquet")) == 1
 
 
-@pytest.fixture(scope="module")
-def running(
-    module_aws: S3Server, snowflake: SnowflakeServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
-    home = tmp_path_factory.mktemp("dagster")
-    settings = snowflake_settings(snowflake)
-    with installation(module_aws, home, "processes", FILES, settings) as running:
-        yield running
-
-
-@pytest.mark.parametrize("process", ["Code", "Webserver", "Daemon"])
-def test_the_health_check_of_a_container_tells_well_from_ill(
-    running: Installation, process: str, tmp_path: Path
-) -> None:
-    """The commands of deploy/template.yaml, on running processes and where there are none."""
-    (server,) = yaml.safe_load((running.server.home / "workspace.yaml").read_text())["load_from"]
-    ports = {"4000": server["grpc_server"]["port"], "3000": running.server.url.rpartition(":")[2]}
-    shell, *command = Evaluation().container(process)["HealthCheck"]["Command"]
-    assert shell == "CMD"
-
-    def status(ports: dict[str, Any], home: Path) -> int:
-        words = [re.sub("4000|3000", lambda port: str(ports[port[0]]), word) for word in command]
-        path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
-        environment = {**running.environment, "PATH": path, "DAGSTER_HOME": str(home)}
-        return subprocess.run(words, env=environment, capture_output=True).returncode
-
-    def well() -> bool:
-        return status(ports, running.server.home) == 0
-
-    assert await_value("health", well, 60)
-    assert status(dict.fromkeys(ports, free_port()), tmp_path) != 0
-
-
-def test_a_run_of_one_extract_publishes_one_version(running: Installation) -> None:
-    assert running.run("sales/orders").status == "SUCCESS"
-    assert len(running.site.version_ids("extracts/sales/orders.parquet")) == 1
-
-
-def test_g6_a_run_of_several_publishes_all_but_the_refused(running: Installation) -> None:
-    finished = running.run("sales/orders", "sales/refused")
+def test_g6_a_run_of_several_publishes_all_but_the_refused(installed: Installation) -> None:
+    finished = installed.run("sales/orders", "sales/refused")
     assert finished.status == "FAILURE"
     assert {step.path: step.status for step in finished.steps} == {
         "sales/orders": "SUCCESS",
@@ -100,45 +57,45 @@ def test_g6_a_run_of_several_publishes_all_but_the_refused(running: Installation
     }
     (report,) = [step.error for step in finished.steps if step.error]
     assert report.startswith("sales/refused.sql:2:10: 1 rows; the rule is at most 0 rows")
-    assert running.site.version_ids("extracts/sales/refused.parquet") == []
+    assert installed.site.version_ids("extracts/sales/refused.parquet") == []
 
 
-def test_g3_a_run_executes_the_sql_that_it_was_launched_with(running: Installation) -> None:
+def test_g3_a_run_executes_the_sql_that_it_was_launched_with(installed: Installation) -> None:
     """The bucket changes after the definitions were loaded and before the run worker starts."""
-    site = running.site
+    site = installed.site
     launched_with = site.put_sql("sales/pinned", "select 'old' as sql_text")
-    running.deployment.reload()
-    await_value("the new asset", lambda: "sales/pinned" in running.deployment.extracts())
+    installed.deployment.reload()
+    await_value("the new asset", lambda: "sales/pinned" in installed.deployment.extracts())
     changed_to = site.put_sql("sales/pinned", "select 'new' as sql_text")
     assert changed_to != launched_with
 
-    run_id, finished = running.launch("sales/pinned")
+    run_id, finished = installed.launch("sales/pinned")
     assert finished.status == "SUCCESS"
     head = site.s3.head_object(Bucket=site.data.bucket, Key="extracts/sales/pinned.parquet")
     assert head["Metadata"]["extract-sql-version"] == launched_with
     assert b"old" in site.body("extracts/sales/pinned.parquet")
-    assert stored_snapshot_id(running.server.home, run_id)
+    assert stored_snapshot_id(installed.server.home, run_id)
 
-    running.deployment.reload()
-    assert running.run("sales/pinned").status == "SUCCESS"
+    installed.deployment.reload()
+    assert installed.run("sales/pinned").status == "SUCCESS"
     assert b"new" in site.body("extracts/sales/pinned.parquet")
 
 
 def test_g10_a_snowflake_run_leads_to_its_query(
-    running: Installation, snowflake: SnowflakeServer
+    installed: Installation, snowflake: SnowflakeServer
 ) -> None:
     snowflake.service.monitored = {
         "warehouseExternalSize": "Small",
         "warehouseServerType": "STANDARD",
         "totalDuration": 36_000,
     }
-    assert running.run("snow/orders").status == "SUCCESS"
+    assert installed.run("snow/orders").status == "SUCCESS"
     (query,) = [each for each in snowflake.service.queries if "snow/orders" in each.tag]
-    site, key = running.site, "extracts/snow/orders.parquet"
+    site, key = installed.site, "extracts/snow/orders.parquet"
     head = site.s3.head_object(Bucket=site.data.bucket, Key=key)
     assert head["Metadata"]["extract-query-id"] == query.id
     assert json.loads(query.tag)["run_id"] == head["Metadata"]["extract-run-id"]
-    with DagsterInstance.from_config(str(running.server.home)) as instance:
+    with DagsterInstance.from_config(str(installed.server.home)) as instance:
         recorded = materialization(instance, "snow/orders").metadata
     assert recorded["warehouse_seconds"].value == 36.0
     assert recorded["estimated_credits"].value == 0.02
@@ -146,9 +103,9 @@ def test_g10_a_snowflake_run_leads_to_its_query(
     assert "task_seconds" not in recorded  # which is for ECS
 
 
-def test_the_doctor_finds_nothing_wrong(running: Installation) -> None:
+def test_the_doctor_finds_nothing_wrong(installed: Installation) -> None:
     def told() -> list[dict[str, Any]] | None:
-        found: list[dict[str, Any]] = json.loads(running.call("doctor", "--json").stdout)
+        found: list[dict[str, Any]] = json.loads(installed.call("doctor", "--json").stdout)
         return found if all(each["ok"] for each in found) else None
 
     (dagster,) = (each for each in await_value("health", told) if each["subject"] == "dagster")
@@ -156,27 +113,29 @@ def test_the_doctor_finds_nothing_wrong(running: Installation) -> None:
 
 
 def test_g8_a_terminated_run_is_cancelled_and_so_is_its_query(
-    running: Installation, snowflake: SnowflakeServer
+    installed: Installation, snowflake: SnowflakeServer
 ) -> None:
     """Cancelled, not failed; nothing runs on in the warehouse, nothing is published."""
-    run_id = running.deployment.launch(["snow/stuck"])
+    run_id = installed.deployment.launch(["snow/stuck"])
     query = await_value("its query", lambda: running_query(snowflake.service, "snow/stuck"), 120)
     client = DagsterGraphQLClient(
-        "127.0.0.1", port_number=int(running.server.url.rpartition(":")[2])
+        "127.0.0.1", port_number=int(installed.server.url.rpartition(":")[2])
     )
     client.terminate_run(run_id)
     await_value("the end of its query", lambda: query.state == "ABORTED")
     status = await_value(
         "the end of the run",
-        lambda: run.status if (run := running.deployment.run(run_id, {})).finished else None,
+        lambda: run.status if (run := installed.deployment.run(run_id, {})).finished else None,
     )
     assert status == "CANCELED"
-    assert running.site.version_ids("extracts/snow/stuck.parquet") == []
-    assert running.site.open_uploads() == 0
+    assert installed.site.version_ids("extracts/snow/stuck.parquet") == []
+    assert installed.site.open_uploads() == 0
 
 
-def test_g8_a_timeout_cancels_the_query(running: Installation, snowflake: SnowflakeServer) -> None:
-    finished = running.run("snow/late")
+def test_g8_a_timeout_cancels_the_query(
+    installed: Installation, snowflake: SnowflakeServer
+) -> None:
+    finished = installed.run("snow/late")
     assert finished.status == "FAILURE"
     (step,) = finished.steps
     assert "not done after 2s, so the query was cancelled" in step.error
@@ -201,23 +160,46 @@ def stored_snapshot_id(home: Path, run_id: str) -> str:
     return str(json.loads(json.dumps(dict(load_data.reconstruction_metadata)))["extract_snapshot"])
 
 
-def test_the_ui_materializes_an_extract_by_clicking(running: Installation, page: Page) -> None:
-    page.goto(f"{running.server.url}/assets")
+def test_the_ui_materializes_an_extract_by_clicking(installed: Installation, page: Page) -> None:
+    page.goto(f"{installed.server.url}/assets")
     page.get_by_role("link", name="sales / clicked").first.click()
     page.get_by_role("button", name="Materialize", exact=False).first.click()
     key = "extracts/sales/clicked.parquet"
     (version_id,) = await_value(
-        "the published version", lambda: running.site.version_ids(key) or None, 120
+        "the published version", lambda: installed.site.version_ids(key) or None, 120
     )
-    page.goto(f"{running.server.url}/assets/sales/clicked?view=events")
+    page.goto(f"{installed.server.url}/assets/sales/clicked?view=events")
     expect(page.get_by_text(version_id).first).to_be_visible(timeout=BROWSER_SECONDS * 1000)
 
 
 def test_g6_the_ui_shows_an_invalid_file_red_with_its_reason(
-    running: Installation, page: Page
+    installed: Installation, page: Page
 ) -> None:
-    page.goto(f"{running.server.url}/assets/sales/broken")
+    page.goto(f"{installed.server.url}/assets/sales/broken")
     expect(page.get_by_text("sales/broken.sql:1:1").first).to_be_visible()
-    page.goto(f"{running.server.url}/assets/sales/broken?view=checks")
+    page.goto(f"{installed.server.url}/assets/sales/broken?view=checks")
     failed = page.get_by_text("Failed").first
     expect(failed).to_be_visible(timeout=BROWSER_SECONDS * 1000)
+
+
+@pytest.mark.parametrize("process", ["Code", "Webserver", "Daemon"])
+def test_the_health_check_of_a_container_tells_well_from_ill(
+    installed: Installation, process: str, tmp_path: Path
+) -> None:
+    """The commands of deploy/template.yaml, on running processes and where there are none."""
+    (server,) = yaml.safe_load((installed.server.home / "workspace.yaml").read_text())["load_from"]
+    ports = {"4000": server["grpc_server"]["port"], "3000": installed.server.url.rpartition(":")[2]}
+    shell, *command = Evaluation().container(process)["HealthCheck"]["Command"]
+    assert shell == "CMD"
+
+    def status(ports: dict[str, Any], home: Path) -> int:
+        words = [re.sub("4000|3000", lambda port: str(ports[port[0]]), word) for word in command]
+        path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
+        environment = {**installed.environment, "PATH": path, "DAGSTER_HOME": str(home)}
+        return subprocess.run(words, env=environment, capture_output=True).returncode
+
+    def well() -> bool:
+        return status(ports, installed.server.home) == 0
+
+    assert await_value("health", well, 60)
+    assert status(dict.fromkeys(ports, free_port()), tmp_path) != 0

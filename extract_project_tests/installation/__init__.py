@@ -1,0 +1,1 @@
+"""Dagster's own processes, started once: the tests in here share one installation."""
