@@ -10,6 +10,7 @@ from extract_project.catalog.model import catalog_schema
 from extract_project.manifest.header.schema import header_schema
 from reference.commands import commands_page
 from reference.header import header_page
+from reference.parameters import parameters_page
 from reference.settings import settings_page
 
 
@@ -30,6 +31,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "header.md": header_page,
     "cli.md": commands_page,
     "settings.md": settings_page,
+    "parameters.md": parameters_page,
     "extract-header.schema.json": _header_schema,
     "catalog.schema.json": _catalog_schema,
 }

@@ -20,40 +20,52 @@ def define_parameters(stack: cdk.Stack) -> None:
     text(stack, "ImageDigest", "sha256:… of the pushed image; empty starts nothing yet",
          pattern="^(sha256:[0-9a-f]{64})?$")  # fmt: skip
     text(stack, "Running", "false stops webserver, daemon and code server", "true", switch=True)
-    text(stack, "CpuArchitecture", "What the image was built for", "X86_64",
+    text(stack, "CpuArchitecture", "CPU architecture of the image", "X86_64",
          allowed=["X86_64", "ARM64"])  # fmt: skip
 
-    text(stack, "SnowflakeAccount", "organization-account; empty: no Snowflake")
-    text(stack, "SnowflakeUser", "User with a key pair; empty: the task role signs in, no secret")
-    text(stack, "SnowflakeRole", "Role of the queries", "EXTRACT")
-    text(stack, "SnowflakeWarehouse", "Virtual warehouse of the queries", "EXTRACT")
-    text(stack, "PostgresHost", "A Postgres to extract from; empty: none")
-    number(stack, "PostgresPort", "Its port", 5432)
-    text(stack, "PostgresDatabase", "Its database", "postgres")
-    text(stack, "PostgresUser", "Its user, with rights to read only", "extract")
+    text(
+        stack, "SnowflakeAccount", "Snowflake account, as organization-account; empty: no Snowflake"
+    )
+    text(
+        stack,
+        "SnowflakeUser",
+        "Snowflake user with a key pair; empty: the task role signs in, no secret",
+    )
+    text(stack, "SnowflakeRole", "Snowflake role of the queries", "EXTRACT")
+    text(stack, "SnowflakeWarehouse", "Snowflake virtual warehouse of the queries", "EXTRACT")
+    text(stack, "PostgresHost", "Host of a Postgres to extract from; empty: none")
+    number(stack, "PostgresPort", "Port of Postgres", 5432)
+    text(stack, "PostgresDatabase", "Database of Postgres", "postgres")
+    text(stack, "PostgresUser", "User of Postgres, with only the right to read", "extract")
 
-    text(stack, "ManifestPrefix", "Where SQL files are in their bucket", "sql", pattern=_PREFIX)
-    text(stack, "DataPrefix", "Where extracts go in their bucket", "extracts", pattern=_PREFIX)
-    number(stack, "NoncurrentDays", "Days that a replaced version is kept at least", 90)
-    number(stack, "NoncurrentVersions", "Newest replaced versions kept for ever", 30, most=100)
+    text(stack, "ManifestPrefix", "Prefix of the SQL files in their bucket", "sql", pattern=_PREFIX)
+    text(stack, "DataPrefix", "Prefix of the extracts in their bucket", "extracts", pattern=_PREFIX)
+    number(stack, "NoncurrentDays", "Days for which a replaced version is kept at least", 90)
+    number(
+        stack,
+        "NoncurrentVersions",
+        "Number of newest replaced versions that are always kept",
+        30,
+        most=100,
+    )
 
-    number(stack, "RunCpu", "CPU units of a run whose header says nothing", 512)
-    number(stack, "RunMemory", "MiB of a run whose header says nothing", 1024)
+    number(stack, "RunCpu", "CPU units of a run without a size in its header", 512)
+    number(stack, "RunMemory", "MiB of memory of a run without a size in its header", 1024)
     number(stack, "RunDisk", "GiB of local disk of a run", 21, least=21, most=200)
-    number(stack, "MaxConcurrentRuns", "Runs at one time", 25)
-    number(stack, "MaxRunsPerPool", "Runs at one time against one warehouse", 10)
+    number(stack, "MaxConcurrentRuns", "Concurrent runs", 25)
+    number(stack, "MaxRunsPerPool", "Concurrent runs against one warehouse", 10)
 
     text(stack, "VpcCidr", "Address range of the VPC, /16 to /22", "10.42.0.0/16")
-    text(stack, "Nat", "A way to the internet, for Snowflake without PrivateLink or for Slack",
+    text(stack, "Nat", "NAT gateway, for Snowflake without PrivateLink, or for Slack",
          "false", switch=True)  # fmt: skip
     text(stack, "PrivateLinkService", "Snowflake's PrivateLink service name; empty: none")
     text(stack, "UiCidr", "Address range that may open the UI, which has no sign-in; empty: none")
-    text(stack, "AlarmEmail", "Who is told of alarms; confirm the mail that comes; empty: nobody")
-    number(stack, "LogDays", "Days that logs are kept", 365,
+    text(stack, "AlarmEmail", "Address for alarms; confirm the mail that AWS sends; empty: none")
+    number(stack, "LogDays", "Days for which logs are kept", 365,
            allowed=[30, 90, 180, 365, 731, 1827])  # fmt: skip
 
     text(stack, "DbClass", "Instance class of Dagster's database", "db.t4g.small")
-    text(stack, "DbMultiAz", "A standby in the other zone", "true", switch=True)
+    text(stack, "DbMultiAz", "Standby database in the other zone", "true", switch=True)
     text(stack, "DbSnapshot", "Snapshot to restore the database from; empty: a new one")
     _conditions(stack)
 
