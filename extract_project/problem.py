@@ -16,10 +16,15 @@ class Problem(BaseModel):
     line: int
     column: int
     message: str
+    defaults: str = ""
+    """The defaults file that it is in, as in `sales/_defaults.yaml`; empty: in the SQL file."""
 
     def at(self, path: str) -> str:
-        """`sales/orders.sql:4:3: unknown key 'shedule': did you mean 'schedule'?`"""
-        return f"{path}:{self.line}:{self.column}: {self.message}"
+        """`sales/orders.sql:4:3: unknown key 'shedule': did you mean 'schedule'?`
+
+        `path` is the SQL file's.
+        """
+        return f"{self.defaults or path}:{self.line}:{self.column}: {self.message}"
 
 
 class Refused(Exception):

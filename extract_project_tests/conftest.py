@@ -144,6 +144,12 @@ class Site:
         )
         return reply["VersionId"]
 
+    def put_defaults(self, folder: str, text: str) -> str:
+        """Put the defaults of a folder into the manifest; returns their VersionId."""
+        key = self.manifest.key(f"{folder}/_defaults.yaml".lstrip("/"))
+        reply = self.s3.put_object(Bucket=self.manifest.bucket, Key=key, Body=text.encode())
+        return reply["VersionId"]
+
     def snapshot(self) -> Snapshot:
         return read_manifest(self.manifest, DIALECTS)
 

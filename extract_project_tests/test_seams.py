@@ -340,7 +340,7 @@ def test_a_header_key(copy: Copy, shapes: bool) -> None:
         f"    sample: {kind} = 0\n    retries: Retries = Field(\n",
     )
     script = """
-from extract_project.manifest.extract import SqlSource
+from extract_project.source import SqlSource
 from extract_project.manifest.parsing import Dialects, parse_extract
 from extract_project.sql.duckdb import DuckDB
 source = SqlSource(key="k", version_id="v", etag="e", sha256="s")

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from extract_project.cli.console import NO, explains_itself, json_option, out
 from extract_project.errors import SettingsError
-from extract_project.manifest.extract import Extract, InvalidExtract
-from extract_project.manifest.folder import parse_folder, sql_files
+from extract_project.manifest.defaults import DefaultsTree, is_defaults
+from extract_project.manifest.extract import InvalidExtract
+from extract_project.manifest.folder import (
+    defaults_from_above,
+    local_defaults,
+    manifest_files,
+    parse_folder,
+)
 from extract_project.manifest.parsing import Dialects
 from extract_project.problem import Problem
 from extract_project.settings import load_settings
@@ -36,39 +44,68 @@ def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
     extract check sales/orders.sql --dialect snowflake
     """
     dialects = _dialects(dialect)
-    results = [found for path in paths for found in _checked(path, dialects)]
-    found = [
-        (file, problem, severity) for file, result in results for problem, severity in _said(result)
-    ]
-    invalid = sum(isinstance(result, InvalidExtract) for _, result in results)
+    checked = [_checked(path, dialects) for path in paths]
+    found = list(dict.fromkeys(each for one in checked for each in one.said))
+    files, invalid = sum(each.files for each in checked), sum(each.invalid for each in checked)
     if as_json:
         shown = [
-            {"file": str(file), **problem.model_dump(), "severity": severity}
+            {
+                "file": str(file),
+                **problem.model_dump(exclude={"defaults"}),
+                "severity": severity,
+            }
             for file, problem, severity in found
         ]
         click.echo(json.dumps(shown, indent=2))
     else:
         for file, problem, severity in found:
             word = "warning: " if severity == "warning" else ""
-            out.print(
-                problem.model_copy(update={"message": word + problem.message}).at(str(file)),
-            )
-        out.print(f"{len(results)} files, {invalid} invalid")
+            named = {"message": word + problem.message, "defaults": ""}
+            out.print(problem.model_copy(update=named).at(str(file)))
+        out.print(f"{files} files, {invalid} invalid")
     raise SystemExit(NO if invalid else 0)
 
 
-def _checked(path: Path, dialects: Dialects) -> list[tuple[Path, Extract | InvalidExtract]]:
-    """Parse a folder as if it were the manifest, or one file of it."""
-    folder, files = (path, sql_files(path)) if path.is_dir() else (path.parent, {path.name: path})
-    found = parse_folder(folder, files, dialects)
-    return [(files[name], parsed) for name, parsed in sorted(found.items())]
+@dataclass(frozen=True)
+class _Checked:
+    """What was found in one path of the command line."""
+
+    files: int
+    invalid: int
+    said: tuple[tuple[Path, Problem, str], ...]
+    """Each problem once, with its file and its severity, however many files it concerns."""
 
 
-def _said(result: Extract | InvalidExtract) -> list[tuple[Problem, str]]:
-    """The errors and warnings of a file."""
-    if isinstance(result, InvalidExtract):
-        return [(problem, "error") for problem in result.problems]
-    return [(warning, "warning") for warning in result.warnings]
+def _checked(path: Path, dialects: Dialects) -> _Checked:
+    """Parse a folder as if it were the manifest, or one file of it.
+
+    Defaults stand for their folder, because each file below may be wrong because of them.
+    """
+    if path.is_dir() or is_defaults(path.name):
+        folder = path if path.is_dir() else path.parent
+        files = manifest_files(folder)
+        above = defaults_from_above(folder.resolve().parent, dialects, folder)
+    else:
+        folder, files = path.parent, {path.name: path}
+        above = defaults_from_above(folder, dialects, folder)
+    tree = DefaultsTree.of(local_defaults(files, dialects), above)
+    said = [(_file(folder, problem), problem, "error") for problem in tree.problems]
+    found = parse_folder(folder, files, dialects, tree)
+    for name, parsed in sorted(found.items()):
+        if isinstance(parsed, InvalidExtract):
+            said += [(_file(folder, each, files[name]), each, "error") for each in parsed.problems]
+        else:
+            said += [(files[name], each, "warning") for each in parsed.warnings]
+    invalid = sum(isinstance(each, InvalidExtract) for each in found.values())
+    wrong = {problem.defaults for problem in tree.problems}
+    return _Checked(len(files), invalid + len(wrong & files.keys()), tuple(said))
+
+
+def _file(folder: Path, problem: Problem, sql_file: Path = Path()) -> Path:
+    """Which file a problem is in: the SQL file, or one of its defaults."""
+    if problem.defaults:
+        return Path(os.path.normpath(folder / problem.defaults))
+    return sql_file
 
 
 def _dialects(dialect: str | None) -> Dialects:

@@ -27,8 +27,9 @@ from extract_project.embedded.process import free_port, is_listening
 from extract_project.embedded.site import EmbeddedSite, embedded_site
 from extract_project.embedded.tpch import make_warehouse
 from extract_project.errors import ManifestError, NotPublished
+from extract_project.manifest.defaults import DefaultsTree
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.folder import parse_file, sql_files
+from extract_project.manifest.folder import local_defaults, manifest_files, parse_files
 from extract_project.process import take_environment
 from extract_project.settings import Settings, load_settings
 from extract_project.units import format_bytes
@@ -129,7 +130,7 @@ def up(directory: Path, manifest: Path, scale: float) -> None:
 
 
 def _require_its_files(manifest: Path) -> None:
-    names = sql_files(manifest)
+    names = manifest_files(manifest)
     missing = [path for path in (_REFUSED, _CHANGED) if f"{path}.sql" not in names]
     if missing:
         raise ManifestError(
@@ -159,7 +160,7 @@ def _installation(
         with _step(f"a DuckDB warehouse with TPC-H at scale {scale}") as said:
             said(f"{make_warehouse(site.warehouse, scale):,} order lines")
         with _step(f"pushing {manifest}/ to {settings.manifest}") as said:
-            changes = push_folder(settings, sql_files(manifest), delete=False)
+            changes = push_folder(settings, manifest_files(manifest), delete=False)
             said(f"{len(changes.uploads)} uploaded, {len(changes.same)} unchanged")
         with _step("Dagster: code server, webserver, daemon") as said:
             home, environment = directory / "dagster", site.process_environment()
@@ -207,7 +208,7 @@ def _change(installation: Installation, manifest: Path) -> None:
     file.write_text(text.replace(_BEFORE, _AFTER))
     out.print(f"  - {_line_with(text, _BEFORE)}\n  + {_line_with(file.read_text(), _AFTER)}")
     with _step("pushed, and the code location reloaded"):
-        push_folder(installation.settings, sql_files(edited), delete=False)
+        push_folder(installation.settings, manifest_files(edited), delete=False)
         installation.deployment.reload()
 
 
@@ -216,9 +217,9 @@ def _line_with(text: str, word: str) -> str:
 
 
 def _extracts(settings: Settings, manifest: Path) -> dict[str, Extract]:
-    parsed = [
-        parse_file(name, file, settings.dialects) for name, file in sql_files(manifest).items()
-    ]
+    files = manifest_files(manifest)
+    tree = DefaultsTree.of(local_defaults(files, settings.dialects))
+    parsed = parse_files(files, settings.dialects, tree)
     return {each.path: each for each in parsed if isinstance(each, Extract)}
 
 

@@ -11,7 +11,7 @@ import click
 from rich.text import Text
 
 from extract_project.cli.console import NO, err, explains_itself, json_option, marked, out
-from extract_project.manifest.folder import sql_files
+from extract_project.manifest.folder import manifest_files
 from extract_project.pipeline.plan import Described, Planned, describe
 from extract_project.pipeline.plan import plan as plan_push
 from extract_project.schema.spelling import spelled
@@ -43,7 +43,7 @@ def plan(*, folder: Path, delete: bool, diff: bool, no_describe: bool, as_json: 
     """
     settings = load_settings()
     folders = settings.connect()
-    planned = plan_push(folders.manifest, sql_files(folder), settings.dialects, delete=delete)
+    planned = plan_push(folders.manifest, manifest_files(folder), settings.dialects, delete=delete)
     schemas: dict[str, Described] = {}
     if not no_describe:
         with err.status("asking warehouses"):
@@ -86,6 +86,9 @@ def _effect(planned: Planned, described: Described | None) -> str:
     words = [] if planned.change == "new" else [
         "the data changes" if planned.changes_data else "the data stays"
     ]  # fmt: skip
+    if planned.defaults and planned.changed_keys:
+        keys = ", ".join(planned.changed_keys)
+        words.append(f"{keys} changed by {' and '.join(planned.defaults)}")
     if described and described.planned is not None:
         words.append(f"{len(described.planned)} columns")
         if described.published is None:
@@ -100,6 +103,8 @@ def _plain(planned: Planned, described: Described | None, diff: bool) -> dict[st
         "extract": planned.path,
         "change": planned.change,
         "changes_data": planned.changes_data,
+        "defaults": planned.defaults,
+        "changed_keys": planned.changed_keys,
         "problems": planned.problems,
     }
     if described:

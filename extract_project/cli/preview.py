@@ -31,7 +31,7 @@ from extract_project.errors import (
     WarehouseError,
 )
 from extract_project.manifest.extract import Extract, InvalidExtract
-from extract_project.manifest.folder import parse_file
+from extract_project.manifest.folder import defaults_from_above, parse_file
 from extract_project.manifest.named_columns import missing_columns
 from extract_project.pipeline.plan import (
     example_partition,
@@ -98,7 +98,8 @@ def preview(
     extract preview sql_manifest/sales/lines.sql --partition 2026-01-01 --param limit=5
     """
     settings = load_settings()
-    parsed = parse_file(file.name, file, settings.dialects)
+    inherited = defaults_from_above(file.parent, settings.dialects, file.parent)
+    parsed = parse_file(file.name, file, settings.dialects, inherited)
     if isinstance(parsed, InvalidExtract):
         for problem in parsed.problems:
             err.print(problem.at(str(file)))

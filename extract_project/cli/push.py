@@ -10,9 +10,9 @@ from rich.text import Text
 
 from extract_project.cli.console import NO, err, explains_itself, out, transfer_columns
 from extract_project.manifest.bucket import list_files
-from extract_project.manifest.extract import SUFFIX, InvalidExtract
-from extract_project.manifest.folder import parse_folder, sql_files
-from extract_project.manifest.push import Changes, compare
+from extract_project.manifest.extract import SUFFIX, InvalidExtract, is_sql
+from extract_project.manifest.folder import manifest_files, parse_folder
+from extract_project.manifest.push import Changes, compare, defaults_after_push
 from extract_project.manifest.push import push as push_files
 from extract_project.settings import Settings, load_settings
 
@@ -31,8 +31,8 @@ def push(folder: Path, delete: bool, force: bool) -> None:
     extract push sql_manifest
     """
     settings = load_settings()
-    files = sql_files(folder)
-    reasons = invalid_reasons(settings, folder, files)
+    files = manifest_files(folder)
+    reasons = invalid_reasons(settings, folder, files, delete=delete)
     for reason in reasons:
         err.print(reason)
     if reasons and not force:
@@ -68,15 +68,20 @@ def push_folder(settings: Settings, files: dict[str, Path], *, delete: bool) -> 
     return changes
 
 
-def invalid_reasons(settings: Settings, folder: Path, files: dict[str, Path]) -> list[str]:
-    """Every problem of every file, each with its position.
+def invalid_reasons(
+    settings: Settings, folder: Path, files: dict[str, Path], *, delete: bool
+) -> list[str]:
+    """Every problem of every file, each with its place.
 
-    Extracts that are only in the bucket count as possible dependencies.
+    What is in the bucket alone can be depended on as well; defaults that stay there count.
     """
-    listed = list_files(settings.connect().manifest)
-    known = {settings.manifest.relative(file.key)[: -len(SUFFIX)] for file in listed}
-    reasons = []
-    for parsed in parse_folder(folder, files, settings.dialects, known).values():
+    manifest = settings.connect().manifest
+    listed = [manifest.relative(file.key) for file in list_files(manifest)]
+    staying = [] if delete else [name for name in listed if name not in files]
+    tree = defaults_after_push(manifest, files, staying, settings.dialects)
+    reasons = [problem.at(problem.defaults) for problem in tree.problems]
+    known = {name[: -len(SUFFIX)] for name in listed if is_sql(name)}
+    for parsed in parse_folder(folder, files, settings.dialects, tree, known).values():
         if isinstance(parsed, InvalidExtract):
             reasons += parsed.reasons
-    return reasons
+    return list(dict.fromkeys(reasons))

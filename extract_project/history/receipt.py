@@ -21,6 +21,7 @@ from extract_project.history.records import folders, record_folder
 from extract_project.history.release import Release
 from extract_project.history.versions import Version
 from extract_project.metrics import Metrics, Usage
+from extract_project.source import DefaultsFile
 from extract_project.store.folder import Folder
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class Receipt(BaseModel):
     sql_version: str | None
     sql_sha256: str
     sql: str
+    defaults: tuple[DefaultsFile, ...] = ()
+    """The defaults that reached it, from the root of the manifest down."""
     code_version: str
     warehouse: str
     query_id: str | None

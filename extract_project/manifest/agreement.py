@@ -47,7 +47,7 @@ def _require_params_are_used(
 ) -> None:
     used = {each.name for each in statement.placeholders}
     for name in header.params:
-        if name not in used:
+        if name not in used and not front_matter.set_in(("params", name)):
             message = f"the SQL does not use :{name}: use it, or remove it from 'params'"
             raise front_matter.refuse(("params", name), message)
 

@@ -9,11 +9,19 @@ from hashlib import sha256
 from importlib.metadata import version
 
 from extract_project.errors import BucketError, ManifestError, NoSuchObject, StoreRefused
-from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract, SqlSource
+from extract_project.manifest.defaults import (
+    NAME,
+    Defaults,
+    DefaultsTree,
+    is_defaults,
+    read_defaults,
+)
+from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract, is_sql
 from extract_project.manifest.names import no_extract
 from extract_project.manifest.parsing import Dialects, parse_extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.problem import Problem, suggestion
+from extract_project.source import SqlSource
 from extract_project.store.folder import Folder
 from extract_project.store.protocol import NULL_VERSION, ListedObject
 
@@ -22,46 +30,97 @@ _READERS = 16
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """A SQL file's bytes, and their object version."""
+    """A manifest file's bytes, and their object version."""
 
-    path: str
+    name: str
+    """Below the manifest prefix: `sales/orders.sql`, `sales/_defaults.yaml`."""
     content: bytes
     source: SqlSource
+
+    @property
+    def path(self) -> str:
+        """Of a SQL file: its extract's."""
+        return self.name[: -len(SUFFIX)]
 
 
 def read_manifest(manifest: Folder, dialects: Dialects, known: Snapshot | None = None) -> Snapshot:
     """Every SQL file under the manifest prefix, parsed, with collisions and bad references found.
 
-    Unchanged files are taken from `known`. A file that disappears between listing and reading is
-    not part of the snapshot. Raises BucketError if the bucket cannot be read.
+    Unchanged files with unchanged defaults are taken from `known`. A file that disappears between
+    listing and reading is not part of the snapshot. Raises BucketError if the bucket cannot be
+    read.
     """
     parser = _parser(dialects)
-    kept = _kept(known, parser)
+    before = known.extracts if known is not None and known.parsed_by == parser else ()
     listed = list(list_files(manifest))
-    missing = [file for file in listed if file not in kept]
     with ThreadPoolExecutor(_READERS) as pool:
+        tree = _read_defaults(manifest, listed, before, dialects, pool)
+        kept = _kept(manifest, tree, before)
+        sql_files = [file for file in listed if is_sql(file.key)]
+        missing = [file for file in sql_files if file not in kept]
         fetched = pool.map(lambda file: fetch_file(manifest, file.key), missing)
         files = [file for file in fetched if file is not None]
     parsed = [
-        *(kept[file] for file in listed if file in kept),
-        *(parse_extract(f.path, f.content, f.source, dialects) for f in files),
+        *(kept[file] for file in sql_files if file in kept),
+        *(parse_fetched(file, dialects, tree) for file in files),
     ]
     extracts, invalid = sort_out(parsed)
+    sources = [*(each.source for each in parsed), *(each.source for each in tree.files)]
     return Snapshot(
         manifest=manifest.uri,
         extracts=extracts,
         invalid=invalid,
-        files={each.source.key: each.source.etag for each in parsed},
+        files={source.key: source.etag for source in sources},
         parsed_by=parser,
     )
 
 
-def _kept(known: Snapshot | None, parser: str) -> dict[ListedObject, Extract]:
-    """The files that need not be read again: valid ones. What an invalid one lacks may exist
-    now."""
-    if known is None or known.parsed_by != parser:
-        return {}
-    return {ListedObject(each.source.key, each.source.etag): each for each in known.extracts}
+def _read_defaults(
+    manifest: Folder,
+    listed: Iterable[ListedObject],
+    before: Iterable[Extract],
+    dialects: Dialects,
+    pool: ThreadPoolExecutor,
+) -> DefaultsTree:
+    """The defaults of every folder, each read once; what is known already is not fetched."""
+    known = {
+        ListedObject(each.source.key, each.source.etag): FetchedFile(
+            each.file, each.text.encode(), each.source
+        )
+        for extract in before
+        for each in extract.defaults
+    }
+
+    def fetched(file: ListedObject) -> FetchedFile | None:
+        return known.get(file) or fetch_file(manifest, file.key)
+
+    files = pool.map(fetched, [file for file in listed if not is_sql(file.key)])
+    return DefaultsTree.of(fetched_defaults(file, dialects) for file in files if file is not None)
+
+
+def fetched_defaults(file: FetchedFile, dialects: Dialects) -> Defaults:
+    """Understand a file of defaults."""
+    return read_defaults(file.name, file.content, file.source, dialects.warehouses)
+
+
+def parse_fetched(
+    file: FetchedFile, dialects: Dialects, tree: DefaultsTree
+) -> Extract | InvalidExtract:
+    """Understand a SQL file with the defaults that reach it."""
+    inherited = tree.reaching(file.path)
+    return parse_extract(file.path, file.content, file.source, dialects, inherited)
+
+
+def _kept(
+    manifest: Folder, tree: DefaultsTree, before: Iterable[Extract]
+) -> dict[ListedObject, Extract]:
+    """What need not be read again; invalid files are, since what they lack may have come."""
+    return {
+        ListedObject(each.source.key, each.source.etag): each
+        for each in before
+        if tree.reaching(manifest.relative(each.source.key)).sources
+        == tuple(file.source for file in each.defaults)
+    }
 
 
 def _parser(dialects: Dialects) -> str:
@@ -75,11 +134,11 @@ def _parser(dialects: Dialects) -> str:
 
 
 def list_files(manifest: Folder) -> Iterator[ListedObject]:
-    """Each SQL file; raises BucketError with the grant that is missing."""
+    """Each SQL file, and the defaults; raises BucketError with the grant that is missing."""
     prefix = f"{manifest.prefix}/" if manifest.prefix else ""
     try:
         for item in manifest.store.list(prefix):
-            if item.key.lower().endswith(SUFFIX):
+            if is_sql(item.key) or is_defaults(item.key):
                 yield item
     except StoreRefused as error:
         raise BucketError(
@@ -105,7 +164,7 @@ def fetch_file(manifest: Folder, key: str) -> FetchedFile | None:
         etag=fetched.token,
         sha256=sha256(fetched.body).hexdigest(),
     )
-    return FetchedFile(manifest.relative(key)[: -len(SUFFIX)], fetched.body, source)
+    return FetchedFile(manifest.relative(key), fetched.body, source)
 
 
 def find_extract(manifest: Folder, path: str, dialects: Dialects) -> Extract:
@@ -113,9 +172,14 @@ def find_extract(manifest: Folder, path: str, dialects: Dialects) -> Extract:
     path = path.removesuffix(SUFFIX)
     file = fetch_file(manifest, manifest.key(path + SUFFIX))
     if file is None:
-        known = [manifest.relative(each.key)[: -len(SUFFIX)] for each in list_files(manifest)]
+        keys = [each.key for each in list_files(manifest) if is_sql(each.key)]
+        known = [manifest.relative(key)[: -len(SUFFIX)] for key in keys]
         raise ManifestError(f"{manifest}: {no_extract(path, known)}")
-    parsed = parse_extract(file.path, file.content, file.source, dialects)
+    parts = path.split("/")[:-1]
+    folders = ["".join(f"{part}/" for part in parts[:depth]) for depth in range(len(parts) + 1)]
+    found = [fetch_file(manifest, manifest.key(f"{folder}{NAME}")) for folder in folders]
+    tree = DefaultsTree.of(fetched_defaults(each, dialects) for each in found if each is not None)
+    parsed = parse_fetched(file, dialects, tree)
     if isinstance(parsed, InvalidExtract):
         raise ManifestError("\n".join(parsed.reasons))
     return parsed
@@ -165,19 +229,19 @@ def _bad_reference(
     if not isinstance(file, Extract):
         return None
     for index, path in enumerate(file.header.depends_on):
-        line, column = file.place(("depends_on", index))
+        where = ("depends_on", index)
         if path == file.path:
-            return Problem(line=line, column=column, message="an extract cannot depend on itself")
+            return file.problem(where, "an extract cannot depend on itself")
         if path not in files and is_elsewhere(path):
             continue
         if path not in files:
             message = f"no extract {path!r} to depend on: {suggestion(path, files)}"
-            return Problem(line=line, column=column, message=message)
+            return file.problem(where, message)
         way = _way_back(path, file.path, files)
         if way:
             shown = " → ".join([file.path, *way])
             message = f"these depend on each other: {shown}: remove one dependency"
-            return Problem(line=line, column=column, message=message)
+            return file.problem(where, message)
     return None
 
 
@@ -202,5 +266,9 @@ def _way_back(start: str, end: str, files: dict[str, list[Extract | InvalidExtra
 
 def _invalidate(extract: Extract, problem: Problem) -> InvalidExtract:
     return InvalidExtract(
-        path=extract.path, source=extract.source, text=extract.text, problems=(problem,)
+        path=extract.path,
+        source=extract.source,
+        defaults=extract.defaults,
+        text=extract.text,
+        problems=(problem,),
     )

@@ -8,29 +8,23 @@ from extract_project.checks.contract import declared_types
 from extract_project.formats.protocol import FileFormat
 from extract_project.formats.registry import chosen_format
 from extract_project.layout import PARTS_MANIFEST
+from extract_project.manifest.defaults import merged_front_matter
 from extract_project.manifest.fields.incremental import WATERMARK
 from extract_project.manifest.fields.partitions import Partition
-from extract_project.manifest.header.frontmatter import Path, read_front_matter
+from extract_project.manifest.header.frontmatter import FrontMatter, Path, read_front_matter
 from extract_project.manifest.header.model import Header
-from extract_project.problem import Problem
+from extract_project.problem import Problem, Refused
 from extract_project.schema.choices import DEFAULTS, TypeChoices
+from extract_project.source import DefaultsFile, SqlSource
 from extract_project.sql.query import Placeholder, Query
 from extract_project.values import Value
 
 SUFFIX = ".sql"
 
 
-class SqlSource(BaseModel):
-    """The object, and its content, that a SQL file was read from."""
-
-    model_config = ConfigDict(frozen=True)
-
-    key: str
-    """Object key in the manifest bucket."""
-    version_id: str | None
-    """S3 VersionId, if the manifest bucket keeps versions."""
-    etag: str
-    sha256: str
+def is_sql(name: str) -> bool:
+    """Whether a file is an extract's, by its name."""
+    return name.lower().endswith(SUFFIX)
 
 
 class Extract(BaseModel):
@@ -40,8 +34,11 @@ class Extract(BaseModel):
 
     path: str
     source: SqlSource
+    defaults: tuple[DefaultsFile, ...] = ()
+    """The defaults that reach it, from the root of the manifest down."""
     text: str
     header: Header
+    """With its defaults."""
     warehouse: str
     """Name of the warehouse, with the default filled in."""
     kind: str
@@ -99,9 +96,17 @@ class Extract(BaseModel):
         end = self.statement_end
         return Query(self.text, self.placeholders, end, values, declared, self.types)
 
-    def place(self, path: Path) -> tuple[int, int]:
-        """Line and column of a header key in the file."""
-        return read_front_matter(self.text).place(path)
+    @property
+    def front_matter(self) -> FrontMatter:
+        """The header as it was written, in the file and in its defaults."""
+        return merged_front_matter(read_front_matter(self.text), self.defaults).front_matter
+
+    def problem(self, path: Path, message: str) -> Problem:
+        """A fault of a header key, at its place in the file; a default's place is named."""
+        try:
+            return self.front_matter.problem(path, message)
+        except Refused:  # a header of another release
+            return Problem(line=1, column=1, message=message)
 
 
 class InvalidExtract(BaseModel):
@@ -111,6 +116,8 @@ class InvalidExtract(BaseModel):
 
     path: str
     source: SqlSource
+    defaults: tuple[DefaultsFile, ...] = ()
+    """The defaults that reach it, from the root of the manifest down."""
     text: str
     problems: tuple[Problem, ...]
     key_is_taken: bool = False

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from extract_project.manifest.extract import Extract, InvalidExtract, SqlSource
+from extract_project.manifest.defaults import NOTHING, Inherited
+from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.fields.params import explain_unknown
 from extract_project.manifest.header.frontmatter import read_front_matter
+from extract_project.manifest.header.layers import laid_over, read_layer, require_consistent
 from extract_project.manifest.header.model import Header
-from extract_project.manifest.header.reading import read_header
-from extract_project.manifest.sql_file import decode, require_path
+from extract_project.manifest.sql_file import require_path
+from extract_project.manifest.text import decode
 from extract_project.problem import Problem, Refused, suggestion
 from extract_project.schema.choices import DEFAULTS, TypeChoices
+from extract_project.source import SqlSource
 from extract_project.sql.dialect import Dialect
+from extract_project.sql.query import Placeholder
 
 _SHOWN_CHARACTERS = 200
 
@@ -32,39 +36,60 @@ class Dialects:
     types: Mapping[str, TypeChoices] = field(default_factory=dict)
     """The types chosen for wide types, of each warehouse whose settings have them."""
 
+    @property
+    def warehouses(self) -> Collection[str] | None:
+        """The configured names; None if files are checked without settings."""
+        return None if self.any_warehouse else self.by_warehouse
+
     def of(self, warehouse: str) -> Dialect | None:
         return self.by_warehouse.get(warehouse, self.any_warehouse)
 
 
 def parse_extract(
-    path: str, content: bytes, source: SqlSource, dialects: Dialects
+    path: str,
+    content: bytes,
+    source: SqlSource,
+    dialects: Dialects,
+    inherited: Inherited = NOTHING,
 ) -> Extract | InvalidExtract:
     """Parse one file; never raises, whatever its content (G6).
 
-    `path` is the file's path below the manifest prefix without `.sql`.
+    `path` is the file's path below the manifest prefix without `.sql`; `inherited`, the defaults
+    that reach it.
     """
     text = ""
     try:
         require_path(path)
         text = decode(content)
-        return _understand(path, text, source, dialects)
+        return _understand(path, text, source, dialects, inherited)
     except Refused as refused:
         problems = refused.problems
     except Exception as error:  # a bug of ours, or of a parser: it affects only this file
         problems = (_not_understood(error),)
     shown = text or content.decode("utf-8", errors="replace")
-    return InvalidExtract(path=path, source=source, text=shown, problems=problems)
+    return InvalidExtract(
+        path=path, source=source, text=shown, problems=problems, defaults=inherited.files
+    )
 
 
-def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> Extract:
+def _understand(
+    path: str, text: str, source: SqlSource, dialects: Dialects, inherited: Inherited
+) -> Extract:
     # Imported here because a run worker never parses SQL: it gets parsed extracts from a
     # snapshot.
     from extract_project.manifest.agreement import require_agreement, require_comment_ends
     from extract_project.manifest.code_version import code_version
     from extract_project.sql.guard import read_statement
 
-    front_matter = read_front_matter(text, Header.model_fields)
-    header = read_header(front_matter)
+    try:
+        own = read_layer(read_front_matter(text, Header.model_fields))
+    except Refused as refused:
+        raise Refused(*inherited.problems, *refused.problems) from None
+    if inherited.problems:
+        raise Refused(*inherited.problems)
+    layer = laid_over(own, inherited.layer)
+    require_consistent(layer)
+    front_matter, header = layer.front_matter, layer.header
     warehouse = (header.warehouse or dialects.default).lower()
     dialect = dialects.of(warehouse)
     if dialect is None:
@@ -80,9 +105,11 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
     )
     require_agreement(header, statement, text, front_matter)
     types = header.types(dialects.types.get(warehouse, DEFAULTS))
+    header = _with_used_params(header, statement.placeholders)
     return Extract(
         path=path,
         source=source,
+        defaults=inherited.files,
         text=text,
         header=header,
         warehouse=warehouse,
@@ -94,6 +121,13 @@ def _understand(path: str, text: str, source: SqlSource, dialects: Dialects) -> 
         types=types,
         code_version=code_version(statement, header, warehouse, types),
     )
+
+
+def _with_used_params(header: Header, placeholders: Iterable[Placeholder]) -> Header:
+    """Without the parameters of defaults that the SQL does not use, which change nothing of it."""
+    used = {each.name for each in placeholders}
+    params = {name: value for name, value in header.params.items() if name in used}
+    return header.model_copy(update={"params": params})
 
 
 def _not_understood(error: Exception) -> Problem:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import md5
+from itertools import filterfalse
 from pathlib import Path
 
-from extract_project.manifest.bucket import fetch_file, list_files
+from extract_project.manifest.bucket import fetch_file, fetched_defaults, list_files
+from extract_project.manifest.defaults import DefaultsTree
+from extract_project.manifest.extract import is_sql
+from extract_project.manifest.folder import local_defaults
+from extract_project.manifest.parsing import Dialects
 from extract_project.store.folder import Folder
 
 _AT_A_TIME = 16
@@ -16,7 +21,7 @@ _AT_A_TIME = 16
 
 @dataclass(frozen=True)
 class Changes:
-    """Paths below the manifest prefix, with `.sql`."""
+    """Paths of SQL files and defaults below the manifest prefix."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -54,6 +59,16 @@ def compare(manifest: Folder, files: dict[str, Path]) -> Changes:
     )
 
 
+def defaults_after_push(
+    manifest: Folder, files: Mapping[str, Path], staying: Iterable[str], dialects: Dialects
+) -> DefaultsTree:
+    """The defaults that there will be: the local ones, and those that are only in the bucket."""
+    names = [name for name in staying if not is_sql(name)]
+    fetched = [fetch_file(manifest, manifest.key(name)) for name in names]
+    remaining = [fetched_defaults(file, dialects) for file in fetched if file is not None]
+    return DefaultsTree.of([*local_defaults(files, dialects), *remaining])
+
+
 def push(
     manifest: Folder,
     files: dict[str, Path],
@@ -68,12 +83,15 @@ def push(
     """
 
     def upload(name: str) -> str:
-        manifest.store.put(manifest.key(name), files[name].read_bytes(), "application/sql")
+        kind = "application/sql" if is_sql(name) else "application/yaml"
+        manifest.store.put(manifest.key(name), files[name].read_bytes(), kind)
         return name
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        for name in pool.map(upload, changes.uploads):
-            done(name)
+        # Defaults first: SQL files may not be valid without them.
+        for group in (filterfalse(is_sql, changes.uploads), filter(is_sql, changes.uploads)):
+            for name in pool.map(upload, group):
+                done(name)
     if delete:
         for name in changes.removed:
             manifest.store.hide(manifest.key(name))

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
 
 from extract_project.errors import NoSuchObject, NotPublished
-from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract
+from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract, is_sql
 from extract_project.store.folder import Folder, Location
 from extract_project.store.protocol import Absent, NotApplied
 
@@ -36,7 +36,7 @@ class Snapshot(BaseModel):
     invalid: tuple[InvalidExtract, ...]
 
     files: dict[str, str] = {}
-    """Key and ETag of every SQL file that was read."""
+    """Key and ETag of every SQL file, and of every file of defaults, that was read."""
     parsed_by: str = ""
     """The parser's version and warehouses: if they change, files are parsed again."""
 
@@ -44,7 +44,7 @@ class Snapshot(BaseModel):
     def paths(self) -> frozenset[str]:
         """The paths of all SQL files of the manifest, even if only some extracts were loaded."""
         root = Location.parse(self.manifest)
-        listed = (root.relative(key)[: -len(SUFFIX)] for key in self.files)
+        listed = (root.relative(key)[: -len(SUFFIX)] for key in self.files if is_sql(key))
         read = (*(each.path for each in self.extracts), *(each.path for each in self.invalid))
         return frozenset([*listed, *read])
 

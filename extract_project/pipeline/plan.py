@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from extract_project.checks.contract import agreed_schema
@@ -25,12 +25,19 @@ from extract_project.errors import (
 )
 from extract_project.history.receipt import load_receipt, read_schema
 from extract_project.history.versions import find_version, published_partitions
-from extract_project.manifest.bucket import fetch_file, sort_out
-from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract
+from extract_project.manifest.bucket import (
+    FetchedFile,
+    fetch_file,
+    fetched_defaults,
+    parse_fetched,
+    sort_out,
+)
+from extract_project.manifest.defaults import Defaults, DefaultsTree
+from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract, is_sql
 from extract_project.manifest.fields.partitions import Partition
-from extract_project.manifest.folder import parse_file
+from extract_project.manifest.folder import local_defaults, parse_files
 from extract_project.manifest.named_columns import missing_columns
-from extract_project.manifest.parsing import Dialects, parse_extract
+from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.push import compare
 from extract_project.schema.change import compare_schemas
 from extract_project.schema.choices import WIDEST
@@ -59,6 +66,8 @@ class Planned:
     """The file in the bucket."""
     after: Parsed | None = None
     """The file after the push."""
+    defaults: tuple[str, ...] = ()
+    """The files of defaults that change and reach it."""
 
     @property
     def problems(self) -> list[str]:
@@ -69,6 +78,17 @@ class Planned:
     def changes_data(self) -> bool:
         """Whether the next run could publish other data, because the code version changes."""
         return _code_version(self.before) != _code_version(self.after)
+
+    @property
+    def changes_header(self) -> bool:
+        """Whether a key of its header, with its defaults, gets another value."""
+        return _header(self.before) != _header(self.after)
+
+    @property
+    def changed_keys(self) -> list[str]:
+        """Which keys do, of a file that is valid before and after."""
+        before, after = _header(self.before), _header(self.after)
+        return [key for key in after if key in before and before[key] != after[key]]
 
     def diff(self) -> list[str]:
         """The lines of the SQL file that change, as `diff -u` shows them."""
@@ -114,25 +134,31 @@ def plan(
     files can depend on them. Raises BucketError if the manifest cannot be read.
     """
     changes = compare(manifest, files)
-    replaced = {*changes.changed, *changes.removed}
-    before = {name: _fetched(manifest, name, dialects) for name in sorted(replaced)}
-    local = [parse_file(name, path, dialects) for name, path in files.items()]
-    staying = [] if delete else [before[name] for name in changes.removed]
-    extracts, invalid = sort_out([*local, *(each for each in staying if each is not None)])
-    after: dict[str, Parsed] = {each.path: each for each in extracts}
-    after |= {each.path: each for each in invalid}
+    there = _fetched(manifest, (*changes.changed, *changes.removed))
+    staying = {} if delete else {name: there[name] for name in changes.removed if name in there}
+    unchanged = {name: files[name] for name in changes.same}
+    now = DefaultsTree.of([*local_defaults(unchanged, dialects), *_defaults_among(there, dialects)])
+    then = DefaultsTree.of([*local_defaults(files, dialects), *_defaults_among(staying, dialects)])
+    reached = {name: found for name in (*files, *there) if (found := _differing(now, then, name))}
+    touched = {name: file for name, file in unchanged.items() if name in reached}
+    was: list[Parsed] = [*_parsed(there, dialects, now), *parse_files(touched, dialects, now)]
+    before = {each.path: each for each in was}
+    local = parse_files(files, dialects, then)
+    extracts, invalid = sort_out([*local, *_parsed(staying, dialects, then)])
+    parsed: list[Parsed] = [*extracts, *invalid]
+    after = {each.path: each for each in parsed}
     told: dict[str, Planned] = {}
-    for name in changes.uploads:
+    for name in filter(is_sql, (*files, *there)):
         path = name[: -len(SUFFIX)]
-        change: Literal["new", "changed"] = "new" if name in changes.added else "changed"
-        told[path] = Planned(change, path, before.get(name), after[path])
-    if delete:
-        for name in changes.removed:
-            path = name[: -len(SUFFIX)]
-            told[path] = Planned("removed", path, before[name])
-    for each in invalid:
-        old = told[each.path].before if each.path in told else None
-        told[each.path] = Planned("invalid", each.path, old, each)
+        planned = Planned("changed", path, before.get(path), after.get(path), reached.get(name, ()))
+        if isinstance(planned.after, InvalidExtract):
+            told[path] = replace(planned, change="invalid")
+        elif planned.after is None:
+            told[path] = replace(planned, change="removed")
+        elif name in changes.added:
+            told[path] = replace(planned, change="new")
+        elif name in changes.changed or (name in reached and planned.changes_header):
+            told[path] = planned
     return [told[path] for path in sorted(told)]
 
 
@@ -218,8 +244,7 @@ def require_partition(extract: Extract, key: str) -> None:
 
 def placed_faults(faults: Faults, extract: Extract, file: str) -> str:
     """Faults of header keys, one line each, with their positions in a file."""
-    places = [(extract.place(path), fault) for path, fault in faults]
-    return "\n".join(f"{file}:{line}:{column}: {fault}" for (line, column), fault in places)
+    return "\n".join(extract.problem(path, fault).at(file) for path, fault in faults)
 
 
 def placed(error: Exception, file: str) -> str:
@@ -242,9 +267,31 @@ def _published_schema(data: Folder, state: Folder, extract: Extract) -> pa.Schem
     return read_schema(receipt) if receipt else None
 
 
-def _fetched(manifest: Folder, name: str, dialects: Dialects) -> Parsed | None:
-    file = fetch_file(manifest, manifest.key(name))
-    return parse_extract(file.path, file.content, file.source, dialects) if file else None
+def _fetched(manifest: Folder, names: Iterable[str]) -> dict[str, FetchedFile]:
+    found = {name: fetch_file(manifest, manifest.key(name)) for name in sorted(names)}
+    return {name: file for name, file in found.items() if file is not None}
+
+
+def _defaults_among(files: Mapping[str, FetchedFile], dialects: Dialects) -> Iterator[Defaults]:
+    return (fetched_defaults(each, dialects) for each in files.values() if not is_sql(each.name))
+
+
+def _parsed(
+    files: Mapping[str, FetchedFile], dialects: Dialects, tree: DefaultsTree
+) -> Iterator[Parsed]:
+    return (parse_fetched(each, dialects, tree) for each in files.values() if is_sql(each.name))
+
+
+def _differing(now: DefaultsTree, then: DefaultsTree, name: str) -> tuple[str, ...]:
+    """The files of defaults that reach a file and change."""
+    old, new = (
+        {each.file: each.text for each in tree.reaching(name).files} for tree in (now, then)
+    )
+    return tuple(sorted(file for file in old.keys() | new if old.get(file) != new.get(file)))
+
+
+def _header(parsed: Parsed | None) -> dict[str, Any]:
+    return parsed.header.model_dump() if isinstance(parsed, Extract) else {}
 
 
 def _code_version(parsed: Parsed | None) -> str | None:

@@ -46,6 +46,7 @@ def receipt_of_run(
         sql_version=extract.source.version_id,
         sql_sha256=extract.source.sha256,
         sql=extract.text,
+        defaults=extract.defaults,
         code_version=extract.code_version,
         warehouse=extract.warehouse,
         query_id=result.query_id,

@@ -14,7 +14,7 @@ from extract_project.manifest.bucket import (
     list_files,
     read_manifest,
 )
-from extract_project.manifest.folder import sql_files
+from extract_project.manifest.folder import manifest_files
 from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.push import compare, push
 from extract_project.manifest.snapshot import (
@@ -183,7 +183,7 @@ def test_push_uploads_only_what_changed(site: Site, tmp_path: Path) -> None:
     folder.mkdir()
     for name, text in {"same": "same", "changed": "new", "added": "added"}.items():
         (folder / f"{name}.sql").write_text(f"select '{text}' as a")
-    files = sql_files(tmp_path)
+    files = manifest_files(tmp_path)
     changes = compare(site.manifest, files)
     assert changes.added == ("a/added.sql",)
     assert changes.changed == ("a/changed.sql",)

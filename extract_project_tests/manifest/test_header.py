@@ -263,7 +263,7 @@ checks:
         ("columns: {a: " + 2000 * "list<" + "}", "2:11: 'a': list<list<"),
         ("checks: " + 900 * "[", "2:23: more than 16 levels of lists and mappings"),
         ("tags: " + 900 * "{a: ", "2:"),
-        ("params: {a: !!bool x}", "2:13: tags are not allowed in a header"),
+        ("params: {a: !!bool x}", "2:13: tags are not allowed"),
         ("params: {a: !!timestamp x}", "2:13: tags are not allowed"),
         ("params: {a: *b}", "2:13: a value cannot begin with '*'"),
         ("<<: {format: csv}", "2:1: unknown key '<<'"),

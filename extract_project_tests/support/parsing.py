@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from extract_project.manifest.extract import Extract, InvalidExtract, SqlSource
+from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.parsing import Dialects, parse_extract
+from extract_project.source import SqlSource
 from extract_project.warehouses import dialect_of
 
 

@@ -13,9 +13,10 @@ import duckdb
 import psycopg
 import pyarrow as pa
 
-from extract_project.manifest.extract import Extract, SqlSource
+from extract_project.manifest.extract import Extract
 from extract_project.manifest.parsing import Dialects, parse_extract
 from extract_project.schema.choices import DEFAULTS, TypeChoices
+from extract_project.source import SqlSource
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Label, Query, Session, Warehouse

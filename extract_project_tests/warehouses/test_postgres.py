@@ -13,9 +13,10 @@ import pyarrow as pa
 import pytest
 
 from extract_project.errors import TypeMappingError, WarehouseError
-from extract_project.manifest.extract import Extract, SqlSource
+from extract_project.manifest.extract import Extract
 from extract_project.manifest.parsing import Dialects, parse_extract
 from extract_project.schema.choices import WIDEST
+from extract_project.source import SqlSource
 from extract_project.sql.postgres import Postgres
 from extract_project.warehouses.postgres import PostgresSession, PostgresWarehouse
 from extract_project.warehouses.protocol import Label, Placeholder, Query

@@ -17,8 +17,8 @@ from extract_project.history.diff.row_difference import RowDifference
 from extract_project.history.history import Entry
 from extract_project.history.reading import open_version
 from extract_project.history.receipt import Receipt, read_schema
+from extract_project.manifest.defaults import merged_front_matter
 from extract_project.manifest.header.frontmatter import read_front_matter
-from extract_project.manifest.header.reading import read_header
 from extract_project.problem import Refused
 from extract_project.schema.change import SchemaChange, compare_schemas
 
@@ -84,11 +84,14 @@ def _open(entry: Entry) -> pa.RecordBatchReader:
 
 def _own_key(receipt: Receipt | None) -> Key:
     """What the header of the SQL that made a version declares unique."""
+    if receipt is None:
+        return Key()
     try:
-        header = read_header(read_front_matter(receipt.sql)) if receipt else None
+        own = read_front_matter(receipt.sql)
+        header = merged_front_matter(own, receipt.defaults).header
     except Refused:  # a header of another release
         return Key()
-    uniques = [check for check in header.checks if isinstance(check, Unique)] if header else []
+    uniques = [check for check in header.checks if isinstance(check, Unique)]
     return Key(tuple(uniques[0].unique)) if uniques else Key()
 
 

@@ -1,4 +1,4 @@
-"""Find keys of a header that contradict each other."""
+"""Find values of a header that are wrong, and keys that contradict each other."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from extract_project.manifest.fields.params import RESERVED
 from extract_project.manifest.header.frontmatter import Path
 from extract_project.manifest.header.model import Header
 
+Fault = tuple[Path, str, *tuple[Path, ...]]
+"""Where in the header it stands, what it is, in words, and which other keys it is about."""
 
-def contradictions(header: Header) -> Iterator[tuple[Path, str]]:
-    """Each contradiction: its path in the header, and the error text."""
+
+def faults_of_keys(header: Header) -> Iterator[tuple[Path, str]]:
+    """Each value that is wrong whatever the other keys are: its path, and the error text."""
     seen = set[str]()
     for index, check in enumerate(header.checks):
         if check.name in seen:
@@ -21,26 +24,33 @@ def contradictions(header: Header) -> Iterator[tuple[Path, str]]:
     if ON_SOURCE_CHANGE in header.schedule and not header.on_source_change:
         message = f"'schedule' has both crons and {ON_SOURCE_CHANGE}: keep one of them"
         yield ("schedule",), message
+    for name in sorted(RESERVED.intersection(header.params)):
+        yield ("params", name), f"params may not redefine {name}"
+
+
+def contradictions(header: Header) -> Iterator[Fault]:
+    """Keys that do not go together."""
     if header.on_source_change and header.partitions:
         yield (
             ("schedule",),
             f"'schedule: {ON_SOURCE_CHANGE}' cannot tell which partition changed: "
             f"use a cron with partitions",
+            ("partitions",),
         )
     if header.on_change and header.partitions:
         yield (
             ("on_change",),
             "'on_change: materialize' would run every partition: launch a backfill instead",
+            ("partitions",),
         )
     if header.incremental and header.partitions:
         yield (
             ("incremental",),
             "'incremental' cannot be combined with 'partitions': a partition is published whole, "
             "and its window selects the new rows; keep one of them",
+            ("partitions",),
         )
-    for name in sorted(RESERVED.intersection(header.params)):
-        yield ("params", name), f"params may not redefine {name}"
     try:
         chosen_format(header.format, header.compression)
     except ValueError as error:
-        yield ("compression",), str(error)
+        yield ("compression",), str(error), ("format",)

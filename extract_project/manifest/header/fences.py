@@ -47,8 +47,10 @@ class Fenced:
     """The first line of the YAML, from 1."""
     indents: tuple[int, ...]
     """The number of characters before the YAML on each of its lines."""
-    nested: tuple[int, int] | None
+    nested: tuple[int, int] | None = None
     """The first `/*` inside a block comment: dialects that nest comments then see no end."""
+    name: str = "the header"
+    """What errors call it."""
 
     def place(self, line: int, column: int) -> tuple[int, int]:
         """Line and column in the file (from 1) for those in the YAML (from 0)."""

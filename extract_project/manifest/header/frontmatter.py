@@ -8,7 +8,7 @@ Size, depth, digits and exponents are limited before anything is computed from t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -31,30 +31,51 @@ _NOT_IN_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class FrontMatter:
-    """The header as plain data, with the position of each part in the file."""
+    """The header as plain data, with the position of each part in the file.
+
+    Parts that come from the defaults of a folder have their position in `inherited`.
+    """
 
     data: dict[str, Any]
     places: dict[Path, tuple[int, int]]
     nested: tuple[int, int] | None = None
     """The first `/*` within it, if it is a block comment."""
+    nulls: frozenset[Path] = frozenset()
+    """Where the word `null` is."""
+    inherited: Mapping[Path, str] = field(default_factory=dict)
+    """`sales/_defaults.yaml:3:1` for each part that comes from there."""
 
     def place(self, path: Path) -> tuple[int, int]:
-        """Line and column of the deepest part of `path` that the header has."""
+        """Line and column of the deepest part of `path` that the file itself has."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, (1, 1))
 
+    def set_in(self, path: Path) -> str | None:
+        """Where the defaults are that `path` comes from; None where it is the file's own."""
+        while path and path not in self.places and path not in self.inherited:
+            path = path[:-1]
+        return self.inherited.get(path)
+
+    def problem(self, path: Path, message: str, *others: Path) -> Problem:
+        """A fault of `path`, or of it together with other keys.
+
+        It is placed in the file itself. What comes from defaults is named with its place there.
+        """
+        involved = {each: self.set_in(each) for each in (path, *others)}
+        at = next((each for each, place in involved.items() if place is None), path)
+        line, column = self.place(at)
+        origins = [f"{each[0]!r} is set in {place}" for each, place in involved.items() if place]
+        shown = f"{message} ({', '.join(origins)})" if origins else message
+        return Problem(line=line, column=column, message=shown)
+
     def refuse(self, path: Path, message: str) -> Refused:
         """The exception for a fault at the position of `path`."""
-        return refuse(*self.place(path), message)
+        return Refused(self.problem(path, message))
 
     def require_none(self, faults: Iterable[tuple[Path, str]]) -> None:
         """Raise Refused if there are faults, each at the position of its path."""
-        problems = [
-            Problem(line=line, column=column, message=message)
-            for path, message in faults
-            for line, column in (self.place(path),)
-        ]
+        problems = [self.problem(path, message) for path, message in faults]
         if problems:
             raise Refused(*problems)
 
@@ -67,8 +88,14 @@ def read_front_matter(text: str, keys: Collection[str] = ()) -> FrontMatter:
     duplicate.
     """
     fenced = find_header(text, keys)
-    if fenced is None:
-        return FrontMatter({}, {})
+    return FrontMatter({}, {}) if fenced is None else read_yaml(fenced)
+
+
+def read_yaml(fenced: Fenced) -> FrontMatter:
+    """Read the YAML of a header, or of the defaults of a folder.
+
+    Raises Refused with the place of whatever is not YAML, not a mapping, or said twice.
+    """
     _require_plain_characters(fenced)
     try:
         node = _Loader(fenced.source).get_single_node()
@@ -79,9 +106,9 @@ def read_front_matter(text: str, keys: Collection[str] = ()) -> FrontMatter:
     if data is None:
         return FrontMatter({}, {}, fenced.nested)
     if not isinstance(data, dict):
-        message = "the header is not a mapping: expected lines of the form 'key: value'"
-        raise refuse(fenced.first_line - 1, 1, message)
-    return FrontMatter(data, reader.places, fenced.nested)
+        message = f"{fenced.name} is not a mapping: expected lines of the form 'key: value'"
+        raise refuse(max(fenced.first_line - 1, 1), 1, message)
+    return FrontMatter(data, reader.places, fenced.nested, frozenset(reader.nulls))
 
 
 def _require_plain_characters(fenced: Fenced) -> None:
@@ -92,8 +119,8 @@ def _require_plain_characters(fenced: Fenced) -> None:
     place = fenced.place(before.count("\n"), odd.start() - (before.rfind("\n") + 1))
     raise refuse(
         *place,
-        f"the header has the invisible character U+{ord(odd[0]):04X}: remove it, or write it as an "
-        f"escape within double quotes",
+        f"{fenced.name} has the invisible character U+{ord(odd[0]):04X}: remove it, or write it as "
+        f"an escape within double quotes",
     )
 
 
@@ -103,6 +130,7 @@ class _Reader:
 
     fenced: Fenced
     places: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    nulls: set[Path] = field(default_factory=set)
 
     def read(self, node: yaml.Node, path: Path) -> Any:
         """The value of a node at a path of keys; raises Refused at its position."""
@@ -113,6 +141,8 @@ class _Reader:
             return dict(self._item(key, value, path) for key, value in node.value)
         try:
             assert isinstance(node, yaml.ScalarNode)  # YAML has no fourth kind
+            if node.tag == f"{_TAG}null" and node.value:
+                self.nulls.add(path)
             return _SCALARS.get(node.tag, _text)(node)
         except (ValueError, OverflowError) as error:
             name = next((f"{part!r}: " for part in reversed(path) if isinstance(part, str)), "")
@@ -193,10 +223,10 @@ class _Loader(yaml.SafeLoader):
         raise self._refused("a value cannot begin with '*': put it in quotes, as in \"* * * * *\"")
 
     def fetch_anchor(self) -> None:
-        raise self._refused("anchors are not allowed in a header: put '&' in quotes")
+        raise self._refused("anchors are not allowed: put '&' in quotes")
 
     def fetch_tag(self) -> None:
-        raise self._refused("tags are not allowed in a header: put '!' in quotes")
+        raise self._refused("tags are not allowed: put '!' in quotes")
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self.depth += 1
@@ -229,19 +259,19 @@ def _not_yaml(error: yaml.MarkedYAMLError, fenced: Fenced) -> Refused:
     if isinstance(error, _Unwanted):
         message, at_context = problem, False
     else:
-        message, at_context = _in_plain_words(problem, context)
+        message, at_context = _in_plain_words(problem, context, fenced.name)
     mark = (error.context_mark if at_context else None) or error.problem_mark or error.context_mark
-    place = fenced.place(mark.line, mark.column) if mark else (fenced.first_line - 1, 1)
+    place = fenced.place(mark.line, mark.column) if mark else (max(fenced.first_line - 1, 1), 1)
     return refuse(*place, message)
 
 
-def _in_plain_words(problem: str, context: str) -> tuple[str, bool]:
+def _in_plain_words(problem: str, context: str, name: str) -> tuple[str, bool]:
     """The problem in plain words, and whether its cause is where the parser's context began."""
     for words, message, at_context in _EXPLAINED:
         found = re.search(words, f"{context}: {problem}")
         if found:
-            return message.format(*found.groups()), at_context
-    return f"the header is not YAML: {problem}", False
+            return message.format(*found.groups(), name=name), at_context
+    return f"{name} is not YAML: {problem}", False
 
 
 _EXPLAINED = (
@@ -286,5 +316,5 @@ _EXPLAINED = (
         "each item of a list begins with '- '",
         False,
     ),
-    (r"single document", "the header contains '---': remove it", False),
+    (r"single document", "{name} contains '---': remove it", False),
 )

@@ -41,6 +41,13 @@ class ShapesData:
 SHAPES_DATA = ShapesData()
 
 
+class OneExtract:
+    """Marks a header key that is about one extract, so that a folder has no default for it."""
+
+
+ONE_EXTRACT = OneExtract()
+
+
 class Header(BaseModel):
     """The front matter of a SQL file. Every key is optional."""
 
@@ -49,7 +56,9 @@ class Header(BaseModel):
     # docs/header.md and the JSON Schema are generated from the descriptions. The text after
     # "Default:" says what an absent key means, if the default value does not.
 
-    description: str = Field("", description="What the extract is, and who reads it. Markdown.")
+    description: Annotated[str, ONE_EXTRACT] = Field(
+        "", description="What the extract is, and who reads it. Markdown."
+    )
     owners: Annotated[list[Owner], one_or_more] = Field(
         [], description="Its owners: `team:sales`, an e-mail address, or a list of them."
     )
@@ -114,7 +123,7 @@ class Header(BaseModel):
         "`gzip` (or `gzip(1)` to `gzip(9)`), `none`. Default: zstd for parquet and arrow, gzip for "
         "csv and jsonl",
     )
-    columns: Annotated[Columns | None, SHAPES_DATA] = Field(
+    columns: Annotated[Columns | None, SHAPES_DATA, ONE_EXTRACT] = Field(
         None,
         description="A contract of the result: every column in order, as `name: int64`, "
         "`name: int64 not null`, or in the full form below. Values are cast where the cast is "

@@ -50,7 +50,11 @@ def refused_by_dagster(extract: Extract, error: Exception) -> InvalidExtract:
     """An invalid extract for a file that is valid by itself, but refused by Dagster."""
     problem = Problem(line=1, column=1, message=f"dagster refuses this extract: {error}")
     return InvalidExtract(
-        path=extract.path, source=extract.source, text=extract.text, problems=(problem,)
+        path=extract.path,
+        source=extract.source,
+        defaults=extract.defaults,
+        text=extract.text,
+        problems=(problem,),
     )
 
 

@@ -14,6 +14,7 @@ import dagster as dg
 from extract_project.errors import Cause, ExtractError, SchemaError, WarehouseError
 from extract_project.history.versions import Version
 from extract_project.manifest.extract import Extract
+from extract_project.manifest.header.frontmatter import Path
 from extract_project.orchestration.names.task_end import cause_of_end, last_words, out_of_memory
 from extract_project.pipeline.attempt import RefusedResult
 from extract_project.pipeline.staging import Staged
@@ -125,8 +126,7 @@ def refusal(refused: RefusedResult, attempt: Attempt) -> dg.Failure:
     lines = []
     for outcome in refused.outcomes:
         path = attempt.extract.header.path_of_check(outcome.name)
-        line, column = attempt.extract.place(path)
-        lines.append(f"{attempt.place(line, column)}: {outcome.verdict.summary}")
+        lines.append(_placed(attempt, path, outcome.verdict.summary))
         lines += [
             "    " + ", ".join(f"{name}={value}" for name, value in row.items())
             for row in outcome.verdict.samples
@@ -141,9 +141,7 @@ def refusal(refused: RefusedResult, attempt: Attempt) -> dg.Failure:
 
 def refusal_of_schema(error: SchemaError, attempt: Attempt, current: Current) -> dg.Failure:
     """The failure of a run whose result has the wrong columns."""
-    faults = [
-        f"{attempt.place(*attempt.extract.place(path))}: {fault}" for path, fault in error.faults
-    ]
+    faults = [_placed(attempt, path, fault) for path, fault in error.faults]
     paragraphs = ["\n".join(faults), standing(current), f"next: {error.advice}"]
     return dg.Failure(
         description="\n\n".join(paragraphs),
@@ -154,10 +152,15 @@ def refusal_of_schema(error: SchemaError, attempt: Attempt, current: Current) ->
 
 def _refusal_of_empty(staged: Staged, attempt: Attempt) -> dg.Failure:
     """The failure of a run whose result has no rows, with `on_empty: fail`."""
-    line, column = attempt.extract.place(("on_empty",))
     reason = "the result has no rows, and the header says on_empty: fail"
-    lines = [f"{attempt.place(line, column)}: {reason}"]
+    lines = [_placed(attempt, ("on_empty",), reason)]
     return _refused(staged, attempt, lines, _next_step(Cause.AUDIT, attempt))
+
+
+def _placed(attempt: Attempt, path: Path, message: str) -> str:
+    """What is said of a header key, behind its place."""
+    problem = attempt.extract.problem(path, message)
+    return f"{attempt.place(problem.line, problem.column)}: {problem.message}"
 
 
 def end_of_process(place: str, told: str) -> str:

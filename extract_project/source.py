@@ -1,0 +1,29 @@
+"""Which bytes were read: of a SQL file, and of the defaults that reach it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class SqlSource(BaseModel):
+    """Which bytes of which object were read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    """Object key in the manifest bucket."""
+    version_id: str | None
+    """S3 VersionId, where the manifest bucket keeps versions."""
+    etag: str
+    sha256: str
+
+
+class DefaultsFile(BaseModel):
+    """A `_defaults.yaml` as it was read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    """Path below the manifest prefix: `sales/_defaults.yaml`."""
+    source: SqlSource
+    text: str

@@ -1,0 +1,76 @@
+"""Defaults of folders in a real bucket: read once, kept while they are the same, snapshotted."""
+
+from __future__ import annotations
+
+import pytest
+
+from extract_project.errors import ManifestError
+from extract_project.manifest.bucket import find_extract, list_files, read_manifest
+from extract_project.manifest.snapshot import load_snapshot, save_snapshot
+from extract_project_tests.conftest import DIALECTS, Site
+
+SQL = "select 1 as a"
+
+
+def test_g3_a_snapshot_holds_the_defaults_that_were_read(site: Site) -> None:
+    site.put_sql("sales/orders", SQL)
+    root = site.put_defaults("", "format: csv\n")
+    folder = site.put_defaults("sales", "compression: none\n")
+    snapshot = site.snapshot()
+    saved = save_snapshot(site.state, snapshot)
+    site.put_defaults("", "format: jsonl\n")
+    (extract,) = load_snapshot(site.state, saved, only={"sales/orders"}).extracts
+    assert (extract.header.format, extract.header.compression) == ("csv", "none")
+    assert [(each.source.key, each.source.version_id) for each in extract.defaults] == [
+        ("sql/_defaults.yaml", root),
+        ("sql/sales/_defaults.yaml", folder),
+    ]
+    assert load_snapshot(site.state, saved) == snapshot
+    assert site.snapshot().extracts[0].header.format == "jsonl"
+    assert save_snapshot(site.state, site.snapshot()) != saved
+
+
+def test_what_a_change_of_defaults_does_not_reach_is_not_read_again(site: Site) -> None:
+    for path in ("a/one", "a/b/two", "c/three"):
+        site.put_sql(path, SQL)
+    site.put_defaults("a", "format: csv\n")
+    known = site.snapshot()
+    site.put_defaults("a/b", "pool: x\n")
+    read = read_manifest(site.manifest, DIALECTS, known)
+    assert read == site.snapshot()
+    before = {each.path: each for each in known.extracts}
+    assert {each.path for each in read.extracts if each is before[each.path]} == {
+        "a/one",
+        "c/three",
+    }
+    assert {each.path: each.header.pool for each in read.extracts}["a/b/two"] == "x"
+    site.s3.delete_object(Bucket=site.manifest.bucket, Key="sql/a/_defaults.yaml")
+    without = read_manifest(site.manifest, DIALECTS, read)
+    assert without == site.snapshot()
+    assert {each.header.format for each in without.extracts} == {"parquet"}
+
+
+def test_every_file_of_defaults_counts_as_read(site: Site) -> None:
+    """A sensor would otherwise take it for a change for ever: also where it reaches nothing."""
+    site.put_sql("a/one", SQL)
+    site.put_defaults("a", "format: csv\n")
+    site.put_defaults("nothing/here", "format: csv\n")
+    site.put_defaults("broken", "frmat: csv\n")
+    site.s3.put_object(Bucket=site.manifest.bucket, Key="sql/a/b/_defaults.yml", Body=b"x: y")
+    listed = {file.key: file.token for file in list_files(site.manifest)}
+    assert len(listed) == 5
+    snapshot = site.snapshot()
+    assert snapshot.files == listed
+    assert snapshot.paths == {"a/one"}
+    assert read_manifest(site.manifest, DIALECTS, snapshot).files == listed
+
+
+def test_one_extract_by_its_path_has_its_defaults(site: Site) -> None:
+    site.put_sql("sales/eu/orders", SQL)
+    site.put_defaults("", "pool: x\n")
+    site.put_defaults("sales", "format: csv\n")
+    header = find_extract(site.manifest, "sales/eu/orders", DIALECTS).header
+    assert (header.format, header.pool) == ("csv", "x")
+    site.put_defaults("sales", "frmat: csv\n")
+    with pytest.raises(ManifestError, match=r"sales/_defaults.yaml:1:1: unknown key 'frmat'"):
+        find_extract(site.manifest, "sales/eu/orders", DIALECTS)
