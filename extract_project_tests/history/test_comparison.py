@@ -98,6 +98,16 @@ RETYPED: dict[str, tuple[pa.Array, pa.Array, int]] = {
         pa.array([Decimal(BIG), Decimal("7.5")], pa.decimal128(30, 1)),
         1,
     ),
+    "decimal to integer": (
+        pa.array([Decimal(BIG), Decimal(5)], pa.decimal128(38, 0)),
+        pa.array([BIG, 6], pa.int64()),
+        1,
+    ),
+    "nanoseconds to microseconds": (
+        pa.array([1_767_225_600_000_000_001, 1_767_225_600_000_000_000], NS),
+        pa.array([datetime(2026, 1, 1)] * 2, pa.timestamp("us")),
+        1,
+    ),
     "microseconds to nanoseconds": (
         pa.array([datetime(9999, 1, 1), datetime(2026, 1, 1)], pa.timestamp("us")),
         pa.array([None, 1_767_225_600_000_000_000], NS),

@@ -166,6 +166,51 @@ def test_fail_refuses_a_changed_schema(site: Site, settings: Settings) -> None:
     assert len(site.version_ids(KEY)) == 2
 
 
+def test_a_published_type_that_another_choice_changes_says_which_key_gives_it_again(
+    site: Site, settings: Settings
+) -> None:
+    sql = "select 5::hugeint as id, timestamp_ns '2026-01-31' as at"
+    run(site, settings, header("integers: decimal\ntimestamps: ns", sql))
+    strict = "description: x\non_schema_change: fail"
+    report = run(site, settings, header(strict, sql)).failure_report
+    assert (
+        "a/b.sql:3:1: breaking: 'id' is int64; it was decimal(38,0); 'integers: decimal' in the "
+        "header gives that again"
+    ) in report
+    assert "'at' is timestamp; it was timestamp(9); 'timestamps: ns' in the header" in report
+    assert len(site.version_ids(KEY)) == 1
+    warned = run(site, settings, header("description: x", sql))
+    assert "'integers: decimal' in the header gives that again" in warned.said(CHANGES)
+    assert len(site.version_ids(KEY)) == 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "types"),
+    [
+        ("{id: 'decimal(38,0)', at: timestamp}", ["decimal128(38, 0)", "timestamp[us]"]),
+        ("{id: int32, at: timestamp(9)}", ["int32", "timestamp[ns]"]),
+        ("{id: uint64, at: timestamp}", ["uint64", "timestamp[us]"]),
+    ],
+)
+@pytest.mark.parametrize("keys", ["", "integers: decimal\ntimestamps: ns\n"])
+def test_a_contract_comes_before_the_choices(
+    site: Site, settings: Settings, columns: str, types: list[str], keys: str
+) -> None:
+    sql = "select 5::hugeint as id, timestamp_ns '2026-01-31' as at"
+    assert not run(site, settings, header(f"{keys}columns: {columns}", sql)).failure_report
+    schema = pq.read_schema(io.BytesIO(site.body(KEY)))
+    assert [str(kind) for kind in schema.types] == types
+
+
+def test_a_value_beyond_a_contract_says_what_to_declare(site: Site, settings: Settings) -> None:
+    contract = "columns: {id: int64}"
+    report = run(site, settings, header(contract, f"select {2**63}::hugeint as id")).failure_report
+    assert (
+        f"'id' has {2**63} in row 1, beyond int64: to keep it, declare it decimal(38,0)" in report
+    )
+    assert site.version_ids(KEY) == []
+
+
 def test_a_contract_that_names_the_new_columns_needs_one_push(
     site: Site, settings: Settings
 ) -> None:
