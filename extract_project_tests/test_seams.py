@@ -23,11 +23,10 @@ from typing import Any
 from extract_project.checks.base import Auditor, CheckSpec, Subject, Verdict
 
 class OddRows(CheckSpec):
-    odd_rows: bool
+    key = "odd_rows"
+    form = "true or false, as in odd_rows: true"
 
-    @property
-    def name(self) -> str:
-        return "odd_rows"
+    odd_rows: bool
 
     @property
     def rule(self) -> str:
@@ -212,12 +211,15 @@ def test_a_check(site: Site, copy: Copy) -> None:
     )
     copy.edit(
         "checks/__init__.py",
-        '    "sql": SqlCheck,\n',
-        '    "sql": SqlCheck,\n    "odd_rows": OddRows,\n',
+        "    SqlCheck,\n",
+        "    SqlCheck,\n    OddRows,\n",
     )
     header = "/*---\nchecks: [{odd_rows: true}]\n---*/\n"
     site.put_sql("a/odd", f"{header}select 1 as n")
     site.put_sql("a/even", f"{header}from range(2)")
+    site.put_sql("a/wrong", "/*---\nchecks: [{odd_rows: 7}]\n---*/\nselect 1 as n")
+    said = copy.materialize(site, "a/wrong")
+    assert "'odd_rows': 7 does not fit: expected true or false, as in odd_rows: true" in said
     command = ("-m", "dagster", "asset", "materialize", "-m", "extract_project.definitions")
     assert "RUN_SUCCESS" in copy.run(*command, "--select", "a/odd", site=site)
     assert "2 rows are even" in copy.run(*command, "--select", "a/even", site=site)

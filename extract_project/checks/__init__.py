@@ -1,7 +1,7 @@
 """The checks that a header can ask for.
 
 `_CHECKS` is the registry: a new check is one new module here, with a class that satisfies
-`base.CheckSpec`, and its entry in `_CHECKS`.
+`base.CheckSpec`, and its place in `_CHECKS`.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from extract_project.checks.rows_change import RowsChange
 from extract_project.checks.sql import SqlCheck
 from extract_project.checks.unique import Unique
 
-_CHECKS: dict[str, type[CheckSpec]] = {
-    "min_rows": MinRows,
-    "max_rows": MaxRows,
-    "rows_change": RowsChange,
-    "unique": Unique,
-    "not_null": NotNull,
-    "accepted_values": AcceptedValues,
-    "between": Between,
-    "max_null_ratio": MaxNullRatio,
-    "freshness": Freshness,
-    "sql": SqlCheck,
-}
+_CHECKS: tuple[type[CheckSpec], ...] = (
+    MinRows,
+    MaxRows,
+    RowsChange,
+    Unique,
+    NotNull,
+    AcceptedValues,
+    Between,
+    MaxNullRatio,
+    Freshness,
+    SqlCheck,
+)
 
-CHECK_NAMES = tuple(_CHECKS)
+CHECKS = {each.key: each for each in _CHECKS}
 
 
 def _which(value: Any) -> str | None:
@@ -41,14 +41,14 @@ def _which(value: Any) -> str | None:
         value = type(value).model_fields
     if not isinstance(value, dict):
         return None
-    return next((name for name in CHECK_NAMES if name in value), None)
+    return next((key for key in CHECKS if key in value), None)
 
 
 if TYPE_CHECKING:
     Check = CheckSpec
 else:  # a union of the classes in the registry, which type checkers cannot evaluate
     Check = Annotated[
-        reduce(or_, (Annotated[model, Tag(name)] for name, model in _CHECKS.items())),
+        reduce(or_, (Annotated[model, Tag(name)] for name, model in CHECKS.items())),
         Discriminator(
             _which,
             custom_error_type="unknown_check",

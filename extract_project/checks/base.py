@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -98,14 +98,19 @@ class CheckSpec(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    key: ClassVar[str]
+    """The word in the header that asks for the check, and the field that has what it demands."""
+    form: ClassVar[str]
+    """What is expected after that word, with an example: for the error where it does not fit."""
+
     severity: Literal["error", "warn"] = Field(
         "error", description="`error` refuses the result; `warn` publishes it with a warning."
     )
 
     @property
-    @abstractmethod
     def name(self) -> str:
         """Unique within a header, letters, digits and underscores: its name in the UI."""
+        return check_name(self.key, *self.named_columns)
 
     @property
     @abstractmethod
@@ -123,6 +128,14 @@ class CheckSpec(BaseModel, ABC):
 
         Raises AuditError when the check names a column that the result does not have.
         """
+
+
+class ColumnsCheck(CheckSpec):
+    """A check whose value is a list of columns, or a mapping of columns and what each must be."""
+
+    @property
+    def named_columns(self) -> Sequence[str]:
+        return list(getattr(self, self.key))
 
 
 def check_name(*parts: object) -> str:

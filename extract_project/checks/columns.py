@@ -10,11 +10,10 @@ from pydantic import Field, field_validator
 
 from extract_project.checks.base import (
     Auditor,
-    CheckSpec,
+    ColumnsCheck,
     Samples,
     Subject,
     Verdict,
-    check_name,
     one_or_more,
     resolve,
 )
@@ -27,22 +26,17 @@ if TYPE_CHECKING:
 Ratio = Annotated[float, Field(ge=0, le=1)]
 
 
-class NotNull(CheckSpec):
+class NotNull(ColumnsCheck):
     """No value in these columns is NULL: `not_null: [customer_id]`."""
+
+    key = "not_null"
+    form = "a column, or a list of them, as in not_null: [order_id]"
 
     not_null: Annotated[list[str], one_or_more] = Field(min_length=1)
 
     @property
-    def name(self) -> str:
-        return check_name("not_null", *self.not_null)
-
-    @property
     def rule(self) -> str:
         return f"{', '.join(self.not_null)} never null"
-
-    @property
-    def named_columns(self) -> Sequence[str]:
-        return self.not_null
 
     def auditor(self, subject: Subject) -> Auditor:
         return _NullRatios(
@@ -50,36 +44,30 @@ class NotNull(CheckSpec):
         )
 
 
-class MaxNullRatio(CheckSpec):
+class MaxNullRatio(ColumnsCheck):
     """At most this share of a column is NULL: `max_null_ratio: {email: 0.05}`."""
+
+    key = "max_null_ratio"
+    form = "columns and shares from 0 to 1, as in max_null_ratio: {email: 0.05}"
 
     max_null_ratio: dict[str, Ratio] = Field(min_length=1)
 
     @property
-    def name(self) -> str:
-        return check_name("max_null_ratio", *self.max_null_ratio)
-
-    @property
     def rule(self) -> str:
         return ", ".join(f"{c} null in at most {r:.2%}" for c, r in self.max_null_ratio.items())
-
-    @property
-    def named_columns(self) -> Sequence[str]:
-        return list(self.max_null_ratio)
 
     def auditor(self, subject: Subject) -> Auditor:
         limits = {resolve(c, subject.schema, self.name): r for c, r in self.max_null_ratio.items()}
         return _NullRatios(limits, subject.keys)
 
 
-class AcceptedValues(CheckSpec):
+class AcceptedValues(ColumnsCheck):
     """Every value is one of a list: `accepted_values: {status: [O, F, P]}`. NULL is accepted."""
 
-    accepted_values: dict[str, Annotated[list[Constant], Field(min_length=1)]] = Field(min_length=1)
+    key = "accepted_values"
+    form = "columns and their values, as in accepted_values: {status: [open, closed]}"
 
-    @property
-    def name(self) -> str:
-        return check_name("accepted_values", *self.accepted_values)
+    accepted_values: dict[str, Annotated[list[Constant], Field(min_length=1)]] = Field(min_length=1)
 
     @property
     def rule(self) -> str:
@@ -87,10 +75,6 @@ class AcceptedValues(CheckSpec):
             f"{column} is one of {', '.join(str(value) for value in values)}"
             for column, values in self.accepted_values.items()
         )
-
-    @property
-    def named_columns(self) -> Sequence[str]:
-        return list(self.accepted_values)
 
     def auditor(self, subject: Subject) -> Auditor:
         sets = {}
@@ -100,9 +84,12 @@ class AcceptedValues(CheckSpec):
         return _Accepted(self.rule, sets, subject.keys)
 
 
-class Between(CheckSpec):
+class Between(ColumnsCheck):
     """Every value lies in a range: `between: {quantity: [1, 50]}`. Both ends are included; `null`
     leaves an end open. NULL is accepted."""
+
+    key = "between"
+    form = "columns with their lowest and highest value, as in between: {quantity: [1, 50]}"
 
     between: dict[str, Annotated[list[Constant], Field(min_length=2, max_length=2)]] = Field(
         min_length=1
@@ -117,10 +104,6 @@ class Between(CheckSpec):
         return value
 
     @property
-    def name(self) -> str:
-        return check_name("between", *self.between)
-
-    @property
     def rule(self) -> str:
         def words(low: Value, high: Value) -> str:
             if low is None or high is None:
@@ -128,10 +111,6 @@ class Between(CheckSpec):
             return f"between {low} and {high}"
 
         return "; ".join(f"{c} {words(*ends)}" for c, ends in self.between.items())
-
-    @property
-    def named_columns(self) -> Sequence[str]:
-        return list(self.between)
 
     def auditor(self, subject: Subject) -> Auditor:
         ranges = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from extract_project.checks.base import Auditor, CheckSpec, Subject, Verdict, check_name, resolve
+from extract_project.checks.base import Auditor, CheckSpec, Subject, Verdict, resolve
 from extract_project.errors import AuditError
 from extract_project.units import Duration, format_duration
 
@@ -38,11 +38,10 @@ class Recency(BaseModel):
 class Freshness(CheckSpec):
     """The newest value of a column is recent: `freshness: {column: shipped_at, within: 6h}`."""
 
-    freshness: Recency
+    key = "freshness"
+    form = "a column and a duration, as in freshness: {column: shipped_at, within: 6h}"
 
-    @property
-    def name(self) -> str:
-        return check_name("freshness", self.freshness.column)
+    freshness: Recency
 
     @property
     def rule(self) -> str:

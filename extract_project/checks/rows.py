@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 class MinRows(CheckSpec):
     """The result has at least this many rows: `min_rows: 1`."""
 
-    min_rows: int = Field(ge=0, description="The fewest rows that are plausible.")
+    key = "min_rows"
+    form = "a whole number, as in min_rows: 1"
 
-    @property
-    def name(self) -> str:
-        return "min_rows"
+    min_rows: int = Field(ge=0, description="The fewest rows that are plausible.")
 
     @property
     def rule(self) -> str:
@@ -32,11 +31,10 @@ class MinRows(CheckSpec):
 class MaxRows(CheckSpec):
     """The result has at most this many rows: `max_rows: 1000000`."""
 
-    max_rows: int = Field(ge=0, description="The most rows that are plausible.")
+    key = "max_rows"
+    form = "a whole number, as in max_rows: 1000000"
 
-    @property
-    def name(self) -> str:
-        return "max_rows"
+    max_rows: int = Field(ge=0, description="The most rows that are plausible.")
 
     @property
     def rule(self) -> str:

@@ -31,6 +31,9 @@ def _checked(text: str) -> str:
 class RowsChange(CheckSpec):
     """The number of rows is close to the current version's: `rows_change: ±50%`."""
 
+    key = "rows_change"
+    form = "a share of the rows, as in rows_change: ±50%"
+
     rows_change: Annotated[
         str, BeforeValidator(_as_text, json_schema_input_type=str), AfterValidator(_checked)
     ] = Field(
@@ -38,10 +41,6 @@ class RowsChange(CheckSpec):
         "`-10%..+50%`. An end that is left out is open: `-10%..`.",
         json_schema_extra={"pattern": _PATTERN, "examples": ["±50%", "-10%..+50%", "-10%.."]},
     )
-
-    @property
-    def name(self) -> str:
-        return "rows_change"
 
     @property
     def rule(self) -> str:

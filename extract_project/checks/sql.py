@@ -20,6 +20,9 @@ _TEXTS = "select columns(*)::varchar from (\n{}\n)"
 class SqlCheck(CheckSpec):
     """Your own query returns no row: `sql: select * from result where shipped_at < ordered_at`."""
 
+    key = "sql"
+    form = "a query, as in sql: select * from result where shipped_at < ordered_at"
+
     sql: str = Field(
         description="DuckDB SQL over the table `result`; each row that it returns is a violation."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -10,10 +9,9 @@ from pydantic import Field
 from extract_project.checks.base import (
     SAMPLES,
     Auditor,
-    CheckSpec,
+    ColumnsCheck,
     Subject,
     Verdict,
-    check_name,
     one_or_more,
     resolve,
 )
@@ -24,23 +22,18 @@ if TYPE_CHECKING:
 _COUNT = "rows with this key"
 
 
-class Unique(CheckSpec):
+class Unique(ColumnsCheck):
     """No two rows have the same key: `unique: [order_id, line_number]`. As in SQL, rows with a NULL
     in the key are not compared."""
+
+    key = "unique"
+    form = "a column, or a list of them, as in unique: [order_id, line_number]"
 
     unique: Annotated[list[str], one_or_more] = Field(min_length=1)
 
     @property
-    def name(self) -> str:
-        return check_name("unique", *self.unique)
-
-    @property
     def rule(self) -> str:
         return f"{', '.join(self.unique)} unique"
-
-    @property
-    def named_columns(self) -> Sequence[str]:
-        return self.unique
 
     def auditor(self, subject: Subject) -> Auditor:
         return _Unique([resolve(column, subject.schema, self.name) for column in self.unique])

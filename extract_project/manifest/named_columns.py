@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from extract_project.checks import CHECK_NAMES
 from extract_project.checks.base import CheckSpec
 from extract_project.manifest.header.frontmatter import Path
 from extract_project.manifest.header.model import Header
@@ -40,8 +39,7 @@ def _has(columns: Sequence[str], wanted: str) -> bool:
 
 def _below(check: CheckSpec, column: str) -> Path:
     """The path below a check to one of its columns."""
-    kind = next(name for name in CHECK_NAMES if name in type(check).model_fields)
-    value = getattr(check, kind)
+    value = getattr(check, check.key)
     if isinstance(value, list):
-        return (kind, value.index(column))
-    return (kind, column) if isinstance(value, dict) else (kind, "column")
+        return (check.key, value.index(column))
+    return (check.key, column) if isinstance(value, dict) else (check.key, "column")

@@ -17,7 +17,7 @@ import yaml
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from extract_project.checks import CHECK_NAMES
+from extract_project.checks import CHECKS
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.header.model import Header
 from extract_project_tests.support.parsing import parse
@@ -49,7 +49,7 @@ SCALARS = st.one_of(
     st.text(max_size=12),
 )
 KEYS = st.one_of(
-    st.sampled_from([*Header.model_fields, *CHECK_NAMES]),
+    st.sampled_from([*Header.model_fields, *CHECKS]),
     st.sampled_from(["type", "start", "cursor", "lag", "rows", "bytes", "severity", "delay"]),
     st.text(max_size=6),
 )

@@ -13,8 +13,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from extract_project.checks import CHECK_NAMES
-from extract_project.checks.freshness import Recency
+from extract_project.checks import CHECKS
 from extract_project.manifest.header.frontmatter import FrontMatter, Path
 from extract_project.problem import Problem, suggestion
 
@@ -42,15 +41,7 @@ _FORMS = {
     "split": "{rows: 1000000} or {bytes: 256MB}",
     "rows": "a whole number, as in {rows: 1000000}",
     "checks": "a list, each check after a dash: '- min_rows: 1'",
-    "min_rows": "a whole number, as in min_rows: 1",
-    "max_rows": "a whole number, as in max_rows: 1000000",
-    "unique": "a column, or a list of them, as in unique: [order_id, line_number]",
-    "not_null": "a column, or a list of them, as in not_null: [order_id]",
-    "accepted_values": "columns and their values, as in accepted_values: {status: [open, closed]}",
-    "between": "columns with their lowest and highest value, as in between: {quantity: [1, 50]}",
-    "max_null_ratio": "columns and shares from 0 to 1, as in max_null_ratio: {email: 0.05}",
-    "freshness": "a duration, as in 26h; as a check {column: shipped_at, within: 6h}",
-    "sql": "a query, as in sql: select * from result where shipped_at < ordered_at",
+    "freshness": "a duration, as in 26h",
     "label": "letters, digits and underscores",
     "retries": "{max: 2, delay: 30s}",
     "max": "a whole number from 0 to 10",
@@ -118,7 +109,10 @@ def _message(item: Any, path: Path, front_matter: FrontMatter, header: type[Base
 
 def _form(path: Path) -> str:
     """The expected form of the innermost key that has one, with an example."""
-    return next((_FORMS[str(part)] for part in reversed(path) if part in _FORMS), "another value")
+    forms = _FORMS
+    if path[:1] == ("checks",):
+        forms = _FORMS | {key: check.form for key, check in CHECKS.items()}
+    return next((forms[str(part)] for part in reversed(path) if part in forms), "another value")
 
 
 def _choices(expected: str) -> list[str]:
@@ -138,12 +132,13 @@ def _shown(value: Any) -> str:
 
 def _unknown_key(path: Path, header: type[BaseModel]) -> str:
     word = str(path[-1])
-    if path[0] == "checks" and "freshness" in path[:-1]:
-        known = list(Recency.model_fields)
-    elif path[0] == "checks" and word in CHECK_NAMES:
-        return f"{word!r} is a separate check: write it as another entry, after another dash"
-    elif path[0] == "checks":
-        known = [*CHECK_NAMES, "severity", "label"]
+    if path[0] == "checks":
+        check = next((CHECKS[key] for key in map(str, path[:-1]) if key in CHECKS), None)
+        value = check and _model_in(check.model_fields[check.key].annotation)
+        if value is None and word in CHECKS:
+            return f"{word!r} is a separate check: write it as another entry, after another dash"
+        fields = (name for each in CHECKS.values() for name in each.model_fields)
+        known = list(value.model_fields if value else dict.fromkeys(fields))
     else:
         part = _model_in(header.model_fields[str(path[0])].annotation) if len(path) > 1 else header
         known = [key for key in (part or header).model_fields if key != "keys"]
@@ -159,9 +154,9 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 def _unknown_check(given: Any) -> str:
     word = str(next(iter(given), "") if isinstance(given, dict) else given)[:_LONGEST_SHOWN]
-    if word in CHECK_NAMES:
+    if word in CHECKS:
         return f"check {word!r} has no rule: write '{word}: …'"
-    return f"unknown check {word!r}: {suggestion(word, CHECK_NAMES)}"
+    return f"unknown check {word!r}: {suggestion(word, CHECKS)}"
 
 
 def _uncapitalized(sentence: str) -> str:

@@ -14,8 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from extract_project.checks import CHECK_NAMES
-from extract_project.checks.base import CheckSpec
+from extract_project.checks import CHECKS
 from extract_project.manifest.header.consistency import contradictions, faults_of_keys
 from extract_project.manifest.header.errors import explain
 from extract_project.manifest.header.frontmatter import FrontMatter, Path
@@ -134,7 +133,7 @@ def _add_checks(merged: _Building, layer: Layer, below: Layer) -> None:
     kept = [] if ("checks",) in layer.taken_back else [
         index
         for index, check in enumerate(below.header.checks)
-        if check.name not in names and ("checks", kind_of(check)) not in layer.taken_back
+        if check.name not in names and ("checks", check.key) not in layer.taken_back
     ]  # fmt: skip
     if not kept and "checks" not in upper.data:
         return
@@ -157,11 +156,6 @@ def _add_checks(merged: _Building, layer: Layer, below: Layer) -> None:
 
 def _takes_back_checks(layer: Layer) -> bool:
     return any(path[0] == "checks" for path in layer.taken_back)
-
-
-def kind_of(check: CheckSpec) -> str:
-    """`min_rows`, …"""
-    return next(name for name in CHECK_NAMES if name in type(check).model_fields)
 
 
 def _entries(front_matter: FrontMatter) -> Iterator[tuple[Path, Any]]:
@@ -210,7 +204,7 @@ def _keep_checks(kept: _Building, front_matter: FrontMatter, nulls: Iterable[Pat
     kept.data["checks"] = checks
     for path, entry in _entries(front_matter):
         kinds = list(entry) if isinstance(entry, dict) else []
-        if len(kinds) == 1 and kinds[0] in CHECK_NAMES and (*path, kinds[0]) in nulls:
+        if len(kinds) == 1 and kinds[0] in CHECKS and (*path, kinds[0]) in nulls:
             taken_back.add(("checks", kinds[0]))
         else:
             kept.take_places(front_matter, path, ("checks", len(checks)))
