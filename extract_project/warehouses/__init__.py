@@ -1,4 +1,4 @@
-"""The warehouses that an extract can come from.
+"""The warehouses from which extracts can come.
 
 `AnyWarehouse` is the registry: a new warehouse is one new module with a pydantic model that
 satisfies `protocol.Warehouse`, and one more member of `AnyWarehouse`.
@@ -20,13 +20,13 @@ WarehouseSettings = Annotated[AnyWarehouse, Field(discriminator="type")]
 
 
 def warehouse_fields(kind: str) -> list[str]:
-    """The settings of a warehouse of this type, as they end the variables' names."""
+    """The settings of a warehouse of this type, as in the names of their variables."""
     model = next(each for each in get_args(AnyWarehouse) if kind in _types(each))
     return [(field.alias or name).upper() for name, field in model.model_fields.items()]
 
 
 def dialect_of(kind: str) -> Dialect:
-    """The SQL that a warehouse of this type speaks."""
+    """The SQL dialect of warehouses of this type."""
     found: Dialect = next(each.dialect for each in get_args(AnyWarehouse) if kind in _types(each))
     return found
 
@@ -36,4 +36,4 @@ def _types(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 WAREHOUSE_TYPES = tuple(kind for each in get_args(AnyWarehouse) for kind in _types(each))
-"""What a warehouse's `type` can be."""
+"""The possible types of a warehouse."""

@@ -1,4 +1,4 @@
-"""What a warehouse is to this project: connect, execute, stream, cancel.
+"""The protocol of a warehouse: connect, execute, stream, cancel.
 
 The call chain of a run is
 
@@ -6,9 +6,9 @@ The call chain of a run is
         result = session.execute(query)             the query runs; its schema is known
         for batch in result.batches(): ...          bounded memory, batches in `result.schema`
 
-and `session.cancel()`, from any thread, ends whichever of these is under way. Beside it,
-`session.describe(query)` gives the schema without running anything, and `session.last_changes`
-tells whether the tables that a query reads have changed since somebody last asked.
+`session.cancel()`, from any thread, ends whichever of these is running. In addition,
+`session.describe(query)` returns the schema without running the query, and `session.last_changes`
+tells whether the tables that a query reads have changed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Label:
-    """Who asks: what the warehouse shows beside the query in its own history."""
+    """The origin of a query, which the warehouse shows in its own query history."""
 
     extract: str
     sql_version: str
@@ -56,11 +56,11 @@ class Label:
 
 @dataclass(frozen=True)
 class TableChange:
-    """A table's last change: equal tokens mean that nothing has changed in between."""
+    """A table's last change. Equal tokens mean that nothing has changed."""
 
     token: str
     at: datetime | None = None
-    """When it was, where the warehouse knows it."""
+    """The time of the change, if the warehouse knows it."""
 
 
 class Result(Protocol):
@@ -68,19 +68,21 @@ class Result(Protocol):
 
     @property
     def schema(self) -> pa.Schema:
-        """The schema of the file, built from column metadata alone: the same for zero rows."""
+        """The schema of the file, built only from column metadata, so it is the same for zero
+        rows."""
 
     @property
     def query_id(self) -> str | None:
-        """The warehouse's own id of this query, where it has one."""
+        """The warehouse's own id of this query, if it has one."""
 
     @property
     def query_url(self) -> str | None:
-        """Where a person looks at this query, where the warehouse has such a page."""
+        """The page about this query, if the warehouse has such a page."""
 
     @property
     def usage(self) -> Usage | None:
-        """What the query took, once its rows are read; None where the warehouse does not say."""
+        """The time and cost of the query, once its rows are read; None if the warehouse does not
+        say."""
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, once, in `schema`; raises WarehouseError or TypeMappingError."""
@@ -90,21 +92,21 @@ class Session(Protocol):
     """One signed-in connection, for one query at a time."""
 
     def execute(self, query: Query) -> Result:
-        """Start the query; raises WarehouseError with the line where the warehouse knows it."""
+        """Start the query; raises WarehouseError, with the line if the warehouse knows it."""
 
     def describe(self, query: Query) -> pa.Schema:
         """The schema that `execute` would give, without running the query; raises as it does."""
 
     def last_changes(self, tables: Sequence[str]) -> Mapping[str, TableChange]:
-        """The last change of each table, by its name; those that nothing is known of are absent.
+        """The last change of each table, by its name. Tables without information are missing.
 
-        Raises WarehouseError when the warehouse could not be asked: that is not silence.
+        Raises WarehouseError if the warehouse could not be asked.
         """
 
     def cancel(self) -> None:
         """End the running query in the warehouse; safe from any thread, and when nothing runs.
 
-        A query that is about to start may not notice: call it again until what was to end has.
+        A query that is about to start may not notice it: call it again until the query has ended.
         """
 
 
@@ -119,10 +121,11 @@ FunctionNames = Annotated[
     BeforeValidator(_listed),
     Field(
         description="Functions that no extract may call, separated by commas, as in "
-        "`notify_shop, audit.log`: your own that do more than read. The engine's are known."
+        "`notify_shop, audit.log`: your own functions that do more than read. The engine's own "
+        "are known."
     ),
 ]
-"""In lower case: `f`, in whatever schema, or `s.f`."""
+"""Names in lower case: `f` in any schema, or `s.f`."""
 
 
 class Warehouse(Protocol):
@@ -133,19 +136,19 @@ class Warehouse(Protocol):
 
     @property
     def dialect(self) -> Dialect:
-        """The SQL that it speaks: one of those in `sql`, or one of its own."""
+        """Its SQL dialect: one of those in `sql`, or its own."""
 
     @property
     def forbidden_functions(self) -> frozenset[str]:
-        """Functions of the users' own that no extract may call."""
+        """User-defined functions that no extract may call."""
 
     @property
     def types(self) -> TypeChoices:
-        """What files make of its wide types, where the header does not say."""
+        """The types chosen for its wide types, if the header does not choose."""
 
     def connect(self, label: Label, timeout: timedelta) -> AbstractContextManager[Session]:
         """Sign in; raises WarehouseError that names the setting to correct.
 
-        `timeout` is what the extract may take: a server that can end a query by itself should,
-        some time after that.
+        `timeout` is the extract's time limit. If the server can end a query by itself, it should be
+        told to do so some time after that.
         """

@@ -63,10 +63,10 @@ def plain(**columns: pa.Array) -> Chunk:
 @pytest.mark.parametrize(
     ("chunk", "difference"),
     [
-        (reordered(0, 2, 1, 3, 4), "column 2 is 'PRICE', and came as 'COST'"),
-        (reordered(0, 1, 1, 3, 4), "column 3 is 'COST', and came as 'PRICE'"),
-        (reordered(0, 1, 2, 3), "5 columns were described, 4 came: ID, PRICE, COST, AT"),
-        (reordered(0, 1, 2, 3, 4, 4), "5 columns were described, 6 came"),
+        (reordered(0, 2, 1, 3, 4), "column 2 is 'PRICE', but was sent as 'COST'"),
+        (reordered(0, 1, 1, 3, 4), "column 3 is 'COST', but was sent as 'PRICE'"),
+        (reordered(0, 1, 2, 3), "5 columns were described, 4 sent: ID, PRICE, COST, AT"),
+        (reordered(0, 1, 2, 3, 4, 4), "5 columns were described, 6 sent"),
         (altered(1, scale=3), "'PRICE': described with scale 2, sent with 3"),
         (altered(1, precision=12), "'PRICE': described with 10 digits, sent with 12"),
         (altered(3, scale=3), "'AT': described with scale 6, sent with 3"),
@@ -78,7 +78,7 @@ def plain(**columns: pa.Array) -> Chunk:
         (altered(3, type="TIMESTAMP_TZ"), "described as TIMESTAMP_NTZ, sent as TIMESTAMP_TZ"),
         (altered(3, type="TIME"), "described as TIMESTAMP_NTZ, sent as TIME"),
         (altered(4, type="VARIANT"), "'NOTE': described as .*TEXT.*, sent as VARIANT"),
-        (altered(4, name="note"), "column 5 is 'NOTE', and came as 'note'"),
+        (altered(4, name="note"), "column 5 is 'NOTE', but was sent as 'note'"),
         (
             plain(
                 ID=pa.array([1]),

@@ -1,9 +1,9 @@
-"""PostgreSQL: one read-only transaction of our own, streamed as `COPY … CSV`.
+"""PostgreSQL: a read-only transaction with fixed settings, streamed as `COPY … CSV`.
 
-`settings` is what the environment says, `sign_in` connects, `connection` waits for the server,
-`transaction` makes a transaction ours, `session` describes a statement, `result` reads its rows,
-`types` turns them into what files keep, `errors` says what the server's codes mean, `changes` asks
-whether tables have changed.
+`settings` has the environment's fields, `sign_in` connects, `connection` waits for the server,
+`transaction` fixes a transaction's settings, `session` describes a statement, `result` reads its
+rows, `types` converts them to the file's types, `errors` interprets the server's codes, and
+`changes` finds out whether tables have changed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which types are arrays, and of what: only the database's catalogue knows its own types."""
+"""Find array types and their element types in the database's catalogue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from extract_project.warehouses.postgres.connection import Connection
 
-# A domain is what it is based on, also where it is the element of an array.
+# A domain counts as its base type, also as the element of an array.
 _ELEMENTS = """
 with recursive elements as (
     select t.oid as type, t.typelem as element
@@ -26,7 +26,7 @@ where t.typbasetype = 0
 
 
 def array_elements(connection: Connection, types: Collection[int]) -> dict[int, int]:
-    """Of those that are arrays, the type of their elements."""
+    """The element type of each type that is an array."""
     if not types:
         return {}
     rows = connection.query(_ELEMENTS, [json.dumps(sorted(types))])

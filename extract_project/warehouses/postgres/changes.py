@@ -1,4 +1,4 @@
-"""Whether tables have changed: the counters of rows ever written, and the file they are in."""
+"""Find out whether tables have changed, by their counters of written rows, and their file."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from extract_project.warehouses.postgres.connection import Connection
 from extract_project.warehouses.protocol import TableChange
 
-# A table is those whose rows it shows: partitions, children, and what views read. A name is looked
-# up in the catalogue, because to_regclass fails where a schema may not be looked into: one such
-# name would keep every other table's changes from being seen.
+# A table includes those whose rows it shows: partitions, children, and tables of views. A name is
+# looked up in the catalogue, because to_regclass fails for a schema without access: one such name
+# would hide the changes of all other tables.
 _CHANGES = """
 with recursive parts as (
     select asked.number, c.oid
@@ -50,9 +50,9 @@ order by number
 def last_changes(
     connection: Connection, tables: Sequence[str], database: str
 ) -> dict[str, TableChange]:
-    """Of those tables that exist, all asked for at once.
+    """The changes of those tables that exist, in one query.
 
-    What the server's statistics lose in a crash shows as a change. They are about a second behind.
+    Statistics that the server loses in a crash appear as a change. They are about a second behind.
     """
     asked = [(table, *place) for table in tables for place in _places(table, database)]
     names = [
@@ -67,7 +67,7 @@ def last_changes(
 
 
 def _places(table: str, database: str) -> Iterator[tuple[str | None, str]]:
-    """Schema and name that a dotted name may mean, the likely first: names may have dots."""
+    """The schemas and names that a dotted name may mean, the likely first: names may have dots."""
     parts = table.split(".")
     for at in (1, 0, *range(2, len(parts))):
         if at < len(parts):

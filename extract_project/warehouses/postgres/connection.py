@@ -1,8 +1,8 @@
-"""One connection to a PostgreSQL server, on libpq's calls that do not wait.
+"""One connection to a PostgreSQL server, with libpq's non-blocking calls.
 
-libpq's calls that wait keep Python's lock, or a signal, until the server has answered (measured:
-describing a statement did, for as long as a network was silent). So every wait is one on the
-socket, in Python: other threads run, a signal's handler runs, and `cancel` is noticed.
+libpq's blocking calls hold Python's lock, or delay a signal, until the server has answered
+(measured: describing a statement did, as long as the network was silent). So every wait is on the
+socket, in Python: other threads run, signal handlers run, and `cancel` is noticed.
 
 Statements are sent by the extended protocol, in which the server takes one at a time: whatever
 the text holds, a second statement in it is an error.
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 1 << 20
 _POLL_MILLISECONDS = 500
 _GRACE_SECONDS = 5.0
-"""What a server, or the network to it, may take to answer once the query has been cancelled."""
+"""Seconds that the server may take to answer after its query has been cancelled."""
 _STATEMENT = b""
-"""The unnamed prepared statement: it needs no name that a pooled connection could have in use."""
+"""The unnamed prepared statement, since a pooled connection could already use another name."""
 
 
 class Column(NamedTuple):
@@ -34,7 +34,7 @@ class Column(NamedTuple):
 
     name: str
     type: int
-    """Object identifier of its type; for a domain, of what it is based on."""
+    """The object identifier of its type; for a domain, of its base type."""
     modifier: int
 
 
@@ -61,7 +61,7 @@ class Connection:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the last statement was sent: not less than the server counts."""
+        """Seconds since the last statement was sent, at least as many as the server counts."""
         return time.monotonic() - self._sent_at
 
     def query(self, sql: str, values: Sequence[str] = ()) -> list[tuple[str | None, ...]]:
@@ -92,18 +92,19 @@ class Connection:
         ]
 
     def start_copy(self, sql: str) -> int:
-        """Start a `COPY … TO STDOUT`, and say how many columns it has; then read its `blocks`."""
+        """Start a `COPY … TO STDOUT`; returns its number of columns. Then read its `blocks`."""
         self._begin()
         self._server.send_query_params(sql.encode(), None)
         self._flush()
         return _checked(self._next()).nfields
 
     def blocks(self) -> Iterator[bytes]:
-        """Whole rows, about a mebibyte at a time; then `copied` is what the server says it sent.
+        """Whole rows, about a mebibyte at a time. Afterwards `copied` is the server's count of
+        rows.
 
         One message of the protocol is one row, so a block never ends within a row. They are read
-        from libpq directly: psycopg's own `copy` takes half as much time again, per row. What is
-        read when the server ends with an error is `rest`.
+        from libpq directly, because psycopg's `copy` takes half as much time again per row. If the
+        server ends with an error, `rest` has the rows read so far.
         """
         from psycopg import Error
 
@@ -138,13 +139,14 @@ class Connection:
         try:
             if self._server.transaction_status == pq.TransactionStatus.ACTIVE:
                 _send_cancel(self._server)
-        except Error:  # the connection is gone, and the statement with it
+        except Error:  # the connection is lost, and with it the statement
             return
 
     def close(self) -> None:
-        """Leave the server, which rolls back what is not finished.
+        """Close the connection; the server rolls back the transaction.
 
-        A statement that waits for a lock does not notice that nobody is there: it is cancelled.
+        A statement that waits for a lock does not notice the end of the connection, so it is
+        cancelled.
         """
         try:
             if not self._cancelled.is_set():
@@ -154,7 +156,7 @@ class Connection:
 
     def _begin(self) -> None:
         if self._cancelled.is_set():
-            raise QueryCancelled("the run was ended before the next statement was sent")
+            raise QueryCancelled("the run was stopped before the next statement was sent")
         self._sent_at = time.monotonic()
 
     def _ended(self) -> PGresult:
@@ -166,7 +168,7 @@ class Connection:
         return result
 
     def _flush(self) -> None:
-        """Send what is to be sent; meanwhile the server may have something to say."""
+        """Send all pending data, and read what the server sends meanwhile."""
         while self._server.flush():
             self._wait(self._writable)
             self._server.consume_input()
@@ -181,7 +183,7 @@ class Connection:
         """Wait for the socket, half a second at most."""
         late = time.monotonic() - self._cancelled_at
         if self._cancelled.is_set() and late > _GRACE_SECONDS:
-            raise QueryCancelled("the query was cancelled, and the server did not confirm it")
+            raise QueryCancelled("the query was cancelled, but the server did not confirm it")
         poller.poll(_POLL_MILLISECONDS)
 
 
@@ -197,18 +199,18 @@ def _poller(server: PGconn, events: int) -> select.poll:
 
 
 def _checked(result: PGresult | None) -> PGresult:
-    """The same result; raises psycopg's error for the server's code when it is one."""
+    """The result; if it is an error, raise psycopg's exception for its code."""
     from psycopg import OperationalError, errors, pq
 
     if result is None:
-        raise OperationalError("the server gave no result")
+        raise OperationalError("the server returned no result")
     if result.status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
         raise errors.error_from_result(result)
     return result
 
 
 def _send_cancel(server: PGconn) -> None:
-    """Ask the server, over a connection of its own, to end what this one runs."""
+    """Ask the server, over a separate connection, to end this connection's statement."""
     from psycopg import pq
 
     request = server.cancel_conn()

@@ -1,6 +1,6 @@
-"""PostgreSQL's error codes: whose business each is, and which pass by themselves.
+"""PostgreSQL's error codes: the cause of failure, and whether it is transient.
 
-A code means the same in every language that a server speaks; its sentences do not.
+Codes are the same in every language of a server; its messages are not.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import psycopg
 
 CANCELED = "57014"
-"""Also when the server ends a statement at its `statement_timeout`."""
+"""The code of a cancel, and also of a `statement_timeout`."""
 TRANSACTION_TIMEOUT = "25P04"
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What is known of a code."""
+    """The meaning of a code: cause, whether it is transient, and a hint."""
 
     cause: Cause = Cause.SQL
     transient: bool = False
@@ -38,7 +38,7 @@ _FOREIGN_TEXT = Meaning(
 )
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: the codes, and then the classes,
-# which are the first two characters. What is in neither is permanent, and the SQL's.
+# which are the first two characters. All others are permanent errors of the SQL.
 _CODES = {
     "08P01": Meaning(  # protocol_violation: pgbouncer's code for whatever it refuses itself
         Cause.BUSY,
@@ -81,7 +81,7 @@ _CLASSES = {
 
 
 def meaning(code: str | None) -> Meaning:
-    """Whose business an error is; one without a code comes from a connection that is gone."""
+    """The meaning of an error's code. An error without one comes from a lost connection."""
     if code is None:
         return _LOST
     return _CODES.get(code) or _CLASSES.get(code[:2]) or Meaning()
@@ -93,10 +93,10 @@ def explained(
     before: int = 0,
     rows: int | None = None,
 ) -> WarehouseError:
-    """The server's error as one of ours, after so many rows of the result.
+    """The server's error as a WarehouseError, after `rows` rows of the result.
 
-    Its position is one in the statement that was sent, of which `before` characters stand before
-    the author's.
+    Its position counts in the statement that was sent, in which `before` characters precede the
+    author's text.
     """
     said = error.diag
     parts = [said.message_primary or str(error).strip()]

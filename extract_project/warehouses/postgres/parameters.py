@@ -1,8 +1,8 @@
-"""The values of `:name`s, which a COPY takes no bind parameters for.
+"""Bind the values of `:name`s, since COPY does not accept bind parameters.
 
-Each is bound to a setting of the transaction, `set_config('extract.p0', $1, true)`, and read where
-it stands, with its type: the value is never part of a text. The settings are numbered, because
-names of settings are the same in upper and lower case, and those of parameters are not.
+Each value is bound to a setting of the transaction, `set_config('extract.p0', $1, true)`, and read
+from it with its type in the statement, so a value is never part of the text. The settings are
+numbered, because their names are not case-sensitive, while those of parameters are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from extract_project.warehouses.postgres.connection import Connection
 from extract_project.warehouses.protocol import Query, Rendered
 
 _LARGEST_BIGINT = 2**63 - 1
-# Qualified, or keywords of the grammar: a search_path may put other types before these.
+# Qualified names, or keywords of the grammar, since a search_path may put other types first.
 _TYPES = (
     (bool, "boolean"),
     (Decimal, "numeric"),
@@ -29,14 +29,14 @@ _TYPES = (
 
 @dataclass(frozen=True)
 class Bound:
-    """A statement in Postgres' own form, and the settings that its values are read from."""
+    """A statement in Postgres' form, and the settings from which its values are read."""
 
     statement: Rendered
     settings: Mapping[str, str]
 
 
 def bound(query: Query) -> Bound:
-    """Raises WarehouseError for a text that Postgres cannot hold."""
+    """The bound form of a query; raises WarehouseError for a text that Postgres cannot store."""
     names = {name: f"extract.p{index}" for index, name in enumerate(query.bound)}
     statement = query.statement(lambda name: _reference(names[name], query.values[name]))
     texts = {names[name]: _text(name, value) for name, value in query.bound.items()}
@@ -44,7 +44,7 @@ def bound(query: Query) -> Bound:
 
 
 def bind(connection: Connection, settings: Mapping[str, str]) -> None:
-    """Set them for the transaction that has begun."""
+    """Set the values for the current transaction."""
     if settings:
         calls = [
             f"pg_catalog.set_config('{name}', ${number}, true)"
@@ -54,7 +54,7 @@ def bind(connection: Connection, settings: Mapping[str, str]) -> None:
 
 
 def _reference(setting: str, value: Value) -> str:
-    """What stands in the statement for a value: its setting, with the value's type."""
+    """The expression for a value: its setting, cast to the value's type."""
     if value is None:
         return "null"
     kind = _type(value)
@@ -73,5 +73,5 @@ def _type(value: Value) -> str | None:
 def _text(name: str, value: Value) -> str:
     text = value.isoformat(" ") if isinstance(value, datetime) else str(value)
     if "\0" in text:
-        raise WarehouseError(f":{name} has a NUL character: Postgres has no text with one")
+        raise WarehouseError(f":{name} has a NUL character, which Postgres cannot store: remove it")
     return text

@@ -1,8 +1,8 @@
 """The rows of a described statement, streamed as `COPY … CSV`.
 
-Why COPY and CSV: its text is exact for every type, and Arrow's CSV reader turns it into typed
-columns without a Python object per value, faster than the server can write them. (ADBC's driver
-gives NUMERIC as text; DuckDB's scanner gives unbounded NUMERIC as a lossy double.)
+COPY's CSV text is exact for every type, and Arrow's CSV reader converts it to typed columns without
+a Python object per value, faster than the server can write it. (ADBC's driver returns NUMERIC as
+text; DuckDB's scanner returns unbounded NUMERIC as a lossy double.)
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class PostgresResult:
                 ) from None
             if rows != self._connection.copied:
                 raise WarehouseError(
-                    f"the server reported {self._connection.copied:,} rows and {rows:,} arrived: "
+                    f"the server reported {self._connection.copied:,} rows, but {rows:,} arrived: "
                     f"run it again",
                     cause=Cause.NETWORK,
                     transient=True,
@@ -84,17 +84,17 @@ class PostgresResult:
 
 
 def _rows_of(csv: bytes) -> int:
-    """How many whole rows: line ends that do not stand between quotes."""
+    """The number of whole rows: line ends outside of quotes."""
     return sum(part.count(b"\n") for part in csv.split(b'"')[::2])
 
 
 def _names_nothing(error: psycopg.Error) -> bool:
-    """Whether the statement itself, which was valid when it was described, no longer is."""
+    """Whether the statement has become invalid since it was described."""
     return (error.sqlstate or "").startswith(_NAMES_NOTHING) and bool(error.diag.statement_position)
 
 
 def _changed(found: str) -> WarehouseError:
-    """Tables are locked meanwhile; functions, types and the search path cannot be."""
+    """The error for a change during reading. Tables are locked; functions and types cannot be."""
     return WarehouseError(
         f"what the statement reads was changed while it was read ({found}): run it again",
         cause=Cause.BUSY,

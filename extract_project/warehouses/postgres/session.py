@@ -1,4 +1,4 @@
-"""A statement in a transaction of its own: described, then read, and nothing changes in between."""
+"""Describe and then read a statement in one transaction, so that nothing changes in between."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class PostgresSession:
     """One connection, for one transaction at a time.
 
-    `limit` is after how long the server ends a statement by itself, where its own limit is not the
-    lower one.
+    `limit` is the time after which the server ends a statement by itself, if its own limit is not
+    lower.
     """
 
     def __init__(self, connection: Connection, limit: timedelta, database: str) -> None:
@@ -54,7 +54,8 @@ class PostgresSession:
         return columns.schema
 
     def last_changes(self, tables: Sequence[str]) -> dict[str, TableChange]:
-        """By the counters of rows ever inserted, updated and deleted, and the file they are in."""
+        """The changes, by the counters of inserted, updated and deleted rows, and the tables'
+        files."""
         self._begin()
         with self.explaining():
             changes = last_changes(self.connection, tables, self._database)
@@ -65,7 +66,7 @@ class PostgresSession:
         self.connection.cancel()
 
     def end(self) -> None:
-        """End the transaction, if there is one, and with it every lock and setting."""
+        """End the transaction, if there is one, with all its locks and settings."""
         if self._begun is not None:
             self._begun = None
             with self.explaining():
@@ -73,7 +74,7 @@ class PostgresSession:
 
     @contextmanager
     def explaining(self, statement: Rendered | None = None, before: int = 0) -> Iterator[None]:
-        """Turn the server's errors into ours; `before` as in `explained`."""
+        """Convert the server's errors into ours; `before` as in `explained`."""
         import psycopg
 
         try:
@@ -88,9 +89,9 @@ class PostgresSession:
         before: int = 0,
         rows: int | None = None,
     ) -> WarehouseError:
-        """As `errors.explained`; which limit ended a statement is known by the time that it took.
+        """Like `errors.explained`. The elapsed time tells which limit ended a statement.
 
-        `rows` have arrived before it.
+        `rows` is the number of rows that arrived before the error.
         """
         if error.sqlstate == CANCELED:
             limit = self._begun.statement_seconds if self._begun else None
@@ -99,7 +100,7 @@ class PostgresSession:
                     f"the server ended the query after {limit:g} s ({CANCELED}): {self._whose}"
                 )
             if self.connection.is_cancelled:
-                return QueryCancelled(f"the run was ended, and its query cancelled ({CANCELED})")
+                return QueryCancelled(f"the run was stopped, and its query cancelled ({CANCELED})")
             return QueryCancelled(
                 f"the query was cancelled in the server, but not by this run ({CANCELED})"
             )

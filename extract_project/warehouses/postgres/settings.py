@@ -20,12 +20,12 @@ from extract_project.warehouses.protocol import FunctionNames, Label
 
 _CONNECT_SECONDS = 30.0
 _APPLICATION_NAME = 63
-"""Bytes that the server shows of it."""
+"""The server cuts longer names to this number of bytes."""
 _LATE = timedelta(minutes=1)
-"""The server ends a statement by itself this long after our own deadline should have."""
+"""How long after our own deadline the server ends a statement by itself."""
 _NETWORK: Options = {
-    # Load balancers forget a silent connection, some after 350 s, and tell nobody: then a query
-    # that takes longer would never be answered, nor its end noticed.
+    # Load balancers silently drop idle connections, some after 350 s. A query that takes longer
+    # would never get its answer.
     "keepalives": 1,
     "keepalives_idle": 60,
     "keepalives_interval": 10,
@@ -39,12 +39,14 @@ class PostgresWarehouse(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    type: Literal["postgres"] = Field(description="Which kind of warehouse this is.")
+    type: Literal["postgres"] = Field(description="The type of warehouse.")
     dialect: ClassVar[Dialect] = Postgres()
     host: str = Field(description="Host name, or the directory of a Unix socket.")
     port: int = Field(5432, description="Port of the server.")
     database: str = Field("postgres", description="Name of the database.")
-    user: str = Field(description="Who signs in. Grant `select` on what is extracted, and no more.")
+    user: str = Field(
+        description="User that signs in. Grant it only `select` on what is extracted."
+    )
     password: SecretStr | None = Field(None, description="The password of that user.")
     sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = Field(
         "prefer",
@@ -64,18 +66,18 @@ class PostgresWarehouse(BaseModel):
 
     @contextmanager
     def connect(self, label: Label, timeout: timedelta) -> Iterator[PostgresSession]:
-        """Sign in; raises WarehouseError with the server's reason and the settings to look at."""
+        """Sign in; raises WarehouseError with the server's reason and the settings to check."""
         from extract_project.warehouses.postgres.connection import Connection
 
         seconds = min(_CONNECT_SECONDS, max(1.0, timeout.total_seconds()))
         options = self._options(label)
         try:
-            # Names of hosts are looked up in C, where no signal arrives.
+            # Host names are resolved in C, where signals do not arrive.
             server = in_thread("sign-in", lambda: sign_in(options, seconds))
         except SignInError as error:
             raise WarehouseError(
-                f"postgres at {self.host}:{self.port} did not let user {self.user!r} into "
-                f"database {self.database!r}: {error}",
+                f"login to database {self.database!r} of postgres at {self.host}:{self.port} "
+                f"failed for user {self.user!r}: {error}",
                 cause=error.meaning.cause,
                 transient=error.meaning.transient,
             ) from None

@@ -1,9 +1,8 @@
-"""Signing in to a PostgreSQL server, and why it refused.
+"""Sign in to a PostgreSQL server, and find the reason of a refusal.
 
-libpq says why a sign-in failed in a sentence, in the server's language, and keeps the code to
-itself (there is no result that a code could be asked of). Its trace of the protocol has the code,
-so an attempt that failed is made again, and traced into memory. Where it cannot be (psycopg traces
-on Linux alone), a refusal looks like a server that is not there.
+libpq describes a failed sign-in in the server's language, without the error code. Its trace of the
+protocol has the code, so a failed attempt is repeated with a trace into memory. Where that is not
+possible (psycopg traces only on Linux), a refusal looks like an unreachable server.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ _TLS = re.compile(r"\tSSLResponse\t S")
 
 
 class SignInError(Exception):
-    """The server cannot be reached, or does not let us in.
+    """The server cannot be reached, or refuses the sign-in.
 
-    `answered`: it was the server that refused.
+    `answered` is true if the server refused.
     """
 
     def __init__(self, message: str, meaning: Meaning, *, answered: bool) -> None:
@@ -51,7 +50,7 @@ _SETTINGS = Meaning(Cause.SETTINGS)
 
 @dataclass
 class _Trace:
-    """What was said while signing in; secrets too, so it is only searched."""
+    """The protocol trace of a sign-in. It contains secrets, so it is only searched."""
 
     text: str = field(default="", repr=False)
 
@@ -62,9 +61,9 @@ class _Trace:
 
 
 def sign_in(options: Options, seconds: float) -> PGconn:
-    """A connection to the first host and address that lets us in, or SignInError.
+    """A connection to the first host and address that accepts the sign-in; raises SignInError.
 
-    `seconds` is for each of them.
+    `seconds` limits the attempt at each address.
     """
     import psycopg
     from psycopg.conninfo import conninfo_attempts, make_conninfo
@@ -87,8 +86,8 @@ def _attempt(conninfo: str, seconds: float) -> PGconn:
     from psycopg import pq
 
     end = time.monotonic() + seconds
-    # The first is not traced: each trace costs some memory for good, since nobody closes libpq's
-    # stream to its file, and sensors sign in every minute.
+    # The first attempt is not traced: each trace leaks some memory, since libpq's stream is never
+    # closed, and sensors sign in every minute.
     for trace in (None, _Trace()):
         server = pq.PGconn.connect_start(conninfo.encode())
         with _traced(server, trace):
@@ -115,7 +114,7 @@ def _await(server: PGconn, state: int) -> None:
 
 @contextmanager
 def _traced(server: PGconn, trace: _Trace | None) -> Iterator[None]:
-    """Write down what is said within, where a trace is given."""
+    """Trace the protocol inside the block, if a trace is given."""
     from psycopg import pq
 
     if trace is None or sys.platform != "linux" or server.status == pq.ConnStatus.BAD:

@@ -1,20 +1,20 @@
-"""A transaction in which everything that decides rows, values or their text is ours.
+"""A transaction in which all settings that affect rows, values or their text are fixed.
 
-What a role, a database or the server's configuration set would change what is published without a
-change of the SQL, so each setting here is Postgres' own default, or what files need. They are set
-in the transaction alone: a pooled connection has them no longer when the transaction has ended.
+Settings of a role, a database or the server's configuration would change the published data
+without a change of the SQL. So each setting here is Postgres' own default, or what files need. They
+are set only in the transaction: a pooled connection loses them when the transaction ends.
 
-Left to the user are:
+Not set here are:
 
-- `search_path`: it says which tables the author's unqualified names mean, and a file means in a
-  run what it means in the author's console. It is the role's or the database's: not what another
-  client of a pooled connection has set, and that client's temporary tables come last;
+- `search_path`: it says which tables the author's unqualified names mean, so that a file means the
+same in a run and in the author's console. The role's or the database's is used, not that of another
+client of a pooled connection, and that client's temporary tables come last;
 - `row_security`: it hides no row, it only turns hiding into an error;
-- `lock_timeout`: a limit of ours would be that of the statement, which is set;
+- `lock_timeout`: the statement's limit, which is set, covers it;
 - `lc_messages`: only a superuser may set it; errors are understood by their codes;
 - the settings of extensions, which cannot be known (`pg_trgm.similarity_threshold`, …).
 
-A limit on time is the lower one of the user's and ours.
+Of the time limits, the lower of the user's and ours applies.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from extract_project.warehouses.postgres.connection import Connection
 
-# Read committed, so that the rows are those of a moment at which every lock is held already: an
-# older snapshot shows a table empty that was truncated or rewritten meanwhile (PostgreSQL's
-# manual, "Serialization failure handling" and "Caveats").
+# Read committed, so that the rows are read at a time when every lock is already held: in an older
+# snapshot, a table that was truncated or rewritten meanwhile is empty (PostgreSQL's manual,
+# "Serialization failure handling" and "Caveats").
 _BEGIN = "begin isolation level read committed, read only"
 _OWN_ROLE = "set local role to default"
-"""Another client of a pooled connection may have left its own, which sees other rows."""
+"""Another client of a pooled connection may have left its role, which may see other rows."""
 _END = "rollback"
-"""Nothing was written, and a setting that a function made for the session goes too."""
+"""Roll back: nothing was written, and session settings made by functions are undone too."""
 LOCKING = "explain (costs off) "
-"""Before a described statement: planning it locks the partitions that it reads too.
+"""Prefix of the described statement: planning it locks the partitions that it reads too.
 
-One that is being truncated and filled again, as loads do it, is waited for here; the COPY would
-wait for it with a snapshot of before, to which it looks empty.
+If a load is truncating and refilling a partition, this waits for it. The COPY would wait too, but
+with an older snapshot in which the partition is empty.
 """
 
 _VALUES = {
-    # Text: of the statement, of names and of values.
+    # Text of the statement, of names and of values.
     "client_encoding": "UTF8",
     # How values become text, and constants in the SQL become values.
     "DateStyle": "ISO, YMD",
@@ -55,12 +55,12 @@ _VALUES = {
     "xmloption": "content",
     "array_nulls": "on",
     "quote_all_identifiers": "off",
-    # What `to_char`, `money` and `to_tsvector` make of values.
+    # The output of `to_char`, `money` and `to_tsvector`.
     "lc_monetary": "C",
     "lc_numeric": "C",
     "lc_time": "C",
     "default_text_search_config": "pg_catalog.simple",
-    # How the SQL is read: as the guard has read it.
+    # The SQL is parsed as the guard has parsed it.
     "standard_conforming_strings": "on",
     "backslash_quote": "safe_encoding",
     "transform_null_equals": "off",
@@ -71,8 +71,8 @@ _STATEMENT_TIMEOUT = "statement_timeout"
 _LIMITS = (_STATEMENT_TIMEOUT, "transaction_timeout", "idle_in_transaction_session_timeout")
 _MOST_MILLISECONDS = 2**31 - 1
 
-# Of the settings that this server knows: older ones lack some. The views and functions are named
-# with their schema because a search_path may put others before them.
+# Only settings that this server has: older ones lack some. Views and functions have their schema,
+# because a search_path may put others before them.
 _SET = f"""
 select pg_catalog.set_config(name, wanted, true), name, wanted, pg_catalog.pg_backend_pid()
 from (
@@ -92,16 +92,16 @@ from (
 
 @dataclass(frozen=True)
 class Begun:
-    """A transaction that has begun."""
+    """An open transaction."""
 
     backend: str
-    """Process id of the server's side, also behind a pooler."""
+    """The process id of the server process, also behind a pooler."""
     statement_seconds: float
-    """After which the server ends a statement by itself."""
+    """Seconds after which the server ends a statement by itself."""
 
 
 def begin(connection: Connection, limit: timedelta) -> Begun:
-    """Begin a transaction; `limit` is the most that it and each of its statements may take."""
+    """Begin a transaction; `limit` is the time limit for it and for each of its statements."""
     milliseconds = min(int(limit.total_seconds() * 1000), _MOST_MILLISECONDS)
     connection.query(_BEGIN)
     connection.query(_OWN_ROLE)

@@ -1,9 +1,9 @@
-"""Snowflake, through its connector: queries that can be cancelled, results as they were sent.
+"""Snowflake, through its connector, with queries that can be cancelled and exact results.
 
-`settings` signs in, and `parameters` makes the session ours. `session` runs a query and waits for
-it, in a way that a cancel ends (`waiting`); `changes` asks which tables have changed. `result` and
-`chunks` fetch rows, `agreement` holds each chunk against the description, `types` turns it into
-what files keep. `errors` says what Snowflake's codes mean.
+`settings` signs in, and `parameters` fixes the session's parameters. `session` runs a query and
+waits for it so that a cancel ends the wait (`waiting`); `changes` finds changed tables. `result`
+and `chunks` fetch rows, `agreement` compares each chunk with the description, and `types` converts
+it to the file's types. `errors` interprets Snowflake's codes.
 """
 
 from __future__ import annotations

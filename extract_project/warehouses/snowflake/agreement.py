@@ -1,9 +1,9 @@
-"""Whether a chunk has the columns that its result was described with.
+"""Check that a chunk has the columns with which its result was described.
 
-A chunk is read by position and by the description's scales. So each one is held against the
-description before any value of it is taken: as many columns, in the same order, of the same names,
-logical types, precisions and scales, sent in a form that belongs to them. What Snowflake leaves out
-of a chunk's own metadata cannot be compared; the form can.
+A chunk is read by position, with the description's scales. So each chunk is compared with the
+description before any value is read: the number and order of columns, their names, logical types,
+precisions and scales, and the physical form. Metadata that Snowflake leaves out of a chunk cannot
+be compared; the form can.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _LOGICAL = {
     14: {"GEOGRAPHY", "OBJECT", "TEXT"},
     15: {"GEOMETRY", "OBJECT", "TEXT"},
 }
-"""Type code of the description to the names that a chunk may give it."""
+"""Each type code of the description, mapped to its possible names in a chunk."""
 _SCALED = {FIXED, TIME, LTZ, TZ, *NTZ}
 _PLAIN = {
     REAL: pa.float64(),
@@ -58,15 +58,17 @@ _PLAIN = {
 
 
 def require_agreement(sent: pa.Schema, described: Sequence[Column], chunk: str) -> None:
-    """Raises a transient WarehouseError naming what differs, or TypeMappingError for a type that
-    no file keeps and that only the chunk gives away.
+    """Raise a transient WarehouseError with the differences, or TypeMappingError for a type that no
+    file can hold and that only the chunk reveals.
     """
     if len(sent) != len(described):
         names = ", ".join(sent.names) or "none"
-        raise _other(chunk, f"{len(described)} columns were described, {len(sent)} came: {names}")
+        raise _other(chunk, f"{len(described)} columns were described, {len(sent)} sent: {names}")
     for position, (field, column) in enumerate(zip(sent, described, strict=True), 1):
         if field.name != column.name:
-            raise _other(chunk, f"column {position} is {column.name!r}, and came as {field.name!r}")
+            raise _other(
+                chunk, f"column {position} is {column.name!r}, but was sent as {field.name!r}"
+            )
         _require_kept(field, column)
         faults = _differences(field, column)
         if faults:

@@ -1,5 +1,5 @@
-"""Whether tables have changed, by SYSTEM$LAST_CHANGE_COMMIT_TIME: it knows tables and views, and
-answers from metadata, without a running warehouse.
+"""Find out whether tables and views have changed, by SYSTEM$LAST_CHANGE_COMMIT_TIME, which answers
+from metadata without a running warehouse.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _AT_ONCE = 200
 _SECONDS = 30.0
 _NANOS = 10**9
 _FIRST_SQL_CODE = 1000
-"""Codes below are of the connection, of the service and of queries that were ended."""
+"""Lower codes are those of the connection, of the service and of cancelled queries."""
 
 
 def last_changes(connection: SnowflakeConnection, tables: Sequence[str]) -> dict[str, TableChange]:
     """The changes of those tables that the role can see.
 
-    Many are asked for in one query, which fails as a whole where one is unknown: each half is then
-    asked by itself. What has not been asked after `_SECONDS` is left out too. Raises WarehouseError
-    when it is not the tables that the query failed for.
+    One query asks for many tables. It fails as a whole if one is unknown; then each half is asked
+    separately. Tables not asked within `_SECONDS` are left out. Raises WarehouseError if the query
+    fails for another reason than the tables.
     """
     from snowflake.connector import Error
 
@@ -50,7 +50,7 @@ def last_changes(connection: SnowflakeConnection, tables: Sequence[str]) -> dict
 
 
 def _changes(connection: SnowflakeConnection, tables: Sequence[str]) -> dict[str, TableChange]:
-    """By tokens, which are about the time in nanoseconds."""
+    """The changes, with tokens that are roughly the time in nanoseconds."""
     names = [table.replace("\\", "\\\\").replace("'", "''") for table in tables]
     calls = ", ".join(f"system$last_change_commit_time('{name}')" for name in names)
     cursor = connection.cursor()

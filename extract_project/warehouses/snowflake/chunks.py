@@ -1,9 +1,9 @@
-"""A Snowflake result, chunk by chunk: a few at a time, in order, whole or not at all.
+"""Download a Snowflake result chunk by chunk: a few at a time, in order, complete.
 
-The connector's own iterator gives up when a chunk's download breaks, waits forever when one
-stalls, does not look for new addresses when they have expired, and does not count rows (measured
-on 5.2.0). Here every chunk is downloaded by itself and counted, and only that one is asked for
-again; a cancel ends the wait for one at once. Its stream is taken as it was sent
+The connector's own iterator gives up if a chunk's download breaks, waits forever if one stalls,
+does not renew expired addresses, and does not count rows (measured on 5.2.0). Here each chunk is
+downloaded separately and its rows counted, and only that chunk is retried; a cancel ends the wait
+for it at once. Its stream is used unchanged
 (`_fetch_arrow_stream_ptr`, which is private: the public `to_arrow` converts with loss, see
 `types`).
 """
@@ -32,20 +32,20 @@ _SLOWEST_BYTES_PER_SECOND = 256 << 10
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for Snowflake, and how often to try."""
+    """Timeouts and retries for Snowflake."""
 
     stall_seconds: float = 60
-    """How long the download of a small chunk may take."""
+    """Seconds that the download of a small chunk may take."""
     tries: int = 6
     first_pause: float = 0.1
     """Seconds before the second try; each later pause is four times as long."""
     abort_seconds: float = 15
-    """How long a query is aborted again and again when it does not end."""
+    """Seconds for which aborting a query is repeated until it ends."""
 
 
 @dataclass
 class Chunks:
-    """The chunks of one result; `renew` asks for the same ones under fresh addresses.
+    """The chunks of one result; `renew` gets fresh addresses for them.
 
     Memory: `_BYTES_AHEAD` of Arrow data, but at least the chunk being read and the next one.
     """
@@ -60,7 +60,7 @@ class Chunks:
     def read(self) -> Iterator[pa.Table]:
         """The chunks, in order.
 
-        Raises a transient WarehouseError when one cannot be had, QueryCancelled on a cancel.
+        Raises a transient WarehouseError if one cannot be downloaded, QueryCancelled on a cancel.
         """
         waiting: deque[_Download] = deque()
         coming = deque(range(len(self.batches)))
@@ -74,7 +74,7 @@ class Chunks:
             ahead -= self._size(head.number)
 
     def refresh(self, seen: int) -> None:
-        """Fresh addresses, unless there are newer ones than the `seen` generation already."""
+        """Get fresh addresses, unless they are already newer than the generation `seen`."""
         if seen != self.generation:
             return
         batches = self.cancellation.result(begin("addresses", self.renew))
@@ -97,7 +97,7 @@ class Chunks:
 
 
 class _Download:
-    """One chunk on its way, tried again until it is whole."""
+    """The download of one chunk, retried until it is complete."""
 
     def __init__(self, chunks: Chunks, number: int) -> None:
         self.number = number
@@ -105,7 +105,7 @@ class _Download:
         self._start()
 
     def _start(self) -> None:
-        """In a thread of its own, because nothing ends a download that has stalled."""
+        """Start it in a separate thread, because a stalled download cannot be ended."""
         self._generation = self._chunks.generation
         self._batch = self._chunks.batches[self.number]
         batch, connection = self._batch, self._chunks.connection
@@ -153,7 +153,7 @@ def _downloaded(batch: ResultBatch, connection: SnowflakeConnection) -> pa.Table
 
 
 def _is_remote(batch: ResultBatch) -> bool:
-    """The first chunk stands in the reply itself: another try would read the same bytes, and how
-    many rows it has is not said but reckoned from the result's total.
+    """False for the first chunk, which is part of the reply itself: another attempt would read the
+    same bytes, and its number of rows is only derived from the result's total.
     """
     return batch.compressed_size is not None

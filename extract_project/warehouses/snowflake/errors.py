@@ -1,4 +1,4 @@
-"""Snowflake's error codes: which pass by themselves, and what helps with the others."""
+"""Snowflake's error codes: the cause of failure, whether it is transient, and hints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CANCELLED, _TIMED_OUT = 604, 630
 
 @dataclass(frozen=True)
 class _Code:
-    """What is known of a code."""
+    """The meaning of a code: cause, whether it is transient, and a hint."""
 
     cause: Cause = Cause.SQL
     transient: bool = False
@@ -90,16 +90,15 @@ _CLASSES = {
     "53": _Code(Cause.BUSY, transient=True),  # resources
     "57": _Code(Cause.BUSY),  # somebody or something intervened
 }
-"""What is known of a code that is not in the table: the class of its SQLSTATE."""
+"""The meaning of codes that are not in the table, by the class of their SQLSTATE."""
 
 _PLACE = re.compile(r"\bline (\d+) at position (\d+)")
 
 
 def explained(error: Exception, what: str, query: Query | None = None) -> WarehouseError:
-    """The connector's error as one of ours; `what` says what was being done.
+    """The connector's error as a WarehouseError; `what` says what was being done.
 
-    The text is sent as it stands in the file, so the line is the file's; Snowflake counts
-    positions in it from 0.
+    The text is sent unchanged, so the line is the file's. Snowflake counts positions from 0.
     """
     code = getattr(error, "errno", None)
     message = str(getattr(error, "raw_msg", None) or error).strip()
@@ -122,7 +121,7 @@ def _known(error: Exception, code: int) -> _Code:
 
     state = str(getattr(error, "sqlstate", None) or "")
     if code <= 0 and isinstance(error, OperationalError):
-        return _HTTP  # the connector's own: a reply that it cannot make anything of
+        return _HTTP  # the connector's own: a reply that it does not understand
     return _CODES.get(code) or _CLASSES.get(state[:2], _Code())
 
 

@@ -1,4 +1,4 @@
-"""How Snowflake's query history shows our queries, and where."""
+"""Our queries in Snowflake's query history: their tag, and the address of their page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def query_url(account: str | None, query_id: str | None) -> str | None:
 
 
 def query_tag(label: Label) -> str:
-    """What Snowflake's query history shows beside the query."""
+    """The tag that Snowflake's query history shows with the query."""
     tag = {
         "extract": label.extract,
         "sql_version": label.sql_version,

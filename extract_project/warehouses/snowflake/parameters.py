@@ -1,4 +1,4 @@
-"""The session's parameters: ours, whatever an account, a user or a role has set.
+"""Fix the session's parameters, whatever an account, a user or a role has set.
 
 A parameter that changes rows, values or their text would make one SQL file give two results in two
 accounts, or for two users of one. So each session sets all of them when it signs in, and reads them
@@ -10,8 +10,8 @@ formats of times, and that of GEOMETRY.
 Limits of time and locks are lowered, never raised. A virtual warehouse's own limits hold beside
 them: Snowflake itself takes the lower one.
 
-The list is that of https://docs.snowflake.com/en/sql-reference/parameters, as far as a session,
-a user or an account can set them. `LEFT` names the others and why nothing is said about them.
+The list follows https://docs.snowflake.com/en/sql-reference/parameters, as far as a session,
+a user or an account can set them. `LEFT` has the others, with the reason why they are not set.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TEXT = "changes the text of values"
 
 @dataclass(frozen=True)
 class Set:
-    """A parameter's value in every session of ours, and why it has one."""
+    """A parameter's value in all our sessions, and the reason for it."""
 
     value: str
     why: str
@@ -81,7 +81,7 @@ OURS: Mapping[str, Set] = {
     "JSON_INDENT": Set("0", f"{_TEXT}: the default puts JSON on several lines"),
     "STRICT_JSON_OUTPUT": Set("true", f"{_TEXT}: the default may be no JSON (undefined, NaN)"),
     "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": Set("ARROW", "JSON is slow, and larger by far"),
-    # What a `kill -9` leaves running, Snowflake ends five minutes later.
+    # Snowflake then ends the query of a killed run after five minutes.
     "ABORT_DETACHED_QUERY": Set("true", "false lets a query outlive its killed run (G8)"),
     "CLIENT_RESULT_CHUNK_SIZE": Set("48", "MB; the default of 160 is too much for a small task"),
 }
@@ -91,7 +91,7 @@ LIMITS: Mapping[str, bool] = {
     "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": True,
     "LOCK_TIMEOUT": False,
 }
-"""Limits in seconds, and whether 0 means that there is none (at a lock, 0 is no wait at all)."""
+"""Limits in seconds, and whether 0 means no limit (for a lock, 0 means no wait at all)."""
 
 _OTHER_CLIENTS = "read by other clients than this connector"
 _DDL = "about statements that write or define: the guard refuses them (G7)"
@@ -140,18 +140,18 @@ LEFT: Mapping[str, str] = {
 REFUSED: Mapping[str, str] = {
     "SIMULATED_DATA_SHARING_CONSUMER": "it shows secure views as another account sees them",
 }
-"""Parameters that no session of ours may have: they change rows, and no value turns them off."""
+"""Parameters that must not be set: they change rows, and no value turns them off."""
 
 
 def session_parameters() -> dict[str, str]:
-    """What is sent when signing in."""
+    """The parameters to send when signing in."""
     return {name: each.value for name, each in OURS.items()}
 
 
 def take_over(connection: SnowflakeConnection, limit: timedelta) -> None:
-    """Hold the session's parameters against `OURS`, and lower its limits to `limit`.
+    """Compare the session's parameters with `OURS`, and lower its limits to `limit`.
 
-    Raises WarehouseError naming each parameter that is not ours.
+    Raises WarehouseError, which names each parameter with another value.
     """
     from snowflake.connector import Error
 
@@ -165,11 +165,11 @@ def take_over(connection: SnowflakeConnection, limit: timedelta) -> None:
             settings = " ".join(f"{name} = {seconds}" for name, seconds in lowered.items())
             cursor.execute(f"alter session set {settings}")
     except Error as error:
-        raise explained(error, "snowflake did not let the session set its parameters") from None
+        raise explained(error, "setting the session's parameters failed in snowflake") from None
 
 
 def _require_ours(shown: Mapping[str, str]) -> None:
-    """A parameter that this account does not know is not shown, and cannot change anything."""
+    """Raise WarehouseError for wrong values. A parameter that is not shown has no effect."""
     faults = [
         f"{name} is {shown[name]!r}, not {each.value!r} ({each.why})"
         for name, each in OURS.items()
@@ -190,7 +190,7 @@ def _plain(value: str) -> str:
 
 
 def _lowered(shown: Mapping[str, str], seconds: int) -> dict[str, int]:
-    """The limits that are to become `seconds`, since theirs is later or there is none."""
+    """The limits to lower to `seconds`, because they are higher or there is none."""
     lowered = {}
     for name, zero_is_none in LIMITS.items():
         theirs = int(shown.get(name) or 0)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SnowflakeResult:
-    """A finished query, whose rows lie ready in chunks."""
+    """A finished query, whose rows are ready in chunks."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """The settings of a Snowflake account, and signing in with them.
 
 The connector's calls swallow exceptions of signal handlers while they wait (measured on 5.2.0), so
-signing in happens in a thread of its own; queries run in the pipeline's.
+signing in happens in a separate thread; queries run in the pipeline's thread.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LOGIN_SECONDS = 60
 _LOGOUT_SECONDS = 10
 _ATTEMPT_SECONDS = 120
 _LATE = timedelta(minutes=1)
-"""The server ends a statement by itself this long after our own deadline should have."""
+"""How long after our own deadline the server ends a statement by itself."""
 
 
 class SnowflakeWarehouse(BaseModel):
@@ -48,14 +48,16 @@ class SnowflakeWarehouse(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    type: Literal["snowflake"] = Field(description="Which kind of warehouse this is.")
+    type: Literal["snowflake"] = Field(description="The type of warehouse.")
     dialect: ClassVar[Dialect] = Snowflake()
     account: str | None = Field(
         None,
         description="The account: `organization-account`, or `locator.region`. Needed unless "
         "`CONNECTION_NAME` is set.",
     )
-    user: str | None = Field(None, description="Who signs in; not needed with workload identity.")
+    user: str | None = Field(
+        None, description="User that signs in; not needed with workload identity."
+    )
     role: str | None = Field(None, description="The role to use. Default: the user's own")
     warehouse: str | None = Field(
         None, description="The virtual warehouse that runs the queries. Default: the user's own"
@@ -72,7 +74,7 @@ class SnowflakeWarehouse(BaseModel):
         None, description="With `TOKEN`: `oauth` or `programmatic_access_token`."
     )
     private_key: SecretStr | None = Field(
-        None, description="A key to sign in with, as PEM text; `\\n` may stand for a line end."
+        None, description="A key to sign in with, as PEM text; `\\n` may be used for a line end."
     )
     private_key_path: str | None = Field(None, description="The same key, in a file.")
     private_key_passphrase: SecretStr | None = Field(
@@ -86,7 +88,7 @@ class SnowflakeWarehouse(BaseModel):
         None, description="A password to sign in with. Snowflake refuses it for service users."
     )
     connection_name: str | None = Field(
-        None, description="An entry of `connections.toml`, which the other fields are added to."
+        None, description="An entry of `connections.toml`, to which the other fields are added."
     )
     host: str | None = Field(
         None, description="Address of the service. Default: derived from the account"
@@ -120,10 +122,10 @@ class SnowflakeWarehouse(BaseModel):
 
     @contextmanager
     def connect(self, label: Label, timeout: timedelta) -> Iterator[SnowflakeSession]:
-        """Sign in; raises WarehouseError with Snowflake's reason and the setting to look at."""
+        """Sign in; raises WarehouseError with Snowflake's reason and the setting to check."""
         if self.password is not None:
             warnings.warn(
-                "Snowflake no longer lets service users in by PASSWORD alone: use a key pair "
+                "Snowflake no longer accepts only a PASSWORD for service users: use a key pair "
                 "(PRIVATE_KEY) or, on AWS, WORKLOAD_IDENTITY_PROVIDER=AWS, which needs no secret",
                 stacklevel=2,
             )
@@ -152,7 +154,7 @@ class SnowflakeWarehouse(BaseModel):
         return f"user {self.user!r}" if self.user else "us"
 
     def _options(self, label: Label) -> dict[str, Any]:
-        """The connector's arguments; what is not set is left to `connections.toml`."""
+        """The connector's arguments; `connections.toml` may provide what is not set."""
         given = {
             "account": self.account,
             "user": self.user,
@@ -195,7 +197,7 @@ class SnowflakeWarehouse(BaseModel):
 
 
 def _close(connection: SnowflakeConnection) -> None:
-    """Sign out, where anybody answers: the session ends by itself too."""
+    """Sign out. Without an answer, the session ends by itself."""
     with suppress(TimeoutError):
         in_thread("sign-out", lambda: connection.close(retry=False), _LOGOUT_SECONDS)
 

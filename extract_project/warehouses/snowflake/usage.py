@@ -1,9 +1,8 @@
-"""What a query took of its virtual warehouse, as Snowflake tells the session that ran it.
+"""Estimate the credits of a query, from its duration and its virtual warehouse's size.
 
-Asking for a query's status is one request that runs nothing, needs no privilege, and answers with
-the query's duration and its warehouse's size. The connector hands out the status alone; the rest
-is in the reply that it keeps private (`_get_query_status_with_response`), so this module alone
-touches it, as `chunks` does with chunks.
+The request for a query's status runs nothing and needs no privilege; the reply has the query's
+duration and its warehouse's size. The connector returns only the status. The rest is in the private
+reply (`_get_query_status_with_response`), which is used only in this module.
 
 Credits are an estimate: a warehouse is billed for as long as it runs, whatever runs on it.
 """
@@ -28,14 +27,14 @@ _CREDITS_PER_HOUR = {size: 2**number for number, size in enumerate(_SIZES)}
 
 
 def usage_of(connection: SnowflakeConnection, query_id: str) -> Usage | None:
-    """Of a query that is over; None where Snowflake does not say, or not in time."""
+    """The usage of a finished query; None if Snowflake does not say, or not in time."""
     untyped: Any = connection
     try:
         _, reply = in_thread(
             "usage", lambda: untyped._get_query_status_with_response(query_id), _ASK_SECONDS
         )
         return _usage(reply)
-    except Exception:  # whatever fails: the result is there, and worth more than its price
+    except Exception:  # of any kind: the result matters more than its cost
         return None
 
 
