@@ -1,4 +1,4 @@
-"""What an extract's SQL file says of it, as the catalogue shows it."""
+"""The catalogue's facts from an extract's SQL file."""
 
 from __future__ import annotations
 

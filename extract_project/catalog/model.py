@@ -1,4 +1,4 @@
-"""What the catalogue says of each extract. `catalog.json` is a `Catalog`."""
+"""The catalogue's data about each extract. `catalog.json` is a `Catalog`."""
 
 from __future__ import annotations
 

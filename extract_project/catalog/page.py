@@ -2,7 +2,7 @@
 
 The page lists the extracts from an index, and unpacks what it shows of one when a reader opens it.
 Both are JSON, compressed, in base64: a catalogue of 5,000 extracts stays a few megabytes, and the
-browser does not parse what nobody looks at.
+browser does not parse extracts that are not opened.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def page(catalog: Catalog) -> bytes:
 
 
 def _summary(entry: CatalogEntry) -> dict[str, Any]:
-    """What the list shows of an extract, and what it is found by."""
+    """An extract in the list: what is shown and searched."""
     published = entry.published
     return {
         "path": entry.path,

@@ -1,4 +1,4 @@
-"""What is published of each extract: its newest versions, and what their receipts say."""
+"""The catalogue's facts from the bucket: the newest versions, and their receipts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Listing:
 
 
 def is_unchanged(data: Folder, extract: Extract, known: Published | None, listing: Listing) -> bool:
-    """Whether the bucket still holds what the catalogue says of an extract, or still nothing."""
+    """Whether the bucket has not changed since the catalogue's entry for an extract was made."""
     versions = known.versions if known else ()
     if extract.header.partitions is None:
         key = data.key(extract.published_path())

@@ -1,4 +1,4 @@
-"""How to read an extract: what a person copies into a notebook, a console or a terminal.
+"""Recipes for reading an extract, to copy into a notebook, a console or a terminal.
 
 `VERSION` in a recipe stands for the VersionId that its reader chooses.
 """

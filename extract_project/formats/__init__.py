@@ -1,1 +1,1 @@
-"""How rows become a file and are read back: one module or package per format, see `registry`."""
+"""File formats: write rows to a file and read them back. One module or package per format."""

@@ -1,4 +1,4 @@
-"""Arrow IPC files: what Arrow readers map into memory as it stands."""
+"""Arrow IPC files, which Arrow readers map into memory directly."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ DEFAULT_LEVEL = {"zstd": 1, "gzip": 1}
 """zstd 1 costs little over snappy and saves a quarter of the size; gzip beyond 1 costs several
 times the time for a few percent (measured on TPC-H lineitem, encoding alone)."""
 SUFFIX = {"gzip": ".gz", "zstd": ".zst", "none": ""}
-"""What the name of a text file ends with."""
+"""The extension that each compression adds to the name of a text file."""
 
 
 def parse_compression(

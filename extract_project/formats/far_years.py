@@ -1,4 +1,4 @@
-"""Dates and timestamps that readers of text files would not understand."""
+"""Refuse dates and timestamps that readers of text files would not understand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from extract_project.schema.years import is_beyond
 def written_years(
     batches: Iterable[pa.RecordBatch], file_format: FileFormat
 ) -> Iterator[pa.RecordBatch]:
-    """The same rows; raises TypeMappingError where a text file would have to write such a year."""
+    """The rows, unchanged; raises TypeMappingError if a text file would contain such a year."""
     rows = 0
     for batch in batches:
         for name, column in zip(batch.schema.names, batch.columns, strict=True):

@@ -1,4 +1,4 @@
-"""What a file format is, to the pipeline that writes it and to those that read it back."""
+"""The protocol of a file format: how the pipeline writes it, and how it is read back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 class Sink(Protocol):
-    """Where encoded bytes go, in order: a file object whose `close` does not end the upload."""
+    """The destination of encoded bytes: a file object whose `close` does not end the upload."""
 
     @property
     def closed(self) -> bool: ...
@@ -34,24 +34,24 @@ class Encoder(Protocol):
         """Encode one row group in the schema that the encoder was opened with."""
 
     def close(self) -> None:
-        """Write what stands at the end of the file; the sink stays open."""
+        """Write the end of the file; the sink stays open."""
 
 
 class Format(ABC):
-    """One file format: what can be chosen of it, how it is written and how it is read back.
+    """One file format: its options, how it is written, and how it is read back.
 
     Headers are parsed without Arrow: a format imports it where it writes and reads.
     """
 
     name: ClassVar[str]
-    """What the header's `format` calls it; also the file's extension."""
+    """Its name in the header key `format`; also the file's extension."""
     content_type: ClassVar[str]
     codecs: ClassVar[tuple[str, ...]]
-    """The compressions that it has, of those in `compression`; the first is the default."""
+    """The compressions that it supports, of those in `compression`; the first is the default."""
     is_text: ClassVar[bool] = False
-    """Whether it is text: compressed as a whole, and read back with the types of the receipt."""
+    """Whether it is text, which is compressed as a whole and read with the types of the receipt."""
     by_position: ClassVar[bool] = False
-    """Whether readers tell columns by their position, so that their order matters."""
+    """Whether readers find columns by their position, so that their order matters."""
 
     @abstractmethod
     def encoder(self, sink: Sink, schema: pa.Schema, file_format: FileFormat) -> Encoder:
@@ -63,13 +63,13 @@ class Format(ABC):
     ) -> pa.RecordBatchReader:
         """A stream of the rows of a file, in bounded memory and in the types they were written in.
 
-        `schema` is what the receipt says; of text it is never None.
+        `schema` comes from the receipt; for text formats it is never None.
         """
 
 
 @dataclass(frozen=True)
 class FileFormat:
-    """How the bytes of an extract are written: a format, and what its header chooses of it."""
+    """The file format of an extract: a format, with the options that its header chooses."""
 
     format: Format
     codec: str
@@ -81,12 +81,12 @@ class FileFormat:
 
     @property
     def extension(self) -> str:
-        """`.parquet`, `.csv.gz`: what readers choose a decoder by."""
+        """`.parquet`, `.csv.gz`: the extension by which readers choose a decoder."""
         return f".{self.name}{SUFFIX[self.codec] if self.is_text else ''}"
 
     @property
     def text_codec(self) -> str | None:
-        """What a text file is compressed with as a whole; None where it can be read as it is."""
+        """The compression of a whole text file; None if it can be read directly."""
         return self.codec if self.is_text and self.codec != "none" else None
 
     @property
@@ -103,9 +103,9 @@ class FileFormat:
 
 
 def buffered(sink: Sink) -> pa.NativeFile:
-    """The sink for Arrow's writers, in blocks of 1 MiB; whoever closes the file flushes it.
+    """The sink for Arrow's writers, buffered in blocks of 1 MiB; closing the file flushes it.
 
-    They write thousands of small pieces, and each call into Python waits for the interpreter's
+    Arrow writes thousands of small pieces, and each call into Python waits for the interpreter's
     lock while another thread reads: that took longer than the encoding.
     """
     import pyarrow as pa

@@ -1,4 +1,4 @@
-"""Every file format that there is.
+"""The registry of file formats.
 
 A new one is one new module or package here, with a subclass of `protocol.Format`, and its line in
 `_FORMATS`.
@@ -36,11 +36,11 @@ _BY_EXTENSION = {
     for each in [FileFormat(known, codec, DEFAULT_LEVEL.get(codec))]
 }
 EXTENSIONS = frozenset(_BY_EXTENSION)
-"""How the name of a published object can end."""
+"""All possible extensions of published objects."""
 
 
 def named_format(name: str) -> FileFormat | None:
-    """The format that the end of a file's name stands for; None where it stands for none.
+    """The format that a file's extension stands for; None if it stands for none.
 
     `daily.csv.jsonl` is JSON Lines: a SQL file's own name may have dots.
     """
@@ -48,7 +48,8 @@ def named_format(name: str) -> FileFormat | None:
 
 
 def chosen_format(name: FormatName, compression: str | None) -> FileFormat:
-    """What `format` and `compression` of a header say; raises ValueError where they do not fit."""
+    """The file format for a header's `format` and `compression`; raises ValueError if they
+    conflict."""
     known = FORMATS[name]
     codec, level = parse_compression(compression, known.codecs, name, is_text=known.is_text)
     return FileFormat(known, codec, level)

@@ -1,4 +1,4 @@
-"""Lines of text on their way into a file: shared by csv and jsonl."""
+"""Write compressed text into a file; shared by csv and jsonl."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TextStream:
 
 
 def _bytes_of(text: pa.StringArray) -> memoryview:
-    """The characters of a string array as they lie in memory, in one piece."""
+    """The characters of a string array as one contiguous buffer."""
     _, offsets, data = text.buffers()
     if data is None or not len(text):
         return memoryview(b"")

@@ -1,1 +1,1 @@
-"""Published versions as readers see them: receipts, parts, differences, pins, retention."""
+"""Published versions: receipts, parts, reading, differences, pins, retention."""

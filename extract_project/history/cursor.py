@@ -1,4 +1,4 @@
-"""The column by which an incremental extract grows, and how far it has come: exact, as text."""
+"""The cursor column of an incremental extract, and its watermark: exact, as text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from extract_project.values import Value
 _MICROSECONDS = 10**6
 _EPOCH = datetime(1970, 1, 1)
 _DIGITS = 80
-"""More than any cursor has."""
+"""A precision above that of any cursor."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Span:
 
     @classmethod
     def of(cls, values: pa.ChunkedArray | pa.Array) -> Span | None:
-        """None where there are no values."""
+        """The span of the values; None if there are none."""
         found = pc.min_max(values)
         return cls(found["min"], found["max"]) if found["min"].is_valid else None
 
@@ -55,7 +55,7 @@ class Cursor:
 
     @classmethod
     def find(cls, incremental: Incremental, schema: pa.Schema) -> Cursor:
-        """Raises IncrementError for a column that is not there, or cannot be a cursor."""
+        """Raises IncrementError for a column that does not exist or cannot be a cursor."""
         wanted = incremental.cursor
         alike = [name for name in schema.names if name.casefold() == wanted.casefold()]
         if wanted not in schema.names and len(alike) != 1:
@@ -82,9 +82,9 @@ class Cursor:
         return from_text(pa.array([text], pa.string()), self.type)[0]
 
     def misfit(self, values: pa.Array) -> tuple[int, str, str] | None:
-        """The first value that no run could go on from: its index, itself, and why.
+        """The first value that cannot be a watermark: its index, the value, and the reason.
 
-        None where there is none.
+        None if there is no such value.
         """
         if values.null_count:
             return (
@@ -105,9 +105,10 @@ class Cursor:
         )
 
     def bound(self, watermark: pa.Scalar) -> Value:
-        """What is bound to `:watermark`: the highest value so far, less the lag.
+        """The value of `:watermark`: the highest value so far, minus the lag.
 
-        Rounded down to microseconds, and for dates to the day: to ask for more is harmless.
+        It is rounded down to microseconds, and for dates to the day; querying more rows is
+        harmless.
         """
         if pa.types.is_date32(self.type):
             return _earlier(datetime.combine(watermark.as_py(), time()), self.lag).date()
@@ -129,7 +130,7 @@ def written(value: pa.Scalar) -> str:
 
 
 def ordinal(value: pa.Scalar) -> int | Decimal:
-    """A number that compares as the value does."""
+    """A number that orders like the value."""
     temporal = pa.types.is_temporal(value.type)
     found: int | Decimal = value.value if temporal else value.as_py()
     return found

@@ -1,8 +1,8 @@
-"""What a key has held, and when: its versions and delete markers, with what their receipts say.
+"""The history of a key: its versions and delete markers, with their receipts.
 
-S3 dates an object of several parts to when its upload began, which may be an hour before anybody
-could see it. So a version counts from the moment at which its receipt says that it was whole, to
-the second, as S3's own times are.
+S3 dates a multipart object to the start of its upload, which may be an hour before it became
+visible. So a version counts from the time at which its receipt says that it was complete, rounded
+to the second like S3's own times.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _CURRENT, _PREVIOUS = "current", "previous"
 
 @dataclass(frozen=True)
 class Change:
-    """How a version differs from the one before it; None where that cannot be known."""
+    """The differences between a version and the one before it; None if unknown."""
 
     rows: int | None = None
     sql: bool | None = None
-    """Whether other SQL made it: comments and layout do not count."""
+    """Whether its SQL is different, ignoring comments and layout."""
     schema: bool | None = None
 
 
@@ -47,7 +47,8 @@ class Entry:
 
     @property
     def at(self) -> datetime:
-        """From when on it was current, or nothing was; UTC, to the second."""
+        """Since when it was current (for a delete marker: since when nothing was); UTC, to the
+        second."""
         moments = [self.listed.modified]
         if self.version and self.version.restoration:
             moments.append(self.version.restoration.at)
@@ -57,7 +58,7 @@ class Entry:
 
     @property
     def bytes(self) -> int:
-        """Of the object, or of all its parts; 0 of a delete marker."""
+        """The size of the object, or of all its parts; 0 for a delete marker."""
         if self.receipt:
             return self.receipt.bytes
         return self.version.size if self.version else 0
@@ -73,11 +74,11 @@ class History:
 
     entries: tuple[Entry, ...]
     older: int
-    """How many there are besides."""
+    """The number of older entries."""
 
     @property
     def versions(self) -> list[Version]:
-        """Without delete markers."""
+        """The entries without delete markers."""
         return [entry.version for entry in self.entries if entry.version]
 
 
@@ -91,7 +92,7 @@ def read_history(
 ) -> History:
     """The newest entries of a key, or the newest that S3 dates to `until` or before.
 
-    Hundreds take a second or two: each is two small requests, and sixteen are read at a time.
+    Hundreds take a second or two: each needs two small requests, and sixteen are read at a time.
     """
     everything = list(list_history(store, key))
     listed = [each for each in everything if until is None or each.modified <= until]
@@ -120,7 +121,7 @@ def read_history(
 
 
 def change(newer: Receipt | None, older: Receipt | None) -> Change:
-    """How one version differs from another, by their receipts."""
+    """The differences between two versions, by their receipts."""
     if newer is None or older is None:
         return Change()
     return Change(
@@ -131,10 +132,10 @@ def change(newer: Receipt | None, older: Receipt | None) -> Change:
 
 
 def as_of(store: Store, state: Folder, key: str, moment: datetime) -> Entry:
-    """The version that was current at a moment, to the second; raises NotPublished when none was.
+    """The version that was current at a time, to the second; raises NotPublished if none was.
 
-    Of what happened within that second, the last counts: so a time that is shown for a version
-    gives that version, or a later one of the same second.
+    Of several events within that second, the last counts: so the time shown for a version selects
+    that version, or a later one of the same second.
     """
     for limit in (_NEWEST, None):
         history = read_history(store, state, key, limit=limit, until=moment)
@@ -156,8 +157,8 @@ def as_of(store: Store, state: Folder, key: str, moment: datetime) -> Entry:
 def chosen(store: Store, state: Folder, key: str, word: str) -> Entry:
     """The version that a word names: a VersionId, `current`, `previous`, or a time.
 
-    Of a VersionId its beginning does, where only one begins so; `previous` is the version before
-    the current one, or before the deletion. Raises NotPublished when there is none.
+    The beginning of a VersionId is enough if it is unique. `previous` is the version before the
+    current one, or before the deletion. Raises NotPublished if there is none.
     """
     if word in (_CURRENT, _PREVIOUS):
         history = read_history(store, state, key, limit=_NEWEST)
@@ -171,7 +172,7 @@ def chosen(store: Store, state: Folder, key: str, word: str) -> Entry:
 
 
 def named_moment(word: str) -> datetime | None:
-    """The time that a word means, unless it means a VersionId.
+    """The time that a word means, unless it is a VersionId.
 
     67143d and 67141123 can be read as times, but S3 had no version then: they begin VersionIds.
     """
@@ -183,7 +184,7 @@ def named_moment(word: str) -> datetime | None:
 
 
 def _compared(entries: Sequence[Entry]) -> list[Entry]:
-    """Each version with how it differs from the version before it."""
+    """Each version, with its differences from the version before it."""
     compared: list[Entry] = []
     older: Receipt | None = None
     for entry in reversed(entries):
@@ -209,7 +210,7 @@ def _current_or_previous(entries: Sequence[Entry], word: str, place: str) -> Ent
 
 
 def _named(store: Store, state: Folder, key: str, word: str) -> Entry:
-    """The entry of a VersionId, or of enough of its beginning."""
+    """The entry of a VersionId, or of a unique beginning of one."""
     beginning, place = word.removesuffix("…"), store.uri(key)
     listed = list(list_history(store, key))
     found = [each for each in listed if each.version_id == word] or [

@@ -1,7 +1,7 @@
-"""The manifest object of an extract that is published in parts: which part versions make one whole.
+"""The manifest object of a split extract: the list of part versions that make up one version.
 
-A rerun writes the same part keys again, as new S3 versions. A manifest names VersionIds, so whoever
-reads through one version of the manifest reads one consistent set, whatever is published meanwhile.
+A rerun writes the same part keys again, as new S3 versions. A manifest names VersionIds, so a
+reader of one version of the manifest reads one consistent set, whatever is published meanwhile.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Part(BaseModel):
     rows: int
     sha256: str
     min: str | None = None
-    """The lowest cursor value in it, where the extract is incremental."""
+    """The lowest cursor value in it, if the extract is incremental."""
     max: str | None = None
 
 
@@ -46,7 +46,7 @@ class Watermark(BaseModel):
 
 
 class PartsManifest(BaseModel):
-    """What `_manifest.json` says; its versions are the versions of the extract."""
+    """The content of `_manifest.json`; its versions are the versions of the extract."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,17 +62,17 @@ class PartsManifest(BaseModel):
     rows: int
     bytes: int
     data_sha256: str
-    """Of the checksums of the parts, in order, one a line."""
+    """The checksum of the parts' checksums, in order, one per line."""
     arrow_schema: str
     """As in the receipt: an Arrow IPC message in base64."""
     watermark: Watermark | None = None
-    """Where the extract is incremental; it moves with this object and never without it."""
+    """For an incremental extract. It only ever changes together with this object."""
     parts: tuple[Part, ...]
-    """In the order of the rows; never none."""
+    """In the order of the rows; at least one."""
 
 
 def folder(key: str) -> str:
-    """What stands before the name, with the slash."""
+    """The key up to the name, with the slash."""
     return key.removesuffix(key.rpartition("/")[2])
 
 
@@ -93,7 +93,7 @@ def part_number(key: str) -> int | None:
 
 
 def whole_key(key: str) -> str:
-    """The key that an object is published under: a part object's manifest, or itself."""
+    """The key of the published object: for a part, its manifest; otherwise the key itself."""
     return key if part_number(key) is None else f"{folder(key)}{PARTS_MANIFEST}"
 
 
@@ -103,20 +103,20 @@ def sha256_of_parts(checksums: Iterable[str]) -> str:
 
 
 def load_manifest(version: Version) -> PartsManifest:
-    """What a version of a manifest object says."""
+    """Read a version of a manifest object."""
     fetched = version.store.read(version.key, version.version_id)
     return PartsManifest.model_validate_json(fetched.body)
 
 
 def list_parts(store: Store, manifest_key: str) -> Iterator[str]:
-    """Keys of the part objects that lie beside a manifest, named by it or not."""
+    """Keys of the part objects beside a manifest, whether it names them or not."""
     for each in store.list(f"{folder(manifest_key)}part-"):
         if whole_key(each.key) == manifest_key:
             yield each.key
 
 
 def used_numbers(store: Store, manifest_key: str) -> Iterator[int]:
-    """Numbers of part objects that there are or were, hidden ones too."""
+    """All numbers ever used for part objects, including hidden ones."""
     for each in store.history(f"{folder(manifest_key)}part-"):
         number = part_number(each.key)
         if number is not None and whole_key(each.key) == manifest_key:
@@ -124,6 +124,6 @@ def used_numbers(store: Store, manifest_key: str) -> Iterator[int]:
 
 
 def current_versions(store: Store, keys: Iterable[str]) -> list[Version | None]:
-    """What each key holds now."""
+    """The current version of each key."""
     with DaemonPool(HEADS_AT_ONCE, "head") as pool:
         return list(pool.map(lambda key: find_version(store, key), keys))

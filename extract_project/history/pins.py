@@ -1,4 +1,4 @@
-"""Pins: versions that nothing removes, neither `extract prune` nor a lifecycle rule of the bucket.
+"""Pins: protect versions from removal by `extract prune` and by the bucket's lifecycle rules.
 
 A lifecycle rule cannot spare what carries a tag: it only ever picks by one. What S3 itself keeps
 whatever rules say is a version under a legal hold. So a pin is a hold on the version, and on each
@@ -23,7 +23,7 @@ _SUFFIX = ".json"
 
 
 class Pin(BaseModel):
-    """Who keeps a version, and why."""
+    """A pin: who keeps a version, and why."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,7 +33,7 @@ class Pin(BaseModel):
 
 
 def pin(state: Folder, version: Version, by: str, reason: str) -> Pin:
-    """Keep a version until it is unpinned; raises BucketError where the bucket cannot."""
+    """Keep a version until it is unpinned; raises BucketError if the bucket has no object lock."""
     version.store.require_holds()
     made = Pin(by=by, reason=reason, at=datetime.now(UTC))
     record = _record(record_folder(state, "pins", version.key), version.version_id)
@@ -49,7 +49,7 @@ def pin(state: Folder, version: Version, by: str, reason: str) -> Pin:
 
 
 def unpin(state: Folder, version: Version) -> None:
-    """Let a version go the way of all others; parts that another pinned version names stay."""
+    """Unpin a version. Parts that another pinned version names stay protected."""
     # First: a record without a hold would promise what nobody keeps.
     for folder in folders(state, "pins", version.key):
         record = _record(folder, version.version_id)
@@ -63,7 +63,7 @@ def unpin(state: Folder, version: Version) -> None:
 
 
 def _wanted(state: Folder, version: Version) -> set[tuple[str, str]]:
-    """All that the pinned versions of the same key consist of."""
+    """All object versions that the pinned versions of a key consist of."""
     return {
         part
         for version_id in pinned_ids(state, version.key)
@@ -97,7 +97,7 @@ def _records(state: Folder, key: str) -> dict[str, str]:
 
 
 def _held(version: Version) -> Iterator[tuple[str, str]]:
-    """Keys and VersionIds of all that a version consists of, itself last."""
+    """Keys and VersionIds of all objects that make up a version, itself last."""
     if is_manifest(version.key):
         for part in load_manifest(version).parts:
             yield part.key, part.version_id

@@ -1,4 +1,4 @@
-"""Reading a published version back, in the types it was written with."""
+"""Read a published version, with the types it was written with."""
 
 from __future__ import annotations
 
@@ -66,16 +66,16 @@ def open_version(version: Version, schema: pa.Schema | None = None) -> pa.Record
 
 
 def version_format(version: Version) -> FileFormat:
-    """What a version of one object says of its format, else what its name says.
+    """The format of an object version, from its metadata, else from its name.
 
-    Raises NotPublished for an object that no extract writes.
+    Raises NotPublished for an object that is not an extract.
     """
     told = version.provenance.get("format")
     return key_format(f".{told}" if told else version.key)
 
 
 def key_format(key: str) -> FileFormat:
-    """What the end of a key says; raises NotPublished for one that no extract has."""
+    """The format from the end of a key; raises NotPublished for a key that no extract has."""
     found = named_format(key)
     if found is None:
         name = key.rpartition("/")[2]
@@ -100,8 +100,8 @@ def read_rows(
 ) -> pa.RecordBatchReader:
     """A stream of the rows of a file, in bounded memory.
 
-    `schema` is what the receipt says: text formats need it to give back exact types. Raises
-    NotPublished where it is needed and not given.
+    `schema` comes from the receipt: text formats need it to restore exact types. Raises
+    NotPublished if it is needed and missing.
     """
     if file_format.is_text and schema is None:
         raise NotPublished(

@@ -1,9 +1,9 @@
-"""What is known about one published result, beside the object itself (G10).
+"""Receipts: the record of one published result, beside the object itself (G10).
 
-S3 fixes an object's metadata when an upload begins, before anybody knows how many rows there will
-be. So each result has a receipt: an immutable JSON object under EXTRACT_STATE, written *before*
-the result becomes visible and named in the object's metadata. A visible object always has its
-receipt; a receipt without an object (a run killed between the two) means nothing.
+S3 fixes an object's metadata when an upload begins, before the number of rows is known. So each
+result has a receipt: an immutable JSON object under EXTRACT_STATE, written *before* the result
+becomes visible, and named in the object's metadata. A visible object always has its receipt; a
+receipt without an object (of a run killed in between) is meaningless.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Stages(BaseModel):
-    """Seconds spent; stages overlap, so they do not add up to the whole."""
+    """Seconds of each stage. Stages overlap, so they do not add up to the total."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -59,7 +59,7 @@ class ColumnProfile(BaseModel):
 
 
 class CheckRecord(BaseModel):
-    """A check as it came out."""
+    """The outcome of one check."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,7 +71,7 @@ class CheckRecord(BaseModel):
 
 
 class Receipt(BaseModel):
-    """Everything that leads from a published version back to where it came from."""
+    """The full record of a published version: its origin, its content, and its checks."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -79,12 +79,12 @@ class Receipt(BaseModel):
     extract: str
     """Path of the SQL file without `.sql`."""
     key: str
-    """The published object's key; where there are parts, that of the manifest object."""
+    """The published object's key; for a split extract, the key of the manifest object."""
     run_id: str
     snapshot: str | None
-    """Id of the snapshot that the run was launched with, where it was launched with one."""
+    """Id of the snapshot that the run was launched with, if it was launched with one."""
     partition: str | None = None
-    """Key of the partition, where the extract has any."""
+    """Key of the partition, if the extract has partitions."""
     sql_key: str
     sql_version: str | None
     sql_sha256: str
@@ -95,50 +95,50 @@ class Receipt(BaseModel):
     warehouse: str
     query_id: str | None
     query_url: str | None = None
-    """Where a person looks at the query, where the warehouse has such a page."""
+    """The page about the query, if the warehouse has such a page."""
     started_at: AwareDatetime
     rows: int
     bytes: int
     data_sha256: str
-    """Of the object's bytes: what `sha256sum` prints for the downloaded file. Where there are
-    parts, of their checksums, in order, one a line."""
+    """The checksum of the object's bytes, as `sha256sum` prints it for the downloaded file. For
+    parts, the checksum of their checksums, in order, one per line."""
     parts: int | None = None
-    """How many part objects there are, where the extract is split or incremental."""
+    """The number of part objects, if the extract is split or incremental."""
     rows_added: int | None = None
-    """Of the rows, those that this run added, where it is an incremental one; `columns` and
-    `checks` are then about these."""
+    """For an incremental extract, the number of rows that this run added; `columns` and `checks`
+    are then about these rows."""
     bytes_added: int | None = None
     watermark: str | None = None
-    """The highest cursor value published, where the extract is incremental."""
+    """The highest cursor value published, if the extract is incremental."""
     schema_sha256: str
     arrow_schema: str
     """The schema as an Arrow IPC message in base64: text formats are read back with it."""
     columns: tuple[ColumnProfile, ...]
     recent: tuple[Metrics, ...] = ()
-    """What the next result of the same SQL is compared with: the metrics of a few versions (or of
-    windows, where it has such partitions), this one last."""
+    """The baseline of the next result of the same SQL: the metrics of a few versions (or of time
+    windows, for such partitions), this one last."""
     checks: tuple[CheckRecord, ...]
     release: Release | None = None
-    """On whose word it was published although checks failed that would have refused it."""
+    """The release with which it was published, although checks failed."""
     stages: Stages
     usage: Usage | None = None
-    """What the query took of its warehouse, where that says so."""
+    """The query's time and cost in its warehouse, if the warehouse reports them."""
     peak_memory: int
-    """Bytes of resident memory, at the highest, of the process that made it."""
+    """The peak resident memory of the process that made it, in bytes."""
 
     @property
     def finished_at(self) -> datetime:
-        """When the result was whole: just before it was published."""
+        """When the result was complete, just before it was published."""
         return self.started_at + timedelta(seconds=self.stages.total)
 
     @property
     def rows_staged(self) -> int:
-        """The rows that this very run has written and audited."""
+        """The number of rows that this run has written and audited."""
         return self.rows if self.rows_added is None else self.rows_added
 
     @property
     def metrics(self) -> Metrics:
-        """Of this very result."""
+        """The metrics of this result."""
         if self.recent:
             return self.recent[-1]
         nulls = {each.name: each.nulls for each in self.columns}
@@ -150,21 +150,21 @@ def write_schema(schema: pa.Schema) -> str:
 
 
 class HasSchema(Protocol):
-    """A receipt, or the manifest of an extract in parts."""
+    """A record with a schema: a receipt, or the manifest of a split extract."""
 
     @property
     def arrow_schema(self) -> str: ...
 
 
 def read_schema(written: HasSchema) -> pa.Schema:
-    """The exact schema that the result was written in."""
+    """The exact schema with which the result was written."""
     import pyarrow as pa
 
     return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(written.arrow_schema)))
 
 
 def schema_hash(schema: pa.Schema) -> str:
-    """Of the column names and types, in order."""
+    """A checksum of the column names and types, in order."""
     described = "\n".join(f"{field.name}\t{field.type}" for field in schema)
     return sha256(described.encode()).hexdigest()
 
@@ -176,7 +176,7 @@ def save_receipt(state: Folder, receipt: Receipt) -> None:
 
 
 def load_receipt(state: Folder, key: str, receipt_id: str) -> Receipt | None:
-    """The receipt of a published object, or None when it has been removed."""
+    """The receipt of a published object, or None if it has been removed."""
     for folder in folders(state, "receipts", key):
         location = folder / f"{receipt_id}.json"
         with suppress(NoSuchObject):
@@ -185,6 +185,6 @@ def load_receipt(state: Folder, key: str, receipt_id: str) -> Receipt | None:
 
 
 def receipt_of(state: Folder, version: Version) -> Receipt | None:
-    """The receipt of a version, or None where it has none or it has been removed."""
+    """The receipt of a version, or None if it has none or it has been removed."""
     receipt_id = version.provenance.get("receipt")
     return load_receipt(state, version.key, receipt_id) if receipt_id else None

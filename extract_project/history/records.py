@@ -1,7 +1,7 @@
-"""Where a record about a published key lies below EXTRACT_STATE: its receipts, its pins.
+"""The keys of records about a published key, below EXTRACT_STATE: its receipts, its pins.
 
-The state is usually a folder below the data (`<EXTRACT_DATA>/.extract`). What both prefixes share
-stands in the key of a record once: S3 takes keys of 1,024 bytes.
+The state is usually a folder below the data (`<EXTRACT_DATA>/.extract`). The common prefix is in
+the key of a record only once, because S3 limits keys to 1,024 bytes.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ def record_folder(state: F, kind: Kind, key: str) -> F:
 
 
 def former_folder(state: F, kind: Kind, key: str) -> F:
-    """Where earlier releases kept them, which wrote the whole key below the state."""
+    """The folder of earlier releases, which wrote the whole key below the state."""
     return state / f"{kind}/{key}"
 
 
 def folders(state: F, kind: Kind, key: str) -> list[F]:
-    """Every folder that may have records of a key; new ones are written to the first."""
+    """All folders that may have records of a key; new records are written to the first."""
     return list(dict.fromkeys([record_folder(state, kind, key), former_folder(state, kind, key)]))
 
 
 def require_room(state: Location, key: str, receipt_id: str) -> None:
-    """Raise SettingsError where S3 would not take a published key, or that of its receipt."""
+    """Raise SettingsError if a published key, or the key of its receipt, is too long for S3."""
     longest = max(
         key, (record_folder(state, "receipts", key) / f"{receipt_id}.json").prefix, key=_size
     )

@@ -1,7 +1,7 @@
-"""A release: a person's word that a result may be published although it was refused.
+"""A release: a person's decision that a refused result may be published.
 
-Nothing is kept of a refused result, so it has to be made again. Only the checks that refused it
-then may fail this time; whatever else is wrong is refused as ever.
+Nothing of a refused result is kept, so the extract runs again. Only the checks that refused it may
+fail this time; any other failure refuses the result as usual.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Release(BaseModel):
-    """What is let through, and on whose word."""
+    """The checks that may fail, and who decided it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,5 +23,5 @@ class Release(BaseModel):
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What the object itself says, where S3 has room for it."""
+        """The release for the object's metadata, if S3 has room for it."""
         return {"release-of": self.of_run, "released-by": self.by, "release-reason": self.reason}

@@ -1,9 +1,9 @@
-"""Retention: which versions have served their time, and removing them.
+"""Retention: find old versions that may be removed, and remove them.
 
-The rule is that of an S3 lifecycle: a version goes when so many newer ones have been replaced too,
-and it has itself been replaced for so long. Beyond that: what is pinned stays; part versions stay
-as long as any version of their manifest that stays names them; and a delete marker goes when it
-hides nothing any more.
+The rule is that of an S3 lifecycle: a version is removed once enough newer ones have been replaced
+too, and it was itself replaced long enough ago. In addition, pinned versions stay; part versions
+stay as long as a remaining version of their manifest names them; and a delete marker is removed
+once it hides nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ Kind = Literal["version", "part", "delete marker"]
 
 @dataclass(frozen=True)
 class Rule:
-    """What stays: the newest `keep` of those replaced, and whatever was replaced since `before`."""
+    """The rule: keep the newest `keep` replaced versions, and all that were replaced since
+    `before`."""
 
     keep: int
     before: datetime
@@ -39,7 +40,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Prunable:
-    """What may go, and since when something else has been in its place."""
+    """An object version that may be removed, and when it was replaced."""
 
     stored: ListedVersion
     kind: Kind
@@ -47,7 +48,7 @@ class Prunable:
 
 
 def owns(data: Location, path: str, key: str) -> bool:
-    """Whether a key is the extract's: its object, those of its partitions, and their parts."""
+    """Whether a key belongs to the extract: its object, its partitions' objects, or their parts."""
     name = path.rpartition("/")[2]
     extension = "|".join(re.escape(each) for each in EXTENSIONS)
     beside = rf"{re.escape(PARTS_MANIFEST)}|part-[0-9]{{5,}}({extension})"
@@ -57,7 +58,7 @@ def owns(data: Location, path: str, key: str) -> bool:
 
 
 def find_prunable(state: Folder, data: Folder, path: str, rule: Rule) -> list[Prunable]:
-    """What the rule lets go of one extract, in the order in which it may be removed."""
+    """The versions of one extract that the rule does not keep, in the order of removal."""
     histories = dict(_histories(data, path))
     versions, parts = [], []
     for key in sorted({whole_key(key) for key in histories}):
@@ -83,10 +84,10 @@ def find_prunable(state: Folder, data: Folder, path: str, rule: Rule) -> list[Pr
 
 
 def remove(store: Store, prunable: Sequence[Prunable]) -> None:
-    """Remove them for good; raises BucketError where S3 refuses.
+    """Remove them permanently; raises BucketError if S3 refuses.
 
-    One kind after the other, because one request may do a part of what it says: the parts of a
-    version that could not be removed stay, and so does the delete marker that hides one.
+    They are removed kind by kind, because a request may succeed partly: if a version cannot be
+    removed, its parts stay, and so does the delete marker that hides it.
     """
     for kind in get_args(Kind):
         stored = [each.stored for each in prunable if each.kind == kind]
@@ -123,7 +124,7 @@ def _refused(bucket: str, code: str, told: str, *, is_denied: bool) -> BucketErr
 
 
 def _histories(data: Folder, path: str) -> Iterator[tuple[str, list[ListedVersion]]]:
-    """Each key of the extract, with all that it holds, the newest first."""
+    """Each key of the extract, with its versions and delete markers, the newest first."""
     histories: dict[str, list[ListedVersion]] = {}
     for prefix in (f"{data.key(path)}.", f"{data.key(path)}/"):
         for each in data.store.history(prefix):
@@ -133,7 +134,7 @@ def _histories(data: Folder, path: str) -> Iterator[tuple[str, list[ListedVersio
 
 
 def _replaced(history: Sequence[ListedVersion]) -> list[tuple[ListedVersion, datetime]]:
-    """The versions that are no longer current, and when something took their place."""
+    """The versions that are no longer current, and when they were replaced."""
     return [(older, newer.modified) for newer, older in pairwise(history) if not older.is_deleted]
 
 
@@ -153,7 +154,7 @@ def _named(
     going: Sequence[ListedVersion],
     candidates: Sequence[tuple[ListedVersion, datetime]],
 ) -> set[tuple[str, str]]:
-    """The part versions that some manifest version names which stays."""
+    """The part versions named by a manifest version that stays."""
     if not candidates:
         return set()
     staying = [each for each in history if not each.is_deleted and each not in going]
@@ -166,7 +167,7 @@ def _named(
 def _idle(
     history: Sequence[ListedVersion], gone: set[tuple[str, str]], rule: Rule
 ) -> Iterator[Prunable]:
-    """Delete markers below which nothing is left."""
+    """Delete markers that hide nothing any more."""
     for each in reversed(history):
         if each.is_deleted and each.modified < rule.before:
             yield Prunable(each, "delete marker", each.modified)

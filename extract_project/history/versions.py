@@ -22,7 +22,7 @@ class Version:
     """One version of a published key."""
 
     store: Store = field(repr=False)
-    """Where it is, and read from."""
+    """The store that has it."""
     object: ObjectVersion
 
     @property
@@ -43,7 +43,7 @@ class Version:
 
     @property
     def provenance(self) -> Mapping[str, str]:
-        """What the object itself says of its origin: `run-id`, `sql-key`, `receipt`, …"""
+        """The object's own metadata about its origin: `run-id`, `sql-key`, `receipt`, …"""
         return self.object.facts
 
     @property
@@ -52,13 +52,13 @@ class Version:
 
     @property
     def started_at(self) -> datetime | None:
-        """When the run that made it started; None for an object that is not ours."""
+        """When its run started; None for an object that this project did not write."""
         text = self.provenance.get("started-at")
         return datetime.fromisoformat(text) if text else None
 
     @property
     def restoration(self) -> Restoration | None:
-        """How it became current without a run of its own; None for the result of a run."""
+        """The rollback that made it; None for the result of a run."""
         known = self.provenance
         if "restored-from" not in known:
             return None
@@ -74,27 +74,27 @@ class Version:
 
 @dataclass(frozen=True)
 class Restoration:
-    """A rollback: which older version was made current again, by whom, and why."""
+    """A rollback: the older version that was made current again, by whom, and why."""
 
     restored_from: str
     """VersionId of the version whose bytes these are."""
     replaced: str | None
-    """VersionId of what was current before; None where nothing was."""
+    """VersionId of the version that was current before; None if there was none."""
     by: str
     reason: str
     at: datetime
     run_id: str | None
-    """The Dagster run that did it; None where somebody did it without Dagster."""
+    """The Dagster run that did it; None if it was done without Dagster."""
 
 
 def find_version(store: Store, key: str, version_id: str | None = None) -> Version | None:
-    """The given version, or the current one; None when there is none."""
+    """The given version, or the current one; None if there is none."""
     found = store.find(key, version_id)
     return Version(store, found) if found else None
 
 
 def require_version(store: Store, key: str, version_id: str | None = None) -> Version:
-    """As `find_version`; raises NotPublished when there is none."""
+    """Like `find_version`, but raises NotPublished if there is none."""
     version = find_version(store, key, version_id)
     if version is None:
         which = f"version {version_id}" if version_id else "a current version"
@@ -106,7 +106,7 @@ def require_version(store: Store, key: str, version_id: str | None = None) -> Ve
 
 
 def list_history(store: Store, key: str) -> Iterator[ListedVersion]:
-    """Every version and delete marker of a key, the newest first, without what each one carries."""
+    """Every version and delete marker of a key, the newest first, without metadata."""
     for each in store.history(key):
         if each.key == key:
             yield each
@@ -115,7 +115,7 @@ def list_history(store: Store, key: str) -> Iterator[ListedVersion]:
 
 
 def list_versions(store: Store, key: str) -> Iterator[Version]:
-    """Every version of a key, the newest first; delete markers are not among them."""
+    """Every version of a key, the newest first, without delete markers."""
     for listed in list_history(store, key):
         version = None if listed.is_deleted else find_version(store, key, listed.version_id)
         if version is not None:
@@ -125,8 +125,8 @@ def list_versions(store: Store, key: str) -> Iterator[Version]:
 def published_key(data: Folder, path: str, partition: str | None = None) -> str:
     """The key of an extract's object, for readers who do not have its SQL file.
 
-    Where its format has changed, or its `split`, there are several: it is the one that was
-    published last, of those that are still there. Raises NotPublished when there never was any.
+    If its format or `split` has changed, there are several keys: this is the one published last, of
+    those that still exist. Raises NotPublished if there never was one.
     """
     folder, name = data.key(path), path.rpartition("/")[2]
     if partition:

@@ -1,4 +1,4 @@
-"""CSV as RFC 4180 has it: CRLF, a header row, quotes only where they are needed.
+"""CSV by RFC 4180: CRLF, a header row, quotes only where needed.
 
 NULL is an empty unquoted field and the empty string is `""`, so that both survive. The value `\\.`
 is quoted, as Postgres quotes it: alone on a line it ends the data for psql before 18.

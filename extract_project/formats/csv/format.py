@@ -1,4 +1,4 @@
-"""What can be chosen of CSV; writing and reading load Arrow."""
+"""The CSV format and its options. Arrow is loaded only for writing and reading."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Csv(Format):
-    """Comma-separated values, for programs and people that take nothing else."""
+    """Comma-separated values, for programs and people that read nothing else."""
 
     name = "csv"
     content_type = "text/csv; charset=utf-8; header=present"

@@ -12,7 +12,7 @@ from extract_project.formats.protocol import FileFormat
 from extract_project.schema.from_text import from_text
 
 _LONGEST_ROW = 32 << 20
-"""In bytes: Arrow reads so much at once, and no row may be longer."""
+"""In bytes. Arrow reads this much at once, and no row may be longer."""
 
 
 def read_csv(file: BinaryIO, file_format: FileFormat, schema: pa.Schema) -> pa.RecordBatchReader:

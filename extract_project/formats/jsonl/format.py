@@ -1,4 +1,4 @@
-"""What can be chosen of JSON Lines; writing and reading load Arrow."""
+"""The JSON Lines format and its options. Arrow is loaded only for writing and reading."""
 
 from __future__ import annotations
 

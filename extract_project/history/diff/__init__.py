@@ -1,1 +1,1 @@
-"""How two versions of an extract differ: SQL, columns, rows."""
+"""The differences between two versions of an extract: SQL, columns, rows."""

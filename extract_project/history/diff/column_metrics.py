@@ -1,4 +1,4 @@
-"""NULLs, sum and extremes of each column of a version, while its rows pass."""
+"""Collect NULLs, sum and extremes of each column of a version, while its rows stream."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _WIDE = pa.decimal256(76, 0)
 
 @dataclass(frozen=True)
 class ColumnMetrics:
-    """A column of one version. The others than `nulls` are of numbers only; decimals are text."""
+    """A column of one version. All but `nulls` are set for numeric columns only; decimals are
+    text."""
 
     nulls: int
     total: int | float | str | None = None

@@ -1,4 +1,4 @@
-"""Columns of two versions in one form, so that equal values are equal and others are not.
+"""Bring columns of two versions into one form in which exactly equal values are equal.
 
 DuckDB cuts instants to microseconds, knows decimals of 38 digits, takes the last dates for
 infinity, and `A` and `a` for one name. So what is compared is exact in both: times as counts of
@@ -34,7 +34,7 @@ class Comparable:
     stored: pa.DataType
 
     def encode(self, values: pa.Array) -> pa.Array:
-        """The values of either version in the common form."""
+        """The values of one version in the common form."""
         if self.form == "text":
             return plain_text(values)
         if self.form == "number":
@@ -107,7 +107,7 @@ def _are_times_of_one_kind(old: pa.DataType, new: pa.DataType) -> bool:
 
 
 def _common_decimal(old: pa.DataType, new: pa.DataType) -> pa.DataType | None:
-    """A decimal that holds every value of both; None where none is wide enough."""
+    """A decimal type that holds every value of both; None if none is wide enough."""
     digits = [(_digits(kind), _scale(kind)) for kind in (old, new)]
     scale = max(scale for _, scale in digits)
     precision = max(digits - scale for digits, scale in digits) + scale
@@ -118,7 +118,7 @@ def _common_decimal(old: pa.DataType, new: pa.DataType) -> pa.DataType | None:
 
 
 def _nanoseconds(kind: pa.DataType) -> int:
-    """Of one tick."""
+    """The length of one tick."""
     return PER_SECOND["ns"] // PER_SECOND[kind.unit]
 
 

@@ -1,4 +1,4 @@
-"""Which rows of two versions differ: by a key, or, without one, as rows that are counted.
+"""Compare the rows of two versions: by a key, or, without one, by counting whole rows.
 
 Both versions are streamed to local disk once, in a form in which they can be compared, and
 compared by an embedded DuckDB that spills to disk: memory does not grow with the rows.
@@ -36,7 +36,7 @@ _MEMORY_LIMIT = "256MB"
 
 @dataclass(frozen=True)
 class Key:
-    """Columns that identify a row; `insisted`: it is an error where they do not."""
+    """Columns that identify a row. If `insisted`, it is an error if they do not."""
 
     columns: tuple[str, ...] = ()
     insisted: bool = False
@@ -45,10 +45,10 @@ class Key:
 def compare_rows(
     old: pa.RecordBatchReader, new: pa.RecordBatchReader, key: Key, directory: Path
 ) -> RowDifference:
-    """Compare two versions; `directory` is local disk for about as much as both take in Parquet.
+    """Compare two versions; `directory` needs about as much local disk as both take in Parquet.
 
-    Raises ExtractError when the key that is insisted on names a column that one of them does not
-    have, or does not identify a row.
+    Raises ExtractError if a key that was insisted on names a column that one of them does not have,
+    or does not identify a row.
     """
     names = [name for name in old.schema.names if name in new.schema.names]
     columns = [
@@ -72,7 +72,7 @@ def compare_rows(
 
 @dataclass
 class _Spooled:
-    """What was seen of a version on its way to disk."""
+    """The metrics of a version, collected while it was written to disk."""
 
     metrics: dict[str, ColumnMetrics] = field(default_factory=dict)
     rows: int = 0
@@ -97,7 +97,7 @@ def _spool(reader: pa.RecordBatchReader, columns: Sequence[Comparable], path: Pa
 def _usable(
     key: Key, columns: Sequence[Comparable], connection: duckdb.DuckDBPyConnection
 ) -> tuple[list[int], str]:
-    """The positions of the key's columns, or none and why not."""
+    """The positions of the key's columns, or none, with the reason."""
     names = [column.name for column in columns]
     for name in key.columns:
         if name not in names:
@@ -240,7 +240,7 @@ def _changed_row(columns: Sequence[Comparable], key: Sequence[int], pair: Any) -
 
 
 def _equal(old: Any, new: Any) -> bool:
-    """As DuckDB has it: NULL is NULL, and NaN is NaN."""
+    """Equality as in DuckDB's `is not distinct from`: NULL equals NULL, and NaN equals NaN."""
     return bool(old == new or (old != old and new != new))  # noqa: PLR0124
 
 

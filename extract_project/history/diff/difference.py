@@ -1,4 +1,4 @@
-"""What differs between two versions of a key: was it the SQL, or the data?"""
+"""The difference between two versions of a key, in the SQL and in the data."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class SqlDifference:
-    """The SQL that made the one, against the SQL that made the other."""
+    """The difference between the SQL of two versions."""
 
     verdict: str
     """`the SQL is the same`, …"""
     text: str
-    """A unified diff; empty where the texts are the same."""
+    """A unified diff; empty if the texts are the same."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,16 @@ class Difference:
     sql: SqlDifference
     schema: SchemaChange
     rows: RowDifference | None
-    """None: the two are the same, byte for byte."""
+    """None if the two are the same, byte for byte."""
 
     @property
     def same(self) -> bool:
-        """Whether columns and rows are the same, whatever SQL made them."""
+        """Whether columns and rows are the same, even if the SQL differs."""
         return not self.schema and (self.rows is None or self.rows.same)
 
     @property
     def verdict(self) -> str:
-        """One line for whoever asks whether it was the SQL or the data."""
+        """One line that says whether the SQL or the data differs."""
         parts = [self.sql.verdict]
         if self.schema:
             parts.append(f"the schema differs: {_schema_words(self.schema)}")
@@ -60,10 +60,10 @@ class Difference:
 
 
 def compare(old: Entry, new: Entry, key: Sequence[str] = ()) -> Difference:
-    """Compare two versions of a key; in bounded memory, on local disk.
+    """Compare two versions of a key, in bounded memory, with local disk.
 
-    Without `key`, rows are told apart by the `unique` check of the SQL file that made the new
-    version. Raises NotPublished for a delete marker, ExtractError as `compare_rows` does.
+    Without `key`, the `unique` check of the new version's SQL file identifies rows. Raises
+    NotPublished for a delete marker, ExtractError as `compare_rows` does.
     """
     readers = [_open(entry) for entry in (old, new)]
     schema = compare_schemas(readers[0].schema, readers[1].schema)
@@ -83,7 +83,7 @@ def _open(entry: Entry) -> pa.RecordBatchReader:
 
 
 def _own_key(receipt: Receipt | None) -> Key:
-    """What the header of the SQL that made a version declares unique."""
+    """The columns that the header of a version's SQL declares unique."""
     if receipt is None:
         return Key()
     try:

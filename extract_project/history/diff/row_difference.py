@@ -1,4 +1,4 @@
-"""What a comparison of rows has found."""
+"""The result of comparing the rows of two versions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ColumnDifference:
-    """A column of either version."""
+    """A column of one or both versions."""
 
     name: str
     changed: int | None
-    """Rows of the same key that have another value; None where there is no key, or no partner."""
+    """The number of rows with the same key but another value; None without a key, or if only one
+    version has the column."""
     old: ColumnMetrics | None
-    """None where only the new version has the column."""
+    """None if only the new version has the column."""
     new: ColumnMetrics | None
 
     @property
@@ -29,22 +30,22 @@ class ColumnDifference:
 
 @dataclass(frozen=True)
 class ChangedRow:
-    """A row of which some values changed."""
+    """A row in which some values changed."""
 
     key: Row
     old: Row
-    """The values that changed, as they were."""
+    """The old values of the changed columns."""
     new: Row
 
 
 @dataclass(frozen=True)
 class RowDifference:
-    """Rows of the new version against those of the old one, in the columns that both have."""
+    """The differences between the rows of two versions, in the columns that both have."""
 
     key: tuple[str, ...]
-    """Empty: a changed row counts as one removed and one added."""
+    """If empty, a changed row counts as one removed and one added."""
     note: str
-    """Why a key that was there was not used, if so."""
+    """The reason why a given key was not used, if any."""
     old_rows: int
     new_rows: int
     added: int
