@@ -38,8 +38,11 @@ DIALECTS = Dialects({"shop": DuckDB()}, "shop")
 
 
 S3_SERVERS = ("seaweedfs", "ministack")
-LONGEST_FIRST = ("test_ecs", "installation", "test_cancel", "test_memory")
-"""Files and folders that take more than a minute: begun last, one worker would go on alone."""
+LONGEST_FIRST = (
+    *("test_ecs", "installation", "test_model", "test_memory", "test_storm", "test_cancel"),
+    *("test_stalls", "test_split", "test_requests", "test_publishing", "test_component"),
+)
+"""Files and folders that take long: begun last, one worker would go on with them alone."""
 
 ONE_WORKER = ("extract_project_tests/installation",)
 """Folders whose tests share what takes long to start."""

@@ -41,10 +41,16 @@ def get(
     return done
 
 
-@pytest.mark.parametrize("text", [CSV, LARGE], ids=["small", "several ranges"])
-@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("-", CSV, id="small"),
+        pytest.param("-", LARGE, id="several ranges"),
+        *(("/dev/stdout", LARGE), ("/dev/fd/1", LARGE), ("/proc/self/fd/1", LARGE)),
+    ],
+)
 def test_standard_output_gets_the_bytes_and_nothing_else(
-    configured: Site, text: str, name: str
+    configured: Site, name: str, text: str
 ) -> None:
     publish(configured, "a/b", text)
     key = "extracts/a/b.csv.gz" if text == CSV else "extracts/a/b.parquet"

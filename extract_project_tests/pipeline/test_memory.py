@@ -36,7 +36,7 @@ def test_g9_an_exact_unique_spills_to_disk(site: Site) -> None:
 def test_g9_hundreds_of_parts_wait_for_the_audit_outside_memory(site: Site) -> None:
     header = "/*---\nsplit: {rows: 20000}\n---*/\n"
     few, many = (
-        peak_memory(site, header + ROWS.format(rows=20_000 * n), PARTS_KEY) for n in (100, 500)
+        peak_memory(site, header + ROWS.format(rows=20_000 * n), PARTS_KEY) for n in (50, 300)
     )
     assert many < few + 128 * MIB  # a part that waits with its encoder takes two
 
