@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _COLOURS = {"new": "green", "changed": "yellow", "removed": "red", "invalid": "red"}
+_SAME = "same"
 _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -29,9 +30,18 @@ _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @click.option("--delete", is_flag=True, help="Plan a push with --delete.")
 @click.option("--diff", is_flag=True, help="Show the changed lines of SQL files.")
 @click.option("--no-describe", is_flag=True, help="Do not ask warehouses for schemas.")
+@click.option(
+    "--all",
+    "whole",
+    is_flag=True,
+    help="Compare unchanged files with what is published too: after settings changed, or an "
+    "upgrade.",
+)
 @json_option
 @explains_itself
-def plan(*, folder: Path, delete: bool, diff: bool, no_describe: bool, as_json: bool) -> None:
+def plan(
+    *, folder: Path, delete: bool, diff: bool, no_describe: bool, whole: bool, as_json: bool
+) -> None:
     """Show what pushing FOLDER would change: SQL, data, schemas.
 
     Nothing is written, and no query runs: the warehouses only describe what is new or changed. Exit
@@ -43,7 +53,8 @@ def plan(*, folder: Path, delete: bool, diff: bool, no_describe: bool, as_json: 
     """
     settings = load_settings()
     folders = settings.connect()
-    planned = plan_push(folders.manifest, manifest_files(folder), settings.dialects, delete=delete)
+    files = manifest_files(folder)
+    planned = plan_push(folders.manifest, files, settings.dialects, delete=delete, whole=whole)
     schemas: dict[str, Described] = {}
     if not no_describe:
         with err.status("asking warehouses"):
@@ -54,7 +65,9 @@ def plan(*, folder: Path, delete: bool, diff: bool, no_describe: bool, as_json: 
         click.echo(json.dumps(found, indent=2))
     else:
         for each in planned:
-            _print(each, schemas.get(each.path), diff)
+            described = schemas.get(each.path)
+            if each.change != _SAME or (described and _is_worth_showing(described)):
+                _print(each, described, diff)
         counts = ", ".join(
             f"{sum(each.change == change for each in planned)} {change}" for change in _COLOURS
         )
@@ -63,8 +76,12 @@ def plan(*, folder: Path, delete: bool, diff: bool, no_describe: bool, as_json: 
     raise SystemExit(NO if refused or any(each.problems for each in planned) else 0)
 
 
+def _is_worth_showing(described: Described) -> bool:
+    return bool(described.changes or described.refusal or described.narrowed)
+
+
 def _print(planned: Planned, described: Described | None, diff: bool) -> None:
-    colour = _COLOURS[planned.change]
+    colour = _COLOURS.get(planned.change, "dim")
     says = _effect(planned, described)
     out.print(marked(Text(f"{planned.change:8}", colour), f"{planned.path} ", says))
     for problem in planned.problems:
@@ -83,7 +100,7 @@ def _effect(planned: Planned, described: Described | None) -> str:
         return "what is published stays"
     if planned.change == "invalid":
         return ""
-    words = [] if planned.change == "new" else [
+    words = [] if planned.change in ("new", _SAME) else [
         "the data changes" if planned.changes_data else "the data stays"
     ]  # fmt: skip
     if planned.defaults and planned.changed_keys:

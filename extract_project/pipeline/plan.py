@@ -60,7 +60,7 @@ Faults = Iterable[tuple[tuple[str | int, ...], str]]
 class Planned:
     """The change to one SQL file."""
 
-    change: Literal["new", "changed", "removed", "invalid"]
+    change: Literal["new", "changed", "removed", "invalid", "same"]
     path: str
     before: Parsed | None = None
     """The file in the bucket."""
@@ -127,11 +127,13 @@ def plan(
     dialects: Dialects,
     *,
     delete: bool,
+    whole: bool = False,
 ) -> list[Planned]:
     """What `extract push` of these files would change, in the order of their paths.
 
     With `delete`, files that are only in the bucket are removed; otherwise they stay, and other
-    files can depend on them. Raises BucketError if the manifest cannot be read.
+    files can depend on them. With `whole`, unchanged files are in it too: what is published
+    of them may come from other settings. Raises BucketError if the manifest cannot be read.
     """
     changes = compare(manifest, files)
     there = _fetched(manifest, (*changes.changed, *changes.removed))
@@ -159,6 +161,8 @@ def plan(
             told[path] = replace(planned, change="new")
         elif name in changes.changed or (name in reached and planned.changes_header):
             told[path] = planned
+        elif whole:
+            told[path] = replace(planned, change="same", before=planned.after)
     return [told[path] for path in sorted(told)]
 
 

@@ -92,6 +92,24 @@ def test_columns_whose_values_may_be_refused_are_named_with_the_key(
     assert planned(tmp_path)["a/b"]["schema"]["narrowed"] == []
 
 
+def test_what_other_settings_make_of_unchanged_files_is_shown_on_request(
+    configured: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql = "select sum(1) as total"
+    publish(configured, "a/b", sql)
+    publish(configured, "a/plain", "select 1 as one")
+    for path, text in (("a/b", sql), ("a/plain", "select 1 as one")):
+        write(tmp_path, path, text)
+    monkeypatch.setenv("EXTRACT_WAREHOUSES__SHOP__INTEGERS", "decimal")
+    assert planned(tmp_path) == {}
+    told = planned(tmp_path, "--all")
+    assert told["a/b"]["change"] == told["a/plain"]["change"] == "same"
+    assert told["a/b"]["schema"]["changes"] == ["breaking: 'total' is decimal(38,0); it was int64"]
+    shown = call("plan", tmp_path, "--all")
+    assert "same     a/b  1 columns, the schema changes" in shown.output
+    assert "a/plain" not in shown.output
+
+
 def test_a_numeric_without_a_precision_is_named_too(
     site: Site, postgres: PostgresWarehouse, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from extract_project.manifest.extract import Extract
+from extract_project.schema.choices import DEFAULTS, WIDEST
 from extract_project_tests.support.parsing import header
 from extract_project_tests.support.trees import refused_one, understood, understood_one
 
@@ -32,6 +33,18 @@ def test_the_nearest_wins_key_by_key() -> None:
         "sales/_defaults.yaml",
         "sales/eu/_defaults.yaml",
     ]
+
+
+def test_the_choice_of_types_is_inherited_and_part_of_the_code_version() -> None:
+    def chosen(defaults: str, own: str) -> Extract:
+        return understood_one({"_defaults.yaml": defaults, "a.sql": header(own, SQL)})
+
+    own = "integers: decimal\nnumeric: text\ntimestamps: ns"
+    inherited = chosen("integers: decimal\nnumeric: text\n", "timestamps: ns")
+    assert inherited.types == WIDEST
+    assert inherited.code_version == chosen("", own).code_version
+    assert inherited.code_version != chosen("integers: decimal\n", "timestamps: ns").code_version
+    assert chosen("integers: decimal\n", "integers: int64").types == DEFAULTS
 
 
 def test_tags_and_params_are_merged_and_checks_are_added() -> None:
