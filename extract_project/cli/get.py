@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,9 @@ def get(
         return
     manifest = load_manifest(version)
     if one_file:
-        file_format = _parts_format(manifest)
+        from extract_project.history.reading import parts_format
+
+        file_format = parts_format(manifest)
         place = Place(output or Path(), force).below(f"{found.name}{file_format.extension}")
         _write_one(version, _written_as(file_format, place), place)
         _say(place, version, f"{len(manifest.parts)} parts as one file")
@@ -154,17 +156,11 @@ def _written_as(stored: FileFormat, place: Place) -> FileFormat:
     if wanted is None or wanted.extension == stored.extension:
         return stored
     if wanted.name == stored.name and wanted.text_codec is None:
-        return wanted
+        return replace(wanted, options=stored.options)
     raise ExtractError(
         f"{place} has the extension of another format, but the version is {stored.extension}: "
         f"use that extension, or publish with another 'format' or 'compression'"
     )
-
-
-def _parts_format(manifest: PartsManifest) -> FileFormat:
-    from extract_project.history.reading import key_format
-
-    return key_format(manifest.parts[0].key)
 
 
 def _parts(manifest: PartsManifest, directory: Path) -> list[Download]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
 
 from extract_project.formats.compression import SUFFIX
 
@@ -27,14 +30,46 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
+class Unwritable(Exception):
+    """The file cannot hold a value as its format's options say.
+
+    `index` is the value's in the row group, `value` its text; `reason` says what is wrong and what
+    to do.
+    """
+
+    def __init__(self, column: str, index: int, value: str, reason: str) -> None:
+        super().__init__(f"column {column!r}: {value!r}: {reason}")
+        self.column = column
+        self.index = index
+        self.value = value
+        self.reason = reason
+
+    def later(self, rows: int) -> Unwritable:
+        """The same, with that many rows before it."""
+        return Unwritable(self.column, self.index + rows, self.value, self.reason)
+
+
 class Encoder(Protocol):
     """Writes one file. Equal rows in equal groups give equal bytes."""
 
     def write(self, rows: pa.Table) -> None:
-        """Encode one row group in the schema that the encoder was opened with."""
+        """Encode one row group in the schema that the encoder was opened with.
+
+        Raises Unwritable, after which the file is of no use.
+        """
 
     def close(self) -> None:
         """Write the end of the file; the sink stays open."""
+
+
+class FormatOptions(BaseModel):
+    """What the header chooses of a format, under a key that has the format's name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Keys that cannot be as they are, and what is wrong, in words."""
+        return iter(())
 
 
 class Format(ABC):
@@ -46,12 +81,18 @@ class Format(ABC):
     name: ClassVar[str]
     """Its name in the header key `format`; also the file's extension."""
     content_type: ClassVar[str]
+    options: ClassVar[type[FormatOptions] | None] = None
+    """What a header can choose of it, if anything; all of it has defaults."""
     codecs: ClassVar[tuple[str, ...]]
     """The compressions that it supports, of those in `compression`; the first is the default."""
     is_text: ClassVar[bool] = False
     """Whether it is text, which is compressed as a whole and read with the types of the receipt."""
     by_position: ClassVar[bool] = False
     """Whether readers find columns by their position, so that their order matters."""
+
+    def media_type(self, file_format: FileFormat) -> str:
+        """The Content-Type of a file that is not compressed as a whole."""
+        return self.content_type
 
     @abstractmethod
     def encoder(self, sink: Sink, schema: pa.Schema, file_format: FileFormat) -> Encoder:
@@ -74,6 +115,19 @@ class FileFormat:
     format: Format
     codec: str
     level: int | None
+    options: FormatOptions | None = None
+    """Default: those of the format."""
+
+    @property
+    def written_options(self) -> dict[str, Any] | None:
+        """The options that are not the format's own, as they are recorded beside the data."""
+        return (self.options and self.options.model_dump(exclude_defaults=True)) or None
+
+    def with_options(self, written: dict[str, Any] | None) -> FileFormat:
+        """The same, with the options that were recorded beside a file."""
+        if written is None or self.format.options is None:
+            return self
+        return replace(self, options=self.format.options.model_validate(written))
 
     @property
     def name(self) -> str:
@@ -95,7 +149,8 @@ class FileFormat:
 
     @property
     def content_type(self) -> str:
-        return f"application/{self.text_codec}" if self.text_codec else self.format.content_type
+        codec = self.text_codec
+        return f"application/{codec}" if codec else self.format.media_type(self)
 
     def encoder(self, sink: Sink, schema: pa.Schema) -> Encoder:
         """Start a file; a file without any group is valid and has the schema."""

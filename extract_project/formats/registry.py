@@ -13,7 +13,7 @@ from extract_project.formats.compression import DEFAULT_LEVEL, parse_compression
 from extract_project.formats.csv.format import Csv
 from extract_project.formats.jsonl.format import Jsonl
 from extract_project.formats.parquet import Parquet
-from extract_project.formats.protocol import FileFormat, Format
+from extract_project.formats.protocol import FileFormat, Format, FormatOptions
 
 _FORMATS: tuple[Format, ...] = (
     Parquet(),
@@ -47,9 +47,13 @@ def named_format(name: str) -> FileFormat | None:
     return next((_BY_EXTENSION[each] for each in EXTENSIONS if name.endswith(each)), None)
 
 
-def chosen_format(name: FormatName, compression: str | None) -> FileFormat:
-    """The file format for a header's `format` and `compression`; raises ValueError if they
-    conflict."""
+def chosen_format(
+    name: FormatName, compression: str | None, options: FormatOptions | None = None
+) -> FileFormat:
+    """The file format for a header's `format`, `compression` and the key named after the format.
+
+    Raises ValueError if the compression conflicts with the format.
+    """
     known = FORMATS[name]
     codec, level = parse_compression(compression, known.codecs, name, is_text=known.is_text)
-    return FileFormat(known, codec, level)
+    return FileFormat(known, codec, level, options)

@@ -24,7 +24,10 @@ class TextStream:
 
     def write(self, text: pa.StringArray) -> None:
         """Write the values of a string array without NULLs, one after the other."""
-        data = _bytes_of(text)
+        self.write_bytes(bytes_of(text))
+
+    def write_bytes(self, data: bytes | memoryview) -> None:
+        """Write what is encoded already."""
         if self._gzip:
             self._sink.write(self._gzip.compress(data))
         elif self._zstd:
@@ -39,7 +42,7 @@ class TextStream:
             self._zstd.close()
 
 
-def _bytes_of(text: pa.StringArray) -> memoryview:
+def bytes_of(text: pa.StringArray) -> memoryview:
     """The characters of a string array as one contiguous buffer."""
     _, offsets, data = text.buffers()
     if data is None or not len(text):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -65,6 +66,8 @@ class PartsManifest(BaseModel):
     """The checksum of the parts' checksums, in order, one per line."""
     arrow_schema: str
     """As in the receipt: an Arrow IPC message in base64."""
+    format_options: dict[str, Any] | None = None
+    """As in the receipt."""
     watermark: Watermark | None = None
     """For an incremental extract. It only ever changes together with this object."""
     parts: tuple[Part, ...]

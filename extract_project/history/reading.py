@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from itertools import chain
 from typing import Any, BinaryIO
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 from extract_project.errors import NotPublished
 from extract_project.formats.protocol import FileFormat
 from extract_project.formats.registry import FORMATS, named_format
-from extract_project.history.parts import Part, is_manifest, load_manifest
+from extract_project.history.parts import Part, PartsManifest, is_manifest, load_manifest
 from extract_project.history.receipt import read_schema
 from extract_project.history.versions import Version
 from extract_project.store.protocol import Store
@@ -58,8 +59,7 @@ def open_version(version: Version, schema: pa.Schema | None = None) -> pa.Record
         file = ObjectFile(version.store, version.key, version.version_id, version.size)
         return _open(file, version_format(version), schema)
     manifest = load_manifest(version)
-    exact = read_schema(manifest)
-    parts = (open_part(version.store, part, exact) for part in manifest.parts)
+    parts = (open_part(version.store, manifest, part) for part in manifest.parts)
     first = next(parts)
     batches = (batch for part in chain([first], parts) for batch in part)
     return pa.RecordBatchReader.from_batches(first.schema, batches)
@@ -71,7 +71,14 @@ def version_format(version: Version) -> FileFormat:
     Raises NotPublished for an object that is not an extract.
     """
     told = version.provenance.get("format")
-    return key_format(f".{told}" if told else version.key)
+    options = version.provenance.get("format-options")
+    found = key_format(f".{told}" if told else version.key)
+    return found.with_options(json.loads(options) if options else None)
+
+
+def parts_format(manifest: PartsManifest) -> FileFormat:
+    """The format of all parts of a manifest."""
+    return key_format(manifest.parts[0].key).with_options(manifest.format_options)
 
 
 def key_format(key: str) -> FileFormat:
@@ -83,10 +90,10 @@ def key_format(key: str) -> FileFormat:
     return found
 
 
-def open_part(store: Store, part: Part, schema: pa.Schema) -> pa.RecordBatchReader:
+def open_part(store: Store, manifest: PartsManifest, part: Part) -> pa.RecordBatchReader:
     """A stream of the rows of one part, by the version that its manifest names."""
     file = ObjectFile(store, part.key, part.version_id, part.bytes)
-    return _open(file, key_format(part.key), schema)
+    return _open(file, parts_format(manifest), read_schema(manifest))
 
 
 def _open(

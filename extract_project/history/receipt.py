@@ -12,7 +12,7 @@ import base64
 from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -113,6 +113,8 @@ class Receipt(BaseModel):
     schema_sha256: str
     arrow_schema: str
     """The schema as an Arrow IPC message in base64: text formats are read back with it."""
+    format_options: dict[str, Any] | None = None
+    """What the header chose of the format, as `csv` does, where that is not the default."""
     columns: tuple[ColumnProfile, ...]
     recent: tuple[Metrics, ...] = ()
     """The baseline of the next result of the same SQL: the metrics of a few versions (or of time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import sha256
 
 from extract_project.manifest.header.model import SHAPES_DATA, Header
@@ -24,6 +25,9 @@ def code_version(statement: Statement, header: Header, warehouse: str, types: Ty
         keys += header.split.model_dump_json()
     if header.incremental:
         keys += header.incremental.model_dump_json(include={"cursor"})
+    options = header.file_format.written_options
+    if options:
+        keys += json.dumps(options, sort_keys=True)
     return sha256(f"{words}\x00{keys}".encode()).hexdigest()[:16]
 
 

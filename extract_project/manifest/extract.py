@@ -6,7 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 from extract_project.checks.contract import declared_types
 from extract_project.formats.protocol import FileFormat
-from extract_project.formats.registry import chosen_format
 from extract_project.layout import PARTS_MANIFEST
 from extract_project.manifest.defaults import merged_front_matter
 from extract_project.manifest.fields.incremental import WATERMARK
@@ -75,7 +74,7 @@ class Extract(BaseModel):
 
     @property
     def file_format(self) -> FileFormat:
-        return chosen_format(self.header.format, self.header.compression)
+        return self.header.file_format
 
     def published_path(self, partition: str | None = None) -> str:
         """The path below EXTRACT_DATA of the object whose versions are the versions of the extract

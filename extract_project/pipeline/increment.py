@@ -164,11 +164,10 @@ class Increment:
         overlap: Span,
     ) -> None:
         """Read the published rows of the parts that reach into the overlap."""
-        schema = read_schema(base.manifest)
         for part in base.manifest.parts:
             if part.max is None or ordinal(base.cursor.read(part.max)) < ordinal(overlap.lowest):
                 continue
-            for batch in open_part(base.store, part, schema):
+            for batch in open_part(base.store, base.manifest, part):
                 self._require_going_on()
                 reached = batch.filter(
                     pc.greater_equal(batch.column(base.cursor.name), overlap.lowest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -72,6 +73,7 @@ class RunOfExtract:
         `schema` is the file's.
         """
         source = self.extract.source
+        options = self.extract.file_format.written_options
         metadata = {
             "run-id": self.provenance.run_id,
             "sql-key": source.key,
@@ -80,6 +82,7 @@ class RunOfExtract:
             "query-id": query_id,
             "partition": self.partition_key,
             "format": self.extract.file_format.extension.removeprefix("."),
+            "format-options": json.dumps(options) if options else None,
             "schema-sha256": schema_hash(schema),
             "started-at": self.started_at.isoformat(),
             "receipt": self.receipt_id,

@@ -61,6 +61,7 @@ def receipt_of_run(
         watermark=content.watermark,
         schema_sha256=schema_hash(profile.schema),
         arrow_schema=write_schema(profile.schema),
+        format_options=extract.file_format.written_options,
         columns=tuple(profile.columns()),
         recent=(metrics,) if learns_anew else baseline.followed_by(metrics),
         checks=tuple(_record(outcome) for outcome in outcomes),

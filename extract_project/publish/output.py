@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from extract_project.formats.protocol import Encoder, FileFormat
+from extract_project.errors import TypeMappingError
+from extract_project.formats.protocol import Encoder, FileFormat, Unwritable
 from extract_project.history.receipt import Receipt
 from extract_project.history.versions import Version
 from extract_project.publish.clock import Clock, TimedSink
 from extract_project.publish.target import Target, sweep
+from extract_project.schema.display import shown
 from extract_project.store.protocol import Condition, StagedObject, Written
 
 if TYPE_CHECKING:
@@ -84,10 +86,16 @@ class File:
     """Encodes row groups into one file, and uploads it."""
 
     def __init__(
-        self, upload: StagedObject, schema: pa.Schema, file_format: FileFormat, clock: Clock
+        self,
+        upload: StagedObject,
+        schema: pa.Schema,
+        file_format: FileFormat,
+        clock: Clock,
+        rows_before: int = 0,
     ) -> None:
         self.upload = upload
         self.rows = 0
+        self._rows_before = rows_before
         self._clock = clock
         with clock.stage("encode"):
             sink = TimedSink(upload, clock)
@@ -96,7 +104,10 @@ class File:
     def write(self, rows: pa.Table) -> None:
         assert self._encoder is not None
         with self._clock.stage("encode"):
-            self._encoder.write(rows)
+            try:
+                self._encoder.write(rows)
+            except Unwritable as error:
+                raise self._refused(error) from None
         self.rows += rows.num_rows
 
     def seal(self) -> None:
@@ -107,6 +118,12 @@ class File:
         self._encoder = None  # frees its buffers: hundreds of sealed files may wait for the audit
         with self._clock.stage("upload"):
             self.upload.seal()
+
+    def _refused(self, error: Unwritable) -> TypeMappingError:
+        number = self._rows_before + self.rows + error.index + 1
+        return TypeMappingError(
+            f"column {error.column!r} has {shown(error.value)!r} in row {number:,}: {error.reason}"
+        )
 
 
 class OneObject:

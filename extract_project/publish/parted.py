@@ -185,7 +185,8 @@ class PartedOutput:
         upload = self.target.store.stage(key, content_type, hold_nothing=True)
         upload.describe(self._metadata)
         assert self._schema is not None
-        part = _NewPart(File(upload, self._schema, self._format, self._clock))
+        before = sum(each.file.rows for each in self._new)
+        part = _NewPart(File(upload, self._schema, self._format, self._clock, before))
         self._new.append(part)
         return part
 
@@ -271,6 +272,7 @@ class PartedOutput:
             bytes=receipt.bytes,
             data_sha256=receipt.data_sha256,
             arrow_schema=receipt.arrow_schema,
+            format_options=receipt.format_options,
             watermark=self._watermark(),
             parts=(*self._before, *parts),
         )

@@ -9,6 +9,7 @@ incremental extract adds rows only to the version that was current when the run 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -75,6 +76,9 @@ def _same_content(state: Folder, staged: Publishable, current: Version) -> bool:
         return False  # not a kept version: the next write would replace it for good
     if current.provenance.get("schema-sha256") != staged.receipt.schema_sha256:
         return False  # other types, which may look the same as text
+    options = current.provenance.get("format-options")
+    if (json.loads(options) if options else None) != staged.receipt.format_options:
+        return False  # another dialect, in which the same text may be other values
     digest = current.provenance.get("data-sha256")
     if digest is None and (receipt_id := current.provenance.get("receipt")):
         receipt = load_receipt(state, current.key, receipt_id)

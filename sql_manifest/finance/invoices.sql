@@ -6,6 +6,7 @@ group: finance_core
 priority: 10
 format: csv
 compression: none
+csv: {delimiter: ";", encoding: windows-1252, decimal: ",", date: "%d.%m.%Y"}  # the ledger's
 on_schema_change: fail
 columns:
   invoice_id: int64 not null

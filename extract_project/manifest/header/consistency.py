@@ -26,6 +26,9 @@ def faults_of_keys(header: Header) -> Iterator[tuple[Path, str]]:
         yield ("schedule",), message
     for name in sorted(RESERVED.intersection(header.params)):
         yield ("params", name), f"params may not redefine {name}"
+    for name, options in header.format_options.items():
+        for key, message in options.contradictions() if options else ():
+            yield (name, key), f"{key!r}: {message}"
 
 
 def contradictions(header: Header) -> Iterator[Fault]:
@@ -54,3 +57,14 @@ def contradictions(header: Header) -> Iterator[Fault]:
         chosen_format(header.format, header.compression)
     except ValueError as error:
         yield ("compression",), str(error), ("format",)
+
+
+def idle_options(header: Header) -> Iterator[Fault]:
+    """Keys that say more of a format which the file does not have.
+
+    As defaults of a folder they are for the files that do.
+    """
+    for name, options in header.format_options.items():
+        if options and header.format != name:
+            message = f"{name!r} goes with 'format: {name}' only: write that, or remove it"
+            yield (name,), message, ("format",)

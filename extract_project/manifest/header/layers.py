@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from extract_project.checks import CHECKS
-from extract_project.manifest.header.consistency import contradictions, faults_of_keys
+from extract_project.manifest.header.consistency import contradictions, faults_of_keys, idle_options
 from extract_project.manifest.header.errors import explain
 from extract_project.manifest.header.frontmatter import FrontMatter, Path
 from extract_project.manifest.header.model import Header
@@ -69,7 +69,10 @@ def laid_over(layer: Layer, below: Layer) -> Layer:
 
 def require_consistent(layer: Layer) -> None:
     """Raise Refused where keys do not go together; one may be the file's own, one inherited."""
-    found = [layer.front_matter.problem(*fault) for fault in contradictions(layer.header)]
+    own = layer.front_matter.places
+    faults = [*contradictions(layer.header)]
+    faults += [fault for fault in idle_options(layer.header) if fault[0] in own]
+    found = [layer.front_matter.problem(*fault) for fault in faults]
     if found:
         raise Refused(*found)
 

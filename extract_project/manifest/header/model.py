@@ -13,7 +13,9 @@ from extract_project.checks.base import CheckSpec, one_or_more
 from extract_project.checks.contract import KEY as CONTRACT
 from extract_project.checks.contract import Columns, Contract
 from extract_project.formats.compression import Compression
-from extract_project.formats.registry import FormatName
+from extract_project.formats.csv.dialect import Dialect
+from extract_project.formats.protocol import FileFormat, FormatOptions
+from extract_project.formats.registry import FormatName, chosen_format
 from extract_project.manifest.fields.cron import ON_SOURCE_CHANGE, Crons, TimeZone
 from extract_project.manifest.fields.dagster_names import Group, Owner, Pool, TagKey, TagValue
 from extract_project.manifest.fields.durations import Freshness, Retries, Timeout
@@ -123,6 +125,11 @@ class Header(BaseModel):
         "`gzip` (or `gzip(1)` to `gzip(9)`), `none`. Default: zstd for parquet and arrow, gzip for "
         "csv and jsonl",
     )
+    csv: Dialect | None = Field(
+        None,
+        description="The dialect of `format: csv`, as in "
+        '`{delimiter: ";", encoding: windows-1252, decimal: ","}`. Default: RFC 4180, UTF-8',
+    )
     columns: Annotated[Columns | None, SHAPES_DATA, ONE_EXTRACT] = Field(
         None,
         description="A contract of the result: every column in order, as `name: int64`, "
@@ -219,6 +226,17 @@ class Header(BaseModel):
         description="How old the published version may get before the asset shows as stale, as in "
         "`26h`. Default: any age",
     )
+
+    @property
+    def format_options(self) -> dict[str, FormatOptions | None]:
+        """The keys that say more of a format, by the name of the format; None where not written."""
+        return {"csv": self.csv}
+
+    @property
+    def file_format(self) -> FileFormat:
+        """How the file is written; raises ValueError where the compression does not fit."""
+        options = self.format_options.get(self.format)
+        return chosen_format(self.format, self.compression, options)
 
     @property
     def crons(self) -> tuple[str, ...]:
