@@ -7,56 +7,58 @@ READY := $(VENV)/.ready
 
 .PHONY: demo up test test-fast test-slow corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types docs screenshots lint stack cost sbom format lock clean
 
-demo: $(DEMO) ## the whole way on this machine: S3, warehouse, Dagster, audits, versions
+demo: $(DEMO) ## run a demo on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
 
-up: $(DEMO) ## the same parts, running until Ctrl-C, with the Dagster UI
+up: $(DEMO) ## run the demo's parts with the Dagster UI, until Ctrl-C
 	@$(BIN)/extract up
 
 PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 20
 
-test: $(READY) ## all tests but the slow ones, against real servers: within 7 minutes on 2 cores
+test: $(READY) ## run all tests but the slow ones, against real servers: within 7 minutes on 2 cores
 	$(PYTEST) -m 'not slow'
 
 FAST := $(addprefix extract_project_tests/,checks formats manifest schema sql test_settings.py test_units.py)
 
-test-fast: $(READY) ## what needs no server but S3 and DuckDB: within a minute
+test-fast: $(READY) ## run the tests that need no server but S3 and DuckDB: within a minute
 	$(PYTEST) -m 'not slow' --ignore-glob '*postgres*' $(FAST)
 
-test-slow: $(READY) ## the slow ones: storms, memory, walks of the models, tasks on the local ECS
+test-slow: $(READY) ## run the slow tests: storms, memory, walks of the models, tasks on the local
+ECS
 	$(PYTEST) -m slow
 
-bench: $(READY) ## this project and its peers side by side; writes docs/performance.md
+bench: $(READY) ## compare this project with its peers; writes docs/performance.md
 	$(BIN)/python -m bench --scale $(SCALE) --rounds $(ROUNDS)
 
-bench-memory: $(READY) ## peak memory at one and at ten times the rows; writes docs/memory.md
+bench-memory: $(READY) ## measure peak memory at one and at ten times the rows; writes
+docs/memory.md
 	$(BIN)/python -m bench.memory --scale $(SCALE)
 
-bench-scale: $(READY) ## what a manifest of 100, 1,000 and 5,000 SQL files costs; writes docs/scale.md
+bench-scale: $(READY) ## measure manifests of 100, 1,000 and 5,000 SQL files; writes docs/scale.md
 	$(BIN)/python -m bench.scale
 
-bench-types: $(READY) ## what each program makes of difficult types; writes docs/types.md
+bench-types: $(READY) ## compare how programs write difficult types; writes docs/types.md
 	$(BIN)/python -m bench.types
 
-docs: $(READY) ## the references of header, commands and settings, from the code; writes docs/
+docs: $(READY) ## generate the reference pages of docs/ from the code
 	$(BIN)/python -m reference
 
-screenshots: $(READY) ## the pictures of the README, from a demo that runs; needs a Chromium
+screenshots: $(READY) ## take the pictures of the README from a running demo; needs Chromium
 	$(BIN)/python -m reference.screenshots
 
-attack: $(READY) ## S3 fails at every request; then runs, kills and edits in any order, for MINUTES
+attack: $(READY) ## let S3 fail at every request; then run, kill and edit at random, for MINUTES
 	$(BIN)/python -m extract_project_tests.support.attack --minutes $(MINUTES) --seed $(SEED)
 
-fuzz: $(READY) ## SQL files that nobody would write, parsed for MINUTES
+fuzz: $(READY) ## parse random SQL files for MINUTES
 	$(BIN)/python -m extract_project_tests.support.fuzzing --minutes $(MINUTES) --seed $(SEED)
 
-storm: $(READY) ## a real installation under random edits, schedules and kills, for MINUTES
+storm: $(READY) ## run an installation under random edits, schedules and kills, for MINUTES
 	$(BIN)/python -m extract_project_tests.support.storm --minutes $(MINUTES) --seed $(SEED)
 
-storm-ecs: $(READY) ## EXTRACTS at once on the local ECS, with faults of every kind
+storm-ecs: $(READY) ## run EXTRACTS at once on the local ECS, with faults of every kind
 	$(BIN)/python -m extract_project_tests.support.ecs_storm --extracts $(EXTRACTS) --seed $(SEED)
 
-corpora: $(READY) ## the guard against foreign SQL: checkouts of other projects' tests below CORPORA
+corpora: $(READY) ## run the guard on foreign SQL: checkouts of other projects' tests below CORPORA
 	$(BIN)/python -m extract_project_tests.support.corpora $(CORPORA) --list .bench/corpora.txt
 
 MINUTES ?= 60
@@ -65,7 +67,7 @@ SEED ?= 1
 SCALE ?= 1
 ROUNDS ?= 3
 
-lint: $(READY) ## format, lint, types, the order of imports, Dockerfile
+lint: $(READY) ## check format, lint, types, the order of imports, Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -78,7 +80,7 @@ CHECK_ENV := $(VENV)-checkov
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-stack: ## synthesize the AWS stack; fail when deploy/template.yaml is another, or has a finding
+stack: ## synthesize the AWS stack; fail if deploy/template.yaml differs, or has a finding
 	$(PYTHON) -m venv $(STACK_ENV) && $(STACK_ENV)/bin/pip install --quiet aws-cdk-lib==2.275.0 cfn-lint==1.58.0 'mypy>=2.0' types-pyyaml
 	$(PYTHON) -m venv $(CHECK_ENV) && $(CHECK_ENV)/bin/pip install --quiet 'checkov>=3.1,<4'
 	$(STACK_ENV)/bin/mypy --config-file= --strict --python-version 3.11 -p deploy
@@ -86,12 +88,12 @@ stack: ## synthesize the AWS stack; fail when deploy/template.yaml is another, o
 	$(STACK_ENV)/bin/cfn-lint deploy/template.yaml
 	$(CHECK_ENV)/bin/checkov --file deploy/template.yaml --framework cloudformation --skip-download --compact --quiet
 
-cost: ## what the stack costs; writes docs/cost.md
+cost: ## compute the costs of the stack; writes docs/cost.md
 	$(PYTHON) -m deploy.cost > docs/cost.md
 
 SBOM_ENV := $(VENV)-sbom
 
-sbom: ## what requirements.lock installs, as CycloneDX; writes dist/sbom.cdx.json
+sbom: ## list the packages of requirements.lock as CycloneDX; writes dist/sbom.cdx.json
 	$(PYTHON) -m venv $(SBOM_ENV) && $(SBOM_ENV)/bin/pip install --quiet --no-deps --only-binary :all: --require-hashes -r deploy/sbom.lock
 	mkdir -p dist
 	$(SBOM_ENV)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json requirements.lock
@@ -112,7 +114,7 @@ lock: ## pin every dependency with hashes, for every platform
 
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-clean: ## everything that the other targets made
+clean: ## remove everything that the other targets made
 	rm -rf $(VENV) $(VENV)-ministack $(STACK_ENV) $(CHECK_ENV) $(SBOM_ENV) dist .bench .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # A stamp holds what has been installed, and where: files that are merely newer, as in a fresh copy of

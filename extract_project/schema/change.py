@@ -1,4 +1,4 @@
-"""How one schema differs from another, and whether readers of the first can go on."""
+"""Compare two schemas, and tell whether the change breaks readers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Kind = Literal["added", "removed", "renamed", "moved", "retyped"]
 
 @dataclass(frozen=True)
 class Place:
-    """A column as it stands in a schema; positions count from 1."""
+    """A column of a schema; positions count from 1."""
 
     name: str
     type: pa.DataType
@@ -34,7 +34,7 @@ class ColumnChange:
     before: Place | None
     after: Place | None
     breaking: bool
-    """Whether what reads the schema before may fail, or take one column for another."""
+    """Whether readers of the old schema may fail, or confuse columns."""
 
     def __str__(self) -> str:
         return f"{'breaking' if self.breaking else 'widening'}: {self.words}{self._way_back}"
@@ -130,7 +130,7 @@ def _changes(
 
 
 def _renamed(gone: Sequence[Place], come: Sequence[Place]) -> list[tuple[Place, Place]]:
-    """A column in the place of another is that one renamed, if its type or its letters say so."""
+    """Whether a column is another one renamed, judged by its type and its letters."""
     return [
         (was, now)
         for was, now in zip(gone, come, strict=False)

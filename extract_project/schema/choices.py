@@ -1,4 +1,4 @@
-"""What a file makes of types that are wider than most readers take: the author's choice.
+"""The author's choice of file types for types that are wider than most readers support.
 
 Header keys, and settings of a warehouse. Reading them needs no Arrow.
 """
@@ -14,7 +14,7 @@ Integers = Annotated[
     Field(
         description="Integers of more than 18 digits, such as Snowflake's `INTEGER`, which is "
         "`NUMBER(38,0)`: `int64` refuses a value that is beyond it; `decimal` keeps every value, "
-        "in a type that fewer readers take for a number."
+        "in a type that fewer readers read as a number."
     ),
 ]
 Timestamps = Annotated[

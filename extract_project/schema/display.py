@@ -1,4 +1,4 @@
-"""Values as people look at them: on one line, NULL visible, long ones cut.
+"""Values as text for people: on one line, NULL visible, long ones cut.
 
 The only place where a value of Arrow becomes text for people. It never becomes a value of Python
 on the way: Python has no year 0 or 12022, and no dictionary with two equal keys.

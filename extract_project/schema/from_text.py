@@ -1,4 +1,4 @@
-"""Values back from their text, in exactly the types they had: the inverse of `text`."""
+"""Read values from their text, in exactly the types they had: the inverse of `text`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which columns a file has in a narrower type than its warehouse, and the key that keeps the wider.
+"""Find columns that are narrower in the file than in the warehouse, and the keys to keep them wide.
 
 Told before anything runs, by `extract plan`, and where a published type changes by it.
 """

@@ -1,4 +1,4 @@
-"""Arrow values inside of values: what lists, structs and maps are made of."""
+"""Traverse nested Arrow values: lists, structs and maps."""
 
 from __future__ import annotations
 

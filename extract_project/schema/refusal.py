@@ -1,4 +1,4 @@
-"""What is said of a value that does not fit the file's type: what it is, and what keeps it."""
+"""The error for a value that does not fit the file's type, with the header key that keeps it."""
 
 from __future__ import annotations
 

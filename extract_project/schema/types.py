@@ -1,4 +1,4 @@
-"""From warehouse columns to file columns: the one place that decides a file's types.
+"""Map warehouse columns to file columns. Only this module decides a file's types.
 
 A file knows a closed set of types. `file_schema` maps a warehouse's Arrow schema onto it once,
 before the first batch; `conforming` then casts each batch, and a value that does not fit is an

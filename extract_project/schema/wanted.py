@@ -1,4 +1,4 @@
-"""What is wanted of one column whose type in the warehouse is wider than most readers take."""
+"""The wanted file type of a column whose warehouse type is wider than most readers support."""
 
 from __future__ import annotations
 

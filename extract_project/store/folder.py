@@ -1,4 +1,4 @@
-"""Where things are: a location as it is written in settings, and a folder that is open."""
+"""Locations as written in settings, and folders: locations with their store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Location:
     bucket: str
     prefix: str = ""
     scheme: str = "s3"
-    """Which kind of store has the bucket."""
+    """The scheme of the bucket's store."""
 
     @classmethod
     def parse(cls, uri: str) -> Location:
@@ -50,7 +50,7 @@ class Location:
 
 @dataclass(frozen=True, kw_only=True)
 class Folder(Location):
-    """A location, and the store that has what lies below it."""
+    """A location, with its store."""
 
     store: Store = field(repr=False)
 

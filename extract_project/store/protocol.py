@@ -1,11 +1,11 @@
-"""What the project asks of an object store. A module of this package for each store implements it.
+"""The protocol of an object store. Each store is one module or package beside this one.
 
-A store here is one bucket that keeps versions. The protocol is the smallest that S3, Google Cloud
-Storage and Azure Blob Storage can all carry out: conditions compare opaque tokens, a staged object
-is invisible until it is published, and a refused publish can be tried again with another condition.
+A store is one bucket that keeps versions. The protocol is small enough for S3, Google Cloud Storage
+and Azure Blob Storage: conditions compare opaque tokens, a staged object is invisible until it is
+published, and a refused publish can be tried again with another condition.
 
-Every method raises StoreError (`errors.py`) where the store refuses or does not answer, and
-BucketError, with the command that helps, where the bucket is not set up for what is asked.
+Every method raises StoreError (`errors.py`) if the store refuses or does not answer, and
+BucketError, with the command that helps, if the bucket is not configured for the request.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ NULL_VERSION = "null"
 
 @dataclass(frozen=True)
 class Absent:
-    """A write is applied only where the key holds nothing."""
+    """A write is applied only if the key holds nothing."""
 
 
 @dataclass(frozen=True)
 class Holds:
-    """A write is applied only where the key holds the object that this token was read from."""
+    """A write is applied only if the key holds the object that this token was read from."""
 
     token: str
 
@@ -62,17 +62,17 @@ class ObjectVersion:
 
 @dataclass(frozen=True)
 class ListedObject:
-    """An object that is current, as a listing has it."""
+    """A current object in a listing."""
 
     key: str
     token: str
     modified: datetime | None = field(default=None, compare=False)
-    """When the store says that it was written; two listings of one object compare equal."""
+    """When it was written, by the store's clock. It is ignored when listings are compared."""
 
 
 @dataclass(frozen=True)
 class ListedVersion:
-    """A version or a delete marker, as a listing has it."""
+    """A version or a delete marker in a listing."""
 
     key: str
     version_id: str
@@ -80,13 +80,13 @@ class ListedVersion:
     """To the second. S3 dates an object of several parts to when its upload began."""
     is_latest: bool
     is_deleted: bool
-    """A delete marker: from then on the key held nothing."""
+    """Whether it is a delete marker: from then on the key held nothing."""
     size: int = 0
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """An object's bytes, and which version they are of."""
+    """An object's bytes, and their version."""
 
     body: bytes
     token: str
@@ -103,7 +103,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Abandoned:
-    """Something staged that was neither published nor aborted."""
+    """A staged object that was neither published nor aborted."""
 
     key: str
     upload_id: str
@@ -117,7 +117,7 @@ class NotRemoved:
     key: str
     version_id: str
     code: str
-    """The store's own name for why."""
+    """The store's own name for the reason."""
     reason: str
     is_denied: bool = False
     """Whether the caller lacks the permission, rather than anything being wrong."""
@@ -126,7 +126,7 @@ class NotRemoved:
 
 
 class StagedObject(Protocol):
-    """An object being written that nobody can see; a file to those who write.
+    """An object being written, invisible to readers; it is a file object for writers.
 
     Exactly one of `publish` and `abort` takes effect; `abort` after `publish` does nothing.
     """
@@ -193,7 +193,7 @@ class Store(Protocol):
     # Reading
 
     def find(self, key: str, version_id: str | None = None) -> ObjectVersion | None:
-        """The given version, or the current one; None where there is none."""
+        """The given version, or the current one; None if there is none."""
 
     def read(self, key: str, version_id: str | None = None) -> Fetched:
         """A small object, whole; raises NoSuchObject. Broken connections are tried again."""
@@ -249,7 +249,7 @@ class Store(Protocol):
         What it raises ends the request.
         """
 
-    # What nobody published
+    # Unpublished uploads
 
     def abandoned(self, prefix: str) -> Iterator[Abandoned]:
         """What is staged under keys that begin with `prefix`, of whichever process."""
@@ -260,7 +260,7 @@ class Store(Protocol):
     # The bucket
 
     def hold(self, key: str, version_id: str) -> None:
-        """Have nothing remove a version until it is released."""
+        """Protect a version from removal until it is released."""
 
     def release(self, key: str, version_id: str) -> None: ...
 
@@ -274,7 +274,7 @@ class Store(Protocol):
         """Begin to stage, find what was begun, and discard it: raises what a run would meet."""
 
     def clock(self) -> datetime | None:
-        """The store's own time, where it tells it."""
+        """The store's own time; None if it does not tell it."""
 
     def require_version(self, version_id: str | None, key: str) -> str:
         """The id that a write was given; raises BucketError where it was not kept as a version."""

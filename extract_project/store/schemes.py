@@ -1,4 +1,4 @@
-"""Every kind of store that there is, by the scheme of its locations.
+"""The registry of stores, by the scheme of their locations.
 
 A new one is one new module or package here, with what satisfies `protocol.Buckets` and
 `protocol.Store`, and its line in `SCHEMES`.

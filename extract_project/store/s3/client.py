@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 _CREATING = ("PutObject", "CreateMultipartUpload", "CopyObject")
 """Requests that say how a new object is encrypted."""
 
-# botocore's three attempts give up within half a second of 503 SlowDown; a run that has queried
-# for an hour deserves better.
+# botocore's default of three attempts gives up within half a second of 503 SlowDown, too early for
+# a run that has queried for an hour.
 _ATTEMPTS = 10
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60

@@ -1,4 +1,4 @@
-"""The errors of S3 and of its client, as this project's."""
+"""Convert the errors of S3 and its client into this project's."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def translated() -> Iterator[None]:
 
 
 def refused(error: ClientError) -> StoreRefused:
-    """What an answer of S3 means."""
+    """The StoreRefused for an error answer of S3."""
     code = error_code(error)
     message = error.response.get("Error", {}).get("Message", "")
     kind = NoSuchObject if code in ("NoSuchKey", "NoSuchVersion") else StoreRefused
