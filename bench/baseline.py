@@ -1,4 +1,4 @@
-"""A Dagster project with nothing in it, to know what Dagster itself takes before a step begins.
+"""An empty Dagster project, to measure Dagster's own time before a step begins.
 
 The asset's body says when it was reached, as seconds since 1970.
 """

@@ -1,4 +1,4 @@
-"""Who takes part: this project, and what people use today."""
+"""The contestants: this project, and the programs that people use today."""
 
 from __future__ import annotations
 

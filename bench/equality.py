@@ -1,4 +1,4 @@
-"""Whether what a contestant wrote is what the warehouse holds: rows, values and types."""
+"""Compare a contestant's file with the warehouse: rows, values and types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`types` lists what is not the type of the warehouse; empty when all are."""
+    """`types` lists types that differ from the warehouse's; empty if none do."""
 
     rows: int
     expected_rows: int

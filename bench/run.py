@@ -41,7 +41,7 @@ class Entry:
     verdict: Verdict | None = None
     failure: str = ""
     once: bool = False
-    """So slow that one run has to do."""
+    """Contestants so slow that they run only once."""
 
     @property
     def wall(self) -> float:
@@ -77,7 +77,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Course:
-    """What every run on one source shares."""
+    """The context of all runs on one source."""
 
     site: BenchSite
     s3: S3Client

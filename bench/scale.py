@@ -1,4 +1,4 @@
-"""What a manifest of hundreds and thousands of SQL files costs: `python -m bench.scale`.
+"""Measure manifests of hundreds and thousands of SQL files: `python -m bench.scale`.
 
 Writes docs/scale.md.
 """
@@ -39,7 +39,7 @@ T = TypeVar("T")
 _MIB = 1 << 20
 _ROUNDS = 3
 _FEW = 1000
-"""Up to so many files everything is measured `_ROUNDS` times."""
+"""Up to this number of files, everything is measured `_ROUNDS` times."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What each program makes of types that are easily lost: `python -m bench.types`.
+"""Compare how programs write types that are easily lost: `python -m bench.types`.
 
 Each type is a column of its own, read and written by itself, so that one that a program cannot
 take does not hide the others. Writes docs/types.md.
@@ -140,7 +140,7 @@ error."""
 
 @dataclass(frozen=True)
 class _Trial:
-    """What every column of a source shares."""
+    """The context of all columns of a source."""
 
     site: BenchSite
     s3: S3Client

@@ -46,7 +46,7 @@ class Prices:
 
 @dataclass(frozen=True)
 class Shape:
-    """How much of each there is: what the template says, and what runs do."""
+    """The quantities: from the template, and assumed for runs."""
 
     services: int = 3
     service_vcpu: float = 0.5
@@ -66,7 +66,7 @@ class Shape:
 
 
 def always_on(prices: Prices, shape: Shape) -> dict[str, float]:
-    """A month of what costs the same whether or not an extract runs."""
+    """The monthly costs that do not depend on extracts."""
     looks = HOURS * 3600 / shape.sensor_seconds
     return {
         f"{shape.services} services on Fargate, {shape.service_vcpu} vCPU and "
@@ -90,7 +90,7 @@ def always_on(prices: Prices, shape: Shape) -> dict[str, float]:
 
 
 def runs(prices: Prices, shape: Shape, per_day: int, minutes: float, *, arm: bool = False) -> float:
-    """A month of extracts that each take so many billed minutes."""
+    """The monthly costs of extracts that each take this many billed minutes."""
     count = per_day * DAYS
     hours = minutes / 60
     fargate = prices.fargate_arm if arm else prices.fargate
@@ -163,7 +163,7 @@ def page(prices: Prices, shape: Shape) -> str:
 
 
 def _each_materialization(prices: Prices, shape: Shape) -> list[str]:
-    """How the figures that Dagster plots are made."""
+    """The section about the metrics that Dagster plots."""
     minute = LEAST_SECONDS / 3600
     least = prices.fargate.of(shape.run_vcpu, shape.run_gb, shape.run_extra_disk_gb, minute)
     return [

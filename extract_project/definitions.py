@@ -1,4 +1,4 @@
-"""What Dagster loads: every extract of the manifest that the environment names.
+"""The definitions that Dagster loads: every extract of the manifest in EXTRACT_MANIFEST.
 
 Add your own assets, downstream of extracts or beside them, here:
 

@@ -1,4 +1,4 @@
-"""How published objects are named, where an extract is published in parts."""
+"""The names of the objects of a split extract."""
 
 from __future__ import annotations
 

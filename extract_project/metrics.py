@@ -18,7 +18,7 @@ class Metrics(BaseModel):
 
 
 class Usage(BaseModel):
-    """What a query took of a warehouse that is billed by time."""
+    """A query's use of a warehouse that is billed by time."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,4 +26,4 @@ class Usage(BaseModel):
     credits: float | None = None
     """An estimate, where the warehouse's rate is known."""
     basis: str
-    """How the metrics were made, for who reads them."""
+    """How the numbers were computed, for people."""

@@ -1,4 +1,4 @@
-"""Write `deploy/template.yaml`, or say that it is not what the stack makes: `--check`."""
+"""Write `deploy/template.yaml`; with `--check`, only compare it with the stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is told of what: one topic, for these alarms and for the project's own alerts."""
+"""The alarms, and one topic for them and for the project's own alerts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Dimension = cloudwatch.CfnAlarm.DimensionProperty
 
 
 def define_alarms(stack: cdk.Stack) -> None:
-    """The topic, what is kept of stopped runs, and the alarms."""
+    """The topic, the log of stopped runs, and the alarms."""
     sns.CfnTopic(stack, "Alerts", kms_master_key_id=att("Key", "Arn"))
     mail = sns.CfnSubscription(
         stack, "AlertMail", topic_arn=ref("Alerts"), protocol="email", endpoint=ref("AlarmEmail")

@@ -97,6 +97,6 @@ def define_database(stack: cdk.Stack) -> None:
             "CKV_AWS_161": "Dagster signs in with a password only",
         },
     )
-    # What a database that stays stands on cannot be deleted: deleting the stack would fail.
+    # The network of a database that is kept cannot be deleted: deleting the stack would fail.
     for each in (database, subnets, parameters):
         kept(each)

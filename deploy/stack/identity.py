@@ -1,4 +1,4 @@
-"""Who may do what: one role for each kind of process, each with what its code calls."""
+"""The roles: one for each kind of process, with exactly the actions that its code calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def run_family() -> str:
 
 
 def define_roles(stack: cdk.Stack) -> None:
-    """Task roles by process; execution roles by which secrets they may hand to a task."""
+    """Task roles by process; execution roles by the secrets that they may pass to a task."""
     _role(stack, "WebserverRole", [*_watch_and_stop(), *_log_bucket(), _key("s3")])
     _role(stack, "DaemonRole", [*_launch(), *_watch_and_stop(), *_log_bucket(), _key("s3")])
     _role(
@@ -28,8 +28,8 @@ def define_roles(stack: cdk.Stack) -> None:
         [*_manifest(), *_state(), *_log_bucket(), _alert(), _key("s3", "sns")],
     )
     _role(stack, "RunRole", [*_manifest(), *_publish(), _write_logs(), _key("s3")])
-    # A run of several extracts starts a task for each. A policy of its own, because it names the
-    # role that has it.
+    # A run of several extracts starts a task for each. A separate policy, because it names its own
+    # role.
     iam.CfnRolePolicy(
         stack,
         "RunTasks",
@@ -130,7 +130,7 @@ def _write_logs() -> iam.PolicyStatement:
 
 
 def _log_bucket() -> list[iam.PolicyStatement]:
-    """What the UI shows of runs and ticks; ticks are written by daemon and code server."""
+    """Read the logs of runs and ticks for the UI; daemon and code server write those of ticks."""
     objects = f"{att('Logs', 'Arn')}/{LOGS_PREFIX}/*"
     return [
         _allow("LogObjects", ["s3:GetObject", "s3:PutObject"], [objects]),
@@ -192,7 +192,7 @@ def _launch() -> list[iam.PolicyStatement]:
 
 
 def _start(log_group: str, *, warehouse: bool) -> list[iam.PolicyStatement]:
-    """What ECS itself does for a task before it starts, and with its output."""
+    """The rights of ECS itself: to pull the image, read secrets, and write logs."""
     secret = [ref("DatabaseSecret")]
     if warehouse:
         secret.append(cdk.Token.as_string(either(SECRET, ref("WarehouseSecret"))))
@@ -209,7 +209,7 @@ def _start(log_group: str, *, warehouse: bool) -> list[iam.PolicyStatement]:
 
 
 def _readers_and_authors(stack: cdk.Stack) -> None:
-    """For people and applications: attach them to whoever pushes SQL, and to whoever reads."""
+    """Policies for people and applications: one for those who push SQL, one for readers."""
     read = ["s3:GetObject", "s3:GetObjectVersion"]
     listing = ["s3:GetBucketVersioning", "s3:ListBucket", "s3:ListBucketVersions"]
     policies = {

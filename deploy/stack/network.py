@@ -1,4 +1,4 @@
-"""Two private subnets, the AWS services that tasks call, and who may talk to whom."""
+"""The network: two private subnets, endpoints of AWS services, and security groups."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _associate(stack: cdk.Stack, subnet: str, table: str) -> ec2.CfnSubnetRouteT
 
 
 def _nat(stack: cdk.Stack) -> None:
-    """One gateway: when its zone fails, only what goes to the internet waits."""
+    """One NAT gateway. If its zone fails, only traffic to the internet is affected."""
     internet = ec2.CfnInternetGateway(stack, "Internet")
     attached = ec2.CfnVPCGatewayAttachment(
         stack, "InternetAttached", vpc_id=ref("Vpc"), internet_gateway_id=ref("Internet")
@@ -105,10 +105,10 @@ def _nat(stack: cdk.Stack) -> None:
 
 
 def _groups(stack: cdk.Stack) -> None:
-    """Who may talk to whom; a connection's way back needs no rule."""
+    """The allowed connections; replies need no rule."""
     sql: list[object] = [
         either(POSTGRES, _rule(_ANYWHERE, ref_number("PostgresPort"), "Postgres warehouse")),
-        # Whether Snowflake's certificate was revoked is asked over plain HTTP.
+        # The revocation check of Snowflake's certificate uses plain HTTP.
         either(SNOWFLAKE, _rule(_ANYWHERE, HTTP, "OCSP and CRL")),
     ]
     web = _rule(_ANYWHERE, HTTPS, "AWS and Snowflake")
@@ -252,7 +252,7 @@ def _private_link(stack: cdk.Stack) -> None:
 
 
 def _flow_log(stack: cdk.Stack) -> None:
-    """Refused connections only: those explain what does not work, and are few."""
+    """Log only refused connections: they explain failures, and are few."""
     logs.CfnLogGroup(
         stack,
         "FlowLogs",

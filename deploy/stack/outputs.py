@@ -1,4 +1,4 @@
-"""What to do next, with the names filled in."""
+"""The outputs: the next commands, with the names filled in."""
 
 from __future__ import annotations
 

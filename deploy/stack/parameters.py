@@ -1,4 +1,4 @@
-"""What a person chooses when deploying, and the conditions that follow from it."""
+"""The parameters of the stack, and the conditions that follow from them."""
 
 from __future__ import annotations
 
@@ -155,38 +155,38 @@ def condition(stack: cdk.Stack, name: str, expression: cdk.ICfnConditionExpressi
 
 
 def ref(name: str) -> str:
-    """What CloudFormation's `Ref` gives for a parameter or resource."""
+    """CloudFormation's `Ref` of a parameter or resource."""
     return cdk.Fn.ref(name)
 
 
 def ref_number(name: str) -> Any:
-    """A parameter where the property is a number: CloudFormation converts it."""
+    """A parameter for a property that is a number; CloudFormation converts it."""
     return cdk.Token.as_number(cdk.Fn.ref(name))
 
 
 def att(name: str, attribute: str) -> str:
-    """What CloudFormation's `Fn::GetAtt` gives for a resource."""
+    """CloudFormation's `Fn::GetAtt` of a resource."""
     return cdk.Token.as_string(cdk.Fn.get_att(name, attribute))
 
 
 def either(condition_name: str, yes: Any, no: Any = NO_VALUE) -> Any:
-    """`yes` where the condition holds, else `no`, which is by default that nothing is set."""
+    """`yes` if the condition holds, else `no`; by default, nothing is set then."""
     return cdk.Fn.condition_if(condition_name, yes, no)
 
 
 def only_if(resource: cdk.CfnResource, condition_name: str) -> None:
-    """Make the resource only where the condition holds."""
+    """Create the resource only if the condition holds."""
     found = resource.stack.node.find_child(condition_name)
     assert isinstance(found, cdk.CfnCondition)
     resource.cfn_options.condition = found
 
 
 def excused(resource: cdk.CfnResource, reasons: dict[str, str]) -> None:
-    """Findings of checkov that stand, each with the reason why."""
+    """Accept findings of checkov, each with its reason."""
     skipped = [{"id": name, "comment": reason} for name, reason in reasons.items()]
     resource.add_metadata("checkov", {"skip": skipped})
 
 
 def kept(resource: cdk.CfnResource) -> None:
-    """Deleting or replacing it in the stack leaves the real thing where it is."""
+    """Keep the real resource if it is deleted or replaced in the stack."""
     resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN)

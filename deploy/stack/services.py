@@ -1,4 +1,4 @@
-"""What always runs: code server, webserver, and one daemon, never two."""
+"""The services: code server, webserver, and exactly one daemon."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _NAME_SECONDS = 10
 
 
 def define_services(stack: cdk.Stack) -> None:
-    """In the order in which they need each other, on the first start as on every update."""
+    """Define the services, which start in the order in which they need each other."""
     cluster = ecs.CfnCluster(stack, "Cluster")
     excused(cluster, {"CKV_AWS_65": "billed for each task family; the alarms do not need it"})
     discovery.CfnPrivateDnsNamespace(stack, "Names", name=DOMAIN, vpc=ref("Vpc"))
     code = _service(stack, "Code", named=True)
     webserver = _service(stack, "Webserver", named=True)
-    # The webserver makes the tables: two that make them at one time are in each other's way.
+    # Only the webserver creates the tables: two processes doing so at once would conflict.
     daemon = _service(stack, "Daemon", named=False)
     webserver.add_resource_dependency(code)
     daemon.add_resource_dependency(webserver)

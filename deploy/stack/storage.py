@@ -141,7 +141,8 @@ def _abort() -> _Rule:
 
 
 def _old_versions() -> list[_Rule]:
-    """Replaced versions go after some days, and never the newest few; current ones never go."""
+    """Remove replaced versions after some days, but never the newest few, and never current
+    ones."""
     return [
         _Rule(
             id="old-versions",
@@ -155,7 +156,7 @@ def _old_versions() -> list[_Rule]:
 
 
 def _expire() -> _Rule:
-    """What Dagster shows as a run's output is no data: it may go with the other logs."""
+    """Expire the output of runs that Dagster shows, like other logs; it is not data."""
     return _Rule(
         id="expire",
         status="Enabled",
@@ -171,7 +172,7 @@ def _registry(stack: cdk.Stack) -> None:
         "rules": [
             {
                 "rulePriority": 1,
-                # Never one with a tag: it may be what is deployed.
+                # Never one with a tag: it may be deployed.
                 "selection": {
                     "tagStatus": "untagged",
                     "countType": "sinceImagePushed",

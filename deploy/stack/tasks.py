@@ -39,7 +39,7 @@ _Secret = ecs.CfnTaskDefinition.SecretProperty
 
 @dataclass(frozen=True)
 class Process:
-    """What differs between the four."""
+    """The differences between the four processes."""
 
     name: str
     command: Sequence[str]
@@ -51,7 +51,7 @@ class Process:
     warehouse: bool
     """Whether it reads settings, and signs in to warehouses."""
     instance: bool
-    """Whether it begins with dagster.yaml; what it starts is given the instance by it."""
+    """Whether it writes dagster.yaml at its start; its child processes get the instance from it."""
     port: int | None = None
     health: Sequence[str] | None = None
     disk: Any = None
@@ -184,7 +184,7 @@ def _environment(process: Process) -> list[Any]:
             "DAGSTER_POSTGRES_HOST": att("Database", "Endpoint.Address"),
             "DAGSTER_POSTGRES_DB": DATABASE,
             "DAGSTER_POSTGRES_USER": USER,
-            # Nobody has a home directory; what libraries cache goes where it may.
+            # The user has no home directory; libraries cache in a writable volume.
             "HOME": "/tmp",
             # The SDK gives up on throttling after half a second, and RunTask is throttled.
             "AWS_MAX_ATTEMPTS": "10",
@@ -203,7 +203,7 @@ def _environment(process: Process) -> list[Any]:
 
 
 def _settings() -> list[Any]:
-    """What `extract_project/settings.py` reads."""
+    """The environment that `extract_project/settings.py` reads."""
     own = {
         "EXTRACT_MANIFEST": f"s3://{ref('Manifest')}/{ref('ManifestPrefix')}",
         "EXTRACT_DATA": f"s3://{ref('Data')}/{ref('DataPrefix')}",

@@ -1,4 +1,4 @@
-"""The template as YAML that people can read and CloudFormation takes inline: short and complete."""
+"""Write the template as short, readable YAML."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ _Dumper.add_representer(Tagged, _tagged)
 
 
 def write(template: dict[str, Any]) -> str:
-    """What fits on a line is on one, functions are `!Ref`, `!GetAtt`, `!Sub` and `!If`."""
+    """The template as text: short values on one line, functions as `!Ref`, `!GetAtt`, `!Sub`,
+    `!If`."""
     dumper = _Dumper(io.StringIO(), sort_keys=False)
     node = dumper.represent_data({part: _short(value) for part, value in template.items()})
     _fit(node)

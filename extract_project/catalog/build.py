@@ -100,7 +100,7 @@ def build_catalog(
 
 
 def entry_of(folders: Folders, extract: Extract) -> CatalogEntry:
-    """What a catalogue would say of one extract, without those that depend on it."""
+    """The catalogue's entry of one extract, without its downstream extracts."""
     alone = Snapshot(manifest=folders.manifest.uri, extracts=(extract,), invalid=())
     (entry,) = build_catalog(folders, alone).extracts
     return entry

@@ -51,7 +51,7 @@ class CatalogCheck(_Part):
 
 
 class Published(_Part):
-    """What readers find in the bucket."""
+    """The published objects of an extract."""
 
     versions: tuple[CatalogVersion, ...] = Field(
         description="The newest versions, the newest first. Of an extract with partitions: the "

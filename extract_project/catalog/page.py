@@ -17,7 +17,7 @@ from extract_project.catalog.model import Catalog, CatalogEntry
 from extract_project.catalog.recipes import VERSION, recipes
 
 _TOGETHER = 100
-"""How many extracts are unpacked at once."""
+"""The number of extracts that are unpacked together."""
 
 
 def page(catalog: Catalog) -> bytes:

@@ -69,7 +69,7 @@ def is_where_expected(data: Folder, extract: Extract, known: Published | None) -
 def read_published(
     data: Folder, state: Folder, extracts: Collection[Extract]
 ) -> dict[str, Published]:
-    """What is published of some extracts, by path; without those that have nothing current."""
+    """The published objects of the given extracts, by path; extracts without any are missing."""
     with ThreadPoolExecutor(_READERS) as pool:
         found = pool.map(lambda each: _published(data, state, each), extracts)
         pairs = zip(extracts, found, strict=True)

@@ -29,7 +29,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a recipe reads."""
+    """The location that a recipe reads."""
 
     entry: CatalogEntry
     data: str

@@ -101,7 +101,7 @@ class CheckSpec(BaseModel, ABC):
     key: ClassVar[str]
     """The word in the header that asks for the check, and the field that has what it demands."""
     form: ClassVar[str]
-    """What is expected after that word, with an example: for the error where it does not fit."""
+    """The expected form after that word, with an example, for errors."""
 
     severity: Literal["error", "warn"] = Field(
         "error", description="`error` refuses the result; `warn` publishes it with a warning."

@@ -68,7 +68,7 @@ def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
 
 @dataclass(frozen=True)
 class _Checked:
-    """What was found in one path of the command line."""
+    """The results for one path of the command line."""
 
     files: int
     invalid: int

@@ -16,7 +16,7 @@ _DICTIONARY_RATIO = 0.2
 
 
 class Parquet(Format):
-    """What most readers expect."""
+    """Apache Parquet, the format that most readers expect."""
 
     name = "parquet"
     content_type = "application/vnd.apache.parquet"

@@ -63,7 +63,7 @@ class Encoder(Protocol):
 
 
 class FormatOptions(BaseModel):
-    """What the header chooses of a format, under a key that has the format's name."""
+    """A format's options in the header, under the key with the format's name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -82,7 +82,7 @@ class Format(ABC):
     """Its name in the header key `format`; also the file's extension."""
     content_type: ClassVar[str]
     options: ClassVar[type[FormatOptions] | None] = None
-    """What a header can choose of it, if anything; all of it has defaults."""
+    """The model of its options, if it has any; every option has a default."""
     codecs: ClassVar[tuple[str, ...]]
     """The compressions that it supports, of those in `compression`; the first is the default."""
     is_text: ClassVar[bool] = False

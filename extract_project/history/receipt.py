@@ -114,7 +114,7 @@ class Receipt(BaseModel):
     arrow_schema: str
     """The schema as an Arrow IPC message in base64: text formats are read back with it."""
     format_options: dict[str, Any] | None = None
-    """What the header chose of the format, as `csv` does, where that is not the default."""
+    """The format's options in the header, such as `csv`, if they are not the defaults."""
     columns: tuple[ColumnProfile, ...]
     recent: tuple[Metrics, ...] = ()
     """The baseline of the next result of the same SQL: the metrics of a few versions (or of time

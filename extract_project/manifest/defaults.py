@@ -141,7 +141,7 @@ class DefaultsTree:
 
     @property
     def problems(self) -> list[Problem]:
-        """What is wrong with any of them, whether or not it reaches a SQL file."""
+        """The problems of all of them, even of those that reach no SQL file."""
         return [
             problem
             for found in self.by_folder.values()
@@ -150,7 +150,7 @@ class DefaultsTree:
         ]
 
     def reaching(self, path: str) -> Inherited:
-        """What reaches the file at a path."""
+        """The defaults that apply to the file at a path."""
         return self._of(path.rpartition("/")[0]) if "/" in path else self._of("")
 
     def _of(self, folder: str) -> Inherited:

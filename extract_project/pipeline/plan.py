@@ -191,7 +191,7 @@ def describe(
 def _ask(
     warehouse: Warehouse, waiting: deque[tuple[Planned, Extract]]
 ) -> Iterator[tuple[Planned, Extract, Described]]:
-    """What each warehouse says, beside which nothing is known of what is published."""
+    """Each warehouse's description, without a published schema to compare with."""
     label = Label("plan", "local", "plan")
     while waiting:
         with warehouse.connect(label, _TIMEOUT) as session:

@@ -59,4 +59,4 @@ class TypeChoices(BaseModel):
 
 DEFAULTS = TypeChoices()
 WIDEST = TypeChoices(integers="decimal", timestamps="ns", numeric="text")
-"""What keeps every value; only timestamps lose years by it."""
+"""The choices that keep every value, except timestamps outside 1677 to 2262."""

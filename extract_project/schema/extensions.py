@@ -21,7 +21,7 @@ _ZERO = pa.scalar(bytes(16), pa.binary(16))
 
 @dataclass(frozen=True)
 class Extension:
-    """How a file keeps an extension type."""
+    """The mapping of an extension type to a file's type."""
 
     kept_as: pa.DataType
     """A type that holds every value, or nearly; what the file makes of it, `file_type` decides."""

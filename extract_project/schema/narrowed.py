@@ -25,7 +25,7 @@ class Narrowed:
     """Their type in the warehouse."""
     file: str
     keys: tuple[str, ...]
-    """What in the header keeps every value."""
+    """The header keys that keep every value."""
 
     def __str__(self) -> str:
         more = len(self.columns) - _SHOWN_NAMES

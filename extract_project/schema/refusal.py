@@ -13,10 +13,10 @@ from extract_project.visible import one_line
 
 _DIGITS = 38
 _FINE = re.compile(r"\.\d{6}(?!0+Z?$)\d+Z?$")
-"""How a moment with digits beyond a microsecond ends."""
+"""The end of a time with digits beyond a microsecond."""
 _YEAR = re.compile(r"([+-]?\d+)-")
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261
-"""Of those that nanoseconds reach whole."""
+"""The first and last year that nanoseconds cover completely."""
 
 
 def refused(

@@ -50,7 +50,7 @@ class Fenced:
     nested: tuple[int, int] | None = None
     """The first `/*` inside a block comment: dialects that nest comments then see no end."""
     name: str = "the header"
-    """What errors call it."""
+    """Its name in errors."""
 
     def place(self, line: int, column: int) -> tuple[int, int]:
         """Line and column in the file (from 1) for those in the YAML (from 0)."""

@@ -41,7 +41,7 @@ class FrontMatter:
     nested: tuple[int, int] | None = None
     """The first `/*` within it, if it is a block comment."""
     nulls: frozenset[Path] = frozenset()
-    """Where the word `null` is."""
+    """The paths of `null` values."""
     inherited: Mapping[Path, str] = field(default_factory=dict)
     """`sales/_defaults.yaml:3:1` for each part that comes from there."""
 
@@ -52,7 +52,7 @@ class FrontMatter:
         return self.places.get(path, (1, 1))
 
     def set_in(self, path: Path) -> str | None:
-        """Where the defaults are that `path` comes from; None where it is the file's own."""
+        """The defaults file that `path` comes from; None if it is from the SQL file itself."""
         while path and path not in self.places and path not in self.inherited:
             path = path[:-1]
         return self.inherited.get(path)

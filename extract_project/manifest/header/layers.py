@@ -28,12 +28,12 @@ _TAKEN_BACK_BY_NAME = ("tags",)
 
 @dataclass(frozen=True)
 class Layer:
-    """What one file says, or several files merged: as it was written, and typed."""
+    """The header of one file, or of several merged: as written, and typed."""
 
     front_matter: FrontMatter
     header: Header
     taken_back: frozenset[Path] = frozenset()
-    """What it takes from the layers below: a key, a name in a key, a kind of check."""
+    """What it removes from the layers below: a key, a name in a key, a kind of check."""
 
 
 EMPTY = Layer(FrontMatter({}, {}), Header())

@@ -234,7 +234,7 @@ class Header(BaseModel):
 
     @property
     def file_format(self) -> FileFormat:
-        """How the file is written; raises ValueError where the compression does not fit."""
+        """The file format; raises ValueError if the compression does not fit it."""
         options = self.format_options.get(self.format)
         return chosen_format(self.format, self.compression, options)
 

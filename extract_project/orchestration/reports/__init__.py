@@ -1,1 +1,1 @@
-"""What the deployment writes for people: the catalogue."""
+"""Reports that the deployment writes for people: the catalogue."""

@@ -25,7 +25,7 @@ _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRu
 
 
 class CatalogCursor(BaseModel):
-    """What the catalogue was last built from."""
+    """The state from which the catalogue was last built."""
 
     files: str = ""
     """Digest of the manifest's files."""

@@ -158,7 +158,7 @@ def _refusal_of_empty(staged: Staged, attempt: Attempt) -> dg.Failure:
 
 
 def _placed(attempt: Attempt, path: Path, message: str) -> str:
-    """What is said of a header key, behind its place."""
+    """The text about a header key, after its position."""
     problem = attempt.extract.problem(path, message)
     return f"{attempt.place(problem.line, problem.column)}: {problem.message}"
 
