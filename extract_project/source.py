@@ -27,3 +27,8 @@ class DefaultsFile(BaseModel):
     """Path below the manifest prefix: `sales/_defaults.yaml`."""
     source: SqlSource
     text: str
+
+    @property
+    def version(self) -> str:
+        """The file with its version: `sales/_defaults.yaml version 3HL4`."""
+        return f"{self.file} version {self.source.version_id or '(unversioned bucket)'}"

@@ -14,7 +14,9 @@ _HEAD = """\
 
 Every key of the header of a SQL file. All are optional. [Writing SQL files](sql-files.md) says
 where the header stands and how to begin; editors complete the keys from
-[extract-header.schema.json](extract-header.schema.json).
+[extract-header.schema.json](extract-header.schema.json). All but `description` and `columns`
+may also stand in the `_defaults.yaml` of a folder, for every SQL file below it; `null` takes such a
+[default](sql-files.md#defaults-for-a-folder) back.
 
 """
 _CHECKS = """

@@ -1,4 +1,4 @@
-"""`extract schema`: the JSON Schema of the header."""
+"""`extract schema`: the JSON Schema of the header, and of the defaults of folders."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 
 import click
 
-from extract_project.manifest.header.schema import header_schema
+from extract_project.manifest.header.schema import defaults_schema, header_schema
 
 
 @click.command()
-def schema() -> None:
+@click.option("--defaults", is_flag=True, help="The schema of _defaults.yaml instead.")
+def schema(defaults: bool) -> None:
     """Print the JSON Schema of a SQL file's header, for editors."""
-    click.echo(json.dumps(header_schema(), indent=2, sort_keys=True))
+    chosen = defaults_schema() if defaults else header_schema()
+    click.echo(json.dumps(chosen, indent=2, sort_keys=True))

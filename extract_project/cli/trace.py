@@ -102,6 +102,7 @@ def _facts(version: Version, receipt: Receipt) -> list[tuple[str, str]]:
         *([("added", f"{receipt.rows_added:,} rows")] if receipt.rows_added is not None else []),
         *([("watermark", receipt.watermark)] if receipt.watermark else []),
         ("SQL", f"{receipt.sql_key} version {receipt.sql_version or '(unversioned bucket)'}"),
+        *(("defaults", each.version) for each in receipt.defaults),
         ("warehouse", receipt.warehouse),
         ("query id", receipt.query_id or "(this warehouse has none)"),
         *([("query", receipt.query_url)] if receipt.query_url else []),

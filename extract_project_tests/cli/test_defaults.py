@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.commands import call, write
+from extract_project_tests.support.publishing import publish
 
 SQL = "select 1 as a"
 
@@ -86,3 +88,30 @@ def test_preview_has_the_defaults_of_the_folders_above(configured: Site, tmp_pat
     found = call("preview", file)
     assert found.exit_code == 0
     assert "DE" in found.output
+
+
+def test_g10_a_version_leads_back_to_its_defaults(configured: Site) -> None:
+    first = configured.put_defaults("a", "params: {n: 1}\n")
+    old = publish(configured, "a/b", "select :n as n")
+    second = configured.put_defaults("a", "params: {n: 2}\n")
+    new = publish(configured, "a/b", "select :n as n")
+    uri = f"s3://{configured.data.bucket}/extracts/a/b.parquet"
+    traced = call("trace", f"{uri}?versionId={old}").stdout
+    assert f"a/_defaults.yaml version {first}" in traced
+    facts = json.loads(call("trace", uri, "--json").stdout)
+    (defaults,) = facts["defaults"]
+    assert defaults["source"]["key"] == "sql/a/_defaults.yaml"
+    assert defaults["source"]["version_id"] == second
+    assert defaults["text"] == "params: {n: 2}\n"
+    shown = call("diff", "a/b", old, new).stdout
+    assert (
+        "the SQL text is the same, run otherwise: with other defaults (a/_defaults.yaml)" in shown
+    )
+    assert "-params: {n: 1}" in shown
+
+
+def test_diff_knows_the_key_that_defaults_declare_unique(configured: Site) -> None:
+    configured.put_defaults("a", "checks: [{unique: id}]\n")
+    rows = "select * from (values (1, '{}'), (2, 'y')) v(id, v)"
+    old, new = (publish(configured, "a/b", rows.format(value)) for value in "xz")
+    assert "1 changed" in call("diff", "a/b", old, new).stdout

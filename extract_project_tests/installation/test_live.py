@@ -57,6 +57,15 @@ def test_a_change_runs_what_asked_for_it_once(installed: Installation) -> None:
     assert len(installed.runs("live/eager")) == 2
 
 
+def test_a_change_of_defaults_runs_what_asked_for_it(installed: Installation) -> None:
+    installed.site.put_defaults("reached", "on_change: materialize\nparams: {word: old}")
+    installed.site.put_sql("reached/eager", "select :word as word")
+    installed.await_versions("reached/eager", 1)
+    installed.site.put_defaults("reached", "on_change: materialize\nparams: {word: new}")
+    installed.await_versions("reached/eager", 2)
+    assert b"new" in installed.site.body("extracts/reached/eager.parquet")
+
+
 def test_a_removed_file_is_gone_and_a_broken_one_red(installed: Installation) -> None:
     installed.site.put_sql("live/leaving", "select 1 as a")
     installed.await_extract("live/leaving")

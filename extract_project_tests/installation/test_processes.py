@@ -81,6 +81,19 @@ def test_g3_a_run_executes_the_sql_that_it_was_launched_with(installed: Installa
     assert b"new" in site.body("extracts/sales/pinned.parquet")
 
 
+def test_g3_a_run_executes_the_defaults_that_it_was_launched_with(
+    installed: Installation,
+) -> None:
+    site = installed.site
+    site.put_defaults("inherits", "params: {word: old}")
+    site.put_sql("inherits/pinned", "select :word as word")
+    installed.deployment.reload()
+    await_value("the new asset", lambda: "inherits/pinned" in installed.deployment.extracts())
+    site.put_defaults("inherits", "params: {word: new}")
+    assert installed.launch("inherits/pinned")[1].status == "SUCCESS"
+    assert b"old" in site.body("extracts/inherits/pinned.parquet")
+
+
 def test_g10_a_snowflake_run_leads_to_its_query(
     installed: Installation, snowflake: SnowflakeServer
 ) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
+import jsonschema
 import pytest
 
 from extract_project.manifest.extract import Extract
+from extract_project.manifest.header.schema import defaults_schema
 from extract_project.schema.choices import DEFAULTS, WIDEST
 from extract_project_tests.support.parsing import header
 from extract_project_tests.support.trees import refused_one, understood, understood_one
@@ -257,3 +260,24 @@ def test_a_default_that_shapes_data_changes_the_code_version() -> None:
     assert version("format: csv") != version("format: jsonl")
     assert version("schedule: hourly") == version("schedule: null")
     assert version("params: {unused: 1}") == version("params: {unused: 2}")
+
+
+def test_the_json_schema_of_defaults_agrees_with_what_is_accepted() -> None:
+    schema = defaults_schema()
+    fine = {
+        "owners": "team:sales",
+        "schedule": None,
+        "tags": {"domain": None},
+        "checks": [{"min_rows": 1}, {"not_null": None}],
+    }
+    jsonschema.validate(fine, schema)
+    assert understood_one({"_defaults.yaml": json.dumps(fine), "a.sql": SQL})
+    all_wrong: list[dict[str, object]] = [
+        {"description": "x"},
+        {"columns": {}},
+        {"shedule": "hourly"},
+    ]
+    for wrong in all_wrong:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
+        assert refused_one({"_defaults.yaml": json.dumps(wrong), "a.sql": SQL})

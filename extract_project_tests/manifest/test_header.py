@@ -102,7 +102,7 @@ checks:
         ("format: parket", "2:1: 'format': 'parket' is not a valid value: did you mean 'parquet'?"),
         (
             "owners: [bob]",
-            "2:10: 'owners': 'bob' has the wrong form: expected 'team:sales' or an e-mail",
+            "2:10: 'owners': 'bob' has the wrong form: did you mean 'team:bob'?",
         ),
         ("group: a b", "2:1: 'group': 'a b' has the wrong form: expected letters"),
         (
@@ -195,7 +195,8 @@ checks:
         ("checks:\n  - max_null_ratio: {a: 2}", "3:22: 'a': input should be less than"),
         ("checks:\n  - between: {a: [null, null]}", "3:5: 'between': a has no limit"),
         # From here on, what used to be a regular expression, pydantic's words or another line.
-        ("owners: sales", "2:1: 'owners': 'sales' has the wrong form: expected 'team:sales' or an"),
+        ("owners: sales", "2:1: 'owners': 'sales' has the wrong form: did you mean 'team:sales'?"),
+        ("owners: a b", "2:1: 'owners': 'a b' has the wrong form: expected 'team:sales' or an"),
         ("owners: {team: sales}", "2:1: 'owners': {'team': 'sales'} does not fit: expected 'team:"),
         (
             "tags: [a, b]",

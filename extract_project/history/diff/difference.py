@@ -21,6 +21,7 @@ from extract_project.manifest.defaults import merged_front_matter
 from extract_project.manifest.header.frontmatter import read_front_matter
 from extract_project.problem import Refused
 from extract_project.schema.change import SchemaChange, compare_schemas
+from extract_project.source import DefaultsFile
 
 _NAMED = 5
 
@@ -98,24 +99,41 @@ def _own_key(receipt: Receipt | None) -> Key:
 def _compare_sql(old: Receipt | None, new: Receipt | None) -> SqlDifference:
     if old is None or new is None:
         return SqlDifference("the SQL of one of them is not known: its receipt is gone", "")
-    lines = unified_diff(
-        old.sql.splitlines(),
-        new.sql.splitlines(),
-        f"{old.sql_key} {old.sql_version or ''}".strip(),
-        f"{new.sql_key} {new.sql_version or ''}".strip(),
-        lineterm="",
-    )
-    text = "\n".join(lines)
+    text = "\n".join(_changed_lines(old.sql, new.sql, _named(old), _named(new)))
+    defaults = _changed_defaults(old.defaults, new.defaults)
+    changed = "\n".join([text, *defaults.values()] if text else defaults.values())
     if old.code_version != new.code_version:
-        if not text:
-            return SqlDifference(
-                f"the SQL text is the same, run otherwise: in warehouse {old.warehouse} "
-                f"before, in {new.warehouse} now",
-                "",
-            )
-        return SqlDifference("the SQL differs", text)
+        if text:
+            return SqlDifference("the SQL differs", changed)
+        if old.warehouse != new.warehouse:
+            reason = f"in warehouse {old.warehouse} before, in {new.warehouse} now"
+        elif defaults:
+            reason = f"with other defaults ({', '.join(defaults)})"
+        else:
+            reason = f"with other settings of warehouse {new.warehouse}"
+        return SqlDifference(f"the SQL text is the same, run otherwise: {reason}", changed)
     cosmetic = ", but for what does not change the data (comments, layout, other header keys)"
-    return SqlDifference(f"the SQL is the same{cosmetic if text else ''}", text)
+    return SqlDifference(f"the SQL is the same{cosmetic if changed else ''}", changed)
+
+
+def _named(receipt: Receipt) -> str:
+    return f"{receipt.sql_key} {receipt.sql_version or ''}".strip()
+
+
+def _changed_lines(old: str, new: str, old_name: str, new_name: str) -> list[str]:
+    return list(unified_diff(old.splitlines(), new.splitlines(), old_name, new_name, lineterm=""))
+
+
+def _changed_defaults(old: Sequence[DefaultsFile], new: Sequence[DefaultsFile]) -> dict[str, str]:
+    """The changed lines of the defaults that differ, by file."""
+    before, after = ({each.file: each for each in files} for files in (old, new))
+    changed = {}
+    for file in sorted(before.keys() | after.keys()):
+        texts = [side[file].text if file in side else "" for side in (before, after)]
+        names = [side[file].version if file in side else "/dev/null" for side in (before, after)]
+        if texts[0] != texts[1]:
+            changed[file] = "\n".join(_changed_lines(*texts, *names))
+    return changed
 
 
 def _schema_words(schema: SchemaChange) -> str:

@@ -21,6 +21,8 @@ _LONGEST_SHOWN = 60
 _MOST_FAULTS = 30
 _NOT_KEYS = {"function-before", "function-after", "[key]", "static"}
 
+_TEAM = re.compile(r"[A-Za-z0-9_-]+")
+
 _FORMS = {
     "description": "text",
     "owners": "'team:sales' or an e-mail address as in ana@acme.com, or a list of them",
@@ -108,6 +110,8 @@ def _message(item: Any, path: Path, front_matter: FrontMatter, header: type[Base
         return f"{where}no value: expected {_form(written)}"
     if kind in ("greater_than_equal", "less_than_equal", "greater_than", "less_than"):
         return f"{where}{_uncapitalized(item['msg'])}, not {_shown(given)}"
+    if kind == "string_pattern_mismatch" and path[0] == "owners" and _TEAM.fullmatch(str(given)):
+        return f"{where}{_shown(given)} has the wrong form: did you mean 'team:{given}'?"
     if kind == "string_pattern_mismatch" or "keys" in item["loc"]:
         form = _FORMS["keys"] if "keys" in item["loc"] else _form(written)
         return f"{where}{_shown(given)} has the wrong form: expected {form}"

@@ -18,6 +18,7 @@ from extract_project.pipeline.audit import Outcome
 from extract_project.pipeline.staging import Staged
 from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Restored
+from extract_project.source import DefaultsFile
 
 _REJECTED = "result refused, the published version stays: "
 _OUTCOMES = {
@@ -92,6 +93,7 @@ def _facts(receipt: Receipt, uri: str, version_id: str) -> dict[str, dg.Metadata
         "sql": dg.MetadataValue.md(f"```sql\n{receipt.sql}\n```"),
         "columns": dg.MetadataValue.md(_profile_table(receipt.columns, receipt.rows_staged)),
     }
+    facts |= defaults_metadata(receipt.defaults)
     if receipt.parts is not None:
         facts["parts"] = dg.MetadataValue.int(receipt.parts)
     if receipt.rows_added is not None and receipt.bytes_added is not None:
@@ -104,6 +106,13 @@ def _facts(receipt: Receipt, uri: str, version_id: str) -> dict[str, dg.Metadata
     if receipt.query_url:
         facts["query"] = dg.MetadataValue.url(receipt.query_url)
     return facts
+
+
+def defaults_metadata(defaults: Sequence[DefaultsFile]) -> dict[str, dg.MetadataValue[Any]]:
+    """The defaults of folders that apply, with their versions, the nearest last."""
+    if not defaults:
+        return {}
+    return {"defaults": dg.MetadataValue.md("\n".join(f"- {each.version}" for each in defaults))}
 
 
 def _released(release: Release | None) -> dict[str, dg.MetadataValue[Any]]:
