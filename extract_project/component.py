@@ -33,6 +33,9 @@ class ExtractsComponent(dg.Component, dg.Model, dg.Resolvable):
         description="name to settings, as in {shop: {type: duckdb, path: /data/shop.duckdb}}; "
         "secrets as '{{ env.NAME }}'",
     )
+    destinations: dict[str, dict[str, Any]] | None = Field(
+        None, description="further places to publish to, as in {crm: {url: s3://crm/inbound}}"
+    )
     kms_key_id: str | None = Field(None, description="SSE-KMS key for everything that is written")
     dagster_url: str | None = Field(
         None, description="the webserver, to reload this code location when the SQL changes"

@@ -9,11 +9,12 @@ import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, Self
+from functools import cache, partial
+from typing import Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as BrokenJson
 
 from extract_project.alerts.settings import AlertSettings
@@ -21,7 +22,9 @@ from extract_project.errors import SettingsError
 from extract_project.manifest.parsing import Dialects
 from extract_project.prices import FargatePrices, prices_of
 from extract_project.problem import suggestion
+from extract_project.store.destination import DATA
 from extract_project.store.folder import Location
+from extract_project.store.settings import DestinationSettings, StoreLocation, fault_of_destinations
 from extract_project.store.stores import Folders, Stores
 from extract_project.warehouses import WAREHOUSE_TYPES, WarehouseSettings, warehouse_fields
 
@@ -34,24 +37,6 @@ _TYPED = 2
 
 _PLACED = "placed"
 _HOW_TO_NEST = "expected one variable per field, {}__…, or one JSON object with all fields"
-_LONGEST_PREFIX = 512
-"""In bytes: S3 allows keys of 1,024, and folder, name, partition and receipt follow the prefix."""
-
-
-def _location(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    location = Location.parse(value)
-    size = len(location.prefix.encode())
-    if size > _LONGEST_PREFIX:
-        raise ValueError(
-            f"the prefix has {size:,} bytes: expected at most {_LONGEST_PREFIX}, since S3 allows "
-            f"keys of 1,024 and file names follow the prefix; choose a shorter one"
-        )
-    return location
-
-
-StoreLocation = Annotated[Location, NoDecode, BeforeValidator(_location)]
 
 
 class FargateSettings(BaseModel):
@@ -123,6 +108,11 @@ class Settings(BaseSettings):
         description="KMS key (SSE-KMS) for everything that is written to S3: results, receipts, "
         "snapshots, pins, pushed SQL. Default: the bucket's own encryption",
     )
+    destinations: dict[str, DestinationSettings] = Field(
+        {},
+        description="further places where extracts are published, under names of your choice, as "
+        "in EXTRACT_DESTINATIONS__CRM__URL=s3://crm/inbound; docs/settings.md lists the fields",
+    )
     dagster_url: str = Field(
         "http://127.0.0.1:3000",
         description="address of the Dagster webserver: the command line launches runs through it, "
@@ -160,6 +150,18 @@ class Settings(BaseSettings):
             raise _at(f"not set: choose the default one of {names}", "warehouse")
         return self
 
+    @model_validator(mode="after")
+    def _destinations_are_apart(self) -> Self:
+        fault = fault_of_destinations(self.locations, self.destinations)
+        if fault:
+            raise _at(fault.message, "destinations", *fault.path)
+        return self
+
+    @property
+    def locations(self) -> Mapping[str, Location]:
+        """Where each destination is, the default one first."""
+        return {**{name: each.url for name, each in self.destinations.items()}, DATA: self.data}
+
     @property
     def default_warehouse(self) -> str:
         """The name of the warehouse for extracts whose header names none."""
@@ -171,7 +173,13 @@ class Settings(BaseSettings):
         kinds = {name: warehouse.dialect for name, warehouse in self.warehouses.items()}
         forbidden = {name: each.forbidden_functions for name, each in self.warehouses.items()}
         types = {name: warehouse.types for name, warehouse in self.warehouses.items()}
-        return Dialects(kinds, self.default_warehouse, forbidden=forbidden, types=types)
+        return Dialects(
+            kinds,
+            self.default_warehouse,
+            forbidden=forbidden,
+            types=types,
+            destinations=frozenset(self.locations),
+        )
 
     def connect(self) -> Folders:
         """The folders of this deployment; writes are encrypted with EXTRACT_KMS_KEY_ID."""
@@ -181,6 +189,10 @@ class Settings(BaseSettings):
             stores.folder(self.manifest),
             stores.folder(self.data),
             stores.folder(self.state_location),
+            {
+                name: cache(partial(each.open, self.kms_key_id))
+                for name, each in self.destinations.items()
+            },
         )
 
     @property
@@ -223,6 +235,8 @@ def _named(path: Sequence[str], given: Mapping[str, Any]) -> str:
 
 def _meaning(path: Sequence[str], kind: str) -> str:
     """The purpose of a missing variable, for its error."""
+    if path[0] == "destinations":
+        return DestinationSettings.model_fields[path[-1]].description or "a value"
     if len(path) > 1:
         return f"the {path[-1].replace('_', ' ')} of this {kind or path[0]} warehouse"
     return Settings.model_fields[path[0]].description or "a value"
@@ -243,6 +257,9 @@ def _explain(item: Any, given: Mapping[str, Any]) -> str:
     if error == "extra_forbidden" and path[0] in _GROUPS:
         hint = suggestion(path[-1], _GROUPS[path[0]].model_fields)
         return f"{variable} is not a setting of {path[0]}: {hint}"
+    if error == "extra_forbidden" and path[0] == "destinations":
+        hint = suggestion(path[-1], DestinationSettings.model_fields)
+        return f"{variable} is not a setting of a destination: {hint}"
     if error == "extra_forbidden":
         known = [each.lower() for each in warehouse_fields(kind)]
         hint = suggestion(path[-1], known)

@@ -184,3 +184,44 @@ def test_g11_what_is_wrong_is_named_and_no_secret_is(
     with pytest.raises(SettingsError, match=message) as raised:
         load(monkeypatch, **fields)
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"CRM__URL": "s3:/b"}, r"__CRM__URL: 's3:/b' is not a location: expected s3://"),
+        ({"CRM__KMS_KEY_ID": "k"}, r"__CRM__URL is not set: expected where extracts are"),
+        (
+            {"CRM__URL": "s3://b", "CRM__ROLE": "r"},
+            r"__CRM__ROLE is not a setting of a destination",
+        ),
+        ({"CRM__URL": "s3://b", "CRM__ROLE_ARN": "r"}, r"__CRM__ROLE_ARN: .*pattern"),
+        ({"DATA__URL": "s3://b"}, r"__DATA: 'data' is the name of EXTRACT_DATA: choose another"),
+        ({"CRM__URL": "s3://data/crm"}, r"__CRM__URL: s3://data/crm and s3://data of destination"),
+        (
+            {"CRM__URL": "s3://b/x", "BI__URL": "s3://b/x"},
+            r"__CRM__URL: s3://b/x and s3://b/x of destination 'bi' lie in each other",
+        ),
+        ({"CRM": "[1]"}, r"__CRM is not valid JSON"),
+    ],
+)
+def test_what_is_wrong_with_a_destination_is_named(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], message: str
+) -> None:
+    for name, value in fields.items():
+        monkeypatch.setenv(f"EXTRACT_DESTINATIONS__{name}", value)
+    with pytest.raises(SettingsError, match=f"EXTRACT_DESTINATIONS{message}"):
+        load(monkeypatch, TYPE="duckdb")
+
+
+def test_a_destination_has_the_key_of_the_deployment_unless_it_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("A", "B", "C"):
+        monkeypatch.setenv(f"EXTRACT_DESTINATIONS__{name}__URL", f"s3://{name.lower()}")
+    monkeypatch.setenv("EXTRACT_DESTINATIONS__B__KMS_KEY_ID", "theirs")
+    monkeypatch.setenv("EXTRACT_DESTINATIONS__C__KMS_KEY_ID", "bucket")
+    settings = load(monkeypatch, TYPE="duckdb")
+    keys = {name: each.encryption_key("ours") for name, each in settings.destinations.items()}
+    assert keys == {"a": "ours", "b": "theirs", "c": None}
+    assert list(settings.locations) == ["a", "b", "c", "data"]

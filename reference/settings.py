@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from extract_project.alerts.settings import AlertSettings
 from extract_project.settings import PREFIX, FargateSettings, Settings
+from extract_project.store.settings import DestinationSettings
 from extract_project.warehouses import AnyWarehouse
 from reference.schema import properties, purpose_and_default, table
 
@@ -44,6 +45,13 @@ _NOTES = {
     "postgres": "PostgreSQL: see also [Postgres](postgres.md)",
     "snowflake": "Snowflake: set exactly one way to [sign in](snowflake.md#signing-in)",
 }
+_DESTINATIONS = """
+## Destinations
+
+Further places where extracts are published; a SQL file names its own by the header key `to`. See
+[Destinations](destinations.md).
+
+"""
 _ALERTS = """
 ## Alerts
 
@@ -67,13 +75,15 @@ def settings_page() -> str:
         (kind,) = get_args(model.model_fields["type"].annotation)
         text += f"\n### {kind}\n\n{_NOTES.get(kind, kind)}.\n\n"
         text += table(_COLUMNS, _fields(model, "…__"))
+    text += _DESTINATIONS
+    text += table(_COLUMNS, _fields(DestinationSettings, f"{PREFIX}DESTINATIONS__<NAME>__"))
     text += _ALERTS + table(_COLUMNS, _fields(AlertSettings, f"{PREFIX}ALERTS__"))
     return text + _PRICES + table(_COLUMNS, _fields(FargateSettings, f"{PREFIX}FARGATE__"))
 
 
 def _variables() -> Iterator[Sequence[str]]:
     for name, field in Settings.model_fields.items():
-        if field.description is None or name == "warehouses":
+        if field.description is None or name in ("warehouses", "destinations"):
             continue
         variable = field.validation_alias or f"{PREFIX}{name.upper()}"
         described: Mapping[str, object] = {

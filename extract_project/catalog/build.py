@@ -6,7 +6,8 @@ of which a few were published anew costs a listing and a few small requests.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -22,9 +23,10 @@ from extract_project.catalog.published import (
     read_published,
 )
 from extract_project.catalog.tables import keep_object_lists
-from extract_project.errors import NoSuchObject
+from extract_project.errors import BucketError, NoSuchObject, StoreError
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.snapshot import Snapshot
+from extract_project.store.destination import DATA, Destination
 from extract_project.store.folder import Folder
 from extract_project.store.protocol import Absent, Condition, Holds, NotApplied
 from extract_project.store.stores import Folders
@@ -53,7 +55,7 @@ def _keep(folders: Folders, snapshot: Snapshot, published: Collection[str] | Non
     data = folders.data
     known, condition = _kept(data)
     catalog = build_catalog(folders, snapshot, known, published)
-    keep_object_lists(data, catalog, known)
+    keep_object_lists(folders, catalog, known)
     data.store.put(data.key(JSON), as_json(catalog), "application/json", condition=condition)
     data.store.put(data.key(PAGE), page(catalog), "text/html; charset=utf-8")
     return catalog
@@ -71,32 +73,59 @@ def build_catalog(
     published: Collection[str] | None = None,
 ) -> Catalog:
     """The catalogue of a snapshot; `known` is an earlier one, and the rest as `keep_catalog`."""
-    data = folders.data
-    before = {each.path: each.published for each in known.extracts} if known else {}
-    listing = Listing.of(data, snapshot.extracts) if known and published is None else None
+    now = {each.path: each.destination for each in snapshot.extracts}
+    before = {
+        each.path: each.published
+        for each in (known.extracts if known else ())
+        if now.get(each.path, each.destination) == each.destination
+    }
     kept: dict[str, Published | None] = {}
-    unknown = []
-    for extract in snapshot.extracts:
-        found = before.get(extract.path)
-        if listing is not None:
-            same = is_unchanged(data, extract, found, listing)
-        else:
-            same = extract.path in before and extract.path not in (published or ())
-        if same and is_where_expected(data, extract, found):
-            kept[extract.path] = found
-        else:
-            unknown.append(extract)
-    kept |= read_published(data, folders.state, unknown)
+    for name in sorted({each.destination for each in snapshot.extracts}):
+        extracts = [each for each in snapshot.extracts if each.destination == name]
+        lists = known is not None and published is None
+        try:
+            kept |= _published(folders.destination(name), extracts, before, published, lists=lists)
+        except (StoreError, BucketError) as error:
+            if name == DATA:
+                raise
+            # A bucket of others that does not answer costs its own extracts their news alone.
+            logging.getLogger(__name__).warning("destination %s is not looked at: %s", name, error)
+            kept |= {each.path: before.get(each.path) for each in extracts}
     kept |= {each.path: before.get(each.path) for each in snapshot.invalid}
-    entries = described(snapshot, folders.manifest, data)
+    entries = described(snapshot, folders)
     return Catalog(
         built_at=datetime.now(UTC),
         manifest=folders.manifest.uri,
-        data=data.uri,
+        data=folders.data.uri,
         extracts=tuple(
             each.model_copy(update={"published": kept.get(each.path)}) for each in entries
         ),
     )
+
+
+def _published(
+    place: Destination,
+    extracts: Sequence[Extract],
+    before: Mapping[str, Published | None],
+    published: Collection[str] | None,
+    *,
+    lists: bool,
+) -> dict[str, Published | None]:
+    """What is published of the extracts of one destination, which is listed where `lists`."""
+    listing = Listing.of(place.data, extracts) if lists else None
+    kept: dict[str, Published | None] = {}
+    unknown = []
+    for extract in extracts:
+        found = before.get(extract.path)
+        if listing is not None:
+            same = is_unchanged(place.data, extract, found, listing)
+        else:
+            same = extract.path in before and extract.path not in (published or ())
+        if same and is_where_expected(place.data, extract, found):
+            kept[extract.path] = found
+        else:
+            unknown.append(extract)
+    return kept | read_published(place.data, place.state, unknown)
 
 
 def entry_of(folders: Folders, extract: Extract) -> CatalogEntry:

@@ -8,24 +8,25 @@ from collections.abc import Mapping
 from extract_project.catalog.model import CatalogCheck, CatalogEntry
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.snapshot import Snapshot
+from extract_project.store.destination import DATA
 from extract_project.store.folder import Folder
+from extract_project.store.stores import Folders
 
 
-def described(snapshot: Snapshot, manifest: Folder, data: Folder) -> list[CatalogEntry]:
+def described(snapshot: Snapshot, folders: Folders) -> list[CatalogEntry]:
     """An entry for each SQL file, by path, without what is published."""
     downstream: dict[str, list[str]] = defaultdict(list)
     for extract in snapshot.extracts:
         for path in extract.header.depends_on:
             downstream[path].append(extract.path)
-    entries = [_entry(each, manifest, data, downstream) for each in snapshot.extracts]
-    entries += [_invalid(each, manifest, downstream) for each in snapshot.invalid]
+    entries = [_entry(each, folders, downstream) for each in snapshot.extracts]
+    entries += [_invalid(each, folders.manifest, downstream) for each in snapshot.invalid]
     return sorted(entries, key=lambda entry: entry.path)
 
 
-def _entry(
-    extract: Extract, manifest: Folder, data: Folder, downstream: Mapping[str, list[str]]
-) -> CatalogEntry:
-    header = extract.header
+def _entry(extract: Extract, folders: Folders, downstream: Mapping[str, list[str]]) -> CatalogEntry:
+    header, destination = extract.header, folders.destination(extract.destination)
+    data, manifest = destination.data, folders.manifest
     return CatalogEntry(
         path=extract.path,
         description=header.description,
@@ -40,6 +41,8 @@ def _entry(
         partitions=header.partitions,
         format=header.format,
         extension=extract.file_format.extension,
+        destination=destination.name,
+        folder="" if destination.name == DATA else data.uri,
         uri=(data / extract.published_path("*" if header.partitions else None)).uri,
         parts=header.has_parts,
         checks=tuple(

@@ -80,6 +80,8 @@ class CatalogEntry(_Part):
     partitions: Partitions | None = Field(None, description="As in the header, in full form.")
     format: str = ""
     extension: str = Field("", description="Of its files, as in .csv.gz.")
+    destination: str = Field("data", description="Name of the destination, as in `to`.")
+    folder: str = Field("", description="URI of its destination, where that is not `data`.")
     uri: str = Field("", description="Where it is published, without its partition.")
     parts: bool = Field(False, description="Whether `uri` is a manifest that lists part objects.")
     checks: tuple[CatalogCheck, ...] = ()

@@ -33,7 +33,7 @@ class _Place:
 
     entry: CatalogEntry
     data: str
-    """The data folder's URI, which `extract_project.published` takes."""
+    """URI of the destination, which `extract_project.published` takes."""
     uri: str
     """Of one object: of an extract with partitions, of the newest one."""
     partition: str | None
@@ -57,7 +57,7 @@ def recipes(entry: CatalogEntry, data: str) -> list[Recipe]:
         return []
     newest = entry.published.versions[0]
     uri = entry.uri.replace("*", newest.partition) if newest.partition else entry.uri
-    place = _Place(entry, data, uri, newest.partition)
+    place = _Place(entry, entry.folder or data, uri, newest.partition)
     made = [] if entry.parts else [make(place) for make in _OF_A_FILE.get(entry.format, ())]
     return [
         *made,

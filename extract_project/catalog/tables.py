@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 from extract_project.catalog.model import Catalog, CatalogEntry
 from extract_project.ddl.table import Table, TableColumn
-from extract_project.errors import NotPublished
+from extract_project.errors import BucketError, NotPublished, StoreError
 from extract_project.schema.spelling import parse_type
-from extract_project.store.folder import Folder
+from extract_project.store.destination import DATA
 from extract_project.store.protocol import Absent, NotApplied
+from extract_project.store.stores import Folders
 
 TABLES = "catalog/tables"
-"""Below the data folder: for each object a folder whose one file lists it."""
+"""Below a destination: for each object a folder whose one file lists it."""
 _WRITERS = 16
 
 
 def table_of(entry: CatalogEntry, data: str, name: str | None = None) -> Table:
-    """`data` is the URI of the data folder; the table is named after the path unless `name` says.
+    """`data` is the URI of EXTRACT_DATA; the table is named after the path unless `name` says.
 
     Raises NotPublished for an extract whose columns are not known yet.
     """
@@ -30,6 +31,7 @@ def table_of(entry: CatalogEntry, data: str, name: str | None = None) -> Table:
             f"extract run {entry.path}"
         )
     newest = entry.published.versions[0]
+    root = entry.folder or data
     folder, _, file = entry.uri.rpartition("/")
     if entry.partitions:
         folder = folder.rpartition("/")[0]
@@ -43,34 +45,44 @@ def table_of(entry: CatalogEntry, data: str, name: str | None = None) -> Table:
         format=entry.format,
         folder=folder,
         file=file,
-        object_list=f"{data}/{object_list(newest.key, data)}".rpartition("/")[0],
+        object_list=f"{root}/{object_list(newest.key, root)}".rpartition("/")[0],
         partitions=entry.partitions,
         has_parts=entry.parts,
     )
 
 
-def keep_object_lists(data: Folder, catalog: Catalog, known: Catalog | None) -> None:
-    """Write the list of each object that the catalogue shows, and `known` did not show."""
-    before = set(_objects(known)) if known else set[str]()
+def keep_object_lists(folders: Folders, catalog: Catalog, known: Catalog | None) -> None:
+    """Write the list of each object that the catalogue shows, and `known` did not show: in its own
+    destination, so that its readers need rights to nothing else.
+    """
+    before = set(_objects(known)) if known else set[tuple[str, str]]()
 
-    def write(key: str) -> None:
+    def write(named: tuple[str, str]) -> None:
+        name, key = named
+        data = folders.destination(name).data
         place = data.key(object_list(key, data.uri))
-        with suppress(NotApplied):  # it is there: what it says never changes
+        try:
             data.store.put(place, data.store.uri(key).encode(), "text/plain", condition=Absent())
+        except NotApplied:
+            pass  # it is there: what it says never changes
+        except (StoreError, BucketError) as error:
+            if name == DATA:
+                raise
+            logging.getLogger(__name__).warning("no list of %s was written: %s", key, error)
 
     with ThreadPoolExecutor(_WRITERS) as pool:
-        list(pool.map(write, (key for key in _objects(catalog) if key not in before)))
+        list(pool.map(write, (each for each in _objects(catalog) if each not in before)))
 
 
-def _objects(catalog: Catalog) -> Iterator[str]:
-    """The keys of the extracts that are one object."""
+def _objects(catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """Destinations and keys of the extracts that are one object."""
     for entry in catalog.extracts:
         if entry.published and not entry.parts and entry.partitions is None:
-            yield entry.published.versions[0].key
+            yield entry.destination, entry.published.versions[0].key
 
 
 def object_list(key: str, data: str) -> str:
-    """Path below the data folder of the file that lists one object."""
+    """Path below a destination of the file that lists one object."""
     prefix = data.partition("://")[2].partition("/")[2]
     path = key[len(prefix) + 1 :] if prefix else key
     return f"{TABLES}/{path}/objects.txt"

@@ -21,7 +21,7 @@ from extract_project.cli.console import (
     partition_option,
     table,
 )
-from extract_project.cli.versions import key_of, resolve
+from extract_project.cli.versions import published_at, resolve
 from extract_project.history.diff.column_metrics import ColumnMetrics
 from extract_project.history.diff.difference import Difference, compare
 from extract_project.history.diff.row_difference import Row, RowDifference
@@ -54,10 +54,9 @@ def diff(
     extract diff sales/orders 3HL4kqtJ 2026-01-31T06:00 --key order_id,line_number
     """
     settings = load_settings()
-    folders = settings.connect()
-    object_key = key_of(settings, resolve(settings, extract), partition)
+    destination, object_key = published_at(settings, resolve(settings, extract), partition)
     before, after = (
-        chosen(folders.data.store, folders.state, object_key, word) for word in (old, new)
+        chosen(destination.data.store, destination.state, object_key, word) for word in (old, new)
     )
     columns = [name.strip() for name in key.split(",")] if key else []
     with err.status(f"comparing {extract}"):

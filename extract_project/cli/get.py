@@ -22,7 +22,7 @@ from extract_project.cli.console import (
     transfer_columns,
 )
 from extract_project.cli.saving import Place
-from extract_project.cli.versions import key_of, resolve
+from extract_project.cli.versions import published_at, resolve
 from extract_project.errors import ExtractError, StagingError
 from extract_project.formats.protocol import FileFormat
 from extract_project.formats.registry import named_format
@@ -94,19 +94,19 @@ def get(
     if version_id and as_of:
         raise click.UsageError("--version and --as-of both say which version: leave one out")
     settings = load_settings()
-    folders = settings.connect()
     found = resolve(settings, extract)
-    key = key_of(settings, found, partition)
+    destination, key = published_at(settings, found, partition)
+    store, state = destination.data.store, destination.state
     if version_id:
-        named = chosen(folders.data.store, folders.state, key, version_id)
+        named = chosen(store, state, key, version_id)
         version_id = named.listed.version_id
     elif as_of:
-        current = current_at(folders.data.store, folders.state, key, as_of)
+        current = current_at(store, state, key, as_of)
         version_id = current.listed.version_id
-    version = require_version(folders.data.store, key, version_id)
+    version = require_version(store, key, version_id)
     if not is_manifest(key):
         place = Place(output or Path(), force).below(key.rpartition("/")[2])
-        receipt = receipt_of(folders.state, version)
+        receipt = receipt_of(state, version)
         digest = receipt.data_sha256 if receipt else None
         codec = _codec(version, place)
         _download(version, [Download(key, version.version_id, version.size, place, digest, codec)])

@@ -7,12 +7,13 @@ import getpass
 import click
 
 from extract_project.cli.console import explains_itself, out, partition_option
-from extract_project.cli.versions import key_of, resolve
+from extract_project.cli.versions import published_at, resolve
 from extract_project.errors import NotPublished
 from extract_project.history import pins
 from extract_project.history.history import chosen
 from extract_project.history.versions import Version
 from extract_project.settings import Settings, load_settings
+from extract_project.store.folder import Folder
 
 
 @click.command()
@@ -32,8 +33,8 @@ def pin(*, extract: str, version: str, reason: str, by: str | None, partition: s
     extract pin sales/orders 3HL4kqtJ --reason 'annual accounts 2025'
     """
     settings = load_settings()
-    found = _found(settings, extract, version, partition)
-    pins.pin(settings.connect().state, found, by or getpass.getuser(), reason)
+    state, found = _found(settings, extract, version, partition)
+    pins.pin(state, found, by or getpass.getuser(), reason)
     out.print(f"{found.uri}\nstays until: extract unpin {extract} {found.version_id}")
 
 
@@ -49,18 +50,20 @@ def unpin(*, extract: str, version: str, partition: str | None) -> None:
     extract unpin sales/orders 3HL4kqtJ
     """
     settings = load_settings()
-    found = _found(settings, extract, version, partition)
-    pins.unpin(settings.connect().state, found)
+    state, found = _found(settings, extract, version, partition)
+    pins.unpin(state, found)
     out.print(f"{found.uri}\nis no longer held")
 
 
-def _found(settings: Settings, extract: str, version: str, partition: str | None) -> Version:
-    folders = settings.connect()
-    key = key_of(settings, resolve(settings, extract), partition)
-    found = chosen(folders.data.store, folders.state, key, version).version
+def _found(
+    settings: Settings, extract: str, version: str, partition: str | None
+) -> tuple[Folder, Version]:
+    """The version, and the folder of its pins."""
+    destination, key = published_at(settings, resolve(settings, extract), partition)
+    found = chosen(destination.data.store, destination.state, key, version).version
     if found is None:
         raise NotPublished(
             f"{extract} has no version {version}: list its versions with: "
             f"extract versions {extract}"
         )
-    return found
+    return destination.state, found

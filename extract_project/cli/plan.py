@@ -58,7 +58,7 @@ def plan(
     schemas: dict[str, Described] = {}
     if not no_describe:
         with err.status("asking warehouses"):
-            asked = describe(folders.data, folders.state, settings.warehouses, planned)
+            asked = describe(folders, settings.warehouses, planned)
             schemas = {each.path: described for each, described in asked}
     if as_json:
         found = [_plain(each, schemas.get(each.path), diff) for each in planned]

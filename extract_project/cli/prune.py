@@ -17,8 +17,9 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.names import no_extract
 from extract_project.publish.target import ABANDONED_AFTER, abandoned
 from extract_project.settings import Settings, load_settings
+from extract_project.store.destination import DATA, Destination
 from extract_project.store.folder import Folder
-from extract_project.store.protocol import Abandoned
+from extract_project.store.protocol import Abandoned, Store
 from extract_project.store.stores import Folders
 from extract_project.units import format_bytes, parse_duration
 
@@ -68,17 +69,19 @@ def prune(
     folders = settings.connect()
     chosen = _chosen(settings, folders, extracts)
     if uploads:
-        _prune_uploads(folders.data, chosen, yes=yes, as_json=as_json)
+        _prune_uploads(folders, chosen, yes=yes, as_json=as_json)
         return
     rule = Rule(keep, datetime.now(UTC) - parse_duration(older_than))
-    found: list[tuple[str, Prunable]] = []
+    found: list[tuple[str, Store, Prunable]] = []
     with err.status("looking for old versions"):
         for path in chosen:
-            prunable = find_prunable(folders.state, folders.data, path, rule)
-            found += [(path, each) for each in prunable]
+            for place in _places(folders, chosen[path]):
+                prunable = find_prunable(place.state, place.data, path, rule)
+                found += [(path, place.data.store, each) for each in prunable]
     if yes:
         with err.status(f"removing {len(found):,} of them"):
-            remove(folders.data.store, [each for _, each in found])
+            for store in dict.fromkeys(store for _, store, _ in found):
+                remove(store, [each for _, of, each in found if of == store])
     _say(found, yes=yes, as_json=as_json)
 
 
@@ -90,24 +93,37 @@ def _chosen(
     known: dict[str, Extract | None] = {each.path: each for each in snapshot.extracts}
     known |= {each.path: None for each in snapshot.invalid}
     for path in paths:
-        if path not in known and not _has_left(folders.data, path):
+        if path not in known and not _has_left(folders, path):
             raise NotPublished(no_extract(path, known))
     return {path: known.get(path) for path in paths} if paths else known
 
 
-def _has_left(data: Folder, path: str) -> bool:
+def _has_left(folders: Folders, path: str) -> bool:
     """Whether an extract without a SQL file still has published objects."""
-    history = data.store.history(data.key(path))
-    return any(owns(data, path, each.key) for each in history if not each.is_deleted)
+    return any(
+        owns(place.data, path, each.key)
+        for place in folders.destinations()
+        for each in place.data.store.history(place.data.key(path))
+        if not each.is_deleted
+    )
 
 
-def _say(found: Sequence[tuple[str, Prunable]], *, yes: bool, as_json: bool) -> None:
+def _places(folders: Folders, extract: Extract | None) -> list[Destination]:
+    """Where an extract may have versions: its destination, and the default one, which may have
+    been its destination before; every destination for one without a valid SQL file.
+    """
+    if extract is None:
+        return list(folders.destinations())
+    return [folders.destination(name) for name in dict.fromkeys((DATA, extract.destination))]
+
+
+def _say(found: Sequence[tuple[str, Store, Prunable]], *, yes: bool, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps([_plain(path, each) for path, each in found], indent=2))
+        click.echo(json.dumps([_plain(*each) for each in found], indent=2))
         return
     listed = table("extract", "versions", "parts", "delete markers", "bytes", "replaced (UTC)")
-    for path in dict.fromkeys(path for path, _ in found):
-        own = [each for of, each in found if of == path]
+    for path in dict.fromkeys(path for path, _, _ in found):
+        own = [each for of, _, each in found if of == path]
         kinds = [each.kind for each in own]
         moments = sorted(each.replaced_at for each in own)
         listed.add_row(
@@ -123,16 +139,17 @@ def _say(found: Sequence[tuple[str, Prunable]], *, yes: bool, as_json: bool) -> 
             "nothing to remove: every replaced version is among the newest, too recent, or pinned"
         )
         return
-    size = format_bytes(sum(each.stored.size for _, each in found))
+    size = format_bytes(sum(each.stored.size for *_, each in found))
     done = "removed" if yes else "would be removed"
     out.print(f"{len(found):,} {done}, {size}" + ("" if yes else ": --yes removes them"))
 
 
-def _plain(path: str, each: Prunable) -> dict[str, Any]:
+def _plain(path: str, store: Store, each: Prunable) -> dict[str, Any]:
     stored = each.stored
     return {
         "extract": path,
         "kind": each.kind,
+        "bucket": store.name,
         "key": stored.key,
         "version_id": stored.version_id,
         "bytes": stored.size,
@@ -141,33 +158,41 @@ def _plain(path: str, each: Prunable) -> dict[str, Any]:
 
 
 def _prune_uploads(
-    data: Folder,
+    folders: Folders,
     chosen: dict[str, Extract | None],
     *,
     yes: bool,
     as_json: bool,
 ) -> None:
-    found = list(_abandoned(data, chosen))
+    found = list(_abandoned(folders, chosen))
     if yes:
-        for each in found:
-            data.store.discard(each)
+        for store, each in found:
+            store.discard(each)
     if as_json:
-        plain = [{"key": each.key, "begun_at": each.begun_at.isoformat()} for each in found]
+        plain = [
+            {"bucket": store.name, "key": each.key, "begun_at": each.begun_at.isoformat()}
+            for store, each in found
+        ]
         click.echo(json.dumps(plain, indent=2))
         return
-    for each in found:
-        out.print(f"{each.begun_at:%Y-%m-%d %H:%M} {each.key}")
+    for store, each in found:
+        out.print(f"{each.begun_at:%Y-%m-%d %H:%M} {store.uri(each.key)}")
     done = "aborted" if yes else "would be aborted"
     out.print(
         f"{len(found):,} uploads {done}" + ("" if yes or not found else ": --yes aborts them")
     )
 
 
-def _abandoned(data: Folder, chosen: dict[str, Extract | None]) -> Iterator[Abandoned]:
-    """Uploads that cannot belong to a live run."""
-    for path in chosen:
+def _abandoned(
+    folders: Folders, chosen: dict[str, Extract | None]
+) -> Iterator[tuple[Store, Abandoned]]:
+    """Uploads that cannot belong to a live run, and where they are."""
+    for path, extract in chosen.items():
+        for place in _places(folders, extract):
+            data = place.data
 
-        def own(key: str, path: str = path) -> bool:
-            return owns(data, path, key)
+            def own(key: str, path: str = path, data: Folder = data) -> bool:
+                return owns(data, path, key)
 
-        yield from abandoned(data.store, data.key(path), own, ABANDONED_AFTER)
+            for each in abandoned(data.store, data.key(path), own, ABANDONED_AFTER):
+                yield data.store, each

@@ -8,7 +8,7 @@ import time
 import click
 
 from extract_project.cli.console import NO, err, explains_itself, out, partition_option
-from extract_project.cli.versions import key_of, resolve
+from extract_project.cli.versions import published_at, resolve
 from extract_project.errors import DeploymentError, NotPublished
 from extract_project.history.history import Entry, chosen, read_history
 from extract_project.history.versions import Version
@@ -51,16 +51,15 @@ def rollback(
     extract rollback sales/orders previous --reason 'wrong currency'
     """
     settings = load_settings()
-    folders = settings.connect()
-    key = key_of(settings, resolve(settings, extract), partition)
-    target = Target(folders.data.store, key)
-    old = chosen(target.store, folders.state, key, version)
+    destination, key = published_at(settings, resolve(settings, extract), partition)
+    target, state = Target(destination.data.store, key), destination.state
+    old = chosen(target.store, state, key, version)
     order = Order(old.listed.version_id, reason, by or getpass.getuser())
     if without_dagster:
-        new = restore(folders.state, target, order).version
+        new = restore(state, target, order).version
     else:
         new = _through_dagster(
-            settings, folders.state, target, extract=extract, partition=partition, order=order
+            settings, state, target, extract=extract, partition=partition, order=order
         )
     _say(extract, partition, old, new)
 

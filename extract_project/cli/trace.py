@@ -71,11 +71,13 @@ def traced(uri: str) -> tuple[Version, Receipt]:
     wanted = parse_qs(query).get("versionId", [None])[0]
     settings = load_settings()
     folders = settings.connect()
-    version = require_version(folders.stores.bucket(location), key, wanted)
+    found = folders.destination_of(location)
+    store = found.data.store if found else folders.stores.bucket(location)
+    version = require_version(store, key, wanted)
     receipt_id = version.provenance.get("receipt")
     if receipt_id is None:
         raise NotPublished(f"{version.uri} was not written by an extract: it has no receipt")
-    receipt = load_receipt(folders.state, whole_key(key), receipt_id)
+    receipt = load_receipt(found.state if found else folders.state, whole_key(key), receipt_id)
     if receipt is None:
         raise NotPublished(f"the receipt {receipt_id} of {version.uri} has been removed")
     return version, receipt

@@ -23,6 +23,7 @@ from extract_project.history.versions import published_partitions
 from extract_project.manifest.bucket import find_extract
 from extract_project.manifest.extract import Extract
 from extract_project.settings import Settings, load_settings
+from extract_project.store.destination import Destination
 from extract_project.units import format_bytes
 
 _SHOWN = 5
@@ -54,8 +55,8 @@ def versions(extract: str, partition: str | None, limit: int, as_json: bool) -> 
     settings = load_settings()
     found = resolve(settings, extract)
     history = published_history(settings, found, limit, partition)
-    key = key_of(settings, found, partition)
-    pins = read_pins(settings.connect().state, key)
+    destination, key = published_at(settings, found, partition)
+    pins = read_pins(destination.state, key)
     if as_json:
         click.echo(json.dumps([_plain(entry, pins) for entry in history.entries], indent=2))
     else:
@@ -69,25 +70,28 @@ def resolve(settings: Settings, path: str) -> Extract:
     return find_extract(settings.connect().manifest, path, settings.dialects)
 
 
-def key_of(settings: Settings, extract: Extract, partition: str | None) -> str:
-    """The published object's key; raises NotPublished if a partition is missing or does not
-    belong."""
+def published_at(
+    settings: Settings, extract: Extract, partition: str | None
+) -> tuple[Destination, str]:
+    """Where an extract is published, and under which key; raises NotPublished if a partition is
+    missing or does not belong.
+    """
+    destination = settings.connect().destination(extract.destination)
     if extract.header.partitions and partition is None:
-        found = published_partitions(settings.connect().data, extract)
+        found = published_partitions(destination.data, extract)
         shown = f"the newest are {', '.join(found[-_SHOWN:])}" if found else "none is published yet"
         raise NotPublished(f"{extract.path} has partitions: choose one with --partition; {shown}")
     if partition is not None and extract.header.partitions is None:
         raise NotPublished(f"{extract.path} has no partitions: leave --partition out")
-    return settings.data.key(extract.published_path(partition))
+    return destination, destination.data.key(extract.published_path(partition))
 
 
 def published_history(
     settings: Settings, extract: Extract, limit: int, partition: str | None = None
 ) -> History:
     """The newest versions of an extract's object; raises NotPublished if there are none."""
-    key = key_of(settings, extract, partition)
-    folders = settings.connect()
-    history = read_history(folders.data.store, folders.state, key, limit=limit)
+    destination, key = published_at(settings, extract, partition)
+    history = read_history(destination.data.store, destination.state, key, limit=limit)
     if not history.entries:
         which = f" --partition {partition}" if partition else ""
         raise NotPublished(

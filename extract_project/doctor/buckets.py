@@ -9,6 +9,7 @@ from uuid import uuid4
 from extract_project.doctor.finding import Finding, ask_s3
 from extract_project.errors import BucketError
 from extract_project.manifest.bucket import fetch_file, list_files
+from extract_project.store.destination import DATA, Destination
 from extract_project.store.folder import Folder
 from extract_project.store.protocol import Holds, NotApplied
 from extract_project.store.stores import Folders
@@ -19,14 +20,24 @@ _TYPE = "application/octet-stream"
 
 def bucket_checks(folders: Folders, kms_key_id: str | None) -> Sequence[Callable[[], Finding]]:
     """The checks of what runs need from S3, in the order in which they need it."""
-    data = folders.data
+    data = folders.destination()
     return [
         partial(manifest, folders.manifest),
-        partial(versioning, data),
-        partial(readable, data),
-        partial(conditional_put, data, "data"),
+        *destination_checks(data, kms_key_id),
         partial(conditional_put, folders.state, "state"),
-        partial(multipart, data, kms_key_id),
+    ]
+
+
+def destination_checks(
+    destination: Destination, kms_key_id: str | None
+) -> Sequence[Callable[[], Finding]]:
+    """The checks of what runs need where they publish."""
+    folder, name = destination.data, destination.name
+    return [
+        partial(versioning, folder, "versioning" if name == DATA else f"{name}: versioning"),
+        partial(readable, folder, name),
+        partial(conditional_put, folder, name),
+        partial(multipart, folder, name, kms_key_id),
     ]
 
 
@@ -43,16 +54,16 @@ def manifest(location: Folder) -> Finding:
     return ask_s3("manifest", ask, "")
 
 
-def versioning(location: Folder) -> Finding:
+def versioning(location: Folder, subject: str) -> Finding:
     def ask() -> str:
         location.store.require_versioning()
         return f"bucket {location.bucket} keeps versions"
 
     fix = f"grant s3:GetBucketVersioning on arn:aws:s3:::{location.bucket}"
-    return ask_s3("versioning", ask, fix)
+    return ask_s3(subject, ask, fix)
 
 
-def readable(location: Folder) -> Finding:
+def readable(location: Folder, what: str) -> Finding:
     """Published objects and versions can be listed and read."""
 
     def ask() -> str:
@@ -65,7 +76,7 @@ def readable(location: Folder) -> Finding:
         f"grant s3:ListBucket and s3:ListBucketVersions on arn:aws:s3:::{location.bucket}, and "
         f"s3:GetObject and s3:GetObjectVersion on {_objects(location)}"
     )
-    return ask_s3("data: read", ask, fix)
+    return ask_s3(f"{what}: read", ask, fix)
 
 
 def conditional_put(location: Folder, what: str) -> Finding:
@@ -87,7 +98,7 @@ def conditional_put(location: Folder, what: str) -> Finding:
     return ask_s3(f"{what}: write", ask, fix)
 
 
-def multipart(location: Folder, kms_key_id: str | None) -> Finding:
+def multipart(location: Folder, what: str, kms_key_id: str | None) -> Finding:
     """A multipart upload can be started, listed and aborted. Nothing of it is ever visible.
 
     It also tests the KMS key: S3 asks KMS for a data key when an upload starts.
@@ -103,8 +114,8 @@ def multipart(location: Folder, kms_key_id: str | None) -> Finding:
         f"s3:ListBucketMultipartUploads on arn:aws:s3:::{location.bucket}"
     )
     if kms_key_id:
-        fix += f"; kms:GenerateDataKey and kms:Decrypt on {kms_key_id} (EXTRACT_KMS_KEY_ID)"
-    return ask_s3("data: multipart, KMS key" if kms_key_id else "data: multipart", ask, fix)
+        fix += f"; kms:GenerateDataKey and kms:Decrypt on {kms_key_id}"
+    return ask_s3(f"{what}: multipart, KMS key" if kms_key_id else f"{what}: multipart", ask, fix)
 
 
 def _unused(location: Folder) -> str:

@@ -130,6 +130,7 @@ def _parser(dialects: Dialects) -> str:
     for name, functions in sorted(dialects.forbidden.items()):
         words.append(f"{name} without {sorted(functions)}")
     words += [f"{name} {types.model_dump_json()}" for name, types in sorted(dialects.types.items())]
+    words += sorted(dialects.destinations or ())
     return sha256(" ".join(words).encode()).hexdigest()[:16]
 
 

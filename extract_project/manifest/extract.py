@@ -73,12 +73,17 @@ class Extract(BaseModel):
         return f"{self.path}{SUFFIX}"
 
     @property
+    def destination(self) -> str:
+        """Name of the destination where it is published."""
+        return self.header.to[0]
+
+    @property
     def file_format(self) -> FileFormat:
         return self.header.file_format
 
     def published_path(self, partition: str | None = None) -> str:
-        """The path below EXTRACT_DATA of the object whose versions are the versions of the extract
-        or partition: the file, or, for a split extract, the manifest object.
+        """The path below its destination of the object whose versions are the versions of the
+        extract or partition: the file, or, for a split extract, the manifest object.
         """
         folder = self.path if partition is None else f"{self.path}/partition={partition}"
         if self.header.has_parts:

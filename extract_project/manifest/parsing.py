@@ -9,7 +9,7 @@ from functools import partial
 from extract_project.manifest.defaults import NOTHING, Inherited
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.fields.params import explain_unknown
-from extract_project.manifest.header.frontmatter import read_front_matter
+from extract_project.manifest.header.frontmatter import FrontMatter, read_front_matter
 from extract_project.manifest.header.layers import laid_over, read_layer, require_consistent
 from extract_project.manifest.header.model import Header
 from extract_project.manifest.sql_file import require_path
@@ -25,7 +25,9 @@ _SHOWN_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class Dialects:
-    """The dialect of each configured warehouse, by its name, and the default warehouse."""
+    """The dialect of each configured warehouse, by its name, the default warehouse, and the
+    destinations.
+    """
 
     by_warehouse: Mapping[str, Dialect]
     default: str
@@ -35,6 +37,8 @@ class Dialects:
     """The forbidden functions of each warehouse that has any."""
     types: Mapping[str, TypeChoices] = field(default_factory=dict)
     """The types chosen for wide types, of each warehouse whose settings have them."""
+    destinations: frozenset[str] | None = None
+    """The configured names; None if files are checked without settings."""
 
     @property
     def warehouses(self) -> Collection[str] | None:
@@ -95,6 +99,7 @@ def _understand(
     if dialect is None:
         message = f"unknown warehouse {warehouse!r}: {suggestion(warehouse, dialects.by_warehouse)}"
         raise front_matter.refuse(("warehouse",), message)
+    _require_destinations(header, front_matter, dialects)
     require_comment_ends(front_matter, dialect)
     statement = read_statement(
         text,
@@ -128,6 +133,13 @@ def _with_used_params(header: Header, placeholders: Iterable[Placeholder]) -> He
     used = {each.name for each in placeholders}
     params = {name: value for name, value in header.params.items() if name in used}
     return header.model_copy(update={"params": params})
+
+
+def _require_destinations(header: Header, front_matter: FrontMatter, dialects: Dialects) -> None:
+    for name in header.to:
+        if dialects.destinations is not None and name not in dialects.destinations:
+            hint = suggestion(name, dialects.destinations)
+            raise front_matter.refuse(("to",), f"unknown destination {name!r}: {hint}")
 
 
 def _not_understood(error: Exception) -> Problem:

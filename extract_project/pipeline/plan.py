@@ -41,7 +41,9 @@ from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.push import compare
 from extract_project.schema.change import compare_schemas
 from extract_project.schema.choices import WIDEST
+from extract_project.store.destination import Destination
 from extract_project.store.folder import Folder
+from extract_project.store.stores import Folders
 from extract_project.warehouses.protocol import Label, Query, Session, Warehouse
 
 if TYPE_CHECKING:
@@ -167,8 +169,7 @@ def plan(
 
 
 def describe(
-    data: Folder,
-    state: Folder,
+    folders: Folders,
     warehouses: Mapping[str, Warehouse],
     planned: Iterable[Planned],
 ) -> Iterator[tuple[Planned, Described]]:
@@ -183,7 +184,7 @@ def describe(
             waiting.setdefault(each.after.warehouse, deque()).append((each, each.after))
     for name, extracts in waiting.items():
         for each, extract, answer in _ask(warehouses[name], extracts):
-            published = _published_schema(data, state, extract)
+            published = _published_schema(folders.destination(extract.destination), extract)
             by_position = extract.file_format.format.by_position
             yield each, replace(answer, published=published, by_position=by_position)
 
@@ -257,9 +258,9 @@ def placed(error: Exception, file: str) -> str:
     return ":".join(str(each) for each in (file, line, column) if each is not None) + f": {error}"
 
 
-def _published_schema(data: Folder, state: Folder, extract: Extract) -> pa.Schema | None:
+def _published_schema(destination: Destination, extract: Extract) -> pa.Schema | None:
     """The schema of the current version; for a partitioned extract, of the newest partition."""
-    newest = None
+    data, newest = destination.data, None
     if extract.header.partitions:
         found = published_partitions(data, extract)
         if not found:
@@ -267,7 +268,9 @@ def _published_schema(data: Folder, state: Folder, extract: Extract) -> pa.Schem
         newest = found[-1]
     version = find_version(data.store, data.key(extract.published_path(newest)))
     receipt_id = version.provenance.get("receipt") if version else None
-    receipt = load_receipt(state, version.key, receipt_id) if version and receipt_id else None
+    receipt = (
+        load_receipt(destination.state, version.key, receipt_id) if version and receipt_id else None
+    )
     return read_schema(receipt) if receipt else None
 
 

@@ -39,6 +39,15 @@ class Location:
         """The path below this location of an object key."""
         return key[len(self.prefix) + 1 :] if self.prefix else key
 
+    def is_beside(self, other: Location) -> bool:
+        """Whether both are in the same bucket."""
+        return (self.scheme, self.bucket) == (other.scheme, other.bucket)
+
+    def overlaps(self, other: Location) -> bool:
+        """Whether one of them lies in the other."""
+        mine, theirs = self.key(""), other.key("")
+        return self.is_beside(other) and (mine.startswith(theirs) or theirs.startswith(mine))
+
     @property
     def uri(self) -> str:
         bucket = f"{self.scheme}://{self.bucket}"

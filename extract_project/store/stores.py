@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
+from extract_project.errors import SettingsError
+from extract_project.store.destination import DATA, Destination
 from extract_project.store.folder import Folder, Location
 from extract_project.store.protocol import Buckets, Store
 from extract_project.store.schemes import SCHEMES
@@ -43,3 +45,25 @@ class Folders:
     manifest: Folder
     data: Folder
     state: Folder
+    others: Mapping[str, Callable[[], Folder]] = field(default_factory=dict)
+    """Opens the data folder of each further destination, once."""
+
+    def destination(self, name: str = DATA) -> Destination:
+        """Where extracts with this name in `to` are published; raises SettingsError."""
+        if name == DATA:
+            return Destination(name, self.data, self.state)
+        if name not in self.others:
+            raise SettingsError(
+                f"EXTRACT_DESTINATIONS__{name.upper()}__URL is not set: expected the URL of "
+                f"destination {name!r}, where this extract is published"
+            )
+        return Destination(name, self.others[name](), self.state / f"destinations/{name}")
+
+    def destinations(self) -> Iterator[Destination]:
+        """All of them, the default one first."""
+        yield self.destination()
+        yield from map(self.destination, sorted(self.others))
+
+    def destination_of(self, place: Location) -> Destination | None:
+        """The destination that an object belongs to; None if it is in none."""
+        return next((each for each in self.destinations() if each.holds(place)), None)

@@ -120,7 +120,7 @@ def test_a_numeric_without_a_precision_is_named_too(
     }
     files = {f"{name}.sql": write(tmp_path, name, text) for name, text in texts.items()}
     changes = plan(site.manifest, files, DIALECTS, delete=False)
-    found = describe(site.data, site.state, {"shop": postgres}, changes)
+    found = describe(site.folders, {"shop": postgres}, changes)
     told = {each.path: described.narrowed for each, described in found}
     assert [str(each) for each in told["a"]] == [
         "mean: numeric without a precision in the warehouse, decimal(38,9) in the file; a value "
@@ -175,7 +175,7 @@ def test_a_warehouse_that_refuses_one_query_describes_the_next(
     }
     files = {f"{name}.sql": write(tmp_path, name, header + text) for name, text in texts.items()}
     changes = plan(site.manifest, files, DIALECTS, delete=False)
-    found = describe(site.data, site.state, {"shop": postgres}, changes)
+    found = describe(site.folders, {"shop": postgres}, changes)
     answers = {each.path: described for each, described in found}
     assert answers["a"].refusal.startswith("a.sql:4:8: ")
     assert answers["b"].planned is not None

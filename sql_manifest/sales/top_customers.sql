@@ -3,6 +3,7 @@ description: The customers with the highest turnover in one market segment.
 owners: [team:sales]
 params: {segment: BUILDING, least: 100000.00}
 format: csv
+to: data
 checks:
   - max_rows: 5000
   - unique: [customer_id]

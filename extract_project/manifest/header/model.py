@@ -27,8 +27,10 @@ from extract_project.manifest.fields.split import Split
 from extract_project.manifest.fields.task_size import Cpu, Disk, Memory, TaskSize
 from extract_project.manifest.header.frontmatter import Path
 from extract_project.schema.choices import Integers, Numeric, Timestamps, TypeChoices
+from extract_project.store.destination import DATA
 from extract_project.values import Constant
 
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 _PATH = r"^[^/\s][^/]*(/[^/]+)*$"
 
 
@@ -159,6 +161,15 @@ class Header(BaseModel):
         description="What happens when the columns differ from the current version's: `fail` "
         "refuses the result, `warn` publishes it with a warning, `allow` does not compare. A "
         "`columns` contract refuses by itself what it does not name.",
+    )
+    to: Annotated[
+        list[Annotated[str, StringConstraints(to_lower=True, pattern=_NAME)]],
+        one_or_more,
+        Field(min_length=1, max_length=1),
+    ] = Field(
+        [DATA],
+        description="The destination, as in `crm`, one of those in the settings. Default: `data`, "
+        "which is EXTRACT_DATA",
     )
     split: Split | None = Field(
         None,

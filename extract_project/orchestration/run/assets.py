@@ -68,7 +68,7 @@ def _spec(extract: Extract, location: CodeLocation) -> dg.AssetSpec:
         metadata={
             "sql_file": extract.source.key,
             "sql_version": extract.source.version_id or "unversioned bucket",
-            "published_as": (location.settings.data / extract.published_path()).uri,
+            "published_as": _published_as(extract, location),
             **defaults_metadata(extract.defaults),
             **({"warnings": "\n".join(extract.doubts)} if extract.warnings else {}),
         },
@@ -79,6 +79,12 @@ def _spec(extract: Extract, location: CodeLocation) -> dg.AssetSpec:
             else None
         ),
     )
+
+
+def _published_as(extract: Extract, location: CodeLocation) -> str:
+    """Its URI; its path where the settings have no such destination any more."""
+    place = location.settings.locations.get(extract.destination)
+    return (place / extract.published_path()).uri if place else extract.published_path()
 
 
 def _check_specs(extract: Extract) -> list[dg.AssetCheckSpec]:

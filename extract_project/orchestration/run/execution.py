@@ -58,6 +58,7 @@ from extract_project.process import use_system_allocator
 from extract_project.publish.publishing import Published
 from extract_project.publish.target import Target
 from extract_project.stopping import Stop
+from extract_project.store.destination import Destination
 from extract_project.store.stores import Folders
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ class _Execution:
                     extract,
                     self._target,
                     provenance,
-                    state=self.folders.state,
+                    state=self._destination.state,
                     stop=self.stop,
                 )
             )
@@ -208,7 +209,7 @@ class _Execution:
     def publish(self, staged: Staged) -> tuple[Published, Mapping[str, Any]]:
         """Publish, and record it; raises dg.Failure as `Candidate.publish` does."""
         try:
-            done = publish_staged(self.folders.state, staged, self.this.extract)
+            done = publish_staged(self._destination.state, staged, self.this.extract)
         except Exception as error:
             current = self._current(may_change=self.stop.is_sending)
             found = _published_after_all(staged, current)
@@ -269,7 +270,11 @@ class _Execution:
 
     @property
     def _target(self) -> Target:
-        return Target.of(self.folders.data, self.this.extract, self.this.partition)
+        return Target.of(self._destination.data, self.this.extract, self.this.partition)
+
+    @property
+    def _destination(self) -> Destination:
+        return self.folders.destination(self.this.extract.destination)
 
     @property
     def _key(self) -> dg.AssetKey:

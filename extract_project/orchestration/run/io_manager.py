@@ -60,11 +60,11 @@ class ExtractIOManager(dg.IOManager):
         return loaded if len(loaded) != 1 else next(iter(loaded.values()))
 
     def _load(self, context: dg.InputContext, extract: Extract, partition: str | None) -> Any:
-        folders = self._connect()
+        destination = self._connect().destination(extract.destination)
         wanted = (context.definition_metadata or {}).get(VERSION_ID)
-        key = folders.data.key(extract.published_path(partition))
-        version = require_version(folders.data.store, key, wanted)
-        receipt = receipt_of(folders.state, version)
+        key = destination.data.key(extract.published_path(partition))
+        version = require_version(destination.data.store, key, wanted)
+        receipt = receipt_of(destination.state, version)
         reader = open_version(version, read_schema(receipt) if receipt else None)
         if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
             # Dagster cannot attach metadata about several partitions at once.

@@ -85,9 +85,9 @@ def _restore(
         need = "has partitions: choose one" if extract.header.partitions else "has no partitions"
         raise NotPublished(f"{path} {need}")
     order = Order(config["version"], config["reason"], config["by"], context.run.run_id)
-    folders = location.connect()
-    restored = restore(folders.state, Target.of(folders.data, extract, partition), order)
-    before = receipt_of(folders.state, restored.replaced) if restored.replaced else None
+    destination = location.connect().destination(extract.destination)
+    restored = restore(destination.state, Target.of(destination.data, extract, partition), order)
+    before = receipt_of(destination.state, restored.replaced) if restored.replaced else None
     context.log.info("%s: version %s", path, restored.version.version_id)
     record_restored(
         Journal({"extract": path, "partition": partition, "run_id": order.run_id}), restored

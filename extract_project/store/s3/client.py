@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from extract_project.store.s3.role import Role, session_as
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -21,8 +23,9 @@ _READ_SECONDS = 60
 _CONNECTIONS = 32
 
 
-def connect(kms_key_id: str | None = None) -> S3Client:
-    """A client with patient retries, which encrypts whatever it writes with the key, if given.
+def connect(kms_key_id: str | None = None, role: Role | None = None) -> S3Client:
+    """A client with patient retries, which encrypts whatever it writes with the key, if given, and
+    assumes the role, if given.
 
     Who writes takes the client from `Settings.connect`, which knows the key. Importing boto3 is
     left until here because it is slow.
@@ -30,7 +33,8 @@ def connect(kms_key_id: str | None = None) -> S3Client:
     import boto3
     from botocore.config import Config
 
-    s3 = boto3.client(
+    create = session_as(role).client if role else boto3.client
+    s3 = create(
         "s3",
         config=Config(
             retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},

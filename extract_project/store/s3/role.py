@@ -1,0 +1,83 @@
+"""Credentials of a role, of another account for example, that are renewed before they expire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from extract_project.errors import BucketError
+from extract_project.store.s3.errors import DENIED, error_code
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+_SESSION_NAME = "extract"
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role that this process assumes with its own credentials."""
+
+    arn: str
+    external_id: str | None = None
+    """What the role's trust policy may ask for, so that nobody else has the role assumed."""
+
+
+def session_as(role: Role) -> Session:
+    """A session whose credentials are those of the role.
+
+    The role is assumed with the first request. The SDK asks again a few minutes before the
+    credentials expire, so an upload may take longer than they last. A refusal of the role is an
+    error of the request that needed it.
+    """
+    import boto3
+    from botocore.credentials import (
+        CredentialProvider,
+        CredentialResolver,
+        DeferredRefreshableCredentials,
+    )
+    from botocore.session import get_session
+
+    own = boto3.Session()
+
+    def assume() -> dict[str, str]:
+        return _credentials(own, role)
+
+    class AssumedRole(CredentialProvider):
+        METHOD = CANONICAL_NAME = "assume-role"
+
+        def load(self) -> DeferredRefreshableCredentials:
+            return DeferredRefreshableCredentials(assume, self.METHOD)
+
+    assumed = get_session()
+    assumed.register_component("credential_provider", CredentialResolver([AssumedRole()]))
+    return boto3.Session(botocore_session=assumed)
+
+
+def _credentials(own: Session, role: Role) -> dict[str, str]:
+    """What STS gives for the role; raises BucketError where it may not be assumed."""
+    from botocore.config import Config
+    from botocore.exceptions import ClientError
+
+    timeouts = Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS)
+    external_id = {"ExternalId": role.external_id} if role.external_id else {}
+    try:
+        reply = own.client("sts", config=timeouts).assume_role(
+            RoleArn=role.arn, RoleSessionName=_SESSION_NAME, **external_id
+        )
+    except ClientError as error:
+        if error_code(error) not in DENIED:
+            raise
+        raise BucketError(
+            f"{role.arn} cannot be assumed (AccessDenied): grant sts:AssumeRole on it to the role "
+            f"of the run, and have its trust policy name that role and the external id, if any"
+        ) from error
+    given = reply["Credentials"]
+    return {
+        "access_key": given["AccessKeyId"],
+        "secret_key": given["SecretAccessKey"],
+        "token": given["SessionToken"],
+        "expiry_time": given["Expiration"].isoformat(),
+    }
