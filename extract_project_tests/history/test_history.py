@@ -191,5 +191,5 @@ def test_moments(text: str, moment: datetime) -> None:
 
 
 def test_what_is_no_moment_says_what_is() -> None:
-    with pytest.raises(ValueError, match="as 24h"):
+    with pytest.raises(ValueError, match="as in 24h"):
         parse_moment("yesterday")
