@@ -23,10 +23,11 @@ from extract_project.settings import load_settings
 )
 @explains_itself
 def catalog(*, output: Path | None) -> None:
-    """Build the catalogue of all extracts: a page that anybody with access to the bucket can open.
+    """Build the page that shows readers all extracts.
 
-    It shows what each extract is, its columns, its versions, its SQL, and how to read it. A running
-    deployment keeps it up to date; this command builds it now.
+    Anybody with access to the bucket can open it. It shows what each extract is, its columns, its
+    versions, its SQL, and how to read it. A running deployment keeps it up to date; this command
+    builds it now.
 
     \b
     extract catalog

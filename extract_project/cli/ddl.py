@@ -18,10 +18,10 @@ from extract_project.settings import load_settings
 @click.option("--table", "name", help="Name of the table; default: folder_name.")
 @explains_itself
 def ddl(*, extract: str, engine: str, name: str | None) -> None:
-    """Print the SQL that makes EXTRACT (folder/name) a table of a query engine.
+    """Print SQL that makes EXTRACT (folder/name) a table.
 
-    The columns are those of the current version. The table reads what is current whenever it is
-    queried.
+    It is for the query engine that you name. The columns are those of the current version. The
+    table reads what is current whenever it is queried.
 
     \b
     extract ddl sales/orders --for athena

@@ -15,6 +15,8 @@ from extract_project.cli.diff import diff
 from extract_project.cli.doctor import doctor
 from extract_project.cli.failed import failed
 from extract_project.cli.get import get
+from extract_project.cli.init import init
+from extract_project.cli.new import new
 from extract_project.cli.pin import pin, unpin
 from extract_project.cli.plan import plan
 from extract_project.cli.preview import preview
@@ -25,7 +27,6 @@ from extract_project.cli.rerun import rerun
 from extract_project.cli.rollback import rollback
 from extract_project.cli.run import run
 from extract_project.cli.schema import schema
-from extract_project.cli.show import show
 from extract_project.cli.trace import trace
 from extract_project.cli.versions import versions
 from extract_project.process import quiet_sqlglot
@@ -42,7 +43,7 @@ def main() -> None:
 
 
 for command in (
-    *(catalog, check, ddl, demo, diff, doctor, failed, get, pin, plan, preview, prune),
-    *(push, release, rerun, rollback, run, schema, show, trace, unpin, up, versions),
+    *(catalog, check, ddl, demo, diff, doctor, failed, get, init, new, pin, plan, preview),
+    *(prune, push, release, rerun, rollback, run, schema, trace, unpin, up, versions),
 ):
     main.add_command(command)

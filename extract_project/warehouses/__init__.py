@@ -19,10 +19,16 @@ AnyWarehouse = DuckDBWarehouse | PostgresWarehouse | SnowflakeWarehouse
 WarehouseSettings = Annotated[AnyWarehouse, Field(discriminator="type")]
 
 
+def warehouse_model(kind: str) -> type[BaseModel]:
+    """The settings of a warehouse of this type."""
+    found: type[BaseModel] = next(each for each in get_args(AnyWarehouse) if kind in _types(each))
+    return found
+
+
 def warehouse_fields(kind: str) -> list[str]:
-    """The settings of a warehouse of this type, as in the names of their variables."""
-    model = next(each for each in get_args(AnyWarehouse) if kind in _types(each))
-    return [(field.alias or name).upper() for name, field in model.model_fields.items()]
+    """Their names, as in the names of their variables."""
+    fields = warehouse_model(kind).model_fields.items()
+    return [(field.alias or name).upper() for name, field in fields]
 
 
 def dialect_of(kind: str) -> Dialect:

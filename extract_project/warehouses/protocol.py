@@ -26,6 +26,7 @@ from extract_project.metrics import Usage
 from extract_project.schema.choices import TypeChoices
 from extract_project.sql.dialect import Dialect
 from extract_project.sql.query import Placeholder, Query, Rendered
+from extract_project.warehouses.facts import TableFacts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,6 +97,9 @@ class Session(Protocol):
 
     def describe(self, query: Query) -> pa.Schema:
         """The schema that `execute` would give, without running the query; raises as it does."""
+
+    def facts(self, table: str) -> TableFacts:
+        """The columns, comments and keys of a table, named as in SQL; raises WarehouseError."""
 
     def last_changes(self, tables: Sequence[str]) -> Mapping[str, TableChange]:
         """The last change of each table, by its name. Tables without information are missing.

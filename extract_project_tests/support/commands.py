@@ -9,8 +9,9 @@ from click.testing import CliRunner, Result
 from extract_project.cli.main import main
 
 
-def call(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+def call(*arguments: str | Path, given: str | None = None) -> Result:
+    """Run a command; `given` is what its user types."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=given)
 
 
 def write(folder: Path, path: str, text: str) -> Path:

@@ -23,6 +23,7 @@ from extract_project.errors import (
     WarehouseError,
 )
 from extract_project.schema.choices import DEFAULTS, WIDEST, TypeChoices
+from extract_project.warehouses.facts import ColumnFacts, TableFacts
 from extract_project.warehouses.protocol import Label, Query
 from extract_project.warehouses.snowflake import (
     SnowflakeSession,
@@ -253,6 +254,23 @@ def test_two_hundred_columns_of_snowflakes_defaults_are_a_file_that_readers_use(
     assert read(session, "select * from wide where false").schema == found.schema
     with pytest.raises(TypeMappingError, match=r"column 'C100' has 9999-12-31T00:00:00.* in row 5"):
         read(session, "select * from wide", WIDEST)
+
+
+def test_a_table_is_described_with_its_keys_and_comments(
+    server: SnowflakeServer, session: SnowflakeSession
+) -> None:
+    """`describe table`, as documented; this double keeps no keys and no comments."""
+    names = ("name", "type", "kind", "null?", "default", "primary key", "unique key", "comment")
+    columns = [Column(name, "TEXT", length=100) for name in names]
+    rowset = [
+        ["ID", "NUMBER(38,0)", "COLUMN", "N", None, "Y", "N", "the shop's number"],
+        ["Name", "VARCHAR(10)", "COLUMN", "Y", None, "N", "Y", None],
+    ]
+    server.service.engine.script("describe table shop.orders", Answer(columns, [], rowset=rowset))
+    assert session.facts("shop.orders") == TableFacts(
+        (ColumnFacts("ID", False, "the shop's number"), ColumnFacts("Name", True)),
+        (("ID",), ("Name",)),
+    )
 
 
 def test_g5_answers_that_come_as_text(server: SnowflakeServer, session: SnowflakeSession) -> None:

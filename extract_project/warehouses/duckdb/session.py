@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from extract_project.errors import TypeMappingError, WarehouseError
 from extract_project.values import Value
 from extract_project.warehouses.duckdb.errors import explained
+from extract_project.warehouses.duckdb.facts import table_facts
 from extract_project.warehouses.duckdb.result import DuckDBResult
+from extract_project.warehouses.facts import TableFacts
 from extract_project.warehouses.protocol import Query, Rendered, TableChange
 
 if TYPE_CHECKING:
@@ -62,6 +64,9 @@ class DuckDBSession:
         except duckdb.Error:
             return []
         return [name for name, *_ in described]
+
+    def facts(self, table: str) -> TableFacts:
+        return table_facts(self, table)
 
     def last_changes(self, tables: Sequence[str]) -> dict[str, TableChange]:
         """Of the database file as a whole: DuckDB keeps no time for each table."""

@@ -8,10 +8,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from extract_project.errors import QueryCancelled, QueryTimeout, WarehouseError
+from extract_project.warehouses.facts import TableFacts
 from extract_project.warehouses.postgres.arrays import array_elements
 from extract_project.warehouses.postgres.changes import last_changes
 from extract_project.warehouses.postgres.connection import Connection
 from extract_project.warehouses.postgres.errors import CANCELED, TRANSACTION_TIMEOUT, explained
+from extract_project.warehouses.postgres.facts import table_facts
 from extract_project.warehouses.postgres.parameters import Bound, bind, bound
 from extract_project.warehouses.postgres.transaction import Begun, begin, end
 from extract_project.warehouses.protocol import Query, Rendered, TableChange
@@ -52,6 +54,9 @@ class PostgresSession:
         columns = self._described(given, query)
         self.end()
         return columns.schema
+
+    def facts(self, table: str) -> TableFacts:
+        return table_facts(self, table)
 
     def last_changes(self, tables: Sequence[str]) -> dict[str, TableChange]:
         """The changes, by the counters of inserted, updated and deleted rows, and the tables'

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 from extract_project.errors import QueryCancelled, WarehouseError
 from extract_project.prefetch import in_thread
 from extract_project.values import Value
+from extract_project.warehouses.facts import TableFacts
 from extract_project.warehouses.protocol import Query, Rendered, TableChange
 from extract_project.warehouses.snowflake.changes import last_changes
 from extract_project.warehouses.snowflake.chunks import Patience
+from extract_project.warehouses.snowflake.facts import table_facts
 from extract_project.warehouses.snowflake.history import query_url
 from extract_project.warehouses.snowflake.result import SnowflakeResult
 from extract_project.warehouses.snowflake.waiting import Cancellation, begin
@@ -76,6 +78,9 @@ class SnowflakeSession:
             return snowflake_columns(described(cursor), query).schema
         except Error as error:
             raise self._explained(error, query, None) from None
+
+    def facts(self, table: str) -> TableFacts:
+        return table_facts(self, table)
 
     def last_changes(self, tables: Sequence[str]) -> dict[str, TableChange]:
         asked = begin("changes", lambda: last_changes(self._connection, tables))
