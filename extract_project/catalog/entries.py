@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from extract_project.catalog.model import CatalogCheck, CatalogEntry
 from extract_project.manifest.extract import Extract, InvalidExtract
+from extract_project.manifest.fields.path import ANY
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.store.destination import DATA
 from extract_project.store.folder import Folder
@@ -43,8 +44,9 @@ def _entry(extract: Extract, folders: Folders, downstream: Mapping[str, list[str
         extension=extract.file_format.extension,
         destination=destination.name,
         folder="" if destination.name == DATA else data.uri,
-        uri=(data / extract.published_path("*" if header.partitions else None)).uri,
+        uri=(data / extract.published_path(ANY if header.partitions else None)).uri,
         parts=header.has_parts,
+        named=header.path is not None,
         checks=tuple(
             CatalogCheck(rule=check.rule, blocks=check.severity == "error")
             for check in header.audits

@@ -82,8 +82,11 @@ class CatalogEntry(_Part):
     extension: str = Field("", description="Of its files, as in .csv.gz.")
     destination: str = Field("data", description="Name of the destination, as in `to`.")
     folder: str = Field("", description="URI of its destination, where that is not `data`.")
-    uri: str = Field("", description="Where it is published, without its partition.")
+    uri: str = Field(
+        "", description="Where it is published, with `*` for what differs between partitions."
+    )
     parts: bool = Field(False, description="Whether `uri` is a manifest that lists part objects.")
+    named: bool = Field(False, description="Whether its header names its objects, by `path`.")
     checks: tuple[CatalogCheck, ...] = ()
     reads: tuple[str, ...] = Field((), description="The warehouse tables that its SQL reads.")
     upstream: tuple[str, ...] = Field((), description="The extracts that it depends on.")

@@ -12,6 +12,7 @@ from extract_project.history.history import Entry, read_history
 from extract_project.history.receipt import Receipt
 from extract_project.history.versions import published_partitions
 from extract_project.manifest.extract import Extract
+from extract_project.manifest.fields.path import ANY
 from extract_project.store.folder import Folder
 from extract_project.store.protocol import ListedObject
 
@@ -29,20 +30,20 @@ class Listing:
     @classmethod
     def of(cls, data: Folder, extracts: Iterable[Extract]) -> Listing:
         """List the folders that these extracts are published in, and no others."""
-        tops = sorted({each.path.partition("/")[0] for each in extracts if each.folder})
-        found = list(data.store.list(data.key(""), recursive=False))
-        found += [each for top in tops for each in data.store.list(data.key(f"{top}/"))]
-        return cls(sorted(found, key=lambda each: each.key))
+        tops = sorted({top for each in extracts if (top := _top(each)) is not None})
+        found = {each.key: each for each in data.store.list(data.key(""), recursive=False)}
+        for top in tops:
+            found |= {each.key: each for each in data.store.list(data.key(top))}
+        return cls(sorted(found.values(), key=_key))
 
-    def find(self, prefix: str, suffix: str = "") -> list[ListedObject]:
-        """The objects whose keys begin and end so, in order."""
+    def find(self, prefix: str) -> list[ListedObject]:
+        """The objects whose keys begin so, in order."""
         found = []
         for index in range(bisect_left(self.objects, prefix, key=_key), len(self.objects)):
             listed = self.objects[index]
             if not listed.key.startswith(prefix):
                 break
-            if listed.key.endswith(suffix):
-                found.append(listed)
+            found.append(listed)
         return found
 
 
@@ -52,8 +53,13 @@ def is_unchanged(data: Folder, extract: Extract, known: Published | None, listin
     if extract.header.partitions is None:
         key = data.key(extract.published_path())
         return _same(versions[:1], [each for each in listing.find(key) if each.key == key])
-    before, _, after = data.key(extract.published_path("*")).partition("*")
-    partitions = listing.find(before, after)
+    naming = extract.naming
+    by_partition = {
+        naming.partition_of(data.relative(each.key)): each
+        for each in listing.find(data.key(naming.prefix))
+    }
+    by_partition.pop(None, None)
+    partitions = [by_partition[key] for key in sorted(filter(None, by_partition))]
     count = known.partitions if known else 0
     return count == len(partitions) and _same(versions, partitions[: -_PARTITIONS - 1 : -1])
 
@@ -78,6 +84,15 @@ def read_published(
 
 def _key(listed: ListedObject) -> str:
     return listed.key
+
+
+def _top(extract: Extract) -> str | None:
+    """The beginning of what has to be listed for an extract; None for one beside the folders."""
+    naming = extract.naming
+    first, slash, _ = naming.prefix.partition("/")
+    if slash:
+        return f"{first}/"
+    return first if "/" in naming.at(ANY) else None
 
 
 def _same(versions: Sequence[CatalogVersion], listed: Sequence[ListedObject]) -> bool:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extract_project.catalog.model import CatalogEntry
 from extract_project.catalog.tables import table_of
 from extract_project.ddl import ENGINES
 from extract_project.ddl.table import NoSuchTable
 from extract_project.errors import NotPublished
+from extract_project.layout import PARTS_MANIFEST
+from extract_project.store.folder import Location
 
 VERSION = "VERSION"
 
@@ -39,6 +41,11 @@ class _Place:
     partition: str | None
 
     @property
+    def is_hive(self) -> bool:
+        """Whether folders say which partition is in them."""
+        return self.partition is not None and not self.entry.named
+
+    @property
     def bucket(self) -> str:
         return self.uri.partition("://")[2].partition("/")[0]
 
@@ -56,8 +63,9 @@ def recipes(entry: CatalogEntry, data: str) -> list[Recipe]:
     if entry.published is None:
         return []
     newest = entry.published.versions[0]
-    uri = entry.uri.replace("*", newest.partition) if newest.partition else entry.uri
-    place = _Place(entry, entry.folder or data, uri, newest.partition)
+    root = Location.parse(entry.folder or data)
+    uri = replace(root, prefix=newest.key).uri
+    place = _Place(entry, root.uri, uri, newest.partition)
     made = [] if entry.parts else [make(place) for make in _OF_A_FILE.get(entry.format, ())]
     return [
         *made,
@@ -114,7 +122,7 @@ def _polars(function: str) -> Callable[[_Place], Recipe]:
 def _duckdb(function: str) -> Callable[[_Place], Recipe]:
     def make(place: _Place) -> Recipe:
         everything = place.entry.uri
-        arguments = f"'{everything}'" + (", hive_partitioning = true" if place.partition else "")
+        arguments = f"'{everything}'" + (", hive_partitioning = true" if place.is_hive else "")
         return Recipe(
             "DuckDB",
             "sql",
@@ -148,8 +156,11 @@ _OF_A_FILE: dict[str, tuple[Callable[[_Place], Recipe], ...]] = {
 
 
 def _python(place: _Place) -> Recipe:
-    arguments = f'"{place.data}", "{place.entry.path}"'
-    if place.partition:
+    path = place.entry.path
+    if place.entry.named:
+        path = Location.parse(place.data).relative(place.key).removesuffix(f"/{PARTS_MANIFEST}")
+    arguments = f'"{place.data}", "{path}"'
+    if place.partition and not place.entry.named:
         arguments += f', partition="{place.partition}"'
     return Recipe(
         "Python, exact types",

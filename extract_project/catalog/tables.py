@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from extract_project.catalog.model import Catalog, CatalogEntry
-from extract_project.ddl.table import Table, TableColumn
+from extract_project.ddl.table import NoSuchTable, Table, TableColumn
 from extract_project.errors import BucketError, NotPublished, StoreError
 from extract_project.schema.spelling import parse_type
 from extract_project.store.destination import DATA
@@ -29,6 +29,11 @@ def table_of(entry: CatalogEntry, data: str, name: str | None = None) -> Table:
         raise NotPublished(
             f"{entry.path} has no version yet, so its columns are not known: materialize it with: "
             f"extract run {entry.path}"
+        )
+    if entry.named and entry.partitions:
+        raise NoSuchTable(
+            f"the partitions of {entry.path} are named by its 'path', and not partition=…, which "
+            f"tables need: leave 'path' out"
         )
     newest = entry.published.versions[0]
     root = entry.folder or data

@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import click
 
 from extract_project.cli.console import duration, err, explains_itself, json_option, out, table
 from extract_project.errors import NotPublished
-from extract_project.history.retention import Prunable, Rule, find_prunable, owns, remove
+from extract_project.history.retention import (
+    Prunable,
+    Rule,
+    find_prunable,
+    key_prefixes,
+    owns,
+    remove,
+)
 from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.names import no_extract
@@ -76,7 +84,7 @@ def prune(
     with err.status("looking for old versions"):
         for path in chosen:
             for place in _places(folders, chosen[path]):
-                prunable = find_prunable(place.state, place.data, path, rule)
+                prunable = find_prunable(place.state, place.data, path, rule, chosen[path])
                 found += [(path, place.data.store, each) for each in prunable]
     if yes:
         with err.status(f"removing {len(found):,} of them"):
@@ -191,8 +199,11 @@ def _abandoned(
         for place in _places(folders, extract):
             data = place.data
 
-            def own(key: str, path: str = path, data: Folder = data) -> bool:
-                return owns(data, path, key)
+            own = partial(_owns, data, path, extract)
+            for prefix in key_prefixes(data, path, extract):
+                for each in abandoned(data.store, prefix, own, ABANDONED_AFTER):
+                    yield data.store, each
 
-            for each in abandoned(data.store, data.key(path), own, ABANDONED_AFTER):
-                yield data.store, each
+
+def _owns(data: Folder, path: str, extract: Extract | None, key: str) -> bool:
+    return owns(data, path, key, extract)

@@ -21,6 +21,7 @@ from extract_project.history.parts import load_manifest, whole_key
 from extract_project.history.pins import pinned_ids
 from extract_project.history.versions import require_version
 from extract_project.layout import PARTS_MANIFEST
+from extract_project.manifest.extract import Extract
 from extract_project.store.folder import Folder, Location
 from extract_project.store.protocol import ListedVersion, Store
 
@@ -47,8 +48,13 @@ class Prunable:
     replaced_at: datetime
 
 
-def owns(data: Location, path: str, key: str) -> bool:
-    """Whether a key belongs to the extract: its object, its partitions' objects, or their parts."""
+def owns(data: Location, path: str, key: str, extract: Extract | None = None) -> bool:
+    """Whether a key belongs to the extract: its object, its partitions' objects, or their parts.
+
+    `extract` is the one of that path, if there is a SQL file: its header may have a `path`.
+    """
+    if extract and extract.header.path and _has_path(extract, data.relative(whole_key(key))):
+        return True
     name = path.rpartition("/")[2]
     extension = "|".join(re.escape(each) for each in EXTENSIONS)
     beside = rf"{re.escape(PARTS_MANIFEST)}|part-[0-9]{{5,}}({extension})"
@@ -57,9 +63,31 @@ def owns(data: Location, path: str, key: str) -> bool:
     return re.fullmatch(pattern, key) is not None
 
 
-def find_prunable(state: Folder, data: Folder, path: str, rule: Rule) -> list[Prunable]:
-    """The versions of one extract that the rule does not keep, in the order of removal."""
-    histories = dict(_histories(data, path))
+def _has_path(extract: Extract, path: str) -> bool:
+    naming = extract.naming
+    return (
+        naming.partition_of(path) is not None if naming.has_partition else naming.at(None) == path
+    )
+
+
+def key_prefixes(data: Location, path: str, extract: Extract | None = None) -> list[str]:
+    """What the keys begin with that may belong to the extract; none of them begins another."""
+    prefixes = [f"{data.key(path)}.", f"{data.key(path)}/"]
+    if extract and extract.header.path:
+        own = data.key(extract.naming.prefix.removesuffix(PARTS_MANIFEST))
+        prefixes = [each for each in prefixes if not each.startswith(own)]
+        prefixes += [] if any(own.startswith(each) for each in prefixes) else [own]
+    return prefixes
+
+
+def find_prunable(
+    state: Folder, data: Folder, path: str, rule: Rule, extract: Extract | None = None
+) -> list[Prunable]:
+    """The versions of one extract that the rule does not keep, in the order of removal.
+
+    `extract` is as for `owns`.
+    """
+    histories = dict(_histories(data, path, extract))
     versions, parts = [], []
     for key in sorted({whole_key(key) for key in histories}):
         going = _going(state, histories.get(key, ()), rule)
@@ -123,12 +151,14 @@ def _refused(bucket: str, code: str, told: str, *, is_denied: bool) -> BucketErr
     )
 
 
-def _histories(data: Folder, path: str) -> Iterator[tuple[str, list[ListedVersion]]]:
+def _histories(
+    data: Folder, path: str, extract: Extract | None
+) -> Iterator[tuple[str, list[ListedVersion]]]:
     """Each key of the extract, with its versions and delete markers, the newest first."""
     histories: dict[str, list[ListedVersion]] = {}
-    for prefix in (f"{data.key(path)}.", f"{data.key(path)}/"):
+    for prefix in key_prefixes(data, path, extract):
         for each in data.store.history(prefix):
-            if owns(data, path, each.key):
+            if owns(data, path, each.key, extract):
                 histories.setdefault(each.key, []).append(each)
     yield from sorted(histories.items())
 

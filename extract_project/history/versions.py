@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from extract_project.errors import NotPublished
-from extract_project.formats.registry import EXTENSIONS
+from extract_project.formats.registry import EXTENSIONS, named_format
 from extract_project.layout import PARTS_MANIFEST
 from extract_project.store.folder import Folder
 from extract_project.store.protocol import ListedVersion, ObjectVersion, Store
@@ -126,9 +126,12 @@ def published_key(data: Folder, path: str, partition: str | None = None) -> str:
     """The key of an extract's object, for readers who do not have its SQL file.
 
     If its format or `split` has changed, there are several keys: this is the one published last, of
-    those that still exist. Raises NotPublished if there never was one.
+    those that still exist. If its header has a `path`, `path` is the whole path of the object, or
+    of the folder of parts. Raises NotPublished if there never was one.
     """
     folder, name = data.key(path), path.rpartition("/")[2]
+    if partition is None and named_format(path) and next(list_history(data.store, folder), None):
+        return folder
     if partition:
         folder = f"{folder}/partition={partition}"
     file = f"{folder}/{name}" if partition else folder
@@ -148,7 +151,7 @@ def published_key(data: Folder, path: str, partition: str | None = None) -> str:
 
 def published_partitions(data: Folder, extract: Extract) -> list[str]:
     """Keys of the partitions that have a current version, in order."""
-    before = data.key(f"{extract.path}/partition=")
-    keys = {each.key for each in data.store.list(before)}
-    partitions = {key.removeprefix(before).partition("/")[0] for key in keys}
-    return sorted(each for each in partitions if data.key(extract.published_path(each)) in keys)
+    naming = extract.naming
+    paths = (data.relative(each.key) for each in data.store.list(data.key(naming.prefix)))
+    partitions = (naming.partition_of(path) for path in paths)
+    return sorted(each for each in partitions if each is not None)

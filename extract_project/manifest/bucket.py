@@ -9,6 +9,7 @@ from hashlib import sha256
 from importlib.metadata import version
 
 from extract_project.errors import BucketError, ManifestError, NoSuchObject, StoreRefused
+from extract_project.manifest.collisions import Claims
 from extract_project.manifest.defaults import (
     NAME,
     Defaults,
@@ -205,9 +206,12 @@ def sort_out(
         files.setdefault(file.path, []).append(file)
     extracts = []
     invalid = []
+    claims = Claims(each for same in files.values() for each in same if isinstance(each, Extract))
     for _, same in sorted(files.items()):
         file = same[0]
         problem = _collision(same) if len(same) > 1 else _bad_reference(file, files, is_elsewhere)
+        if problem is None and isinstance(file, Extract):
+            problem = _taken_path(file, claims)
         if problem and isinstance(file, Extract):
             file = _invalidate(file, problem)
         if isinstance(file, Extract):
@@ -220,6 +224,18 @@ def sort_out(
 def _collision(same: list[Extract | InvalidExtract]) -> Problem:
     keys = " and ".join(f"'{file.source.key}'" for file in same)
     return Problem(line=1, column=1, message=f"{keys} are the same extract: rename one of them")
+
+
+def _taken_path(file: Extract, claims: Claims) -> Problem | None:
+    taken = claims.claim(file)
+    if taken is None:
+        return None
+    other, path = taken
+    message = (
+        f"{other.file} and {file.file} would publish the same object, such as {path}, and "
+        f"{other.file} comes first: change the 'path' of one of them"
+    )
+    return file.problem(("path",), message)
 
 
 def _bad_reference(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from extract_project.checks.contract import declared_types
+from extract_project.errors import ManifestError
 from extract_project.formats.protocol import FileFormat
 from extract_project.layout import PARTS_MANIFEST
 from extract_project.manifest.defaults import merged_front_matter
 from extract_project.manifest.fields.incremental import WATERMARK
 from extract_project.manifest.fields.partitions import Partition
+from extract_project.manifest.fields.path import Naming
 from extract_project.manifest.header.frontmatter import FrontMatter, Path, read_front_matter
 from extract_project.manifest.header.model import Header
 from extract_project.problem import Problem, Refused
@@ -85,11 +87,19 @@ class Extract(BaseModel):
         """The path below its destination of the object whose versions are the versions of the
         extract or partition: the file, or, for a split extract, the manifest object.
         """
-        folder = self.path if partition is None else f"{self.path}/partition={partition}"
-        if self.header.has_parts:
-            return f"{folder}/{PARTS_MANIFEST}"
-        file = folder if partition is None else f"{folder}/{self.name}"
-        return f"{file}{self.file_format.extension}"
+        try:
+            return self.naming.at(partition)
+        except ValueError:
+            raise ManifestError(f"{self.path} has no partition {partition!r}") from None
+
+    @property
+    def naming(self) -> Naming:
+        """The paths of its objects below its destination."""
+        header = self.header
+        template = header.path or _template(header)
+        if header.has_parts:
+            template = f"{template}/{PARTS_MANIFEST}"
+        return Naming(template, self.path, header.form_of_keys)
 
     def query(self, partition: Partition | None = None, watermark: Value = None) -> Query:
         """The statement with its values, ready for a warehouse."""
@@ -111,6 +121,15 @@ class Extract(BaseModel):
             return self.front_matter.problem(path, message)
         except Refused:  # a header of another release
             return Problem(line=1, column=1, message=message)
+
+
+def _template(header: Header) -> str:
+    """The `path` of an extract whose header has none."""
+    folder = "{folder}/{name}" + ("/partition={partition}" if header.partitions else "")
+    if header.has_parts:
+        return folder
+    file = f"{folder}/{{name}}" if header.partitions else folder
+    return f"{file}{header.file_format.extension}"
 
 
 class InvalidExtract(BaseModel):

@@ -14,6 +14,7 @@ from dagster import DagsterInstance
 from extract_project.catalog.build import build_catalog, keep_catalog
 from extract_project.catalog.recipes import recipes
 from extract_project.catalog.tables import table_of
+from extract_project.history.versions import published_partitions
 from extract_project.manifest.bucket import read_manifest
 from extract_project.orchestration.run.rollback import rollback_config
 from extract_project.publish.rollback import Order
@@ -172,3 +173,79 @@ def test_the_catalogue_shows_where_it_is(
     found: Any = build_catalog(load_settings().connect(), snapshot, catalog, ["a/b", "a/c"])
     assert found.extracts[0].published == there.published
     assert found.extracts[1].published is not None
+
+
+NAMED = """/*---
+to: crm
+format: csv
+path: "outbound/{partition:%Y}/orders_{partition:%d%m%Y}.csv.gz"
+partitions: {type: daily, start: 2026-01-01}
+unchanged: publish
+---*/
+select n, :partition_key as day from range(ROWS) t(n)"""
+
+
+def test_partitions_with_names_of_their_own(site: Site, crm: Folder, settings: Settings) -> None:
+    days = ("2025-12-31", "2026-01-02", "2026-01-30")
+    site.put_sql("a/b", NAMED.replace("ROWS", "3").replace("2026-01-01", "2025-12-01"))
+    with DagsterInstance.ephemeral() as instance:
+        defs = definitions(site, settings)
+        for day in days:
+            assert execute(defs, instance, "a/b", partition=day).success
+        site.put_sql("a/b", NAMED.replace("ROWS", "5").replace("2026-01-01", "2025-12-01"))
+        assert execute(definitions(site, settings), instance, "a/b", partition=days[1]).success
+    keys = sorted({each.key for each in crm.store.list(crm.key("outbound/"))})
+    assert keys == [
+        crm.key("outbound/2025/orders_31122025.csv.gz"),
+        crm.key("outbound/2026/orders_02012026.csv.gz"),
+        crm.key("outbound/2026/orders_30012026.csv.gz"),
+    ]
+    snapshot = read_manifest(site.manifest, settings.dialects)
+    (extract,) = snapshot.extracts
+    assert published_partitions(crm, extract) == list(days)
+    folders = settings.connect()
+    catalog = keep_catalog(folders, snapshot)
+    (entry,) = catalog.extracts
+    assert entry.uri == f"{crm.uri}/outbound/*/orders_*.csv.gz"
+    assert entry.published
+    assert [each.partition for each in entry.published.versions] == list(reversed(days))
+    assert keep_catalog(folders, snapshot).extracts[0].published == entry.published
+    text = next(each.text for each in recipes(entry, catalog.data) if "open_published" in each.text)
+    assert f'open_published("{crm.uri}", "outbound/2026/orders_30012026.csv.gz")' in text
+    receipts = f"{site.state.uri}/destinations/crm"
+    read = open_published(
+        crm.uri, "outbound/2026/orders_02012026.csv.gz", state=receipts, s3=site.s3
+    )
+    assert read.read_all().num_rows == 5
+    listed = call("versions", "a/b", "--partition", "2026-01-02", "--json")
+    newer, older = (each["version_id"] for each in json.loads(listed.stdout))
+    undone = call(
+        *("rollback", "a/b", older, "--partition", "2026-01-02"),
+        *("--reason", "no", "--without-dagster"),
+    )
+    assert undone.exit_code == 0, undone.output
+    refused = call("versions", "a/b", "--partition", "yesterday")
+    assert "a/b has no partition 'yesterday'" in refused.output
+    athena = call("ddl", "a/b", "--for", "athena")
+    assert "are named by its 'path', and not partition=…" in athena.output
+    pruned = call("prune", "a/b", "--keep", "0", "--older-than", "0s", "--yes", "--json")
+    assert {each["version_id"] for each in json.loads(pruned.stdout)} == {newer, older}
+
+
+def test_parts_in_a_folder_of_their_own(site: Site, crm: Folder, settings: Settings) -> None:
+    text = CRM.replace("to: CRM", "to: crm\npath: outbound/orders\nsplit: {{rows: 2}}")
+    with DagsterInstance.ephemeral() as instance:
+        for rows in (5, 3):
+            site.put_sql("a/b", text.format(rows=rows))
+            assert execute(definitions(site, settings), instance, "a/b").success
+    assert open_published(crm.uri, "outbound/orders", s3=site.s3).read_all().num_rows == 3
+    keys = {each.key for each in crm.store.list(crm.key("outbound/"))}
+    names = ("_manifest.json", "part-00000.parquet", "part-00001.parquet")
+    assert keys == {crm.key(f"outbound/orders/{name}") for name in names}
+    part = f"{crm.uri}/outbound/orders/part-00000.parquet"
+    assert json.loads(call("trace", part, "--json").stdout)["rows"] == 3
+    pruned = call("prune", "a/b", "--keep", "0", "--older-than", "0s", "--yes", "--json")
+    kinds = [each["kind"] for each in json.loads(pruned.stdout)]
+    assert kinds.count("version") == 1
+    assert kinds.count("part") == 3
+    assert open_published(crm.uri, "outbound/orders", s3=site.s3).read_all().num_rows == 3

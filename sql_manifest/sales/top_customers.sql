@@ -4,6 +4,7 @@ owners: [team:sales]
 params: {segment: BUILDING, least: 100000.00}
 format: csv
 to: data
+path: sales/{name}.csv.gz
 checks:
   - max_rows: 5000
   - unique: [customer_id]

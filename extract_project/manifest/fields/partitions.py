@@ -178,6 +178,11 @@ class Partitions(BaseModel):
         return _FORMATS[self.type]
 
     @property
+    def form_of_keys(self) -> str | None:
+        """As `key_format`; None where partitions are no windows of time."""
+        return _FORMATS.get(self.type)
+
+    @property
     def cron(self) -> str:
         """A cron of the times at which windows begin."""
         hours, minutes = divmod(int(self.offset / _MINUTE), 60)

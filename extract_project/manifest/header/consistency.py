@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from extract_project.formats.registry import chosen_format
+from extract_project.formats.registry import EXTENSIONS, chosen_format
+from extract_project.layout import PARTS_MANIFEST
 from extract_project.manifest.fields.cron import ON_SOURCE_CHANGE
 from extract_project.manifest.fields.params import RESERVED
+from extract_project.manifest.fields.path import Naming
 from extract_project.manifest.header.frontmatter import Path
 from extract_project.manifest.header.model import Header
 
 Fault = tuple[Path, str, *tuple[Path, ...]]
 """Where in the header it stands, what it is, in words, and which other keys it is about."""
+
+
+_RESERVED = (".extract", "catalog")
+_BY_LENGTH = sorted(EXTENSIONS, key=len, reverse=True)
 
 
 def faults_of_keys(header: Header) -> Iterator[tuple[Path, str]]:
@@ -53,10 +59,72 @@ def contradictions(header: Header) -> Iterator[Fault]:
             "and its window selects the new rows; keep one of them",
             ("partitions",),
         )
+    yield from _faults_of_path(header)
     try:
         chosen_format(header.format, header.compression)
     except ValueError as error:
         yield ("compression",), str(error), ("format",)
+
+
+def _faults_of_path(header: Header) -> Iterator[Fault]:
+    if header.path is None:
+        return
+    partitions = header.partitions
+    naming = Naming(header.path, "folder/name", header.form_of_keys)
+    where = ("path",)
+    if partitions and not naming.has_partition:
+        message = "'path' lacks {partition}: each partition would replace the others"
+        yield where, f"{message}; write it as in {_with_partition(header.path)}", ("partitions",)
+    if naming.has_partition and partitions is None:
+        yield where, "'path' has {partition}, but there are no 'partitions': remove one of them"
+    if partitions and partitions.type == "static" and naming.has_directives:
+        message = "'path' writes {partition:…} as a time, but partitions are keys: write"
+        yield where, f"{message} {{partition}}", ("partitions",)
+    elif partitions and naming.has_partition and not naming.tells_partitions_apart:
+        yield (
+            where,
+            f"'path' gives {partitions.type} partitions the same object: expected all of "
+            f"{partitions.key_format} in it, or {{partition}}",
+            ("partitions",),
+        )
+    yield from ((where, message) for message in _faults_of_names(header.path))
+    yield from _faults_of_extension(header, header.path)
+
+
+def _faults_of_names(path: str) -> Iterator[str]:
+    first, _, rest = path.partition("/")
+    if rest and first in _RESERVED:
+        yield f"'path' begins with {first}/, which is reserved: choose another folder"
+    last = path.rpartition("/")[2]
+    if last.startswith("part-") or last == PARTS_MANIFEST:
+        yield f"'path' ends with {last}, a name of parts of split extracts: choose another name"
+
+
+def _faults_of_extension(header: Header, path: str) -> Iterator[Fault]:
+    found = next((each for each in _BY_LENGTH if path.endswith(each)), None)
+    if header.has_parts:
+        key = "split" if header.split else "incremental"
+        if found:
+            message = f"'path' is the folder of the parts with {key!r}: leave out {found}"
+            yield ("path",), message, (key,)
+        return
+    try:
+        expected = header.file_format.extension
+    except ValueError:  # said of 'compression'
+        return
+    if found != expected:
+        stem = path.removesuffix(found) if found else path
+        yield (
+            ("path",),
+            f"'path' ends with {found or 'no extension'}: expected {expected}, as 'format' and "
+            f"'compression' say; write {stem}{expected}",
+            ("format", "compression"),
+        )
+
+
+def _with_partition(path: str) -> str:
+    stem, dot, extension = path.partition(".")
+    return f"{stem}_{{partition}}{dot}{extension}"
 
 
 def idle_options(header: Header) -> Iterator[Fault]:

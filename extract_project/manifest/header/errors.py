@@ -34,6 +34,7 @@ _FORMS = {
     "depends_on": "the folder/name of another extract, or a list of them",
     "partitions": "hourly, daily, weekly, monthly, {type: daily, start: 2026-01-01}, or a list of "
     "keys as in [eu, us]",
+    "path": "text, as in outbound/{name}_{partition:%Y%m%d}.csv, in quotes if it begins with '{'",
     "to": "the name of a destination, as in crm",
     "keys": "letters, digits, '_', '.', '+' and '-', at most 100 of them",
     "incremental": "{cursor: updated_at, lag: 1h}",

@@ -22,6 +22,7 @@ from extract_project.manifest.fields.durations import Freshness, Retries, Timeou
 from extract_project.manifest.fields.incremental import WATERMARK, Incremental
 from extract_project.manifest.fields.params import ParamName
 from extract_project.manifest.fields.partitions import Partitions, read_partitions
+from extract_project.manifest.fields.path import PublishedPath
 from extract_project.manifest.fields.schedule_words import crons_of
 from extract_project.manifest.fields.split import Split
 from extract_project.manifest.fields.task_size import Cpu, Disk, Memory, TaskSize
@@ -171,6 +172,14 @@ class Header(BaseModel):
         description="The destination, as in `crm`, one of those in the settings. Default: `data`, "
         "which is EXTRACT_DATA",
     )
+    path: PublishedPath | None = Field(
+        None,
+        description="Name of the object at the destination, as in "
+        "`outbound/{name}_{partition:%Y%m%d}.csv`: `{name}` and `{folder}` are those of the SQL "
+        "file, `{partition}` is the key of the partition or, with directives of strftime, when it "
+        "begins. With `split` or `incremental`, the folder of the parts. Default: from the path of "
+        "the SQL file",
+    )
     split: Split | None = Field(
         None,
         description="Publish several part objects and a `_manifest.json` that lists them, as in "
@@ -305,6 +314,11 @@ class Header(BaseModel):
             *(self.partitions.bound_names if self.partitions else ()),
             *((WATERMARK,) if self.incremental else ()),
         )
+
+    @property
+    def form_of_keys(self) -> str | None:
+        """How the start of a partition is written as its key; None without time partitions."""
+        return self.partitions.form_of_keys if self.partitions else None
 
     @property
     def partition_timezone(self) -> str:
