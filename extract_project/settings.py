@@ -113,6 +113,11 @@ class Settings(BaseSettings):
         description="further places where extracts are published, under names of your choice, as "
         "in EXTRACT_DESTINATIONS__CRM__URL=s3://crm/inbound; docs/settings.md lists the fields",
     )
+    glue_database: str | None = Field(
+        None,
+        description="database of AWS Glue that gets a table for each published extract. "
+        "Default: no tables",
+    )
     dagster_url: str = Field(
         "http://127.0.0.1:3000",
         description="address of the Dagster webserver: the command line launches runs through it, "

@@ -6,11 +6,13 @@ table reads a list with one line, the object's address, which the catalogue keep
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from extract_project.ddl.table import (
     PARTITION,
     Table,
     TableColumn,
-    column_lines,
     identifier,
     require_format,
     text,
@@ -63,34 +65,68 @@ _DATES = {
 }
 
 
-def athena(table: Table) -> str:
-    """One `create external table`; partitions are found by their names, without a crawler."""
+@dataclass(frozen=True)
+class HiveTable:
+    """What a Hive metastore, such as Glue's, says of a table. Athena's DDL says the same."""
+
+    columns: tuple[tuple[str, str, str], ...]
+    """Name, type and comment of each."""
+    location: str
+    input_format: str
+    output_format: str
+    serde: str
+    is_partitioned: bool
+    properties: Mapping[str, str]
+
+
+def hive_table(table: Table) -> HiveTable:
+    """Raises NoSuchTable for a format or a type that Athena does not read."""
     require_format(table, "athena", *_SERDE)
     location = table.object_list if table.is_one_object else table.folder
-    listed = _LISTED if table.is_one_object else _INPUT[table.format]
     properties = {"skip.header.line.count": "1"} if table.format == "csv" else {}
-    partitioned = ""
     if table.partitions:
-        partitioned = f"partitioned by ({identifier(PARTITION, '`')} string)\n"
         properties |= _projection(table.partitions, table.folder)
-    given = ",\n".join(f"  {text(name)} = {text(value)}" for name, value in properties.items())
-    warning = _BACKSLASHES if table.format == "csv" else ""
-    return (
-        f"{warning}create external table {identifier(table.name, '`')} (\n"
-        f"{column_lines(table, lambda column: _column(table, column))}\n)\n"
-        f"{partitioned}"
-        f"row format serde {text(_SERDE[table.format])}\n"
-        f"stored as inputformat {text(listed)}\n"
-        f"outputformat {text(_OUTPUT)}\n"
-        f"location {text(location + '/')}"
-        + (f"\ntblproperties (\n{given}\n);\n" if properties else ";\n")
+    return HiveTable(
+        columns=tuple(
+            (
+                column.name,
+                "string" if _is_text(table, column) else hive_type(column.type),
+                column.description,
+            )
+            for column in table.columns
+        ),
+        location=f"{location}/",
+        input_format=_LISTED if table.is_one_object else _INPUT[table.format],
+        output_format=_OUTPUT,
+        serde=_SERDE[table.format],
+        is_partitioned=table.partitions is not None,
+        properties=properties,
     )
 
 
-def _column(table: Table, column: TableColumn) -> str:
-    kind = "string" if _is_text(table, column) else hive_type(column.type)
-    comment = f" comment {text(column.description)}" if column.description else ""
-    return f"{identifier(column.name, '`')} {kind}{comment}"
+def athena(table: Table) -> str:
+    """One `create external table`; partitions are found by their names, without a crawler."""
+    found = hive_table(table)
+    columns = ",\n".join(f"  {_column(*column)}" for column in found.columns)
+    warning = _BACKSLASHES if table.format == "csv" else ""
+    partitioned = f"partitioned by ({identifier(PARTITION, '`')} string)\n"
+    given = ",\n".join(
+        f"  {text(name)} = {text(value)}" for name, value in found.properties.items()
+    )
+    return (
+        f"{warning}create external table {identifier(table.name, '`')} (\n{columns}\n)\n"
+        f"{partitioned if found.is_partitioned else ''}"
+        f"row format serde {text(found.serde)}\n"
+        f"stored as inputformat {text(found.input_format)}\n"
+        f"outputformat {text(found.output_format)}\n"
+        f"location {text(found.location)}"
+        + (f"\ntblproperties (\n{given}\n);\n" if given else ";\n")
+    )
+
+
+def _column(name: str, kind: str, description: str) -> str:
+    comment = f" comment {text(description)}" if description else ""
+    return f"{identifier(name, '`')} {kind}{comment}"
 
 
 def _is_text(table: Table, column: TableColumn) -> bool:

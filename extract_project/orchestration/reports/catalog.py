@@ -14,6 +14,8 @@ import dagster as dg
 from pydantic import AwareDatetime, BaseModel
 
 from extract_project.catalog.build import PAGE, keep_catalog
+from extract_project.catalog.glue import keep_tables, shown
+from extract_project.catalog.model import Catalog
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.run.code_location import CodeLocation
 
@@ -66,11 +68,18 @@ def catalog_sensor(snapshot: Snapshot, location: CodeLocation) -> dg.SensorDefin
         )
         context.update_cursor(built.model_dump_json())
         place = folders.data.store.uri(folders.data.key(PAGE))
-        return dg.SkipReason(
-            f"{place}: {len(found.extracts):,} extracts, in {took.total_seconds():.1f} s"
-        )
+        said = f"{place}: {len(found.extracts):,} extracts, in {took.total_seconds():.1f} s"
+        database = location.settings.glue_database
+        return dg.SkipReason(said if database is None else f"{said}; {_in_glue(database, found)}")
 
     return catalog
+
+
+def _in_glue(database: str, catalog: Catalog) -> str:
+    """What became of the tables, in words."""
+    written, refusals = keep_tables(database, catalog.extracts, catalog.data)
+    said = f"{written:,} tables written in the Glue database {database}"
+    return f"{said}; refused: {shown(refusals)}" if refusals else said
 
 
 def _ended_since(instance: dg.DagsterInstance, moment: datetime | None) -> Sequence[dg.DagsterRun]:
