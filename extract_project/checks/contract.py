@@ -30,8 +30,16 @@ _NOT_NULL = re.compile(r"\s+not\s+null\s*$", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"(?!(?i:true|false|null)$)[A-Za-z_][A-Za-z0-9_]*")
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _canonical(text: str) -> str:
     return str(parse_type(text))
+
+
+ColumnText = Annotated[str, AfterValidator(_one_line)]
+"""What a column means: one paragraph."""
 
 
 class Column(BaseModel):
@@ -47,6 +55,7 @@ class Column(BaseModel):
         json_schema_extra={"pattern": PATTERN + r"\s*$"},
     )
     nullable: bool = Field(True, description="`false` refuses a result with a NULL in the column.")
+    description: ColumnText = Field("", description="What the column means, for those who read it.")
 
 
 def _read_column(value: Any) -> Any:
@@ -105,15 +114,11 @@ class Contract(CheckSpec):
 
     @property
     def rule(self) -> str:
-        never = ", ".join(self._required)
+        never = ", ".join(required_columns(self.columns))
         return "names, order and types as declared" + (f"; {never} never null" if never else "")
 
-    @property
-    def _required(self) -> list[str]:
-        return [name for name, column in self.columns.items() if not column.nullable]
-
     def auditor(self, subject: Subject) -> Auditor:
-        required = self._required
+        required = required_columns(self.columns)
         nulls = NotNull(not_null=required).auditor(subject) if required else None
         return _ContractAuditor(self.rule, nulls)
 
@@ -133,6 +138,11 @@ class _ContractAuditor(Auditor):
         if not found.passed:
             return found
         return Verdict(True, f"{self._rule}: kept", found.metrics)
+
+
+def required_columns(columns: Mapping[str, Column] | None) -> list[str]:
+    """The columns that are declared `not null`."""
+    return [name for name, column in (columns or {}).items() if not column.nullable]
 
 
 def declared_types(columns: Mapping[str, Column] | None) -> dict[str, pa.DataType]:
@@ -196,17 +206,22 @@ def kept(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Re
 
 
 def written(schema: pa.Schema, columns: Mapping[str, Column] | None = None) -> str:
-    """The `columns` key that declares a schema; columns that were `not null` stay so."""
+    """The `columns` key that declares a schema; columns keep their `not null` and description."""
     lines = [f"{KEY}:"]
     for field in schema:
         known = (columns or {}).get(field.name)
         name = field.name if _PLAIN_NAME.fullmatch(field.name) else _quoted(field.name)
-        lines.append(f"  {name}: {spelled(field.type)}{_nullability(known)}")
+        lines.append(f"  {name}: {_written(spelled(field.type), known)}")
     return "\n".join(lines)
 
 
-def _nullability(column: Column | None) -> str:
-    return " not null" if column and not column.nullable else ""
+def _written(kind: str, column: Column | None) -> str:
+    """The value of one column, in short where it has no description."""
+    if column is None or not column.description:
+        return kind if column is None or column.nullable else f"{kind} not null"
+    shown = _quoted(kind) if "," in kind else kind
+    required = "" if column.nullable else ", nullable: false"
+    return f"{{type: {shown}{required}, description: {_quoted(column.description)}}}"
 
 
 def _quoted(name: str) -> str:

@@ -62,7 +62,9 @@ def open_version(version: Version, schema: pa.Schema | None = None) -> pa.Record
     parts = (open_part(version.store, manifest, part) for part in manifest.parts)
     first = next(parts)
     batches = (batch for part in chain([first], parts) for batch in part)
-    return pa.RecordBatchReader.from_batches(first.schema, batches)
+    exact = read_schema(manifest)
+    same = first.schema.equals(exact)  # but for descriptions: the manifest has the newest
+    return pa.RecordBatchReader.from_batches(exact if same else first.schema, batches)
 
 
 def version_format(version: Version) -> FileFormat:

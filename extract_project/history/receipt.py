@@ -56,6 +56,8 @@ class ColumnProfile(BaseModel):
     nulls: int
     lowest: str | None
     highest: str | None
+    description: str = ""
+    """What it means, where the SQL file or the warehouse says so."""
 
 
 class CheckRecord(BaseModel):
@@ -166,8 +168,10 @@ def read_schema(written: HasSchema) -> pa.Schema:
 
 
 def schema_hash(schema: pa.Schema) -> str:
-    """A checksum of the column names and types, in order."""
-    described = "\n".join(f"{field.name}\t{field.type}" for field in schema)
+    """A checksum of the column names and types, in order, and of which are never NULL."""
+    described = "\n".join(
+        f"{field.name}\t{field.type}{'' if field.nullable else ' not null'}" for field in schema
+    )
     return sha256(described.encode()).hexdigest()
 
 

@@ -9,6 +9,8 @@ from extract_project.manifest.header.model import SHAPES_DATA, Header
 from extract_project.schema.choices import TypeChoices
 from extract_project.sql.guard import Statement
 
+_DESCRIPTIONS = {"columns": {"__all__": {"description"}}}
+
 
 def code_version(statement: Statement, header: Header, warehouse: str, types: TypeChoices) -> str:
     """A hash of the SQL and the data-shaping keys; `warehouse` and `types` include defaults.
@@ -17,7 +19,7 @@ def code_version(statement: Statement, header: Header, warehouse: str, types: Ty
     """
     words = "\x00".join(token.text for token in statement.tokens)
     filled = header.model_copy(update={"warehouse": warehouse, **types.model_dump()})
-    keys = filled.model_dump_json(include=_data_keys())
+    keys = filled.model_dump_json(include=_data_keys(), exclude=_DESCRIPTIONS)
     if header.partitions:
         keys += header.partitions.model_dump_json(include={"type", "offset"})
         keys += header.partition_timezone

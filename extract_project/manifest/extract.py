@@ -49,6 +49,8 @@ class Extract(BaseModel):
     """Offset in the text at which the statement ends, before a semicolon."""
     tables: tuple[str, ...]
     """Warehouse tables that the statement reads."""
+    descriptions: dict[str, str] = {}
+    """What columns mean, by name, as far as the file says so."""
     types: TypeChoices = DEFAULTS
     """The types chosen for wide integers, timestamps and numerics: the header's, else the
     warehouse's."""

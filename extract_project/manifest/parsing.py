@@ -83,6 +83,8 @@ def _understand(
     # snapshot.
     from extract_project.manifest.agreement import require_agreement, require_comment_ends
     from extract_project.manifest.code_version import code_version
+    from extract_project.manifest.descriptions import descriptions, undescribable
+    from extract_project.sql.column_comments import column_comments
     from extract_project.sql.guard import read_statement
 
     try:
@@ -109,6 +111,11 @@ def _understand(
         forbidden=dialects.forbidden.get(warehouse, frozenset()),
     )
     require_agreement(header, statement, text, front_matter)
+    unknown = [
+        front_matter.problem(path, message)
+        for path, message in undescribable(header, list(header.columns or ()))
+        if front_matter.set_in(path) is None  # what a folder describes, only some files have
+    ]
     types = header.types(dialects.types.get(warehouse, DEFAULTS))
     header = _with_used_params(header, statement.placeholders)
     return Extract(
@@ -122,8 +129,9 @@ def _understand(
         placeholders=statement.placeholders,
         statement_end=statement.end,
         tables=statement.tables,
-        warnings=statement.warnings,
+        warnings=(*statement.warnings, *unknown),
         types=types,
+        descriptions=descriptions(header, column_comments(text, statement.tokens, dialect.lexicon)),
         code_version=code_version(statement, header, warehouse, types),
     )
 

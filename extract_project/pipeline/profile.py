@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from extract_project.history.receipt import ColumnProfile
 from extract_project.metrics import Metrics
+from extract_project.schema.annotations import description_of
 from extract_project.schema.display import display
 from extract_project.schema.spelling import spelled
 
@@ -53,6 +54,7 @@ class Profile:
                 nulls=self._nulls[index],
                 lowest=extremes[0] if extremes else None,
                 highest=extremes[1] if extremes else None,
+                description=description_of(field),
             )
             for index, field in enumerate(self.schema)
             for extremes in [display(self._extremes[index])]

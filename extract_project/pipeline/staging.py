@@ -16,12 +16,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from extract_project.checks.base import Baseline, Subject
-from extract_project.checks.contract import agreed_schema, kept
+from extract_project.checks.contract import kept
 from extract_project.formats.far_years import written_years
 from extract_project.history.records import require_room
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.audit import Audit, Outcome, audit_directory, let_through
 from extract_project.pipeline.baseline import PublishedBaseline
+from extract_project.pipeline.file_columns import as_written, promised_schema, written_schema
 from extract_project.pipeline.increment import Increment
 from extract_project.pipeline.profile import Profile
 from extract_project.pipeline.provenance import Provenance, RunOfExtract
@@ -35,6 +36,7 @@ from extract_project.publish.output import OneObject, Output
 from extract_project.publish.parted import Layout, PartedOutput
 from extract_project.publish.publishing import Publishable
 from extract_project.publish.target import ABANDONED_AFTER, Target
+from extract_project.schema.annotations import required
 from extract_project.stopping import Stage, Stop
 from extract_project.store.folder import Folder
 from extract_project.warehouses.protocol import Result, Session, Warehouse
@@ -154,17 +156,22 @@ class _Begun:
 
     result: Result
     schema: pa.Schema
-    """The file's schema: the result's, or the one that the header declares."""
+    """Of the rows: the result's, or the one that the header declares."""
+    written: pa.Schema
+    """Of the file, with descriptions and columns that are never NULL."""
     schema_drift: Outcome | None
     profile: Profile
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Passed:
     """The profile and the check outcomes of a result that has been read completely."""
 
     begun: _Begun
     audit: Audit
+    is_refused: bool = False
+    """Whether it has a NULL where the file allows none: no more of it is written then, and the
+    contract refuses it in the end, when all checks have seen all rows."""
 
     @property
     def profile(self) -> Profile:
@@ -173,7 +180,10 @@ class _Passed:
     def outcomes(self) -> tuple[Outcome, ...]:
         """The outcome of every check; raises AuditError if the query of one fails."""
         schema_drift = [self.begun.schema_drift] if self.begun.schema_drift else []
-        return (*self.audit.conclude(), *schema_drift)
+        outcomes = (*self.audit.conclude(), *schema_drift)
+        if self.is_refused and not any(outcome.refuses for outcome in outcomes):
+            raise AssertionError("rows were left out, and no check refuses the result")
+        return outcomes
 
 
 Compare = Callable[[pa.Schema], Outcome | None]
@@ -208,7 +218,7 @@ def _stream(
             begun = next(items)
         assert not isinstance(begun, pa.Table)
         output.begin(
-            begun.schema, run.facts(begun.result.query_id, begun.schema, output.target.store)
+            begun.written, run.facts(begun.result.query_id, begun.written, output.target.store)
         )
         rows_before = run.base.manifest.rows if run.base else 0
         subject = Subject(begun.schema, run.started_at, baseline, rows_before=rows_before)
@@ -223,7 +233,11 @@ def _stream(
             with clock.stage("audit"):
                 passed.audit.observe(rows)
             stop.at(Stage.UPLOADING)
-            output.write(rows)
+            written = as_written(rows, begun.written)
+            if written is None:
+                passed.is_refused = True
+            elif not passed.is_refused:
+                output.write(written)
     return passed
 
 
@@ -239,9 +253,10 @@ def _produce(
     """
     watermark = run.base.bound if run.base else None
     result = session.execute(run.extract.query(run.provenance.partition, watermark))
-    schema = agreed_schema(run.extract.header.columns, result.schema)
-    profile = Profile(schema)
-    yield _Begun(result, schema, compare(schema), profile)
+    promised = promised_schema(run.extract, result.schema)
+    schema, written = required(promised, ()), written_schema(promised, run)
+    profile = Profile(written)
+    yield _Begun(result, schema, written, compare(promised), profile)
     rows_kept = kept(result.batches(), schema)
     batches = increment.new_rows(schema, written_years(rows_kept, run.extract.file_format))
     for rows in row_groups(batches, schema):

@@ -12,7 +12,7 @@ from extract_project.schema.spelling import spelled
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Kind = Literal["added", "removed", "renamed", "moved", "retyped"]
+Kind = Literal["added", "removed", "renamed", "moved", "retyped", "nullable"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Place:
 
     name: str
     type: pa.DataType
+    nullable: bool
     position: int
     after: str | None
     """The column before it."""
@@ -65,6 +66,8 @@ class ColumnChange:
             return f"{new.name!r} stands where {old.name!r} was"
         if self.kind == "moved":
             return f"{new.name!r} is column {new.position}; it was column {old.position}"
+        if self.kind == "nullable":
+            return f"{new.name!r} may be NULL; it was never NULL"
         return f"{new.name!r} is {spelled(new.type)}; it was {spelled(old.type)}"
 
 
@@ -89,8 +92,9 @@ class SchemaChange:
 def compare_schemas(
     before: pa.Schema, after: pa.Schema, *, by_position: bool = False
 ) -> SchemaChange:
-    """Compare names, order and types, which is all that a file's schema says.
+    """Compare names, order, types, and which columns are never NULL.
 
+    A column that is never NULL from now on is no difference, and neither are descriptions.
     `by_position`: readers count columns, as those of CSV often do, instead of naming them; then a
     column that comes before others, or moves, breaks them.
     """
@@ -143,12 +147,15 @@ def _retyped(was: Place, now: Place) -> Iterator[ColumnChange]:
 
     if not was.type.equals(now.type):
         yield ColumnChange("retyped", was, now, breaking=not is_widening(was.type, now.type))
+    if now.nullable and not was.nullable:
+        yield ColumnChange("nullable", was, now, breaking=True)
 
 
 def _places(schema: pa.Schema) -> list[Place]:
     names = [None, *schema.names]
     return [
-        Place(field.name, field.type, index + 1, names[index]) for index, field in enumerate(schema)
+        Place(field.name, field.type, field.nullable, index + 1, names[index])
+        for index, field in enumerate(schema)
     ]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from extract_project.problem import position, refuse
+from extract_project.problem import Refused, position, refuse
 
 Kind = Literal["word", "name", "string", "number", "parameter", "sign"]
 """A `name` is a quoted identifier; a `parameter` is the engine's own form, such as `$1`."""
@@ -137,6 +137,22 @@ def _tokens(text: str, lexicon: Lexicon) -> Iterator[Token]:
             yield Token(kind, piece, start, end, piece.lower() if kind == "word" else "")  # type: ignore[arg-type]
         if lexicon.signs_before_comment:
             last = _path(last if found.start() == start else "", kind, piece)
+
+
+def comments_at(text: str, start: int, lexicon: Lexicon) -> Iterator[tuple[int, int]]:
+    """Start and end of each comment from `start` on, up to the next token; never raises."""
+    while True:
+        found = lexicon.pattern.match(text, start)
+        if found is None or found.lastgroup != "comment":
+            return
+        start, end = found.span("comment")
+        if found["comment"] == "/*":
+            try:
+                end = _comment_end(text, start, lexicon.nested_comments)
+            except Refused:
+                return
+        yield start, end
+        start = end
 
 
 def _require_plain(text: str, start: int, end: int, last: str, lexicon: Lexicon) -> None:

@@ -49,6 +49,8 @@ _FORMS = {
     "timestamp": "iso, or a pattern in quotes, as in '%Y-%m-%d %H:%M:%S'",
     "columns": "a mapping of names and types, as in {order_id: int64 not null}",
     "nullable": "true or false",
+    "describe": "a mapping of columns and texts, as in {order_id: the shop's number}",
+    "consumers": "a name as in crm, or a list of them",
     "split": "{rows: 1000000} or {bytes: 256MB}",
     "rows": "a whole number, as in {rows: 1000000}",
     "checks": "a list, each check after a dash: '- min_rows: 1'",

@@ -1,9 +1,9 @@
 """A header in layers: the defaults of each folder from the root down, and the SQL file's own keys.
 
-The nearest wins, key by key. `tags` and `params` are merged name by name, `checks` are added; a
-check replaces one of the same name from farther away. `null` takes back what comes from farther
-away: `schedule: null`, `tags: {domain: null}`, `checks: null`, or `- not_null: null` for all checks
-of a kind.
+The nearest wins, key by key. `tags`, `params` and `describe` are merged name by name, `checks` are
+added; a check replaces one of the same name from farther away. `null` takes back what comes from
+farther away: `schedule: null`, `tags: {domain: null}`, `checks: null`, or `- not_null: null` for
+all checks of a kind.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from extract_project.manifest.header.frontmatter import FrontMatter, Path
 from extract_project.manifest.header.model import Header
 from extract_project.problem import Refused
 
-_BY_NAME = ("tags", "params")
-_TAKEN_BACK_BY_NAME = ("tags",)
+_BY_NAME = ("tags", "params", "describe")
+_TAKEN_BACK_BY_NAME = ("tags", "describe")
 """A parameter can have the value null."""
 
 

@@ -11,11 +11,12 @@ from extract_project.checks import Check
 from extract_project.checks.anomalies import ANOMALIES, Anomalies
 from extract_project.checks.base import CheckSpec, one_or_more
 from extract_project.checks.contract import KEY as CONTRACT
-from extract_project.checks.contract import Columns, Contract
+from extract_project.checks.contract import Columns, ColumnText, Contract
 from extract_project.formats.compression import Compression
 from extract_project.formats.csv.dialect import Dialect
 from extract_project.formats.protocol import FileFormat, FormatOptions
 from extract_project.formats.registry import FormatName, chosen_format
+from extract_project.manifest.fields.consumers import Consumer
 from extract_project.manifest.fields.cron import ON_SOURCE_CHANGE, Crons, TimeZone
 from extract_project.manifest.fields.dagster_names import Group, Owner, Pool, TagKey, TagValue
 from extract_project.manifest.fields.durations import Freshness, Retries, Timeout
@@ -103,6 +104,11 @@ class Header(BaseModel):
             "theirs; without one, this extract runs when their data is new.",
         )
     )
+    consumers: Annotated[list[Consumer], one_or_more] = Field(
+        [],
+        description="Who reads what is published, as in `[crm, team:billing]`. They are shown with "
+        "the extract, and `extract plan` names them when a change breaks what they read.",
+    )
     partitions: Annotated[Partitions, BeforeValidator(read_partitions)] | None = Field(
         None,
         description="One object for each window of time or each key: `hourly`, `daily`, `weekly`, "
@@ -138,6 +144,12 @@ class Header(BaseModel):
         description="A contract of the result: every column in order, as `name: int64`, "
         "`name: int64 not null`, or in the full form below. Values are cast where the cast is "
         "exact; any other result is refused. Default: the query decides",
+    )
+    describe: dict[str, ColumnText] = Field(
+        {},
+        description="What columns mean, as in `{order_id: the shop's number}`, without a contract. "
+        "A description in `columns` comes first. Default: the comment behind the column in the "
+        "SQL, else the warehouse's own",
     )
     integers: Annotated[Integers | None, SHAPES_DATA] = Field(
         None,
