@@ -25,7 +25,7 @@ def define_roles(stack: cdk.Stack) -> None:
     _role(
         stack,
         "CodeRole",
-        [*_manifest(), *_state(), *_log_bucket(), _alert(), _key("s3", "sns")],
+        [*_manifest(), *_state(), *_catalog(), *_log_bucket(), _alert(), _key("s3", "sns")],
     )
     _role(stack, "RunRole", [*_manifest(), *_publish(), _write_logs(), _key("s3")])
     # A run of several extracts starts a task for each. A separate policy, because it names its own
@@ -96,10 +96,19 @@ def _manifest() -> list[iam.PolicyStatement]:
 
 def _state() -> list[iam.PolicyStatement]:
     objects = f"{att('Data', 'Arn')}/{ref('DataPrefix')}/.extract/*"
-    bucket = ["s3:GetBucketVersioning", "s3:ListBucket"]
+    bucket = ["s3:GetBucketVersioning", "s3:ListBucket", "s3:ListBucketVersions"]
     return [
         _allow("State", ["s3:GetObject", "s3:PutObject"], [objects]),
         _allow("ListData", bucket, [att("Data", "Arn")]),
+    ]
+
+
+def _catalog() -> list[iam.PolicyStatement]:
+    """Read what is published, and write the page about it."""
+    folder = f"{att('Data', 'Arn')}/{ref('DataPrefix')}/catalog/*"
+    return [
+        _allow("ReadExtracts", ["s3:GetObject", "s3:GetObjectVersion"], [data_objects()]),
+        _allow("KeepCatalog", ["s3:PutObject"], [folder]),
     ]
 
 

@@ -39,7 +39,9 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
     "CodeRole": {
         **SQL,
         "State": ("s3:GetObject", "s3:PutObject"),
-        "ListData": ("s3:GetBucketVersioning", "s3:ListBucket"),
+        "ListData": ("s3:GetBucketVersioning", "s3:ListBucket", "s3:ListBucketVersions"),
+        "ReadExtracts": ("s3:GetObject", "s3:GetObjectVersion"),
+        "KeepCatalog": ("s3:PutObject",),
         **LOGS,
         "Alert": ("sns:Publish",),
         "UseKey": USE_KEY,
@@ -137,8 +139,12 @@ def test_a_run_reads_sql_and_writes_extracts_and_nothing_else() -> None:
     }
 
 
-def test_the_code_server_writes_state_only() -> None:
+def test_the_code_server_writes_state_and_catalogue_only() -> None:
     assert resource("CodeRole", "State") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/.extract/*"}
+    assert resource("CodeRole", "KeepCatalog") == {
+        "Fn::Sub": "${Data.Arn}/${DataPrefix}/catalog/*"
+    }
+    assert resource("CodeRole", "ReadExtracts") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/*"}
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if "ListData" in ROLES[role]])
