@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo
 READY := $(VENV)/.ready
 
-.PHONY: demo up test test-fast test-slow corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types docs screenshots lint stack cost sbom format lock clean
+.PHONY: demo up test test-fast test-slow test-all corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types docs screenshots lint stack cost sbom format lock clean
 
 demo: $(DEMO) ## run a demo on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -23,15 +23,16 @@ FAST := $(addprefix extract_project_tests/,checks formats manifest schema sql te
 test-fast: $(READY) ## run the tests that need no server but S3 and DuckDB: within a minute
 	$(PYTEST) -m 'not slow' --ignore-glob '*postgres*' $(FAST)
 
-test-slow: $(READY) ## run the slow tests: storms, memory, walks of the models, tasks on the local
-ECS
+test-slow: $(READY) ## run the slow tests: storms, memory, walks of the models, tasks on the local ECS
 	$(PYTEST) -m slow
+
+test-all: $(READY) ## run both at once, as CI does: servers start once, and no worker waits for the last
+	$(PYTEST)
 
 bench: $(READY) ## compare this project with its peers; writes docs/performance.md
 	$(BIN)/python -m bench --scale $(SCALE) --rounds $(ROUNDS)
 
-bench-memory: $(READY) ## measure peak memory at one and at ten times the rows; writes
-docs/memory.md
+bench-memory: $(READY) ## measure peak memory at one and at ten times the rows; writes docs/memory.md
 	$(BIN)/python -m bench.memory --scale $(SCALE)
 
 bench-scale: $(READY) ## measure manifests of 100, 1,000 and 5,000 SQL files; writes docs/scale.md

@@ -125,3 +125,11 @@ def test_workspace_and_cloud_name_the_code_location() -> None:
     assert location["location_name"] == dg["code_location_name"]
     assert location["code_source"]["module_name"] == dg["code_location_target_module"]
     assert dg["code_location_target_module"] in (ROOT / "Dockerfile").read_text()
+
+
+def test_make_understands_its_file() -> None:
+    """One broken line there, and no target works."""
+    done = subprocess.run(
+        ["make", "--dry-run", "demo", "test", "lint"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -27,6 +27,7 @@ from extract_project.cli.rerun import rerun
 from extract_project.cli.rollback import rollback
 from extract_project.cli.run import run
 from extract_project.cli.schema import schema
+from extract_project.cli.show import show
 from extract_project.cli.trace import trace
 from extract_project.cli.versions import versions
 from extract_project.process import quiet_sqlglot
@@ -44,6 +45,6 @@ def main() -> None:
 
 for command in (
     *(catalog, check, ddl, demo, diff, doctor, failed, get, init, new, pin, plan, preview),
-    *(prune, push, release, rerun, rollback, run, schema, trace, unpin, up, versions),
+    *(prune, push, release, rerun, rollback, run, schema, show, trace, unpin, up, versions),
 ):
     main.add_command(command)

@@ -141,9 +141,7 @@ def test_a_run_reads_sql_and_writes_extracts_and_nothing_else() -> None:
 
 def test_the_code_server_writes_state_and_catalogue_only() -> None:
     assert resource("CodeRole", "State") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/.extract/*"}
-    assert resource("CodeRole", "KeepCatalog") == {
-        "Fn::Sub": "${Data.Arn}/${DataPrefix}/catalog/*"
-    }
+    assert resource("CodeRole", "KeepCatalog") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/catalog/*"}
     assert resource("CodeRole", "ReadExtracts") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/*"}
 
 

@@ -86,6 +86,10 @@ def test_a_push_of_many_files_is_one_reload(installed: Installation) -> None:
     installed.await_extract("many/file_99")
     await_value("all of them", lambda: len(installed.deployment.extracts()) > 100, _SECONDS)
     assert len(installed.reloads()) - before == 1
+    for number in range(100):
+        key = installed.site.manifest.key(f"many/file_{number}.sql")
+        installed.site.s3.delete_object(Bucket=installed.site.manifest.bucket, Key=key)
+    installed.await_extract("many/file_99", there=False)
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,10 @@ SHOWN = {
 }
 AROUND: list[Callable[[pa.Array], pa.Array]] = [
     lambda values: values,
-    lambda values: pa.ListArray.from_arrays(np.arange(len(values) + 1, dtype=np.int32), values),
+    lambda values: pa.ListArray.from_arrays(
+        np.arange(0, 2 * len(values) + 1, 2, dtype=np.int32),
+        values.take(np.repeat(np.arange(len(values)), 2)),
+    ),
     lambda values: pa.StructArray.from_arrays([values], ["a"]),
     lambda values: pa.MapArray.from_arrays(
         np.arange(len(values) + 1, dtype=np.int32),

@@ -57,6 +57,27 @@ def crons_of(text: str) -> tuple[str, ...] | None:
     )
 
 
+def words_of(cron: str) -> str | None:
+    """A cron in words: `weekdays at 06:00 and 18:00`; None for one that has none."""
+    minute, _, other = cron.partition(" ")
+    hour, _, day = other.partition(" ")
+    known = {fields: words for words, fields in _DAYS.items()}
+    clocks = " and ".join(f"{each:>02}:{minute:>02}" for each in hour.split(","))
+    tried = (
+        f"every {minute.removeprefix('*/')} minutes",
+        f"every {hour.removeprefix('*/')} hours",
+        f"hourly at :{minute:>02}",
+        f"{known.get(day)} at {clocks}",
+    )
+    for each in tried:
+        try:
+            if crons_of(each) == (cron,):
+                return each
+        except ValueError:
+            continue
+    return None
+
+
 def _every(count: int, unit: str) -> str:
     whole = _UNITS[unit]
     if not count or whole % count:

@@ -21,7 +21,7 @@ from extract_project.manifest.header.frontmatter import FrontMatter, Path
 from extract_project.manifest.header.model import Header
 from extract_project.problem import Refused
 
-_BY_NAME = ("tags", "params", "describe")
+BY_NAME = ("tags", "params", "describe")
 _TAKEN_BACK_BY_NAME = ("tags", "describe")
 """A parameter can have the value null."""
 
@@ -57,12 +57,15 @@ def laid_over(layer: Layer, below: Layer) -> Layer:
     for key in dict.fromkeys((*lower.data, *upper.data)):
         if key == "checks":
             _add_checks(merged, layer, below)
-        elif key in _BY_NAME and key in upper.data and key in lower.data:
+        elif key in BY_NAME and key in upper.data and key in lower.data:
             _merge_names(merged, key, layer, lower)
         elif key in upper.data:
             merged.take(upper, (key,))
         elif (key,) not in layer.taken_back:
             merged.take(lower, (key,))
+    for path in ((key,) for key in Header.model_fields if key not in merged.data):
+        has = path in upper.places or path in upper.inherited
+        merged.copy(upper if has else lower, path, path)  # of a key that was taken back
     front_matter = FrontMatter(merged.data, merged.places, upper.nested, inherited=merged.inherited)
     return Layer(front_matter, _typed(front_matter))
 
@@ -182,6 +185,7 @@ def _without_nulls(front_matter: FrontMatter) -> tuple[FrontMatter, frozenset[Pa
     for key, value in front_matter.data.items():
         if (key,) in nulls:
             taken_back.add((key,))
+            kept.copy(front_matter, (key,), (key,))
         elif key in _TAKEN_BACK_BY_NAME and isinstance(value, dict):
             names = {name for name in value if (key, name) in nulls}
             taken_back |= {(key, name) for name in names}

@@ -1,0 +1,183 @@
+"""`extract show`: everything about one extract on one screen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+from cronsim import CronSim
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from extract_project.catalog.build import entry_of
+from extract_project.catalog.model import CatalogEntry
+from extract_project.catalog.recipes import Recipe, recipes
+from extract_project.cli.console import explains_itself, json_option, out, table
+from extract_project.cli.versions import resolve
+from extract_project.errors import ManifestError
+from extract_project.manifest.effective import as_json, effective_keys
+from extract_project.manifest.extract import Extract, InvalidExtract, is_sql
+from extract_project.manifest.fields.schedule_words import words_of
+from extract_project.manifest.folder import defaults_from_above, parse_file
+from extract_project.settings import Settings, load_settings
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """An extract, and what is known of it beside its SQL file."""
+
+    extract: Extract
+    entry: CatalogEntry | None
+    """None for a local file, which may be another one than the published extract's."""
+    recipes: list[Recipe]
+
+
+@click.command()
+@click.argument("extract")
+@json_option
+@explains_itself
+def show(extract: str, as_json: bool) -> None:
+    """Show the header of EXTRACT with its defaults, and how to read what is published.
+
+    Each key of the header is shown with the file and line that its value comes from. EXTRACT is a
+    path in the manifest, or a local SQL file; of that, only what the file says is shown.
+
+    \b
+    extract show sales/orders
+    extract show sql_manifest/sales/orders.sql
+    """
+    settings = load_settings()
+    shown = _found(settings, extract)
+    if as_json:
+        click.echo(json.dumps(_plain(shown), indent=2))
+        return
+    facts = Table.grid(padding=(0, 2))
+    for name, value in _facts(shown):
+        facts.add_row(Text(name, "bold"), value)
+    out.print(facts)
+    out.print(_header(shown.extract))
+    if shown.entry is not None:
+        out.print(_columns(shown))
+    for recipe in shown.recipes:
+        out.print(Text(recipe.name, "bold"))
+        out.print(Syntax(recipe.text, recipe.language, background_color="default"))
+
+
+def _found(settings: Settings, extract: str) -> _Shown:
+    file = Path(extract)
+    if not (is_sql(file.name) and file.is_file()):
+        found = resolve(settings, extract)
+        folders = settings.connect()
+        entry = entry_of(folders, found)
+        return _Shown(found, entry, recipes(entry, folders.data.uri))
+    inherited = defaults_from_above(file.parent, settings.dialects, file.parent)
+    parsed = parse_file(file.name, file, settings.dialects, inherited)
+    if isinstance(parsed, InvalidExtract):
+        raise ManifestError("\n".join(parsed.reasons))
+    return _Shown(parsed, None, [])
+
+
+def _facts(shown: _Shown) -> Iterator[tuple[str, str]]:
+    extract, entry = shown.extract, shown.entry
+    yield "extract", extract.path
+    version = f" version {extract.source.version_id}" if extract.source.version_id else ""
+    yield "SQL", f"{extract.source.key}{version}"
+    for each in extract.defaults:
+        yield "defaults", each.version if entry else each.file
+    yield "warehouse", f"{extract.warehouse} ({extract.kind})"
+    yield "schedule", _schedule(extract)
+    following = _next_start(extract)
+    if following:
+        yield "next start", f"{following:%Y-%m-%d %H:%M %Z}"
+    if entry is None:
+        return
+    yield "published as", entry.uri
+    if entry.published:
+        newest = entry.published.versions[0]
+        rows = f", {newest.rows:,} rows" if newest.rows is not None else ""
+        yield "current", f"version {newest.version_id} of {newest.published_at:%F %H:%M} UTC{rows}"
+    else:
+        yield "current", f"nothing is published yet: extract run {extract.path}"
+
+
+def _schedule(extract: Extract) -> str:
+    """In words, with the crons behind them."""
+    header = extract.header
+    if not header.schedule:
+        waits = f", when {' or '.join(header.depends_on)} has new data" if header.depends_on else ""
+        return f"on demand{waits}"
+    crons = f" ({'; '.join(header.crons)})" if header.crons else ""
+    words = "; ".join(words_of(each) or each for each in header.schedule)
+    off = "" if header.enabled else ", but enabled: false"
+    return f"{words}{crons if crons != f' ({words})' else ''}, {header.timezone}{off}"
+
+
+def _next_start(extract: Extract) -> datetime | None:
+    header = extract.header
+    if not header.enabled:
+        return None
+    now = datetime.now(ZoneInfo(header.timezone))
+    return min((next(CronSim(cron, now)) for cron in header.crons), default=None)
+
+
+def _header(extract: Extract) -> Table:
+    listed = table("key", "value", "from")
+    for each in effective_keys(extract):
+        style = "" if each.written_in else "dim"
+        cells = (each.key, each.text, each.written_in or "default")
+        listed.add_row(*(Text(cell, style) for cell in cells))
+    return listed
+
+
+def _columns(shown: _Shown) -> Table:
+    """Those of the published version, or else those that the header promises."""
+    assert shown.entry is not None
+    if shown.entry.published and shown.entry.published.columns:
+        listed = table("column", "type", "nulls")
+        for column in shown.entry.published.columns:
+            listed.add_row(column.name, column.type, f"{column.nulls:,}")
+        return listed
+    listed = table("column", "type")
+    for name, declared in (shown.extract.header.columns or {}).items():
+        listed.add_row(name, str(declared.type))
+    return listed
+
+
+def _plain(shown: _Shown) -> dict[str, Any]:
+    extract, entry = shown.extract, shown.entry
+    following = _next_start(extract)
+    found: dict[str, Any] = {
+        "extract": extract.path,
+        "sql": extract.source.model_dump(exclude={"etag"}),
+        "defaults": [
+            {"file": each.file, **each.source.model_dump(exclude={"etag"})}
+            for each in extract.defaults
+        ],
+        "warehouse": extract.warehouse,
+        "warehouse_type": extract.kind,
+        "header": [
+            {"key": each.key, "value": as_json(each.value), "written_in": each.written_in}
+            for each in effective_keys(extract)
+        ],
+        "schedule": {
+            "text": _schedule(extract),
+            "crons": extract.header.crons,
+            "timezone": extract.header.timezone,
+            "next_start": following and following.isoformat(),
+        },
+    }
+    if entry is not None:
+        found["uri"] = entry.uri
+        found["published"] = entry.published and entry.published.model_dump(mode="json")
+        found["recipes"] = [
+            {"name": each.name, "language": each.language, "text": each.text}
+            for each in shown.recipes
+        ]
+    return found
