@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from extract_project.catalog.model import CatalogCheck, CatalogEntry
+from extract_project.catalog.model import CatalogCheck, CatalogEntry, DeclaredColumn
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.fields.path import ANY
 from extract_project.manifest.snapshot import Snapshot
@@ -32,6 +32,7 @@ def _entry(extract: Extract, folders: Folders, downstream: Mapping[str, list[str
         path=extract.path,
         description=header.description,
         owners=tuple(header.owners),
+        consumers=tuple(header.consumers),
         tags=dict(header.tags),
         warehouse=extract.warehouse,
         warehouse_type=extract.kind,
@@ -47,6 +48,7 @@ def _entry(extract: Extract, folders: Folders, downstream: Mapping[str, list[str
         uri=(data / extract.published_path(ANY if header.partitions else None)).uri,
         parts=header.has_parts,
         named=header.path is not None,
+        columns=_columns(extract),
         checks=tuple(
             CatalogCheck(rule=check.rule, blocks=check.severity == "error")
             for check in header.audits
@@ -58,6 +60,23 @@ def _entry(extract: Extract, folders: Folders, downstream: Mapping[str, list[str
         sql_uri=manifest.store.uri(extract.source.key),
         sql_version=extract.source.version_id,
         code_version=extract.code_version,
+    )
+
+
+def _columns(extract: Extract) -> tuple[DeclaredColumn, ...]:
+    """The columns of the contract; without one, those that are described."""
+    said = extract.descriptions
+    declared = extract.header.columns
+    if declared is None:
+        return tuple(DeclaredColumn(name=name, description=text) for name, text in said.items())
+    return tuple(
+        DeclaredColumn(
+            name=name,
+            type=column.type,
+            nullable=column.nullable,
+            description=said.get(name, ""),
+        )
+        for name, column in declared.items()
     )
 
 

@@ -23,6 +23,16 @@ class CatalogColumn(_Part):
     null_share: float = Field(description="The share of NULLs among all rows, from 0 to 1.")
     lowest: str | None = Field(description="The lowest value; absent for types without an order.")
     highest: str | None
+    description: str = Field("", description="What it means, as far as the version says so.")
+
+
+class DeclaredColumn(_Part):
+    """What the SQL file itself says of a column, published or not."""
+
+    name: str
+    type: str = Field("", description="As `columns` declares it; empty where it does not.")
+    nullable: bool = Field(True, description="Whether it may be NULL.")
+    description: str = ""
 
 
 class CatalogVersion(_Part):
@@ -68,6 +78,7 @@ class CatalogEntry(_Part):
     path: str = Field(description="Folder and name, as in sales/orders.")
     description: str = ""
     owners: tuple[str, ...] = ()
+    consumers: tuple[str, ...] = Field((), description="Who reads it.")
     tags: dict[str, str] = {}
     warehouse: str = ""
     warehouse_type: str = ""
@@ -87,6 +98,9 @@ class CatalogEntry(_Part):
     )
     parts: bool = Field(False, description="Whether `uri` is a manifest that lists part objects.")
     named: bool = Field(False, description="Whether its header names its objects, by `path`.")
+    columns: tuple[DeclaredColumn, ...] = Field(
+        (), description="What the SQL file says of its columns: all of them, or some."
+    )
     checks: tuple[CatalogCheck, ...] = ()
     reads: tuple[str, ...] = Field((), description="The warehouse tables that its SQL reads.")
     upstream: tuple[str, ...] = Field((), description="The extracts that it depends on.")
@@ -101,6 +115,17 @@ class CatalogEntry(_Part):
         (), description="Why the SQL file is invalid. What it published before stays."
     )
     published: Published | None = Field(None, description="Absent before the first publish.")
+
+    @property
+    def published_columns(self) -> tuple[CatalogColumn, ...]:
+        """The columns of the current version, each with the newest description."""
+        said = {each.name.casefold(): each.description for each in self.columns}
+        return tuple(
+            column.model_copy(
+                update={"description": said.get(column.name.casefold()) or column.description}
+            )
+            for column in (self.published.columns if self.published else ())
+        )
 
 
 class Catalog(_Part):

@@ -46,7 +46,8 @@ def _summary(entry: CatalogEntry) -> dict[str, Any]:
         "description": entry.description,
         "owners": entry.owners,
         "tables": entry.reads,
-        "columns": [column.name for column in published.columns] if published else [],
+        "consumers": entry.consumers,
+        "columns": [column.name for column in (published or entry).columns],
         "published_at": published.versions[0].published_at.isoformat() if published else None,
         "rows": published.versions[0].rows if published else None,
         "freshness_seconds": entry.freshness_seconds,
@@ -56,6 +57,9 @@ def _summary(entry: CatalogEntry) -> dict[str, Any]:
 
 
 def _detail(entry: CatalogEntry, data: str) -> dict[str, Any]:
+    if entry.published:
+        newest = entry.published.model_copy(update={"columns": entry.published_columns})
+        entry = entry.model_copy(update={"published": newest})
     return {
         **entry.model_dump(mode="json"),
         "recipes": [vars(recipe) for recipe in recipes(entry, data)],

@@ -156,6 +156,7 @@ def _columns(receipt: Receipt) -> tuple[CatalogColumn, ...]:
             null_share=each.nulls / rows if rows else 0.0,
             lowest=each.lowest,
             highest=each.highest,
+            description=each.description,
         )
         for each in receipt.columns
     )

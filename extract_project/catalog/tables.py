@@ -45,7 +45,8 @@ def table_of(entry: CatalogEntry, data: str, name: str | None = None) -> Table:
     return Table(
         name=name or re.sub(r"\W", "_", entry.path, flags=re.ASCII),
         columns=tuple(
-            TableColumn(column.name, parse_type(column.type)) for column in entry.published.columns
+            TableColumn(column.name, parse_type(column.type), column.description)
+            for column in entry.published_columns
         ),
         format=entry.format,
         folder=folder,

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from extract_project.cli.console import NO, err, explains_itself, json_option, marked, out
 from extract_project.manifest.folder import manifest_files
+from extract_project.pipeline.breaking import Breaking, breaking
 from extract_project.pipeline.plan import Described, Planned, describe
 from extract_project.pipeline.plan import plan as plan_push
 from extract_project.schema.spelling import spelled
@@ -37,12 +38,24 @@ _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
     help="Compare unchanged files with what is published too: after settings changed, or an "
     "upgrade.",
 )
+@click.option(
+    "--fail-on-breaking",
+    is_flag=True,
+    help="Exit code 1 too when a change breaks a consumer, or an extract that depends on it.",
+)
 @json_option
 @explains_itself
 def plan(
-    *, folder: Path, delete: bool, diff: bool, no_describe: bool, whole: bool, as_json: bool
+    *,
+    folder: Path,
+    delete: bool,
+    diff: bool,
+    no_describe: bool,
+    whole: bool,
+    fail_on_breaking: bool,
+    as_json: bool,
 ) -> None:
-    """Show what pushing FOLDER would change: SQL, data, schemas.
+    """Show what pushing FOLDER would change: SQL, data, schemas, and for whom it breaks.
 
     Nothing is written, and no query runs: the warehouses only describe what is new or changed. Exit
     code 1 when a file is invalid or a warehouse refuses its query.
@@ -60,27 +73,31 @@ def plan(
         with err.status("asking warehouses"):
             asked = describe(folders, settings.warehouses, planned)
             schemas = {each.path: described for each, described in asked}
+    broken = {each.path: breaking(each, schemas.get(each.path)) for each in planned}
     if as_json:
-        found = [_plain(each, schemas.get(each.path), diff) for each in planned]
+        found = [_plain(each, schemas.get(each.path), broken[each.path], diff) for each in planned]
         click.echo(json.dumps(found, indent=2))
     else:
         for each in planned:
             described = schemas.get(each.path)
             if each.change != _SAME or (described and _is_worth_showing(described)):
-                _print(each, described, diff)
+                _print(each, described, broken[each.path], diff)
         counts = ", ".join(
             f"{sum(each.change == change for each in planned)} {change}" for change in _COLOURS
         )
         out.print(f"{settings.manifest}: {counts}")
     refused = any(each.refusal for each in schemas.values())
-    raise SystemExit(NO if refused or any(each.problems for each in planned) else 0)
+    hit = fail_on_breaking and any(broken.values())
+    raise SystemExit(NO if refused or hit or any(each.problems for each in planned) else 0)
 
 
 def _is_worth_showing(described: Described) -> bool:
-    return bool(described.changes or described.refusal or described.narrowed)
+    return bool(described.changes or described.refusal or described.narrowed or described.doubts)
 
 
-def _print(planned: Planned, described: Described | None, diff: bool) -> None:
+def _print(
+    planned: Planned, described: Described | None, broken: Breaking | None, diff: bool
+) -> None:
     colour = _COLOURS.get(planned.change, "dim")
     says = _effect(planned, described)
     out.print(marked(Text(f"{planned.change:8}", colour), f"{planned.path} ", says))
@@ -91,6 +108,10 @@ def _print(planned: Planned, described: Described | None, diff: bool) -> None:
             out.print(f"           {line}")
         for columns in described.narrowed:
             out.print(f"           {columns}")
+        for doubt in described.doubts:
+            out.print(f"           warning: {doubt}")
+    if broken:
+        out.print(Text(f"           {broken}", "red"))
     for line in planned.diff() if diff else ():
         out.print(f"    {line}", style=_DIFF_COLOURS.get(line[:1]))
 
@@ -115,7 +136,9 @@ def _effect(planned: Planned, described: Described | None) -> str:
     return ", ".join(words)
 
 
-def _plain(planned: Planned, described: Described | None, diff: bool) -> dict[str, Any]:
+def _plain(
+    planned: Planned, described: Described | None, broken: Breaking | None, diff: bool
+) -> dict[str, Any]:
     found: dict[str, Any] = {
         "extract": planned.path,
         "change": planned.change,
@@ -123,6 +146,7 @@ def _plain(planned: Planned, described: Described | None, diff: bool) -> dict[st
         "defaults": planned.defaults,
         "changed_keys": planned.changed_keys,
         "problems": planned.problems,
+        "breaking": asdict(broken) if broken else None,
     }
     if described:
         found["schema"] = {
@@ -131,6 +155,7 @@ def _plain(planned: Planned, described: Described | None, diff: bool) -> dict[st
             "changes": described.changes,
             "refusal": described.refusal or None,
             "narrowed": [asdict(columns) for columns in described.narrowed],
+            "warnings": described.doubts,
         }
     if diff:
         found["diff"] = planned.diff()

@@ -7,12 +7,16 @@ required.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import pyarrow as pa
 
 from extract_project.checks.contract import KEY, agreed_schema, required_columns
 from extract_project.history.receipt import read_schema
+from extract_project.manifest.descriptions import undescribable
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.provenance import RunOfExtract
+from extract_project.problem import Refused
 from extract_project.schema.annotations import (
     described,
     descriptions_of,
@@ -31,6 +35,20 @@ def promised_schema(extract: Extract, found: pa.Schema) -> pa.Schema:
     said = {name.casefold(): text for name, text in descriptions_of(found).items()}
     said |= {name.casefold(): text for name, text in extract.descriptions.items()}
     return required(described(agreed_schema(columns, found), said), required_columns(columns))
+
+
+def undescribed(extract: Extract, columns: Sequence[str]) -> Iterator[str]:
+    """A warning, with its position, for each name in the file's `describe` that the result lacks.
+
+    Names in the defaults of a folder need not be in all of its extracts.
+    """
+    for path, message in undescribable(extract.header, columns):
+        try:
+            inherited = extract.front_matter.set_in(path)
+        except Refused:  # a header of another release
+            inherited = None
+        if inherited is None:
+            yield extract.problem(path, message).at(extract.file)
 
 
 def written_schema(promised: pa.Schema, run: RunOfExtract) -> pa.Schema:

@@ -7,7 +7,7 @@ describe the new and changed queries.
 from __future__ import annotations
 
 import difflib
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
-from extract_project.checks.contract import agreed_schema
 from extract_project.errors import (
     Cause,
     ManifestError,
@@ -39,7 +38,8 @@ from extract_project.manifest.folder import local_defaults, parse_files
 from extract_project.manifest.named_columns import missing_columns
 from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.push import compare
-from extract_project.schema.change import compare_schemas
+from extract_project.pipeline.file_columns import promised_schema, undescribed
+from extract_project.schema.change import SchemaChange, compare_schemas
 from extract_project.schema.choices import WIDEST
 from extract_project.store.destination import Destination
 from extract_project.store.folder import Folder
@@ -70,6 +70,8 @@ class Planned:
     """The file after the push."""
     defaults: tuple[str, ...] = ()
     """The files of defaults that change and reach it."""
+    dependents: tuple[str, ...] = ()
+    """The extracts that depend on it after the push."""
 
     @property
     def problems(self) -> list[str]:
@@ -113,14 +115,20 @@ class Described:
     """Columns of which the file would not keep every value that their type in the warehouse has."""
     by_position: bool = False
     """Whether readers find columns by position, as in CSV."""
+    doubts: tuple[str, ...] = ()
+    """What is wrong and does not keep the extract from running, with the position in the file."""
+
+    @property
+    def difference(self) -> SchemaChange:
+        """The changes of the columns; none if one of the schemas is unknown."""
+        if self.published is None or self.planned is None:
+            return SchemaChange(())
+        return compare_schemas(self.published, self.planned, by_position=self.by_position)
 
     @property
     def changes(self) -> list[str]:
-        """The changes of the columns, one line each; empty if one of the schemas is unknown."""
-        if self.published is None or self.planned is None:
-            return []
-        change = compare_schemas(self.published, self.planned, by_position=self.by_position)
-        return change.lines()
+        """The changes of the columns, one line each."""
+        return self.difference.lines()
 
 
 def plan(
@@ -151,10 +159,21 @@ def plan(
     extracts, invalid = sort_out([*local, *_parsed(staying, dialects, then)])
     parsed: list[Parsed] = [*extracts, *invalid]
     after = {each.path: each for each in parsed}
+    dependents: dict[str, list[str]] = defaultdict(list)
+    for extract in extracts:
+        for upstream in extract.header.depends_on:
+            dependents[upstream].append(extract.path)
     told: dict[str, Planned] = {}
     for name in filter(is_sql, (*files, *there)):
         path = name[: -len(SUFFIX)]
-        planned = Planned("changed", path, before.get(path), after.get(path), reached.get(name, ()))
+        planned = Planned(
+            "changed",
+            path,
+            before.get(path),
+            after.get(path),
+            reached.get(name, ()),
+            tuple(dependents[path]),
+        )
         if isinstance(planned.after, InvalidExtract):
             told[path] = replace(planned, change="invalid")
         elif planned.after is None:
@@ -201,7 +220,7 @@ def _ask(
                 query = extract.query(example_partition(extract))
                 try:
                     found = session.describe(query)
-                    answer = agreed_schema(extract.header.columns, found)
+                    answer = promised_schema(extract, found)
                     wide = _narrowed(session, query, found)
                 except SchemaError as error:
                     refusal = placed_faults(error.faults, extract, extract.file)
@@ -215,7 +234,8 @@ def _ask(
                 missing = list(missing_columns(extract.header, answer.names))
                 refusal = placed_faults(missing, extract, extract.file)
                 planned = None if refusal else answer
-                yield each, extract, Described(None, planned, refusal, wide)
+                doubts = tuple(undescribed(extract, answer.names))
+                yield each, extract, Described(None, planned, refusal, wide, doubts=doubts)
 
 
 def _narrowed(session: Session, query: Query, found: pa.Schema) -> tuple[Narrowed, ...]:

@@ -22,7 +22,12 @@ from extract_project.history.records import require_room
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.audit import Audit, Outcome, audit_directory, let_through
 from extract_project.pipeline.baseline import PublishedBaseline
-from extract_project.pipeline.file_columns import as_written, promised_schema, written_schema
+from extract_project.pipeline.file_columns import (
+    as_written,
+    promised_schema,
+    undescribed,
+    written_schema,
+)
 from extract_project.pipeline.increment import Increment
 from extract_project.pipeline.profile import Profile
 from extract_project.pipeline.provenance import Provenance, RunOfExtract
@@ -51,6 +56,8 @@ class Staged(Publishable):
     outcomes: tuple[Outcome, ...]
     preview: tuple[dict[str, str], ...]
     baseline: PublishedBaseline
+    doubts: tuple[str, ...] = ()
+    """What is wrong in the SQL file and does not keep the result from being published."""
 
 
 @contextmanager
@@ -128,6 +135,7 @@ def stage(
             outcomes=outcomes,
             preview=preview,
             baseline=baseline,
+            doubts=tuple(undescribed(extract, passed.begun.schema.names)),
         )
     finally:
         output.abort()

@@ -13,6 +13,7 @@ import pytest
 
 from extract_project.catalog.build import JSON, PAGE, build_catalog, keep_catalog
 from extract_project.catalog.model import Catalog, CatalogEntry, catalog_schema
+from extract_project.catalog.tables import table_of
 from extract_project.manifest.fields.partitions import Partition
 from extract_project.store.protocol import Condition, Written
 from extract_project.store.s3.store import S3Store
@@ -72,6 +73,27 @@ def test_an_entry_says_what_the_file_and_the_receipts_say(site: Site) -> None:
     assert columns == [("id", "int64", 0.0), ("part", "int64", 0.25)]
     assert (found.published.columns[1].lowest, found.published.columns[1].highest) == ("0", "3")
     assert found.published.code_version == found.code_version
+
+
+def test_an_entry_says_what_columns_mean_and_who_reads_them(site: Site) -> None:
+    """Before the first version too, and in the newest words."""
+    header = "/*---\nconsumers: [crm]\ncolumns: {id: int32 not null}\ndescribe: {id: {}}\n---*/\n"
+    sql = "select 1 as id"
+    new = site.extract("sales/new", header.replace("{}", "first") + sql)
+    found = entry(built(site), "sales/new")
+    assert found.consumers == ("crm",)
+    (declared,) = found.columns
+    assert (declared.name, declared.type, declared.nullable) == ("id", "int32", False)
+    assert declared.description == "first"
+
+    materialize(site, new)
+    site.put_sql("sales/new", header.replace("{}", "second") + sql)
+    found = entry(built(site, "sales/new"), "sales/new")
+    assert found.published
+    assert found.published.columns[0].description == "first"
+    assert found.published_columns[0].description == "second"
+    (column,) = table_of(found, site.data.uri).columns
+    assert column.description == "second"
 
 
 def test_what_has_no_version_and_what_is_invalid_is_listed_too(site: Site) -> None:

@@ -14,6 +14,7 @@ from extract_project.catalog.model import (
     CatalogColumn,
     CatalogEntry,
     CatalogVersion,
+    DeclaredColumn,
     Published,
 )
 from extract_project.catalog.page import page
@@ -59,6 +60,7 @@ ORDERS = CatalogEntry(
     uri="s3://acme/extracts/sales/orders.parquet",
     reads=("shop.order_lines",),
     downstream=("finance/rates",),
+    columns=(DeclaredColumn(name="ORDER_ID", description="The shop's number."),),
     sql=f"select 1 -- {MALICE}",
     published=Published(
         versions=(version(2, timedelta(hours=3)), version(1, timedelta(days=2))),
@@ -85,7 +87,18 @@ LATE = ORDERS.model_copy(
     }
 )
 INVALID = CatalogEntry(path="broken", problems=("broken.sql:1:8: expected a column",), sql="select")
-UNPUBLISHED = CatalogEntry(path="finance/rates", upstream=("sales/orders",), sql="select 1")
+UNPUBLISHED = CatalogEntry(
+    path="finance/rates",
+    upstream=("sales/orders",),
+    sql="select 1",
+    consumers=("crm of sales",),
+    columns=(
+        DeclaredColumn(
+            name="rate", type="float64", nullable=False, description=f"To EUR. {MALICE}"
+        ),
+        DeclaredColumn(name="day", type="date"),
+    ),
+)
 OTHERS = [ORDERS.model_copy(update={"path": f"many/number_{number:04}"}) for number in range(1200)]
 
 
@@ -122,6 +135,8 @@ def reader(browser: Browser, file: Path) -> Iterator[Page]:
         ("sales/orders", 1),
         ("team:sales number_0007", 1),
         ("CUSTOMER late", 1),
+        ("crm", 1),
+        ("finance day", 1),
         ("no such thing", 0),
     ],
 )
@@ -148,6 +163,16 @@ def test_an_extract_is_shown_whole(reader: Page) -> None:
     expect(main.get_by_role("heading", level=1)).to_have_text("finance/rates not published")
     reader.go_back()
     expect(main.get_by_role("heading", level=1)).to_have_text("sales/orders fresh")
+
+
+def test_what_columns_mean_is_shown_before_and_after_the_first_version(reader: Page) -> None:
+    reader.goto(f"{reader.url}#finance%2Frates")
+    main = reader.get_by_role("main")
+    expect(main).to_contain_text("crm of sales")
+    row = main.get_by_role("row").filter(has_text="rate")
+    expect(row).to_have_text(f"ratefloat64 not nullTo EUR. {MALICE}")
+    reader.goto(f"{reader.url.partition('#')[0]}#sales%2Forders")
+    expect(main.get_by_role("row").filter(has_text="order_id")).to_contain_text("The shop's number")
 
 
 def test_what_people_wrote_is_text_and_nothing_else(reader: Page) -> None:

@@ -46,7 +46,7 @@ def test_each_file_and_its_schema(configured: Site, tmp_path: Path) -> None:
     assert told["a/words"]["schema"]["changes"] == []
     assert told["a/new"]["schema"] == {
         "published": None, "planned": {"n": "int64"}, "changes": [], "refusal": None,
-        "narrowed": [],
+        "narrowed": [], "warnings": [],
     }  # fmt: skip
     assert f"-{OLD}" in told["a/columns"]["diff"]
     assert "a/gone" not in planned(tmp_path)
@@ -56,6 +56,65 @@ def test_each_file_and_its_schema(configured: Site, tmp_path: Path) -> None:
     assert shown.exit_code == 0
     assert "changed  a/words  the data stays, 2 columns, the schema stays" in shown.output
     assert "1 new, 2 changed, 0 removed, 0 invalid" in shown.output
+
+
+def test_who_is_hit_by_a_change_is_named(configured: Site, tmp_path: Path) -> None:
+    """A new column, and what nobody is known to read, breaks nobody."""
+    read = "/*---\nconsumers: [crm, team:billing]\n---*/\n"
+    contract = "/*---\nconsumers: [crm]\ncolumns: {{id: int32{}}}\n---*/\nselect 1 as id"
+    publish(configured, "a/read", read + OLD)
+    publish(configured, "a/wider", read + OLD)
+    publish(configured, "a/loose", contract.format(" not null"))
+    publish(configured, "a/alone", OLD)
+    publish(configured, "a/gone", f"/*---\nconsumers: crm\n---*/\n{OLD}")
+    publish(configured, "a/moved", read + OLD)
+    write(tmp_path, "a/read", f"{read}select 1::bigint as id, 2 as more")
+    write(tmp_path, "a/wider", f"{read}{OLD}, 3 as more")
+    write(tmp_path, "a/loose", contract.format(""))
+    write(tmp_path, "a/alone", "select 1::bigint as id")
+    write(tmp_path, "a/moved", f"/*---\nformat: csv\n---*/\n{OLD}")
+    write(tmp_path, "a/after", "/*---\ndepends_on: [a/read, a/alone]\n---*/\nselect 1 as x")
+    told = planned(tmp_path, "--delete")
+    assert {path: each["breaking"] for path, each in told.items()} == {
+        "a/after": None,
+        "a/alone": {
+            "changes": ["'id' is int64; it was int32", "'town', text, is gone"],
+            "consumers": [],
+            "extracts": ["a/after"],
+        },
+        "a/gone": {"changes": ["it gets no new versions"], "consumers": ["crm"], "extracts": []},
+        "a/loose": {
+            "changes": ["'id' may be NULL; it was never NULL"],
+            "consumers": ["crm"],
+            "extracts": [],
+        },
+        "a/moved": {
+            "changes": ["it is published as a/moved.csv.gz at 'data'; it was a/moved.parquet at "
+                        "'data'"],
+            "consumers": ["crm", "team:billing"],
+            "extracts": [],
+        },
+        "a/read": {
+            "changes": ["'id' is int64; it was int32", "'town', text, is gone"],
+            "consumers": ["crm", "team:billing"],
+            "extracts": ["a/after"],
+        },
+        "a/wider": None,
+    }  # fmt: skip
+    shown = call("plan", tmp_path)
+    assert shown.exit_code == 0
+    assert (
+        "BREAKING for crm, team:billing (consumers) and a/after (depends on it): 'id' is int64"
+        in " ".join(shown.output.split())
+    )
+    assert call("plan", tmp_path, "--fail-on-breaking").exit_code == 1
+
+
+def test_a_description_of_no_column_is_a_warning(configured: Site, tmp_path: Path) -> None:
+    write(tmp_path, "a/b", "/*---\ndescribe: {idd: x}\n---*/\nselect 1 as id")
+    shown = call("plan", tmp_path)
+    assert shown.exit_code == 0
+    assert "warning: a/b.sql:2:12: 'describe' names column 'idd'" in " ".join(shown.output.split())
 
 
 def test_columns_whose_values_may_be_refused_are_named_with_the_key(

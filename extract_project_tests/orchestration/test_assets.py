@@ -57,6 +57,34 @@ def test_a_materialization_says_what_was_published(site: Site, settings: Setting
     assert event.tags["dagster/data_version"] == metadata["data_sha256"]
 
 
+def test_the_page_of_an_asset_says_what_columns_mean_before_and_after_a_run(
+    site: Site, settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    contract = "columns: {id: int64 not null, n: int32}\nconsumers: [crm, billing]"
+    sql = "select 1::bigint as id, -- the shop's | number\n 2 as n"
+    site.put_sql("a/typed", f"/*---\n{contract}\n---*/\n{sql}")
+    site.put_sql("a/told", f"/*---\ndescribe: {{gone: x}}\n---*/\n{sql}")
+    defs = definitions(site, settings)
+    specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+    expected = [("id", "int64", "the shop's | number", False), ("n", "int32", None, True)]
+
+    def shown(schema: Any) -> list[tuple[Any, ...]]:
+        return [
+            (each.name, each.type, each.description, each.constraints.nullable)
+            for each in schema.columns
+        ]
+
+    assert shown(specs["a/typed"].metadata["dagster/column_schema"]) == expected
+    assert specs["a/typed"].metadata["consumers"] == "crm, billing"
+    assert "| id | the shop's \\| number |" in specs["a/told"].metadata["described_columns"].value
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert execute(defs, instance, "a/typed").success
+        event = materialization(instance, "a/typed")
+        assert shown(event.metadata["dagster/column_schema"].value) == expected
+        assert execute(defs, instance, "a/told").success
+    assert "a/told.sql:2:12: 'describe' names column 'gone'" in capfd.readouterr().err
+
+
 def test_the_page_of_an_asset_shows_what_is_odd_about_its_file(
     site: Site, settings: Settings
 ) -> None:

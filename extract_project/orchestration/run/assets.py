@@ -13,7 +13,7 @@ from extract_project.orchestration.names.partitions import partitions_of
 from extract_project.orchestration.names.task_tags import POOL_TAG, size_tags
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.run.execution import Events, execute
-from extract_project.orchestration.run.metadata import defaults_metadata
+from extract_project.orchestration.run.metadata import declared_metadata, defaults_metadata
 from extract_project.pipeline import schema_drift
 
 IO_MANAGER = "extracts"
@@ -69,6 +69,7 @@ def _spec(extract: Extract, location: CodeLocation) -> dg.AssetSpec:
             "sql_file": extract.source.key,
             "sql_version": extract.source.version_id or "unversioned bucket",
             "published_as": _published_as(extract, location),
+            **declared_metadata(extract),
             **defaults_metadata(extract.defaults),
             **({"warnings": "\n".join(extract.doubts)} if extract.warnings else {}),
         },

@@ -195,6 +195,8 @@ class _Execution:
             )
         except Exception as error:
             return self._ending(error, self._current(may_change=False))
+        for doubt in staged.doubts:
+            self.context.log.warning(doubt)
         record_staged(self.journal, staged)
         return staged
 

@@ -10,9 +10,10 @@ import dagster as dg
 
 from extract_project.errors import SchemaError
 from extract_project.history.history import Change, change
-from extract_project.history.receipt import ColumnProfile, Receipt
+from extract_project.history.receipt import ColumnProfile, Receipt, read_schema
 from extract_project.history.release import Release
 from extract_project.history.versions import Version
+from extract_project.manifest.extract import Extract
 from extract_project.orchestration.names.task_cost import TaskCost
 from extract_project.pipeline.audit import Outcome
 from extract_project.pipeline.staging import Staged
@@ -79,6 +80,27 @@ def restored_metadata(
         "restored_by": dg.MetadataValue.text(restoration.by),
         "reason": dg.MetadataValue.text(restoration.reason),
     }
+
+
+def declared_metadata(extract: Extract) -> dict[str, Any]:
+    """What the SQL file says of columns and consumers, for the page of an asset before its first
+    run.
+    """
+    header, said = extract.header, extract.descriptions
+    found: dict[str, Any] = {}
+    if header.consumers:
+        found["consumers"] = ", ".join(header.consumers)
+    if header.columns:
+        found["dagster/column_schema"] = dg.TableSchema(
+            [
+                _table_column(name, column.type, said.get(name, ""), column.nullable)
+                for name, column in header.columns.items()
+            ]
+        )
+    elif said:
+        rows = [{"column": name, "meaning": text} for name, text in said.items()]
+        found["described_columns"] = dg.MetadataValue.md(_markdown(rows))
+    return found
 
 
 def _facts(receipt: Receipt, uri: str, version_id: str) -> dict[str, dg.MetadataValue[Any]]:
@@ -187,7 +209,18 @@ def schema_result(error: SchemaError, key: dg.AssetKey) -> dg.AssetCheckResult:
 
 
 def _table_schema(receipt: Receipt) -> dg.TableSchema:
-    return dg.TableSchema([dg.TableColumn(column.name, column.type) for column in receipt.columns])
+    schema = read_schema(receipt)
+    return dg.TableSchema(
+        [
+            _table_column(column.name, column.type, column.description, field.nullable)
+            for column, field in zip(receipt.columns, schema, strict=True)
+        ]
+    )
+
+
+def _table_column(name: str, kind: str, description: str, nullable: bool) -> dg.TableColumn:
+    constraints = dg.TableColumnConstraints(nullable=nullable)
+    return dg.TableColumn(name, kind, description or None, constraints)
 
 
 def _profile_table(columns: Iterable[ColumnProfile], rows: int) -> str:
