@@ -70,7 +70,11 @@ class Result(Protocol):
     @property
     def schema(self) -> pa.Schema:
         """The schema of the file, built only from column metadata, so it is the same for zero
-        rows."""
+        rows.
+
+        A field may have the warehouse's own comment on the column as its description (see
+        `schema.annotations`).
+        """
 
     @property
     def query_id(self) -> str | None:

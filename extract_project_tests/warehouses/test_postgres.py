@@ -15,6 +15,7 @@ import pytest
 from extract_project.errors import TypeMappingError, WarehouseError
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.parsing import Dialects, parse_extract
+from extract_project.schema.annotations import descriptions_of
 from extract_project.schema.choices import WIDEST
 from extract_project.source import SqlSource
 from extract_project.sql.postgres import Postgres
@@ -260,6 +261,36 @@ def test_g7_the_transaction_is_read_only_at_the_server(
         with pytest.raises(WarehouseError):
             table(session, sql)
         assert connection.execute("select count(*) from kept").fetchone() == (1,)
+
+
+def test_comments_of_columns_that_pass_through_describe_them(
+    postgres: PostgresWarehouse, session: PostgresSession
+) -> None:
+    with admin(postgres) as connection:
+        connection.execute("create table if not exists said (a int, b text, c int)")
+        connection.execute("create or replace view said_again as select a, b as other from said")
+        connection.execute("comment on column said.a is 'the \nshop''s number'")
+        connection.execute("comment on column said.b is 'ü'")
+        connection.execute("comment on column said_again.other is 'of the view'")
+
+    def found(sql: str) -> dict[str, str]:
+        schema = session.describe(Query(sql))
+        result = session.execute(Query(sql))
+        assert result.schema.equals(schema, check_metadata=True)
+        assert all(batch.schema.equals(schema) for batch in result.batches())
+        return descriptions_of(schema)
+
+    assert found("select a as id, b, c, a + 1 as d from said") == {
+        "id": "the shop's number",
+        "b": "ü",
+    }
+    assert found("with x as (select a, b from said) select b as a, a as b from x") == {
+        "a": "ü",
+        "b": "the shop's number",
+    }
+    assert found("select * from said_again") == {"other": "of the view"}
+    assert found("select a from said union all select c from said") == {}
+    assert found("select 1 as a") == {}
 
 
 def test_an_error_points_at_the_line_of_the_file(session: PostgresSession) -> None:

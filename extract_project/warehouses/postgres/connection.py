@@ -36,6 +36,10 @@ class Column(NamedTuple):
     type: int
     """The object identifier of its type; for a domain, of its base type."""
     modifier: int
+    table: int = 0
+    """Object identifier of the table or view that it is a column of; 0 if it is computed."""
+    number: int = 0
+    """Its number in that table."""
 
 
 class Connection:
@@ -87,7 +91,13 @@ class Connection:
         self._server.send_describe_prepared(_STATEMENT)
         found = self._ended()
         return [
-            Column((found.fname(i) or b"").decode(), found.ftype(i), found.fmod(i))
+            Column(
+                (found.fname(i) or b"").decode(),
+                found.ftype(i),
+                found.fmod(i),
+                found.ftable(i),
+                found.ftablecol(i),
+            )
             for i in range(found.nfields)
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from extract_project.errors import QueryCancelled, QueryTimeout, WarehouseError
 from extract_project.warehouses.facts import TableFacts
 from extract_project.warehouses.postgres.arrays import array_elements
 from extract_project.warehouses.postgres.changes import last_changes
+from extract_project.warehouses.postgres.comments import comments
 from extract_project.warehouses.postgres.connection import Connection
 from extract_project.warehouses.postgres.errors import CANCELED, TRANSACTION_TIMEOUT, explained
 from extract_project.warehouses.postgres.facts import table_facts
@@ -125,12 +127,15 @@ class PostgresSession:
         return begun
 
     def _described(self, given: Bound, query: Query) -> CopyColumns:
+        from extract_project.schema.annotations import described
         from extract_project.warehouses.postgres.types import copy_columns, not_known
 
         with self.explaining(given.statement):
             columns = self.connection.describe(given.statement.text)
             elements = array_elements(self.connection, not_known(columns))
-        return copy_columns(columns, elements, query)
+            said = comments(self.connection, columns)
+        found = copy_columns(columns, elements, query)
+        return replace(found, schema=described(found.schema, said))
 
     @property
     def _whose(self) -> str:
