@@ -10,6 +10,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from extract_project.manifest.fields.path import NAME as PATH_NAME
+from extract_project.manifest.fields.path import pieces
 from extract_project.manifest.header.fences import Fenced
 from extract_project.manifest.header.frontmatter import FrontMatter, read_yaml
 from extract_project.manifest.header.layers import EMPTY, Layer, laid_over, merge, read_layer
@@ -74,6 +76,10 @@ def _understand(read: DefaultsFile, warehouses: Collection[str] | None) -> Layer
         if key in Header.model_fields and ONE_EXTRACT in Header.model_fields[key].metadata
     )
     layer = read_layer(front_matter)
+    path = layer.header.path
+    if path is not None and all(piece.field != PATH_NAME for piece in pieces(path)):
+        message = "'path' has no {name}, so that all files below would have one object: add it"
+        raise front_matter.refuse(("path",), message)
     name = layer.header.warehouse
     if warehouses is not None and name is not None and name.lower() not in warehouses:
         message = f"unknown warehouse {name.lower()!r}: {suggestion(name, warehouses)}"

@@ -112,6 +112,7 @@ def test_null_without_any_default_is_as_if_the_key_were_absent() -> None:
         ("checks: [{min_rows: 1}, {min_rows: 2}]", "1:25: duplicate check 'min_rows'"),
         ("description: x", "1:1: 'description' is about one extract: write it in the SQL file"),
         ("format: csv\ncolumns: {a: int64}", "2:1: 'columns' is about one extract"),
+        ("path: out/{folder}.csv", "1:1: 'path' has no {name}, so that all files below would"),
         ("params: {watermark: 1}", "1:10: params may not redefine watermark"),
         ("warehouse: shopp", "1:1: unknown warehouse 'shopp': did you mean 'shop'?"),
         ("- a\n- b", "1:1: this file is not a mapping"),
@@ -281,3 +282,8 @@ def test_the_json_schema_of_defaults_agrees_with_what_is_accepted() -> None:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema)
         assert refused_one({"_defaults.yaml": json.dumps(wrong), "a.sql": SQL})
+
+
+def test_a_path_with_names_is_a_default_like_others() -> None:
+    found = understood_one({"_defaults.yaml": "path: 'out/{name}.parquet'", "a/b.sql": SQL})
+    assert found.published_path() == "out/b.parquet"

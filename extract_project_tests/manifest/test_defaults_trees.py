@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from extract_project.manifest.effective import effective_keys
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from extract_project.manifest.effective import effective_keys
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.header.model import Header
 from extract_project_tests.support.trees import understood
