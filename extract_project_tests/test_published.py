@@ -128,7 +128,7 @@ def test_waiting_ends_in_time(site: Site, newer_than: str) -> None:
         wait_for(site.data.uri, "a/b", newer_than=than, timeout="0s")
 
 
-def test_the_reader_alone_needs_three_packages(site: Site, tmp_path: Path) -> None:
+def test_the_reader_alone_needs_only_what_it_names(site: Site, tmp_path: Path) -> None:
     """What `published/pyproject.toml` ships, and nothing but what it depends on."""
     materialize(site, site.extract("a/b", QUERY.format("csv", "1")))
     site.put_sql("a/parts", "/*---\nsplit: {rows: 1}\n---*/\nselect i from range(2) t(i)")
@@ -151,7 +151,11 @@ def test_the_reader_alone_needs_three_packages(site: Site, tmp_path: Path) -> No
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-S", "-c", program], capture_output=True, text=True, env=environment
+        [sys.executable, "-S", "-c", program],
+        cwd=tmp_path,  # Python looks there first, and the whole project is not there
+        capture_output=True,
+        text=True,
+        env=environment,
     )
     assert done.stderr == ""
     assert done.stdout == "1\n2\n1 1\n"

@@ -19,7 +19,7 @@ def define_storage(stack: cdk.Stack) -> None:
     """One key, three buckets (SQL, extracts, Dagster's logs), one registry."""
     _key(stack)
     _bucket(stack, "Manifest", [_abort(), *_old_versions()], history=True)
-    _bucket(stack, "Data", [_abort(), *_old_versions(), _catalog()], history=True)
+    _bucket(stack, "Data", [_abort(), *_old_versions()], history=True)
     _bucket(stack, "Logs", [_abort(), _expire()], history=False)
     _registry(stack)
 
@@ -153,18 +153,6 @@ def _old_versions() -> list[_Rule]:
             ),
         )
     ]
-
-
-def _catalog() -> _Rule:
-    """Remove old versions of the catalogue: it is built anew, and says nothing of its own."""
-    return _Rule(
-        id="catalog",
-        status="Enabled",
-        prefix=f"{ref('DataPrefix')}/catalog/",
-        noncurrent_version_expiration=s3.CfnBucket.NoncurrentVersionExpirationProperty(
-            noncurrent_days=1
-        ),
-    )
 
 
 def _expire() -> _Rule:

@@ -55,7 +55,7 @@ def plan(
     fail_on_breaking: bool,
     as_json: bool,
 ) -> None:
-    """Show what pushing FOLDER would change: SQL, data, schemas, and for whom it breaks.
+    """Show what pushing FOLDER would change, and for whom.
 
     Nothing is written, and no query runs: the warehouses only describe what is new or changed. Exit
     code 1 when a file is invalid or a warehouse refuses its query.

@@ -44,7 +44,7 @@ class _Shown:
 @json_option
 @explains_itself
 def show(extract: str, as_json: bool) -> None:
-    """Show the header of EXTRACT with its defaults, and how to read what is published.
+    """Show the header of EXTRACT, with its defaults.
 
     Each key of the header is shown with the file and line that its value comes from. EXTRACT is a
     path in the manifest, or a local SQL file; of that, only what the file says is shown.

@@ -421,7 +421,7 @@ def test_parameters_that_differ_in_case_only_are_two(session: PostgresSession) -
     ids=lambda value: repr(value)[:20],
 )
 def test_values_survive(session: PostgresSession, value: Value) -> None:
-    kind = {Decimal: "::numeric(20, 2)", int: "::numeric(38, 0)"}.get(type(value), "")
+    kind = {Decimal: "::numeric(20, 2)", int: "::numeric(38, 2)"}.get(type(value), "")
     found = table(session, f"select :v{kind} as v", v=value)
     assert found["v"].to_pylist() == [value]
 
