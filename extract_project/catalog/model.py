@@ -70,6 +70,9 @@ class Published(_Part):
     columns: tuple[CatalogColumn, ...]
     partitions: int | None = Field(description="How many partitions have a current version.")
     code_version: str | None = Field(description="Of the SQL that made the newest version.")
+    format_options: dict[str, Any] | None = Field(
+        None, description="What `csv` of the header chose for it, where that is not the default."
+    )
 
 
 class CatalogEntry(_Part):

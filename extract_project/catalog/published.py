@@ -123,6 +123,7 @@ def _published(data: Folder, state: Folder, extract: Extract) -> Published | Non
         columns=_columns(receipt) if receipt else (),
         partitions=None if partitions is None else len(partitions),
         code_version=receipt.code_version if receipt else None,
+        format_options=receipt.format_options if receipt else None,
     )
 
 

@@ -5,19 +5,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from extract_project.catalog.csv_arguments import (
+    duckdb_options,
+    pandas_arguments,
+    polars_arguments,
+    spark_options,
+)
 from extract_project.catalog.model import CatalogEntry
 from extract_project.catalog.tables import table_of
 from extract_project.ddl import ENGINES
 from extract_project.ddl.table import NoSuchTable
 from extract_project.errors import NotPublished
+from extract_project.formats.csv.dialect import Dialect
 from extract_project.layout import PARTS_MANIFEST
 from extract_project.store.folder import Location
 
 VERSION = "VERSION"
+_LINE = 80
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,11 @@ def recipes(entry: CatalogEntry, data: str) -> list[Recipe]:
     root = Location.parse(entry.folder or data)
     uri = replace(root, prefix=newest.key).uri
     place = _Place(entry, root.uri, uri, newest.partition)
-    made = [] if entry.parts else [make(place) for make in _OF_A_FILE.get(entry.format, ())]
+    made: list[Recipe] = []
+    if not entry.parts:
+        made += [make(place) for make in _OF_A_FILE.get(entry.format, ())]
+    if not entry.parts and entry.format == "csv":
+        made += _csv(place)
     return [
         *made,
         _python(place),
@@ -93,13 +105,31 @@ def _pandas_parquet(place: _Place) -> Recipe:
     )
 
 
-def _pandas_csv(place: _Place) -> Recipe:
-    return Recipe(
-        "pandas",
-        "python",
-        "import pandas as pd  # and s3fs\n\n"
-        f'df = pd.read_csv("{place.uri}", keep_default_na=False, na_values=[""])',
-    )
+def _csv(place: _Place) -> Iterator[Recipe]:
+    """For those that can read the dialect that the newest version is written in."""
+    published = place.entry.published
+    assert published is not None
+    dialect = Dialect.model_validate(published.format_options or {})
+    names = [column.name for column in published.columns]
+    if (found := pandas_arguments(dialect, names)) is not None:
+        call = _call("pd.read_csv", place.uri, found)
+        yield Recipe("pandas", "python", f"import pandas as pd  # and s3fs\n\ndf = {call}")
+    if (found := polars_arguments(dialect, names)) is not None:
+        call = _call("pl.read_csv", place.uri, found)
+        more = "" if dialect.encoding == "utf-8" else "  # and s3fs"
+        yield Recipe("polars", "python", f"import polars as pl{more}\n\ndf = {call}")
+    if (options := duckdb_options(dialect, names)) is not None:
+        yield _duckdb("read_csv", options)(place)
+    if (options := spark_options(dialect)) is not None:
+        yield _spark("csv", options)(place)
+
+
+def _call(function: str, uri: str, arguments: Sequence[str]) -> str:
+    """On one line if it is short."""
+    every = [f'"{uri}"', *arguments]
+    if sum(map(len, every)) <= _LINE:
+        return f"{function}({', '.join(every)})"
+    return f"{function}(\n    " + ",\n    ".join(every) + ",\n)"
 
 
 def _pandas_jsonl(place: _Place) -> Recipe:
@@ -119,10 +149,11 @@ def _polars(function: str) -> Callable[[_Place], Recipe]:
     return make
 
 
-def _duckdb(function: str) -> Callable[[_Place], Recipe]:
+def _duckdb(function: str, options: Sequence[str] = ()) -> Callable[[_Place], Recipe]:
     def make(place: _Place) -> Recipe:
         everything = place.entry.uri
-        arguments = f"'{everything}'" + (", hive_partitioning = true" if place.is_hive else "")
+        partitioned = ["hive_partitioning = true"] if place.is_hive else []
+        arguments = ", ".join([f"'{everything}'", *options, *partitioned])
         return Recipe(
             "DuckDB",
             "sql",
@@ -133,11 +164,11 @@ def _duckdb(function: str) -> Callable[[_Place], Recipe]:
     return make
 
 
-def _spark(format_: str) -> Callable[[_Place], Recipe]:
+def _spark(format_: str, options: Sequence[str] = ()) -> Callable[[_Place], Recipe]:
     def make(place: _Place) -> Recipe:
-        options = '.option("header", True)' if format_ == "csv" else ""
+        chosen = "".join(f".option({each})" for each in options)
         uri = place.entry.uri.replace("s3://", "s3a://", 1)
-        return Recipe("Spark", "python", f'df = spark.read{options}.{format_}("{uri}")')
+        return Recipe("Spark", "python", f'df = spark.read{chosen}.{format_}("{uri}")')
 
     return make
 
@@ -149,7 +180,6 @@ _OF_A_FILE: dict[str, tuple[Callable[[_Place], Recipe], ...]] = {
         _duckdb("read_parquet"),
         _spark("parquet"),
     ),
-    "csv": (_pandas_csv, _polars("read_csv"), _duckdb("read_csv"), _spark("csv")),
     "jsonl": (_pandas_jsonl, _polars("read_ndjson"), _duckdb("read_json"), _spark("json")),
     "arrow": (_polars("read_ipc"),),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from extract_project.errors import ExtractError
 from extract_project.manifest.fields.partitions import Partitions
@@ -43,6 +44,8 @@ class Table:
     be pointed at an object that shares its folder with others."""
     partitions: Partitions | None = None
     has_parts: bool = False
+    format_options: dict[str, Any] | None = None
+    """Those that are not the format's own."""
 
     @property
     def uri(self) -> str:
@@ -61,6 +64,13 @@ def require_format(table: Table, engine: str, *formats: str) -> None:
         raise NoSuchTable(
             f"{engine} does not read {table.format} files: publish the extract with "
             f"'format: {formats[0]}'"
+        )
+    if table.format_options:
+        keys = ", ".join(table.format_options)
+        raise NoSuchTable(
+            f"no table for {engine} reads the dialect of these {table.format} files ({keys}): "
+            f"publish another extract of the same SQL without {table.format!r} in its header, or "
+            f"see 'CSV for applications' in docs/reading.md for how to load these"
         )
 
 
