@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from extract_project.quoting import literal
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -26,7 +28,7 @@ def locked_down(
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
-    files = {table: "'" + str(path).replace("'", "''") + "'" for table, path in tables.items()}
+    files = {table: literal(str(path)) for table, path in tables.items()}
     with duckdb.connect(":memory:", config=config) as connection:
         connection.execute("set enable_progress_bar = false")
         connection.execute("set timezone = 'UTC'")

@@ -99,7 +99,7 @@ def wait_for(
     """Wait until an extract has a newer version, and return it.
 
     `newer_than` is the VersionId that its reader has already, or a time (as in `as_of`); without
-    it any version will do. The bucket is asked `every` so often: one request that reads no data.
+    it any version will do. The bucket is asked `every` so often, in requests that read no data.
     Pass `entry.version.version_id` to `open_published`. Raises TimeoutError.
     """
     from extract_project.units import parse_duration

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from extract_project.ddl.table import text
 from extract_project.formats.csv.charsets import codec
 from extract_project.formats.csv.dialect import Dialect
 from extract_project.formats.csv.patterns import ISO
+from extract_project.quoting import literal
 
 _DUCKDB_ENCODINGS = {"utf-8": None, "ascii": None, "utf-16le": "utf-16", "iso-8859-1": "latin-1"}
 """Without its extension `encodings`."""
@@ -55,22 +55,22 @@ def duckdb_options(dialect: Dialect, names: Sequence[str]) -> list[str] | None:
     if dialect.delimiter != ",":
         options.append(f"delim = {_sql(dialect.delimiter)}")
     if encoding := _DUCKDB_ENCODINGS[dialect.encoding]:
-        options.append(f"encoding = {text(encoding)}")
+        options.append(f"encoding = {literal(encoding)}")
     if not dialect.header:
-        options += ["header = false", f"names = [{', '.join(map(text, names))}]"]
+        options += ["header = false", f"names = [{', '.join(map(literal, names))}]"]
     if dialect.quote == "none":
         options.append("quote = ''")
     if dialect.has_backslashes:
         options.append(r"escape = '\'")
     if dialect.decimal != ".":
-        options.append(f"decimal_separator = {text(dialect.decimal)}")
+        options.append(f"decimal_separator = {literal(dialect.decimal)}")
     if dialect.null:
-        options += [f"nullstr = {text(dialect.null)}", "allow_quoted_nulls = false"]
+        options += [f"nullstr = {literal(dialect.null)}", "allow_quoted_nulls = false"]
     if dialect.date != ISO:
-        options.append(f"dateformat = {text(dialect.date)}")
+        options.append(f"dateformat = {literal(dialect.date)}")
     if dialect.timestamp != ISO:
         pattern = dialect.timestamp.replace("%3f", "%g").replace("%6f", "%f").replace("%9f", "%n")
-        options.append(f"timestampformat = {text(pattern)}")
+        options.append(f"timestampformat = {literal(pattern)}")
     return options
 
 
@@ -123,4 +123,4 @@ def _quoted(value: str) -> str:
 
 
 def _sql(mark: str) -> str:
-    return r"'\t'" if mark == "\t" else text(mark)
+    return r"'\t'" if mark == "\t" else literal(mark)

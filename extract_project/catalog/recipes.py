@@ -55,11 +55,11 @@ class _Place:
 
     @property
     def bucket(self) -> str:
-        return self.uri.partition("://")[2].partition("/")[0]
+        return Location.parse(self.uri).bucket
 
     @property
     def key(self) -> str:
-        return self.uri.partition("://")[2].partition("/")[2]
+        return Location.parse(self.uri).prefix
 
     @property
     def file(self) -> str:

@@ -12,6 +12,7 @@ from extract_project.ddl.table import NoSuchTable, Table, TableColumn
 from extract_project.errors import BucketError, NotPublished, StoreError
 from extract_project.schema.spelling import parse_type
 from extract_project.store.destination import DATA
+from extract_project.store.folder import Location
 from extract_project.store.protocol import Absent, NotApplied
 from extract_project.store.stores import Folders
 
@@ -90,6 +91,4 @@ def _objects(catalog: Catalog) -> Iterator[tuple[str, str]]:
 
 def object_list(key: str, data: str) -> str:
     """Path below a destination of the file that lists one object."""
-    prefix = data.partition("://")[2].partition("/")[2]
-    path = key[len(prefix) + 1 :] if prefix else key
-    return f"{TABLES}/{path}/objects.txt"
+    return f"{TABLES}/{Location.parse(data).relative(key)}/objects.txt"

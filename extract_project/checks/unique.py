@@ -15,6 +15,7 @@ from extract_project.checks.base import (
     one_or_more,
     resolve,
 )
+from extract_project.quoting import identifier
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,7 +49,7 @@ class _Unique(Auditor):
 
         assert result is not None
         rule = f"{', '.join(self.spools)} unique"
-        quoted = ['"' + column.replace('"', '""') + '"' for column in self.spools]
+        quoted = [identifier(column) for column in self.spools]
         keys = ", ".join(quoted)
         present = " and ".join(f"{column} is not null" for column in quoted)
         repeated = (

@@ -9,38 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from extract_project.ddl.hive import hive_type
 from extract_project.ddl.table import (
     PARTITION,
     Table,
     TableColumn,
-    identifier,
     require_format,
-    text,
-    unknown,
 )
 from extract_project.manifest.fields.partitions import Partitions
-from extract_project.schema.spelling import ColumnType
+from extract_project.quoting import identifier, literal
 
-_NAMES = {
-    "int8": "tinyint",
-    "int16": "smallint",
-    "int32": "int",
-    "int64": "bigint",
-    "uint8": "smallint",
-    "uint16": "int",
-    "uint32": "bigint",
-    "uint64": "decimal(20,0)",
-    "float32": "float",
-    "float64": "double",
-    "bool": "boolean",
-    "text": "string",
-    "json": "string",
-    "binary": "binary",
-    "date": "date",
-    "timestamp": "timestamp",
-    "timestamptz": "timestamp",
-}
-_WIDEST = 38
+_ENGINE = "athena"
 _SERDE = {
     "parquet": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
     "csv": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
@@ -81,7 +60,7 @@ class HiveTable:
 
 def hive_table(table: Table) -> HiveTable:
     """Raises NoSuchTable for a format or a type that Athena does not read."""
-    require_format(table, "athena", *_SERDE)
+    require_format(table, _ENGINE, *_SERDE)
     location = table.object_list if table.is_one_object else table.folder
     properties = {"skip.header.line.count": "1"} if table.format == "csv" else {}
     if table.partitions:
@@ -90,7 +69,7 @@ def hive_table(table: Table) -> HiveTable:
         columns=tuple(
             (
                 column.name,
-                "string" if _is_text(table, column) else hive_type(column.type),
+                "string" if _is_text(table, column) else hive_type(column.type, _ENGINE),
                 column.description,
             )
             for column in table.columns
@@ -111,21 +90,21 @@ def athena(table: Table) -> str:
     warning = _BACKSLASHES if table.format == "csv" else ""
     partitioned = f"partitioned by ({identifier(PARTITION, '`')} string)\n"
     given = ",\n".join(
-        f"  {text(name)} = {text(value)}" for name, value in found.properties.items()
+        f"  {literal(name)} = {literal(value)}" for name, value in found.properties.items()
     )
     return (
         f"{warning}create external table {identifier(table.name, '`')} (\n{columns}\n)\n"
         f"{partitioned if found.is_partitioned else ''}"
-        f"row format serde {text(found.serde)}\n"
-        f"stored as inputformat {text(found.input_format)}\n"
-        f"outputformat {text(found.output_format)}\n"
-        f"location {text(found.location)}"
+        f"row format serde {literal(found.serde)}\n"
+        f"stored as inputformat {literal(found.input_format)}\n"
+        f"outputformat {literal(found.output_format)}\n"
+        f"location {literal(found.location)}"
         + (f"\ntblproperties (\n{given}\n);\n" if given else ";\n")
     )
 
 
 def _column(name: str, kind: str, description: str) -> str:
-    comment = f" comment {text(description)}" if description else ""
+    comment = f" comment {literal(description)}" if description else ""
     return f"{identifier(name, '`')} {kind}{comment}"
 
 
@@ -153,21 +132,3 @@ def _projection(partitions: Partitions, folder: str) -> dict[str, str]:
         f"{about}.interval": "1",
         f"{about}.interval.unit": unit,
     }
-
-
-def hive_type(kind: ColumnType) -> str:
-    """The type of a column as Athena and Glue write it; raises NoSuchTable where there is none."""
-    if kind.name == "decimal":
-        if kind.arguments[0] > _WIDEST:
-            raise unknown("athena", kind)
-        return str(kind)
-    if kind.name == "list":
-        return f"array<{hive_type(kind.inner[0])}>"
-    if kind.name == "map":
-        return f"map<{hive_type(kind.inner[0])},{hive_type(kind.inner[1])}>"
-    if kind.name == "struct":
-        fields = zip(kind.fields, kind.inner, strict=True)
-        return f"struct<{','.join(f'{name}:{hive_type(each)}' for name, each in fields)}>"
-    if kind.name == "time" or kind.arguments:
-        raise unknown("athena", kind)
-    return _NAMES[kind.name]

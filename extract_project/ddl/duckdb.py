@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from extract_project.ddl.table import Table, identifier, require_format, text
+from dataclasses import replace
+
+from extract_project.ddl.table import Table, require_format
+from extract_project.layout import PARTS_MANIFEST
+from extract_project.quoting import identifier, literal
 from extract_project.schema.spelling import ColumnType
+from extract_project.store.folder import Location
 
 _NAMES = {
     "int8": "tinyint",
@@ -30,14 +35,16 @@ _NAMES = {
 def duckdb(table: Table) -> str:
     """A secret, and a view that reads the current version each time."""
     require_format(table, "duckdb", "parquet", "csv", "jsonl")
-    files = text(table.uri)
+    files = literal(table.uri)
     before = ""
     if table.has_parts and table.partitions is None:
+        bucket = replace(Location.parse(table.folder), prefix="").uri
+        manifest = f"{table.folder}/{PARTS_MANIFEST}"
         before = (
             f"-- The parts of the result that is current now: set it again before you read.\n"
             f"set variable parts = (\n"
-            f"  select list({text(_bucket(table) + '/')} || part.key)\n"
-            f"  from (select unnest(parts) as part from read_json({text(_manifest(table))}))\n"
+            f"  select list({literal(bucket + '/')} || part.key)\n"
+            f"  from (select unnest(parts) as part from read_json({literal(manifest)}))\n"
             f");\n\n"
         )
         files = "getvariable('parts')"
@@ -53,7 +60,7 @@ def _reader(table: Table, files: str) -> str:
     options = [files]
     if table.format != "parquet":
         columns = ", ".join(
-            f"{text(column.name)}: {text(_type(column.type))}" for column in table.columns
+            f"{literal(column.name)}: {literal(_type(column.type))}" for column in table.columns
         )
         options.append(f"columns = {{{columns}}}")
     if table.format == "csv":
@@ -77,12 +84,3 @@ def _type(kind: ColumnType) -> str:
     if kind.name == "timestamp" and kind.arguments:
         return "timestamp_ns"
     return _NAMES[kind.name]
-
-
-def _bucket(table: Table) -> str:
-    scheme, _, rest = table.folder.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}"
-
-
-def _manifest(table: Table) -> str:
-    return f"{table.folder}/_manifest.json"

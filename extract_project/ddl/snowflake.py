@@ -8,12 +8,10 @@ from extract_project.ddl.table import (
     PARTITION,
     Table,
     TableColumn,
-    column_lines,
-    identifier,
     require_format,
-    text,
     unknown,
 )
+from extract_project.quoting import identifier, literal
 from extract_project.schema.spelling import ColumnType
 
 _NAMES = {
@@ -46,7 +44,9 @@ def snowflake(table: Table) -> str:
     """A stage, an external table, and the statement that has it look for what is new."""
     require_format(table, "snowflake", *_FILES)
     stage = identifier(f"{table.name}_files")
-    columns = column_lines(table, lambda column: _column(table, column))
+    columns = ",\n".join(
+        f"  {_column(table, place, column)}" for place, column in enumerate(table.columns, start=1)
+    )
     partitioned = ""
     if table.partitions:
         columns += (
@@ -57,12 +57,12 @@ def snowflake(table: Table) -> str:
     return (
         "-- An administrator makes the storage integration: it may read the bucket.\n"
         f"create stage if not exists {stage}\n"
-        f"  url = {text(table.folder + '/')}\n"
+        f"  url = {literal(table.folder + '/')}\n"
         f"  storage_integration = extracts;\n\n"
         f"create or replace external table {identifier(table.name)} (\n{columns}\n)\n"
         f"{partitioned}"
         f"location = @{stage}\n"
-        f"pattern = {text(_pattern(table))}\n"
+        f"pattern = {literal(_pattern(table))}\n"
         f"file_format = ({_FILES[table.format]})\n"
         f"auto_refresh = false;\n\n"
         f"-- After a publish:\n"
@@ -70,11 +70,10 @@ def snowflake(table: Table) -> str:
     )
 
 
-def _column(table: Table, column: TableColumn) -> str:
+def _column(table: Table, place: int, column: TableColumn) -> str:
     kind = _type(column.type)
-    place = list(table.columns).index(column) + 1
     source = f"c{place}" if table.format == "csv" else identifier(column.name)
-    comment = f" comment {text(column.description)}" if column.description else ""
+    comment = f" comment {literal(column.description)}" if column.description else ""
     return f"{identifier(column.name)} {kind} as (value:{source}::{kind}){comment}"
 
 

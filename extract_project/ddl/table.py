@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,22 +71,6 @@ def require_format(table: Table, engine: str, *formats: str) -> None:
             f"publish another extract of the same SQL without {table.format!r} in its header, or "
             f"see 'CSV for applications' in docs/reading.md for how to load these"
         )
-
-
-def column_lines(table: Table, line: Callable[[TableColumn], str]) -> str:
-    """The columns of a `create table`, one a line."""
-    return ",\n".join(f"  {line(column)}" for column in table.columns)
-
-
-def text(value: str) -> str:
-    """A string literal of standard SQL."""
-    escaped = value.replace("'", "''")
-    return f"'{escaped}'"
-
-
-def identifier(name: str, mark: str = '"') -> str:
-    """A quoted name."""
-    return f"{mark}{name.replace(mark, mark * 2)}{mark}"
 
 
 def unknown(engine: str, kind: ColumnType) -> NoSuchTable:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from extract_project.quoting import identifier
+
 _CURSORS = re.compile(r"(updat|modif|chang|load|ingest|insert|creat)|_at$|_ts$", re.IGNORECASE)
 """Names of columns that say when a row was written."""
 _BEST = re.compile(r"updat|modif|chang|load|ingest", re.IGNORECASE)
@@ -80,8 +82,7 @@ def _written(name: str, dialect: str, reserved: Collection[str]) -> str:
     plain = _PLAIN.get(dialect, _PLAIN[""])
     if plain.fullmatch(name) and name.lower() not in reserved:
         return name.lower()
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
+    return identifier(name)
 
 
 def _reserved() -> frozenset[str]:

@@ -44,9 +44,3 @@ def grouped(pairs: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
     """The columns of each key, from pairs of a key and a column in order."""
     by_key = groupby(pairs, key=lambda pair: pair[0])
     return tuple(tuple(column for _, column in of_key) for _, of_key in by_key)
-
-
-def literal(text: str) -> str:
-    """A string literal of standard SQL."""
-    escaped = text.replace("'", "''")
-    return f"'{escaped}'"

@@ -62,15 +62,17 @@ def catalog_sensor(snapshot: Snapshot, location: CodeLocation) -> dg.SensorDefin
             return dg.SkipReason("nothing was published, and no SQL file changed")
         folders = location.connect()
         found = keep_catalog(folders, snapshot, _paths(new) if cursor.looked_at else None)
+        place = folders.data.store.uri(folders.data.key(PAGE))
+        said = f"{place}: {len(found.extracts):,} extracts"
+        database = location.settings.glue_database
+        if database is not None:
+            said += f"; {_in_glue(database, found)}"
         took = datetime.now(UTC) - now
         built = CatalogCursor(
             files=files, looked_at=now, runs=_ids(ended), not_before=now + _IDLE_SHARE * took
         )
         context.update_cursor(built.model_dump_json())
-        place = folders.data.store.uri(folders.data.key(PAGE))
-        said = f"{place}: {len(found.extracts):,} extracts, in {took.total_seconds():.1f} s"
-        database = location.settings.glue_database
-        return dg.SkipReason(said if database is None else f"{said}; {_in_glue(database, found)}")
+        return dg.SkipReason(f"{said}; in {took.total_seconds():.1f} s")
 
     return catalog
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from extract_project.errors import WarehouseError
-from extract_project.warehouses.facts import ColumnFacts, TableFacts, grouped, literal, rows
+from extract_project.quoting import literal
+from extract_project.warehouses.facts import ColumnFacts, TableFacts, grouped, rows
 from extract_project.warehouses.protocol import Session
 
 _COLUMNS = """

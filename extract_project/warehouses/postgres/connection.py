@@ -197,11 +197,6 @@ class Connection:
         poller.poll(_POLL_MILLISECONDS)
 
 
-def quoted(name: str) -> str:
-    """A name as an identifier that keeps its case."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _poller(server: PGconn, events: int) -> select.poll:
     poller = select.poll()
     poller.register(server.socket, events)

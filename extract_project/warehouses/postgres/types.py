@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.csv
 
 from extract_project.errors import TypeMappingError
+from extract_project.quoting import identifier
 from extract_project.schema.exact import Misfit, exact_number
 from extract_project.schema.refusal import refused
 from extract_project.schema.types import file_schema, number
 from extract_project.schema.wanted import Wanted
 from extract_project.sql.query import Query
-from extract_project.warehouses.postgres.connection import Column, quoted
+from extract_project.warehouses.postgres.connection import Column
 
 # Object identifiers of built-in types are fixed (pg_type.dat in PostgreSQL's source).
 _NUMERIC, _BYTEA = 1700, 17
@@ -55,7 +56,9 @@ class CopyColumns:
         before, after = "copy (", "\n) to stdout (format csv)"
         if self.arrays:
             columns = ", ".join(
-                f"pg_catalog.to_json({quoted(name)})" if name in self.arrays else quoted(name)
+                f"pg_catalog.to_json({identifier(name)})"
+                if name in self.arrays
+                else identifier(name)
                 for name in self.schema.names
             )
             before, after = f"{before}select {columns} from (", f"\n) as result{after[1:]}"

@@ -1,0 +1,14 @@
+"""Names and texts as standard SQL writes them."""
+
+from __future__ import annotations
+
+
+def literal(text: str) -> str:
+    """A string literal."""
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def identifier(name: str, mark: str = '"') -> str:
+    """A quoted name; some dialects quote with another mark."""
+    return f"{mark}{name.replace(mark, mark * 2)}{mark}"
