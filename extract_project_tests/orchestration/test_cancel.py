@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -149,9 +150,34 @@ class Attacker:
         assert run is not None
         self.instance.report_run_canceling(run)
         pid = await_value("the worker", lambda: _worker(self.instance, run_id))
+        rests = _rests(pid)
         for _ in range(case.times):
             os.kill(pid, signal.SIGTERM)
+        await_value("the worker takes the signal", lambda: _has_taken(pid, rests))
         found.hit = True
+
+
+def _has_taken(pid: int, rests: int) -> bool:
+    """Whether a process that has rested so often has handled its signals.
+
+    The kernel delivers a signal when the main thread goes on, and Python calls the handler before
+    that thread rests again. Twice, because it may have been on its way to rest before. Without
+    this, S3's answer can reach the worker first, and the run publishes before it is told to end.
+    """
+    status = _status(pid)
+    pending = int(status["ShdPnd"], 16) | int(status["SigPnd"], 16)
+    is_pending = pending & 1 << signal.SIGTERM - 1
+    return not is_pending and int(status["voluntary_ctxt_switches"]) >= rests + 2
+
+
+def _rests(pid: int) -> int:
+    """How often the main thread has waited for something."""
+    return int(_status(pid)["voluntary_ctxt_switches"])
+
+
+def _status(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
 def _case_of(request: Request) -> Case | None:
