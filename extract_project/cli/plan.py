@@ -13,7 +13,8 @@ from rich.text import Text
 from extract_project.cli.console import NO, err, explains_itself, json_option, marked, out
 from extract_project.manifest.folder import manifest_files
 from extract_project.pipeline.breaking import Breaking, breaking
-from extract_project.pipeline.plan import Described, Planned, describe
+from extract_project.pipeline.describe import Described, describe
+from extract_project.pipeline.plan import Planned
 from extract_project.pipeline.plan import plan as plan_push
 from extract_project.schema.spelling import spelled
 from extract_project.settings import load_settings

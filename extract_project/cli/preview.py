@@ -30,15 +30,11 @@ from extract_project.errors import (
     TypeMappingError,
     WarehouseError,
 )
+from extract_project.manifest.example_partition import example_partition, require_partition
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.folder import defaults_from_above, parse_file
 from extract_project.manifest.named_columns import missing_columns
-from extract_project.pipeline.plan import (
-    example_partition,
-    placed,
-    placed_faults,
-    require_partition,
-)
+from extract_project.pipeline.describe import placed, placed_faults
 from extract_project.pipeline.sample import Sample, sample
 from extract_project.problem import suggestion
 from extract_project.schema.display import display

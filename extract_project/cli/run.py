@@ -21,8 +21,8 @@ from extract_project.cli.console import (
 )
 from extract_project.cli.versions import resolve
 from extract_project.errors import ExtractError
+from extract_project.manifest.example_partition import require_partition
 from extract_project.manifest.names import expanded, no_extract
-from extract_project.pipeline.plan import require_partition
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:

@@ -1,32 +1,33 @@
 """Read the header's YAML, with the position of every key, so that errors can point at it.
 
-Plain words are read as in YAML 1.2 (`NO` is a word; only `true` and `false` are booleans), and
-numbers with a point as exact decimals. Anchors, tags, merge keys and duplicate keys are refused.
-Size, depth, digits and exponents are limited before anything is computed from them.
+`plain_yaml` says which YAML a header may use, `yaml_errors` what is wrong with any other text.
+Duplicate keys are refused here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import yaml
 
 from extract_project.manifest.header.fences import Fenced, find_header
+from extract_project.manifest.header.plain_yaml import (
+    NOT_IN_TEXT,
+    PlainLoader,
+    is_written_null,
+    plain_value,
+)
+from extract_project.manifest.header.yaml_errors import not_yaml
 from extract_project.problem import Problem, Refused, refuse
 
 Path = tuple[str | int, ...]
 
-_DEEPEST = 16
-_MOST_DIGITS, _LARGEST_EXPONENT = 100, 400
-_NUMBER = re.compile(r"[-+]?([0-9]*)\.?([0-9]*)(?:[eE]([-+]?[0-9]+))?")
 _NOT_IN_YAML = re.compile(
     "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
-_NOT_IN_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,9 @@ def read_yaml(fenced: Fenced) -> FrontMatter:
     """
     _require_plain_characters(fenced)
     try:
-        node = _Loader(fenced.source).get_single_node()
+        node = PlainLoader(fenced.source).get_single_node()
     except yaml.MarkedYAMLError as error:
-        raise _not_yaml(error, fenced) from None
+        raise not_yaml(error, fenced) from None
     reader = _Reader(fenced)
     data = reader.read(node, ()) if node else None
     if data is None:
@@ -141,9 +142,9 @@ class _Reader:
             return dict(self._item(key, value, path) for key, value in node.value)
         try:
             assert isinstance(node, yaml.ScalarNode)  # YAML has no fourth kind
-            if node.tag == f"{_TAG}null" and node.value:
+            if is_written_null(node):
                 self.nulls.add(path)
-            return _SCALARS.get(node.tag, _text)(node)
+            return plain_value(node)
         except (ValueError, OverflowError) as error:
             name = next((f"{part!r}: " for part in reversed(path) if isinstance(part, str)), "")
             raise refuse(*place, f"{name}{error}") from None
@@ -151,7 +152,7 @@ class _Reader:
     def _item(self, key: yaml.Node, value: yaml.Node, path: Path) -> tuple[str, Any]:
         if not isinstance(key, yaml.ScalarNode):
             raise refuse(*self._place(key), "a key is a list or mapping: expected a word")
-        if _NOT_IN_TEXT.search(key.value):
+        if NOT_IN_TEXT.search(key.value):
             raise refuse(
                 *self._place(key), f"{key.value!r} is not a valid key: write it without escapes"
             )
@@ -164,157 +165,3 @@ class _Reader:
 
     def _place(self, node: yaml.Node) -> tuple[int, int]:
         return self.fenced.place(node.start_mark.line, node.start_mark.column)
-
-
-def _text(node: yaml.ScalarNode) -> str:
-    odd = _NOT_IN_TEXT.search(node.value)
-    if odd:
-        raise ValueError(f"U+{ord(odd[0]):04X} is not allowed in text: remove it")
-    return str(node.value)
-
-
-def _number(node: yaml.ScalarNode) -> int | Decimal:
-    text = str(node.value)
-    found = _NUMBER.fullmatch(text)
-    if found is None:
-        raise ValueError(f"{text} is not a plain number: expected digits")
-    whole, fraction, exponent = found.groups()
-    if len(whole) + len(fraction) > _MOST_DIGITS:
-        digits = len(whole) + len(fraction)
-        raise ValueError(f"a number of {digits:,} digits: expected at most {_MOST_DIGITS}")
-    if exponent and (len(exponent) > _DEEPEST or abs(int(exponent)) > _LARGEST_EXPONENT):
-        raise ValueError(f"{text[:40]} is too large or too small: write the number without 'e'")
-    return int(text) if node.tag.endswith(":int") else Decimal(text)
-
-
-def _moment(node: yaml.ScalarNode) -> Any:
-    try:
-        return yaml.SafeLoader("").construct_yaml_timestamp(node)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{node.value} is not a date or time: {error}") from None
-
-
-_TAG = "tag:yaml.org,2002:"
-_SCALARS: dict[str, Callable[[yaml.ScalarNode], Any]] = {
-    f"{_TAG}null": lambda _: None,
-    f"{_TAG}bool": lambda node: node.value.lower() == "true",
-    f"{_TAG}int": _number,
-    f"{_TAG}float": _number,
-    f"{_TAG}timestamp": _moment,
-}
-_PLAIN_WORDS = {
-    f"{_TAG}bool": re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
-    f"{_TAG}int": re.compile(r"^[-+]?[0-9]+$"),
-    f"{_TAG}float": re.compile(
-        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
-        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
-    ),
-}
-_NOT_PLAIN = {f"{_TAG}merge", f"{_TAG}value"}
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's plain words and limited depth, without anchors, aliases and
-    tags."""
-
-    depth = 0
-
-    def fetch_alias(self) -> None:
-        raise self._refused("a value cannot begin with '*': put it in quotes, as in \"* * * * *\"")
-
-    def fetch_anchor(self) -> None:
-        raise self._refused("anchors are not allowed: put '&' in quotes")
-
-    def fetch_tag(self) -> None:
-        raise self._refused("tags are not allowed: put '!' in quotes")
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        self.depth += 1
-        if self.depth > _DEEPEST:
-            problem = f"more than {_DEEPEST} levels of lists and mappings"
-            raise _Unwanted(problem=problem, problem_mark=parent.start_mark if parent else None)
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-    def _refused(self, problem: str) -> yaml.MarkedYAMLError:
-        return _Unwanted(problem=problem, problem_mark=self.get_mark())
-
-
-class _Unwanted(yaml.MarkedYAMLError):
-    """A YAML feature that a header may not use."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, _PLAIN_WORDS.get(tag, pattern)) for tag, pattern in rules if tag not in _NOT_PLAIN
-    ]
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _not_yaml(error: yaml.MarkedYAMLError, fenced: Fenced) -> Refused:
-    """The refusal with advice, at the position of the cause."""
-    problem, context = error.problem or "", error.context or ""
-    if isinstance(error, _Unwanted):
-        message, at_context = problem, False
-    else:
-        message, at_context = _in_plain_words(problem, context, fenced.name)
-    mark = (error.context_mark if at_context else None) or error.problem_mark or error.context_mark
-    place = fenced.place(mark.line, mark.column) if mark else (max(fenced.first_line - 1, 1), 1)
-    return refuse(*place, message)
-
-
-def _in_plain_words(problem: str, context: str, name: str) -> tuple[str, bool]:
-    """The problem in plain words, and whether its cause is where the parser's context began."""
-    for words, message, at_context in _EXPLAINED:
-        found = re.search(words, f"{context}: {problem}")
-        if found:
-            return message.format(*found.groups(), name=name), at_context
-    return f"{name} is not YAML: {problem}", False
-
-
-_EXPLAINED = (
-    (r"'\\t'", "a tab: YAML is indented with spaces; replace it", False),
-    (r"while parsing a flow node", "'[' or '{{' is not closed", False),
-    (
-        r"while parsing a flow sequence",
-        "'[' is not closed: expected ',' or ']' after a value",
-        True,
-    ),
-    (
-        r"while parsing a flow mapping",
-        "'{{' is not closed: expected ',' or '}}' after a value",
-        True,
-    ),
-    (r"while scanning a quoted scalar.*end of stream", "the quote is not closed", True),
-    (
-        r"unknown escape character '(.)'",
-        "a backslash within double quotes begins an escape, but '\\{0}' is not one: use single "
-        "quotes",
-        False,
-    ),
-    (
-        r"mapping values are not allowed",
-        "unexpected ':': put a value that contains ': ' in quotes, and check that every line "
-        "above has its own ':'",
-        False,
-    ),
-    (
-        r"could not find expected ':'",
-        "this line has no ':' after its key: expected 'key: value'",
-        True,
-    ),
-    (
-        r"character '(.)' that cannot start any token",
-        "a value cannot begin with '{0}': put it in quotes",
-        False,
-    ),
-    (
-        r"expected <block end>|block mapping|block collection",
-        "this line does not match those above it: keys of one level begin in the same column, and "
-        "each item of a list begins with '- '",
-        False,
-    ),
-    (r"single document", "{name} contains '---': remove it", False),
-)
