@@ -1,0 +1,1 @@
+"""The state of each extract, and why: facts → state, evidence, remedy. It knows no Dagster."""
