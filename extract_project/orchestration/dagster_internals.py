@@ -39,6 +39,7 @@ from dagster._core.executor.step_delegating import (
 )
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster._core.storage.tags import (
+    BACKFILL_ID_TAG,
     MAX_RETRIES_TAG,
     PARENT_RUN_ID_TAG,
     RETRY_STRATEGY_TAG,
@@ -73,8 +74,10 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     # each step.
     "StepFailureData",
     "StepEventStatus",
-    # A release is for one run: a re-execution copies its tags, and has this one.
+    # A release is for one run: a re-execution copies its tags, and has this one. The cause of a
+    # run: a backfill's runs have the other one.
     "PARENT_RUN_ID_TAG",
+    "BACKFILL_ID_TAG",
     # An executor that chooses between two of Dagster's. Both are public as definitions only.
     "PlanOrchestrationContext",
     "ExecutionPlan",

@@ -40,7 +40,7 @@ def test_a_new_file_is_live_and_its_schedule_ticks(installed: Installation) -> N
     )
     await_value(
         "the schedule to be gone",
-        lambda: "enabled: false" in installed.description("live/scheduled"),
+        lambda: "enabled: false" in installed.sql("live/scheduled"),
         _SECONDS,
     )
 
@@ -53,7 +53,7 @@ def test_a_change_runs_what_asked_for_it_once(installed: Installation) -> None:
     installed.await_versions("live/eager", 2)
     assert b"new" in installed.site.body("extracts/live/eager.parquet")
     installed.site.put_sql("live/eager", f"{header}-- a comment changes nothing\nselect 'new' as a")
-    await_value("the comment", lambda: "a comment" in installed.description("live/eager"), _SECONDS)
+    await_value("the comment", lambda: "a comment" in installed.sql("live/eager"), _SECONDS)
     assert len(installed.runs("live/eager")) == 2
 
 
@@ -110,8 +110,8 @@ def test_g6_a_file_that_cannot_be_loaded_lets_the_others_go_live(beside_own: Ins
     beside_own.site.put_sql("a/first", "select 'changed' as a")
     beside_own.site.put_sql("a/added", "select 2 as a")
     beside_own.await_extract("a/added")
-    assert "'changed'" in beside_own.description("a/first")
-    assert "own/report" not in beside_own.description("own/report")
+    assert "'changed'" in beside_own.sql("a/first")
+    assert beside_own.sql("own/report") == ""
     assert beside_own.run("a/first").finished
     beside_own.site.put_sql("a/first", "select 'again' as a")
-    await_value("the next change", lambda: "again" in beside_own.description("a/first"), _SECONDS)
+    await_value("the next change", lambda: "again" in beside_own.sql("a/first"), _SECONDS)

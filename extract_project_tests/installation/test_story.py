@@ -119,7 +119,7 @@ def test_a_run_of_partitions_needs_to_know_which(morning: Installation) -> None:
 
 def mended_is_live(running: Installation) -> bool:
     """Whether a run launched now would be of the SQL that is in the bucket."""
-    return "id as order_id" in running.description("story/renamed")
+    return "id as order_id" in running.sql("story/renamed")
 
 
 def test_the_command_line_reruns_what_failed_and_nothing_else(

@@ -10,8 +10,9 @@ from dagster._utils.schedules import is_valid_cron_schedule
 
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.fields.schedule_words import crons_of
+from extract_project.orchestration.names.schedule_names import schedule_name
 from extract_project.orchestration.names.ticks import ticks_between
-from extract_project.orchestration.starts.schedules import schedule_name, schedules
+from extract_project.orchestration.starts.schedules import schedules
 from extract_project_tests.support.parsing import header, reasons, valid
 
 

@@ -57,6 +57,18 @@ def test_a_materialization_says_what_was_published(site: Site, settings: Setting
     assert event.tags["dagster/data_version"] == metadata["data_sha256"]
 
 
+def test_the_catalog_shows_the_description_and_not_the_sql(site: Site, settings: Settings) -> None:
+    site.put_sql("sales/orders", CHECKED)
+    site.put_sql("sales/silent", "select 1 as a")
+    graph = definitions(site, settings).get_repository_def().asset_graph
+    nodes = [graph.get(dg.AssetKey(["sales", name])) for name in ("orders", "silent")]
+    assert [each.description for each in nodes] == [
+        "Three rows.",
+        "sales/silent.sql has no description",
+    ]
+    assert CHECKED in str(nodes[0].metadata["sql"].value)
+
+
 def test_the_page_of_an_asset_says_what_columns_mean_before_and_after_a_run(
     site: Site, settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,15 +148,17 @@ def test_g1_a_refused_result_is_not_materialized(site: Site, settings: Settings)
     report = str(failure.step_failure_data.user_failure_data.description)  # type: ignore[union-attr]
     assert "sales/orders.sql:3:5: i unique: broken by 2 keys, which 4 rows share" in report
     assert "i=0, rows with this key=2" in report
+    page = failure.step_failure_data.user_failure_data.metadata["failed_check"]  # type: ignore[union-attr]
+    assert str(page.value).endswith("/assets/sales/orders?view=checks&checkDetail=unique_i")
     assert site.version_ids("extracts/sales/orders.parquet")[0] in report
     assert not retries
-    evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
-    assert evaluations == {
-        "unique_i": False,
-        "min_rows": True,
-        "usual": True,
-        "schema_unchanged": False,
-    }
+    evaluations = [(e.check_name, e.passed) for e in result.get_asset_check_evaluations()]
+    assert evaluations == [
+        ("unique_i", False),
+        ("schema_unchanged", False),
+        ("min_rows", True),
+        ("usual", True),
+    ]
 
 
 def test_a_re_execution_does_not_keep_the_failure_of_its_parent(
@@ -202,6 +216,8 @@ def test_g6_an_invalid_file_is_visible_and_cannot_run(site: Site, settings: Sett
     assert not node.is_materializable
     assert node.kinds == {"invalid"}
     assert (node.description or "").startswith("INVALID: a/invalid.sql:2:1: a second statement")
+    assert "delete from somewhere" not in str(node.description)
+    assert "delete from somewhere" in str(node.metadata["sql"].value)
     sensor = repository.get_sensor_def("invalid_sql_files")
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance=instance, repository_def=repository)

@@ -91,7 +91,11 @@ def test_windows_of_missed_ticks_are_caught_up(site: Site, settings: Settings) -
     """Dagster evaluates the newest missed tick alone."""
     site.put_sql("sales/hours", DAILY.replace("2026-01-05", "2026-02-01"))
     site.put_sql("sales/plain", "/*---\nschedule: 0 6 * * *\n---*/\nselect 1 as a")
-    tags = {"extract/path": "sales/hours", "extract/tick": "2026-01-03T06:00:00+00:00"}
+    tags = {
+        "extract/path": "sales/hours",
+        "extract/cause": "schedule",
+        "extract/tick": "2026-01-03T06:00:00+00:00",
+    }
     with dg.instance_for_test() as instance:
         instance.add_run(dg.DagsterRun(job_name="at_6", tags=tags))
         after = requested(site, settings, instance, datetime(2026, 1, 6, 6, tzinfo=UTC))

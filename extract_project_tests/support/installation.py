@@ -83,10 +83,11 @@ class Installation:
             _SECONDS,
         )
 
-    def description(self, path: str) -> str:
-        """The asset's description as the webserver has it, which ends with the SQL."""
+    def sql(self, path: str) -> str:
+        """The asset's SQL as the webserver has it."""
         key = json.dumps(path.split("/"))
-        query = f"{{ assetNodes(assetKeys: [{{path: {key}}}]) {{ description }} }}"
+        entries = "metadataEntries { label ... on MarkdownMetadataEntry { mdStr } }"
+        query = f"{{ assetNodes(assetKeys: [{{path: {key}}}]) {{ {entries} }} }}"
         request = urllib.request.Request(
             f"{self.server.url}/graphql",
             json.dumps({"query": query}).encode(),
@@ -94,7 +95,8 @@ class Installation:
         )
         with urllib.request.urlopen(request, timeout=30) as reply:
             nodes = json.load(reply)["data"]["assetNodes"]
-        return str(nodes[0]["description"]) if nodes else ""
+        found = nodes[0]["metadataEntries"] if nodes else ()
+        return next((each["mdStr"] for each in found if each["label"] == "sql"), "")
 
     def call(self, *arguments: str) -> Result:
         """The `extract` command, in this process: a process of its own imports for two seconds."""

@@ -62,8 +62,12 @@ def words_of(cron: str) -> str | None:
     minute, _, other = cron.partition(" ")
     hour, _, day = other.partition(" ")
     known = {fields: words for words, fields in _DAYS.items()}
+    if re.fullmatch(r"\* \* [0-6](,[0-6])+", day) and day not in known:
+        numbers = day.removeprefix("* * ").split(",")
+        known[day] = " and ".join(f"{_WEEKDAYS[int(each)]}s" for each in numbers)
     clocks = " and ".join(f"{each:>02}:{minute:>02}" for each in hour.split(","))
     tried = (
+        "every minute",
         f"every {minute.removeprefix('*/')} minutes",
         f"every {hour.removeprefix('*/')} hours",
         f"hourly at :{minute:>02}",

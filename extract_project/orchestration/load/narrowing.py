@@ -20,7 +20,7 @@ from extract_project.orchestration.dagster_internals import (
     MultiprocessExecutorChildProcessCommand,
 )
 from extract_project.orchestration.names.executed import executed_by
-from extract_project.orchestration.starts.schedules import schedule_name
+from extract_project.orchestration.names.schedule_names import schedule_name
 from extract_project.settings import ExecutedRun, Settings
 
 

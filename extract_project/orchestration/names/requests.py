@@ -10,6 +10,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.orchestration.names.keys import asset_key
 
 PATH_TAG, CAUSE_TAG, TICK_TAG = "extract/path", "extract/cause", "extract/tick"
+WAREHOUSE_TAG, SQL_VERSION_TAG = "extract/warehouse", "extract/sql_version"
 FAILURE_TAG, NO_FAILURE = "extract/failure", "none"
 RERUN_OF_TAG, RERUN_NUMBER_TAG = "extract/rerun_of", "extract/rerun_number"
 FULL_REFRESH_TAG = "extract/full_refresh"
@@ -47,7 +48,17 @@ def run_tags(extracts: Sequence[Extract], **tags: str) -> dict[str, str]:
     """The tags of a run: its extracts, why it was launched, and its priority."""
     urgent = max(each.header.priority for each in extracts)
     return {
-        PATH_TAG: ",".join(each.path for each in extracts),
+        **subject_tags(extracts),
         **({PRIORITY_TAG: str(urgent)} if urgent else {}),
         **{f"extract/{name}": value for name, value in tags.items()},
     }
+
+
+def subject_tags(extracts: Sequence[Extract]) -> dict[str, str]:
+    """The tags that say what a run is about. The UI lists and filters runs by them."""
+    tags = {
+        PATH_TAG: ",".join(each.path for each in extracts),
+        WAREHOUSE_TAG: ",".join(sorted({each.warehouse for each in extracts})),
+    }
+    version = extracts[0].source.version_id if len(extracts) == 1 else None
+    return {**tags, SQL_VERSION_TAG: version} if version else tags

@@ -13,7 +13,11 @@ from extract_project.orchestration.names.partitions import partitions_of
 from extract_project.orchestration.names.task_tags import POOL_TAG, size_tags
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.run.execution import Events, execute
-from extract_project.orchestration.run.metadata import declared_metadata, defaults_metadata
+from extract_project.orchestration.run.metadata import (
+    declared_metadata,
+    defaults_metadata,
+    sql_metadata,
+)
 from extract_project.pipeline import schema_drift
 
 IO_MANAGER = "extracts"
@@ -60,7 +64,7 @@ def _spec(extract: Extract, location: CodeLocation) -> dg.AssetSpec:
     header = extract.header
     return dg.AssetSpec(
         asset_key(extract.path),
-        description=_description(extract),
+        description=extract.header.description.strip() or f"{extract.file} has no description",
         group_name=group_name(extract),
         owners=list(header.owners),
         tags=dict(header.tags),
@@ -68,6 +72,7 @@ def _spec(extract: Extract, location: CodeLocation) -> dg.AssetSpec:
         metadata={
             "sql_file": extract.source.key,
             "sql_version": extract.source.version_id or "unversioned bucket",
+            "sql": sql_metadata(extract.text),
             "published_as": _published_as(extract, location),
             **declared_metadata(extract),
             **defaults_metadata(extract.defaults),
@@ -110,9 +115,3 @@ def _upstream(extract: Extract, paths: Collection[str]) -> list[dg.AssetKey]:
     extracts = [asset_key(path) for path in extract.header.depends_on]
     tables = [table_key(extract.warehouse, table, paths) for table in extract.tables]
     return list(dict.fromkeys([*extracts, *tables]))
-
-
-def _description(extract: Extract) -> str:
-    """The asset's description. Dagster's catalog shows its beginning as plain text."""
-    words = extract.header.description.strip() or f"{extract.file}, which has no description"
-    return f"{words}\n\n```sql\n{extract.text.strip()}\n```"

@@ -50,6 +50,7 @@ from extract_project.orchestration.run.metadata import (
     schema_result,
 )
 from extract_project.orchestration.run.release import release_of
+from extract_project.orchestration.run.subject_tags import tag_subject
 from extract_project.pipeline.attempt import Done, RefusedResult, publish_staged, staging
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged
@@ -156,7 +157,9 @@ class _Execution:
 
     def _begin(self) -> None:
         """Log what is about to run."""
-        clear_failure(self.context.instance, self.context.run, self.this.number)
+        instance, run = self.context.instance, self.context.run
+        clear_failure(instance, run, self.this.number)
+        tag_subject(instance, run, self.this.extract)
         source, snapshot = self.this.extract.source, self.location.snapshot_id
         self.journal.write(
             "started",
@@ -239,9 +242,9 @@ class _Execution:
 
     def _explained(self, error: Exception, current: Current) -> Ending:
         if isinstance(error, RefusedResult):
-            outcomes = error.staged.outcomes
+            outcomes = sorted(error.staged.outcomes, key=lambda each: each.verdict.passed)
             checks = [check_result(each, self._key, published=False) for each in outcomes]
-            return Ending(checks, refusal(error, self.this))
+            return Ending(checks, refusal(error, self.this, self.location.settings.dagster_url))
         if isinstance(error, SchemaError):
             refused = refusal_of_schema(error, self.this, current)
             return Ending([schema_result(error, self._key)], refused)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import dagster as dg
 
@@ -119,7 +120,7 @@ def ended_after_publishing(attempt: Attempt, published: Published) -> dg.Failure
     )
 
 
-def refusal(refused: RefusedResult, attempt: Attempt) -> dg.Failure:
+def refusal(refused: RefusedResult, attempt: Attempt, dagster_url: str) -> dg.Failure:
     """The failure of an attempt whose result was refused."""
     if not refused.outcomes:
         return _refusal_of_empty(refused.staged, attempt)
@@ -136,7 +137,19 @@ def refusal(refused: RefusedResult, attempt: Attempt) -> dg.Failure:
         "; to publish such results with a warning, add 'severity: warn' to the check; to publish "
         f"this one: extract release {attempt.extract.path}{partition} --reason '…'"
     )
-    return _refused(refused.staged, attempt, lines, _next_step(Cause.AUDIT, attempt) + advice)
+    failed = _refused(refused.staged, attempt, lines, _next_step(Cause.AUDIT, attempt) + advice)
+    page = _page_of_check(dagster_url, attempt.extract.path, refused.outcomes[0].name)
+    return dg.Failure(
+        description=failed.description,
+        metadata={**failed.metadata, "failed_check": dg.MetadataValue.url(page)},
+        allow_retries=False,
+    )
+
+
+def _page_of_check(dagster_url: str, path: str, check: str) -> str:
+    """The page of a check. Dagster's own list of an asset's checks opens the first by name."""
+    place = f"{dagster_url.rstrip('/')}/assets/{quote(path)}"
+    return f"{place}?{urlencode({'view': 'checks', 'checkDetail': check})}"
 
 
 def refusal_of_schema(error: SchemaError, attempt: Attempt, current: Current) -> dg.Failure:

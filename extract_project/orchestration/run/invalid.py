@@ -13,6 +13,7 @@ import dagster as dg
 
 from extract_project.manifest.extract import InvalidExtract
 from extract_project.orchestration.names.keys import check_op_name, group_name, shown_key
+from extract_project.orchestration.run.metadata import sql_metadata
 
 CHECK = "sql_valid"
 _INTERVAL_SECONDS = 30
@@ -23,12 +24,14 @@ def invalid_asset(extract: InvalidExtract) -> dg.AssetSpec:
     reasons = "\n".join(f"- {reason}" for reason in extract.reasons)
     return dg.AssetSpec(
         key=shown_key(extract),
-        description=(
-            f"INVALID: {extract.reasons[0]}\n\n{reasons}\n\n```sql\n{extract.text.strip()}\n```"
-        ),
+        description=f"INVALID: {extract.reasons[0]}\n\n{reasons}",
         group_name=group_name(extract),
         kinds={"invalid"},
-        metadata={"sql_file": extract.source.key, "reasons": dg.MetadataValue.md(reasons)},
+        metadata={
+            "sql_file": extract.source.key,
+            "reasons": dg.MetadataValue.md(reasons),
+            "sql": sql_metadata(extract.text),
+        },
     )
 
 

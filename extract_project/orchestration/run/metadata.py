@@ -103,6 +103,11 @@ def declared_metadata(extract: Extract) -> dict[str, Any]:
     return found
 
 
+def sql_metadata(text: str) -> dg.MetadataValue[Any]:
+    """SQL as the UI shows it in colours."""
+    return dg.MetadataValue.md(f"```sql\n{text.strip()}\n```")
+
+
 def _facts(receipt: Receipt, uri: str, version_id: str) -> dict[str, dg.MetadataValue[Any]]:
     facts: dict[str, dg.MetadataValue[Any]] = {
         "dagster/row_count": dg.MetadataValue.int(receipt.rows),
@@ -112,7 +117,7 @@ def _facts(receipt: Receipt, uri: str, version_id: str) -> dict[str, dg.Metadata
         "bytes": dg.MetadataValue.int(receipt.bytes),
         "data_sha256": dg.MetadataValue.text(receipt.data_sha256),
         "sql_version": dg.MetadataValue.text(receipt.sql_version or "unversioned bucket"),
-        "sql": dg.MetadataValue.md(f"```sql\n{receipt.sql}\n```"),
+        "sql": sql_metadata(receipt.sql),
         "columns": dg.MetadataValue.md(_profile_table(receipt.columns, receipt.rows_staged)),
     }
     facts |= defaults_metadata(receipt.defaults)

@@ -144,7 +144,9 @@ def _at_ticks(
             continue
         for partition in due_partitions(extract.header, tick):
             key = f"{extract.path} {tick.isoformat()}"
-            request = run_request(key, [extract], partition, tick=tick.isoformat())
+            request = run_request(
+                key, [extract], partition, cause="schedule", tick=tick.isoformat()
+            )
             evaluation.requests.append(request)
     return Waiting(seen=now, ticks=tuple(waiting))
 

@@ -11,18 +11,22 @@ Schedules of extracts that wait for upstream extracts are in `downstream`.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from hashlib import sha256
 
 import dagster as dg
 
 from extract_project.manifest.extract import Extract
-from extract_project.orchestration.names.keys import SCHEDULE_PREFIX, asset_key
+from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.partitions import due_partitions
-from extract_project.orchestration.names.requests import PATH_TAG, TICK_TAG, run_request
+from extract_project.orchestration.names.requests import (
+    CAUSE_TAG,
+    PATH_TAG,
+    TICK_TAG,
+    run_request,
+)
+from extract_project.orchestration.names.schedule_names import schedule_name
 from extract_project.orchestration.names.ticks import ticks_between
 
 _SHOWN = 20
@@ -59,7 +63,7 @@ def _schedule(name: str, due: Sequence[Extract]) -> dg.ScheduleDefinition:
         for extract in due:
             for partition, at in _due(context, extract).items():
                 key = f"{extract.path} {at.isoformat()}"
-                yield run_request(key, [extract], partition, tick=at.isoformat())
+                yield run_request(key, [extract], partition, cause="schedule", tick=at.isoformat())
 
     return tick
 
@@ -78,20 +82,7 @@ def _due(context: dg.ScheduleEvaluationContext, extract: Extract) -> dict[str | 
 
 def _launched_last(instance: dg.DagsterInstance, extract: Extract) -> datetime | None:
     """The newest tick that a run of this extract was launched for."""
-    runs = instance.get_runs(dg.RunsFilter(tags={PATH_TAG: extract.path}), limit=_LOOK_BACK)
+    of_schedules = {PATH_TAG: extract.path, CAUSE_TAG: "schedule"}
+    runs = instance.get_runs(dg.RunsFilter(tags=of_schedules), limit=_LOOK_BACK)
     ticks = [datetime.fromisoformat(run.tags[TICK_TAG]) for run in runs if TICK_TAG in run.tags]
     return max(ticks, default=None)
-
-
-def schedule_name(extract: Extract) -> str:
-    """The name of an extract's schedule, and of the job that it launches.
-
-    `at_0_6_all_all_all_utc_1a2b3c4d` is readable, and stays the same as long as the crons do.
-    """
-    header = extract.header
-    crons, zone = tuple(sorted(set(header.crons))), header.timezone
-    words = re.sub(r"\W+", "_", f"{'_'.join(crons)}_{zone}".lower().replace("*", "all")).strip("_")
-    digest = sha256(f"{crons}{zone}".encode())
-    if header.partitions:
-        digest.update(f"{header.partitions} {header.partition_timezone}".encode())
-    return f"{SCHEDULE_PREFIX}{words[:60]}_{digest.hexdigest()[:8]}"
