@@ -9,6 +9,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from extract_project.cli.console import NO, err, explains_itself, out, transfer_columns
+from extract_project.cli.live import make_live
 from extract_project.manifest.bucket import list_files
 from extract_project.manifest.extract import SUFFIX, InvalidExtract, is_sql
 from extract_project.manifest.folder import manifest_files, parse_folder
@@ -21,11 +22,12 @@ from extract_project.settings import Settings, load_settings
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--delete", is_flag=True, help="Also remove files that are only in the bucket.")
 @click.option("--force", is_flag=True, help="Push invalid files too; they are red in the UI.")
+@click.option("--no-wait", is_flag=True, help="Do not have Dagster reload, and do not wait.")
 @explains_itself
-def push(folder: Path, delete: bool, force: bool) -> None:
+def push(folder: Path, delete: bool, force: bool, no_wait: bool) -> None:
     """Upload the SQL files of FOLDER that are new or changed.
 
-    They go to EXTRACT_MANIFEST, and are live in Dagster within seconds.
+    They go to EXTRACT_MANIFEST. Dagster reloads, and the command waits until they are live.
 
     \b
     extract push sql_manifest
@@ -49,6 +51,9 @@ def push(folder: Path, delete: bool, force: bool) -> None:
         f"{len(changes.removed)} {'removed' if delete else 'only in the bucket'}, "
         f"{len(changes.same)} unchanged"
     )
+    pushed = [*changes.uploads, *(changes.removed if delete else ())]
+    if pushed and not no_wait and not make_live(settings, pushed):
+        raise SystemExit(NO)
 
 
 def push_folder(settings: Settings, files: dict[str, Path], *, delete: bool) -> Changes:

@@ -18,6 +18,12 @@ from extract_project.cli.console import (
     out,
     since_option,
 )
+from extract_project.cli.newest import (
+    as_loaded_option,
+    newest,
+    require_valid,
+    say_versions,
+)
 from extract_project.cli.run import report
 from extract_project.errors import ExtractError
 from extract_project.problem import suggestion
@@ -38,6 +44,7 @@ _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD}
 @since_option
 @click.option("--yes", is_flag=True, help="Do not ask before launching.")
 @click.option("--no-wait", is_flag=True, help="Launch the runs, but do not wait for them to end.")
+@as_loaded_option
 @explains_itself
 def rerun(
     *,
@@ -47,11 +54,12 @@ def rerun(
     since: str | None,
     yes: bool,
     no_wait: bool,
+    as_loaded: bool,
 ) -> None:
     """Run again what failed: everything, or the EXTRACTS named.
 
-    An extract has failed if its latest attempt did. Each extract and partition gets its own run.
-    Exit code 1 when one fails again.
+    An extract has failed if its latest attempt did. Each extract and partition gets its own run,
+    with the newest SQL in the bucket. Exit code 1 when one fails again.
 
     \b
     extract rerun --failed
@@ -68,7 +76,15 @@ def rerun(
         )
     settings = load_settings()
     deployment = Deployment(settings.dagster_url, settings.location)
-    answered = _chosen(ask(deployment, Question(group=group, since=ago(since))), extracts)
+    question = Question(group=group, since=ago(since))
+    answered = _chosen(ask(deployment, question), extracts)
+    failed = sorted({each.extract for each in answered.members})
+    loaded = newest(deployment, failed, as_loaded=as_loaded)
+    require_valid(loaded, extracts)
+    for path, reasons in loaded.invalid.items():
+        err.print(marked(BAD, f"{path} is invalid, so it is not run again: {reasons[0]}"))
+    if any(path not in loaded.versions for path in failed):
+        answered = _chosen(ask(deployment, question), extracts)
     if not answered.members:
         out.print(marked(GOOD, "nothing failed at its latest attempt: nothing to run again"))
         return
@@ -76,6 +92,7 @@ def rerun(
         err.print(marked(Text(" "), each.name, f"({each.cause or each.state})"))
     if not yes and err.is_terminal:
         click.confirm(f"launch {len(answered.reruns)} runs?", default=True, abort=True, err=True)
+    say_versions(loaded, sorted({each.extract for each in answered.members}))
     launched = {}
     for run_id, members in launch(deployment, answered):
         launched[run_id] = ", ".join(each.name for each in members)

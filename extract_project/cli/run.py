@@ -19,6 +19,13 @@ from extract_project.cli.console import (
     out,
     partition_option,
 )
+from extract_project.cli.newest import (
+    as_loaded_option,
+    known_extracts,
+    newest,
+    require_valid,
+    say_versions,
+)
 from extract_project.cli.versions import resolve
 from extract_project.errors import ExtractError
 from extract_project.manifest.example_partition import require_partition
@@ -38,11 +45,15 @@ _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD, "SKIPPED": Text("-", "yellow")}
 @click.option(
     "--full-refresh", is_flag=True, help="Query everything again, also for incremental extracts."
 )
+@as_loaded_option
 @explains_itself
-def run(extracts: tuple[str, ...], partition: str | None, full_refresh: bool) -> None:
+def run(
+    extracts: tuple[str, ...], partition: str | None, full_refresh: bool, as_loaded: bool
+) -> None:
     """Materialize EXTRACTS (folder/name) in one run, and wait.
 
-    Exit code 1 when one fails.
+    It runs the newest SQL: where the bucket has newer SQL than the deployment has loaded, it has
+    the deployment reload first. Exit code 1 when one fails.
 
     \b
     extract run sales/orders finance/revenue
@@ -53,7 +64,10 @@ def run(extracts: tuple[str, ...], partition: str | None, full_refresh: bool) ->
 
     settings = load_settings()
     deployment = Deployment(settings.dagster_url, settings.location)
-    paths = expanded(extracts, deployment.extracts())
+    loaded = newest(deployment, extracts, as_loaded=as_loaded)
+    require_valid(loaded, extracts)
+    paths = expanded(extracts, known_extracts(deployment, loaded))
+    say_versions(loaded, paths)
     if partition is not None:
         for path in paths:
             require_partition(resolve(settings, path), partition)

@@ -6,7 +6,8 @@ reload. Then the manifest is read on trial: working definitions are only given u
 that can be read. Webserver and daemon follow the code location by themselves.
 
 The cursor is a digest of the code versions that were checked for `on_change` runs. They are
-checked once per load, and again if the daemon died before it had launched the runs.
+checked once per load, and again if the daemon died before it had launched the runs. With a
+question as its cursor (a dry run), the sensor answers what is loaded: `deployment/loaded.py`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from hashlib import sha256
 import dagster as dg
 
 from extract_project.deployment.client import Deployment
+from extract_project.deployment.loaded import SENSOR, read_question
 from extract_project.errors import ManifestError
 from extract_project.manifest.bucket import list_files
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.snapshot import Snapshot
+from extract_project.orchestration.load.answering import answer
 from extract_project.orchestration.load.loading import RefusedManifest, current_snapshot
 from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.requests import run_request
@@ -51,7 +54,7 @@ def manifest_sensor(
     code_versions = _digest({extract.path: extract.code_version for extract in watching})
 
     @dg.sensor(
-        name="manifest",
+        name=SENSOR,
         description="reloads the code location when SQL files are added, changed or removed",
         minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -65,6 +68,9 @@ def manifest_sensor(
             return {file.key: file.token for file in list_files(folders.manifest)}
 
         listed = look()
+        if question := read_question(context.cursor):
+            answered = answer(question, folders.manifest, snapshot, listed, refused)
+            return dg.SensorResult(cursor=answered.model_dump_json())
         if listed == loaded:
             skip = f"{len(loaded)} SQL files, all of them loaded"
             if context.cursor == code_versions:

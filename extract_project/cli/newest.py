@@ -1,0 +1,97 @@
+"""Run the newest SQL: have the deployment load what is newer in the bucket, before a launch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from extract_project.cli.console import err
+from extract_project.errors import DeploymentError, ManifestError
+
+if TYPE_CHECKING:
+    from extract_project.deployment.client import Deployment
+    from extract_project.deployment.loaded import Loaded
+
+_SHOWN = 10
+_POLL_SECONDS = 0.5
+_VISIBLE_SECONDS = 60
+"""A webserver that did not reload itself hears of it within seconds."""
+
+as_loaded_option = click.option(
+    "--as-loaded",
+    is_flag=True,
+    help="Run the SQL that the deployment has loaded, even if the bucket has newer SQL.",
+)
+
+
+def newest(deployment: Deployment, extracts: Collection[str], *, as_loaded: bool) -> Loaded:
+    """What is loaded of these extracts (paths or patterns), after a reload if one was needed.
+
+    Raises ManifestError if the newest SQL does not load.
+    """
+    from extract_project.deployment.loaded import ask_loaded
+
+    loaded = ask_loaded(deployment, extracts)
+    if as_loaded:
+        return loaded
+    if loaded.behind(extracts) and not loaded.refused:
+        with err.status("the bucket has newer SQL: loading it"):
+            deployment.reload()
+        loaded = ask_loaded(deployment, extracts)
+    behind = loaded.behind(extracts)
+    if behind:
+        reason = loaded.refused or "it changed again just now"
+        raise ManifestError(
+            f"the deployment has not loaded the newest {some(behind)}: {reason}; fix this, or run "
+            f"the SQL that it has loaded, with --as-loaded"
+        )
+    return loaded
+
+
+def require_valid(loaded: Loaded, paths: Collection[str]) -> None:
+    """Raise ManifestError with the reasons if one of the extracts is invalid."""
+    for path in paths:
+        if path in loaded.invalid:
+            reasons = "\n".join(loaded.invalid[path])
+            raise ManifestError(f"{path} is invalid, so it cannot run: fix it, push it\n{reasons}")
+
+
+def known_extracts(deployment: Deployment, loaded: Loaded) -> dict[str, str]:
+    """`Deployment.extracts`, once the webserver knows everything that the code server has loaded.
+
+    Of several webservers, only the one that was asked for a reload knows of it at once.
+    """
+    until = time.monotonic() + _VISIBLE_SECONDS
+    while True:
+        known = deployment.extracts()
+        lacking = [path for path in loaded.versions if path not in known]
+        if not lacking:
+            return known
+        if time.monotonic() > until:
+            raise DeploymentError(
+                f"the code server has loaded {some(lacking)}, but the webserver does not show it "
+                f"after {_VISIBLE_SECONDS} s: reload the code location in the UI"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def say_versions(loaded: Loaded, paths: Sequence[str]) -> None:
+    """Print which version of its SQL each extract is about to run."""
+    for path in paths[:_SHOWN]:
+        if path not in loaded.versions:
+            continue
+        version = loaded.versions[path] or "(the bucket keeps no versions)"
+        is_behind = bool(loaded.behind([path]))
+        newer = "; the bucket has newer SQL, which is not loaded" if is_behind else ""
+        err.print(f"{path}: SQL version {version}{newer}")
+    if len(paths) > _SHOWN:
+        err.print(f"… and {len(paths) - _SHOWN} more")
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
