@@ -49,6 +49,7 @@ from extract_project.orchestration.run.metadata import (
     materialization_metadata,
     schema_result,
 )
+from extract_project.orchestration.run.newer import newer_sql
 from extract_project.orchestration.run.release import release_of
 from extract_project.orchestration.run.subject_tags import tag_subject
 from extract_project.pipeline.attempt import Done, RefusedResult, publish_staged, staging
@@ -172,6 +173,8 @@ class _Execution:
             "%s: sql version %s, snapshot %s, warehouse %s",
             *(self.this.place(), source.version_id, snapshot, self.this.extract.warehouse),
         )
+        for newer in newer_sql(self.folders.manifest, self.this.extract):
+            self.context.log.warning(newer)
 
     def stage(self, held: ExitStack) -> Staged | Ending:
         """The staged result, which `held` aborts unless it is published; or the ending without
