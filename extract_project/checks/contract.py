@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from extract_project.checks.base import Auditor, CheckSpec, Subject, Verdict
 from extract_project.checks.columns import NotNull
 from extract_project.errors import SchemaError
+from extract_project.expected import Expected
 from extract_project.schema.spelling import PATTERN, parse_type, spelled
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ class Column(BaseModel):
         "`map<text, int64>`, `struct<a int64, b text>`.",
         json_schema_extra={"pattern": PATTERN + r"\s*$"},
     )
-    nullable: bool = Field(True, description="`false` refuses a result with a NULL in the column.")
+    nullable: Annotated[bool, Expected("true or false")] = Field(
+        True, description="`false` refuses a result with a NULL in the column."
+    )
     description: ColumnText = Field("", description="What the column means, for those who read it.")
 
 

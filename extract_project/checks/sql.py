@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from extract_project.checks.base import SAMPLES, Auditor, CheckSpec, Subject, Verdict, check_name
 from extract_project.errors import AuditError
+from extract_project.expected import Expected
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,7 +27,9 @@ class SqlCheck(CheckSpec):
     sql: str = Field(
         description="DuckDB SQL over the table `result`; each row that it returns is a violation."
     )
-    label: str = Field("", description="A name for the check in the UI.", pattern=r"^\w*$")
+    label: Annotated[str, Expected("letters, digits and underscores")] = Field(
+        "", description="A name for the check in the UI.", pattern=r"^\w*$"
+    )
 
     @field_validator("sql")
     @classmethod

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
+from extract_project.expected import Expected
 from extract_project.formats.csv.charsets import (
     ENCODINGS,
     UNICODE,
@@ -46,12 +47,15 @@ class Dialect(FormatOptions):
         BeforeValidator(_read_delimiter),
         StringConstraints(min_length=1, max_length=1),
         WithJsonSchema({"type": "string", "pattern": r"^(.|tab|\\t)$"}),
+        Expected("one character in quotes, as in ';', or the word tab"),
     ] = Field(
         ",",
         description="The character between values, as in `;`, or the word `tab`.",
         examples=[";", "tab", "|"],
     )
-    header: bool = Field(True, description="Whether the first line has the names of the columns.")
+    header: Annotated[bool, Expected("true or false")] = Field(
+        True, description="Whether the first line has the names of the columns."
+    )
     quote: Literal["needed", "all", "none"] = Field(
         "needed",
         description='Which values stand between `"`: those that need it, `all` but NULL, or '
@@ -61,7 +65,7 @@ class Dialect(FormatOptions):
         "double",
         description='A `"` within quotes is `""`, or `\\"`; with `backslash`, `\\` is `\\\\`.',
     )
-    null: ShortText = Field(
+    null: Annotated[ShortText, Expected("a short text in quotes, as in '\\N' or 'NULL'")] = Field(
         "",
         description="How NULL is written, without quotes. A text that is equal to it is quoted; "
         "with `quote: none` it is refused.",
@@ -70,16 +74,18 @@ class Dialect(FormatOptions):
     encoding: Annotated[Encoding, BeforeValidator(_read_encoding)] = Field(
         "utf-8", description="The file's encoding. A character that it does not have is refused."
     )
-    bom: bool = Field(
+    bom: Annotated[bool, Expected("true or false")] = Field(
         False, description="Whether the file begins with a byte order mark, as Excel wants it."
     )
     newline: Literal["crlf", "lf"] = Field("crlf", description="What ends a line.")
-    date: ShortText = Field(
+    date: Annotated[ShortText, Expected("iso, or a pattern in quotes, as in '%d.%m.%Y'")] = Field(
         ISO,
         description="Dates: `iso`, or a pattern of `%Y`, `%m` and `%d`, as in `%d.%m.%Y`.",
         examples=[ISO, "%d.%m.%Y"],
     )
-    timestamp: ShortText = Field(
+    timestamp: Annotated[
+        ShortText, Expected("iso, or a pattern in quotes, as in '%Y-%m-%d %H:%M:%S'")
+    ] = Field(
         ISO,
         description="Timestamps: `iso`, or a pattern that also has `%H`, `%M`, `%S` and a fraction "
         "of `%3f`, `%6f` (or `%f`) or `%9f` digits. A value that has more than the pattern shows "

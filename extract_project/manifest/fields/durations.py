@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from extract_project.expected import Expected
 from extract_project.stopping import LONGEST_TIMEOUT
 from extract_project.units import Duration, format_duration
 
@@ -48,7 +49,9 @@ class Retries(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max: int = Field(2, ge=0, le=10, description="How many more attempts there may be.")
+    max: Annotated[int, Expected("a whole number from 0 to 10")] = Field(
+        2, ge=0, le=10, description="How many more attempts there may be."
+    )
     delay: Annotated[Duration, AfterValidator(_pause)] = Field(
         timedelta(seconds=30),
         description="The pause before the second attempt; it doubles each time. At most 1h.",

@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from extract_project.expected import Expected
 from extract_project.manifest.fields.cron import TimeZone
 from extract_project.units import Duration, format_duration
 from extract_project.values import Value
@@ -116,9 +117,10 @@ class Partitions(BaseModel):
         timedelta(),
         description="How long after the full hour, midnight, Monday or the first a window begins.",
     )
-    keys: tuple[StaticKey, ...] = Field(
-        (), description="The keys of the type `static`; a plain list is short for it."
-    )
+    keys: Annotated[
+        tuple[StaticKey, ...],
+        Expected("letters, digits, '_', '.', '+' and '-', at most 100 of them"),
+    ] = Field((), description="The keys of the type `static`; a plain list is short for it.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from extract_project.expected import Expected
 from extract_project.units import Size
 
 MOST_ROWS = 10**15
@@ -17,7 +18,7 @@ class Split(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rows: int | None = Field(
+    rows: Annotated[int | None, Expected("a whole number, as in {rows: 1000000}")] = Field(
         None,
         ge=1,
         le=MOST_ROWS,

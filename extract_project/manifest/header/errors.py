@@ -14,6 +14,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from extract_project.checks import CHECKS
+from extract_project.expected import Expected
 from extract_project.manifest.header.frontmatter import FrontMatter, Path
 from extract_project.problem import Problem, suggestion
 
@@ -22,45 +23,6 @@ _MOST_FAULTS = 30
 _NOT_KEYS = {"function-before", "function-after", "[key]", "static"}
 
 _TEAM = re.compile(r"[A-Za-z0-9_-]+")
-
-_FORMS = {
-    "description": "text",
-    "owners": "'team:sales' or an e-mail address as in ana@acme.com, or a list of them",
-    "tags": "a mapping of words, as in {domain: sales}",
-    "group": "letters, digits and underscores, as in sales_eu",
-    "enabled": "true or false",
-    "schedule": "a cron as in '0 6 * * *', words as in 'daily at 06:00', or a list of them",
-    "timezone": "a name as in Europe/Berlin",
-    "depends_on": "the folder/name of another extract, or a list of them",
-    "partitions": "hourly, daily, weekly, monthly, {type: daily, start: 2026-01-01}, or a list of "
-    "keys as in [eu, us]",
-    "path": "text, as in outbound/{name}_{partition:%Y%m%d}.csv, in quotes if it begins with '{'",
-    "to": "the name of a destination, as in crm",
-    "keys": "letters, digits, '_', '.', '+' and '-', at most 100 of them",
-    "incremental": "{cursor: updated_at, lag: 1h}",
-    "params": "a mapping of names (letters, digits, '_') and values, as in {region: EU, least: 5}",
-    "compression": "zstd, snappy, lz4, gzip or none, some with a level, as in zstd(9)",
-    "csv": "a mapping, as in {delimiter: ';', encoding: windows-1252}",
-    "delimiter": "one character in quotes, as in ';', or the word tab",
-    "header": "true or false",
-    "null": "a short text in quotes, as in '\\N' or 'NULL'",
-    "bom": "true or false",
-    "date": "iso, or a pattern in quotes, as in '%d.%m.%Y'",
-    "timestamp": "iso, or a pattern in quotes, as in '%Y-%m-%d %H:%M:%S'",
-    "columns": "a mapping of names and types, as in {order_id: int64 not null}",
-    "nullable": "true or false",
-    "describe": "a mapping of columns and texts, as in {order_id: the shop's number}",
-    "consumers": "a name as in crm, or a list of them",
-    "split": "{rows: 1000000} or {bytes: 256MB}",
-    "rows": "a whole number, as in {rows: 1000000}",
-    "checks": "a list, each check after a dash: '- min_rows: 1'",
-    "freshness": "a duration, as in 26h",
-    "label": "letters, digits and underscores",
-    "retries": "{max: 2, delay: 30s}",
-    "max": "a whole number from 0 to 10",
-    "pool": "letters, digits, '_', '-' and '/', as in heavy",
-    "priority": "a whole number from -100 to 100",
-}
 
 
 def explain(
@@ -100,7 +62,7 @@ def _message(item: Any, path: Path, front_matter: FrontMatter, header: type[Base
     if kind == "unknown_check":
         return _unknown_check(given)
     if kind == "missing":
-        return f"{name!r} lacks {str(path[-1])!r}: expected {_form(written)}"
+        return f"{name!r} lacks {str(path[-1])!r}: expected {_form(written, header)}"
     if kind == "literal_error":
         choices = [each for each in _choices(context["expected"]) if each not in _NOT_KEYS]
         if given is None:
@@ -111,23 +73,32 @@ def _message(item: Any, path: Path, front_matter: FrontMatter, header: type[Base
     if kind == "value_error":
         return f"{where if path else ''}{context['error']}"
     if given is None:
-        return f"{where}no value: expected {_form(written)}"
+        return f"{where}no value: expected {_form(written, header)}"
     if kind in ("greater_than_equal", "less_than_equal", "greater_than", "less_than"):
         return f"{where}{_uncapitalized(item['msg'])}, not {_shown(given)}"
     if kind == "string_pattern_mismatch" and path[0] == "owners" and _TEAM.fullmatch(str(given)):
         return f"{where}{_shown(given)} has the wrong form: did you mean 'team:{given}'?"
     if kind == "string_pattern_mismatch" or "keys" in item["loc"]:
-        form = _FORMS["keys"] if "keys" in item["loc"] else _form(written)
+        key = ("partitions", "keys") if "keys" in item["loc"] else written
+        form = _form(key, header)
         return f"{where}{_shown(given)} has the wrong form: expected {form}"
-    return f"{where}{_shown(given)} does not fit: expected {_form(written)}"
+    return f"{where}{_shown(given)} does not fit: expected {_form(written, header)}"
 
 
-def _form(path: Path) -> str:
+def _form(path: Path, header: type[BaseModel]) -> str:
     """The expected form of the innermost key that has one, with an example."""
-    forms = _FORMS
-    if path[:1] == ("checks",):
-        forms = _FORMS | {key: check.form for key, check in CHECKS.items()}
-    return next((forms[str(part)] for part in reversed(path) if part in forms), "another value")
+    found = "another value"
+    model: type[BaseModel] | None = header
+    for part in path:
+        if path[0] == "checks" and part in CHECKS:
+            model, found = CHECKS[str(part)], CHECKS[str(part)].form
+            continue
+        field = model.model_fields.get(str(part)) if model else None
+        if field is not None:
+            marks = (mark.form for mark in field.metadata if isinstance(mark, Expected))
+            found = next(marks, found)
+            model = _model_in(field.annotation) or model
+    return found
 
 
 def _choices(expected: str) -> list[str]:

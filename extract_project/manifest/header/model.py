@@ -12,6 +12,7 @@ from extract_project.checks.anomalies import ANOMALIES, Anomalies
 from extract_project.checks.base import CheckSpec, one_or_more
 from extract_project.checks.contract import KEY as CONTRACT
 from extract_project.checks.contract import Columns, ColumnText, Contract
+from extract_project.expected import Expected
 from extract_project.formats.compression import Compression
 from extract_project.formats.csv.dialect import Dialect
 from extract_project.formats.protocol import FileFormat, FormatOptions
@@ -62,34 +63,38 @@ class Header(BaseModel):
     # docs/header.md and the JSON Schema are generated from the descriptions. The text after
     # "Default:" says what an absent key means, if the default value does not.
 
-    description: Annotated[str, ONE_EXTRACT] = Field(
+    description: Annotated[str, ONE_EXTRACT, Expected("text")] = Field(
         "", description="What the extract is, and who reads it. Markdown."
     )
-    owners: Annotated[list[Owner], one_or_more] = Field(
-        [], description="Its owners: `team:sales`, an e-mail address, or a list of them."
-    )
-    tags: dict[TagKey, TagValue] = Field(
-        {}, description="Tags of the asset, to search for in the UI."
-    )
-    group: Group | None = Field(
-        None, description="The asset's group in the UI. Default: the folder"
+    owners: Annotated[
+        list[Owner],
+        one_or_more,
+        Expected("'team:sales' or an e-mail address as in ana@acme.com, or a list of them"),
+    ] = Field([], description="Its owners: `team:sales`, an e-mail address, or a list of them.")
+    tags: Annotated[
+        dict[TagKey, TagValue], Expected("a mapping of words, as in {domain: sales}")
+    ] = Field({}, description="Tags of the asset, to search for in the UI.")
+    group: Annotated[Group | None, Expected("letters, digits and underscores, as in sales_eu")] = (
+        Field(None, description="The asset's group in the UI. Default: the folder")
     )
     warehouse: Annotated[str | None, SHAPES_DATA] = Field(
         None,
         description="Name of the configured warehouse that runs the query. Default: the "
         "installation's default",
     )
-    enabled: bool = Field(
+    enabled: Annotated[bool, Expected("true or false")] = Field(
         True,
         description="`false` keeps the asset, but no schedule and no sensor starts it.",
     )
-    schedule: Crons = Field(
+    schedule: Annotated[
+        Crons, Expected("a cron as in '0 6 * * *', words as in 'daily at 06:00', or a list of them")
+    ] = Field(
         (),
         description="When it runs: a cron; words, as in `every 15 minutes` or "
         "`weekdays at 06:00 and 18:00`; a list of them; or `on_source_change`, when a table that "
         "the query reads has changed. Default: on demand only",
     )
-    timezone: TimeZone = Field(
+    timezone: Annotated[TimeZone, Expected("a name as in Europe/Berlin")] = Field(
         "UTC", description="Time zone of the schedule and of partitions, as in `Europe/Berlin`."
     )
     on_change: Literal["materialize"] | None = Field(
@@ -97,30 +102,46 @@ class Header(BaseModel):
         description="`materialize` runs the extract when its own SQL changes, or a key that shapes "
         "the data. Default: the change waits for the next run",
     )
-    depends_on: Annotated[list[Annotated[str, StringConstraints(pattern=_PATH)]], one_or_more] = (
-        Field(
-            [],
-            description="Upstream extracts, as `folder/name`. With a schedule, each tick waits for "
-            "theirs; without one, this extract runs when their data is new.",
-        )
+    depends_on: Annotated[
+        list[Annotated[str, StringConstraints(pattern=_PATH)]],
+        one_or_more,
+        Expected("the folder/name of another extract, or a list of them"),
+    ] = Field(
+        [],
+        description="Upstream extracts, as `folder/name`. With a schedule, each tick waits for "
+        "theirs; without one, this extract runs when their data is new.",
     )
-    consumers: Annotated[list[Consumer], one_or_more] = Field(
+    consumers: Annotated[
+        list[Consumer], one_or_more, Expected("a name as in crm, or a list of them")
+    ] = Field(
         [],
         description="Who reads what is published, as in `[crm, team:billing]`. They are shown with "
         "the extract, and `extract plan` names them when a change breaks what they read.",
     )
-    partitions: Annotated[Partitions, BeforeValidator(read_partitions)] | None = Field(
+    partitions: Annotated[
+        Annotated[Partitions, BeforeValidator(read_partitions)] | None,
+        Expected(
+            "hourly, daily, weekly, monthly, {type: daily, start: 2026-01-01}, or a list of "
+            "keys as in [eu, us]"
+        ),
+    ] = Field(
         None,
         description="One object for each window of time or each key: `hourly`, `daily`, `weekly`, "
         "`monthly`, the full form below, or a list of keys. The query gets `:partition_key`, "
         "`:partition_start` and `:partition_end`. Default: one object",
     )
-    incremental: Incremental | None = Field(
+    incremental: Annotated[Incremental | None, Expected("{cursor: updated_at, lag: 1h}")] = Field(
         None,
         description="Query only rows past `:watermark`, and add them to what is published, as in "
         "`{cursor: updated_at, lag: 1h}`. Default: every run publishes the whole result",
     )
-    params: Annotated[dict[ParamName, Constant], SHAPES_DATA] = Field(
+    params: Annotated[
+        dict[ParamName, Constant],
+        SHAPES_DATA,
+        Expected(
+            "a mapping of names (letters, digits, '_') and values, as in {region: EU, least: 5}"
+        ),
+    ] = Field(
         {},
         description="Constants by name, as in `{country: DE}`. The query uses each as `:name`; "
         "they are bound as parameters, never inserted into the text.",
@@ -128,24 +149,38 @@ class Header(BaseModel):
     format: Annotated[FormatName, SHAPES_DATA] = Field(
         "parquet", description="The file format that is published."
     )
-    compression: Annotated[Compression | None, SHAPES_DATA] = Field(
+    compression: Annotated[
+        Compression | None,
+        SHAPES_DATA,
+        Expected("zstd, snappy, lz4, gzip or none, some with a level, as in zstd(9)"),
+    ] = Field(
         None,
         description="As the format allows: `zstd` (or `zstd(1)` to `zstd(22)`), `snappy`, `lz4`, "
         "`gzip` (or `gzip(1)` to `gzip(9)`), `none`. Default: zstd for parquet and arrow, gzip for "
         "csv and jsonl",
     )
-    csv: Dialect | None = Field(
+    csv: Annotated[
+        Dialect | None, Expected("a mapping, as in {delimiter: ';', encoding: windows-1252}")
+    ] = Field(
         None,
         description="The dialect of `format: csv`, as in "
         '`{delimiter: ";", encoding: windows-1252, decimal: ","}`. Default: RFC 4180, UTF-8',
     )
-    columns: Annotated[Columns | None, SHAPES_DATA, ONE_EXTRACT] = Field(
+    columns: Annotated[
+        Columns | None,
+        SHAPES_DATA,
+        ONE_EXTRACT,
+        Expected("a mapping of names and types, as in {order_id: int64 not null}"),
+    ] = Field(
         None,
         description="A contract of the result: every column in order, as `name: int64`, "
         "`name: int64 not null`, or in the full form below. Values are cast where the cast is "
         "exact; any other result is refused. Default: the query decides",
     )
-    describe: dict[str, ColumnText] = Field(
+    describe: Annotated[
+        dict[str, ColumnText],
+        Expected("a mapping of columns and texts, as in {order_id: the shop's number}"),
+    ] = Field(
         {},
         description="What columns mean, as in `{order_id: the shop's number}`, without a contract. "
         "A description in `columns` comes first. Default: the comment behind the column in the "
@@ -179,12 +214,18 @@ class Header(BaseModel):
         list[Annotated[str, StringConstraints(to_lower=True, pattern=_NAME)]],
         one_or_more,
         Field(min_length=1, max_length=1),
+        Expected("the name of a destination, as in crm"),
     ] = Field(
         [DATA],
         description="The destination, as in `crm`, one of those in the settings. Default: `data`, "
         "which is EXTRACT_DATA",
     )
-    path: PublishedPath | None = Field(
+    path: Annotated[
+        PublishedPath | None,
+        Expected(
+            "text, as in outbound/{name}_{partition:%Y%m%d}.csv, in quotes if it begins with '{'"
+        ),
+    ] = Field(
         None,
         description="Name of the object at the destination, as in "
         "`outbound/{name}_{partition:%Y%m%d}.csv`: `{name}` and `{folder}` are those of the SQL "
@@ -192,7 +233,7 @@ class Header(BaseModel):
         "begins. With `split` or `incremental`, the folder of the parts. Default: from the path of "
         "the SQL file",
     )
-    split: Split | None = Field(
+    split: Annotated[Split | None, Expected("{rows: 1000000} or {bytes: 256MB}")] = Field(
         None,
         description="Publish several part objects and a `_manifest.json` that lists them, as in "
         "`{rows: 1000000}` or `{bytes: 256MB}`. Default: one object",
@@ -208,7 +249,9 @@ class Header(BaseModel):
         "`publish` adds one.",
     )
     checks: Annotated[
-        list[Check], BeforeValidator(_one_check, json_schema_input_type=list[Check] | Check)
+        list[Check],
+        BeforeValidator(_one_check, json_schema_input_type=list[Check] | Check),
+        Expected("a list, each check after a dash: '- min_rows: 1'"),
     ] = Field(
         [],
         description="Rules that a result must satisfy to be published; see the checks below.",
@@ -224,7 +267,7 @@ class Header(BaseModel):
         description="How long one attempt may take, from signing in to publishing, as in `30m`. "
         "At most `24h`.",
     )
-    retries: Retries = Field(
+    retries: Annotated[Retries, Expected("{max: 2, delay: 30s}")] = Field(
         Retries(),
         description="How often a transient failure is tried again, as in `{max: 3, delay: 10s}`. "
         "Errors in the SQL or the data are never retried. Default: `{max: 2, delay: 30s}`",
@@ -242,18 +285,20 @@ class Header(BaseModel):
     disk: Disk | None = Field(
         None, description="Disk of its ECS task, `21GB` to `200GB`. Default: the deployment's"
     )
-    pool: Pool | None = Field(
-        None,
-        description="Dagster's concurrency pool, which limits how many run at once. Default: the "
-        "warehouse's name",
+    pool: Annotated[Pool | None, Expected("letters, digits, '_', '-' and '/', as in heavy")] = (
+        Field(
+            None,
+            description="Dagster's concurrency pool, which limits how many run at once. "
+            "Default: the warehouse's name",
+        )
     )
-    priority: int = Field(
+    priority: Annotated[int, Expected("a whole number from -100 to 100")] = Field(
         0,
         ge=-100,
         le=100,
         description="Priority of its runs in the queue, -100 to 100: higher ones start first.",
     )
-    freshness: Freshness | None = Field(
+    freshness: Annotated[Freshness | None, Expected("a duration, as in 26h")] = Field(
         None,
         description="How old the published version may get before the asset shows as stale, as in "
         "`26h`. Default: any age",
