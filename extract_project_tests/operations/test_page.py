@@ -1,0 +1,131 @@
+"""The page in a real browser, opened as a file: what a person on call finds, in both themes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from extract_project.operations.page import page
+from extract_project_tests.support.browser import chromium
+from extract_project_tests.support.mornings import MALICE, URL, morning
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    file = tmp_path / "operations.html"
+    file.write_bytes(page(*morning()))
+    tab = browser.new_page(viewport={"width": 1400, "height": 900}, timezone_id="Asia/Tokyo")
+    tab.goto(file.as_uri())
+    yield tab
+    tab.close()
+
+
+def test_what_is_wrong_stands_on_top_worst_first(opened: Page) -> None:
+    names = opened.locator(".troubles li > a").all_inner_texts()
+    assert names == [
+        *("sales/renamed", "sales/by_day", "ops/typo", "finance/revenue", "ops/missed"),
+        *("sales/summary", "sales/held"),
+    ]
+    first = opened.locator(".troubles li").first
+    expect(first).to_contain_text("sales/renamed.sql:3:8: column amount does not exist")
+    expect(first).to_contain_text("next: extract failed sales/renamed")
+    expect(first.locator("a")).to_have_attribute("href", f"{URL}/assets/sales/renamed")
+    warning = opened.get_by_role("alert")
+    expect(warning).to_contain_text("The daemon's thread SENSOR was last heard of 30 min ago")
+    expect(warning).to_contain_text("The schedule hourly_utc is switched off.")
+    chips = opened.locator(".chips li").all_inner_texts()
+    assert chips[:2] == ["× 1 failed", "! 1 refused"]  # noqa: RUF001
+    assert chips[-1] == "✓ 12 fine"
+
+
+def test_foreign_text_is_shown_and_not_obeyed(opened: Page) -> None:
+    expect(opened.locator(".troubles")).to_contain_text(MALICE)
+    assert opened.title() == "Operations"
+
+
+def test_each_run_is_a_link_that_says_what_it_was(opened: Page) -> None:
+    row = opened.locator(".line", has_text="sales/renamed")
+    runs = row.locator("svg.day a")
+    titles = runs.locator("title").all_text_contents()
+    assert titles[-1] == "failed (sql), 06:01:00 to 06:02:00 UTC, 60 s"
+    assert len(titles) == 4
+    assert runs.last.get_attribute("href") == f"{URL}/runs/f0000000"
+
+
+def test_an_outcome_is_read_without_colours(opened: Page) -> None:
+    """Each has a form of its own: a sign, a height, an outline."""
+    forms = {}
+    for outcome in ("succeeded", "failed", "refused", "running", "queued", "cancelled"):
+        bar = opened.locator(f"svg.day rect.{outcome}").first
+        style = bar.evaluate("e => getComputedStyle(e).strokeDasharray + e.getAttribute('height')")
+        filled = bar.evaluate(
+            "e => getComputedStyle(e).fill !== getComputedStyle(document.body).backgroundColor"
+        )
+        sign = bar.evaluate("e => e.nextElementSibling?.textContent ?? ''")
+        forms[outcome] = (style, filled, sign)
+    assert len(set(forms.values())) == len(forms)
+
+
+def test_hours_are_those_of_the_reader(opened: Page) -> None:
+    hours = opened.locator(".hours time")
+    expect(hours.last).to_have_text("15:00")  # 06:00 in UTC
+    expect(hours.last).to_have_attribute("title", "2026-11-25T06:00:00.000Z")
+
+
+def test_an_old_page_says_that_it_is_old(opened: Page) -> None:
+    expect(opened.locator("#age")).to_contain_text("ago: load the page again")
+
+
+def test_the_month_is_told_in_words_too(opened: Page) -> None:
+    plot = opened.locator(".line", has_text="ops/missed").locator("svg.month title")
+    words = plot.all_text_contents()
+    assert words == [
+        "seconds over 30 days: last 20 s, highest 224, 30 days",
+        "rows over 30 days: last 2,200, highest 2,200, 30 days",
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1400])
+def test_it_fits_a_phone_and_both_themes(
+    browser: Browser, tmp_path: Path, theme: Literal["light", "dark"], width: int
+) -> None:
+    file = tmp_path / "operations.html"
+    file.write_bytes(page(*morning()))
+    tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=theme)
+    tab.goto(file.as_uri())
+    assert tab.evaluate("document.documentElement.scrollWidth") == width
+    ink, paper = (
+        sum(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(", "))
+        for colour in tab.evaluate(
+            "(s => [s.color, s.backgroundColor])(getComputedStyle(document.body))"
+        )
+    )
+    assert (ink < paper) is (theme == "light")
+    tab.close()
+
+
+def test_thousands_of_extracts_make_a_page_that_opens(browser: Browser, tmp_path: Path) -> None:
+    facts, activity = morning(fine=5_000)
+    began = perf_counter()
+    content = page(facts, activity)
+    assert perf_counter() - began < 10
+    assert len(content) < 4_000_000
+    file = tmp_path / "operations.html"
+    file.write_bytes(content)
+    tab = browser.new_page()
+    tab.goto(file.as_uri())
+    expect(tab.locator(".line")).to_have_count(501)
+    expect(tab.locator("body")).to_contain_text("And 4,509 more, all of them in a better state.")
+    tab.close()

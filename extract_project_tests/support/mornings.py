@@ -1,0 +1,129 @@
+"""A morning of many extracts, made up: facts and activity of every kind."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from extract_project.operations.activity import Activity, Bar, Outcome, Result
+from extract_project.status.facts import (
+    Attempt,
+    Daemon,
+    DeploymentFacts,
+    ExtractFacts,
+    Facts,
+    Manifest,
+    Pool,
+    Starter,
+    Success,
+    Trigger,
+)
+from extract_project.status.facts import Outcome as AttemptOutcome
+
+NOW = datetime(2026, 11, 25, 6, 10, tzinfo=UTC)
+URL = "http://dagster.example:3000"
+MALICE = "<img src=x onerror=document.title='broken'></script><b>bold</b>"
+"""What must be shown as it is, wherever somebody may have written it."""
+
+
+def ago(**distance: float) -> datetime:
+    return NOW - timedelta(**distance)
+
+
+def extract(path: str, **facts: object) -> ExtractFacts:
+    known: dict[str, object] = {
+        "extract": path,
+        "group": path.partition("/")[0],
+        "owners": ("team:logistics",),
+        "trigger": Trigger.SCHEDULE,
+        "starter": "daily_06_00_utc",
+        "schedule": "daily at 06:00 (UTC)",
+        "success": Success(at=ago(minutes=8), run_id="ok", rows=1200, seconds=30),
+        "last_tick": ago(minutes=10),
+        "next_tick": ago(hours=-23.8),
+    }
+    return ExtractFacts.model_validate({**known, **facts})
+
+
+def morning(fine: int = 12) -> tuple[Facts, Activity]:
+    """One extract of each state, and `fine` ones that are fine."""
+    old = Success(at=ago(hours=31), run_id="old", rows=900, seconds=25)
+    failed = Attempt(
+        outcome=AttemptOutcome.FAILED,
+        run_id="f0000000",
+        at=ago(minutes=9),
+        cause="sql",
+        report=f"sales/renamed.sql:3:8: column amount does not exist {MALICE}",
+    )
+    refused = Attempt(
+        outcome=AttemptOutcome.REFUSED,
+        run_id="a0000000",
+        at=ago(minutes=7),
+        cause="audit refused",
+        report="sales/by_day.sql:4:5: order_id unique: broken by 2 keys",
+    )
+    running = Attempt(outcome=AttemptOutcome.RUNNING, run_id="b0000000", at=ago(minutes=5))
+    queued = Attempt(outcome=AttemptOutcome.QUEUED, run_id="c0000000", at=ago(minutes=4))
+    extracts = [
+        extract("sales/renamed", success=old, attempts=(failed,)),
+        extract("sales/by_day", success=old, attempts=(refused,)),
+        extract("ops/typo", invalid=("ops/typo.sql:2:1: unknown key 'shedule'",), success=None),
+        extract("finance/revenue", success=old, freshness_seconds=86_400, last_tick=None),
+        extract("ops/missed", success=old),
+        extract("sales/summary", waits_for=("sales/by_day",), waiting_since=ago(minutes=10)),
+        extract("sales/held", pool="snow", attempts=(queued,)),
+        extract("sales/orders_of_all_countries_and_channels_by_day", attempts=(running,)),
+        extract("ops/off", enabled=False),
+        *(extract(f"fine/extract_{number:04}") for number in range(fine)),
+    ]
+    facts = Facts(
+        deployment=DeploymentFacts(
+            at=NOW,
+            url=URL,
+            manifest=Manifest(snapshot="s", files=len(extracts)),
+            daemons=(Daemon(name="SENSOR", last_heartbeat=ago(minutes=30)),),
+            starters={
+                "daily_06_00_utc": Starter(
+                    name="daily_06_00_utc", kind="schedule", on=True, last_tick=ago(minutes=10)
+                ),
+                "hourly_utc": Starter(name="hourly_utc", kind="schedule", on=False),
+            },
+            pools={"snow": Pool(limit=8, claimed=8, waiting=("c0000000",))},
+            queued=3,
+            running=9,
+            most_running=25,
+        ),
+        extracts={each.extract: each for each in extracts},
+    )
+    return facts, activity(facts)
+
+
+def activity(facts: Facts) -> Activity:
+    """Three runs a day of each extract, and those that its attempts say."""
+    bars, results = [], []
+    for number, path in enumerate(facts.extracts):
+        for hour in (0.1, 8.1, 16.1):
+            start = ago(hours=hour, minutes=number % 7)
+            end = min(start + timedelta(minutes=4 + 9 * (number % 4)), ago(minutes=1))
+            outcome = Outcome.CANCELLED if number == 9 and hour > 16 else Outcome.SUCCEEDED
+            bars.append(
+                (path, Bar(run_id=f"{number}-{hour}", outcome=outcome, start=start, end=end))
+            )
+        for day in range(30):
+            seconds = 20 + (day * (number + 3)) % 17 + (200 if (day, number) == (3, 4) else 0)
+            at = ago(days=day, minutes=5)
+            results.append((path, Result(at=at, seconds=seconds, rows=1000 + 40 * (30 - day))))
+    outcomes = {"f0000000": Outcome.FAILED, "a0000000": Outcome.REFUSED}
+    outcomes |= {"b0000000": Outcome.RUNNING, "c0000000": Outcome.QUEUED}
+    for path, each in facts.extracts.items():
+        for attempt in each.attempts:
+            outcome = outcomes[attempt.run_id]
+            ended = outcome in (Outcome.FAILED, Outcome.REFUSED)
+            bar = Bar(
+                run_id=attempt.run_id,
+                outcome=outcome,
+                start=attempt.at,
+                end=attempt.at + timedelta(minutes=1) if ended else None,
+                cause=attempt.cause,
+            )
+            bars.append((path, bar))
+    return Activity().with_runs(bars).with_results(results)
