@@ -249,3 +249,26 @@ def test_parts_in_a_folder_of_their_own(site: Site, crm: Folder, settings: Setti
     assert kinds.count("version") == 1
     assert kinds.count("part") == 3
     assert open_published(crm.uri, "outbound/orders", s3=site.s3).read_all().num_rows == 3
+
+
+def test_the_object_of_a_file_that_became_invalid_is_not_replaced(
+    site: Site, settings: Settings
+) -> None:
+    text = "/*---\npath: out/orders.parquet\n---*/\nselect {} as i"
+    with DagsterInstance.ephemeral() as instance:
+        site.put_sql("a/first", text.format(1))
+        assert execute(definitions(site, settings), instance, "a/first").success
+        kept = versions(site.data, "out/orders.parquet")
+        site.put_sql("a/first", text.format("1 +"))
+        site.put_sql("a/second", text.format(2))
+        result = execute(definitions(site, settings), instance, "a/second")
+        assert not result.success
+        (failure,) = [e for e in result.all_events if e.event_type_value == "STEP_FAILURE"]
+        told = failure.step_failure_data.user_failure_data
+        assert told is not None
+        assert "a/first.sql published the current version of" in str(told.description)
+        assert versions(site.data, "out/orders.parquet") == kept
+
+        site.s3.delete_object(Bucket=site.manifest.bucket, Key=site.manifest.key("a/first.sql"))
+        assert execute(definitions(site, settings), instance, "a/second").success
+    assert len(versions(site.data, "out/orders.parquet")) == 2

@@ -53,6 +53,7 @@ from extract_project.orchestration.run.newer import newer_sql
 from extract_project.orchestration.run.release import release_of
 from extract_project.orchestration.run.subject_tags import tag_subject
 from extract_project.pipeline.attempt import Done, RefusedResult, publish_staged, staging
+from extract_project.pipeline.ownership import require_own
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged
 from extract_project.prefetch import in_thread
@@ -199,6 +200,8 @@ class _Execution:
                     stop=self.stop,
                 )
             )
+            current = staged.baseline.version
+            require_own(self.folders.manifest, extract, current, self._target.uri)
         except Exception as error:
             return self._ending(error, self._current(may_change=False))
         for doubt in staged.doubts:
