@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from extract_project.cli.console import BAD, GOOD, err, marked, out
 from extract_project.cli.newest import some
 from extract_project.errors import DeploymentError
 from extract_project.manifest.extract import SUFFIX, is_sql
 from extract_project.settings import Settings
+
+
+def announce(settings: Settings) -> None:
+    """Tell the deployment that a push begins, so that it does not load half of it, or all twice."""
+    from extract_project.deployment.client import Deployment
+    from extract_project.deployment.loaded import announce_reload
+
+    with suppress(DeploymentError):  # whoever cannot reach it is told so after the push
+        announce_reload(Deployment(settings.dagster_url, settings.location))
 
 
 def make_live(settings: Settings, names: Sequence[str]) -> bool:

@@ -32,13 +32,14 @@ def newest(deployment: Deployment, extracts: Collection[str], *, as_loaded: bool
 
     Raises ManifestError if the newest SQL does not load.
     """
-    from extract_project.deployment.loaded import ask_loaded
+    from extract_project.deployment.loaded import announce_reload, ask_loaded
 
     loaded = ask_loaded(deployment, extracts)
     if as_loaded:
         return loaded
     if loaded.behind(extracts) and not loaded.refused:
         with err.status("the bucket has newer SQL: loading it"):
+            announce_reload(deployment)
             deployment.reload()
         loaded = ask_loaded(deployment, extracts)
     behind = loaded.behind(extracts)

@@ -9,7 +9,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from extract_project.cli.console import NO, err, explains_itself, out, transfer_columns
-from extract_project.cli.live import make_live
+from extract_project.cli.live import announce, make_live
 from extract_project.manifest.bucket import list_files
 from extract_project.manifest.extract import SUFFIX, InvalidExtract, is_sql
 from extract_project.manifest.folder import manifest_files, parse_folder
@@ -45,6 +45,8 @@ def push(folder: Path, delete: bool, force: bool, no_wait: bool) -> None:
             )
         )
         raise SystemExit(NO)
+    if not no_wait:
+        announce(settings)
     changes = push_folder(settings, files, delete=delete)
     out.print(
         f"{settings.manifest}: {len(changes.added)} added, {len(changes.changed)} changed, "

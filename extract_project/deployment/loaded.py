@@ -23,7 +23,9 @@ class Question(BaseModel):
     """Ask what is loaded of some extracts, given as paths or patterns (`sales/*`)."""
 
     ask: Literal["loaded"] = "loaded"
-    extracts: tuple[str, ...]
+    extracts: tuple[str, ...] = ()
+    reloads: bool = False
+    """Whether who asks is about to have the location reloaded, so that the sensor need not."""
 
 
 class Loaded(BaseModel):
@@ -55,6 +57,11 @@ def ask_loaded(deployment: Deployment, extracts: Collection[str]) -> Loaded:
             "the deployment's answer is not understood: it runs another release of this project; "
             "use the release that it runs"
         ) from None
+
+
+def announce_reload(deployment: Deployment) -> None:
+    """Tell the sensor that a reload follows, so that a push is not loaded twice."""
+    deployment.evaluate_sensor(SENSOR, Question(reloads=True).model_dump_json())
 
 
 def read_question(cursor: str | None) -> Question | None:

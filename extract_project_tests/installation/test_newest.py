@@ -6,6 +6,7 @@ from pathlib import Path
 
 from extract_project_tests.support.commands import write
 from extract_project_tests.support.installation import Installation
+from extract_project_tests.support.waiting import await_value
 
 BROKEN = "select cast('x' as integer) as a"
 FILES = {
@@ -89,3 +90,16 @@ def test_a_rerun_leaves_out_what_is_invalid_now(installed: Installation) -> None
     done = installed.call("rerun", "--failed", "--group", "worse", "--yes")
     assert "newest/group/worse is invalid, so it is not run again" in done.stderr
     assert "nothing to run again" in done.stdout
+
+
+def test_a_push_is_loaded_once(installed: Installation, tmp_path: Path) -> None:
+    for number in range(40):
+        write(tmp_path, f"newest/many/{number}", f"select {number} as a")
+    before = await_value("a first tick", lambda: len(installed.manifest_ticks()) or None)
+    assert installed.call("push", str(tmp_path)).exit_code == 0
+
+    def later() -> list[str]:
+        return installed.manifest_ticks()[:-before]
+
+    await_value("a tick after it", lambda: "all of them loaded" in "".join(later()[:1]), 60)
+    assert [reason for reason in later() if reason.endswith(": reloaded")] == []

@@ -60,13 +60,20 @@ class Installation:
         with DagsterInstance.from_config(str(self.server.home)) as instance:
             return list(instance.get_runs(RunsFilter(tags={"extract/path": path})))
 
-    def reloads(self) -> list[str]:
-        """What the manifest sensor said each time that it had the code location reloaded."""
+    def manifest_ticks(self) -> list[str]:
+        """What the manifest sensor said at each of its ticks, the newest first."""
         with DagsterInstance.from_config(str(self.server.home)) as instance:
-            (state,) = (s for s in instance.all_instigator_state() if s.name == "manifest")
-            ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id)
-        said = (tick.skip_reason or "" for tick in ticks)
-        return [reason for reason in said if reason.endswith(": reloaded")]
+            states = [s for s in instance.all_instigator_state() if s.name == "manifest"]
+            ticks = [
+                tick
+                for state in states
+                for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id)
+            ]
+        return [tick.skip_reason or "" for tick in ticks]
+
+    def reloads(self) -> list[str]:
+        """What it said each time that it had the code location reloaded."""
+        return [reason for reason in self.manifest_ticks() if reason.endswith(": reloaded")]
 
     def await_extract(self, path: str, there: bool = True) -> None:
         await_value(

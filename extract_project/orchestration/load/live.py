@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 
 import dagster as dg
@@ -34,9 +35,18 @@ from extract_project.orchestration.run.code_location import CodeLocation
 # evaluation would come some milliseconds too early.
 _INTERVAL_SECONDS = 3
 _SETTLED_SECONDS = 2
+_ANNOUNCED_SECONDS = 60
+"""How long an announced reload may take, before the sensor asks for one itself."""
 _SHOWN = 10
 
 Files = Mapping[str, str]
+
+
+@dataclass
+class _Announced:
+    """A reload that somebody else is about to ask for; this process ends with it."""
+
+    until: float = 0.0
 
 
 def manifest_sensor(
@@ -45,6 +55,7 @@ def manifest_sensor(
     """A sensor that reloads the code location when the manifest changes, and launches extracts with
     `on_change: materialize`."""
     loaded = snapshot.files
+    announced = _Announced()
     watching = [
         extract
         for extract in snapshot.extracts
@@ -69,6 +80,8 @@ def manifest_sensor(
 
         listed = look()
         if question := read_question(context.cursor):
+            if question.reloads:
+                announced.until = time.monotonic() + _ANNOUNCED_SECONDS
             answered = answer(question, folders.manifest, snapshot, listed, refused)
             return dg.SensorResult(cursor=answered.model_dump_json())
         if listed == loaded:
@@ -87,8 +100,10 @@ def manifest_sensor(
                 f"{difference(loaded, listed)}: revert this, or fix it: {refused.reason}"
             )
         changes = difference(loaded, listed)
+        if time.monotonic() < announced.until:
+            return dg.SkipReason(f"{changes}: somebody else has them loaded right now")
         time.sleep(_SETTLED_SECONDS)
-        if look() != listed:
+        if look() != listed or time.monotonic() < announced.until:
             return dg.SkipReason(f"{changes}: reloaded when they have settled")
         current_snapshot(folders, location.settings.dialects, snapshot)
         origin = context.code_location_origin
