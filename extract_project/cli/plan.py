@@ -11,6 +11,7 @@ import click
 from rich.text import Text
 
 from extract_project.cli.console import NO, err, explains_itself, json_option, marked, out
+from extract_project.cli.plan_markdown import Told, markdown
 from extract_project.manifest.folder import manifest_files
 from extract_project.pipeline.breaking import Breaking, breaking
 from extract_project.pipeline.describe import Described, describe
@@ -44,6 +45,13 @@ _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
     is_flag=True,
     help="Exit code 1 too when a change breaks a consumer, or an extract that depends on it.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown"]),
+    default="text",
+    help="markdown: for a comment on a pull request, no longer than one may be.",
+)
 @json_option
 @explains_itself
 def plan(
@@ -54,6 +62,7 @@ def plan(
     no_describe: bool,
     whole: bool,
     fail_on_breaking: bool,
+    form: str,
     as_json: bool,
 ) -> None:
     """Show what pushing FOLDER would change, and for whom.
@@ -64,6 +73,7 @@ def plan(
     \b
     extract plan sql_manifest
     extract plan sql_manifest --diff --no-describe
+    extract plan sql_manifest --diff --format markdown
     """
     settings = load_settings()
     folders = settings.connect()
@@ -79,41 +89,58 @@ def plan(
         found = [_plain(each, schemas.get(each.path), broken[each.path], diff) for each in planned]
         click.echo(json.dumps(found, indent=2))
     else:
-        for each in planned:
-            described = schemas.get(each.path)
-            if each.change != _SAME or (described and _is_worth_showing(described)):
-                _print(each, described, broken[each.path], diff)
+        told = [
+            _told(each, schemas.get(each.path), broken[each.path], diff)
+            for each in planned
+            if each.change != _SAME or _is_worth_showing(schemas.get(each.path))
+        ]
         counts = ", ".join(
             f"{sum(each.change == change for each in planned)} {change}" for change in _COLOURS
         )
-        out.print(f"{settings.manifest}: {counts}")
+        summary = f"{settings.manifest}: {counts}"
+        if form == "markdown":
+            click.echo(markdown(summary, told), nl=False)
+        else:
+            for each in told:
+                _print(each)
+            out.print(summary)
     refused = any(each.refusal for each in schemas.values())
     hit = fail_on_breaking and any(broken.values())
     raise SystemExit(NO if refused or hit or any(each.problems for each in planned) else 0)
 
 
-def _is_worth_showing(described: Described) -> bool:
-    return bool(described.changes or described.refusal or described.narrowed or described.doubts)
+def _is_worth_showing(described: Described | None) -> bool:
+    return described is not None and bool(
+        described.changes or described.refusal or described.narrowed or described.doubts
+    )
 
 
-def _print(
+def _told(
     planned: Planned, described: Described | None, broken: Breaking | None, diff: bool
-) -> None:
-    colour = _COLOURS.get(planned.change, "dim")
-    says = _effect(planned, described)
-    out.print(marked(Text(f"{planned.change:8}", colour), f"{planned.path} ", says))
-    for problem in planned.problems:
-        out.print(f"           {problem}")
+) -> Told:
+    details = list(planned.problems)
     if described:
-        for line in described.refusal.splitlines() or described.changes:
-            out.print(f"           {line}")
-        for columns in described.narrowed:
-            out.print(f"           {columns}")
-        for doubt in described.doubts:
-            out.print(f"           warning: {doubt}")
-    if broken:
-        out.print(Text(f"           {broken}", "red"))
-    for line in planned.diff() if diff else ():
+        details += described.refusal.splitlines() or described.changes
+        details += [str(columns) for columns in described.narrowed]
+        details += [f"warning: {doubt}" for doubt in described.doubts]
+    return Told(
+        planned.change,
+        planned.path,
+        _effect(planned, described),
+        details,
+        str(broken) if broken else "",
+        planned.diff() if diff else (),
+    )
+
+
+def _print(told: Told) -> None:
+    colour = _COLOURS.get(told.change, "dim")
+    out.print(marked(Text(f"{told.change:8}", colour), f"{told.path} ", told.effect))
+    for line in told.details:
+        out.print(f"           {line}")
+    if told.breaking:
+        out.print(Text(f"           {told.breaking}", "red"))
+    for line in told.diff:
         out.print(f"    {line}", style=_DIFF_COLOURS.get(line[:1]))
 
 

@@ -22,7 +22,7 @@ select 1 as one
 """
 
 WORKFLOW = """\
-# Checks the SQL files of a pull request, shows what it changes, and pushes what is merged.
+# Checks the SQL files of a pull request, comments what it changes, and pushes what is merged.
 name: extracts
 on:
   pull_request:
@@ -34,12 +34,18 @@ on:
 permissions:
   contents: read
   id-token: write # to sign in to AWS without a key
+  pull-requests: write # to comment
+
+concurrency: extracts-${{{{ github.ref }}}} # two pushes one after the other
 
 jobs:
   extracts:
     runs-on: ubuntu-latest
     env:
       AWS_REGION: eu-central-1
+      # The first may read, the second write; docs/pull-requests.md has the rights of both.
+      PLAN_ROLE: arn:aws:iam::111122223333:role/extracts-plan
+      PUSH_ROLE: arn:aws:iam::111122223333:role/extracts-push
 {environment}
     steps:
       - uses: actions/checkout@v4
@@ -48,12 +54,26 @@ jobs:
       - run: pip install extract-project # from where your company keeps it
       - uses: aws-actions/configure-aws-credentials@v4
         with:
-          role-to-assume: arn:aws:iam::111122223333:role/extracts-push
+          role-to-assume: ${{{{ github.event_name == 'push' && env.PUSH_ROLE || env.PLAN_ROLE }}}}
           aws-region: ${{{{ env.AWS_REGION }}}}
       - run: extract check {folder}
-      - run: extract plan {folder}
-        if: github.event_name == 'pull_request'
-      - run: extract push {folder}
+      - run: extract plan {folder} --diff --fail-on-breaking --format markdown > plan.md
+        if: ${{{{ !cancelled() && github.event_name == 'pull_request' }}}}
+      - name: Comment, in place of the comment on an earlier commit
+        if: ${{{{ !cancelled() && github.event_name == 'pull_request' }}}}
+        env:
+          GH_TOKEN: ${{{{ github.token }}}}
+          COMMENTS: repos/${{{{ github.repository }}}}/issues
+          NUMBER: ${{{{ github.event.number }}}}
+        run: |
+          known=$(gh api --paginate "$COMMENTS/$NUMBER/comments" \\
+            --jq '.[] | select(.body | startswith("<!-- extract plan -->")) | .id' | head -n 1)
+          if [ -n "$known" ]; then
+            gh api --silent --method PATCH "$COMMENTS/comments/$known" --field body=@plan.md
+          else
+            gh api --silent "$COMMENTS/$NUMBER/comments" --field body=@plan.md
+          fi
+      - run: extract push {folder} --no-wait # the sensor loads it within seconds
         if: github.event_name == 'push'
 """
 
