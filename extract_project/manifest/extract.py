@@ -78,7 +78,7 @@ class Extract(BaseModel):
 
     @property
     def destination(self) -> str:
-        """Name of the destination where it is published."""
+        """Name of the destination where it is published; of several, the first."""
         return self.header.to[0]
 
     @property

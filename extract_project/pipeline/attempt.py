@@ -11,9 +11,11 @@ from extract_project.errors import Refused
 from extract_project.history.receipt import Receipt
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.audit import Outcome
+from extract_project.pipeline.everywhere import Settled, publish_everywhere
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged, stage
 from extract_project.prefetch import in_thread
+from extract_project.publish.places import Place
 from extract_project.publish.publishing import Published, settle
 from extract_project.publish.target import Target
 from extract_project.stopping import GRACE_SECONDS, Stop, supervised
@@ -29,6 +31,8 @@ class Done:
     published: Published
     before: Receipt | None
     """The receipt of the version that was current when the attempt began."""
+    everywhere: tuple[Settled, ...] = ()
+    """What it is at each destination, if there are several; `published` is that of the first."""
 
 
 class RefusedResult(Refused):
@@ -51,8 +55,11 @@ def staging(
     *,
     state: Folder,
     stop: Stop,
+    further: Sequence[Place] = (),
 ) -> Iterator[Staged]:
     """Stage and audit, unless `stop` ends it first. What is not published in the block is aborted.
+
+    `further` is as for `stage`.
 
     Raises RefusedResult, RunEnded, QueryTimeout, and what `stage` raises.
     """
@@ -63,9 +70,18 @@ def staging(
             # Once stopped, do not repeat unanswered requests. The work itself has to leave this
             # block: the caller may have abandoned it, and the client would go on, for a minute per
             # try, before the staged upload is aborted.
-            opened.enter_context(target.store.sending(stop.require))
+            for each in (target, *(place.target for place in further)):
+                opened.enter_context(each.store.sending(stop.require))
             staged = opened.enter_context(
-                stage(warehouse, extract, target, provenance, state=state, stop=stop)
+                stage(
+                    warehouse,
+                    extract,
+                    target,
+                    provenance,
+                    state=state,
+                    stop=stop,
+                    further=further,
+                )
             )
             _require_accepted(staged, extract)
             stop.require()  # if stopped, the caller may be gone
@@ -81,16 +97,26 @@ def staging(
 def publish_staged(state: Folder, staged: Staged, extract: Extract) -> Done:
     """Publish the staged result, unless `stop` ends it first.
 
-    Raises RunEnded, QueryTimeout, and what `settle` raises. If `staged.stop.is_sending` is true
+    Raises RunEnded, QueryTimeout, and what `settle` raises, or PartlyPublished if there are several
+    destinations. If `staged.stop.is_sending` is true
     after an error, it is unknown whether the result has been published.
     """
 
     def work() -> Done:
         # Before publishing: a failure here leaves the current version as it is.
         before = staged.baseline.receipt
+        if len(staged.branches) > 1:
+            return done_everywhere(staged, before, publish_everywhere(staged, extract.header))
         return Done(staged, settle(state, staged, extract.header), before)
 
     return supervised(work, staged.stop)
+
+
+def done_everywhere(staged: Staged, before: Receipt | None, settled: Sequence[Settled]) -> Done:
+    """The outcome of a result that each destination has."""
+    first = settled[0].published
+    assert first is not None
+    return Done(staged, first, before, tuple(settled))
 
 
 def attempt(
@@ -101,9 +127,12 @@ def attempt(
     *,
     state: Folder,
     stop: Stop,
+    further: Sequence[Place] = (),
 ) -> Done:
     """Stage, audit and publish, without Dagster. Raises as `staging` and `publish_staged` do."""
-    with staging(warehouse, extract, target, provenance, state=state, stop=stop) as staged:
+    with staging(
+        warehouse, extract, target, provenance, state=state, stop=stop, further=further
+    ) as staged:
         return publish_staged(state, staged, extract)
 
 

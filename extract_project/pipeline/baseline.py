@@ -29,11 +29,12 @@ class PublishedBaseline:
         target: Target,
         partition: Partition | None,
         *,
+        version: Version | None,
         full_refresh: bool = False,
     ) -> None:
-        self._state, self._extract, self._target = state, extract, target
+        self.state, self._extract, self._target = state, extract, target
         self._partition, self._full_refresh = partition, full_refresh
-        self.version = find_version(target.store, target.key)
+        self.version = version
         """The version that was current when the run began."""
         # What S3 has to be asked for is asked once, and only if it is wanted. It is no
         # cached_property: up to Python 3.11 all instances of one share a lock, and a run whose S3
@@ -41,6 +42,10 @@ class PublishedBaseline:
         self._receipt = cache(lambda: self._load(self.version))
         self._neighbour = cache(self._find_neighbour)
         self._comparable = cache(self._find_comparable)
+
+    def look(self) -> None:
+        """Ask the destination now: what is wrong with it is then not taken for another fault."""
+        self._neighbour()
 
     @property
     def receipt(self) -> Receipt | None:
@@ -100,4 +105,4 @@ class PublishedBaseline:
         return before.recent or (before.metrics,)
 
     def _load(self, version: Version | None) -> Receipt | None:
-        return receipt_of(self._state, version) if version else None
+        return receipt_of(self.state, version) if version else None

@@ -1,4 +1,4 @@
-"""The outputs of a staged result: one object, or parts and a manifest object that lists them.
+"""The output of a staged result at one destination: one object, or parts and a manifest object.
 
 Either way, one conditional write publishes one key. They differ in what must exist before it.
 """
@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from extract_project.errors import TypeMappingError
-from extract_project.formats.protocol import Encoder, FileFormat, Unwritable
 from extract_project.history.receipt import Receipt
 from extract_project.history.versions import Version
-from extract_project.publish.clock import Clock, TimedSink
+from extract_project.publish.fan import Health
 from extract_project.publish.target import Target, sweep
-from extract_project.schema.display import shown
-from extract_project.store.protocol import Condition, StagedObject, Written
+from extract_project.store.protocol import Condition, Written
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,13 +39,19 @@ class Content:
 
 
 class Output(Protocol):
-    """A result being written, invisible to readers. `publish` makes it visible; `abort` discards
-    it. After `publish`, `abort` does nothing.
+    """A result on its way to one destination, invisible to readers. `publish` makes it visible;
+    `abort` discards it. After `publish`, `abort` does nothing.
+
+    What is written to it comes from a `Writer`, which several outputs share.
     """
 
     @property
     def target(self) -> Target:
         """The key whose versions are the versions of the extract."""
+
+    @property
+    def health(self) -> Health:
+        """Whether the destination has taken everything so far."""
 
     def sweep(self, older_than: timedelta) -> None:
         """Abort uploads that killed runs of this key have left behind."""
@@ -56,11 +59,8 @@ class Output(Protocol):
     def begin(self, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         """Set what is known before the first row: the schema, and the object's metadata."""
 
-    def write(self, rows: pa.Table) -> None:
-        """Encode the next row group; raises StagingError."""
-
-    def seal(self) -> Content:
-        """Finish writing, and wait until everything is in S3; raises StagingError."""
+    def content(self, rows: int) -> Content:
+        """The content, now that everything is written: `rows` of this run."""
 
     def is_whole(self, version: Version, receipt: Receipt) -> bool:
         """Whether the current version, equal by checksum, still has all its parts and a usable
@@ -82,88 +82,35 @@ class Output(Protocol):
         """Discard everything. Safe to call at any time, any number of times."""
 
 
-class File:
-    """Encodes row groups into one file, and uploads it."""
-
-    def __init__(
-        self,
-        upload: StagedObject,
-        schema: pa.Schema,
-        file_format: FileFormat,
-        clock: Clock,
-        rows_before: int = 0,
-    ) -> None:
-        self.upload = upload
-        self.rows = 0
-        self._rows_before = rows_before
-        self._clock = clock
-        with clock.stage("encode"):
-            sink = TimedSink(upload, clock)
-            self._encoder: Encoder | None = file_format.encoder(sink, schema)
-
-    def write(self, rows: pa.Table) -> None:
-        assert self._encoder is not None
-        with self._clock.stage("encode"):
-            try:
-                self._encoder.write(rows)
-            except Unwritable as error:
-                raise self._refused(error) from None
-        self.rows += rows.num_rows
-
-    def seal(self) -> None:
-        """Finish the file, and wait until S3 has it."""
-        assert self._encoder is not None
-        with self._clock.stage("encode"):
-            self._encoder.close()
-        self._encoder = None  # frees its buffers: hundreds of sealed files may wait for the audit
-        with self._clock.stage("upload"):
-            self.upload.seal()
-
-    def _refused(self, error: Unwritable) -> TypeMappingError:
-        number = self._rows_before + self.rows + error.index + 1
-        return TypeMappingError(
-            f"column {error.column!r} has {shown(error.value)!r} in row {number:,}: {error.reason}"
-        )
-
-
 class OneObject:
     """The whole result in one file under the published key."""
 
-    def __init__(self, target: Target, file_format: FileFormat, clock: Clock) -> None:
-        self._format, self._clock = file_format, clock
-        self._upload = target.store.stage(target.key, file_format.content_type)
-        self._file: File | None = None
-        self.target = target
+    def __init__(self, target: Target, content_type: str, health: Health) -> None:
+        self.target, self.health = target, health
+        self.upload = target.store.stage(target.key, content_type)
 
     def sweep(self, older_than: timedelta) -> None:
         key = self.target.key
         sweep(self.target.store, key, key.__eq__, older_than)
 
     def begin(self, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
-        self._upload.describe(metadata)
-        self._file = File(self._upload, schema, self._format, self._clock)
+        self.upload.describe(metadata)
 
-    def write(self, rows: pa.Table) -> None:
-        assert self._file is not None
-        self._file.write(rows)
-
-    def seal(self) -> Content:
-        assert self._file is not None
-        self._file.seal()
-        return Content(self.target.key, self._file.rows, self._upload.size, self._upload.sha256)
+    def content(self, rows: int) -> Content:
+        return Content(self.target.key, rows, self.upload.size, self.upload.sha256)
 
     def is_whole(self, version: Version, receipt: Receipt) -> bool:
-        return version.size == self._upload.size
+        return version.size == self.upload.size
 
     def prepare(self, receipt: Receipt) -> None:
-        if self._upload.takes_facts:
-            self._upload.describe({"rows": str(receipt.rows), "data-sha256": receipt.data_sha256})
+        if self.upload.takes_facts:
+            self.upload.describe({"rows": str(receipt.rows), "data-sha256": receipt.data_sha256})
 
     def publish(self, condition: Condition) -> Written:
-        return self._upload.publish(condition)
+        return self.upload.publish(condition)
 
     def tidy(self, version_id: str) -> None:
         """Do nothing: there is only the one object."""
 
     def abort(self) -> None:
-        self._upload.abort()
+        self.upload.abort()

@@ -13,11 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from math import ceil
 from typing import TYPE_CHECKING
 
 from extract_project.daemons import DaemonPool
-from extract_project.errors import Cause, StagingError
+from extract_project.errors import StagingError
 from extract_project.formats.protocol import FileFormat
 from extract_project.history.cursor import Cursor, Span, ordinal, written
 from extract_project.history.parts import (
@@ -35,96 +34,84 @@ from extract_project.history.parts import (
 from extract_project.history.receipt import Receipt
 from extract_project.history.versions import Version, list_versions
 from extract_project.manifest.fields.incremental import Incremental
-from extract_project.manifest.fields.split import Split
-from extract_project.memory import give_back_freed
 from extract_project.publish.base import Base
-from extract_project.publish.clock import Clock
-from extract_project.publish.output import Content, File
+from extract_project.publish.fan import Health
+from extract_project.publish.output import Content
 from extract_project.publish.target import Target, sweep
 from extract_project.publish.unnamed import hide_unnamed
-from extract_project.store.protocol import Absent, Condition, NotApplied, Written
+from extract_project.store.protocol import Absent, Condition, NotApplied, StagedObject, Written
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MOST_PARTS = 10_000
 _AT_A_TIME = 8
 _JSON = "application/json"
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The size of parts, and the published rows that they are added to."""
-
-    split: Split | None = None
-    """Default: all rows of a run in one part."""
-    incremental: Incremental | None = None
-    base: Base | None = None
-    """The published rows to which these are added."""
-
-
 @dataclass
+class PartRows:
+    """The rows of one part, which are the same at all of its destinations."""
+
+    rows: int = 0
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
 class _NewPart:
     """A part of this run."""
 
-    file: File
-    span: Span | None = None
+    content: PartRows
+    upload: StagedObject
 
 
 class PartedOutput:
     """The result in part objects beside the published key, which holds their manifest."""
 
     def __init__(
-        self, target: Target, file_format: FileFormat, layout: Layout, clock: Clock
+        self,
+        target: Target,
+        file_format: FileFormat,
+        health: Health,
+        *,
+        incremental: Incremental | None = None,
+        base: Base | None = None,
     ) -> None:
-        self._format, self._layout, self._clock = file_format, layout, clock
-        self._part_rows = layout.split.rows if layout.split else None
-        self._part_bytes = layout.split.bytes if layout.split else None
-        self._before = layout.base.manifest.parts if layout.base else ()
+        """`base` is the published rows to which these are added."""
+        self.target, self.health = target, health
+        self._format, self._incremental, self._base = file_format, incremental, base
+        self._before = base.manifest.parts if base else ()
         self._cursor: Cursor | None = None
-        self._schema: pa.Schema | None = None
         self._metadata: Mapping[str, str] = {}
         self._first: int | None = None
         self._new: list[_NewPart] = []
-        self._open: _NewPart | None = None
         self._manifest = target.store.stage(target.key, _JSON)
-        self.target = target
 
     def sweep(self, older_than: timedelta) -> None:
         store, key = self.target.store, self.target.key
         sweep(store, folder(key), lambda each: whole_key(each) == key, older_than)
 
     def begin(self, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
-        self._schema, self._metadata = schema, metadata
-        if self._layout.incremental:
-            self._cursor = Cursor.find(self._layout.incremental, schema)
+        self._metadata = metadata
+        if self._incremental:
+            self._cursor = Cursor.find(self._incremental, schema)
 
-    def write(self, rows: pa.Table) -> None:
-        self._require_room(rows.num_rows)
-        start = 0
-        while start < rows.num_rows:
-            part = self._open = self._open or self._next()
-            room = self._part_rows - part.file.rows if self._part_rows else None
-            piece = rows.slice(start, room)
-            part.file.write(piece)
-            if self._cursor and (span := Span.of(piece.column(self._cursor.name))):
-                part.span = span.joined(part.span)
-            start += piece.num_rows
-            if self._is_full(part.file):
-                part.file.seal()
-                self._open = None
-                give_back_freed()
+    def stage(self, content: PartRows) -> StagedObject:
+        """Begin the next part, whose content the caller completes."""
+        if self._first is None:
+            self._first = self._unused_number() if self._incremental else 0
+        key = part_key(self.target.key, self._first + len(self._new), self._format.extension)
+        # Hundreds of parts wait for the end of the audit: their bytes must not wait in memory.
+        content_type = self._format.content_type
+        upload = self.target.store.stage(key, content_type, hold_nothing=True)
+        upload.describe(self._metadata)
+        self._new.append(_NewPart(content, upload))
+        return upload
 
-    def seal(self) -> Content:
-        if not self._new and not self._before:  # a file with the full schema and no rows
-            self._open = self._next()
-        if self._open is not None:
-            self._open.file.seal()
-        rows = sum(each.file.rows for each in self._new)
-        size = sum(each.file.upload.size for each in self._new)
+    def content(self, rows: int) -> Content:
+        size = sum(each.upload.size for each in self._new)
         checksums = [
             *(part.sha256 for part in self._before),
-            *(each.file.upload.sha256 for each in self._new),
+            *(each.upload.sha256 for each in self._new),
         ]
         watermark = self._watermark()
         return Content(
@@ -133,8 +120,8 @@ class PartedOutput:
             sum(part.bytes for part in self._before) + size,
             sha256_of_parts(checksums),
             len(checksums),
-            added_rows=rows if self._layout.base else None,
-            added_bytes=size if self._layout.base else None,
+            added_rows=rows if self._base else None,
+            added_bytes=size if self._base else None,
             watermark=watermark.value if watermark else None,
         )
 
@@ -145,11 +132,11 @@ class PartedOutput:
         false if the manifest was made by other SQL, or has no watermark: the next run could not add
         to it.
         """
-        if self._layout.base:
+        if self._base:
             return True
         manifest = load_manifest(version)
         known = (manifest.code_version, manifest.watermark)
-        if self._layout.incremental and known != (receipt.code_version, self._watermark()):
+        if self._incremental and known != (receipt.code_version, self._watermark()):
             return False
         parts = manifest.parts
         found = current_versions(version.store, (part.key for part in parts))
@@ -168,39 +155,7 @@ class PartedOutput:
     def abort(self) -> None:
         self._manifest.abort()
         with DaemonPool(_AT_A_TIME, "abort") as pool:
-            list(pool.map(lambda part: part.file.upload.abort(), self._new))
-
-    def _next(self) -> _NewPart:
-        if self._first is None:
-            self._first = self._unused_number() if self._layout.incremental else 0
-        if len(self._new) == _MOST_PARTS:
-            raise StagingError(
-                f"'split' makes more than {_MOST_PARTS:,} parts of this result, the limit: "
-                f"write a larger size in the header",
-                cause=Cause.SQL,
-            )
-        key = part_key(self.target.key, self._first + len(self._new), self._format.extension)
-        # Hundreds of parts wait for the end of the audit: their bytes must not wait in memory.
-        content_type = self._format.content_type
-        upload = self.target.store.stage(key, content_type, hold_nothing=True)
-        upload.describe(self._metadata)
-        assert self._schema is not None
-        before = sum(each.file.rows for each in self._new)
-        part = _NewPart(File(upload, self._schema, self._format, self._clock, before))
-        self._new.append(part)
-        return part
-
-    def _require_room(self, coming: int) -> None:
-        """Raise StagingError as soon as the rows so far, plus `coming`, need too many parts."""
-        size, rows = self._part_rows, coming + sum(each.file.rows for each in self._new)
-        if size and rows > size * _MOST_PARTS:
-            raise StagingError(
-                f"'split: {{rows: {size}}}' makes more than {_MOST_PARTS:,} parts of this result, "
-                f"which is the limit: they hold {size * _MOST_PARTS:,} rows, and there are "
-                f"{rows:,} so far; write 'split: {{bytes: 256MB}}', or rows: "
-                f"{ceil(rows / _MOST_PARTS)} or more",
-                cause=Cause.SQL,
-            )
+            list(pool.map(lambda part: part.upload.abort(), self._new))
 
     def _unused_number(self) -> int:
         """A part number above all that were ever used: an unnamed part may be about to be
@@ -209,19 +164,14 @@ class PartedOutput:
         used = used_numbers(self.target.store, self.target.key)
         return max(used, default=-1) + 1
 
-    def _is_full(self, file: File) -> bool:
-        if self._part_rows:
-            return file.rows == self._part_rows
-        return self._part_bytes is not None and file.upload.size >= self._part_bytes
-
     def _completed(self, receipt: Receipt) -> list[Part]:
         with DaemonPool(_AT_A_TIME, "complete") as pool:
             return list(pool.map(lambda part: self._complete(part, receipt), self._new))
 
     def _complete(self, part: _NewPart, receipt: Receipt) -> Part:
-        upload = part.file.upload
+        upload, span = part.upload, part.content.span
         # A part that stays for months must not be hidden by a later, unnamed part of the same key.
-        condition = Absent() if self._layout.incremental else None
+        condition = Absent() if self._incremental else None
         try:
             version_id = upload.publish(condition).version_id
         except NotApplied:
@@ -241,17 +191,20 @@ class PartedOutput:
             key=upload.key,
             version_id=version_id,
             bytes=upload.size,
-            rows=part.file.rows,
+            rows=part.content.rows,
             sha256=upload.sha256,
-            min=written(part.span.lowest) if part.span else None,
-            max=written(part.span.highest) if part.span else None,
+            min=written(span.lowest) if span else None,
+            max=written(span.highest) if span else None,
         )
 
     def _watermark(self) -> Watermark | None:
         if self._cursor is None:
             return None
-        spans = [each.span.highest for each in self._new if each.span]
-        values = [*spans, *([self._layout.base.watermark] if self._layout.base else [])]
+        spans = [each.content.span for each in self._new if each.content.span]
+        values = [
+            *(span.highest for span in spans),
+            *([self._base.watermark] if self._base else []),
+        ]
         if not values:
             return None
         highest = written(max(values, key=ordinal))

@@ -71,6 +71,12 @@ def settle(state: Folder, staged: Publishable, header: Header) -> Published:
     return published
 
 
+def has_content(state: Folder, staged: Publishable) -> bool:
+    """Whether the current version has the content of a staged result already."""
+    current = find_version(staged.output.target.store, staged.output.target.key)
+    return current is not None and _same_content(state, staged, current)
+
+
 def _same_content(state: Folder, staged: Publishable, current: Version) -> bool:
     if current.version_id == NULL_VERSION:
         return False  # not a kept version: the next write would replace it for good

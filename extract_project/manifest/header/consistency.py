@@ -30,6 +30,8 @@ def faults_of_keys(header: Header) -> Iterator[tuple[Path, str]]:
     if ON_SOURCE_CHANGE in header.schedule and not header.on_source_change:
         message = f"'schedule' has both crons and {ON_SOURCE_CHANGE}: keep one of them"
         yield ("schedule",), message
+    if len(set(header.to)) < len(header.to):
+        yield ("to",), "'to' names a destination twice: remove one"
     for name in sorted(RESERVED.intersection(header.params)):
         yield ("params", name), f"params may not redefine {name}"
     for name, options in header.format_options.items():
@@ -58,6 +60,13 @@ def contradictions(header: Header) -> Iterator[Fault]:
             "'incremental' cannot be combined with 'partitions': a partition is published whole, "
             "and its window selects the new rows; keep one of them",
             ("partitions",),
+        )
+    if header.incremental and len(header.to) > 1:
+        yield (
+            ("to",),
+            "'incremental' publishes at one destination: what is new differs where one has failed "
+            "before; keep one, or write a SQL file for each",
+            ("incremental",),
         )
     yield from _faults_of_path(header)
     try:

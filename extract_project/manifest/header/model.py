@@ -33,6 +33,7 @@ from extract_project.schema.choices import Integers, Numeric, Timestamps, TypeCh
 from extract_project.store.destination import DATA
 from extract_project.values import Constant
 
+_MOST_DESTINATIONS = 8
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 _PATH = r"^[^/\s][^/]*(/[^/]+)*$"
 
@@ -213,12 +214,14 @@ class Header(BaseModel):
     to: Annotated[
         list[Annotated[str, StringConstraints(to_lower=True, pattern=_NAME)]],
         one_or_more,
-        Field(min_length=1, max_length=1),
-        Expected("the name of a destination, as in crm"),
+        Field(min_length=1, max_length=_MOST_DESTINATIONS),
+        Expected(
+            f"the name of a destination, as in crm, or a list of at most {_MOST_DESTINATIONS}"
+        ),
     ] = Field(
         [DATA],
-        description="The destination, as in `crm`, one of those in the settings. Default: `data`, "
-        "which is EXTRACT_DATA",
+        description="The destination, as in `crm`, one of those in the settings; or a list of them "
+        "for one query. Default: `data`, which is EXTRACT_DATA",
     )
     path: Annotated[
         PublishedPath | None,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from extract_project.errors import RunEnded, SchemaError
+from extract_project.errors import ExtractError, RunEnded, SchemaError
 from extract_project.history.versions import find_version
 from extract_project.journal import Journal
 from extract_project.manifest.extract import Extract
@@ -52,12 +52,20 @@ from extract_project.orchestration.run.metadata import (
 from extract_project.orchestration.run.newer import newer_sql
 from extract_project.orchestration.run.release import release_of
 from extract_project.orchestration.run.subject_tags import tag_subject
-from extract_project.pipeline.attempt import Done, RefusedResult, publish_staged, staging
+from extract_project.pipeline.attempt import (
+    Done,
+    RefusedResult,
+    done_everywhere,
+    publish_staged,
+    staging,
+)
+from extract_project.pipeline.everywhere import PartlyPublished, found_out
 from extract_project.pipeline.ownership import require_own
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged
 from extract_project.prefetch import in_thread
 from extract_project.process import use_system_allocator
+from extract_project.publish.places import Place, require_one
 from extract_project.publish.publishing import Published
 from extract_project.publish.target import Target
 from extract_project.stopping import Stop
@@ -198,10 +206,10 @@ class _Execution:
                     provenance,
                     state=self._destination.state,
                     stop=self.stop,
+                    further=self._further(),
                 )
             )
-            current = staged.baseline.version
-            require_own(self.folders.manifest, extract, current, self._target.uri)
+            self._require_own(staged)
         except Exception as error:
             return self._ending(error, self._current(may_change=False))
         for doubt in staged.doubts:
@@ -223,20 +231,34 @@ class _Execution:
             done = publish_staged(self._destination.state, staged, self.this.extract)
         except Exception as error:
             current = self._current(may_change=self.stop.is_sending)
-            found = _published_after_all(staged, current)
-            if found is None:
-                ending = self._ending(error, current)
-                raise ending.failure from ending.because
-            done = found
+            done = self._published_after_all(staged, current, error)
         prices = self.location.settings.fargate.prices
         cost = self.task.cost(prices, datetime.now(UTC)) if self.task else None
         published = done.published
-        record_published(self.journal, staged, published, cost)
+        record_published(self.journal, done, cost)
         self.context.log.info(
             "%s: %s, %s rows, version %s",
             *(self.this.place(), published.outcome, staged.receipt.rows, published.version_id),
         )
-        return published, materialization_metadata(staged, published, done.before, cost)
+        return published, materialization_metadata(done, cost)
+
+    def _published_after_all(self, staged: Staged, current: Current, error: Exception) -> Done:
+        """What a publishing request has done that succeeded although its reply did not arrive in
+        time; raises dg.Failure if none did.
+        """
+        found = None
+        if len(staged.branches) == 1:
+            found = _published_after_all(staged, current)
+        elif not isinstance(error, PartlyPublished):
+            try:
+                settled = found_out(staged, error)
+                found = done_everywhere(staged, None, settled)
+            except ExtractError as partly:
+                error = partly
+        if found is None:
+            ending = self._ending(error, current)
+            raise ending.failure from ending.because
+        return found
 
     def _ending(self, error: Exception, current: Current) -> Ending:
         ending = self._explained(error, current)
@@ -279,6 +301,23 @@ class _Execution:
             return Current(None, is_known=False, may_change=may_change)
         return Current(version, may_change=may_change)
 
+    def _require_own(self, staged: Staged) -> None:
+        """Leave out each destination where the object belongs to another SQL file."""
+        for branch in staged.branches:
+            with branch.health.noting(ExtractError):
+                uri = branch.place.target.uri
+                require_own(self.folders.manifest, self.this.extract, branch.previous, uri)
+        require_one(staged.branches)
+
+    def _further(self) -> list[Place]:
+        """The places besides the first."""
+        extract, found = self.this.extract, []
+        for name in extract.header.to[1:]:
+            place = self.folders.destination(name)
+            target = Target.of(place.data, extract, self.this.partition)
+            found.append(Place(name, target, place.state))
+        return found
+
     @property
     def _target(self) -> Target:
         return Target.of(self._destination.data, self.this.extract, self.this.partition)
@@ -292,10 +331,10 @@ class _Execution:
         return asset_key(self.this.extract.path)
 
 
-def _published_after_all(staged: Staged | None, current: Current) -> Done | None:
+def _published_after_all(staged: Staged, current: Current) -> Done | None:
     """The outcome of a publishing request that succeeded although its reply did not arrive in
     time."""
     version = current.version
-    if staged is None or version is None or version.provenance.get("receipt") != staged.receipt.id:
+    if version is None or version.provenance.get("receipt") != staged.receipt.id:
         return None
     return Done(staged, Published(version.version_id, "published"), staged.baseline.receipt)

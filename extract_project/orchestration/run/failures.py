@@ -18,6 +18,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.header.frontmatter import Path
 from extract_project.orchestration.names.task_end import cause_of_end, last_words, out_of_memory
 from extract_project.pipeline.attempt import RefusedResult
+from extract_project.pipeline.everywhere import PartlyPublished
 from extract_project.pipeline.staging import Staged
 from extract_project.publish.publishing import Published
 
@@ -93,7 +94,10 @@ def failure(error: Exception, attempt: Attempt, current: Current) -> dg.Failure:
         paragraphs.append(quoted(attempt.extract.text, line, column))
     if known and known.query_id:
         paragraphs.append(f"query {known.query_id} {known.query_url or ''}".strip())
-    paragraphs.append(standing(current))
+    if isinstance(error, PartlyPublished):
+        paragraphs.append(f"{error.standing}\na rerun publishes only where this result is lacking")
+    else:
+        paragraphs.append(standing(current))
     paragraphs.append(_again(attempt) if again else _next_step(cause_of(error), attempt))
     metadata = _metadata(attempt, current) | {CAUSE: cause_of(error).value}
     if known and known.query_id:

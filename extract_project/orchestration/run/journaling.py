@@ -9,8 +9,8 @@ from extract_project.journal import Journal
 from extract_project.orchestration.names.task_cost import TaskCost
 from extract_project.orchestration.run.failures import CAUSE, Attempt
 from extract_project.pipeline import schema_drift
+from extract_project.pipeline.attempt import Done
 from extract_project.pipeline.staging import Staged
-from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Restored
 
 _TOLD = {schema_drift.CHECK: "schema_changed", ANOMALIES: "unusual"}
@@ -45,10 +45,9 @@ def record_staged(journal: Journal, staged: Staged) -> None:
             journal.write(_TOLD[check.name], level="warning", difference=lines)
 
 
-def record_published(
-    journal: Journal, staged: Staged, published: Published, cost: TaskCost | None
-) -> None:
-    """Log the outcome of publishing, the version, and the cost."""
+def record_published(journal: Journal, done: Done, cost: TaskCost | None) -> None:
+    """Log the outcome of publishing, the version, and the cost; of several destinations, each."""
+    staged, published = done.staged, done.published
     usage = staged.receipt.usage
     journal.write(
         published.outcome,
@@ -59,6 +58,10 @@ def record_published(
         task=cost.facts() if cost else None,
         warehouse_usage=usage.model_dump(exclude_none=True) if usage else None,
     )
+    for each in done.everywhere[1:]:
+        assert each.published is not None
+        uri, version_id = each.place.target.uri, each.published.version_id
+        journal.write(each.published.outcome, uri=uri, version_id=version_id)
 
 
 def record_restored(journal: Journal, restored: Restored) -> None:

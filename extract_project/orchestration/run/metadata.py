@@ -15,9 +15,9 @@ from extract_project.history.release import Release
 from extract_project.history.versions import Version
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.names.task_cost import TaskCost
+from extract_project.pipeline.attempt import Done
 from extract_project.pipeline.audit import Outcome
-from extract_project.pipeline.staging import Staged
-from extract_project.publish.publishing import Published
+from extract_project.pipeline.everywhere import Settled
 from extract_project.publish.rollback import Restored
 from extract_project.source import DefaultsFile
 
@@ -35,17 +35,15 @@ _USAGE = {
 }
 
 
-def materialization_metadata(
-    staged: Staged, published: Published, before: Receipt | None, cost: TaskCost | None
-) -> dict[str, dg.MetadataValue[Any]]:
+def materialization_metadata(done: Done, cost: TaskCost | None) -> dict[str, dg.MetadataValue[Any]]:
     """The metadata of one result, with the same facts as its receipt.
 
-    `before` is the receipt of the version that was current when the run began; `cost` is the cost
-    of the run's ECS task.
+    `cost` is the cost of the run's ECS task.
     """
+    staged, published = done.staged, done.published
     receipt, stages = staged.receipt, staged.receipt.stages
     uri = f"{staged.output.target.uri}?versionId={published.version_id}"
-    difference = change(receipt, before)
+    difference = change(receipt, done.before)
     if published.outcome != "published":
         difference = replace(difference, rows=0)
     return {
@@ -53,6 +51,7 @@ def materialization_metadata(
         **_compared(difference, staged.previous),
         **_cost(receipt, cost),
         **_released(receipt.release),
+        **_destinations(done.everywhere),
         "outcome": dg.MetadataValue.text(_OUTCOMES[published.outcome]),
         "seconds": dg.MetadataValue.float(stages.total),
         "seconds_connect": dg.MetadataValue.float(stages.connect),
@@ -64,6 +63,20 @@ def materialization_metadata(
         "peak_memory_mib": dg.MetadataValue.float(round(receipt.peak_memory / 2**20, 1)),
         "preview": dg.MetadataValue.md(_markdown(staged.preview)),
     }
+
+
+def _destinations(everywhere: Sequence[Settled]) -> dict[str, dg.MetadataValue[Any]]:
+    """The version at each destination, if there are several."""
+    rows = [
+        {
+            "destination": each.place.destination,
+            "version": f"{each.place.target.uri}?versionId={each.published.version_id}",
+            "outcome": each.published.outcome,
+        }
+        for each in everywhere
+        if each.published
+    ]
+    return {"destinations": dg.MetadataValue.md(_markdown(rows))} if rows else {}
 
 
 def restored_metadata(

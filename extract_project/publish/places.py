@@ -1,0 +1,83 @@
+"""The destinations of one result: each is looked at, staged to and published to by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from extract_project.errors import Cause, ExtractError
+from extract_project.history.records import require_room
+from extract_project.history.versions import Version, find_version
+from extract_project.publish.fan import Health
+from extract_project.publish.output import Output
+from extract_project.publish.publishing import Publishable
+from extract_project.publish.target import ABANDONED_AFTER, Target
+from extract_project.store.folder import Folder
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a result is published."""
+
+    destination: str
+    target: Target
+    state: Folder
+    """Of the receipts of this destination."""
+
+
+@dataclass
+class Branch:
+    """A result on its way to one place."""
+
+    place: Place
+    previous: Version | None = None
+    """The version that was current when the run began."""
+    health: Health = field(default_factory=Health)
+    output: Output | None = None
+    publishable: Publishable | None = None
+    """The complete result, once it is staged."""
+
+    @property
+    def is_alive(self) -> bool:
+        return self.health.error is None
+
+    def look(self, receipt_id: str) -> None:
+        """Find the current version; the place must keep versions and have room for a receipt."""
+        with self.health.noting(ExtractError):
+            target = self.place.target
+            target.store.require_versioning()
+            require_room(self.place.state, target.key, receipt_id)
+            self.previous = find_version(target.store, target.key)
+
+    def open(self, output: Output) -> None:
+        """Write to this output from now on."""
+        self.output = output
+        with self.health.noting():
+            output.sweep(ABANDONED_AFTER)
+
+    def abort(self) -> None:
+        """Discard what has not been published."""
+        if self.output is not None:
+            self.output.abort()
+
+
+class LostEverywhere(ExtractError):
+    """None of several destinations takes the result."""
+
+    def __init__(self, branches: Sequence[Branch]) -> None:
+        told = (f"destination {each.place.destination!r}: {each.health.error}" for each in branches)
+        super().__init__("\n".join(told))
+        errors = [each.health.error for each in branches]
+        known = [each for each in errors if isinstance(each, ExtractError)]
+        self.cause = known[0].cause if known else Cause.OURS
+        self.transient = all(each.transient for each in known)
+
+
+def require_one(branches: Sequence[Branch]) -> None:
+    """Raise what is wrong if no branch is left: of one destination its own error."""
+    if any(each.is_alive for each in branches):
+        return
+    (first, *others) = branches
+    if not others and first.health.error is not None:
+        raise first.health.error
+    raise LostEverywhere(branches)
