@@ -15,6 +15,8 @@ class Metrics(BaseModel):
     rows: int
     nulls: Mapping[str, int]
     """The number of NULLs in each column."""
+    seconds: float | None = None
+    """How long it took to make, where that is known."""
 
 
 class Usage(BaseModel):

@@ -13,7 +13,8 @@ from urllib.parse import quote
 from extract_project.operations.activity import Activity, Bar, Day
 from extract_project.operations.plots import axis, month, timeline
 from extract_project.status.facts import DeploymentFacts, ExtractFacts, Facts
-from extract_project.status.reasons import Reason, State, headline, reasons, state_of
+from extract_project.status.reason import Reason, State, headline, state_of
+from extract_project.status.reasons import reasons
 from extract_project.status.words import ago, span
 from extract_project.visible import one_line
 

@@ -38,6 +38,14 @@ from dagster._core.executor.step_delegating import (
     StepHandlerContext,
 )
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    ScheduleInstigatorData,
+    SensorInstigatorData,
+)
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.tags import (
     BACKFILL_ID_TAG,
     MAX_RETRIES_TAG,
@@ -74,6 +82,14 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     # each step.
     "StepFailureData",
     "StepEventStatus",
+    # What is on, off or behind: the stored state of schedules and sensors.
+    "InstigatorState",
+    "InstigatorStatus",
+    "InstigatorType",
+    "ScheduleInstigatorData",
+    "SensorInstigatorData",
+    # The latest materialization of thousands of extracts at once: the rows as they are stored.
+    "SqlEventLogStorage",
     # A release is for one run: a re-execution copies its tags, and has this one. The cause of a
     # run: a backfill's runs have the other one.
     "PARENT_RUN_ID_TAG",

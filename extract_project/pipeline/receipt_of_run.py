@@ -31,7 +31,8 @@ def receipt_of_run(
     `stages` has the seconds of each stage. `baseline` is what the result was compared with; its
     metrics go into the receipt, as the baseline of the next result.
     """
-    extract, metrics = run.extract, profile.metrics()
+    extract = run.extract
+    metrics = profile.metrics().model_copy(update={"seconds": stages.total})
     release = _used(outcomes)
     # Releasing an anomaly makes it the new baseline.
     learns_anew = extract.header.anomalies == "allow" or (release and ANOMALIES in release.checks)

@@ -81,7 +81,8 @@ class Manifest(_Fact):
     """The manifest that the code location serves."""
 
     snapshot: str
-    files: int
+    extracts: int
+    """How many extracts it has, of those that were asked for."""
     refused: str | None = None
     """Why the newest manifest does not load, if an older one is served for that reason."""
 

@@ -7,97 +7,12 @@ and for an assistant.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from enum import StrEnum
-
-from pydantic import BaseModel, ConfigDict
+from datetime import datetime
 
 from extract_project.status import words
-from extract_project.status.facts import (
-    Attempt,
-    ExtractFacts,
-    Facts,
-    Outcome,
-    Starter,
-    Trigger,
-)
-
-GRACE = timedelta(minutes=2)
-"""How long after a tick a run may take to appear, before the tick counts as missed."""
-_SHOWN = 5
-
-
-class State(StrEnum):
-    """The state of an extract, worst first."""
-
-    FAILED = "failed"
-    REFUSED = "refused"
-    INVALID = "invalid"
-    LATE = "late"
-    OVERDUE = "overdue"
-    WAITING = "waiting"
-    HELD = "held"
-    RUNNING = "running"
-    DISABLED = "disabled"
-    FINE = "fine"
-
-    @property
-    def severity(self) -> int:
-        """0 is the worst."""
-        return list(State).index(self)
-
-
-class Kind(StrEnum):
-    """What kind of reason it is."""
-
-    OLDER_MANIFEST = "older_manifest"
-    INVALID = "invalid"
-    DISABLED = "disabled"
-    FAILED = "failed"
-    REFUSED = "refused"
-    SKIPPED = "skipped"
-    CANCELLED = "cancelled"
-    RUNNING = "running"
-    QUEUED = "queued"
-    POOL_FULL = "pool_full"
-    SUPERSEDED = "superseded"
-    LATE = "late"
-    TICK_MISSED = "tick_missed"
-    TICK_FAILED = "tick_failed"
-    STARTER_OFF = "starter_off"
-    DAEMON_SILENT = "daemon_silent"
-    UPSTREAM_FAILED = "upstream_failed"
-    UPSTREAM_RUNNING = "upstream_running"
-    UPSTREAM_BEHIND = "upstream_behind"
-    NOTHING_NEW_UPSTREAM = "nothing_new_upstream"
-    SOURCE_UNCHANGED = "source_unchanged"
-    NOT_DUE = "not_due"
-    ON_DEMAND = "on_demand"
-
-
-class Reason(BaseModel):
-    """One reason."""
-
-    model_config = ConfigDict(frozen=True)
-
-    kind: Kind
-    state: State | None
-    """The state that it puts the extract in; None if it only explains another reason."""
-    what: str
-    evidence: str = ""
-    remedy: str = ""
-
-
-def state_of(reasons: list[Reason]) -> State:
-    """The worst state that the reasons give."""
-    states = [each.state for each in reasons if each.state is not None]
-    return min(states, key=lambda state: state.severity, default=State.FINE)
-
-
-def headline(reasons: list[Reason]) -> Reason:
-    """The reason for the state: the first that gives it."""
-    state = state_of(reasons)
-    return next(each for each in reasons if each.state in (state, None))
+from extract_project.status.facts import Attempt, ExtractFacts, Facts, Outcome
+from extract_project.status.reason import Kind, Reason, State, headline, state_of
+from extract_project.status.starting import on_demand, silent, starting
 
 
 def reasons(facts: Facts, path: str) -> list[Reason]:
@@ -115,8 +30,8 @@ def reasons(facts: Facts, path: str) -> list[Reason]:
         *_late(extract, now),
     ]
     if extract.enabled:
-        found += _starting(facts, extract)
-    return found or [_on_demand(extract)]
+        found += starting(facts, extract, list(_waiting(facts, extract)))
+    return found or [on_demand(extract)]
 
 
 def _older_manifest(facts: Facts) -> Iterator[Reason]:
@@ -223,7 +138,7 @@ def _in_progress(
             evidence=f"{run}; {deployment.queued} runs are in the queue",
             remedy="wait, or give it a higher priority" if full else "",
         )
-        yield from _silent(facts, "QUEUED_RUN_COORDINATOR")
+        yield from silent(facts, "QUEUED_RUN_COORDINATOR")
     else:
         usual = extract.success and extract.success.usual_seconds
         usually = f"; it usually takes {words.span(usual)}" if usual else ""
@@ -246,98 +161,6 @@ def _late(extract: ExtractFacts, now: datetime) -> Iterator[Reason]:
         what=f"its published version is {words.span(now - success.at)} old; "
         f"its header allows {words.span(allowed)}",
         evidence=f"last success {words.at(success.at, now)}, run {success.run_id[:8]}",
-        remedy=f"extract run {extract.extract}",
-    )
-
-
-def _starting(facts: Facts, extract: ExtractFacts) -> Iterator[Reason]:
-    """Why nothing has started it, and what will."""
-    if any(each.outcome in (Outcome.QUEUED, Outcome.RUNNING) for each in extract.attempts):
-        return
-    if extract.trigger is Trigger.DEMAND:
-        yield _on_demand(extract)
-        return
-    starter = facts.deployment.starters.get(extract.starter or "")
-    broken = list(_broken(facts, extract, starter))
-    missed = _missed_tick(extract, starter, facts.deployment.at)
-    if missed is not None:
-        yield _overdue(extract, missed, facts.deployment.at)
-    yield from broken
-    waiting = list(_waiting(facts, extract))
-    yield from waiting
-    if missed is None and not broken and not waiting:
-        yield from _not_due(facts, extract)
-
-
-def _broken(facts: Facts, extract: ExtractFacts, starter: Starter | None) -> Iterator[Reason]:
-    """What keeps its schedule or sensor from starting it."""
-    now = facts.deployment.at
-    yield from _silent(facts, "SCHEDULER" if extract.trigger is Trigger.SCHEDULE else "SENSOR")
-    if starter is None:
-        return
-    if not starter.on:
-        yield Reason(
-            kind=Kind.STARTER_OFF,
-            state=State.DISABLED,
-            what=f"the {starter.kind} {starter.name}, which starts it, is switched off",
-            evidence=f"its last tick was {words.at(starter.last_tick, now)}"
-            if starter.last_tick
-            else "it has never ticked",
-            remedy=f"switch it on: Automation → {starter.name} in the UI",
-        )
-    elif starter.last_error:
-        yield Reason(
-            kind=Kind.TICK_FAILED,
-            state=State.OVERDUE,
-            what=f"the newest tick of the {starter.kind} {starter.name} failed",
-            evidence=_line(starter.last_error),
-            remedy=f"see Automation → {starter.name} in the UI for the whole error",
-        )
-
-
-def _silent(facts: Facts, name: str) -> Iterator[Reason]:
-    now = facts.deployment.at
-    for daemon in facts.deployment.silent_daemons:
-        if daemon.name == name:
-            heard = daemon.last_heartbeat
-            since = f"since {words.at(heard, now)}" if heard else "and never was heard of"
-            yield Reason(
-                kind=Kind.DAEMON_SILENT,
-                state=None,
-                what=f"the daemon is silent {since}: nothing starts",
-                evidence=f"the thread {name} has sent no heartbeat",
-                remedy="start the daemon again: dagster-daemon run, or its service on ECS",
-            )
-
-
-def _missed_tick(extract: ExtractFacts, starter: Starter | None, now: datetime) -> datetime | None:
-    """The newest tick, if it is over and nothing ran for it."""
-    tick = extract.last_tick
-    if tick is None or now - tick < GRACE or extract.waiting_since is not None:
-        return None
-    ran = [each.at for each in extract.attempts if each.outcome is not Outcome.CANCELLED]
-    if extract.success is not None:
-        ran.append(extract.success.at)
-    if any(each >= tick for each in ran):
-        return None
-    if any(each.at >= tick for each in extract.attempts):  # cancelled: somebody wanted it so
-        return tick
-    if starter is not None and starter.since is not None and starter.since > tick:
-        return None  # its schedule did not exist yet
-    ticked = starter is not None and starter.last_tick is not None and starter.last_tick >= tick
-    if ticked and not ran and starter is not None and not starter.last_error:
-        return None  # its schedule ticked before this extract was added
-    return tick
-
-
-def _overdue(extract: ExtractFacts, tick: datetime, now: datetime) -> Reason:
-    success = extract.success
-    last = f"last success {words.at(success.at, now)}" if success else "it has never succeeded"
-    return Reason(
-        kind=Kind.TICK_MISSED,
-        state=State.OVERDUE,
-        what=f"its tick of {words.at(tick, now)} is over, and nothing ran",
-        evidence=f"schedule {extract.schedule}; {last}",
         remedy=f"extract run {extract.extract}",
     )
 
@@ -367,57 +190,3 @@ def _waiting(facts: Facts, extract: ExtractFacts) -> Iterator[Reason]:
             evidence=f"{path}: {told.evidence or told.what}" if told else "",
             remedy=told.remedy if told else f"extract why {path}",
         )
-
-
-def _not_due(facts: Facts, extract: ExtractFacts) -> Iterator[Reason]:
-    now = facts.deployment.at
-    starter = facts.deployment.starters.get(extract.starter or "")
-    run = f"to run it now: extract run {extract.extract}"
-    if extract.trigger is Trigger.UPSTREAM:
-        shown = ", ".join(extract.depends_on[:_SHOWN])
-        yield Reason(
-            kind=Kind.NOTHING_NEW_UPSTREAM,
-            state=State.FINE,
-            what=f"nothing is new upstream: it runs when {shown} has new data",
-            evidence=f"its data was made from the current data of {shown}"
-            if extract.success
-            else f"not all of {shown} have been materialized",
-            remedy=run,
-        )
-    elif extract.trigger is Trigger.SOURCE:
-        shown = ", ".join(extract.tables[:_SHOWN])
-        yield Reason(
-            kind=Kind.SOURCE_UNCHANGED,
-            state=State.FINE,
-            what=f"no table that it reads has changed: {shown}",
-            evidence=_last_look(starter, now),
-            remedy=run,
-        )
-    elif extract.next_tick is not None:
-        yield Reason(
-            kind=Kind.NOT_DUE,
-            state=State.FINE,
-            what=f"it is not due yet: it starts at {words.at(extract.next_tick, now)}",
-            evidence=f"schedule {extract.schedule}",
-            remedy=run,
-        )
-
-
-def _last_look(starter: Starter | None, now: datetime) -> str:
-    if starter is None or starter.last_tick is None:
-        return "nobody has looked yet"
-    said = f": {_line(starter.last_skip)}" if starter.last_skip else ""
-    return f"{starter.name} looked {words.ago(starter.last_tick, now)}{said}"
-
-
-def _on_demand(extract: ExtractFacts) -> Reason:
-    return Reason(
-        kind=Kind.ON_DEMAND,
-        state=State.FINE,
-        what="it runs on demand: its header has neither a schedule nor depends_on",
-        remedy=f"extract run {extract.extract}; for a schedule, add the key schedule",
-    )
-
-
-def _line(text: str) -> str:
-    return text.strip().partition("\n")[0]

@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from extract_project.errors import Cause
 from extract_project.orchestration.failed.failed import Answer, Question, answer
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
-from extract_project_tests.support.executing import definitions, execute
+from extract_project_tests.support.executing import definitions, execute, planned
 
 GOOD = "select 1 as a"
 BAD = "select\n  error('no such day') as a"
@@ -42,22 +41,6 @@ def asked(
 def names(answered: Answer) -> list[list[str]]:
     """The extracts of each run that would be launched."""
     return [[each.name for each in rerun.members] for rerun in answered.reruns]
-
-
-def planned(
-    defs: dg.Definitions,
-    instance: dg.DagsterInstance,
-    path: str,
-    event: dg.DagsterEventType | None,
-    partition: str | None = None,
-) -> None:
-    """A run that never executed a step, in the state in which `event` has left it."""
-    keys = {dg.AssetKey(path.split("/"))}
-    job = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection=keys)
-    tags = {PARTITION_NAME_TAG: partition} if partition else {}
-    run = instance.create_run_for_job(job, tags=tags, asset_selection=job.asset_selection)
-    if event:
-        instance.report_dagster_event(dg.DagsterEvent(event.value, job.name), run_id=run.run_id)
 
 
 def test_one_that_failed_among_many_in_a_run(

@@ -20,7 +20,8 @@ from extract_project.status.facts import (
     Success,
     Trigger,
 )
-from extract_project.status.reasons import Kind, State, headline, reasons, state_of
+from extract_project.status.reason import Kind, State, headline, state_of
+from extract_project.status.reasons import reasons
 
 NOW = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
 TICK = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -42,7 +43,7 @@ SCHEDULED: dict[str, Any] = {
 
 
 def deployment(**changes: Any) -> DeploymentFacts:
-    manifest = Manifest(snapshot="s", files=2)
+    manifest = Manifest(snapshot="s", extracts=2)
     known = {"at": NOW, "url": "http://d", "manifest": manifest, "daemons": HEARD}
     return DeploymentFacts(**{**known, "starters": {"morning": MORNING}, **changes})
 
@@ -182,6 +183,10 @@ def test_what_would_make_it_run_is_said() -> None:
         trigger=Trigger.UPSTREAM, depends_on=("a/up",), starter="following", success=YESTERDAY
     )
     assert kinds(following, extract("a/up")) == (State.FINE, [Kind.NOTHING_NEW_UPSTREAM])
+    due = following.model_copy(update={"new_upstream": True})
+    assert kinds(due, extract("a/up")) == (State.WAITING, [Kind.DUE])
+    deaf = {"daemons": (Daemon(name="SENSOR"),)}
+    assert kinds(due, extract("a/up"), **deaf) == (State.OVERDUE, [Kind.DUE, Kind.DAEMON_SILENT])
     looked = Starter(name="sources_snow", kind="sensor", on=True, last_tick=NOW, last_skip="none")
     watching = extract(trigger=Trigger.SOURCE, tables=("shop.orders",), starter="sources_snow")
     facts = Facts(
@@ -194,7 +199,7 @@ def test_what_would_make_it_run_is_said() -> None:
 
 
 def test_an_older_manifest_explains_but_sets_no_state() -> None:
-    refused = Manifest(snapshot="s", files=1, refused="a/x.sql: two of one name")
+    refused = Manifest(snapshot="s", extracts=1, refused="a/x.sql: two of one name")
     assert kinds(extract(**SCHEDULED, success=TODAY), manifest=refused) == (
         State.FINE,
         [Kind.OLDER_MANIFEST, Kind.NOT_DUE],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dagster as dg
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from extract_project.orchestration.load.compose import compose
 from extract_project.orchestration.run.code_location import CodeLocation
@@ -31,6 +32,23 @@ def execute(
         partition_key=partition,
         tags=tags,
     )
+
+
+def planned(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    path: str,
+    event: dg.DagsterEventType | None,
+    partition: str | None = None,
+) -> str:
+    """A run that never executed a step, in the state in which `event` has left it; its id."""
+    keys = {dg.AssetKey(path.split("/"))}
+    job = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection=keys)
+    tags = {PARTITION_NAME_TAG: partition} if partition else {}
+    run = instance.create_run_for_job(job, tags=tags, asset_selection=job.asset_selection)
+    if event:
+        instance.report_dagster_event(dg.DagsterEvent(event.value, job.name), run_id=run.run_id)
+    return run.run_id
 
 
 def materialization(instance: dg.DagsterInstance, key: str) -> dg.AssetMaterialization:

@@ -79,7 +79,7 @@ def morning(fine: int = 12) -> tuple[Facts, Activity]:
         deployment=DeploymentFacts(
             at=NOW,
             url=URL,
-            manifest=Manifest(snapshot="s", files=len(extracts)),
+            manifest=Manifest(snapshot="s", extracts=len(extracts)),
             daemons=(Daemon(name="SENSOR", last_heartbeat=ago(minutes=30)),),
             starters={
                 "daily_06_00_utc": Starter(

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import chain
 from typing import TypeVar
 
 import dagster as dg
@@ -23,6 +22,7 @@ from extract_project.errors import Cause
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.dagster_internals import StepEventStatus, StepFailureData
 from extract_project.orchestration.names.keys import asset_key, op_name
+from extract_project.orchestration.names.latest import Latest, read_latest
 from extract_project.orchestration.names.partitions import partitions_of
 from extract_project.orchestration.names.task_end import cause_of_end
 from extract_project.orchestration.run.failures import CAUSE, Attempt, end_of_process
@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 _BATCH = 500
 _LOOK_BACK = 25
+_NOT_STARTED = {dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED}
 
 
 class State(StrEnum):
@@ -54,6 +55,8 @@ class LatestAttempt:
     run_id: str
     at: datetime
     """When the run was created."""
+    queued: bool = False
+    """Whether the run has not started yet."""
     cause: Cause | None = None
     failure_report: str = ""
 
@@ -74,10 +77,17 @@ class _Planned:
 
 
 def unfinished_business(
-    instance: dg.DagsterInstance, extracts: Iterable[Extract]
+    instance: dg.DagsterInstance,
+    extracts: Iterable[Extract],
+    latest: Mapping[str, Latest] | None = None,
 ) -> list[LatestAttempt]:
-    """The extracts and partitions whose latest attempt has not succeeded (yet)."""
-    planned = list(_planned(instance, extracts))
+    """The extracts and partitions whose latest attempt has not succeeded (yet).
+
+    `latest` is what `read_latest` has found, if it is known already.
+    """
+    known = {extract.path: extract for extract in extracts}
+    found = read_latest(instance, known) if latest is None else latest
+    planned = list(_planned(instance, known, found))
     runs = _runs(instance, (each.run_id for each in planned))
     attempts: list[LatestAttempt] = []
     while planned:
@@ -129,18 +139,19 @@ def _end_of_run(instance: dg.DagsterInstance, run_id: str) -> str:
     return next((event.message or "" for event in events if event), "")
 
 
-def _planned(instance: dg.DagsterInstance, extracts: Iterable[Extract]) -> Iterator[_Planned]:
-    known = {asset_key(extract.path): extract for extract in extracts}
-    records = (instance.get_asset_records(keys) for keys in _chunks(list(known)))
-    for record in chain.from_iterable(records):
-        entry = record.asset_entry
-        extract = known[entry.asset_key]
+def _planned(
+    instance: dg.DagsterInstance, extracts: Mapping[str, Extract], latest: Mapping[str, Latest]
+) -> Iterator[_Planned]:
+    for path, extract in extracts.items():
+        found = latest.get(path)
+        if found is None:
+            continue
         if extract.header.partitions:
             yield from _planned_partitions(instance, extract)
             continue
-        materialized = entry.last_materialization_record
-        if entry.last_run_id and (materialized is None or materialized.run_id != entry.last_run_id):
-            yield _Planned(extract, None, entry.last_run_id)
+        materialized = found.materialized
+        if found.run_id and (materialized is None or materialized.run_id != found.run_id):
+            yield _Planned(extract, None, found.run_id)
 
 
 def _planned_partitions(instance: dg.DagsterInstance, extract: Extract) -> Iterator[_Planned]:
@@ -181,6 +192,7 @@ def _outcome(instance: dg.DagsterInstance, planned: _Planned, run: dg.RunRecord)
         State.RUNNING,
         planned.run_id,
         run.create_timestamp.replace(tzinfo=UTC),
+        queued=run.dagster_run.status in _NOT_STARTED,
     )
     if not run.dagster_run.is_finished:
         return attempt

@@ -25,6 +25,7 @@ from extract_project.orchestration.run.rollback import rollback_job
 from extract_project.orchestration.starts.downstream import downstream_sensor, waits_at_ticks
 from extract_project.orchestration.starts.schedules import schedules
 from extract_project.orchestration.starts.sources import source_sensors
+from extract_project.orchestration.status.answering import status_sensor
 
 
 def compose(
@@ -56,6 +57,7 @@ def compose(
             *source_sensors(valid.values(), location, paths),
             rerun_sensor(valid.values()),
             catalog_sensor(snapshot, location),
+            status_sensor(valid, invalid, location, refused),
             *([alert_sensor(valid.values(), settings)] if settings.alerts.channels else []),
         ],
         jobs=[rerun_job(valid.values(), settings), rollback_job(valid, location)],

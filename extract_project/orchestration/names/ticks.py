@@ -32,3 +32,13 @@ def last_tick(header: Header, until: datetime) -> datetime | None:
         until.timestamp(), list(header.crons), header.timezone, ascending=False
     )
     return next(tick.astimezone(UTC) for tick in ticks if tick <= until)
+
+
+def next_tick(header: Header, after: datetime) -> datetime | None:
+    """The first tick later than `after`; None without a schedule."""
+    if not header.crons:
+        return None
+    ticks = schedule_execution_time_iterator(
+        after.timestamp(), list(header.crons), header.timezone, ascending=True
+    )
+    return next(tick.astimezone(UTC) for tick in ticks if tick > after)

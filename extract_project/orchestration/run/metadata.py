@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 import dagster as dg
@@ -54,6 +55,7 @@ def materialization_metadata(done: Done, cost: TaskCost | None) -> dict[str, dg.
         **_destinations(done.everywhere),
         "outcome": dg.MetadataValue.text(_OUTCOMES[published.outcome]),
         "seconds": dg.MetadataValue.float(stages.total),
+        **_usual(receipt),
         "seconds_connect": dg.MetadataValue.float(stages.connect),
         "seconds_query": dg.MetadataValue.float(stages.query),
         "seconds_fetch": dg.MetadataValue.float(stages.fetch),
@@ -153,6 +155,12 @@ def defaults_metadata(defaults: Sequence[DefaultsFile]) -> dict[str, dg.Metadata
     if not defaults:
         return {}
     return {"defaults": dg.MetadataValue.md("\n".join(f"- {each.version}" for each in defaults))}
+
+
+def _usual(receipt: Receipt) -> dict[str, dg.MetadataValue[Any]]:
+    """The median duration of the versions before it."""
+    before = [each.seconds for each in receipt.recent[:-1] if each.seconds is not None]
+    return {"seconds_usual": dg.MetadataValue.float(median(before))} if before else {}
 
 
 def _released(release: Release | None) -> dict[str, dg.MetadataValue[Any]]:

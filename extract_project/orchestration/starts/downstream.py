@@ -29,6 +29,9 @@ from extract_project.orchestration.starts.readiness import (
     with_all_upstream,
 )
 
+DOWNSTREAM_SENSOR = "following"
+"""Do not rename it: Dagster stores the cursor and whether it is on under this name."""
+
 _INTERVAL_SECONDS = 10
 _CATCH_UP = 5
 """The most missed ticks of a partitioned extract that are caught up, as in Dagster's schedules."""
@@ -71,7 +74,7 @@ def downstream_sensor(extracts: Extracts) -> dg.SensorDefinition:
     watched = downstream_extracts(extracts)
 
     @dg.sensor(
-        name="following",  # do not rename: Dagster stores the cursor and on/off state under it
+        name=DOWNSTREAM_SENSOR,
         description="runs extracts that depend on others: at their ticks, or on new data",
         minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,

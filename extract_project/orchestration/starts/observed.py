@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import dagster as dg
 from dagster import DagsterEventType
 
 from extract_project.manifest.extract import Extract
-from extract_project.orchestration.failed.attempts import State, unfinished_business
+from extract_project.orchestration.failed.attempts import (
+    LatestAttempt,
+    State,
+    unfinished_business,
+)
 from extract_project.orchestration.names.keys import asset_key
-
-
-@dataclass(frozen=True)
-class Materialized:
-    """The latest materialization of an extract, in any of its partitions."""
-
-    storage_id: int
-    at: datetime
-    tags: Mapping[str, str]
+from extract_project.orchestration.names.latest import Latest, Materialization, read_latest
 
 
 @dataclass(frozen=True)
@@ -28,7 +24,7 @@ class Observed:
     """Materializations and running extracts at one moment; partitions are read on demand."""
 
     instance: dg.DagsterInstance
-    materialized: Mapping[str, Materialized]
+    materialized: Mapping[str, Materialization]
     """The latest materialization by path; extracts without any are missing."""
     running: frozenset[str]
     """The paths of extracts that are waiting, starting or running."""
@@ -62,17 +58,23 @@ class Observed:
         return bool(self.instance.fetch_materializations(since, limit=1).records)
 
 
-def observe(instance: dg.DagsterInstance, extracts: Mapping[str, Extract]) -> Observed:
-    """Read the state of the given extracts (by path) from the instance."""
-    keys = {asset_key(path): path for path in extracts}
-    materialized = {}
-    for record in instance.get_asset_records(list(keys)):
-        latest = record.asset_entry.last_materialization_record
-        event = latest and latest.event_log_entry.asset_materialization
-        if latest and event:
-            materialized[keys[record.asset_entry.asset_key]] = Materialized(
-                latest.storage_id, datetime.fromtimestamp(latest.timestamp, UTC), event.tags or {}
-            )
-    attempts = unfinished_business(instance, extracts.values())
-    running = (each.extract.path for each in attempts if each.state is State.RUNNING)
-    return Observed(instance, materialized, frozenset(running))
+def observe(
+    instance: dg.DagsterInstance,
+    extracts: Mapping[str, Extract],
+    latest: Mapping[str, Latest] | None = None,
+    attempts: Sequence[LatestAttempt] | None = None,
+) -> Observed:
+    """The state of the given extracts (by path), read from the instance where it is not given."""
+    if latest is None:
+        latest = read_latest(instance, extracts)
+    if attempts is None:
+        attempts = unfinished_business(instance, extracts.values(), latest)
+    return Observed(
+        instance,
+        {
+            path: found.materialized
+            for path, found in latest.items()
+            if found.materialized is not None and path in extracts
+        },
+        frozenset(each.extract.path for each in attempts if each.state is State.RUNNING),
+    )

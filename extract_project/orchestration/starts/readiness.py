@@ -12,9 +12,10 @@ from extract_project.orchestration.dagster_internals import (
     get_input_data_version_tag,
 )
 from extract_project.orchestration.names.keys import asset_key
+from extract_project.orchestration.names.latest import Materialization
 from extract_project.orchestration.names.partitions import due_partitions, partitions_of
 from extract_project.orchestration.names.ticks import last_tick
-from extract_project.orchestration.starts.observed import Materialized, Observed
+from extract_project.orchestration.starts.observed import Observed
 
 Extracts = Mapping[str, Extract]
 """Extracts by path."""
@@ -96,7 +97,7 @@ class Readiness:
             occasion = [str(materialized[each.path].storage_id) for each in upstream]
             yield None, ",".join(occasion)
 
-    def _is_newer(self, upstream: Extract, own: Materialized) -> bool:
+    def _is_newer(self, upstream: Extract, own: Materialization) -> bool:
         theirs = self.observed.materialized[upstream.path]
         if upstream.header.partitions:  # one version of many partitions tells nothing
             return theirs.storage_id > own.storage_id

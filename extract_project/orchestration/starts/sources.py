@@ -50,20 +50,25 @@ def source_sensors(
     ]
 
 
+def source_sensor_name(warehouse: str) -> str:
+    """The name of the sensor that watches the tables of a warehouse."""
+    return f"sources_{warehouse}"
+
+
 def _sensor(
     warehouse: str, watching: Sequence[Extract], location: CodeLocation, paths: Collection[str]
 ) -> dg.SensorDefinition:
     tables = sorted({table for extract in watching for table in extract.tables})
 
     @dg.sensor(
-        name=f"sources_{warehouse}",
+        name=source_sensor_name(warehouse),
         description=f"runs extracts when one of their {len(tables)} tables has changed",
         minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         asset_selection=[asset_key(extract.path) for extract in watching],
     )
     def sources(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        label = Label("changes of tables", "", f"sensor sources_{warehouse}")
+        label = Label("changes of tables", "", f"sensor {source_sensor_name(warehouse)}")
         with location.settings.warehouses[warehouse].connect(label, _TIMEOUT) as session:
             changes = session.last_changes(tables)
         cursor = SourcesCursor.model_validate_json(context.cursor or "{}")

@@ -1,0 +1,121 @@
+"""The latest run and materialization of many extracts, read at once.
+
+`DagsterInstance.get_asset_records` makes an object of every metadata entry, which takes 2 seconds
+for 5,000 extracts (measured on Dagster 1.13.27); reading the stored JSON takes a tenth of that. A
+record in any other form than the one known here is read by Dagster.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from extract_project.orchestration.dagster_internals import SqlEventLogStorage
+from extract_project.orchestration.names.keys import asset_key
+
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Materialization:
+    """A materialization of an extract or of one of its partitions."""
+
+    storage_id: int
+    run_id: str
+    at: datetime
+    partition: str | None
+    tags: Mapping[str, str]
+    metadata: Mapping[str, Any]
+    """The entries that are numbers or text, by label."""
+
+
+@dataclass(frozen=True)
+class Latest:
+    """What the instance knows of an extract's latest run, in any of its partitions."""
+
+    run_id: str | None
+    """The run that planned or materialized it last."""
+    materialized: Materialization | None
+
+
+def read_latest(instance: dg.DagsterInstance, paths: Iterable[str]) -> Mapping[str, Latest]:
+    """The latest run and materialization of each extract that ever had one, by path."""
+    keys = {asset_key(path): path for path in paths}
+    found: dict[str, Latest] = {}
+    for chunk in _chunks(list(keys)):
+        found |= {keys[key]: latest for key, latest in _read(instance, chunk)}
+    return found
+
+
+def _read(
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]
+) -> Iterator[tuple[dg.AssetKey, Latest]]:
+    storage = instance.event_log_storage
+    unread = list(keys)
+    if isinstance(storage, SqlEventLogStorage):
+        unread = []
+        for row in storage._fetch_asset_rows(asset_keys=keys):
+            key = dg.AssetKey.from_db_string(row["asset_key"])
+            if key is None:
+                continue
+            try:
+                yield key, _from_row(row)
+            except (KeyError, TypeError, ValueError):
+                unread.append(key)
+    for record in instance.get_asset_records(unread) if unread else ():
+        entry = record.asset_entry
+        stored = entry.last_materialization_record
+        yield entry.asset_key, Latest(entry.last_run_id, stored and _from_record(stored))
+
+
+def _from_row(row: Mapping[str, Any]) -> Latest:
+    """Raises KeyError, TypeError or ValueError if the form is not the one known here."""
+    written, run_id = row["last_materialization"], row["last_run_id"] or None
+    if row.get("wipe_timestamp") or row.get("asset_details"):
+        raise ValueError("a wiped asset: what was before does not count")
+    if written is None:
+        return Latest(run_id, None)
+    record = json.loads(written)
+    entry = record["event_log_entry"]
+    event = entry["dagster_event"]["event_specific_data"]["materialization"]
+    data = ((each["label"], each["entry_data"]) for each in event["metadata_entries"])
+    return Latest(
+        run_id,
+        Materialization(
+            int(record["storage_id"]),
+            entry["run_id"],
+            datetime.fromtimestamp(entry["timestamp"], UTC),
+            event["partition"],
+            event["tags"] or {},
+            {
+                label: each.get("value", each.get("text"))
+                for label, each in data
+                if "value" in each or "text" in each
+            },
+        ),
+    )
+
+
+def _from_record(record: dg.EventLogRecord) -> Materialization | None:
+    event = record.event_log_entry.asset_materialization
+    if event is None:
+        return None
+    partition = event.partition
+    return Materialization(
+        record.storage_id,
+        record.run_id,
+        datetime.fromtimestamp(record.timestamp, UTC),
+        str(partition) if partition is not None else None,
+        event.tags or {},
+        {label: getattr(value, "value", None) for label, value in event.metadata.items()},
+    )
+
+
+def _chunks(keys: Sequence[dg.AssetKey]) -> Iterator[Sequence[dg.AssetKey]]:
+    for start in range(0, len(keys), _BATCH):
+        yield keys[start : start + _BATCH]

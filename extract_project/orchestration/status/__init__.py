@@ -1,0 +1,1 @@
+"""Answer what state extracts are in: facts read from the Dagster instance, for all at once."""

@@ -1,0 +1,121 @@
+"""The sensor that answers `extract status` and `extract why`, in one request.
+
+It never launches anything. A dry run of it, with a question as its cursor, returns the facts as its
+new cursor: what is known is read beside the instance's storage, and the command line needs no
+rights but access to the webserver.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+from pydantic import ValidationError
+
+from extract_project.manifest.extract import Extract, InvalidExtract
+from extract_project.orchestration.load.loading import RefusedManifest
+from extract_project.orchestration.run.code_location import CodeLocation
+from extract_project.orchestration.starts.downstream import DOWNSTREAM_SENSOR, DownstreamCursor
+from extract_project.orchestration.starts.readiness import Extracts, with_all_upstream
+from extract_project.orchestration.status import surroundings
+from extract_project.orchestration.status.extracts import extract_facts, started_by
+from extract_project.status.facts import DeploymentFacts, ExtractFacts, Facts, Manifest, Outcome
+from extract_project.status.question import SENSOR, StatusQuestion
+
+WATCHERS = ("manifest", "invalid_sql_files")
+"""Sensors that start no extract, and without which nothing new becomes live."""
+
+
+def status_sensor(
+    extracts: Extracts,
+    invalid: Sequence[InvalidExtract],
+    location: CodeLocation,
+    refused: RefusedManifest | None,
+) -> dg.SensorDefinition:
+    """The sensor; off by default, since it has nothing to do by itself."""
+
+    @dg.sensor(
+        name=SENSOR,
+        description="answers the commands extract status and extract why; nothing to switch on",
+        default_status=dg.DefaultSensorStatus.STOPPED,
+    )
+    def status(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        try:
+            question = StatusQuestion.model_validate_json(context.cursor or "")
+        except ValidationError:
+            return dg.SkipReason("nothing was asked")
+        origin = context.code_location_origin
+        name = origin.location_name if origin else location.settings.location
+        facts = read_facts(
+            context.instance,
+            _asked(question, extracts),
+            [each for each in invalid if question.extract in (None, each.path)],
+            location,
+            location_name=name,
+            refused=refused,
+        )
+        return dg.SensorResult(cursor=facts.model_dump_json(exclude_defaults=True))
+
+    return status
+
+
+def _asked(question: StatusQuestion, extracts: Extracts) -> Extracts:
+    if question.extract is None:
+        return extracts
+    one = extracts.get(question.extract)
+    return with_all_upstream([one], extracts) if one else {}
+
+
+def read_facts(
+    instance: dg.DagsterInstance,
+    extracts: Extracts,
+    invalid: Iterable[InvalidExtract],
+    location: CodeLocation,
+    *,
+    location_name: str,
+    refused: RefusedManifest | None = None,
+) -> Facts:
+    """All facts about these extracts, at this moment."""
+    now = datetime.now(UTC)
+    states = surroundings.starter_states(instance, location_name)
+    waiting = surroundings.cursor_of(states, DOWNSTREAM_SENSOR)
+    found = extract_facts(
+        instance, extracts, invalid, DownstreamCursor.model_validate_json(waiting or "{}"), now
+    )
+    queued, running, most = surroundings.queue(instance)
+    deployment = DeploymentFacts(
+        at=now,
+        url=location.settings.dagster_url,
+        manifest=Manifest(
+            snapshot=location.snapshot_id,
+            extracts=len(found),
+            refused=refused.reason if refused else None,
+        ),
+        daemons=surroundings.daemons(instance),
+        starters=surroundings.starters(
+            instance, states, [*WATCHERS, *_starter_names(extracts.values(), extracts)]
+        ),
+        pools=surroundings.pools(instance, _running_by_pool(found.values())),
+        queued=queued,
+        running=running,
+        most_running=most,
+    )
+    return Facts(deployment=deployment, extracts=found)
+
+
+def _starter_names(some: Iterable[Extract], extracts: Extracts) -> list[str]:
+    names = (started_by(each, extracts)[1] for each in some)
+    return sorted({name for name in names if name})
+
+
+def _running_by_pool(extracts: Iterable[ExtractFacts]) -> Counter[str]:
+    """How many extracts of each pool are running; pools without any count 0."""
+    found: Counter[str] = Counter()
+    for extract in extracts:
+        if extract.pool:
+            found[extract.pool] += sum(
+                attempt.outcome is Outcome.RUNNING for attempt in extract.attempts
+            )
+    return found

@@ -1,0 +1,81 @@
+"""States, and the reasons for them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class State(StrEnum):
+    """The state of an extract, worst first."""
+
+    FAILED = "failed"
+    REFUSED = "refused"
+    INVALID = "invalid"
+    LATE = "late"
+    OVERDUE = "overdue"
+    WAITING = "waiting"
+    HELD = "held"
+    RUNNING = "running"
+    DISABLED = "disabled"
+    FINE = "fine"
+
+    @property
+    def severity(self) -> int:
+        """0 is the worst."""
+        return list(State).index(self)
+
+
+class Kind(StrEnum):
+    """What kind of reason it is."""
+
+    OLDER_MANIFEST = "older_manifest"
+    INVALID = "invalid"
+    DISABLED = "disabled"
+    FAILED = "failed"
+    REFUSED = "refused"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    RUNNING = "running"
+    QUEUED = "queued"
+    POOL_FULL = "pool_full"
+    SUPERSEDED = "superseded"
+    LATE = "late"
+    TICK_MISSED = "tick_missed"
+    TICK_FAILED = "tick_failed"
+    STARTER_OFF = "starter_off"
+    DAEMON_SILENT = "daemon_silent"
+    UPSTREAM_FAILED = "upstream_failed"
+    UPSTREAM_RUNNING = "upstream_running"
+    UPSTREAM_BEHIND = "upstream_behind"
+    DUE = "due"
+    NOTHING_NEW_UPSTREAM = "nothing_new_upstream"
+    SOURCE_UNCHANGED = "source_unchanged"
+    NOT_DUE = "not_due"
+    ON_DEMAND = "on_demand"
+
+
+class Reason(BaseModel):
+    """One reason."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Kind
+    state: State | None
+    """The state that it puts the extract in; None if it only explains another reason."""
+    what: str
+    evidence: str = ""
+    remedy: str = ""
+
+
+def state_of(reasons: list[Reason]) -> State:
+    """The worst state that the reasons give."""
+    states = [each.state for each in reasons if each.state is not None]
+    return min(states, key=lambda state: state.severity, default=State.FINE)
+
+
+def headline(reasons: list[Reason]) -> Reason:
+    """The reason for the state: the first that gives it."""
+    state = state_of(reasons)
+    return next(each for each in reasons if each.state in (state, None))
