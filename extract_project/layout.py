@@ -1,4 +1,4 @@
-"""The names of the objects of a split extract."""
+"""The names of objects beside the extracts: parts and their manifest, pages for people."""
 
 from __future__ import annotations
 
@@ -8,3 +8,9 @@ PARTS_MANIFEST = "_manifest.json"
 """Name of the manifest object that lists the parts."""
 PART_NAME = re.compile(r"part-([0-9]{5,})(\.[^/]*)?")
 """Name of a part object: its number, and its extension."""
+
+CATALOG_PAGE, CATALOG_JSON = "catalog/index.html", "catalog/catalog.json"
+OPERATIONS_PAGE = "catalog/operations.html"
+PAGES = (CATALOG_PAGE, CATALOG_JSON, OPERATIONS_PAGE)
+"""Objects below EXTRACT_DATA that are written again and again. Nothing else begins with their
+names: the stack's lifecycle rules remove their old versions after a day."""

@@ -9,6 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
 from deploy.stack.parameters import att, excused, kept, ref, ref_number
+from extract_project.layout import PAGES
 
 _ABORT_DAYS = 1
 _UNTAGGED_DAYS = 14
@@ -18,8 +19,8 @@ _Rule = s3.CfnBucket.RuleProperty
 def define_storage(stack: cdk.Stack) -> None:
     """One key, three buckets (SQL, extracts, Dagster's logs), one registry."""
     _key(stack)
-    _bucket(stack, "Manifest", [_abort(), *_old_versions()], history=True)
-    _bucket(stack, "Data", [_abort(), *_old_versions()], history=True)
+    _bucket(stack, "Manifest", [_abort(), _old_versions()], history=True)
+    _bucket(stack, "Data", [_abort(), _old_versions(), *_old_pages()], history=True)
     _bucket(stack, "Logs", [_abort(), _expire()], history=False)
     _registry(stack)
 
@@ -132,6 +133,7 @@ def _bucket_policy(stack: cdk.Stack, name: str, *, history: bool) -> None:
 
 def _abort() -> _Rule:
     return _Rule(
+        prefix="",
         id="abort-incomplete-uploads",
         status="Enabled",
         abort_incomplete_multipart_upload=(
@@ -140,24 +142,39 @@ def _abort() -> _Rule:
     )
 
 
-def _old_versions() -> list[_Rule]:
+def _old_versions() -> _Rule:
     """Remove replaced versions after some days, but never the newest few, and never current
     ones."""
+    return _Rule(
+        prefix="",
+        id="old-versions",
+        status="Enabled",
+        noncurrent_version_expiration=s3.CfnBucket.NoncurrentVersionExpirationProperty(
+            noncurrent_days=ref_number("NoncurrentDays"),
+            newer_noncurrent_versions=ref_number("NoncurrentVersions"),
+        ),
+    )
+
+
+def _old_pages() -> list[_Rule]:
+    """Remove replaced pages after a day: they are made of the receipts again and again."""
     return [
         _Rule(
-            id="old-versions",
+            prefix=f"{ref('DataPrefix')}/{page}",
+            id=f"old-pages-{page.rpartition('/')[2]}",
             status="Enabled",
             noncurrent_version_expiration=s3.CfnBucket.NoncurrentVersionExpirationProperty(
-                noncurrent_days=ref_number("NoncurrentDays"),
-                newer_noncurrent_versions=ref_number("NoncurrentVersions"),
+                noncurrent_days=1
             ),
         )
+        for page in PAGES
     ]
 
 
 def _expire() -> _Rule:
     """Expire the output of runs that Dagster shows, like other logs; it is not data."""
     return _Rule(
+        prefix="",
         id="expire",
         status="Enabled",
         expiration_in_days=ref_number("LogDays"),

@@ -24,6 +24,7 @@ from extract_project.catalog.published import (
 )
 from extract_project.catalog.tables import keep_object_lists
 from extract_project.errors import BucketError, NoSuchObject, StoreError
+from extract_project.layout import CATALOG_JSON, CATALOG_PAGE
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.store.destination import DATA, Destination
@@ -31,8 +32,6 @@ from extract_project.store.folder import Folder
 from extract_project.store.protocol import Absent, Condition, Holds, NotApplied
 from extract_project.store.stores import Folders
 
-FOLDER = "catalog"
-JSON, PAGE = f"{FOLDER}/catalog.json", f"{FOLDER}/index.html"
 _TRIES = 3
 
 
@@ -56,8 +55,10 @@ def _keep(folders: Folders, snapshot: Snapshot, published: Collection[str] | Non
     known, condition = _kept(data)
     catalog = build_catalog(folders, snapshot, known, published)
     keep_object_lists(folders, catalog, known)
-    data.store.put(data.key(JSON), as_json(catalog), "application/json", condition=condition)
-    data.store.put(data.key(PAGE), page(catalog), "text/html; charset=utf-8")
+    data.store.put(
+        data.key(CATALOG_JSON), as_json(catalog), "application/json", condition=condition
+    )
+    data.store.put(data.key(CATALOG_PAGE), page(catalog), "text/html; charset=utf-8")
     return catalog
 
 
@@ -138,7 +139,7 @@ def entry_of(folders: Folders, extract: Extract) -> CatalogEntry:
 def _kept(data: Folder) -> tuple[Catalog | None, Condition]:
     """The catalogue as it is in the bucket, and the condition under which it may be replaced."""
     try:
-        fetched = data.store.read(data.key(JSON))
+        fetched = data.store.read(data.key(CATALOG_JSON))
     except NoSuchObject:
         return None, Absent()
     try:

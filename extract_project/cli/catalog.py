@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from extract_project.catalog.build import JSON, PAGE, as_json, build_catalog, keep_catalog
+from extract_project.catalog.build import as_json, build_catalog, keep_catalog
 from extract_project.catalog.model import Catalog
 from extract_project.catalog.page import page
 from extract_project.cli.console import err, explains_itself, out
+from extract_project.layout import CATALOG_JSON, CATALOG_PAGE
 from extract_project.manifest.bucket import read_manifest
 from extract_project.settings import load_settings
 
@@ -39,7 +40,10 @@ def catalog(*, output: Path | None) -> None:
         snapshot = read_manifest(folders.manifest, settings.dialects)
         if output is None:
             found = keep_catalog(folders, snapshot)
-            places = [folders.data.store.uri(folders.data.key(each)) for each in (PAGE, JSON)]
+            places = [
+                folders.data.store.uri(folders.data.key(each))
+                for each in (CATALOG_PAGE, CATALOG_JSON)
+            ]
         else:
             found = build_catalog(folders, snapshot)
             places = _write(found, output)
@@ -51,7 +55,7 @@ def catalog(*, output: Path | None) -> None:
 
 def _write(found: Catalog, directory: Path) -> list[str]:
     directory.mkdir(parents=True, exist_ok=True)
-    contents = {PAGE: page(found), JSON: as_json(found)}
+    contents = {CATALOG_PAGE: page(found), CATALOG_JSON: as_json(found)}
     places = []
     for name, content in contents.items():
         place = directory / Path(name).name

@@ -9,7 +9,7 @@ from hashlib import sha256
 from importlib.metadata import version
 
 from extract_project.errors import BucketError, ManifestError, NoSuchObject, StoreRefused
-from extract_project.manifest.collisions import Claims
+from extract_project.manifest.collisions import Claims, page_name
 from extract_project.manifest.defaults import (
     NAME,
     Defaults,
@@ -227,6 +227,10 @@ def _collision(same: list[Extract | InvalidExtract]) -> Problem:
 
 
 def _taken_path(file: Extract, claims: Claims) -> Problem | None:
+    kept = page_name(file)
+    if kept:
+        message = f"its object would be named like {kept}, a page of this project: rename it"
+        return file.problem(("path",), message)
     taken = claims.claim(file)
     if taken is None:
         return None

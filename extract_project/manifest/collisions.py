@@ -7,10 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from extract_project.formats.registry import EXTENSIONS
-from extract_project.layout import PARTS_MANIFEST
+from extract_project.layout import PAGES, PARTS_MANIFEST
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.fields.path import DIGIT
+from extract_project.store.destination import DATA
 
+_PAGES_FOLDER = "catalog/"
 _DIGITS = re.compile(f"[0-9{DIGIT}]")
 
 
@@ -48,6 +50,13 @@ class Claims:
             return exact
         alike = self._by_shape.get((destination, _DIGITS.sub("0", form)), ())
         return next((each for other, each in alike if _meet(other, form)), None)
+
+
+def page_name(extract: Extract) -> str | None:
+    """The page below EXTRACT_DATA with whose name the name of an object begins; None for none."""
+    if DATA not in extract.header.to or not extract.naming.form().startswith(_PAGES_FOLDER):
+        return None
+    return next((page for page in PAGES for form in _forms(extract) if form.startswith(page)), None)
 
 
 def _forms(extract: Extract) -> Iterator[str]:

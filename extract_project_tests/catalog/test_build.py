@@ -11,9 +11,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from extract_project.catalog.build import JSON, PAGE, build_catalog, keep_catalog
+from extract_project.catalog.build import build_catalog, keep_catalog
 from extract_project.catalog.model import Catalog, CatalogEntry, catalog_schema
 from extract_project.catalog.tables import table_of
+from extract_project.layout import CATALOG_JSON, CATALOG_PAGE
 from extract_project.manifest.fields.partitions import Partition
 from extract_project.store.protocol import Condition, Written
 from extract_project.store.s3.store import S3Store
@@ -137,10 +138,10 @@ def test_it_is_kept_in_the_data_bucket_and_follows_its_schema(site: Site) -> Non
 
     catalog = built(site)
 
-    kept = json.loads(site.body(site.data.key(JSON)))
+    kept = json.loads(site.body(site.data.key(CATALOG_JSON)))
     jsonschema.validate(kept, catalog_schema())
     assert Catalog.model_validate(kept) == catalog
-    head = site.s3.head_object(Bucket=site.data.bucket, Key=site.data.key(PAGE))
+    head = site.s3.head_object(Bucket=site.data.bucket, Key=site.data.key(CATALOG_PAGE))
     assert head["ContentType"] == "text/html; charset=utf-8"
 
 
@@ -234,7 +235,7 @@ def test_what_another_process_wrote_meanwhile_is_not_lost(site: Site) -> None:
 def test_a_catalogue_that_another_release_wrote_is_built_anew(site: Site) -> None:
     materialize(site, site.extract("a/b", "select 1 as a"))
     site.s3.put_object(
-        Bucket=site.data.bucket, Key=site.data.key(JSON), Body=b'{"extracts": "of old"}'
+        Bucket=site.data.bucket, Key=site.data.key(CATALOG_JSON), Body=b'{"extracts": "of old"}'
     )
 
     assert entry(built(site, "nothing"), "a/b").published

@@ -22,6 +22,7 @@ from dagster._core.launcher import LaunchRunContext
 from dagster._serdes import ConfigurableClassData
 from moto.cloudformation import parsing
 
+from extract_project.layout import PAGES
 from extract_project.orchestration.ecs.launcher import ExtractEcsRunLauncher
 from extract_project_tests.support.cloudformation.deployable import deployable, used
 from extract_project_tests.support.cloudformation.double import (
@@ -191,7 +192,9 @@ def test_a_bucket_is_as_s3_tells_it(stack: Deployed, name: str) -> None:
     block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
     assert set(block.values()) == {True}
     rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    aborting, old = sorted(rules, key=lambda each: "AbortIncompleteMultipartUpload" not in each)
+    aborting, *pages, old = sorted(rules, key=lambda each: str(each["ID"]))
+    assert all(each["NoncurrentVersionExpiration"]["NoncurrentDays"] == 1 for each in pages)
+    assert len(pages) == (len(PAGES) if name == "Data" else 0)
     assert aborting["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     if name == "Logs":
         assert old["Expiration"] == {"Days": 365}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from extract_project.layout import PAGES
 from extract_project_tests.support.cloudformation.template import Evaluation, of_type, template
 
 BUCKETS = ("Manifest", "Data", "Logs")
@@ -76,18 +77,31 @@ def test_parts_that_nobody_finished_go_within_a_day(name: str) -> None:
         {"DaysAfterInitiation": 1}
     ]
     assert all(each["Status"] == "Enabled" for each in rules(name))
-    assert all("Prefix" not in each for each in aborting)
+    assert all(each["Prefix"] == "" for each in aborting)
 
 
 @pytest.mark.parametrize("name", HISTORY)
 def test_a_current_version_never_expires(name: str) -> None:
     expiring = [key for each in rules(name) for key in each if key.startswith("Expiration")]
     assert expiring == []
-    (old,) = [each for each in rules(name) if "NoncurrentVersionExpiration" in each]
+    removing = [each for each in rules(name) if "NoncurrentVersionExpiration" in each]
+    (old,) = [each for each in removing if each["Prefix"] == ""]
     assert old["NoncurrentVersionExpiration"] == {
         "NoncurrentDays": {"Ref": "NoncurrentDays"},
         "NewerNoncurrentVersions": {"Ref": "NoncurrentVersions"},
     }
+
+
+def test_replaced_pages_are_removed_after_a_day() -> None:
+    removed = {
+        str(each["Prefix"]): each["NoncurrentVersionExpiration"]
+        for each in rules("Data")
+        if each["Prefix"]
+    }
+    assert len(removed) == len(PAGES)
+    for page in PAGES:
+        (prefix,) = [each for each in removed if page in each]
+        assert removed[prefix] == {"NoncurrentDays": 1}
 
 
 def test_changes_of_the_manifest_are_events() -> None:

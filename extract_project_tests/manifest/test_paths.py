@@ -166,6 +166,20 @@ def test_of_two_that_would_publish_the_same_object_the_first_works(
 
 
 @pytest.mark.parametrize(
+    ("path", "header"),
+    [
+        ("catalog/catalog", "format: jsonl"),
+        ("catalog/index.html", ""),
+        ("catalog/operations.html", "partitions: daily\nsplit: {rows: 5}"),
+    ],
+)
+def test_the_names_of_pages_are_taken(path: str, header: str) -> None:
+    extracts, (invalid,) = sort_out([read(path, *header.splitlines()), read("catalog/index")])
+    assert [each.path for each in extracts] == ["catalog/index"]
+    assert "its object would be named like catalog/" in invalid.reasons[0]
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         ("path: out/x.parquet", "path: out/x.csv.gz\nformat: csv"),

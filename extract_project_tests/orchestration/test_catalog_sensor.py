@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from extract_project.catalog.build import JSON
 from extract_project.catalog.model import Catalog
+from extract_project.layout import CATALOG_JSON
 from extract_project.orchestration.names.keys import ROLLBACK_JOB
 from extract_project.orchestration.reports.catalog import CatalogCursor, catalog_sensor
 from extract_project.orchestration.run.code_location import CodeLocation
@@ -48,7 +48,7 @@ class Sensor:
     @property
     def rows(self) -> dict[str, int | None]:
         """The rows of each extract's newest version, as the catalogue in the bucket has them."""
-        kept = Catalog.model_validate_json(self.site.body(self.site.data.key(JSON)))
+        kept = Catalog.model_validate_json(self.site.body(self.site.data.key(CATALOG_JSON)))
         return {
             each.path: each.published.versions[0].rows if each.published else None
             for each in kept.extracts

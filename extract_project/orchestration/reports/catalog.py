@@ -13,9 +13,10 @@ from hashlib import sha256
 import dagster as dg
 from pydantic import AwareDatetime, BaseModel
 
-from extract_project.catalog.build import PAGE, keep_catalog
+from extract_project.catalog.build import keep_catalog
 from extract_project.catalog.glue import keep_tables, shown
 from extract_project.catalog.model import Catalog
+from extract_project.layout import CATALOG_PAGE
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.run.code_location import CodeLocation
 
@@ -62,7 +63,7 @@ def catalog_sensor(snapshot: Snapshot, location: CodeLocation) -> dg.SensorDefin
             return dg.SkipReason("nothing was published, and no SQL file changed")
         folders = location.connect()
         found = keep_catalog(folders, snapshot, _paths(new) if cursor.looked_at else None)
-        place = folders.data.store.uri(folders.data.key(PAGE))
+        place = folders.data.store.uri(folders.data.key(CATALOG_PAGE))
         said = f"{place}: {len(found.extracts):,} extracts"
         database = location.settings.glue_database
         if database is not None:

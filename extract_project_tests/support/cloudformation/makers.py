@@ -211,10 +211,12 @@ def _bucket(client: Client, name: str, properties: Properties) -> Made:
 
 
 def _lifecycle(rule: Properties) -> Properties:
-    changed = {name: each for name, each in rule.items() if name != "ExpirationInDays"}
+    changed = {
+        name: each for name, each in rule.items() if name not in ("ExpirationInDays", "Prefix")
+    }
     if "ExpirationInDays" in rule:
         changed["Expiration"] = {"Days": rule["ExpirationInDays"]}
-    return {"Filter": {"Prefix": ""}, **changed}
+    return {"Filter": {"Prefix": rule["Prefix"]}, **changed}
 
 
 MAKERS: dict[str, Make] = {
