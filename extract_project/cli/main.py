@@ -28,8 +28,10 @@ from extract_project.cli.rollback import rollback
 from extract_project.cli.run import run
 from extract_project.cli.schema import schema
 from extract_project.cli.show import show
+from extract_project.cli.status import status
 from extract_project.cli.trace import trace
 from extract_project.cli.versions import versions
+from extract_project.cli.why import why
 from extract_project.process import quiet_sqlglot
 
 
@@ -45,6 +47,7 @@ def main() -> None:
 
 for command in (
     *(catalog, check, ddl, demo, diff, doctor, failed, get, init, new, pin, plan, preview),
-    *(prune, push, release, rerun, rollback, run, schema, show, trace, unpin, up, versions),
+    *(prune, push, release, rerun, rollback, run, schema, show, status, trace, unpin, up),
+    *(versions, why),
 ):
     main.add_command(command)

@@ -30,6 +30,7 @@ class State(StrEnum):
 class Kind(StrEnum):
     """What kind of reason it is."""
 
+    NOT_LOADED = "not_loaded"
     OLDER_MANIFEST = "older_manifest"
     INVALID = "invalid"
     DISABLED = "disabled"

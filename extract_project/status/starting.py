@@ -100,8 +100,10 @@ def _missed_tick(extract: ExtractFacts, starter: Starter | None, now: datetime) 
         return None
     if any(each.at >= tick for each in extract.attempts):  # cancelled: somebody wanted it so
         return tick
-    if starter is not None and starter.since is not None and starter.since > tick:
-        return None  # its schedule did not exist yet
+    if starter is not None:
+        known = [each for each in (starter.since, starter.last_tick) if each is not None]
+        if not known or min(known) > tick:
+            return None  # nothing says that its schedule existed by then
     ticked = starter is not None and starter.last_tick is not None and starter.last_tick >= tick
     if ticked and not ran and starter is not None and not starter.last_error:
         return None  # its schedule ticked before this extract was added

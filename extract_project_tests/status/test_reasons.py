@@ -74,6 +74,13 @@ YESTERDAY = success(TICK - timedelta(days=1))
 TODAY = success(TICK + timedelta(minutes=1))
 OFF = {"starters": {"morning": MORNING.model_copy(update={"on": False})}}
 SILENT = {"daemons": (Daemon(name="SCHEDULER", last_heartbeat=NOW - timedelta(minutes=50)),)}
+NEW = {"starters": {"morning": Starter(name="morning", kind="schedule", on=False)}}
+ADDED = {"starters": {"morning": MORNING.model_copy(update={"since": NOW, "last_tick": None})}}
+RESUMED = {
+    "starters": {
+        "morning": MORNING.model_copy(update={"since": NOW, "last_tick": TICK - timedelta(days=1)})
+    }
+}
 UNTICKED = {
     "starters": {"morning": MORNING.model_copy(update={"last_tick": TICK - timedelta(days=1)})}
 }
@@ -109,6 +116,9 @@ BROKEN = {
         # Its schedule ticked before the file was there, or did not tick although it was there.
         (SCHEDULED, {}, (State.FINE, [Kind.NOT_DUE])),
         (SCHEDULED, UNTICKED, (State.OVERDUE, [Kind.TICK_MISSED])),
+        (SCHEDULED, NEW, (State.DISABLED, [Kind.STARTER_OFF])),
+        ({**SCHEDULED, "success": YESTERDAY}, ADDED, (State.FINE, [Kind.NOT_DUE])),
+        ({**SCHEDULED, "success": YESTERDAY}, RESUMED, (State.OVERDUE, [Kind.TICK_MISSED])),
         (
             {**SCHEDULED, "success": YESTERDAY, "freshness_seconds": 3600},
             {},

@@ -1,0 +1,123 @@
+"""Tables that never break an identifier: what does not fit is left out, or stands on lines below.
+
+Rich lays out a table by measuring each cell several times, which takes seconds for thousands of
+rows; and it breaks words where a terminal is narrow.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import click
+from rich.cells import cell_len
+
+from extract_project.cli.console import out
+from extract_project.visible import one_line
+
+_GAP = "  "
+_LEAST = 24
+"""Columns of the terminal that the text at the end of a row needs at least."""
+
+wide_option = click.option(
+    "--wide", is_flag=True, help="Every column, whole, however wide the terminal is."
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column. Its cells are never broken, but for those of the last column, which are text."""
+
+    name: str
+    drop: int = 0
+    """On a narrow terminal, columns with a higher number are left out first; 0 never."""
+    right: bool = False
+    """Whether its cells are numbers."""
+
+
+@dataclass
+class Listing:
+    """A table; the last column has text, and is folded at its words."""
+
+    columns: Sequence[Column]
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+    colours: list[str | None] = field(default_factory=list)
+    """The colour of the first cell of each row."""
+
+    def add(self, *cells: str, colour: str | None = None) -> None:
+        self.rows.append(tuple(map(one_line, cells)))
+        self.colours.append(colour)
+
+    def lines(self, width: int | None, *, coloured: bool = False) -> list[str]:
+        """The table for a terminal of so many columns; None for a pipe: one line for each row."""
+        shown = self._fitting(width)
+        widths = {
+            number: max(cell_len(row[number]) for row in [self._heads, *self.rows])
+            for number in shown
+        }
+        body = [self._line(row, shown, widths, width) for row in self.rows]
+        if coloured:
+            first = widths[shown[0]]
+            body = [
+                click.style(text[:first], fg=colour) + text[first:]
+                for text, colour in zip(body, self.colours, strict=True)
+            ]
+        return [self._line(self._heads, shown, widths, None), *body]
+
+    @property
+    def _heads(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    def _fitting(self, width: int | None) -> list[int]:
+        """The columns that have anything to say, as far as they fit."""
+        last = len(self.columns) - 1
+        shown = [
+            number
+            for number, column in enumerate(self.columns)
+            if not column.drop or any(row[number] for row in self.rows)
+        ]
+        while width is not None and self._width(shown, last) > width:
+            droppable = [number for number in shown if self.columns[number].drop]
+            if not droppable:
+                break
+            shown.remove(max(droppable, key=lambda number: self.columns[number].drop))
+        return shown
+
+    def _width(self, shown: Sequence[int], last: int) -> int:
+        lengths = (
+            _LEAST
+            if number == last
+            else max(cell_len(row[number]) for row in [self._heads, *self.rows])
+            for number in shown
+        )
+        return sum(lengths) + len(_GAP) * (len(shown) - 1)
+
+    def _line(
+        self,
+        row: Sequence[str],
+        shown: Sequence[int],
+        widths: dict[int, int],
+        width: int | None,
+    ) -> str:
+        *whole, text = shown
+        cells = [_padded(row[n], widths[n], right=self.columns[n].right) for n in whole]
+        start = _GAP.join([*cells, ""])
+        if width is None:
+            return (start + row[text]).rstrip()
+        room = max(width - cell_len(start), _LEAST)
+        folded = textwrap.wrap(row[text], room, break_on_hyphens=False, break_long_words=False)
+        below = "\n" + " " * cell_len(start)
+        return (start + below.join(folded)).rstrip()
+
+
+def print_listing(listing: Listing, *, wide: bool = False) -> None:
+    """Print a table for this terminal, or in full where `wide` is set or nobody looks."""
+    width = out.width if out.is_terminal and not wide else None
+    coloured = out.is_terminal and not out.no_color
+    click.echo("\n".join(listing.lines(width, coloured=coloured)), file=out.file, color=coloured)
+
+
+def _padded(text: str, width: int, *, right: bool) -> str:
+    spaces = " " * (width - cell_len(text))
+    return spaces + text if right else text + spaces

@@ -1,0 +1,105 @@
+"""`extract status` and `extract why`, asked of Dagster's own processes."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import Any
+
+from dagster import DagsterInstance
+
+from extract_project_tests.support.installation import Installation
+from extract_project_tests.support.waiting import await_value
+
+FILES = {
+    "morning/bad": "/*---\nowners: team:sales\n---*/\nselect error('no such day') as a",
+    "morning/after": "/*---\ndepends_on: morning/bad\n---*/\nselect 1 as a",
+    "morning/fine": "select 1 as a",
+    "morning/held": "/*---\npool: narrow\n---*/\nselect 1 as a",
+    "morning/invalid": "selec 1",
+    "morning/off": "/*---\nschedule: '7 3 1 1 *'\n---*/\nselect 1 as a",
+}
+_SECONDS = 120
+
+
+def graphql(installed: Installation, query: str, **variables: Any) -> dict[str, Any]:
+    request = urllib.request.Request(
+        f"{installed.server.url}/graphql",
+        json.dumps({"query": query, "variables": variables}).encode(),
+        {"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        found: dict[str, Any] = json.load(reply)["data"]
+    return found
+
+
+def switch_off(installed: Installation, start: str) -> None:
+    (schedule,) = (
+        each
+        for repository in graphql(
+            installed,
+            "{ repositoriesOrError { ... on RepositoryConnection { nodes { "
+            "schedules { name scheduleState { id } } } } } }",
+        )["repositoriesOrError"]["nodes"]
+        for each in repository["schedules"]
+        if each["name"].startswith(start)
+    )
+    stop = "mutation($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
+    stopped = graphql(installed, stop, id=schedule["scheduleState"]["id"])
+    assert stopped["stopRunningSchedule"]["__typename"] == "ScheduleStateResult"
+
+
+def states(installed: Installation, *arguments: str) -> dict[str, str]:
+    told = installed.call("status", "--group", "morning", "--json", *arguments)
+    return {each["extract"]: each["state"] for each in json.loads(told.stdout)["extracts"]}
+
+
+def test_status_and_why_say_what_is_true(installed: Installation) -> None:
+    installed.run("morning/bad")
+    installed.run("morning/fine")
+    assert explained(installed, "morning/off")["next_start_at"] is not None
+    with DagsterInstance.from_config(str(installed.server.home)) as instance:
+        storage = instance.event_log_storage
+        storage.set_concurrency_slots("narrow", 1)
+        storage.claim_concurrency_slot("narrow", "another-run", "step")
+        held = installed.deployment.launch(["morning/held"])
+        await_value("it to be held", lambda: states(installed)["morning/held"] == "held", _SECONDS)
+        why = explained(installed, "morning/held")
+        assert [each["kind"] for each in why["reasons"]] == ["pool_full"]
+        assert "1 of 1 slots" in why["reasons"][0]["evidence"]
+        storage.free_concurrency_slots_for_run("another-run")
+    installed.await_end(held)
+
+    assert "7 3 1 1 *" in explained(installed, "morning/off")["reasons"][0]["evidence"]
+    switch_off(installed, "cron_7_3_1_1_any")
+    assert states(installed) == {
+        "morning/bad": "failed",
+        "morning/invalid": "invalid",
+        "morning/after": "waiting",
+        "morning/off": "disabled",
+        "morning/fine": "fine",
+        "morning/held": "fine",
+    }
+    assert list(states(installed))[:2] == ["morning/bad", "morning/invalid"]
+    assert states(installed, "--owner", "team:sales") == {"morning/bad": "failed"}
+    assert states(installed, "--failed") == {"morning/bad": "failed", "morning/invalid": "invalid"}
+    assert states(installed, "--late") == {}
+
+    off = explained(installed, "morning/off")
+    assert off["reasons"][0]["kind"] == "starter_off"
+    assert off["next_start"].startswith("never")
+    after = explained(installed, "morning/after")
+    assert after["reasons"][0]["kind"] == "upstream_failed"
+    assert "no such day" in after["reasons"][0]["evidence"]
+    told = installed.call("why", "morning/bad")
+    assert told.exit_code == 1
+    assert "morning/bad is failed" in told.stdout
+    assert "to run it now: extract run morning/bad" in told.stdout
+    assert installed.call("why", "morning/fine").exit_code == 0
+    misspelt = installed.call("why", "morning/fien")
+    assert (misspelt.exit_code, "did you mean 'morning/fine'?" in misspelt.stderr) == (2, True)
+
+
+def explained(installed: Installation, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(installed.call("why", path, "--json").stdout)
+    return found
