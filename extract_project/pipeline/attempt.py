@@ -146,5 +146,7 @@ def _abort(held: ExitStack) -> None:
 
 def _require_accepted(staged: Staged, extract: Extract) -> None:
     refusing = [outcome for outcome in staged.outcomes if outcome.refuses]
-    if refusing or (not staged.receipt.rows and extract.header.on_empty == "fail"):
+    results = [each.publishable for each in staged.branches if each.publishable]
+    is_empty = any(not each.receipt.rows for each in results)
+    if refusing or (is_empty and extract.header.on_empty == "fail"):
         raise RefusedResult(staged, refusing)

@@ -10,7 +10,7 @@ compared by the SHA-256 of their exact text.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +28,7 @@ from extract_project.history.reading import open_part
 from extract_project.history.receipt import read_schema
 from extract_project.manifest.extract import Extract
 from extract_project.publish.base import Base
+from extract_project.publish.fan import Health
 from extract_project.schema.text import json_rows
 
 if TYPE_CHECKING:
@@ -56,8 +57,12 @@ _REPEATED = f"""
 class Increment:
     """The new rows of one run's result. Without a base, all rows are new."""
 
-    def __init__(self, extract: Extract, base: Base | None, directory: Path) -> None:
-        self._extract, self._base, self._directory = extract, base, directory
+    def __init__(
+        self, extract: Extract, bases: Sequence[tuple[Health, Base | None]], directory: Path
+    ) -> None:
+        """`bases` are the same published rows at one destination or several."""
+        self._extract, self._bases, self._directory = extract, bases, directory
+        self._base = bases[0][1]
         self._cancelled = threading.Event()
         self._connection: duckdb.DuckDBPyConnection | None = None
 
@@ -85,7 +90,7 @@ class Increment:
         if self._base is None:
             yield from sound
             return
-        _require_schema(schema, self._base.manifest, self._extract)
+        require_schema(schema, self._base.manifest, self._extract)
         with self._database() as connection:
             yield from self._difference(connection, self._base, schema, sound)
 
@@ -114,7 +119,7 @@ class Increment:
         spool = self._directory / "increment.arrow"
         overlap = self._spool(connection, base, schema, batches, spool)
         if overlap is not None:
-            self._read_published(connection, base, overlap)
+            self._read_published(connection, overlap)
         repeated = _RowNumbers(connection)
         with pa.OSFile(str(spool), "rb") as file:
             first = 0
@@ -157,13 +162,19 @@ class Increment:
                 first += batch.num_rows
         return overlap
 
-    def _read_published(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        base: Base,
-        overlap: Span,
-    ) -> None:
-        """Read the published rows of the parts that reach into the overlap."""
+    def _read_published(self, connection: duckdb.DuckDBPyConnection, overlap: Span) -> None:
+        """Read the published rows of the parts that reach into the overlap.
+
+        What one destination does not give is read at the next, as long as there is one.
+        """
+        for health, base in self._bases:
+            if base is not None and health.error is None:
+                with health.noting():
+                    connection.execute("delete from published")
+                    self._read_at(connection, base, overlap)
+                    return
+
+    def _read_at(self, connection: duckdb.DuckDBPyConnection, base: Base, overlap: Span) -> None:
         for part in base.manifest.parts:
             if part.max is None or ordinal(base.cursor.read(part.max)) < ordinal(overlap.lowest):
                 continue
@@ -179,6 +190,7 @@ class Increment:
     def _database(self) -> Iterator[duckdb.DuckDBPyConnection]:
         import duckdb
 
+        self._directory.mkdir(exist_ok=True)
         config: dict[str, Any] = {
             "memory_limit": _MEMORY_LIMIT,
             "temp_directory": str(self._directory / "increment-spill"),
@@ -241,7 +253,7 @@ def _insert(
     connection.unregister("rows")
 
 
-def _require_schema(schema: pa.Schema, manifest: PartsManifest, extract: Extract) -> None:
+def require_schema(schema: pa.Schema, manifest: PartsManifest, extract: Extract) -> None:
     published = read_schema(manifest)
     there = [f"{field.name} {field.type}" for field in published]
     here = [f"{field.name} {field.type}" for field in schema]

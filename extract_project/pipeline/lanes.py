@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
+from extract_project.errors import ExtractError
+from extract_project.history.cursor import ordinal
 from extract_project.pipeline.baseline import PublishedBaseline
 from extract_project.pipeline.provenance import RunOfExtract
-from extract_project.publish.base import Base
+from extract_project.publish.base import Base, find_base
 from extract_project.publish.clock import Clock
 from extract_project.publish.cutting import PartFiles
 from extract_project.publish.output import OneObject
 from extract_project.publish.parted import PartedOutput
-from extract_project.publish.places import Branch
+from extract_project.publish.places import Branch, require_one
 from extract_project.publish.writer import OneFile, Writer
+from extract_project.values import Value
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class Lane:
     run: RunOfExtract
     """With the published rows to which these are added, if there are any."""
     branches: Sequence[Branch]
+    bases: Sequence[Base | None]
+    """Those rows, as each of the destinations has them."""
     writer: Writer
     baseline: PublishedBaseline
     """Of the first of them."""
@@ -42,15 +49,41 @@ class Lane:
         self.writer.begin(schema)
 
 
-def open_lane(
-    run: RunOfExtract, branches: Sequence[Branch], bases: Sequence[Base | None], clock: Clock
-) -> Lane:
-    """Open an output at each of the branches, whose published rows are equal, and are `bases`."""
+def open_lanes(run: RunOfExtract, branches: Sequence[Branch], clock: Clock) -> list[Lane]:
+    """A lane for the destinations that have equal rows already, in the order of `branches`.
+
+    An extract that is not incremental has one.
+    """
+    equal: dict[Any, list[tuple[Branch, Base | None]]] = defaultdict(list)
+    for branch in branches:
+        base = None
+        with branch.health.noting(ExtractError):
+            if not run.provenance.full_refresh:
+                base = find_base(run.extract, branch.previous)
+        if branch.is_alive:
+            equal[base and base.identity].append((branch, base))
+    require_one(branches)
+    return [_lane(run, members, clock) for members in equal.values()]
+
+
+def lowest_bound(lanes: Sequence[Lane]) -> Value:
+    """What `:watermark` is: what every destination has reached. None asks for all rows."""
+    bases = [lane.run.base for lane in lanes]
+    known = [base for base in bases if base is not None]
+    if len(known) < len(bases) or len({(each.cursor.type) for each in known}) != 1:
+        return None
+    return min(known, key=lambda base: ordinal(base.watermark)).bound
+
+
+def _lane(run: RunOfExtract, members: Sequence[tuple[Branch, Base | None]], clock: Clock) -> Lane:
+    """Open an output at each destination, with the published rows that it has."""
+    branches, bases = zip(*members, strict=True)
+    run = replace(run, base=bases[0])
     header, file_format = run.extract.header, run.extract.file_format
     writer: Writer
     if header.has_parts:
         parted = []
-        for branch, base in zip(branches, bases, strict=True):
+        for branch, base in members:
             output = PartedOutput(
                 branch.place.target,
                 file_format,
@@ -66,7 +99,7 @@ def open_lane(
             clock,
             split=header.split,
             incremental=header.incremental,
-            adds=bases[0] is not None,
+            adds=run.base is not None,
         )
     else:
         whole = []
@@ -75,7 +108,7 @@ def open_lane(
             whole.append(one)
             branch.open(one)
         writer = OneFile(whole, file_format, clock)
-    return Lane(run, branches, writer, _baseline(run, branches))
+    return Lane(run, branches, bases, writer, _baseline(run, branches))
 
 
 def _baseline(run: RunOfExtract, branches: Sequence[Branch]) -> PublishedBaseline:

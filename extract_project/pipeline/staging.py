@@ -1,51 +1,26 @@
-"""The pipeline: query, audit, encode, and upload as parts that are not visible yet.
-
-Three things overlap: a thread reads from the warehouse and profiles, the caller's thread audits
-and encodes, two threads upload. Each waits for the next, so memory holds three row groups and
-three parts of an upload (G9).
-"""
+"""The pipeline: query, audit, encode, and upload as parts that are not visible yet."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
-import pyarrow as pa
-
-from extract_project.checks.base import Subject
-from extract_project.checks.contract import kept
-from extract_project.formats.far_years import written_years
-from extract_project.history.receipt import Receipt
 from extract_project.manifest.extract import Extract
-from extract_project.pipeline.audit import Audit, Outcome, audit_directory, let_through
+from extract_project.pipeline.audit import Outcome, audit_directory, let_through
 from extract_project.pipeline.baseline import PublishedBaseline
-from extract_project.pipeline.file_columns import (
-    as_written,
-    promised_schema,
-    undescribed,
-    written_schema,
-)
-from extract_project.pipeline.increment import Increment
-from extract_project.pipeline.lanes import Lane, open_lane
-from extract_project.pipeline.profile import Profile
+from extract_project.pipeline.file_columns import undescribed
+from extract_project.pipeline.lanes import open_lanes
 from extract_project.pipeline.provenance import Provenance, RunOfExtract
 from extract_project.pipeline.receipt_of_run import receipt_of_run
-from extract_project.pipeline.rowgroups import row_groups
-from extract_project.pipeline.schema_drift import compare_with_version
-from extract_project.prefetch import prefetch
-from extract_project.publish.base import find_base
+from extract_project.pipeline.stream import Passed, stream, worst_of
 from extract_project.publish.clock import Clock
 from extract_project.publish.places import Branch, Place, require_one
 from extract_project.publish.publishing import Publishable
 from extract_project.publish.target import Target
-from extract_project.schema.annotations import required
 from extract_project.stopping import Stage, Stop
 from extract_project.store.folder import Folder
-from extract_project.warehouses.protocol import Result, Session, Warehouse
-
-_GROUPS_AHEAD = 1
+from extract_project.warehouses.protocol import Session, Warehouse
 
 
 @dataclass(frozen=True)
@@ -90,33 +65,38 @@ def stage(
             for branch in branches:
                 branch.look(run.receipt_id)
             require_one(branches)
-            lane = _lane(run, [each for each in branches if each.is_alive], clock)
+            lanes = open_lanes(run, branches, clock)
             require_one(branches)
         with audit_directory() as directory:
             stop.at(Stage.CONNECTING)
             with _connected(warehouse, run, clock) as session:
-                passed = _stream(session, lane, clock, directory, stop=stop)
+                passed = stream(session, lanes, branches, clock, directory, stop=stop)
             stop.at(Stage.CHECKING)
             with clock.stage("audit"):
-                outcomes = let_through(passed.outcomes(), provenance.release)
+                audited = [
+                    (each, let_through(each.outcomes(), provenance.release)) for each in passed
+                ]
         stop.at(Stage.UPLOADING)
-        lane.writer.seal()
+        for each in passed:
+            each.lane.writer.seal()
         require_one(branches)
         stop.require()
-        receipt = _complete(lane, passed, outcomes, clock, stop)
-        first = next(each for each in lane.branches if each.is_alive)
-        assert first.output is not None
+        _complete(audited, clock, stop)
+        first = next(each for each in branches if each.publishable and each.is_alive)
+        of_first = next(each for each in passed if first in each.lane.branches)
+        publishable = first.publishable
+        assert publishable is not None
         yield Staged(
-            first.output,
-            receipt,
-            first.previous,
+            publishable.output,
+            publishable.receipt,
+            publishable.previous,
             stop,
-            lane.run.base is not None,
-            outcomes=outcomes,
-            preview=tuple(passed.profile.preview),
-            baseline=lane.baseline,
+            publishable.appends,
+            outcomes=worst_of(audited),
+            preview=tuple(of_first.profile.preview),
+            baseline=of_first.lane.baseline,
             branches=branches,
-            doubts=tuple(undescribed(extract, passed.begun.schema.names)),
+            doubts=tuple(undescribed(extract, of_first.begun.schema.names)),
         )
     finally:
         with ExitStack() as ending:  # each, also if one cannot
@@ -124,35 +104,27 @@ def stage(
                 ending.callback(branch.abort)
 
 
-def _lane(run: RunOfExtract, branches: Sequence[Branch], clock: Clock) -> Lane:
-    first = branches[0]
-    base = None if run.provenance.full_refresh else find_base(run.extract, first.previous)
-    return open_lane(
-        replace(run, base=base), branches, [base, *[None] * (len(branches) - 1)], clock
-    )
-
-
 def _complete(
-    lane: Lane, passed: _Passed, outcomes: Sequence[Outcome], clock: Clock, stop: Stop
-) -> Receipt:
-    """Make the result publishable at each destination that is left; returns the first receipt."""
-    receipts, stages = [], clock.stages()
-    for branch in lane.branches:
-        if not branch.is_alive or branch.output is None:
-            continue
-        receipt = receipt_of_run(
-            lane.run,
-            branch.output.content(lane.writer.rows),
-            passed.begun.result,
-            passed.profile,
-            outcomes=outcomes,
-            stages=stages,
-            baseline=lane.baseline,
-        )
-        appends = lane.run.base is not None
-        branch.publishable = Publishable(branch.output, receipt, branch.previous, stop, appends)
-        receipts.append(receipt)
-    return receipts[0]
+    audited: Sequence[tuple[Passed, Sequence[Outcome]]], clock: Clock, stop: Stop
+) -> None:
+    """Make the result publishable at each destination that is left."""
+    stages = clock.stages()
+    for passed, outcomes in audited:
+        lane = passed.lane
+        for branch in lane.branches:
+            if not branch.is_alive or branch.output is None:
+                continue
+            receipt = receipt_of_run(
+                lane.run,
+                branch.output.content(lane.writer.rows),
+                passed.begun.result,
+                passed.profile,
+                outcomes=outcomes,
+                stages=stages,
+                baseline=lane.baseline,
+            )
+            appends = lane.run.base is not None
+            branch.publishable = Publishable(branch.output, receipt, branch.previous, stop, appends)
 
 
 @contextmanager
@@ -162,101 +134,3 @@ def _connected(warehouse: Warehouse, run: RunOfExtract, clock: Clock) -> Iterato
             connecting = warehouse.connect(run.label, run.extract.header.timeout)
             session = stack.enter_context(connecting)
         yield session
-
-
-@dataclass(frozen=True)
-class _Begun:
-    """A result whose columns are known and accepted."""
-
-    result: Result
-    schema: pa.Schema
-    """Of the rows: the result's, or the one that the header declares."""
-    written: pa.Schema
-    """Of the file, with descriptions and columns that are never NULL."""
-    schema_drift: Outcome | None
-    profile: Profile
-
-
-@dataclass
-class _Passed:
-    """The profile and the check outcomes of a result that has been read completely."""
-
-    begun: _Begun
-    audit: Audit
-    is_refused: bool = False
-    """Whether it has a NULL where the file allows none: no more of it is written then, and the
-    contract refuses it in the end, when all checks have seen all rows."""
-
-    @property
-    def profile(self) -> Profile:
-        return self.begun.profile
-
-    def outcomes(self) -> tuple[Outcome, ...]:
-        """The outcome of every check; raises AuditError if the query of one fails."""
-        schema_drift = [self.begun.schema_drift] if self.begun.schema_drift else []
-        outcomes = (*self.audit.conclude(), *schema_drift)
-        if self.is_refused and not any(outcome.refuses for outcome in outcomes):
-            raise AssertionError("rows were left out, and no check refuses the result")
-        return outcomes
-
-
-def _stream(session: Session, lane: Lane, clock: Clock, directory: Path, *, stop: Stop) -> _Passed:
-    """Run the query, and pass each row group to the audit, the profile and the encoder."""
-    run = lane.run
-    extract = run.extract
-    increment = Increment(extract, run.base, directory)
-
-    def cancel() -> None:
-        increment.cancel()
-        session.cancel()
-
-    stop.at(Stage.QUERYING)
-    with (
-        stop.cancelling(cancel),
-        prefetch(_produce(session, lane, increment), _GROUPS_AHEAD, cancel) as items,
-    ):
-        with clock.stage("query"):
-            begun = next(items)
-        assert not isinstance(begun, pa.Table)
-        lane.begin(begun.written, begun.result.query_id)
-        rows_before = run.base.manifest.rows if run.base else 0
-        subject = Subject(begun.schema, run.started_at, lane.baseline, rows_before=rows_before)
-        passed = _Passed(begun, Audit(extract.header.audits, subject, directory, stop))
-        while True:
-            stop.at(Stage.FETCHING)
-            with clock.stage("fetch"):
-                rows = next(items, None)
-            stop.require()
-            if not isinstance(rows, pa.Table):
-                break
-            with clock.stage("audit"):
-                passed.audit.observe(rows)
-            stop.at(Stage.UPLOADING)
-            written = as_written(rows, begun.written)
-            if written is None:
-                passed.is_refused = True
-            elif not passed.is_refused:
-                lane.writer.write(written)
-                require_one(lane.branches)
-    return passed
-
-
-def _produce(session: Session, lane: Lane, increment: Increment) -> Iterator[_Begun | pa.Table]:
-    """First the result, as soon as its columns are known and accepted; then its row groups.
-
-    Rows are profiled here, in the thread that reads, because encoding is the bottleneck.
-    """
-    run = lane.run
-    watermark = run.base.bound if run.base else None
-    result = session.execute(run.extract.query(run.provenance.partition, watermark))
-    promised = promised_schema(run.extract, result.schema)
-    schema, written = required(promised, ()), written_schema(promised, run)
-    profile = Profile(written)
-    baseline, header = lane.baseline, run.extract.header
-    drift = compare_with_version(baseline.state, header, baseline.readers_have, promised)
-    yield _Begun(result, schema, written, drift, profile)
-    rows_kept = kept(result.batches(), schema)
-    batches = increment.new_rows(schema, written_years(rows_kept, run.extract.file_format))
-    for rows in row_groups(batches, schema):
-        profile.observe(rows)
-        yield rows

@@ -30,6 +30,12 @@ class Base:
     def bound(self) -> Value:
         return self.cursor.bound(self.watermark)
 
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Equal for equal rows in equal parts with equal columns, wherever they are."""
+        known = self.manifest
+        return known.data_sha256, known.rows, known.watermark, known.arrow_schema
+
 
 def find_base(extract: Extract, previous: Version | None) -> Base | None:
     """The base, or None if no row has been published yet.

@@ -61,13 +61,6 @@ def contradictions(header: Header) -> Iterator[Fault]:
             "and its window selects the new rows; keep one of them",
             ("partitions",),
         )
-    if header.incremental and len(header.to) > 1:
-        yield (
-            ("to",),
-            "'incremental' publishes at one destination: what is new differs where one has failed "
-            "before; keep one, or write a SQL file for each",
-            ("incremental",),
-        )
     yield from _faults_of_path(header)
     try:
         chosen_format(header.format, header.compression)

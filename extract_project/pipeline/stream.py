@@ -1,0 +1,187 @@
+"""Stream a result: one query, whose rows pass the audit, the profile and the encoder of each lane.
+
+Three things overlap: a thread reads from the warehouse and profiles, the caller's thread audits
+and encodes, two threads upload. Each waits for the next, so memory holds three row groups and
+three parts of an upload for each destination (G9). Lanes follow each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from extract_project.checks.base import Subject
+from extract_project.checks.contract import kept
+from extract_project.formats.far_years import written_years
+from extract_project.pipeline.audit import Audit, Outcome
+from extract_project.pipeline.file_columns import as_written, promised_schema, written_schema
+from extract_project.pipeline.lanes import Lane, lowest_bound
+from extract_project.pipeline.passes import Passes
+from extract_project.pipeline.profile import Profile
+from extract_project.pipeline.rowgroups import row_groups
+from extract_project.pipeline.schema_drift import compare_with_version
+from extract_project.prefetch import prefetch
+from extract_project.publish.clock import Clock
+from extract_project.publish.places import Branch, require_one
+from extract_project.schema.annotations import required
+from extract_project.stopping import Stage, Stop
+from extract_project.warehouses.protocol import Result, Session
+
+_GROUPS_AHEAD = 1
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A result whose columns are known and accepted."""
+
+    result: Result
+    schema: pa.Schema
+    """Of the rows: the result's, or the one that the header declares."""
+    promised: pa.Schema
+    """With descriptions and columns that are never NULL."""
+    schema_drift: Outcome | None
+
+
+@dataclass(frozen=True)
+class _LaneBegins:
+    """From here on, rows are those of this lane."""
+
+    lane: Lane
+    written: pa.Schema
+    """Of the file."""
+    profile: Profile
+
+
+@dataclass
+class Passed:
+    """The rows of one lane, which have been read completely: their profile and check outcomes."""
+
+    lane: Lane
+    begun: Begun
+    profile: Profile
+    audit: Audit
+    is_refused: bool = False
+    """Whether it has a NULL where the file allows none: no more of it is written then, and the
+    contract refuses it in the end, when all checks have seen all rows."""
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The outcome of every check; raises AuditError if the query of one fails."""
+        schema_drift = [self.begun.schema_drift] if self.begun.schema_drift else []
+        outcomes = (*self.audit.conclude(), *schema_drift)
+        if self.is_refused and not any(outcome.refuses for outcome in outcomes):
+            raise AssertionError("rows were left out, and no check refuses the result")
+        return outcomes
+
+
+def stream(
+    session: Session,
+    lanes: Sequence[Lane],
+    branches: Sequence[Branch],
+    clock: Clock,
+    directory: Path,
+    *,
+    stop: Stop,
+) -> list[Passed]:
+    """Run the query, and pass each row group of each lane to its audit, profile and encoder.
+
+    Gives the lanes that are left at the end, of which there is one at least.
+    """
+    passes = Passes(lanes, directory)
+
+    def cancel() -> None:
+        passes.cancel()
+        session.cancel()
+
+    stop.at(Stage.QUERYING)
+    with (
+        stop.cancelling(cancel),
+        prefetch(_produce(session, lanes, passes), _GROUPS_AHEAD, cancel) as items,
+    ):
+        with clock.stage("query"):
+            begun = next(items)
+        assert isinstance(begun, Begun)
+        found: list[Passed] = []
+        while True:
+            stop.at(Stage.FETCHING)
+            with clock.stage("fetch"):
+                item = next(items, None)
+            stop.require()
+            require_one(branches)
+            if isinstance(item, _LaneBegins):
+                found.append(_begin(begun, item, directory / f"lane-{len(found)}", stop))
+            elif isinstance(item, pa.Table):
+                _take(found[-1], item, clock, stop)
+            else:
+                break
+    require_one(branches)
+    return [each for each in found if each.lane.is_alive]
+
+
+def _begin(begun: Begun, begins: _LaneBegins, directory: Path, stop: Stop) -> Passed:
+    lane = begins.lane
+    directory.mkdir()
+    lane.begin(begins.written, begun.result.query_id)
+    base, checks = lane.run.base, lane.run.extract.header.audits
+    subject = Subject(
+        begun.schema,
+        lane.run.started_at,
+        lane.baseline,
+        rows_before=base.manifest.rows if base else 0,
+    )
+    return Passed(lane, begun, begins.profile, Audit(checks, subject, directory, stop))
+
+
+def _take(passed: Passed, rows: pa.Table, clock: Clock, stop: Stop) -> None:
+    if not passed.lane.is_alive:
+        return
+    with clock.stage("audit"):
+        passed.audit.observe(rows)
+    stop.at(Stage.UPLOADING)
+    written = as_written(rows, passed.profile.schema)
+    if written is None:
+        passed.is_refused = True
+    elif not passed.is_refused:
+        passed.lane.writer.write(written)
+
+
+def _produce(
+    session: Session, lanes: Sequence[Lane], passes: Passes
+) -> Iterator[Begun | _LaneBegins | pa.Table]:
+    """First the result, as soon as its columns are known and accepted; then its row groups.
+
+    Rows are profiled here, in the thread that reads, because encoding is the bottleneck.
+    """
+    first = lanes[0]
+    extract, partition = first.run.extract, first.run.provenance.partition
+    result = session.execute(extract.query(partition, lowest_bound(lanes)))
+    promised = promised_schema(extract, result.schema)
+    schema, baseline = required(promised, ()), first.baseline
+    drift = compare_with_version(baseline.state, extract.header, baseline.readers_have, promised)
+    yield Begun(result, schema, promised, drift)
+    batches = written_years(kept(result.batches(), schema), extract.file_format)
+    for lane, new_rows in passes.of(schema, batches):
+        written = written_schema(promised, lane.run)
+        profile = Profile(written)
+        yield _LaneBegins(lane, written, profile)
+        for rows in row_groups(new_rows, schema):
+            profile.observe(rows)
+            yield rows
+
+
+def worst_of(found: Sequence[tuple[Passed, tuple[Outcome, ...]]]) -> tuple[Outcome, ...]:
+    """One outcome for each check: where lanes disagree, the worst, with its destination."""
+    if len(found) == 1:
+        return found[0][1]
+    chosen = []
+    for same in zip(*(outcomes for _, outcomes in found), strict=True):
+        worst = max(range(len(same)), key=lambda n: (same[n].refuses, not same[n].verdict.passed))
+        outcome = same[worst]
+        if not outcome.verdict.passed:
+            name = found[worst][0].lane.branches[0].place.destination
+            summary = f"at destination {name!r}: {outcome.verdict.summary}"
+            outcome = replace(outcome, verdict=replace(outcome.verdict, summary=summary))
+        chosen.append(outcome)
+    return tuple(chosen)
