@@ -8,7 +8,16 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
-from deploy.stack.parameters import SECRET, att, either, ref
+from deploy.stack.parameters import (
+    DESTINATIONS,
+    GLUE,
+    SECRET,
+    att,
+    destination_roles,
+    either,
+    only_if,
+    ref,
+)
 
 _TASK = f"arn:{cdk.Aws.PARTITION}:ecs:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:"
 LOGS_PREFIX = "dagster"
@@ -37,6 +46,25 @@ def define_roles(stack: cdk.Stack) -> None:
         policy_name="tasks",
         policy_document=iam.PolicyDocument(statements=[*_launch(), *_watch_and_stop()]),
     )
+    for name in ("Code", "Run"):
+        policy = iam.CfnRolePolicy(
+            stack,
+            f"{name}Destinations",
+            role_name=ref(f"{name}Role"),
+            policy_name="destinations",
+            policy_document=iam.PolicyDocument(
+                statements=[_allow("AssumeRoles", ["sts:AssumeRole"], destination_roles())]
+            ),
+        )
+        only_if(policy, DESTINATIONS)
+    glue = iam.CfnRolePolicy(
+        stack,
+        "GlueTables",
+        role_name=ref("CodeRole"),
+        policy_name="glue",
+        policy_document=iam.PolicyDocument(statements=[_glue_tables()]),
+    )
+    only_if(glue, GLUE)
     _role(stack, "CoreExecutionRole", _start("CoreLogs", warehouse=False))
     _role(stack, "CodeExecutionRole", _start("CoreLogs", warehouse=True))
     _role(stack, "RunExecutionRole", _start("RunLogs", warehouse=True))
@@ -110,6 +138,13 @@ def _catalog() -> list[iam.PolicyStatement]:
         _allow("ReadExtracts", ["s3:GetObject", "s3:GetObjectVersion"], [data_objects()]),
         _allow("KeepCatalog", ["s3:PutObject"], [folder]),
     ]
+
+
+def _glue_tables() -> iam.PolicyStatement:
+    account = f"arn:{cdk.Aws.PARTITION}:glue:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
+    parts = ("catalog", f"database/{ref('GlueDatabase')}", f"table/{ref('GlueDatabase')}/*")
+    actions = ["glue:CreateTable", "glue:GetTables", "glue:UpdateTable"]
+    return _allow("KeepTables", actions, [f"{account}:{part}" for part in parts])
 
 
 def _publish() -> list[iam.PolicyStatement]:

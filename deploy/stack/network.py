@@ -9,12 +9,14 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_route53 as route53
 
 from deploy.stack.parameters import (
+    GLUE,
     NAT,
     POSTGRES,
     PRIVATE_LINK,
     SNOWFLAKE,
     UI,
     att,
+    destination_roles,
     either,
     excused,
     kept,
@@ -26,6 +28,7 @@ from deploy.stack.parameters import (
 UI_PORT, CODE_PORT, DATABASE_PORT, HTTPS, HTTP = 3000, 4000, 5432, 443, 80
 _ANYWHERE = "0.0.0.0/0"
 _SERVICES = ("ecr.api", "ecr.dkr", "ecs", "logs", "secretsmanager", "sns", "sts")
+_GLUE = "glue"
 _PRIVATELINK_DOMAIN = "privatelink.snowflakecomputing.com"
 
 
@@ -185,6 +188,14 @@ def _endpoints(stack: cdk.Stack) -> None:
                     actions=["s3:*"],
                     resources=own,
                 ),
+                # Destinations, as the roles that runs assume for them; no ARN is empty.
+                iam.PolicyStatement(
+                    sid="Destinations",
+                    principals=[iam.AnyPrincipal()],
+                    actions=["s3:*"],
+                    resources=["*"],
+                    conditions={"StringEquals": {"aws:PrincipalArn": destination_roles()}},
+                ),
                 # Image layers and Snowflake's results are in buckets of AWS and of Snowflake, whose
                 # names are theirs to change; nothing can be written anywhere but here.
                 iam.PolicyStatement(
@@ -196,9 +207,9 @@ def _endpoints(stack: cdk.Stack) -> None:
             ]
         ),
     )
-    for service in _SERVICES:
+    for service in (*_SERVICES, _GLUE):
         name = "".join(part.capitalize() for part in service.split("."))
-        ec2.CfnVPCEndpoint(
+        endpoint = ec2.CfnVPCEndpoint(
             stack,
             f"{name}Endpoint",
             vpc_id=ref("Vpc"),
@@ -208,6 +219,8 @@ def _endpoints(stack: cdk.Stack) -> None:
             subnet_ids=[ref("SubnetA"), ref("SubnetB")],
             security_group_ids=[att("EndpointGroup", "GroupId")],
         )
+        if service == _GLUE:
+            only_if(endpoint, GLUE)
 
 
 def _both(arn: str) -> list[str]:

@@ -10,6 +10,7 @@ import aws_cdk as cdk
 NAT, PRIVATE_LINK, UI, ALARM_EMAIL = "HasNat", "HasPrivateLink", "HasUi", "HasAlarmEmail"
 IMAGE, RUNNING, SNAPSHOT = "HasImage", "IsRunning", "HasDbSnapshot"
 SNOWFLAKE, KEY_PAIR, POSTGRES, SECRET = "HasSnowflake", "HasKeyPair", "HasPostgres", "HasSecret"
+DESTINATIONS, GLUE = "HasDestinations", "HasGlueDatabase"
 
 NO_VALUE = cdk.Aws.NO_VALUE
 _PREFIX = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$"
@@ -49,6 +50,21 @@ def define_parameters(stack: cdk.Stack) -> None:
         most=100,
     )
 
+    text(
+        stack,
+        "Destinations",
+        'Further destinations as JSON, as in {"crm": {"url": "s3://...", '
+        '"role_arn": "arn:..."}}; empty: none',
+    )
+    text(
+        stack,
+        "DestinationRoles",
+        "ARNs of the roles in Destinations, separated by commas",
+        pattern="^(arn:[^,* ]+:role/[^,* ]+(,arn:[^,* ]+:role/[^,* ]+)*)?$",
+    )
+    text(stack, "GlueDatabase", "Database in AWS Glue that gets a table for each extract; "
+         "empty: none", pattern="^[a-z0-9_]*$")  # fmt: skip
+
     number(stack, "RunCpu", "CPU units of a run without a size in its header", 512)
     number(stack, "RunMemory", "MiB of memory of a run without a size in its header", 1024)
     number(stack, "RunDisk", "GiB of local disk of a run", 21, least=21, most=200)
@@ -81,6 +97,8 @@ def _conditions(stack: cdk.Stack) -> None:
         SNAPSHOT: "DbSnapshot",
         SNOWFLAKE: "SnowflakeAccount",
         POSTGRES: "PostgresHost",
+        DESTINATIONS: "Destinations",
+        GLUE: "GlueDatabase",
     }
     for name, parameter in is_true.items():
         condition(stack, name, define.condition_equals(ref(parameter), "true"))
@@ -106,6 +124,17 @@ def _conditions(stack: cdk.Stack) -> None:
             cdk.CfnRuleAssertion(
                 assert_=define.condition_or(_given("SnowflakeAccount"), _given("PostgresHost")),
                 assert_description="give SnowflakeAccount, PostgresHost, or both",
+            )
+        ],
+    )
+    no_destination = define.condition_equals(ref("Destinations"), "")
+    cdk.CfnRule(
+        stack,
+        "RolesOfDestinations",
+        assertions=[
+            cdk.CfnRuleAssertion(
+                assert_=define.condition_or(no_destination, _given("DestinationRoles")),
+                assert_description="give DestinationRoles with Destinations: runs assume them",
             )
         ],
     )
@@ -167,6 +196,11 @@ def ref_number(name: str) -> Any:
 def att(name: str, attribute: str) -> str:
     """CloudFormation's `Fn::GetAtt` of a resource."""
     return cdk.Token.as_string(cdk.Fn.get_att(name, attribute))
+
+
+def destination_roles() -> list[str]:
+    """The ARNs in `DestinationRoles`; one empty text if there are none."""
+    return cdk.Fn.split(",", ref("DestinationRoles"))
 
 
 def either(condition_name: str, yes: Any, no: Any = NO_VALUE) -> Any:

@@ -15,6 +15,8 @@ from deploy.stack.database import DATABASE, USER
 from deploy.stack.identity import run_family
 from deploy.stack.network import CODE_PORT, UI_PORT
 from deploy.stack.parameters import (
+    DESTINATIONS,
+    GLUE,
     IMAGE,
     KEY_PAIR,
     POSTGRES,
@@ -229,6 +231,10 @@ def _settings() -> list[Any]:
     for condition, field, value in optional:
         name = f"EXTRACT_WAREHOUSES__{field}"
         found.append(either(condition, {"Name": name, "Value": value}))
+    found.append(
+        either(DESTINATIONS, {"Name": "EXTRACT_DESTINATIONS", "Value": ref("Destinations")})
+    )
+    found.append(either(GLUE, {"Name": "EXTRACT_GLUE_DATABASE", "Value": ref("GlueDatabase")}))
     signing_in = either(
         KEY_PAIR,
         {"Name": "EXTRACT_WAREHOUSES__SNOWFLAKE__USER", "Value": ref("SnowflakeUser")},

@@ -48,6 +48,9 @@ EVERYTHING = {
     "PrivateLinkService": "com.amazonaws.vpce.us-east-1.vpce-svc-1",
     "UiCidr": "10.1.0.0/16",
     "AlarmEmail": "oncall@example.com",
+    "Destinations": '{"crm": {"url": "s3://acme-crm/inbound"}}',
+    "DestinationRoles": "arn:aws:iam::210987654321:role/extracts-from-data",
+    "GlueDatabase": "extracts",
 }
 NAMELESS = {"AWS::EC2::SecurityGroupIngress"}
 """moto gives no id of it."""
@@ -55,7 +58,8 @@ SECRETS = {"snowflake_private_key": "-----BEGIN KEY-----", "postgres_password": 
 SETTINGS = (
     "from extract_project.settings import load_settings; s = load_settings();"
     "print(s.data.uri, s.warehouses['postgres'].password.get_secret_value(),"
-    "s.warehouses['snowflake'].private_key.get_secret_value(), sep='\\n')"
+    "s.warehouses['snowflake'].private_key.get_secret_value(),"
+    "s.destinations['crm'].url, s.glue_database, sep='\\n')"
 )
 
 
@@ -279,6 +283,8 @@ def test_what_runs_reads_its_settings_and_secrets(stack: Deployed) -> None:
         f"s3://{stack.ids['Data']}/extracts",
         SECRETS["postgres_password"],
         SECRETS["snowflake_private_key"],
+        "s3://acme-crm/inbound",
+        "extracts",
     ]
 
 

@@ -42,6 +42,8 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         "ListData": ("s3:GetBucketVersioning", "s3:ListBucket", "s3:ListBucketVersions"),
         "ReadExtracts": ("s3:GetObject", "s3:GetObjectVersion"),
         "KeepCatalog": ("s3:PutObject",),
+        "KeepTables": ("glue:CreateTable", "glue:GetTables", "glue:UpdateTable"),
+        "AssumeRoles": ("sts:AssumeRole",),
         **LOGS,
         "Alert": ("sns:Publish",),
         "UseKey": USE_KEY,
@@ -63,6 +65,7 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "WriteLogs": ("s3:AbortMultipartUpload", "s3:PutObject"),
         "UseKey": USE_KEY,
+        "AssumeRoles": ("sts:AssumeRole",),
         **LAUNCH,  # a run of several starts a task for each
         **WATCH,
     },
@@ -116,6 +119,14 @@ def test_no_role_deletes_or_widens_itself(role: str) -> None:
     deleting = {action for action in actions if "*" in action or "Delete" in action}
     assert deleting == HIDES.get(role, set())
     assert not actions & {"s3:PutBucketPolicy", "iam:PutRolePolicy", "ecs:RegisterTaskDefinition"}
+
+
+@pytest.mark.parametrize("role", ["CodeRole", "RunRole"])
+def test_only_the_roles_of_destinations_are_assumed(role: str) -> None:
+    assert resource(role, "AssumeRoles") == {"Fn::Split": [",", {"Ref": "DestinationRoles"}]}
+    of = {each["RoleName"]["Ref"]: each for each in of_type("AWS::IAM::RolePolicy").values()
+          if each["PolicyName"] == "destinations"}  # fmt: skip
+    assert of.keys() == {"CodeRole", "RunRole"}
 
 
 def resource(role: str, sid: str) -> Any:
