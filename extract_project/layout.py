@@ -11,6 +11,8 @@ PART_NAME = re.compile(r"part-([0-9]{5,})(\.[^/]*)?")
 
 CATALOG_PAGE, CATALOG_JSON = "catalog/index.html", "catalog/catalog.json"
 OPERATIONS_PAGE = "catalog/operations.html"
-PAGES = (CATALOG_PAGE, CATALOG_JSON, OPERATIONS_PAGE)
+OPERATIONS_KEPT = "catalog/operations.json.gz"
+"""What the next page of operations is made from."""
+PAGES = (CATALOG_PAGE, CATALOG_JSON, OPERATIONS_PAGE, OPERATIONS_KEPT)
 """Objects below EXTRACT_DATA that are written again and again. Nothing else begins with their
 names: the stack's lifecycle rules remove their old versions after a day."""

@@ -17,6 +17,7 @@ from extract_project.cli.failed import failed
 from extract_project.cli.get import get
 from extract_project.cli.init import init
 from extract_project.cli.new import new
+from extract_project.cli.operations import operations
 from extract_project.cli.pin import pin, unpin
 from extract_project.cli.plan import plan
 from extract_project.cli.preview import preview
@@ -46,8 +47,8 @@ def main() -> None:
 
 
 for command in (
-    *(catalog, check, ddl, demo, diff, doctor, failed, get, init, new, pin, plan, preview),
-    *(prune, push, release, rerun, rollback, run, schema, show, status, trace, unpin, up),
-    *(versions, why),
+    *(catalog, check, ddl, demo, diff, doctor, failed, get, init, new, operations, pin, plan),
+    *(preview, prune, push, release, rerun, rollback, run, schema, show, status, trace, unpin),
+    *(up, versions, why),
 ):
     main.add_command(command)

@@ -16,6 +16,7 @@ from extract_project.orchestration.load.live import manifest_sensor
 from extract_project.orchestration.load.loading import RefusedManifest
 from extract_project.orchestration.names.keys import table_key
 from extract_project.orchestration.reports.catalog import catalog_sensor
+from extract_project.orchestration.reports.operations import operations_sensor
 from extract_project.orchestration.run.assets import IO_MANAGER, extract_asset
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.run.executor import one_or_many_executor
@@ -58,6 +59,7 @@ def compose(
             rerun_sensor(valid.values()),
             catalog_sensor(snapshot, location),
             status_sensor(valid, invalid, location, refused),
+            operations_sensor(valid, invalid, location, refused),
             *([alert_sensor(valid.values(), settings)] if settings.alerts.channels else []),
         ],
         jobs=[rerun_job(valid.values(), settings), rollback_job(valid, location)],
