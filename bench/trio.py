@@ -78,6 +78,7 @@ class Trio:
     def __init__(self, server: DagsterServer) -> None:
         self._server = server
         self.deployment = Deployment(server.url)
+        self.url, self.home = server.url, server.home
 
     def catalog(self) -> int:
         """Ask for all assets as the catalog page does; returns how many there are."""

@@ -6,11 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dagster_graphql import (
-    DagsterGraphQLClient,
-    DagsterGraphQLClientError,
-    ReloadRepositoryLocationStatus,
-)
 from gql import Client, gql
 from gql.transport.exceptions import TransportError
 from gql.transport.requests import RequestsHTTPTransport
@@ -64,8 +59,20 @@ query Assets {
   assetNodes { assetKey { path } isMaterializable isPartitioned opName }
 }
 """)
-# The client's own submit_job_execution raises KeyError if a reload has removed the asset, because
-# it does not ask for the message of that error.
+# Dagster's own client (dagster_graphql) imports all of Dagster, which takes a second; and it raises
+# KeyError if a reload has removed the asset, because it does not ask for the message of that error.
+_RELOAD = gql("""
+mutation Reload($location: String!) {
+  reloadRepositoryLocation(repositoryLocationName: $location) {
+    ... on WorkspaceLocationEntry {
+      locationOrLoadError { ... on PythonError { message } }
+    }
+    ... on ReloadNotSupported { message }
+    ... on RepositoryLocationNotFound { message }
+    ... on PythonError { message }
+  }
+}
+""")
 _LAUNCH = gql("""
 mutation Launch($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
@@ -83,6 +90,7 @@ mutation Evaluate($selector: SensorSelector!, $cursor: String) {
   }
 }
 """)
+_NOTHING: Mapping[str, Any] = {}
 _FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
@@ -118,7 +126,6 @@ class Deployment:
         transport = RequestsHTTPTransport(url=f"{url.rstrip('/')}/graphql", timeout=60, retries=0)
         self._url = url
         self._location = location
-        self._client = DagsterGraphQLClient("unused", transport=transport)
         self._gql = Client(transport=transport, fetch_schema_from_transport=False)
 
     def health(self) -> Health:
@@ -127,12 +134,10 @@ class Deployment:
 
     def reload(self) -> None:
         """Reload the code location, so that it reads the manifest again."""
-        try:
-            info = self._client.reload_repository_location(self._location)
-        except DagsterGraphQLClientError as error:
-            raise self._no_answer(error) from None
-        if info.status is not ReloadRepositoryLocationStatus.SUCCESS:
-            raise DeploymentError(f"the code location could not be reloaded: {info.message}")
+        reloaded = self._ask(_RELOAD, {"location": self._location})["reloadRepositoryLocation"]
+        error = reloaded.get("message") or reloaded.get("locationOrLoadError", {}).get("message")
+        if error:
+            raise DeploymentError(f"the code location could not be reloaded: {error}")
 
     def extracts(self) -> dict[str, str]:
         """The path of each extract that can be materialized, mapped to the name of its step."""
@@ -159,10 +164,18 @@ class Deployment:
         """Materialize extracts, or a partition of them, in one run; returns its id."""
         given = {**(tags or {}), **({PARTITION_TAG: partition} if partition else {})}
         selection = [{"path": path.split("/")} for path in paths]
-        return self._launch(JOB, ", ".join(paths), {"assetSelection": selection}, given)
+        return self._launch(
+            JOB, ", ".join(paths), selector={"assetSelection": selection}, tags=given
+        )
 
     def _launch(
-        self, job: str, what: str, selector: Mapping[str, Any], tags: Mapping[str, str]
+        self,
+        job: str,
+        what: str,
+        *,
+        selector: Mapping[str, Any] = _NOTHING,
+        tags: Mapping[str, str] = _NOTHING,
+        config: Mapping[str, Any] = _NOTHING,
     ) -> str:
         params = {
             "selector": {
@@ -171,7 +184,7 @@ class Deployment:
                 "jobName": job,
                 **selector,
             },
-            "runConfigData": {},
+            "runConfigData": dict(config),
             "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in tags.items()]},
         }
         launched = self._ask(_LAUNCH, {"params": params})["launchRun"]
@@ -183,17 +196,7 @@ class Deployment:
 
     def launch_job(self, name: str, config: Mapping[str, Any]) -> str:
         """Launch a job that does not materialize extracts; returns the run's id."""
-        try:
-            return self._client.submit_job_execution(
-                name,
-                repository_location_name=self._location,
-                repository_name=REPOSITORY,
-                run_config=dict(config),
-            )
-        except DagsterGraphQLClientError as error:
-            if isinstance(error.__cause__, TransportError | ConnectionError):
-                raise self._no_answer(error) from None
-            raise DeploymentError(f"dagster could not launch {name}: {error}") from None
+        return self._launch(name, name, config=config)
 
     def evaluate_sensor(self, name: str, cursor: str) -> str:
         """Evaluate a sensor with a cursor; returns its new cursor. No run is launched."""

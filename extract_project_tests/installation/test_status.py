@@ -6,8 +6,13 @@ import json
 import urllib.request
 from typing import Any
 
+import pytest
+from click.testing import CliRunner
 from dagster import DagsterInstance
 
+from extract_project.cli.main import main
+from extract_project.deployment.client import Deployment
+from extract_project.errors import DeploymentError
 from extract_project_tests.support.installation import Installation
 from extract_project_tests.support.waiting import await_value
 
@@ -98,6 +103,16 @@ def test_status_and_why_say_what_is_true(installed: Installation) -> None:
     assert installed.call("why", "morning/fine").exit_code == 0
     misspelt = installed.call("why", "morning/fien")
     assert (misspelt.exit_code, "did you mean 'morning/fine'?" in misspelt.stderr) == (2, True)
+
+
+def test_a_location_that_is_not_loaded_is_the_reason(installed: Installation) -> None:
+    with pytest.raises(DeploymentError, match=r"could not be reloaded: .*nowhere"):
+        Deployment(installed.server.url, "nowhere").reload()
+    environment = {**installed.command_environment, "EXTRACT_LOCATION": "nowhere"}
+    told = CliRunner().invoke(main, ["why", "morning/fine", "--json"], env=environment)
+    (reason,) = json.loads(told.stdout)["reasons"]
+    assert (told.exit_code, reason["kind"]) == (1, "not_loaded")
+    assert "it has only" in reason["evidence"]
 
 
 def explained(installed: Installation, path: str) -> dict[str, Any]:
