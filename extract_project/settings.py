@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache, partial
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as BrokenJson
 
 from extract_project.alerts.settings import AlertSettings
@@ -37,6 +37,10 @@ _TYPED = 2
 
 _PLACED = "placed"
 _HOW_TO_NEST = "expected one variable per field, {}__…, or one JSON object with all fields"
+
+
+def _listed(value: Any) -> Any:
+    return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
 
 
 class FargateSettings(BaseModel):
@@ -127,6 +131,14 @@ class Settings(BaseSettings):
         LOCATION,
         description="the code location that the command line uses; set it if extracts are part of "
         "another Dagster project",
+    )
+    metrics: Annotated[tuple[Literal["emf", "otlp"], ...], NoDecode, BeforeValidator(_listed)] = (
+        Field(
+            (),
+            description="where metrics of runs and of the deployment are sent, as in emf,otlp: "
+            "`emf` is CloudWatch's embedded metric format in the log, `otlp` OpenTelemetry over "
+            "HTTP to OTEL_EXPORTER_OTLP_ENDPOINT, with extract-project[otlp]. Default: nowhere",
+        )
     )
     alerts: AlertSettings = AlertSettings()
     fargate: FargateSettings = FargateSettings()

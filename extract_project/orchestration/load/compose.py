@@ -16,6 +16,7 @@ from extract_project.orchestration.load.live import manifest_sensor
 from extract_project.orchestration.load.loading import RefusedManifest
 from extract_project.orchestration.names.keys import table_key
 from extract_project.orchestration.reports.catalog import catalog_sensor
+from extract_project.orchestration.reports.measured import metrics_sensor
 from extract_project.orchestration.reports.operations import operations_sensor
 from extract_project.orchestration.run.assets import IO_MANAGER, extract_asset
 from extract_project.orchestration.run.code_location import CodeLocation
@@ -60,6 +61,7 @@ def compose(
             catalog_sensor(snapshot, location),
             status_sensor(valid, invalid, location, refused),
             operations_sensor(valid, invalid, location, refused),
+            *([metrics_sensor(valid, invalid, location)] if settings.metrics else []),
             *([alert_sensor(valid.values(), settings)] if settings.alerts.channels else []),
         ],
         jobs=[rerun_job(valid.values(), settings), rollback_job(valid, location)],

@@ -71,6 +71,7 @@ from extract_project.publish.target import Target
 from extract_project.stopping import Stop
 from extract_project.store.destination import Destination
 from extract_project.store.stores import Folders
+from extract_project.telemetry.exporting import Listener, measuring
 
 if TYPE_CHECKING:
     from extract_project.orchestration.run.code_location import CodeLocation
@@ -119,8 +120,9 @@ def execute(context: dg.AssetExecutionContext, extract: Extract, location: CodeL
     asks for the next event.
     """
     use_system_allocator()
-    execution = _Execution.of(context, extract, location)
-    with ExitStack() as held:
+    settings = location.settings
+    with measuring(settings.metrics, settings.location) as listener, ExitStack() as held:
+        execution = _Execution.of(context, extract, location, listener)
         with execution.interrupts.flagged():
             prepared = execution.stage(held)
         if isinstance(prepared, Ending):
@@ -147,7 +149,11 @@ class _Execution:
 
     @classmethod
     def of(
-        cls, context: dg.AssetExecutionContext, extract: Extract, location: CodeLocation
+        cls,
+        context: dg.AssetExecutionContext,
+        extract: Extract,
+        location: CodeLocation,
+        listener: Listener | None,
     ) -> _Execution:
         partition = partition_of(context, extract)
         number = context.retry_number + 1
@@ -158,7 +164,7 @@ class _Execution:
             location,
             this,
             partition,
-            journal_of(this, context.run.run_id),
+            journal_of(this, context.run.run_id, listener),
             location.connect(),
             interrupts,
             Stop(extract.header.timeout, is_ended=lambda: interrupts.arrived),

@@ -12,16 +12,16 @@ from extract_project.pipeline import schema_drift
 from extract_project.pipeline.attempt import Done
 from extract_project.pipeline.staging import Staged
 from extract_project.publish.rollback import Restored
+from extract_project.telemetry.exporting import Listener
 
 _TOLD = {schema_drift.CHECK: "schema_changed", ANOMALIES: "unusual"}
 """Checks that are logged even if they only warn, which they do by default."""
 
 
-def journal_of(attempt: Attempt, run_id: str) -> Journal:
+def journal_of(attempt: Attempt, run_id: str, listener: Listener | None = None) -> Journal:
     """A journal whose lines carry the extract, the partition and the run."""
-    return Journal(
-        {"extract": attempt.extract.path, "partition": attempt.partition, "run_id": run_id}
-    )
+    subject = {"extract": attempt.extract.path, "partition": attempt.partition, "run_id": run_id}
+    return Journal(subject, listener=listener)
 
 
 def record_staged(journal: Journal, staged: Staged) -> None:
