@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extract_project.quoting import literal
+from extract_project.sql_quoting import literal
 
 if TYPE_CHECKING:
     import duckdb

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from extract_project.formats.csv.charsets import codec
 from extract_project.formats.csv.dialect import Dialect
 from extract_project.formats.csv.patterns import ISO
-from extract_project.quoting import literal
+from extract_project.sql_quoting import literal
 
 _DUCKDB_ENCODINGS = {"utf-8": None, "ascii": None, "utf-16le": "utf-16", "iso-8859-1": "latin-1"}
 """Without its extension `encodings`."""

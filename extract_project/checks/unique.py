@@ -15,7 +15,7 @@ from extract_project.checks.base import (
     one_or_more,
     resolve,
 )
-from extract_project.quoting import identifier
+from extract_project.sql_quoting import identifier
 
 if TYPE_CHECKING:
     import duckdb

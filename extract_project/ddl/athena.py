@@ -17,7 +17,7 @@ from extract_project.ddl.table import (
     require_format,
 )
 from extract_project.manifest.fields.partitions import Partitions
-from extract_project.quoting import identifier, literal
+from extract_project.sql_quoting import identifier, literal
 
 _ENGINE = "athena"
 _SERDE = {

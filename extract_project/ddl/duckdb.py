@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from extract_project.ddl.table import Table, require_format
 from extract_project.layout import PARTS_MANIFEST
-from extract_project.quoting import identifier, literal
 from extract_project.schema.spelling import ColumnType
+from extract_project.sql_quoting import identifier, literal
 from extract_project.store.folder import Location
 
 _NAMES = {

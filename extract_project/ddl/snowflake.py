@@ -11,8 +11,8 @@ from extract_project.ddl.table import (
     require_format,
     unknown,
 )
-from extract_project.quoting import identifier, literal
 from extract_project.schema.spelling import ColumnType
+from extract_project.sql_quoting import identifier, literal
 
 _NAMES = {
     **dict.fromkeys(("int8", "int16", "int32", "int64"), "number(19,0)"),

@@ -8,7 +8,7 @@ from extract_project.ddl.table import (
     TableColumn,
     require_format,
 )
-from extract_project.quoting import identifier, literal
+from extract_project.sql_quoting import identifier, literal
 
 _ENGINE = "spark"
 _NAMES = {**NAMES, "timestamp": "timestamp_ntz"}

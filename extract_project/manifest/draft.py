@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from extract_project.quoting import identifier
+from extract_project.sql_quoting import identifier
 
 _CURSORS = re.compile(r"(updat|modif|chang|load|ingest|insert|creat)|_at$|_ts$", re.IGNORECASE)
 """Names of columns that say when a row was written."""

@@ -36,9 +36,9 @@ from extract_project.history.versions import Version, list_versions
 from extract_project.manifest.fields.incremental import Incremental
 from extract_project.publish.base import Base
 from extract_project.publish.fan import Health
+from extract_project.publish.orphaned_parts import hide_orphaned_parts
 from extract_project.publish.output import Content
 from extract_project.publish.target import Target, sweep
-from extract_project.publish.unnamed import hide_unnamed
 from extract_project.store.protocol import Absent, Condition, NotApplied, StagedObject, Written
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class PartedOutput:
         return self._manifest.publish(condition)
 
     def tidy(self, version_id: str) -> None:
-        hide_unnamed(self.target, version_id)
+        hide_orphaned_parts(self.target, version_id)
 
     def abort(self) -> None:
         self._manifest.abort()

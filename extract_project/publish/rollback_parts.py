@@ -13,8 +13,8 @@ from extract_project.daemons import DaemonPool
 from extract_project.errors import NotPublished
 from extract_project.history.parts import Part, current_versions, load_manifest
 from extract_project.history.versions import Version, find_version
+from extract_project.publish.orphaned_parts import hide_orphaned_parts
 from extract_project.publish.target import Target
-from extract_project.publish.unnamed import hide_unnamed
 from extract_project.store.protocol import Condition
 
 _AT_A_TIME = 8
@@ -49,7 +49,7 @@ def restore_parts(
         condition=condition,
     )
     version_id = target.store.require_version(written.version_id, target.key)
-    hide_unnamed(target, version_id)
+    hide_orphaned_parts(target, version_id)
     return version_id
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from extract_project.errors import WarehouseError
-from extract_project.quoting import literal
+from extract_project.sql_quoting import literal
 from extract_project.warehouses.facts import ColumnFacts, TableFacts, grouped, rows
 from extract_project.warehouses.protocol import Session
 

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.csv
 
 from extract_project.errors import TypeMappingError
-from extract_project.quoting import identifier
 from extract_project.schema.exact import Misfit, exact_number
 from extract_project.schema.refusal import refused
 from extract_project.schema.types import file_schema, number
 from extract_project.schema.wanted import Wanted
 from extract_project.sql.query import Query
+from extract_project.sql_quoting import identifier
 from extract_project.warehouses.postgres.connection import Column
 
 # Object identifiers of built-in types are fixed (pg_type.dat in PostgreSQL's source).

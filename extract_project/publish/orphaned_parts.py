@@ -12,7 +12,7 @@ from extract_project.publish.target import Target
 from extract_project.store.protocol import Holds
 
 
-def hide_unnamed(target: Target, version_id: str) -> None:
+def hide_orphaned_parts(target: Target, version_id: str) -> None:
     """Set delete markers on part keys that the published manifest does not name, while it is
     current.
 
