@@ -31,8 +31,8 @@ class Done:
     published: Published
     before: Receipt | None
     """The receipt of the version that was current when the attempt began."""
-    everywhere: tuple[Settled, ...] = ()
-    """What it is at each destination, if there are several; `published` is that of the first."""
+    everywhere: tuple[tuple[Place, Published], ...] = ()
+    """The outcome at each destination; `published` is that of the first."""
 
 
 class RefusedResult(Refused):
@@ -107,16 +107,21 @@ def publish_staged(state: Folder, staged: Staged, extract: Extract) -> Done:
         before = staged.baseline.receipt
         if len(staged.branches) > 1:
             return done_everywhere(staged, before, publish_everywhere(staged, extract.header))
-        return Done(staged, settle(state, staged, extract.header), before)
+        return done_at_one(staged, before, settle(state, staged, extract.header))
 
     return supervised(work, staged.stop)
 
 
+def done_at_one(staged: Staged, before: Receipt | None, published: Published) -> Done:
+    """The outcome of a result with one destination."""
+    (branch,) = staged.branches
+    return Done(staged, published, before, ((branch.place, published),))
+
+
 def done_everywhere(staged: Staged, before: Receipt | None, settled: Sequence[Settled]) -> Done:
-    """The outcome of a result that each destination has."""
-    first = settled[0].published
-    assert first is not None
-    return Done(staged, first, before, tuple(settled))
+    """The outcome of a result that each of several destinations has."""
+    everywhere = tuple((each.place, each.published) for each in settled if each.published)
+    return Done(staged, everywhere[0][1], before, everywhere)
 
 
 def attempt(

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from extract_project.errors import Cause, ExtractError, QueryTimeout, RunEnded
-from extract_project.history.versions import Version, find_version
+from extract_project.errors import Cause, ExtractError
+from extract_project.history.versions import find_version
 from extract_project.manifest.header.model import Header
 from extract_project.pipeline.staging import Staged
 from extract_project.prefetch import in_thread
@@ -58,15 +58,20 @@ class PartlyPublished(ExtractError):
         self.transient = len(known) == len(errors) and all(each.transient for each in known)
 
     @property
+    def published(self) -> list[tuple[Place, Published]]:
+        """Where it has been published."""
+        return [(each.place, each.published) for each in self.settled if each.published]
+
+    @property
     def standing(self) -> str:
         """What readers have at each destination."""
         return "\n".join(map(str, self.settled))
 
 
 def publish_everywhere(staged: Staged, header: Header) -> Sequence[Settled]:
-    """Publish at each destination in turn; raises PartlyPublished, RunEnded or QueryTimeout.
+    """Publish at each destination in turn; raises PartlyPublished.
 
-    The last two mean that it was published nowhere.
+    An error that is the same at each of them, such as the end of the run, is raised as it is.
     """
     ahead = _ahead(staged.branches) if header.unchanged == "publish" else set[str]()
     settled = []
@@ -78,72 +83,63 @@ def publish_everywhere(staged: Staged, header: Header) -> Sequence[Settled]:
 
 def found_out(staged: Staged, error: Exception) -> Sequence[Settled]:
     """What became of a result whose publishing ended with an error; raises as above."""
-    settled = []
-    for branch in staged.branches:
-        found = _found(branch.place, staged.receipt.id)
-        failed = branch.health.error or error
-        sent = staged.stop.is_sending
-        settled.append(found or _failed(branch.place, failed, may_change=sent))
-    return _all_of(settled)
+    sent = staged.stop.is_sending
+    return _all_of(
+        [
+            _looked_up(each.place, staged.receipt.id, each.health.error or error, may_change=sent)
+            for each in staged.branches
+        ]
+    )
 
 
 def _all_of(settled: Sequence[Settled]) -> Sequence[Settled]:
     errors = [each.error for each in settled if each.error is not None]
-    if len(errors) == len(settled) and all(_is_stop(each) for each in errors):
+    if len(errors) == len(settled) and all(each is errors[0] for each in errors):
         raise errors[0]
     if errors:
         raise PartlyPublished(settled)
     return settled
 
 
-def _is_stop(error: Exception) -> bool:
-    return isinstance(error, RunEnded | QueryTimeout)
-
-
 def _settled(branch: Branch, header: Header) -> Settled:
     place, publishable = branch.place, branch.publishable
-    if branch.health.error is not None:
-        return _failed(place, branch.health.error)
-    assert publishable is not None
+    if branch.health.error is not None or publishable is None:
+        assert branch.health.error is not None
+        return _looked_up(place, None, branch.health.error)
+    stop = publishable.stop
     try:
         return Settled(place, settle(place.state, publishable, header))
     except Exception as error:  # of any kind: the other destinations must still be published
         if not isinstance(error, ExtractError):
             logging.getLogger(__name__).exception("publishing at %s failed", place.target.uri)
-        sent = publishable.stop.is_sending
-        publishable.stop.end_sending()
-        found = _found(place, publishable.receipt.id) if sent else None
-        return found or _failed(place, error, may_change=sent)
+        sent = stop.is_sending
+        stop.end_sending()
+        return _looked_up(place, publishable.receipt.id, error, may_change=sent)
 
 
-def _failed(place: Place, error: Exception, *, may_change: bool = False) -> Settled:
+def _looked_up(
+    place: Place, receipt_id: str | None, error: Exception, *, may_change: bool = False
+) -> Settled:
+    """What a place has after an error: this result all the same, where only the reply to the
+    request that publishes was lost.
+    """
     try:
-        version = _look_up(place)
-    except Exception:  # of any kind: the end of the attempt must still be reported
+        version = in_thread(
+            "looking up the current version",
+            lambda: find_version(place.target.store, place.target.key),
+            _LOOK_UP_SECONDS,
+        )
+    except Exception as unknown:  # of any kind: the end of the attempt must still be reported
+        logging.getLogger(__name__).warning("%s is unknown: %r", place.target.uri, unknown)
         current = "what readers have there is unknown, because S3 did not answer"
+        return Settled(place, error=error, may_change=may_change, current=current)
+    if version is None:
+        current = "nothing is published there"
+    elif version.provenance.get("receipt") == receipt_id:
+        return Settled(place, Published(version.version_id, "published"))
     else:
-        current = f"readers still have {version.uri}" if version else "nothing is published there"
+        current = f"readers still have {version.uri}"
     return Settled(place, error=error, may_change=may_change, current=current)
-
-
-def _found(place: Place, receipt_id: str) -> Settled | None:
-    """The outcome of a publishing request that succeeded although its reply did not arrive."""
-    try:
-        version = _look_up(place)
-    except Exception as error:  # as above
-        logging.getLogger(__name__).warning("%s is unknown: %r", place.target.uri, error)
-        return None
-    if version is None or version.provenance.get("receipt") != receipt_id:
-        return None
-    return Settled(place, Published(version.version_id, "published"))
-
-
-def _look_up(place: Place) -> Version | None:
-    return in_thread(
-        "looking up the current version",
-        lambda: find_version(place.target.store, place.target.key),
-        _LOOK_UP_SECONDS,
-    )
 
 
 def _ahead(branches: Iterable[Branch]) -> set[str]:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from extract_project.errors import Cause, ExtractError
 from extract_project.history.records import require_room
 from extract_project.history.versions import Version, find_version
+from extract_project.manifest.extract import Extract
 from extract_project.publish.fan import Health
 from extract_project.publish.output import Output
 from extract_project.publish.publishing import Publishable
 from extract_project.publish.target import ABANDONED_AFTER, Target
 from extract_project.store.folder import Folder
+from extract_project.store.stores import Folders
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,17 @@ class Place:
     target: Target
     state: Folder
     """Of the receipts of this destination."""
+
+
+def places_of(folders: Folders, extract: Extract, partition: str | None = None) -> list[Place]:
+    """Where an extract or one of its partitions is published, in the order of `to`.
+
+    Raises SettingsError for a destination that is not in the settings.
+    """
+    found = (folders.destination(name) for name in extract.header.to)
+    return [
+        Place(each.name, Target.of(each.data, extract, partition), each.state) for each in found
+    ]
 
 
 @dataclass

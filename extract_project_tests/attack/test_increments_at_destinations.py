@@ -123,7 +123,7 @@ def test_without_new_rows_only_the_one_behind_gets_a_version(
     story = story_of("crm")
     story.arrive(1, 2)
     story.run()
-    story.arrive(3, 4)
+    story.arrive(3, 4, 5, 6)
     down = from_the(1, Fault.ACCESS_DENIED, others.bucket)
     with proxy.choosing(down), pytest.raises(PartlyPublished):
         story.run()
@@ -131,7 +131,7 @@ def test_without_new_rows_only_the_one_behind_gets_a_version(
     story.run()
     after = [story.two.versions(name, story.extract) for name in ("data", "crm")]
     assert (before, after) == ([2, 1], [2, 2])
-    assert story.rows("data") == story.rows("crm") == [1, 2, 3, 4]
+    assert story.rows("data") == story.rows("crm") == [1, 2, 3, 4, 5, 6]
     story.run()
     assert [story.two.versions(name, story.extract) for name in ("data", "crm")] == after
 
@@ -157,13 +157,13 @@ def test_one_that_was_rolled_back_asks_again_and_the_other_adds_nothing_twice(
     place = story.two.place("crm", story.extract)
     first = find_version(place.target.store, place.target.key)
     assert first is not None
-    story.arrive(3)
+    story.arrive(3, 4, 5)
     story.run()
     restore(place.state, place.target, Order(first.version_id, "bad rows", "ana"))
     assert story.rows("crm") == [1, 2]
-    story.arrive(4)
+    story.arrive(6)
     story.run()
-    assert story.rows("data") == story.rows("crm") == [1, 2, 3, 4]
+    assert story.rows("data") == story.rows("crm") == [1, 2, 3, 4, 5, 6]
 
 
 def test_other_sql_at_one_destination_is_an_error_of_that_one(

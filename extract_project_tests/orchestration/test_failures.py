@@ -13,11 +13,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from extract_project.errors import Cause, ExtractError, StoreError, WarehouseError
 from extract_project.orchestration.run.failures import (
     Attempt,
-    Current,
     cause_of,
     failure,
     is_transient,
 )
+from extract_project.orchestration.run.standing import Current
 from extract_project.store.s3.errors import translated
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse

@@ -88,9 +88,11 @@ def _spec(extract: Extract, location: CodeLocation) -> dg.AssetSpec:
 
 
 def _published_as(extract: Extract, location: CodeLocation) -> str:
-    """Its URI; its path where the settings have no such destination any more."""
-    place = location.settings.locations.get(extract.destination)
-    return (place / extract.published_path()).uri if place else extract.published_path()
+    """Its URIs; its path where the settings have no such destination any more."""
+    path, known = extract.published_path(), location.settings.locations
+    return ", ".join(
+        (known[name] / path).uri if name in known else path for name in extract.header.to
+    )
 
 
 def _check_specs(extract: Extract) -> list[dg.AssetCheckSpec]:

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from extract_project.errors import ExtractError, RunEnded, SchemaError
-from extract_project.history.versions import find_version
 from extract_project.journal import Journal
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.fields.partitions import Partition
@@ -30,7 +29,6 @@ from extract_project.orchestration.names.task_cost import Task, current_task
 from extract_project.orchestration.run.failure_tag import clear_failure, tag_failure
 from extract_project.orchestration.run.failures import (
     Attempt,
-    Current,
     ended_after_publishing,
     failure,
     is_expected,
@@ -40,21 +38,25 @@ from extract_project.orchestration.run.failures import (
 from extract_project.orchestration.run.interrupts import Interrupts
 from extract_project.orchestration.run.journaling import (
     journal_of,
+    record_each,
     record_failure,
     record_published,
     record_staged,
 )
 from extract_project.orchestration.run.metadata import (
     check_result,
+    destinations_metadata,
     materialization_metadata,
     schema_result,
 )
 from extract_project.orchestration.run.newer import newer_sql
 from extract_project.orchestration.run.release import release_of
+from extract_project.orchestration.run.standing import Current, look_up
 from extract_project.orchestration.run.subject_tags import tag_subject
 from extract_project.pipeline.attempt import (
     Done,
     RefusedResult,
+    done_at_one,
     done_everywhere,
     publish_staged,
     staging,
@@ -63,20 +65,15 @@ from extract_project.pipeline.everywhere import PartlyPublished, found_out
 from extract_project.pipeline.ownership import require_own
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged
-from extract_project.prefetch import in_thread
 from extract_project.process import use_system_allocator
-from extract_project.publish.places import Place, require_one
+from extract_project.publish.places import Place, places_of, require_one
 from extract_project.publish.publishing import Published
-from extract_project.publish.target import Target
 from extract_project.stopping import Stop
-from extract_project.store.destination import Destination
 from extract_project.store.stores import Folders
 from extract_project.telemetry.exporting import Listener, measuring
 
 if TYPE_CHECKING:
     from extract_project.orchestration.run.code_location import CodeLocation
-
-_LOOK_UP_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -144,6 +141,8 @@ class _Execution:
     folders: Folders
     interrupts: Interrupts
     stop: Stop
+    places: Sequence[Place]
+    """Where the extract is published."""
     task: Task | None
     """The ECS task that this runs in."""
 
@@ -158,16 +157,17 @@ class _Execution:
         partition = partition_of(context, extract)
         number = context.retry_number + 1
         this = Attempt(extract, partition.key if partition else None, number)
-        interrupts = Interrupts()
+        interrupts, folders = Interrupts(), location.connect()
         return cls(
             context,
             location,
             this,
             partition,
             journal_of(this, context.run.run_id, listener),
-            location.connect(),
+            folders,
             interrupts,
             Stop(extract.header.timeout, is_ended=lambda: interrupts.arrived),
+            places_of(folders, extract, this.partition),
             current_task(location.settings.ecs_metadata_uri),
         )
 
@@ -204,20 +204,21 @@ class _Execution:
                 full_refresh=wants_full_refresh(run),
                 release=release_of(self.context.instance, run, self.this),
             )
+            first, *further = self.places
             staged = held.enter_context(
                 staging(
                     settings.warehouses[extract.warehouse],
                     extract,
-                    self._target,
+                    first.target,
                     provenance,
-                    state=self._destination.state,
+                    state=first.state,
                     stop=self.stop,
-                    further=self._further(),
+                    further=further,
                 )
             )
             self._require_own(staged)
         except Exception as error:
-            return self._ending(error, self._current(may_change=False))
+            return self._ending(error, look_up(self.places, may_change=False))
         for doubt in staged.doubts:
             self.context.log.warning(doubt)
         record_staged(self.journal, staged)
@@ -234,42 +235,58 @@ class _Execution:
     def publish(self, staged: Staged) -> tuple[Published, Mapping[str, Any]]:
         """Publish, and record it; raises dg.Failure as `Candidate.publish` does."""
         try:
-            done = publish_staged(self._destination.state, staged, self.this.extract)
+            done = publish_staged(self.places[0].state, staged, self.this.extract)
         except Exception as error:
-            current = self._current(may_change=self.stop.is_sending)
-            done = self._published_after_all(staged, current, error)
+            done = self._published_after_all(staged, error)
         prices = self.location.settings.fargate.prices
         cost = self.task.cost(prices, datetime.now(UTC)) if self.task else None
-        published = done.published
         record_published(self.journal, done, cost)
-        self.context.log.info(
-            "%s: %s, %s rows, version %s",
-            *(self.this.place(), published.outcome, staged.receipt.rows, published.version_id),
-        )
-        return published, materialization_metadata(done, cost)
+        for place, published in done.everywhere:
+            self.context.log.info(
+                "%s: %s at %s, %s rows, version %s",
+                *(self.this.place(), published.outcome, place.destination),
+                *(staged.receipt.rows, published.version_id),
+            )
+        return done.published, materialization_metadata(done, cost)
 
-    def _published_after_all(self, staged: Staged, current: Current, error: Exception) -> Done:
+    def _published_after_all(self, staged: Staged, error: Exception) -> Done:
         """What a publishing request has done that succeeded although its reply did not arrive in
-        time; raises dg.Failure if none did.
+        time; raises dg.Failure if it was not published everywhere.
         """
-        found = None
-        if len(staged.branches) == 1:
-            found = _published_after_all(staged, current)
+        current = look_up(self.places, may_change=self.stop.is_sending)
+        if len(self.places) == 1:
+            version = current.version
+            if version and version.provenance.get("receipt") == staged.receipt.id:
+                published = Published(version.version_id, "published")
+                return done_at_one(staged, staged.baseline.receipt, published)
         elif not isinstance(error, PartlyPublished):
             try:
-                settled = found_out(staged, error)
-                found = done_everywhere(staged, None, settled)
-            except ExtractError as partly:
-                error = partly
-        if found is None:
-            ending = self._ending(error, current)
-            raise ending.failure from ending.because
-        return found
+                return done_everywhere(staged, None, found_out(staged, error))
+            except ExtractError as settled:
+                error = settled
+        if isinstance(error, PartlyPublished) and error.published:
+            self._observe(error)
+        ending = self._ending(error, current)
+        raise ending.failure from ending.because
+
+    def _observe(self, partly: PartlyPublished) -> None:
+        """Show on the asset's page what has been published, though the run fails."""
+        record_each(self.journal, partly.published)
+        self.context.log_event(
+            dg.AssetObservation(
+                self._key,
+                description=f"published at some of its destinations:\n{partly.standing}",
+                partition=self.this.partition,
+                metadata=destinations_metadata(partly.published),
+            )
+        )
 
     def _ending(self, error: Exception, current: Current) -> Ending:
         ending = self._explained(error, current)
         self._record(ending.failure)
         if self.interrupts.arrived and ending.failure.allow_retries:
+            if isinstance(error, PartlyPublished):
+                return Ending((), failure(error, self.this, current, may_retry=False))
             ended = RunEnded(f"the run was stopped from outside, after an error: {error}")
             return self._explained(ended, current)
         return ending
@@ -293,20 +310,6 @@ class _Execution:
         except Exception as error:  # of Dagster's storage; the failure must still be reported
             logging.getLogger(__name__).warning("the run has no tag of its failure: %r", error)
 
-    def _current(self, *, may_change: bool) -> Current:
-        """The current version of the key, if S3 answers within a moment."""
-        target = self._target
-        try:
-            version = in_thread(
-                "looking up the current version",
-                lambda: find_version(target.store, target.key),
-                _LOOK_UP_SECONDS,
-            )
-        except Exception as error:  # of any kind: the end of the attempt must still be reported
-            logging.getLogger(__name__).warning("the current version is unknown: %r", error)
-            return Current(None, is_known=False, may_change=may_change)
-        return Current(version, may_change=may_change)
-
     def _require_own(self, staged: Staged) -> None:
         """Leave out each destination where the object belongs to another SQL file."""
         for branch in staged.branches:
@@ -315,32 +318,6 @@ class _Execution:
                 require_own(self.folders.manifest, self.this.extract, branch.previous, uri)
         require_one(staged.branches)
 
-    def _further(self) -> list[Place]:
-        """The places besides the first."""
-        extract, found = self.this.extract, []
-        for name in extract.header.to[1:]:
-            place = self.folders.destination(name)
-            target = Target.of(place.data, extract, self.this.partition)
-            found.append(Place(name, target, place.state))
-        return found
-
-    @property
-    def _target(self) -> Target:
-        return Target.of(self._destination.data, self.this.extract, self.this.partition)
-
-    @property
-    def _destination(self) -> Destination:
-        return self.folders.destination(self.this.extract.destination)
-
     @property
     def _key(self) -> dg.AssetKey:
         return asset_key(self.this.extract.path)
-
-
-def _published_after_all(staged: Staged, current: Current) -> Done | None:
-    """The outcome of a publishing request that succeeded although its reply did not arrive in
-    time."""
-    version = current.version
-    if version is None or version.provenance.get("receipt") != staged.receipt.id:
-        return None
-    return Done(staged, Published(version.version_id, "published"), staged.baseline.receipt)

@@ -13,10 +13,10 @@ from urllib.parse import quote, urlencode
 import dagster as dg
 
 from extract_project.errors import Cause, ExtractError, SchemaError, WarehouseError
-from extract_project.history.versions import Version
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.header.frontmatter import Path
 from extract_project.orchestration.names.task_end import cause_of_end, last_words, out_of_memory
+from extract_project.orchestration.run.standing import Current, standing
 from extract_project.pipeline.attempt import RefusedResult
 from extract_project.pipeline.everywhere import PartlyPublished
 from extract_project.pipeline.staging import Staged
@@ -28,6 +28,7 @@ CAUSE = "cause"
 SQL_SHA256 = "sql_sha256"
 """The metadata entry with the checksum of the SQL."""
 
+_ONLY_LACKING = "a rerun publishes where this result is lacking, and no second time elsewhere"
 _RERUN = "then rerun this extract alone: extract rerun --failed"
 _NEXT = {
     Cause.SQL: f"fix the SQL and push it: the new version is live in seconds; {_RERUN}",
@@ -67,35 +68,23 @@ class Attempt:
         return f"{place} (partition {self.partition})" if self.partition else place
 
 
-@dataclass(frozen=True)
-class Current:
-    """The version that readers have when an attempt has ended, as far as it is known."""
+def failure(
+    error: Exception, attempt: Attempt, current: Current, *, may_retry: bool = True
+) -> dg.Failure:
+    """The failure of an attempt that has not published, as far as is known.
 
-    version: Version | None
-    is_known: bool = True
-    """False if S3 did not answer."""
-    may_change: bool = False
-    """Whether the attempt's own publishing request may still succeed."""
-
-    @property
-    def uri(self) -> str:
-        if not self.is_known:
-            return "unknown"
-        return self.version.uri if self.version else "none"
-
-
-def failure(error: Exception, attempt: Attempt, current: Current) -> dg.Failure:
-    """The failure of an attempt that has not published, as far as is known."""
+    Only a transient error is retried, and only if `may_retry`.
+    """
     known = error if isinstance(error, WarehouseError) else None
     line, column = (known.line, known.column) if known else (None, None)
-    again = is_transient(error) and not attempt.last
+    again = is_transient(error) and may_retry and not attempt.last
     paragraphs = [f"{attempt.place(line, column)}: {_reason(error)}"]
     if line is not None:
         paragraphs.append(quoted(attempt.extract.text, line, column))
     if known and known.query_id:
         paragraphs.append(f"query {known.query_id} {known.query_url or ''}".strip())
     if isinstance(error, PartlyPublished):
-        paragraphs.append(f"{error.standing}\na rerun publishes only where this result is lacking")
+        paragraphs.append(f"{error.standing}\n{_ONLY_LACKING}")
     else:
         paragraphs.append(standing(current))
     paragraphs.append(_again(attempt) if again else _next_step(cause_of(error), attempt))
@@ -107,7 +96,7 @@ def failure(error: Exception, attempt: Attempt, current: Current) -> dg.Failure:
     return dg.Failure(
         description="\n\n".join(paragraphs),
         metadata=metadata,
-        allow_retries=is_transient(error),
+        allow_retries=is_transient(error) and may_retry,
     )
 
 
@@ -219,28 +208,12 @@ def quoted(text: str, line: int, column: int | None) -> str:
     return f"{gutter}{lines[line - 1]}{caret}"
 
 
-def standing(current: Current) -> str:
-    """The sentence that says which version readers have now."""
-    if not current.is_known:
-        told = "it is unknown which version readers have: S3 did not answer."
-    elif current.version is None:
-        told = "nothing has been published under this key yet."
-    else:
-        told = f"the published version is untouched: {current.version.uri}"
-    if current.may_change:
-        told += (
-            "\nThe request that publishes this result was sent, but S3 did not answer: it may "
-            "still be published."
-        )
-    return told
-
-
 def _refused(staged: Staged, attempt: Attempt, lines: list[str], next_step: str) -> dg.Failure:
     count = f"{staged.receipt.rows_staged:,} rows were staged and refused; nothing was published"
-    paragraphs = ["\n".join(lines), count, standing(Current(staged.previous)), next_step]
+    paragraphs = ["\n".join(lines), count, standing(Current.of(staged.branches)), next_step]
     return dg.Failure(
         description="\n\n".join(paragraphs),
-        metadata=_metadata(attempt, Current(staged.previous))
+        metadata=_metadata(attempt, Current.of(staged.branches))
         | {CAUSE: Cause.AUDIT.value, "rows_staged": staged.receipt.rows_staged},
         allow_retries=False,
     )

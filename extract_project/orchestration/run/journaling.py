@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from extract_project.checks.anomalies import ANOMALIES
@@ -11,6 +13,8 @@ from extract_project.orchestration.run.failures import CAUSE, Attempt
 from extract_project.pipeline import schema_drift
 from extract_project.pipeline.attempt import Done
 from extract_project.pipeline.staging import Staged
+from extract_project.publish.places import Place
+from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Restored
 from extract_project.telemetry.exporting import Listener
 
@@ -58,10 +62,20 @@ def record_published(journal: Journal, done: Done, cost: TaskCost | None) -> Non
         task=cost.facts() if cost else None,
         warehouse_usage=usage.model_dump(exclude_none=True) if usage else None,
     )
-    for each in done.everywhere[1:]:
-        assert each.published is not None
-        uri, version_id = each.place.target.uri, each.published.version_id
-        journal.write(each.published.outcome, uri=uri, version_id=version_id)
+    if len(done.everywhere) > 1:
+        record_each(journal, done.everywhere)
+
+
+def record_each(journal: Journal, everywhere: Iterable[tuple[Place, Published]]) -> None:
+    """Log the outcome at each destination that has the result."""
+    for place, published in everywhere:
+        journal.write(
+            "published_at",
+            destination=place.destination,
+            outcome=published.outcome,
+            uri=place.target.uri,
+            version_id=published.version_id,
+        )
 
 
 def record_restored(journal: Journal, restored: Restored) -> None:

@@ -18,7 +18,8 @@ from extract_project.manifest.extract import Extract
 from extract_project.orchestration.names.task_cost import TaskCost
 from extract_project.pipeline.attempt import Done
 from extract_project.pipeline.audit import Outcome
-from extract_project.pipeline.everywhere import Settled
+from extract_project.publish.places import Place
+from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Restored
 from extract_project.source import DefaultsFile
 
@@ -52,7 +53,7 @@ def materialization_metadata(done: Done, cost: TaskCost | None) -> dict[str, dg.
         **_compared(difference, staged.previous),
         **_cost(receipt, cost),
         **_released(receipt.release),
-        **_destinations(done.everywhere),
+        **(destinations_metadata(done.everywhere) if len(done.everywhere) > 1 else {}),
         "outcome": dg.MetadataValue.text(_OUTCOMES[published.outcome]),
         "seconds": dg.MetadataValue.float(stages.total),
         **_usual(receipt),
@@ -67,18 +68,19 @@ def materialization_metadata(done: Done, cost: TaskCost | None) -> dict[str, dg.
     }
 
 
-def _destinations(everywhere: Sequence[Settled]) -> dict[str, dg.MetadataValue[Any]]:
-    """The version at each destination, if there are several."""
+def destinations_metadata(
+    everywhere: Iterable[tuple[Place, Published]],
+) -> dict[str, dg.MetadataValue[Any]]:
+    """The version and outcome at each of several destinations."""
     rows = [
         {
-            "destination": each.place.destination,
-            "version": f"{each.place.target.uri}?versionId={each.published.version_id}",
-            "outcome": each.published.outcome,
+            "destination": place.destination,
+            "version": f"{place.target.uri}?versionId={published.version_id}",
+            "outcome": published.outcome,
         }
-        for each in everywhere
-        if each.published
+        for place, published in everywhere
     ]
-    return {"destinations": dg.MetadataValue.md(_markdown(rows))} if rows else {}
+    return {"destinations": dg.MetadataValue.md(_markdown(rows))}
 
 
 def restored_metadata(

@@ -1,0 +1,155 @@
+"""One extract that is published at several destinations, in one run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+from dagster import DagsterEventType, DagsterInstance
+
+from extract_project.published import open_published
+from extract_project.settings import Settings, load_settings
+from extract_project.store.folder import Folder, Location
+from extract_project.store.s3.buckets import S3Buckets
+from extract_project.store.stores import Stores
+from extract_project_tests.conftest import Site
+from extract_project_tests.support.executing import definitions, execute, materialization
+
+BOTH = "/*---\nto: [data, crm]\n{more}\n---*/\nselect n from range({rows}) t(n)"
+
+
+@pytest.fixture
+def crm(site: Site) -> Iterator[Folder]:
+    bucket = f"crm-{site.data.bucket}"
+    site.server.make_bucket(bucket)
+    yield Stores({"s3": S3Buckets(site.s3)}).folder(Location(bucket, "inbound"))
+    site.s3.delete_bucket(Bucket=bucket)
+
+
+@pytest.fixture
+def settings(site: Site, crm: Folder, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name, value in site.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("EXTRACT_DESTINATIONS__CRM__URL", crm.uri)
+    return load_settings()
+
+
+def versions(folder: Folder, path: str) -> list[str]:
+    found = folder.store.history(folder.key(path))
+    return [each.version_id for each in found if each.key == folder.key(path)]
+
+
+def keep_versions(site: Site, folder: Folder, status: str) -> None:
+    configuration = {"Status": status}
+    site.s3.put_bucket_versioning(Bucket=folder.bucket, VersioningConfiguration=configuration)  # type: ignore[arg-type]
+
+
+def test_one_run_publishes_at_both_and_shows_each(
+    site: Site, crm: Folder, settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    site.put_sql("a/b", BOTH.format(rows=3, more=""))
+    with DagsterInstance.ephemeral() as instance:
+        defs = definitions(site, settings)
+        assert execute(defs, instance, "a/b").success
+        shown = materialization(instance, "a/b").metadata
+    (here,), (there,) = versions(site.data, "a/b.parquet"), versions(crm, "a/b.parquet")
+    table = str(shown["destinations"].value)
+    assert f"| data | {site.data.uri}/a/b.parquet?versionId={here} | published |" in table
+    assert f"| crm | {crm.uri}/a/b.parquet?versionId={there} | published |" in table
+    assert shown["s3_version_id"].value == here
+    logged = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line[:1] == "{"]
+    told = {each["destination"]: each for each in logged if each["event"] == "published_at"}
+    assert {name: each["version_id"] for name, each in told.items()} == {"data": here, "crm": there}
+    spec = next(iter(defs.resolve_asset_graph().asset_nodes))
+    assert spec.metadata["published_as"] == f"{site.data.uri}/a/b.parquet, {crm.uri}/a/b.parquet"
+    for folder in (site.data, crm):
+        assert open_published(folder.uri, "a/b", s3=site.s3).read_all().num_rows == 3
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["", "split: {rows: 2}", "partitions: {type: daily, start: 2026-01-01}"],
+    ids=["one object", "split", "partitions"],
+)
+def test_one_that_fails_takes_nothing_back_and_a_rerun_publishes_there_alone(
+    site: Site, crm: Folder, settings: Settings, more: str
+) -> None:
+    day = "2026-01-02" if "partitions" in more else None
+    path = {
+        "": "a/b.parquet",
+        "split: {rows: 2}": "a/b/_manifest.json",
+    }.get(more, "a/b/partition=2026-01-02/b.parquet")
+    retries = "retries: {max: 0}"
+    text = BOTH.format(rows=3, more=f"{retries}\n{more}")
+    site.put_sql("a/b", text.replace("select n", "select :partition_key, n") if day else text)
+    keep_versions(site, crm, "Suspended")
+    with DagsterInstance.ephemeral() as instance:
+        defs = definitions(site, settings)
+        run = execute(defs, instance, "a/b", partition=day)
+        assert not run.success
+        (here,) = versions(site.data, path)
+        assert versions(crm, path) == []
+        (failed,) = [each for each in run.all_events if each.is_step_failure]
+        data = failed.step_failure_data.user_failure_data
+        assert data is not None
+        told = str(data.description)
+        assert "not published at destination 'crm': " in told
+        assert f"put-bucket-versioning --bucket {crm.bucket}" in told
+        assert (
+            f"destination 'data' has this result: {site.data.uri}/{path}?versionId={here}" in told
+        )
+        assert "destination 'crm' does not: nothing is published there" in told
+        assert "extract rerun --failed" in told
+        assert instance.get_latest_materialization_event(dg.AssetKey(["a", "b"])) is None
+        observed = instance.get_records_for_run(
+            run.run_id, of_type=DagsterEventType.ASSET_OBSERVATION
+        )
+        (record,) = observed.records
+        observation = record.event_log_entry.asset_observation
+        assert observation is not None
+        assert here in str(observation.metadata["destinations"].value)
+        assert observation.partition == day
+
+        keep_versions(site, crm, "Enabled")
+        assert execute(defs, instance, "a/b", partition=day).success
+        assert versions(site.data, path) == [here]
+        (there,) = versions(crm, path)
+        table = str(materialization(instance, "a/b").metadata["destinations"].value)
+    assert f"versionId={here} | unchanged |" in table
+    assert f"versionId={there} | published |" in table
+
+
+def test_a_refused_result_is_published_nowhere(site: Site, crm: Folder, settings: Settings) -> None:
+    site.put_sql("a/b", BOTH.format(rows=3, more="checks:\n- max_rows: 2"))
+    with DagsterInstance.ephemeral() as instance:
+        run = execute(definitions(site, settings), instance, "a/b")
+    (failed,) = [each for each in run.all_events if each.is_step_failure]
+    data = failed.step_failure_data.user_failure_data
+    assert data is not None
+    assert "destination 'crm': nothing has been published under this key yet" in str(
+        data.description
+    )
+    for folder in (site.data, crm):
+        assert versions(folder, "a/b.parquet") == []
+        assert list(folder.store.abandoned(folder.key(""))) == []
+
+
+def test_an_object_of_another_sql_file_is_left_alone_there(
+    site: Site, crm: Folder, settings: Settings
+) -> None:
+    text = "/*---\nto: {to}\npath: out/orders.parquet\nretries: {{max: 0}}\n---*/\nselect {n} as i"
+    with DagsterInstance.ephemeral() as instance:
+        site.put_sql("a/first", text.format(to="crm", n=1))
+        assert execute(definitions(site, settings), instance, "a/first").success
+        site.put_sql("a/first", text.format(to="crm", n="1 +"))
+        site.put_sql("a/second", text.format(to="[data, crm]", n=2))
+        run = execute(definitions(site, settings), instance, "a/second")
+    assert not run.success
+    assert [len(versions(each, "out/orders.parquet")) for each in (site.data, crm)] == [1, 1]
+    (failed,) = [each for each in run.all_events if each.is_step_failure]
+    data = failed.step_failure_data.user_failure_data
+    assert data is not None
+    assert "'crm': " in str(data.description)
+    assert "a/first.sql published the current version of" in str(data.description)
