@@ -16,6 +16,7 @@ from extract_project.cli.doctor import doctor
 from extract_project.cli.failed import failed
 from extract_project.cli.get import get
 from extract_project.cli.init import init
+from extract_project.cli.logs import logs
 from extract_project.cli.new import new
 from extract_project.cli.operations import operations
 from extract_project.cli.pin import pin, unpin
@@ -27,6 +28,7 @@ from extract_project.cli.release import release
 from extract_project.cli.rerun import rerun
 from extract_project.cli.rollback import rollback
 from extract_project.cli.run import run
+from extract_project.cli.runs import runs
 from extract_project.cli.schema import schema
 from extract_project.cli.show import show
 from extract_project.cli.status import status
@@ -47,8 +49,8 @@ def main() -> None:
 
 
 for command in (
-    *(catalog, check, ddl, demo, diff, doctor, failed, get, init, new, operations, pin, plan),
-    *(preview, prune, push, release, rerun, rollback, run, schema, show, status, trace, unpin),
-    *(up, versions, why),
+    *(catalog, check, ddl, demo, diff, doctor, failed, get, init, logs, new, operations, pin),
+    *(plan, preview, prune, push, release, rerun, rollback, run, runs, schema, show, status),
+    *(trace, unpin, up, versions, why),
 ):
     main.add_command(command)

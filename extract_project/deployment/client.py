@@ -261,6 +261,10 @@ class Deployment:
             raise DeploymentError(f"run {run_id}: {found['message']}")
         return found
 
+    def query(self, query: Any, **variables: Any) -> dict[str, Any]:
+        """The answer to a GraphQL query; raises DeploymentError if there is none."""
+        return self._ask(query, variables)
+
     def _ask(self, query: Any, variables: dict[str, Any]) -> dict[str, Any]:
         query.variable_values = variables
         try:

@@ -23,16 +23,19 @@ def ago(moment: datetime, now: datetime) -> str:
     return f"{span(now - moment)} ago"
 
 
-def clock(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+def clock(
+    moment: datetime, now: datetime, zone: tzinfo | None = None, *, seconds: bool = False
+) -> str:
     """`06:00` today, else `Mon 06:00` within a week, else `2026-01-31 06:00`.
 
     Without a zone, in the local time of this machine.
     """
     there, today = moment.astimezone(zone), now.astimezone(zone)
+    time = f"{there:%H:%M:%S}" if seconds else f"{there:%H:%M}"
     if there.date() == today.date():
-        return f"{there:%H:%M}"
+        return time
     within_a_week = abs(there.date() - today.date()) < timedelta(days=7)
-    return f"{there:%a %H:%M}" if within_a_week else f"{there:%Y-%m-%d %H:%M}"
+    return f"{there:%a} {time}" if within_a_week else f"{there:%Y-%m-%d} {time}"
 
 
 def at(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:

@@ -105,6 +105,29 @@ def test_status_and_why_say_what_is_true(installed: Installation) -> None:
     assert (misspelt.exit_code, "did you mean 'morning/fine'?" in misspelt.stderr) == (2, True)
 
 
+def test_runs_and_logs_say_what_ran(installed: Installation) -> None:
+    run_id, _ = installed.launch("morning/fine")
+    failed, _ = installed.launch("morning/bad")
+    told = installed.call("runs", "morning/*", "--since", "10m", "--json")
+    rows = {each["run_id"]: each for each in json.loads(told.stdout)["runs"]}
+    assert rows[run_id]["extracts"] == ["morning/fine"]
+    assert (rows[run_id]["outcome"], rows[run_id]["cause"]) == ("succeeded", "manual")
+    assert (rows[failed]["outcome"], rows[failed]["failure"]) == ("failed", "sql")
+    assert rows[run_id]["created_at"] <= rows[run_id]["started_at"] <= rows[run_id]["ended_at"]
+    assert "morning/fine" in installed.call("runs", "--since", "10m").stdout
+    past = installed.call("runs", "morning/*", "--since", "2026-01-01T00:00Z", "--until", "20d")
+    assert "nothing ran" in past.stdout
+    assert "--since is not before" in installed.call("runs", "--until", "2d").stderr
+    assert "no run says" in installed.call("runs", "--since", "10m", "--cost", "owner").stdout
+
+    said = installed.call("logs", "morning/bad").stdout
+    assert "no such day" in said
+    lines = installed.call("logs", "morning/fine", "--json", "--follow").stdout.splitlines()
+    assert {json.loads(each)["run_id"] for each in lines} == {run_id}
+    assert "ASSET_MATERIALIZATION" in {json.loads(each)["event"] for each in lines}
+    assert "has never run" in installed.call("logs", "morning/after").stderr
+
+
 def test_a_location_that_is_not_loaded_is_the_reason(installed: Installation) -> None:
     with pytest.raises(DeploymentError, match=r"could not be reloaded: .*nowhere"):
         Deployment(installed.server.url, "nowhere").reload()
