@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
+from extract_project.deployment.loaded import Loaded, Question
 from extract_project.orchestration.load import live
 from extract_project.orchestration.load.compose import compose
 from extract_project.orchestration.run.code_location import CodeLocation
@@ -57,3 +58,30 @@ def test_nothing_to_watch_has_a_cursor_too(site: Site, settings: Settings) -> No
         requests, cursor = tick(site, settings, instance, None)
     assert requests == []
     assert cursor
+
+
+def test_the_sensor_leaves_an_announced_reload_to_who_announced_it(
+    site: Site, settings: Settings
+) -> None:
+    """Without the announcement it asks for a reload, which nothing answers here."""
+    site.put_sql("a/first", "select 1 as a")
+    defs = compose(site.snapshot(), CodeLocation(settings, settings.connect, "snapshot-1"))
+    repository = defs.get_repository_def()
+    sensor = repository.get_sensor_def("manifest")
+    site.put_sql("a/added", "select 2 as a")
+
+    def evaluate(cursor: str | None) -> tuple[str | None, str | None]:
+        with (
+            dg.DagsterInstance.ephemeral() as instance,
+            dg.build_sensor_context(
+                instance=instance, repository_def=repository, cursor=cursor
+            ) as context,
+        ):
+            data = sensor.evaluate_tick(context)
+        return data.skip_message, data.cursor
+
+    _, told = evaluate(Question(extracts=("a/*",), reloads=True).model_dump_json())
+    loaded = Loaded.model_validate_json(told or "")
+    assert (list(loaded.versions), loaded.newer) == (["a/first"], ("a/added.sql",))
+    reason, _ = evaluate(None)
+    assert reason == "1 added (sql/a/added.sql): somebody else has them loaded right now"
