@@ -23,6 +23,7 @@ the environment; `. .demo/env` sets those of the demo.
 | 0 | done |
 | 1 | the answer is no: a file is invalid, a check or a run failed, something is red |
 | 2 | the command could not do its work; standard error says why |
+| 130 | interrupted with Ctrl-C |
 
 - Where a command takes a version, write its VersionId or the first characters of it, `current`,
   `previous`, a time (`2026-01-31T06:00`, in UTC), or how long ago (`24h`).

@@ -1,6 +1,7 @@
 """Shared by all commands: the consoles, common options, and errors as one plain message.
 
-Exit codes: 0 done; 1 a check failed (a file is invalid, a run failed); 2 the command failed.
+Exit codes: 0 done; 1 a check failed (a file is invalid, a run failed); 2 the command failed;
+130 interrupted.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from extract_project.cli.console import NO, err, explains_itself, partition_option
+from extract_project.cli.launching import launch_and_watch
 from extract_project.cli.run import report, watch
 from extract_project.errors import Cause, ReleaseError
 from extract_project.settings import load_settings
@@ -42,8 +43,13 @@ def release(*, extract: str, reason: str, by: str | None, partition: str | None)
     rerun, refused = _refused(ask(deployment, Question()), extract, partition)
     err.print(f"refused in run {refused.run_id[:8]}:\n{refused.failure_report}\n")
     tags = release_tags(refused.run_id, reason, by or getpass.getuser())
-    run_id = deployment.launch([extract], partition, {**rerun.tags, PATH_TAG: extract, **tags})
-    ended = watch(deployment, run_id, deployment.extracts(), [extract])
+    known = deployment.extracts()
+    given = {**rerun.tags, PATH_TAG: extract, **tags}
+    ended = launch_and_watch(
+        deployment,
+        lambda: deployment.launch([extract], partition, given),
+        lambda run_id: watch(deployment, run_id, known, [extract]),
+    )
     report(ended)
     raise SystemExit(0 if ended.status == "SUCCESS" else NO)
 

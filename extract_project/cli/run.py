@@ -19,6 +19,7 @@ from extract_project.cli.console import (
     out,
     partition_option,
 )
+from extract_project.cli.launching import cancel_option, launch_and_watch
 from extract_project.cli.newest import (
     as_loaded_option,
     known_extracts,
@@ -46,14 +47,21 @@ _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD, "SKIPPED": Text("-", "yellow")}
     "--full-refresh", is_flag=True, help="Query everything again, also for incremental extracts."
 )
 @as_loaded_option
+@cancel_option
 @explains_itself
 def run(
-    extracts: tuple[str, ...], partition: str | None, full_refresh: bool, as_loaded: bool
+    *,
+    extracts: tuple[str, ...],
+    partition: str | None,
+    full_refresh: bool,
+    as_loaded: bool,
+    cancel_on_interrupt: bool,
 ) -> None:
     """Materialize EXTRACTS (folder/name) in one run, and wait.
 
     It runs the newest SQL: where the bucket has newer SQL than the deployment has loaded, it has
-    the deployment reload first. Exit code 1 when one fails.
+    the deployment reload first. Ctrl-C ends only the waiting: a second one terminates the run.
+    Exit code 1 when one fails, 130 after Ctrl-C.
 
     \b
     extract run sales/orders finance/revenue
@@ -71,7 +79,13 @@ def run(
     if partition is not None:
         for path in paths:
             require_partition(resolve(settings, path), partition)
-    finished = run_and_watch(deployment, paths, partition, full_refresh=full_refresh)
+    finished = run_and_watch(
+        deployment,
+        paths,
+        partition,
+        full_refresh=full_refresh,
+        cancel_on_interrupt=cancel_on_interrupt,
+    )
     report(finished)
     raise SystemExit(0 if finished.status == "SUCCESS" else NO)
 
@@ -82,6 +96,7 @@ def run_and_watch(
     partition: str | None = None,
     *,
     full_refresh: bool = False,
+    cancel_on_interrupt: bool = False,
 ) -> Run:
     """Launch one run of these extracts, or of one partition of them; show each one's progress.
 
@@ -95,7 +110,12 @@ def run_and_watch(
             raise ExtractError(no_extract(path, known))
     _require_partition(deployment.partitioned(), paths, partition)
     tags = {FULL_REFRESH_TAG: "true"} if full_refresh else {}
-    return watch(deployment, deployment.launch(paths, partition, tags), known, paths)
+    return launch_and_watch(
+        deployment,
+        lambda: deployment.launch(paths, partition, tags),
+        lambda run_id: watch(deployment, run_id, known, paths),
+        cancel_on_interrupt=cancel_on_interrupt,
+    )
 
 
 def watch(deployment: Deployment, run_id: str, known: dict[str, str], paths: list[str]) -> Run:

@@ -194,6 +194,20 @@ class Deployment:
         reason = "; ".join(str(error.get("message")).strip() for error in errors)
         raise DeploymentError(f"dagster could not launch {what}: {reason}")
 
+    def terminate(self, run_id: str) -> None:
+        """Terminate a run; it has ended some seconds later. One that has ended stays as it is."""
+        try:
+            self._client.terminate_run(run_id)
+        except DagsterGraphQLClientError as error:
+            if isinstance(error.__cause__, TransportError | ConnectionError):
+                raise self._no_answer(error) from None
+            if self._run(_RUN, run_id)["status"] not in _FINISHED:
+                raise DeploymentError(f"dagster could not terminate {run_id}: {error}") from None
+
+    def page(self, run_id: str) -> str:
+        """Address of a run in the UI."""
+        return f"{self._url.rstrip('/')}/runs/{run_id}"
+
     def launch_job(self, name: str, config: Mapping[str, Any]) -> str:
         """Launch a job that does not materialize extracts; returns the run's id."""
         return self._launch(name, name, config=config)
