@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 
 class SqlSource(BaseModel):
@@ -16,6 +16,8 @@ class SqlSource(BaseModel):
     """S3 VersionId, where the manifest bucket keeps versions."""
     etag: str
     sha256: str
+    modified: AwareDatetime | None = None
+    """When it was written to the bucket; None for a local file."""
 
 
 class DefaultsFile(BaseModel):

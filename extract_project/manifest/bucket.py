@@ -165,6 +165,7 @@ def fetch_file(manifest: Folder, key: str) -> FetchedFile | None:
         version_id=_version(fetched.version_id),
         etag=fetched.token,
         sha256=sha256(fetched.body).hexdigest(),
+        modified=fetched.modified,
     )
     return FetchedFile(manifest.relative(key), fetched.body, source)
 

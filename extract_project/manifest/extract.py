@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import BaseModel, ConfigDict
 
 from extract_project.checks.contract import declared_types
@@ -63,6 +65,12 @@ class Extract(BaseModel):
     def doubts(self) -> list[str]:
         """Each warning, with its file and position."""
         return [warning.at(self.file) for warning in self.warnings]
+
+    @property
+    def modified(self) -> datetime | None:
+        """When the file, or the defaults that reach it, were last written to the bucket."""
+        sources = (self.source, *(each.source for each in self.defaults))
+        return max((each.modified for each in sources if each.modified), default=None)
 
     @property
     def name(self) -> str:

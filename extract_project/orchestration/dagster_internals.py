@@ -44,6 +44,7 @@ from dagster._core.scheduler.instigation import (
     InstigatorType,
     ScheduleInstigatorData,
     SensorInstigatorData,
+    TickStatus,
 )
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.tags import (
@@ -82,12 +83,13 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     # each step.
     "StepFailureData",
     "StepEventStatus",
-    # What is on, off or behind: the stored state of schedules and sensors.
+    # What is on, off or behind: the stored state of schedules and sensors, and their ticks.
     "InstigatorState",
     "InstigatorStatus",
     "InstigatorType",
     "ScheduleInstigatorData",
     "SensorInstigatorData",
+    "TickStatus",
     # The latest materialization of thousands of extracts at once: the rows as they are stored.
     "SqlEventLogStorage",
     # A release is for one run: a re-execution copies its tags, and has this one. The cause of a

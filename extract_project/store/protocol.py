@@ -91,6 +91,8 @@ class Fetched:
     body: bytes
     token: str
     version_id: str | None
+    modified: datetime | None = None
+    """When it was written, by the store's clock."""
 
 
 @dataclass(frozen=True)

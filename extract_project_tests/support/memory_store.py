@@ -64,7 +64,8 @@ class MemoryStore:
                 cause=Cause.S3,
                 transient=False,
             )
-        return Fetched(found.body, found.version.token, found.version.version_id)
+        version = found.version
+        return Fetched(found.body, version.token, version.version_id, version.modified)
 
     def read_range(self, key: str, version_id: str, start: int, end: int) -> bytes:
         body = self.read(key, version_id).body[start:end]

@@ -25,6 +25,7 @@ from extract_project.orchestration.run.invalid import invalid_asset, invalid_che
 from extract_project.orchestration.run.io_manager import ExtractIOManager
 from extract_project.orchestration.run.rollback import rollback_job
 from extract_project.orchestration.starts.downstream import downstream_sensor, waits_at_ticks
+from extract_project.orchestration.starts.first_ticks import first_ticks_sensor
 from extract_project.orchestration.starts.schedules import schedules
 from extract_project.orchestration.starts.sources import source_sensors
 from extract_project.orchestration.status.answering import status_sensor
@@ -48,14 +49,16 @@ def compose(
         except (dg.DagsterError, CheckError) as error:  # the rules differ between releases (G6)
             invalid.append(refused_by_dagster(extract, error))
     settings = location.settings
+    at_ticks = [each for each in valid.values() if not waits_at_ticks(each, valid)]
     return dg.Definitions(
         assets=[*assets, *_tables(valid, paths), *(invalid_asset(each) for each in invalid)],
         asset_checks=[invalid_check(each) for each in invalid],
-        schedules=schedules(each for each in valid.values() if not waits_at_ticks(each, valid)),
+        schedules=schedules(at_ticks),
         sensors=[
             manifest_sensor(snapshot, location, refused),
             invalid_sensor(invalid, location.snapshot_id),
             downstream_sensor(valid),
+            first_ticks_sensor(at_ticks),
             *source_sensors(valid.values(), location, paths),
             rerun_sensor(valid.values()),
             catalog_sensor(snapshot, location),

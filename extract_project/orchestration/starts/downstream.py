@@ -21,6 +21,7 @@ from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.partitions import due_partitions, partitions_of
 from extract_project.orchestration.names.requests import run_request
 from extract_project.orchestration.names.ticks import ticks_between
+from extract_project.orchestration.starts.first_ticks import NEW
 from extract_project.orchestration.starts.observed import observe
 from extract_project.orchestration.starts.readiness import (
     Extracts,
@@ -119,13 +120,19 @@ def evaluate(
     evaluation = Evaluation(DownstreamCursor())
     for extract in watched:
         if waits_at_ticks(extract, readiness.extracts):
-            known = cursor.waiting.get(extract.path, Waiting(seen=now))
+            known = cursor.waiting.get(extract.path, Waiting(seen=_came_at(extract, now)))
             evaluation.cursor.waiting[extract.path] = _at_ticks(
                 readiness, extract, known, now, evaluation
             )
         elif not extract.header.crons:
             _on_new_data(readiness, extract, evaluation)
     return evaluation
+
+
+def _came_at(extract: Extract, now: datetime) -> datetime:
+    """When an extract that is seen for the first time came: it runs at ticks since then."""
+    modified = extract.modified
+    return modified if modified and now - NEW < modified < now else now
 
 
 def _at_ticks(

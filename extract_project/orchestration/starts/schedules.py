@@ -6,14 +6,15 @@ extracts need only some dozens of ticks. The run key ensures that no tick runs a
 Of ticks that were missed while no daemon ran, Dagster evaluates only the newest
 (`_scheduler/scheduler.py`, "has no partition set, so not trying to catch up"). For an extract
 without partitions that is enough; time windows that were due at missed ticks are added here.
-Schedules of extracts that wait for upstream extracts are in `downstream`.
+Schedules of extracts that wait for upstream extracts are in `downstream`. Ticks that came before
+Dagster knew of the schedule are in `first_ticks`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -33,6 +34,8 @@ _SHOWN = 20
 _CATCH_UP = 5
 """The most missed windows that are caught up; older ones show as missing and need a backfill."""
 _LOOK_BACK = 50
+
+Evaluation = dg.ScheduleEvaluationContext | dg.SensorEvaluationContext
 
 
 def schedules(extracts: Iterable[Extract]) -> list[dg.ScheduleDefinition]:
@@ -61,16 +64,22 @@ def _schedule(name: str, due: Sequence[Extract]) -> dg.ScheduleDefinition:
     )
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         for extract in due:
-            for partition, at in _due(context, extract).items():
-                key = f"{extract.path} {at.isoformat()}"
-                yield run_request(key, [extract], partition, cause="schedule", tick=at.isoformat())
+            yield from requests_at(context, extract, context.scheduled_execution_time)
 
     return tick
 
 
-def _due(context: dg.ScheduleEvaluationContext, extract: Extract) -> dict[str | None, datetime]:
+def requests_at(context: Evaluation, extract: Extract, at: datetime) -> Iterator[dg.RunRequest]:
+    """The runs of an extract that are due at a tick: one, or one for each partition."""
+    for partition, tick in _due(context, extract, at).items():
+        moment = tick.astimezone(UTC).isoformat()
+        key = f"{extract.path} {moment}"
+        yield run_request(key, [extract], partition, cause="schedule", tick=moment)
+
+
+def _due(context: Evaluation, extract: Extract, at: datetime) -> dict[str | None, datetime]:
     """The partitions to run, each mapped to the tick at which it was last due."""
-    at, header = context.scheduled_execution_time, extract.header
+    header = extract.header
     due = dict.fromkeys(due_partitions(header, at), at)
     if header.partitions is None or header.partitions.type == "static":
         return due

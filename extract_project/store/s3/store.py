@@ -95,7 +95,8 @@ class S3Store:
 
     def read(self, key: str, version_id: str | None = None) -> Fetched:
         body, reply = fetch(self.client, self._chosen(key, version_id))
-        return Fetched(body, reply["ETag"].strip('"'), reply.get("VersionId"))
+        token, version_id = reply["ETag"].strip('"'), reply.get("VersionId")
+        return Fetched(body, token, version_id, reply["LastModified"])
 
     def read_range(self, key: str, version_id: str, start: int, end: int) -> bytes:
         return fetch_range(self.client, self._chosen(key, version_id), start, end)
