@@ -82,6 +82,15 @@ mutation Launch($params: ExecutionParams!) {
   }
 }
 """)
+_TERMINATE = gql("""
+mutation Terminate($id: String!) {
+  terminateRun(runId: $id) {
+    ... on TerminateRunSuccess { run { runId } }
+    ... on TerminateRunFailure { message }
+    ... on Error { message }
+  }
+}
+""")
 _DRY_RUN = gql("""
 mutation Evaluate($selector: SensorSelector!, $cursor: String) {
   sensorDryRun(selectorData: $selector, cursor: $cursor) {
@@ -196,13 +205,9 @@ class Deployment:
 
     def terminate(self, run_id: str) -> None:
         """Terminate a run; it has ended some seconds later. One that has ended stays as it is."""
-        try:
-            self._client.terminate_run(run_id)
-        except DagsterGraphQLClientError as error:
-            if isinstance(error.__cause__, TransportError | ConnectionError):
-                raise self._no_answer(error) from None
-            if self._run(_RUN, run_id)["status"] not in _FINISHED:
-                raise DeploymentError(f"dagster could not terminate {run_id}: {error}") from None
+        ended = self._ask(_TERMINATE, {"id": run_id})["terminateRun"]
+        if "run" not in ended and self._run(_RUN, run_id)["status"] not in _FINISHED:
+            raise DeploymentError(f"dagster could not terminate {run_id}: {ended['message']}")
 
     def page(self, run_id: str) -> str:
         """Address of a run in the UI."""
