@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache, partial
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -19,7 +19,6 @@ from pydantic_settings import SettingsError as BrokenJson
 
 from extract_project.alerts.settings import AlertSettings
 from extract_project.errors import SettingsError
-from extract_project.manifest.parsing import Dialects
 from extract_project.prices import FargatePrices, prices_of
 from extract_project.problem import suggestion
 from extract_project.store.destination import DATA
@@ -27,6 +26,9 @@ from extract_project.store.folder import Location
 from extract_project.store.settings import DestinationSettings, StoreLocation, fault_of_destinations
 from extract_project.store.stores import Folders, Stores
 from extract_project.warehouses import WAREHOUSE_TYPES, WarehouseSettings, warehouse_fields
+
+if TYPE_CHECKING:
+    from extract_project.manifest.parsing import Dialects
 
 PREFIX = "EXTRACT_"
 LOCATION = "extract_project"
@@ -187,6 +189,9 @@ class Settings(BaseSettings):
     @property
     def dialects(self) -> Dialects:
         """The SQL dialect of each warehouse."""
+        # Imported here, since the commands that ask a deployment parse nothing.
+        from extract_project.manifest.parsing import Dialects
+
         kinds = {name: warehouse.dialect for name, warehouse in self.warehouses.items()}
         forbidden = {name: each.forbidden_functions for name, each in self.warehouses.items()}
         types = {name: warehouse.types for name, warehouse in self.warehouses.items()}

@@ -323,12 +323,8 @@ print(open_published(sys.argv[1], "a/b").read_all().to_pydict())
 def test_a_command(copy: Copy) -> None:
     copy.add("cli/shout.py", _COMMAND)
     copy.edit(
-        "cli/main.py",
-        "from extract_project.cli.schema import schema\n",
-        "from extract_project.cli.schema import schema\n"
-        "from extract_project.cli.shout import shout\n",
+        "cli/main.py", '    "show": "show",\n', '    "shout": "shout",\n    "show": "show",\n'
     )
-    copy.edit("cli/main.py", "up, versions),", "up, versions, shout),")
     assert copy.run("-c", "from extract_project.cli.main import main; main(['shout'])") == "LOUD\n"
 
 

@@ -22,7 +22,7 @@ from extract_project.settings import load_settings
 )
 @explains_itself
 def operations(*, output: Path | None) -> None:
-    """Open the page that shows what is wrong, the last 24 hours and the last 30 days.
+    """Open the page of what is wrong, the last day and the last month.
 
     A running deployment builds it, within a minute after something has changed.
 

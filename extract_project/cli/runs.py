@@ -74,7 +74,9 @@ def runs(
     wide: bool,
     as_json: bool,
 ) -> None:
-    """List what waited or ran between two times, of all extracts or of EXTRACTS (or patterns).
+    """List what ran between two times.
+
+    Of all extracts, or of EXTRACTS, names or patterns. What waited is listed too.
 
     On a terminal, a picture shows it as bars over time.
 

@@ -32,7 +32,7 @@ _FINE = (State.FINE, State.RUNNING, State.DISABLED)
 @json_option
 @explains_itself
 def why(extract: str, as_json: bool) -> None:
-    """Say why EXTRACT is in its state: why it did not run, is late, or waits.
+    """Say why EXTRACT did not run, is late, or waits.
 
     The reasons come in order, each with its evidence and what to do. The last line says what makes
     it run next. Exit code 1 unless it is fine, running or disabled.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -230,8 +233,25 @@ def test_the_list_of_commands_cuts_nothing_off() -> None:
 
 
 def test_every_command_has_help_with_an_example() -> None:
-    for name, command in main.commands.items():
+    context = click.Context(main)
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
         result = call(name, "--help")
         assert result.exit_code == 0
         if name not in ("demo", "schema", "up"):
             assert f"extract {name} " in (command.help or "")
+
+
+def test_a_misspelt_command_is_told() -> None:
+    result = call("statsu")
+    assert result.exit_code == 2
+    assert "no command 'statsu': did you mean 'status'?" in result.stderr
+
+
+def test_a_command_imports_no_other() -> None:
+    code = "import sys; from extract_project.cli.main import main; main(['status', '--help'])"
+    counted = f"import atexit, sys; atexit.register(lambda: print(*sys.modules)); {code}"
+    told = subprocess.run([sys.executable, "-c", counted], capture_output=True, text=True)
+    heavy = {"pyarrow", "sqlglot", "duckdb", "dagster", "boto3", "extract_project.cli.diff"}
+    assert heavy.isdisjoint(told.stdout.split()), heavy.intersection(told.stdout.split())
