@@ -32,6 +32,7 @@ class Prices:
     secret_month: float = 0.4
     zone_month: float = 0.5
     alarm_month: float = 0.1
+    metric_month: float = 0.3
     log_gb: float = 0.5
     list_or_put_request: float = 0.005 / 1000
 
@@ -57,7 +58,9 @@ class Shape:
     endpoints: int = 7
     zones: int = 2
     database_gb: int = 20
-    alarms: int = 6
+    alarms: int = 9
+    metrics: int = 36
+    """Six outcomes, five causes, six stages, ten states, and some without dimensions."""
     secrets: int = 2
     core_log_gb: float = 2.0
     run_log_mb: float = 0.1
@@ -83,6 +86,8 @@ def always_on(prices: Prices, shape: Shape) -> dict[str, float]:
         + shape.secrets * prices.secret_month
         + prices.zone_month
         + shape.alarms * prices.alarm_month,
+        f"{shape.metrics} metrics; up to three dashboards cost nothing": shape.metrics
+        * prices.metric_month,
         f"logs of the services, {shape.core_log_gb:g} GB": shape.core_log_gb * prices.log_gb,
         "looking at the manifest every five seconds, up to 1,000 files": looks
         * prices.list_or_put_request,

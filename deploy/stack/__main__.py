@@ -9,6 +9,7 @@ from pathlib import Path
 import aws_cdk as cdk
 
 from deploy.stack.alarms import define_alarms
+from deploy.stack.dashboard import define_dashboard
 from deploy.stack.database import define_database
 from deploy.stack.identity import define_roles
 from deploy.stack.network import define_network
@@ -42,6 +43,7 @@ def synthesize() -> str:
             define_tasks,
             define_services,
             define_alarms,
+            define_dashboard,
             define_outputs,
         ):
             define(stack)

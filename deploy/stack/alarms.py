@@ -8,6 +8,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 
+from deploy.stack.dashboard import LOCATION, NAMESPACE
 from deploy.stack.identity import run_family
 from deploy.stack.parameters import ALARM_EMAIL, RUNNING, att, either, only_if, ref, ref_number
 
@@ -51,6 +52,29 @@ def define_alarms(stack: cdk.Stack) -> None:
         namespace="AWS/RDS", metric_name="CPUUtilization", statistic="Average",
         dimensions={"DBInstanceIdentifier": ref("Database")}, threshold=80, below=False, minutes=15,
     )  # fmt: skip
+    _ages(stack)
+
+
+def _ages(stack: cdk.Stack) -> None:
+    """An extract that nobody starts fails never: its age tells."""
+    here = {"location": LOCATION}
+    _alarm(
+        stack, "ExtractsLate", "an extract is older than the freshness of its header",
+        metric_name="extract.age.share", statistic="Maximum",
+        namespace=NAMESPACE, dimensions=here, threshold=1, below=False, minutes=10, enough=5,
+    )  # fmt: skip
+    _alarm(
+        stack, "ExtractsOverdue", "the tick of an extract is over, and nothing ran",
+        metric_name="extract.extracts", statistic="Maximum",
+        namespace=NAMESPACE, dimensions={**here, "state": "overdue"},
+        threshold=1, below=False, minutes=10, enough=5,
+    )  # fmt: skip
+    alarm = _alarm(
+        stack, "NothingMeasured", "no sensor has looked at extracts for fifteen minutes",
+        namespace=NAMESPACE, metric_name="extract.daemons.silent", statistic="SampleCount",
+        dimensions=here, threshold=1, below=True, minutes=15, missing="breaching",
+    )  # fmt: skip
+    alarm.actions_enabled = either(RUNNING, True, False)
 
 
 def _stopped_runs(stack: cdk.Stack) -> None:
@@ -126,6 +150,7 @@ def _alarm(
     threshold: float,
     below: bool,
     minutes: int,
+    enough: int | None = None,
     missing: str = "notBreaching",
 ) -> cloudwatch.CfnAlarm:
     return cloudwatch.CfnAlarm(
@@ -140,7 +165,7 @@ def _alarm(
         comparison_operator=("LessThanThreshold" if below else "GreaterThanOrEqualToThreshold"),
         period=_MINUTE,
         evaluation_periods=minutes,
-        datapoints_to_alarm=minutes,
+        datapoints_to_alarm=enough or minutes,
         treat_missing_data=missing,
         alarm_actions=[ref("Alerts")],
         ok_actions=[ref("Alerts")],

@@ -212,6 +212,7 @@ def _settings() -> list[Any]:
         "EXTRACT_KMS_KEY_ID": att("Key", "Arn"),
         "EXTRACT_DAGSTER_URL": f"http://webserver.{DOMAIN}:{UI_PORT}",
         "EXTRACT_ALERTS__SNS_TOPIC": ref("Alerts"),
+        "EXTRACT_METRICS": "emf",
     }
     default = cdk.Token.as_string(either(SNOWFLAKE, "snowflake", "postgres"))
     found: list[Any] = [_Variable(name=name, value=value) for name, value in own.items()]

@@ -37,4 +37,4 @@ def test_a_month_by_hand() -> None:
     fargate = FargatePrices(vcpu_hour=0.06, gb_hour=0.03, disk_gb_hour=0)
     prices = Prices(fargate, log_gb=0, list_or_put_request=0)
     assert round(runs(prices, Shape(), 5_000, 1), 2) == 152.0
-    assert round(sum(always_on(Prices(), Shape()).values())) == 225
+    assert round(sum(always_on(Prices(), Shape()).values())) == 236
