@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 65_536
 _DICTIONARY_BYTES = 1 << 18
 _DICTIONARY_RATIO = 0.2
+_LONG = 4096
+"""Arrow writes no longer value into the statistics of a column, and yet copies it six times."""
 
 
 class Parquet(Format):
@@ -52,15 +54,15 @@ class ParquetEncoder:
 
     def write(self, rows: pa.Table) -> None:
         if self._writer is None:
-            self._writer = self._open(_dictionary_columns(rows))
+            self._writer = self._open(_dictionary_columns(rows), _short_columns(rows))
         self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
 
     def close(self) -> None:
-        writer = self._writer or self._open([])
+        writer = self._writer or self._open([], self._schema.names)
         writer.close()
         self._sink.flush()
 
-    def _open(self, dictionary: list[str]) -> pq.ParquetWriter:
+    def _open(self, dictionary: list[str], short: list[str]) -> pq.ParquetWriter:
         import pyarrow.parquet as pq
 
         return pq.ParquetWriter(
@@ -69,6 +71,7 @@ class ParquetEncoder:
             compression=self._format.codec,
             compression_level=self._format.level,
             use_dictionary=dictionary or False,
+            write_statistics=len(short) == len(self._schema) or short,
         )
 
 
@@ -82,8 +85,26 @@ def _dictionary_columns(rows: pa.Table) -> list[str]:
         kind: Any = column.type
         if pa.types.is_nested(kind) or pa.types.is_boolean(kind) or not len(column):
             continue
+        if column.nbytes / len(column) > _DICTIONARY_BYTES:
+            continue  # counting would copy the values
         distinct = pc.count_distinct(column).as_py()
         size = distinct * max(1, column.nbytes / len(column))
         if size <= _DICTIONARY_BYTES and distinct <= len(column) * _DICTIONARY_RATIO:
             chosen.append(name)
+    return chosen
+
+
+def _short_columns(rows: pa.Table) -> list[str]:
+    """Columns without a value that is too long for statistics, as Parquet names them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    chosen = []
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        kind: Any = column.type
+        if pa.types.is_string(kind) or pa.types.is_binary(kind):
+            longest = pc.max(pc.binary_length(column)).as_py() or 0
+            if longest > _LONG:
+                continue
+        chosen.append(name)
     return chosen

@@ -12,6 +12,8 @@ from extract_project.schema.annotations import description_of
 from extract_project.schema.display import display
 from extract_project.schema.spelling import spelled
 
+_KEPT = 100
+_LONG = 4096
 PREVIEW_ROWS = 10
 
 
@@ -68,7 +70,18 @@ def _ordered(kind: pa.DataType) -> bool:
 
 
 def _wider(known: pa.Array, column: pa.ChunkedArray) -> pa.Array:
-    found = pc.min_max(pa.chunked_array([known, *column.chunks], column.type))
+    found = pc.min_max(pa.chunked_array([known, *_cut(column).chunks], column.type))
     if not found["min"].is_valid:
         return known
     return pa.concat_arrays([pa.repeat(found[end], 1) for end in ("min", "max")])
+
+
+def _cut(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Long texts without their ends, of which nothing is shown; their order stays as it is.
+
+    Finding the extremes copies the values found: a text of 100 MB took 500 MiB.
+    """
+    if not pa.types.is_string(column.type):
+        return column
+    longest = pc.max(pc.binary_length(column)).as_py() or 0
+    return pc.utf8_slice_codeunits(column, 0, _KEPT) if longest > _LONG else column

@@ -14,25 +14,32 @@ import pyarrow as pa
 
 _GROUP_ROWS = 245_760
 _GROUP_BYTES = 12 << 20
+_COLUMN_BYTES = 16 << 10
+"""A row group of a wide table is larger: Parquet keeps 850 bytes in memory for each of its columns,
+until the file is closed."""
 
 Sizes = npt.NDArray[np.int64]
 
 
 def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Groups of at most 245,760 rows; a group ends with the row that reaches 12 MiB."""
+    """Groups of at most 245,760 rows; a group ends with the row that reaches 12 MiB.
+
+    Of more than 768 columns, it ends with 16 KiB for each.
+    """
+    most = max(_GROUP_BYTES, len(schema) * _COLUMN_BYTES)
     group: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
         ends = _row_ends(batch)
         start = 0
         while start < batch.num_rows:
-            reached = int(np.searchsorted(ends, ends[start] + _GROUP_BYTES - size))
+            reached = int(np.searchsorted(ends, ends[start] + most - size))
             stop = min(reached, start + _GROUP_ROWS - rows, batch.num_rows)
             group.append(batch.slice(start, stop - start))
             rows += stop - start
             size += int(ends[stop] - ends[start])
             start = stop
-            if rows == _GROUP_ROWS or size >= _GROUP_BYTES:
+            if rows == _GROUP_ROWS or size >= most:
                 yield pa.Table.from_batches(group, schema).combine_chunks()
                 group, rows, size = [], 0, 0
     if group:

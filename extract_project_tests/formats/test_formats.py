@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -202,3 +203,18 @@ def test_extensions_are_what_readers_choose_a_decoder_by(
     name: str, codec: str, extension: str
 ) -> None:
     assert file_format(name, codec).extension == extension
+
+
+def test_parquet_has_statistics_but_for_long_values() -> None:
+    table = pa.table({"short": ["b", "a"], "long": ["x" * 5_000, None], "n": [2, 1]})
+    group = pq.ParquetFile(io.BytesIO(write(table, file_format("parquet")))).metadata.row_group(0)
+    found = {group.column(n).path_in_schema: group.column(n).statistics for n in range(3)}
+    assert (found["short"].min, found["short"].max) == ("a", "b")
+    assert found["long"] is None
+    assert found["n"].max == 2
+
+
+def test_row_groups_of_many_columns_are_larger() -> None:
+    wide = pa.record_batch({f"c{n}": np.arange(8_192) for n in range(3_000)})
+    sizes = [rows.num_rows for rows in row_groups(iter([wide]), wide.schema)]
+    assert sizes == [2_048, 2_048, 2_048, 2_048]

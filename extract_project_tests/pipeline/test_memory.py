@@ -70,6 +70,18 @@ def test_g9_a_snowflake_result_takes_the_same_memory_at_any_length(site: Site) -
     assert peaks[1] < peaks[0] + 96 * MIB  # of 1.4 GB more: the heap has more holes then
 
 
+def test_g9_one_long_value_takes_less_than_four_times_its_size(site: Site) -> None:
+    """It took eleven times: Parquet's statistics, and the extremes of the profile, copied it."""
+    peak = peak_memory(site, "select 1 as i, repeat('0123456789', 30000000) as text")
+    assert peak < 1_500 * MIB
+
+
+def test_g9_three_thousand_columns_have_large_row_groups(site: Site) -> None:
+    """Small ones took 2,554 MiB: the file's footer has an entry for each column of each."""
+    columns = ", ".join(f"i + {n} as c{n}" for n in range(3_000))
+    assert peak_memory(site, f"select {columns} from range(150000) t(i)") < 1_500 * MIB
+
+
 def peak_memory(site: Site, sql: str, key: str = KEY, **settings: str) -> int:
     """Bytes, as the process that made the version recorded them in its receipt."""
     site.put_sql("a/b", sql)

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-_BATCH_ROWS = 8_192  # four of DuckDB's vectors: values may be long
+_VECTOR_ROWS = 2_048
+_BATCH_VECTORS = 4  # no more: values may be long
+_BATCH_COLUMNS = 512
+"""Columns of a batch of that many vectors. DuckDB holds several batches."""
 _NO_ARROW_TYPE = re.compile(r"Unsupported Arrow type (\w+)")
 
 
@@ -90,7 +93,11 @@ class DuckDBSession:
         try:
             self._require_one_select(text)
             self._connection.execute(text, _values(query))
-            reader = self._connection.to_arrow_reader(_BATCH_ROWS)
+            columns = len(self._connection.description or ())
+            vectors = max(
+                1, min(_BATCH_VECTORS, _BATCH_VECTORS * _BATCH_COLUMNS // max(1, columns))
+            )
+            reader = self._connection.to_arrow_reader(vectors * _VECTOR_ROWS)
         except duckdb.Error as error:
             raise explained(error, rendered, len(before)) from error
         except (OSError, pa.ArrowException) as error:
