@@ -200,7 +200,7 @@ def test_g11_what_is_wrong_is_named_and_no_secret_is(
         ({"CRM__URL": "s3://data/crm"}, r"__CRM__URL: s3://data/crm and s3://data of destination"),
         (
             {"CRM__URL": "s3://b/x", "BI__URL": "s3://b/x"},
-            r"__CRM__URL: s3://b/x and s3://b/x of destination 'bi' lie in each other",
+            r"__CRM__URL: s3://b/x and s3://b/x of destination 'bi' overlap",
         ),
         ({"CRM": "[1]"}, r"__CRM is not valid JSON"),
     ],

@@ -1,4 +1,4 @@
-"""What a schema says of its columns beside their types: what they mean, and which are never NULL.
+"""Annotations of columns: their descriptions, and which of them are never NULL.
 
 A description is metadata of the column's field, under the key `description`. Parquet and Arrow
 files keep it, and so does the receipt.
@@ -17,7 +17,7 @@ DESCRIPTION = b"description"
 
 
 def description_of(field: pa.Field) -> str:
-    """What a column means; empty where nothing says so."""
+    """The description of a column; empty if it has none."""
     return ((field.metadata or {}).get(DESCRIPTION) or b"").decode()
 
 
@@ -27,9 +27,9 @@ def descriptions_of(schema: pa.Schema) -> dict[str, str]:
 
 
 def described(schema: pa.Schema, descriptions: Mapping[str, str]) -> pa.Schema:
-    """The same columns, with these descriptions and no others.
+    """The schema with these descriptions, by column name, instead of its own.
 
-    Case does not matter. Names that the schema lacks are ignored.
+    The case of names does not matter. Names that the schema lacks are ignored.
     """
     import pyarrow as pa
 
@@ -41,7 +41,7 @@ def described(schema: pa.Schema, descriptions: Mapping[str, str]) -> pa.Schema:
 
 
 def required(schema: pa.Schema, names: Collection[str]) -> pa.Schema:
-    """The same columns, of which these alone are never NULL."""
+    """The schema with exactly these columns marked as never NULL."""
     import pyarrow as pa
 
     return pa.schema([field.with_nullable(field.name not in names) for field in schema])

@@ -29,7 +29,7 @@ class Place:
 
 @dataclass(frozen=True)
 class ColumnChange:
-    """One column, before and after: an added one has no before, a removed one no after."""
+    """The change of one column. An added column has no `before`, a removed one no `after`."""
 
     kind: Kind
     before: Place | None
@@ -42,15 +42,15 @@ class ColumnChange:
 
     @property
     def _way_back(self) -> str:
-        """The header key that gives the type before again, where one does."""
+        """The end of the message: the header keys that restore the old type; empty if none does."""
         from extract_project.schema.narrowed import keeping_keys
 
         if self.kind != "retyped" or self.before is None or self.after is None:
             return ""
         keys = keeping_keys(self.before.type, self.after.type)
         kept = " and ".join(f"'{key}'" for key in keys)
-        give = "gives" if len(keys) == 1 else "give"
-        return f"; {kept} in the header {give} that again" if keys else ""
+        restore = "restores" if len(keys) == 1 else "restore"
+        return f"; {kept} in the header {restore} the old type" if keys else ""
 
     @property
     def words(self) -> str:
@@ -63,7 +63,7 @@ class ColumnChange:
         if new is None:
             return f"{old.name!r}, {spelled(old.type)}, is gone"
         if self.kind == "renamed":
-            return f"{new.name!r} stands where {old.name!r} was"
+            return f"{new.name!r} replaces {old.name!r}"
         if self.kind == "moved":
             return f"{new.name!r} is column {new.position}; it was column {old.position}"
         if self.kind == "nullable":
@@ -73,7 +73,7 @@ class ColumnChange:
 
 @dataclass(frozen=True)
 class SchemaChange:
-    """Every difference, in the order of the columns; none where the schemas are the same."""
+    """All differences, in the order of the columns; empty if the schemas are equal."""
 
     changes: tuple[ColumnChange, ...]
 
@@ -94,9 +94,9 @@ def compare_schemas(
 ) -> SchemaChange:
     """Compare names, order, types, and which columns are never NULL.
 
-    A column that is never NULL from now on is no difference, and neither are descriptions.
-    `by_position`: readers count columns, as those of CSV often do, instead of naming them; then a
-    column that comes before others, or moves, breaks them.
+    A column that becomes never NULL is not a difference, and neither is a description.
+    `by_position`: readers find columns by position, as readers of CSV often do, not by name. Then a
+    column that is inserted before others, or moves, breaks them.
     """
     changes = _changes(_places(before), _places(after), by_position)
     return SchemaChange(tuple(sorted(changes, key=_position)))
@@ -134,7 +134,9 @@ def _changes(
 
 
 def _renamed(gone: Sequence[Place], come: Sequence[Place]) -> list[tuple[Place, Place]]:
-    """Whether a column is another one renamed, judged by its type and its letters."""
+    """Pairs of a removed and an added column that are one renamed column. They have the same type,
+    or the same name but for its case.
+    """
     return [
         (was, now)
         for was, now in zip(gone, come, strict=False)

@@ -35,7 +35,7 @@ Numeric = Annotated[
 
 
 class TypeChoices(BaseModel):
-    """One choice for each of the three."""
+    """The author's choices, one for each of these types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,7 +49,7 @@ class TypeChoices(BaseModel):
         timestamps: Timestamps | None = None,
         numeric: Numeric | None = None,
     ) -> TypeChoices:
-        """These, but for what is given."""
+        """These choices, replaced by those that are given."""
         return TypeChoices(
             integers=integers or self.integers,
             timestamps=timestamps or self.timestamps,

@@ -1,6 +1,6 @@
-"""Batches of a warehouse in the schema of the file: each value as it is, or an error.
+"""Cast a warehouse's batches to the schema of the file: each value exactly, or an error.
 
-An error names the column, the row of the result and the value, and what keeps it.
+The error names the column, the row of the result and the value, and says how to keep it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ Names = Collection[str]
 def conform(
     batch: pa.RecordBatch, schema: pa.Schema, rows_before: int = 0, declared: Names = ()
 ) -> pa.RecordBatch:
-    """The same rows in the file's schema; raises TypeMappingError.
+    """Cast a batch to the file's schema; raises TypeMappingError.
 
-    `rows_before` came in earlier batches; `declared` are the columns whose type `columns` declares.
+    `rows_before`: the number of rows in earlier batches. `declared`: the columns whose type the
+    header declares.
     """
     if batch.schema.equals(schema):
         return batch
@@ -42,7 +43,7 @@ def conform(
 
 
 def _exactly(column: pa.Array, target: pa.DataType) -> pa.Array:
-    """Raises Misfit; within nested values its index counts inner ones."""
+    """Cast one column. Raises Misfit; in a nested column its index counts inner values."""
     kind = column.type
     if kind.equals(target):
         return column
@@ -68,7 +69,9 @@ def _has_values_that_may_not_fit(kind: pa.DataType) -> bool:
 
 
 def _rebuilt(column: pa.Array, target: pa.DataType) -> pa.Array:
-    """A nested array with its parts cast one by one: Arrow casts no extension inside."""
+    """Cast the parts of a nested array one by one, since Arrow does not cast nested extension
+    types.
+    """
     nulls = column.is_null()
     if pa.types.is_struct(target):
         parts = zip(column.flatten(), target.fields, strict=True)
@@ -80,7 +83,7 @@ def _rebuilt(column: pa.Array, target: pa.DataType) -> pa.Array:
         keys = _exactly(column.keys.slice(start, stop - start), target.key_type)
         items = _exactly(column.items.slice(start, stop - start), target.item_type)
         return pa.MapArray.from_arrays(offsets, keys, items, type=target, mask=nulls)
-    # The elements of any kind of list, one after the other, without those that NULL hides.
+    # The elements of any kind of list in one array, without those of lists that are NULL.
     elements = _exactly(column.flatten(), target.value_type)
     lengths = pc.list_value_length(column).fill_null(0).cast(pa.int32())
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
@@ -88,7 +91,7 @@ def _rebuilt(column: pa.Array, target: pa.DataType) -> pa.Array:
 
 
 def _of_row(column: pa.Array, target: pa.DataType) -> Misfit:
-    """The first value within a nested column that does not fit, under the index of its row."""
+    """The first value in a nested column that does not fit, with the index of its row."""
     fits, fails = 0, len(column)
     while fails - fits > 1:
         middle = (fits + fails) // 2

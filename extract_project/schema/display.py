@@ -1,7 +1,7 @@
 """Values as text for people: on one line, NULL visible, long ones cut.
 
-The only place where a value of Arrow becomes text for people. It never becomes a value of Python
-on the way: Python has no year 0 or 12022, and no dictionary with two equal keys.
+Only this module makes text for people from Arrow values. It does not convert them to Python values:
+Python has no year 0 or 12022, and no dictionary with two equal keys.
 """
 
 from __future__ import annotations
@@ -38,6 +38,6 @@ def display_value(value: pa.Scalar) -> str:
 
 
 def shown(value: object) -> str:
-    """The same for what is text or a number already."""
+    """The same for a Python text or number."""
     text = "NULL" if value is None else one_line(str(value))
     return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"

@@ -1,7 +1,7 @@
-"""Casts that keep every value as it is, and name the one that they cannot keep.
+"""Casts that keep every value exactly, or report the first value that they cannot keep.
 
-Which values a column has is not known when its type is: a cast from a wide type to a narrow one
-is allowed, and each value is looked at. Nothing is rounded, and nothing wraps around.
+The values of a column are not known when its type is chosen. So a cast from a wide type to a narrow
+one is allowed, and each value is checked. Nothing is rounded, and nothing wraps around.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ANY_INTEGER = pa.decimal128(20, 0)
 
 
 class Misfit(Exception):
-    """The value at `index` of an array has no exact counterpart in the type that was asked for."""
+    """The value at `index` of an array that the target type cannot hold exactly."""
 
     def __init__(self, index: int, value: object, target: pa.DataType) -> None:
         super().__init__(f"{value} at {index} as {target}")
@@ -30,7 +30,7 @@ class Misfit(Exception):
 
 
 def is_exact(source: pa.DataType, target: pa.DataType) -> bool:
-    """Whether values of one type can be kept, if they fit, in the other."""
+    """Whether the target type holds values of the source type exactly, provided that each fits."""
     if is_widening(source, target):
         return True
     if _is_number(source) and _is_number(target):
@@ -41,7 +41,7 @@ def is_exact(source: pa.DataType, target: pa.DataType) -> bool:
 
 
 def is_widening(source: pa.DataType, target: pa.DataType) -> bool:
-    """Whether the other type is of the same kind, and holds every value of the first."""
+    """Whether the target type is of the same kind, and holds every value of the source type."""
     types = pa.types
     if types.is_integer(source) and types.is_integer(target):
         if types.is_signed_integer(target) == types.is_signed_integer(source):
@@ -51,7 +51,7 @@ def is_widening(source: pa.DataType, target: pa.DataType) -> bool:
         return bool(target.bit_width >= source.bit_width)
     if types.is_decimal(source) and types.is_decimal(target):
         whole = target.precision - target.scale >= source.precision - source.scale
-        # Not from 128 to 256 bits: few readers know those.
+        # From 128 to 256 bits is no widening: few readers support 256.
         alike = target.bit_width == source.bit_width
         return bool(whole and alike and target.scale >= source.scale)
     return bool(source.equals(target))
@@ -67,7 +67,7 @@ def _scale(kind: pa.DataType) -> int:
 
 
 def exact_cast(column: pa.Array, target: pa.DataType) -> pa.Array:
-    """The same values in another type, which `is_exact` allows; raises Misfit."""
+    """Cast to a type that `is_exact` allows; raises Misfit."""
     if column.type.equals(target):
         return column
     try:
@@ -78,9 +78,9 @@ def exact_cast(column: pa.Array, target: pa.DataType) -> pa.Array:
 
 
 def exact_number(text: pa.StringArray, target: pa.DataType) -> pa.Array:
-    """Numbers written in plain digits as decimals or integers; raises Misfit.
+    """Parse numbers in plain digits as decimals or integers; raises Misfit.
 
-    `1.50` is as exact with one digit after the point as with two.
+    Zeros at the end do not count: `1.50` fits a scale of 1.
     """
     with suppress(pa.ArrowInvalid):
         return _cast(text, target)
@@ -89,10 +89,10 @@ def exact_number(text: pa.StringArray, target: pa.DataType) -> pa.Array:
 
 
 def int64_of(wide: pa.Array, *, unsigned: bool = False) -> pa.Array:
-    """128-bit integers as int64; raises Misfit.
+    """Convert 128-bit integers to int64; raises Misfit.
 
-    `wide` is an array of 16 bytes a value: decimals without digits after the point, or the storage
-    of a warehouse's own type, which Arrow does not cast.
+    `wide` has 16 bytes per value: decimals of scale 0, or the storage of an extension type, which
+    Arrow does not cast.
     """
     target = pa.int64()
     if not len(wide):
@@ -113,7 +113,7 @@ def int64_of(wide: pa.Array, *, unsigned: bool = False) -> pa.Array:
 
 
 def _bytes(flags: pa.BooleanArray) -> npt.NDArray[np.uint8]:
-    """1 and 0; pyarrow's own way to numpy imports pandas."""
+    """Flags as bytes, 1 or 0. pyarrow's own conversion to numpy would import pandas."""
     wide = pc.cast(flags, pa.uint8())
     return np.frombuffer(wide.buffers()[1], np.uint8)[wide.offset : wide.offset + len(wide)]
 
@@ -126,13 +126,13 @@ def _cast(column: pa.Array, target: pa.DataType) -> pa.Array:
     if pa.types.is_decimal128(column.type) and not column.type.scale and pa.types.is_int64(target):
         return int64_of(column)
     if pa.types.is_decimal(target) and pa.types.is_integer(column.type):
-        # Straight, Arrow asks for room for the largest integer, whatever the values are.
+        # A direct cast demands room for the largest integer of the type, whatever the values are.
         column = column.cast(_ANY_INTEGER)
     return pc.cast(column, target, safe=True)
 
 
 def _first_misfit(column: pa.Array, target: pa.DataType) -> int:
-    """By halves: the first value at which a cast of the values so far fails."""
+    """The index of the first value that does not fit, found by binary search."""
     fits, fails = 0, len(column)
     while fails - fits > 1:
         middle = (fits + fails) // 2

@@ -1,6 +1,6 @@
-"""Arrow extension types that warehouses send, and what files keep of them.
+"""Arrow extension types that warehouses send, and the types that files have for them.
 
-Each is a type that Arrow has, and a conversion of its storage array that loses nothing or raises.
+Each has a plain Arrow type, and a conversion of its storage array that is exact or raises.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class Extension:
     """The mapping of an extension type to a file's type."""
 
     kept_as: pa.DataType
-    """A type that holds every value, or nearly; what the file makes of it, `file_type` decides."""
+    """The plain Arrow type that stands for it; `file_type` derives the file's type from that."""
     convert: Callable[[pa.Array, pa.DataType], pa.Array]
     """From the storage to the file's type; raises Misfit."""
 
 
 def extension(arrow: pa.BaseExtensionType) -> Extension:
-    """The mapping of an extension type; raises TypeMappingError where files have none."""
+    """The mapping of an extension type; raises TypeMappingError if there is none."""
     name = arrow.extension_name
     known = _KNOWN.get(str(arrow.type_name) if name == "arrow.opaque" else name)
     if known is None:
@@ -42,10 +42,10 @@ def extension(arrow: pa.BaseExtensionType) -> Extension:
 
 
 def _integers(storage: pa.Array, target: pa.DataType, unsigned: bool = False) -> pa.Array:
-    """128-bit integers, which lie in memory as decimals do.
+    """Convert 128-bit integers, whose layout in memory is that of decimals; raises Misfit.
 
-    Decimals have 38 digits, and 128 bits hold a little more: what is beyond is an error. Unsigned
-    integers beyond the signed range look negative.
+    A decimal has 38 digits. 128 bits hold slightly larger numbers, which are errors. Unsigned
+    integers beyond the signed range look negative as decimals.
     """
     if pa.types.is_int64(target):
         return int64_of(storage, unsigned=unsigned)

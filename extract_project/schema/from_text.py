@@ -48,12 +48,12 @@ def _time_number(text: str, kind: pa.DataType) -> int:
 
 
 def read_json(text: str) -> Any:
-    """A JSON value, with numbers as exact as they are written."""
+    """Parse JSON without rounding numbers."""
     return json.loads(text, parse_float=Decimal)
 
 
 def from_json(value: Any, kind: pa.DataType) -> Any:
-    """A value of type `kind` from what `read_json` gives: what JSON has no type for is text."""
+    """Convert a value from `read_json` to type `kind`. Types that JSON lacks are text in it."""
     if value is None:
         return None
     if pa.types.is_list(kind):
@@ -75,5 +75,7 @@ def from_json(value: Any, kind: pa.DataType) -> Any:
 
 
 def _scalar_value(scalar: pa.Scalar) -> Any:
-    """What an array of the same type is built from; times as counts, for Python lacks some."""
+    """The Python value that an array of the same type can be built from. Times are counts of their
+    unit, since Python's types cannot hold all of them.
+    """
     return scalar.value if pa.types.is_temporal(scalar.type) else scalar.as_py()

@@ -1,6 +1,6 @@
 """Find columns that are narrower in the file than in the warehouse, and the keys to keep them wide.
 
-Told before anything runs, by `extract plan`, and where a published type changes by it.
+`extract plan` reports them before anything runs, and so does the message about a changed type.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SHOWN_NAMES = 5
 
 @dataclass(frozen=True)
 class Narrowed:
-    """Columns of one type whose values are refused where they do not fit the file's."""
+    """Columns of one type. Values that do not fit the file's type are refused."""
 
     columns: tuple[str, ...]
     warehouse: str
@@ -34,12 +34,14 @@ class Narrowed:
         keep = "keeps" if len(self.keys) == 1 else "keep"
         return (
             f"{names}: {self.warehouse} in the warehouse, {self.file} in the file; "
-            f"a value that does not fit is refused, {kept} {keep} it"
+            f"a value that does not fit is refused; {kept} {keep} it"
         )
 
 
 def narrowed(widest: pa.Schema, schema: pa.Schema) -> list[Narrowed]:
-    """By comparison with the schema that keeps every value; alike columns together."""
+    """Compare the file's schema with `widest`, which keeps every value; group columns with equal
+    types.
+    """
     found: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for wide, field in zip(widest, schema, strict=True):
         unbounded = pa.types.is_string(wide.type) and field.type == UNBOUNDED
@@ -51,7 +53,7 @@ def narrowed(widest: pa.Schema, schema: pa.Schema) -> list[Narrowed]:
 
 
 def keeping_keys(wide: pa.DataType, kind: pa.DataType) -> tuple[str, ...]:
-    """The header keys that turn the second type into the first; none where none does."""
+    """The header keys that change the file's type from `kind` to `wide`; empty if none does."""
     types = pa.types
     if types.is_decimal(wide) and not wide.scale and types.is_int64(kind):
         return (_INTEGERS,)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def parts(values: pa.Array) -> Iterator[pa.Array]:
-    """The array itself, and all arrays that it is made of."""
+    """The array itself, and all arrays nested in it."""
     import pyarrow as pa
 
     kind = values.type
@@ -29,7 +29,11 @@ def parts(values: pa.Array) -> Iterator[pa.Array]:
 
 
 def first_index(values: pa.Array, holds: Callable[[pa.Array], bool]) -> int | None:
-    """The first value of which some part has a property; `holds` asks it of any of an array."""
+    """The index of the first value that has a property, itself or in a nested part; None if none
+    has.
+
+    `holds` says whether any value of an array has the property.
+    """
 
     def found(start: int, stop: int) -> bool:
         return any(holds(part) for part in parts(values.slice(start, stop - start)) if len(part))

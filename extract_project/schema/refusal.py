@@ -84,15 +84,14 @@ def _beyond_moments(column: str, value: str, kind: pa.DataType, declared: bool) 
     )
     if kind.unit == "ns":
         keeps = f"declare it {name}" if declared else "write 'timestamps: us' in the header"
-        return (
-            f"outside the years 1677 to 2262, which is all that nanoseconds reach: to keep it, "
-            f"{keeps}" + (f", {cut}" if _FINE.search(value) else "")
+        return f"outside the years 1677 to 2262, the range of nanoseconds: to keep it, {keeps}" + (
+            f", {cut}" if _FINE.search(value) else ""
         )
     if not _FINE.search(value):
-        return f"outside of what {spelled(kind)} reaches: replace it in the SQL"
+        return f"outside the range of {spelled(kind)}: replace it in the SQL"
     if not reached:
         return (
-            f"with digits beyond a microsecond, which no type of a file keeps so far from today: "
+            f"with digits beyond a microsecond, which no type of a file can keep in such a year: "
             f"{cut.removeprefix('or ')}"
         )
     keeps = f"declare it {name}(9)" if declared else "write 'timestamps: ns' in the header"

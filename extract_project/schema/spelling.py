@@ -32,7 +32,7 @@ _ELSEWHERE = {
     **{"datetime": "timestamp", "timestamp_ntz": "timestamp", "array": "list", "object": "json"},
     **dict.fromkeys(("timestamp_tz", "timestamp_ltz"), "timestamptz"),
 }
-"""What the same is called in SQL and elsewhere, for those who write that."""
+"""Names that SQL and other systems use for these types, to suggest the right one."""
 
 _LARGEST_128, _LARGEST_256 = 38, 76
 _DEEPEST = 16
@@ -45,7 +45,9 @@ PATTERN = (
     r"|decimal\s*\(\s*[0-9]+\s*(,\s*[0-9]+\s*)?\)"
     rf"|({'|'.join(_NESTED)})\s*<.+>)"
 )
-"""For editors: how a type begins; what stands within `<>` is left to the header."""
+"""For editors: the beginning of a type. The types within `<>` are checked when the header is
+parsed.
+"""
 
 _TOKEN = re.compile(rf'\s*({_NAME}|[0-9]+|"(?:[^"]|"")*"|[<>(),])')
 
@@ -96,11 +98,11 @@ class ColumnType:
 
 
 def parse_type(text: str) -> ColumnType:
-    """Read a type; raises ValueError that says what is unknown, and what may have been meant."""
+    """Parse a type; raises ValueError with what is wrong and a suggestion."""
     tokens = _tokens(text)
     found = _read(tokens, text)
     if tokens:
-        raise ValueError(f"{tokens[0]!r} stands behind the type in {text!r}: remove it")
+        raise ValueError(f"{tokens[0]!r} follows the type in {text!r}: remove it")
     return found
 
 
@@ -147,7 +149,7 @@ def _tokens(text: str) -> list[str]:
 
 def _read(tokens: list[str], text: str, depth: int = 0) -> ColumnType:
     if depth > _DEEPEST:
-        raise ValueError(f"{text[:_SHOWN]}… nests more than {_DEEPEST} types in each other")
+        raise ValueError(f"{text[:_SHOWN]}… is nested more than {_DEEPEST} levels deep")
     word = tokens.pop(0) if tokens else ""
     name = word.lower()
     if name not in _NAMES:
@@ -161,16 +163,18 @@ def _read(tokens: list[str], text: str, depth: int = 0) -> ColumnType:
         return ColumnType(name, arguments if arguments == (9,) else ())
     if arguments:
         raise ValueError(
-            f"{text!r}: {name} has 6 or 9 digits of a second"
+            f"{text!r}: {name} takes 6 or 9, the number of digits of a second"
             if name in _MOMENTS
-            else f"{text!r}: {name} takes nothing in parentheses"
+            else f"{text!r}: {name} takes no argument in parentheses"
         )
     return ColumnType(name)
 
 
 def _decimal(arguments: tuple[int, ...], text: str) -> ColumnType:
     if not 1 <= len(arguments) <= 2:  # noqa: PLR2004
-        raise ValueError(f"{text!r}: expected digits in all and after the point: decimal(38,9)")
+        raise ValueError(
+            f"{text!r}: expected the digits in total and after the point, as in decimal(38,9)"
+        )
     precision, scale = arguments if len(arguments) > 1 else (*arguments, 0)
     if not 1 <= precision <= _LARGEST_256 or scale > precision:
         raise ValueError(
@@ -217,7 +221,7 @@ def _read_nested(name: str, tokens: list[str], text: str, depth: int) -> ColumnT
 
 def _unknown(word: str, text: str) -> str:
     if not word:
-        return f"{text!r} ends where a type should stand"
+        return f"{text!r} ends where a type is expected"
     meant = _ELSEWHERE.get(word.lower())
     return f"unknown type {word!r}: " + (
         f"did you mean {meant!r}?" if meant else suggestion(word, _NAMES)

@@ -20,8 +20,8 @@ _ESCAPED = r'["\\\x00-\x1f]'
 def plain_text(values: pa.Array) -> pa.StringArray:
     """Each value as text, NULL as NULL; nested values as JSON.
 
-    Every value of a file's type has a text of its own, and none goes by way of Python's types,
-    which do not have them all.
+    Every value of a file's type has its own text. Values are not converted to Python's types, which
+    cannot hold all of them.
     """
     kind = values.type
     if pa.types.is_string(kind):
@@ -51,7 +51,7 @@ def text_of(value: pa.Scalar) -> str | None:
 def json_text(values: pa.Array) -> pa.StringArray:
     """Each value as JSON, with all its digits; NULL as NULL.
 
-    What JSON has no number for (NaN, Infinity) is text.
+    NaN and Infinity, which JSON does not have as numbers, are strings.
     """
     kind = values.type
     text = plain_text(values)
@@ -65,7 +65,7 @@ def json_text(values: pa.Array) -> pa.StringArray:
 
 
 def json_rows(batch: pa.RecordBatch) -> pa.StringArray:
-    """Each row as a JSON object: rows of one schema have equal texts when they are equal."""
+    """Each row as a JSON object. Equal rows of one schema have equal texts."""
     return json_objects(batch.schema.names, batch.columns)
 
 
@@ -109,7 +109,7 @@ def _maps(values: pa.MapArray) -> pa.StringArray:
 
 
 def _inside(values: pa.Array, children: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Where each list begins and ends, and no more of the children than those."""
+    """The offsets of the lists, counted from 0, and only the children that belong to them."""
     offsets = values.offsets
     start, stop = offsets[0], offsets[len(values)]
     return pc.subtract(offsets, start), children.slice(start.as_py(), stop.as_py() - start.as_py())
@@ -127,7 +127,7 @@ def _where_valid(values: pa.Array, text: pa.StringArray) -> pa.StringArray:
 
 
 def _plain_times(values: pa.Array) -> pa.StringArray:
-    """ISO 8601; Arrow's own text has a blank instead of the `T`."""
+    """ISO 8601. Arrow's own text has a space instead of the `T`."""
     beyond = is_beyond(values)
     ordinary = values if beyond is None else pc.if_else(beyond, None, values)
     text = ordinary.cast(pa.string())

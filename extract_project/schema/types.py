@@ -1,8 +1,7 @@
 """Map warehouse columns to file columns. Only this module decides a file's types.
 
-A file knows a closed set of types. `file_schema` maps a warehouse's Arrow schema onto it once,
-before the first batch; `conforming` then casts each batch, and a value that does not fit is an
-error.
+A file knows a closed set of types. `file_schema` maps a warehouse's Arrow schema to it once, before
+the first batch. `conform` then casts each batch; a value that does not fit is an error.
 """
 
 from __future__ import annotations
@@ -20,11 +19,13 @@ _INT64_DIGITS = 18
 _DECIMAL128_DIGITS = 38
 _DECIMAL256_DIGITS = 76
 DEEPEST = 32
-"""Levels of nesting; readers of Parquet and Arrow give up at some forty."""
+"""Levels of nesting. Readers of Parquet and Arrow fail at about forty."""
 
 
 def number(precision: int, scale: int, wanted: Wanted = WANTED) -> pa.DataType:
-    """NUMBER(p, s): int64 without a scale, if wanted beyond 18 digits too; else a decimal."""
+    """The type of NUMBER(precision, scale). It is int64 if the scale is 0 and there are at most 18
+    digits, or more if so wanted; otherwise a decimal.
+    """
     if scale == 0 and (precision <= _INT64_DIGITS or wanted.has_int64):
         return pa.int64()
     if precision <= _DECIMAL128_DIGITS:
@@ -62,7 +63,7 @@ def file_schema(
 
 
 def file_type(arrow: pa.DataType, wanted: Wanted = WANTED, depth: int = 0) -> pa.DataType:
-    """The file's type for one Arrow type; raises TypeMappingError where there is none.
+    """The file's type for one Arrow type; raises TypeMappingError if there is none.
 
     `depth` counts the lists, structs and maps around it.
     """

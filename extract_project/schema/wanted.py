@@ -14,10 +14,9 @@ UNBOUNDED = pa.decimal128(38, 9)
 
 @dataclass(frozen=True)
 class Wanted:
-    """The type that `columns` declares for it, or else the author's choices.
+    """What the author wants for one column: the type declared in `columns`, otherwise the choices.
 
-    A declared type that says nothing of the matter, such as text for an integer, leaves it to the
-    choices.
+    If the declared type does not settle the question (text for an integer), the choices do.
     """
 
     choices: TypeChoices = DEFAULTS
@@ -35,7 +34,7 @@ class Wanted:
 
     @property
     def unit(self) -> str:
-        """The unit of what the warehouse has in nanoseconds."""
+        """The unit of times and timestamps that the warehouse has in nanoseconds."""
         kind = self.declared
         if kind is not None and (pa.types.is_timestamp(kind) or pa.types.is_time(kind)):
             return str(kind.unit)
@@ -53,24 +52,24 @@ class Wanted:
 
     @property
     def element(self) -> Wanted:
-        """The same of a list's elements."""
+        """The same for the elements of a list."""
         kind = self.declared
         return self._inside(kind.value_type if kind and pa.types.is_list(kind) else None)
 
     @property
     def key(self) -> Wanted:
-        """The same of a map's keys."""
+        """The same for the keys of a map."""
         kind = self.declared
         return self._inside(kind.key_type if kind and pa.types.is_map(kind) else None)
 
     @property
     def item(self) -> Wanted:
-        """The same of a map's items."""
+        """The same for the items of a map."""
         kind = self.declared
         return self._inside(kind.item_type if kind and pa.types.is_map(kind) else None)
 
     def field(self, name: str) -> Wanted:
-        """The same of a field of a struct."""
+        """The same for a field of a struct."""
         kind = self.declared
         if kind is None or not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
             return self._inside(None)

@@ -1,8 +1,9 @@
 """Dates and timestamps outside the years 0001 to 9999.
 
-Arrow and Parquet hold them. ISO 8601 knows them by agreement alone, with a sign and more digits,
-and hardly any reader of text takes that: so they are text for people and for comparisons, and no
-text file has them. Python's `datetime` has none of them, and Arrow's own text is wrong far out.
+Arrow and Parquet hold them. ISO 8601 allows them only by agreement, with a sign and more digits,
+and few readers of text accept that. So their text is for people and for comparisons only, and text
+files never contain it. Python's `datetime` does not support these years, and Arrow's own text is
+wrong for distant ones.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ _DAY_SECONDS = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST_DAY, _LAST_DAY = date.min.toordinal() - _EPOCH, date.max.toordinal() - _EPOCH
 _CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
-"""After so many years the calendar repeats itself."""
+"""The calendar repeats after this many years, or days."""
 _EXPANDED = re.compile(r"([+-]\d{4,})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?Z?)?")
 
 
 def is_beyond(values: pa.Array) -> pa.BooleanArray | None:
-    """Which values are outside those years; None for types that have no years, and where none is.
+    """Whether each value is outside those years; NULL for NULL.
 
-    NULL where the value is.
+    None if no value is, or if the type has no years.
     """
     kind = values.type
     if pa.types.is_date32(kind):
@@ -68,7 +69,7 @@ def _expanded_date(days: int) -> str:
 
 
 def read_expanded(text: str, kind: pa.DataType) -> int | None:
-    """The inverse of `expanded`; None for what is written without a sign."""
+    """The inverse of `expanded`; None if the text has no sign."""
     found = _EXPANDED.fullmatch(text)
     if found is None:
         return None

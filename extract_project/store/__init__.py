@@ -1,1 +1,1 @@
-"""Objects and their versions: where they are, and the client that talks to S3."""
+"""Object stores: one protocol for objects and their versions, one module or package per store."""

@@ -17,7 +17,8 @@ class Destination:
     name: str
     data: Folder
     state: Folder
-    """Of receipts and pins. Each destination has its own, so that equal keys never mix."""
+    """The folder of receipts and pins. Each destination has its own, so that equal keys never mix.
+    """
 
     def holds(self, place: Location) -> bool:
         """Whether an object belongs to it."""

@@ -164,7 +164,7 @@ class StagedObject(Protocol):
     def publish(self, condition: Condition | None) -> Written:
         """Make it the current version of its key if the condition holds: one request.
 
-        Raises NotApplied where it does not hold; then it can be tried again with another.
+        Raises NotApplied if it does not hold. Then it can be tried again with another condition.
         """
 
     def abort(self) -> None:
@@ -198,15 +198,15 @@ class Store(Protocol):
         """The given version, or the current one; None if there is none."""
 
     def read(self, key: str, version_id: str | None = None) -> Fetched:
-        """A small object, whole; raises NoSuchObject. Broken connections are tried again."""
+        """Read a small object; raises NoSuchObject. Broken connections are retried."""
 
     def read_range(self, key: str, version_id: str, start: int, end: int) -> bytes:
         """The bytes of a version from `start` to before `end`; raises BucketError if too short."""
 
     def list(self, prefix: str, *, recursive: bool = True) -> Iterator[ListedObject]:
-        """Current objects whose key begins with `prefix`, by key.
+        """Current objects whose key begins with `prefix`, ordered by key.
 
-        Not recursive: only those without a further slash.
+        If not recursive: only those without a further slash.
         """
 
     def history(self, prefix: str) -> Iterator[ListedVersion]:
@@ -223,41 +223,42 @@ class Store(Protocol):
         facts: Mapping[str, str] | None = None,
         condition: Condition | None = None,
     ) -> Written:
-        """Write a small object; raises NotApplied where the condition does not hold.
+        """Write a small object; raises NotApplied if the condition does not hold.
 
-        `Written.version_id` is NULL_VERSION where the bucket keeps no versions.
+        `Written.version_id` is NULL_VERSION if the bucket keeps no versions.
         """
 
     def stage(self, key: str, content_type: str, *, hold_nothing: bool = False) -> StagedObject:
-        """Begin an object of any size; with `hold_nothing`, sealed ones hold no memory."""
+        """Begin an object of any size. With `hold_nothing` it holds no memory once it is sealed."""
 
     def copy(
         self, old: ObjectVersion, facts: Mapping[str, str], condition: Condition | None
     ) -> Written:
-        """Write a version onto its own key again, within the store; raises NotApplied."""
+        """Copy a version to its own key, within the store; raises NotApplied."""
 
     def hide(self, key: str, condition: Holds | None = None) -> None:
         """Delete the current object; its versions stay."""
 
     def remove(self, versions: Iterable[tuple[str, str]]) -> Iterator[NotRemoved]:
-        """Remove versions (key, id) for good; gives those that stay, as they are found."""
+        """Remove versions (key, id) for good; yields those that were not removed."""
 
     def facts_room(self, facts: Mapping[str, str]) -> int:
-        """Bytes that an object's facts have left beside these; negative where they do not fit."""
+        """Bytes still free in the metadata beside these facts; negative if they do not fit."""
 
     def sending(self, require: Callable[[], None]) -> AbstractContextManager[None]:
-        """While open, call `require` before each request that sends staged bytes, retries too.
+        """Within the block, call `require` before each request that sends staged bytes, retries
+        included.
 
-        What it raises ends the request.
+        An exception from `require` ends the request.
         """
 
     # Unpublished uploads
 
     def abandoned(self, prefix: str) -> Iterator[Abandoned]:
-        """What is staged under keys that begin with `prefix`, of whichever process."""
+        """Uploads of any process, under keys that begin with `prefix`, that have not ended."""
 
     def discard(self, upload: Abandoned) -> None:
-        """Abort what another process staged; no error where it is gone already."""
+        """Abort the upload of another process; no error if it has ended."""
 
     # The bucket
 
@@ -267,16 +268,16 @@ class Store(Protocol):
     def release(self, key: str, version_id: str) -> None: ...
 
     def require_holds(self) -> None:
-        """Raise BucketError where the bucket cannot hold versions."""
+        """Raise BucketError if the bucket cannot hold versions."""
 
     def require_versioning(self) -> None:
         """Raise BucketError unless the bucket keeps versions: without them there is no history."""
 
     def try_staging(self, key: str) -> None:
-        """Begin to stage, find what was begun, and discard it: raises what a run would meet."""
+        """Start an upload, list it and abort it; raises the errors that a run would get."""
 
     def clock(self) -> datetime | None:
         """The store's own time; None if it does not tell it."""
 
     def require_version(self, version_id: str | None, key: str) -> str:
-        """The id that a write was given; raises BucketError where it was not kept as a version."""
+        """Check the version id that a write returned; raises BucketError if nothing was kept."""

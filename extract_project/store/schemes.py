@@ -1,7 +1,7 @@
 """The registry of stores, by the scheme of their locations.
 
-A new one is one new module or package here, with what satisfies `protocol.Buckets` and
-`protocol.Store`, and its line in `SCHEMES`.
+To add a store: write one module or package here that implements `protocol.Buckets` and
+`protocol.Store`, and add a line to `SCHEMES`.
 """
 
 from __future__ import annotations

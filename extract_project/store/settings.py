@@ -81,7 +81,7 @@ class DestinationSettings(BaseModel):
 
 @dataclass(frozen=True)
 class DestinationFault:
-    """What is wrong with the settings of a destination, and which of them it is."""
+    """A fault in the settings of a destination, and the setting that has it."""
 
     path: tuple[str, ...]
     message: str
@@ -90,7 +90,7 @@ class DestinationFault:
 def fault_of_destinations(
     locations: Mapping[str, Location], names: Collection[str]
 ) -> DestinationFault | None:
-    """The first fault of the names, or of the locations together; None where there is none."""
+    """The first fault of a name, or of two locations together; None if there is none."""
     for name in names:
         if name == DATA:
             message = f"{DATA!r} is the name of EXTRACT_DATA: choose another name"
@@ -102,8 +102,8 @@ def fault_of_destinations(
         if locations[one].overlaps(locations[other]):
             name, beside = (one, other) if one in names else (other, one)
             message = (
-                f"{locations[name]} and {locations[beside]} of destination {beside!r} lie in each "
-                f"other, so that two objects could have one key: choose another prefix"
+                f"{locations[name]} and {locations[beside]} of destination {beside!r} overlap, so "
+                f"two objects could have one key: choose another prefix"
             )
             return DestinationFault((name, "url"), message)
     return None

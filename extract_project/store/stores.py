@@ -13,10 +13,9 @@ from extract_project.store.schemes import SCHEMES
 
 
 class Stores:
-    """Opens locations; those of one scheme share their connections, made when one is first opened.
+    """Opens locations. Those of one scheme share connections, made when the first is opened.
 
-    `given` are connections by scheme that others have made. What is written is encrypted with the
-    KMS key, if there is one.
+    `given`: connections to use, by scheme. `kms_key_id`: the key that encrypts what is written.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class Folders:
     """Opens the data folder of each further destination, once."""
 
     def destination(self, name: str = DATA) -> Destination:
-        """Where extracts with this name in `to` are published; raises SettingsError."""
+        """The destination with this name; raises SettingsError if it is not set."""
         if name == DATA:
             return Destination(name, self.data, self.state)
         if name not in self.others:

@@ -85,7 +85,7 @@ def test_an_abort_that_fails_does_not_hide_why_the_run_did(
     extract = site.extract(rig.path, sql(shape, 1, header="checks: [{sql: select x from result}]"))
     with proxy.choosing(at("AbortMultipartUpload", Fault.SLOW_DOWN)), pytest.raises(AuditError):
         rig.run(s3, extract, "run")
-    assert "was left open, until a later run sweeps" in caplog.text
+    assert "was left open; a later run will abort it" in caplog.text
     assert rig.open_uploads()
 
 

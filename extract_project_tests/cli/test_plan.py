@@ -42,7 +42,7 @@ def test_each_file_and_its_schema(configured: Site, tmp_path: Path) -> None:
     assert columns["published"] == {"id": "int32", "town": "text"}
     assert columns["changes"] == [
         "breaking: 'id' is decimal(9,2); it was int32",
-        "breaking: 'city' stands where 'town' was",
+        "breaking: 'city' replaces 'town'",
     ]
     assert told["a/words"]["schema"]["changes"] == []
     assert told["a/new"]["schema"] == {
@@ -184,7 +184,7 @@ def test_a_numeric_without_a_precision_is_named_too(
     told = {each.path: described.narrowed for each, described in found}
     assert [str(each) for each in told["a"]] == [
         "mean: numeric without a precision in the warehouse, decimal(38,9) in the file; a value "
-        "that does not fit is refused, 'numeric: text' keeps it"
+        "that does not fit is refused; 'numeric: text' keeps it"
     ]
     assert (told["b"], told["c"]) == ((), ())
 

@@ -160,7 +160,7 @@ checks:
         ("columns:\n  a: {type: text, nulable: 1}", "3:19: unknown key 'nulable': did you mean"),
         ("columns: {a: decimal(38,9)}", "2:11: 'a': 'decimal(38': expected numbers and a closing"),
         ("columns:\n  a: decimal(80,2)", "3:3: 'a': 'decimal(80,2)': expected 1 to 76 digits"),
-        ("columns:\n  a: int64 null", "3:3: 'a': 'null' stands behind the type in 'int64 null'"),
+        ("columns:\n  a: int64 null", "3:3: 'a': 'null' follows the type in 'int64 null'"),
         ("columns:\n  a: map<text>", "3:3: 'a': 'map<text>': expected the form map<text, int64>"),
         ("columns:\n  a:", "3:3: 'a': expected a type, as in 'int64' or 'int64 not null'"),
         ("columns:\n  a: date\n  A: date", "4:3: 'A' and 'a' differ only in case"),

@@ -175,12 +175,12 @@ def test_a_published_type_that_another_choice_changes_says_which_key_gives_it_ag
     report = run(site, settings, header(strict, sql)).failure_report
     assert (
         "a/b.sql:3:1: breaking: 'id' is int64; it was decimal(38,0); 'integers: decimal' in the "
-        "header gives that again"
+        "header restores the old type"
     ) in report
     assert "'at' is timestamp; it was timestamp(9); 'timestamps: ns' in the header" in report
     assert len(site.version_ids(KEY)) == 1
     warned = run(site, settings, header("description: x", sql))
-    assert "'integers: decimal' in the header gives that again" in warned.said(CHANGES)
+    assert "'integers: decimal' in the header restores the old type" in warned.said(CHANGES)
     assert len(site.version_ids(KEY)) == 2
 
 

@@ -31,13 +31,13 @@ def schema(text: str) -> pa.Schema:
         (
             "a int32, b text, c date",
             "a int32, x text, c date",
-            ["breaking: 'x' stands where 'b' was"],
+            ["breaking: 'x' replaces 'b'"],
             True,
         ),
         (
             "a int32, b text",
             "A int64, b text",
-            ["breaking: 'A' stands where 'a' was", "widening: 'A' is int64; it was int32"],
+            ["breaking: 'A' replaces 'a'", "widening: 'A' is int64; it was int32"],
             True,
         ),
         (
@@ -79,7 +79,7 @@ def schema(text: str) -> pa.Schema:
             "a int64",
             [
                 "breaking: 'a' is int64; it was decimal(38,0); 'integers: decimal' in the header "
-                "gives that again"
+                "restores the old type"
             ],
             True,
         ),
@@ -89,7 +89,7 @@ def schema(text: str) -> pa.Schema:
             [
                 "breaking: 'a' is struct<b timestamptz, c list<int64>, d time>; it was struct<b "
                 "timestamptz(9), c list<decimal(38,0)>, d time(9)>; 'integers: decimal' and "
-                "'timestamps: ns' in the header give that again"
+                "'timestamps: ns' in the header restore the old type"
             ],
             True,
         ),

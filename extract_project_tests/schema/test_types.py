@@ -177,7 +177,9 @@ def test_a_result_without_columns_is_refused() -> None:
 def test_a_value_that_does_not_fit_is_an_error_never_a_wrap_around() -> None:
     far = 2**62  # seconds; 146 thousand million years
     batch = pa.RecordBatch.from_arrays([pa.array([far], pa.timestamp("s"))], ["at"])
-    with pytest.raises(TypeMappingError, match=r"'at' has \+\d+-.* in row 1, outside of what time"):
+    with pytest.raises(
+        TypeMappingError, match=r"'at' has \+\d+-.* in row 1, outside the range of time"
+    ):
         conform(batch, file_schema(batch.schema))
 
 

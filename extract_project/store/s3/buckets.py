@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class S3Buckets:
-    """All share one client and its connections."""
+    """Opens buckets that share one client and its connections."""
 
     client: S3Client
 

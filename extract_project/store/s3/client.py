@@ -24,11 +24,10 @@ _CONNECTIONS = 32
 
 
 def connect(kms_key_id: str | None = None, role: Role | None = None) -> S3Client:
-    """A client with patient retries, which encrypts whatever it writes with the key, if given, and
-    assumes the role, if given.
+    """Make a client that retries patiently, encrypts with the key and assumes the role, if given.
 
-    Who writes takes the client from `Settings.connect`, which knows the key. Importing boto3 is
-    left until here because it is slow.
+    Code that writes gets its client from `Settings.connect`, which knows the key. boto3 is imported
+    here, not above, because that is slow.
     """
     import boto3
     from botocore.config import Config
@@ -49,10 +48,10 @@ def connect(kms_key_id: str | None = None, role: Role | None = None) -> S3Client
 
 
 def encrypt(s3: S3Client, kms_key_id: str) -> None:
-    """Have every object that this client writes encrypted with a KMS key.
+    """Make this client encrypt every object that it writes with a KMS key.
 
-    It is the client that knows the key, and not each request, so that no request can forget it: a
-    bucket policy may deny all that comes without.
+    The client adds the key, so that no request can omit it: a bucket policy may deny requests
+    without it.
     """
     encryption = {
         "ServerSideEncryption": "aws:kms",

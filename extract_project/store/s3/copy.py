@@ -1,6 +1,6 @@
 """Copying one object version within S3, as a new version of its key.
 
-Part by part, so that any size takes one path (a plain copy ends at 5 GB), and the last request
+Objects of any size are copied part by part (CopyObject is limited to 5 GB). The last request
 publishes the copy only if its condition holds.
 """
 
@@ -36,7 +36,7 @@ def copy_version(
     facts: Mapping[str, str],
     condition: Condition | None,
 ) -> Written:
-    """Copy a version onto its own key; leaves nothing behind where that fails."""
+    """Copy a version to its own key; leaves nothing behind if that fails."""
     item: Any = {"Bucket": bucket, "Key": old.key}
     upload_id = create_upload(s3, item, old.content_type, to_metadata(facts))
 
@@ -54,7 +54,7 @@ def copy_version(
 
 
 def _copy_parts(s3: S3Client, upload: Any, old: ObjectVersion) -> list[dict[str, Any]]:
-    if not old.size:  # of nothing there is no range to copy
+    if not old.size:  # an empty object has no range to copy
         empty = s3.upload_part(**upload, PartNumber=1, Body=b"", ChecksumAlgorithm="CRC32")
         return [part_reference(1, empty)]
     size = max(_PART, ceil(old.size / _MOST_PARTS))

@@ -17,7 +17,7 @@ ABSENT = ("404", "NoSuchKey", "NoSuchVersion", "405", "InvalidArgument")
 NOT_APPLIED = {
     *("PreconditionFailed", "ConditionalRequestConflict"),
     "NoSuchKey",  # Amazon's answer where the condition is an ETag, and the key has been deleted
-    *("412", "409", "404"),  # the same, where the reply broke off before it had said so
+    *("412", "409", "404"),  # the same, if the reply ended before its body
     "NoSuchUpload",
 }
 """Codes of a conditional write that was not carried out."""

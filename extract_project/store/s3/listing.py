@@ -50,8 +50,8 @@ def _listed_after(
 ) -> list[ListedVersion]:
     """Entries of a key in the bucket's own order, one request each.
 
-    A reply lists versions and delete markers in one order, but the client gives each kind by
-    itself; times, which are to the second, do not tell which of a second came first.
+    A reply lists versions and delete markers in one order, but the client returns each kind
+    separately. Their times are to the second, so they do not order entries of the same second.
     """
     found: list[ListedVersion] = []
     before = before if before and before.key == key else None

@@ -18,7 +18,7 @@ def to_metadata(facts: Mapping[str, str]) -> dict[str, str]:
 
 
 def from_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    """The inverse; what others wrote is left out."""
+    """The inverse of `to_metadata`; what other programs wrote is left out."""
     return {
         name.removeprefix(_PREFIX): unquote(value)
         for name, value in metadata.items()

@@ -1,4 +1,4 @@
-"""Reading small objects and ranges from S3, whole and as S3 has them."""
+"""Read small objects and ranges from S3, complete and undamaged."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ _READS = 3
 def fetch(s3: S3Client, chosen: Any) -> tuple[bytes, Any]:
     """The body of a small object, or of a range of one, and the reply that it came with.
 
-    The client tries a request again until its reply begins. What goes wrong while the body comes
-    is tried again here: a connection that breaks, a body that ends early, one that does not have
-    the checksum that S3 keeps.
+    The client retries a request until its reply begins. Failures while the body arrives are retried
+    here: a broken connection, a body that ends early, or one with the wrong checksum.
     """
     from botocore.exceptions import FlexibleChecksumError, HTTPClientError, IncompleteReadError
 
@@ -31,7 +30,7 @@ def fetch(s3: S3Client, chosen: Any) -> tuple[bytes, Any]:
 
 
 def fetch_range(s3: S3Client, chosen: Any, start: int, end: int) -> bytes:
-    """The bytes of an object from `start` to before `end`; BucketError where it is too short."""
+    """The bytes of an object from `start` to before `end`; raises BucketError if too short."""
     body, reply = fetch(s3, {**chosen, "Range": f"bytes={start}-{end - 1}"})
     if "ContentRange" not in reply:  # a server may answer with the whole object all the same
         body = body[start:end]

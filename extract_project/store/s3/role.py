@@ -1,4 +1,4 @@
-"""Credentials of a role, of another account for example, that are renewed before they expire."""
+"""Assume a role, for example of another account, and renew its credentials before they expire."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Role:
 
     arn: str
     external_id: str | None = None
-    """What the role's trust policy may ask for, so that nobody else has the role assumed."""
+    """The external id that the role's trust policy may require (AWS's confused deputy problem)."""
 
 
 def session_as(role: Role) -> Session:
     """A session whose credentials are those of the role.
 
     The role is assumed with the first request. The SDK asks again a few minutes before the
-    credentials expire, so an upload may take longer than they last. A refusal of the role is an
-    error of the request that needed it.
+    credentials expire, so an upload may take longer than they last. If the role is refused, the
+    request that needed it fails.
     """
     import boto3
     from botocore.credentials import (
@@ -57,7 +57,7 @@ def session_as(role: Role) -> Session:
 
 
 def _credentials(own: Session, role: Role) -> dict[str, str]:
-    """What STS gives for the role; raises BucketError where it may not be assumed."""
+    """Credentials of the role from STS; raises BucketError if the role may not be assumed."""
     from botocore.config import Config
     from botocore.exceptions import ClientError
 

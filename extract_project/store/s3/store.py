@@ -173,7 +173,7 @@ class S3Store:
                 )
 
     def _kept_by(self, key: str, version_id: str) -> str | None:
-        """What Object Lock keeps a version by; None where it does not, or does not say."""
+        """Why Object Lock keeps a version, and what to do; None if it does not."""
         from botocore.exceptions import ClientError
 
         try:
@@ -189,7 +189,7 @@ class S3Store:
                 f"prune again then, or with an --older-than that is longer than the retention"
             )
         if head.get("ObjectLockLegalHoldStatus") == "ON":
-            return "it is under a legal hold that is no pin: whoever set it has to lift it"
+            return "it is under a legal hold that is not a pin: ask whoever set it to lift it"
         return None
 
     def facts_room(self, facts: Mapping[str, str]) -> int:
@@ -237,7 +237,7 @@ class S3Store:
                 if error_code(error) not in DENIED:
                     raise
                 raise BucketError(
-                    f"bucket {self.bucket!r} does not let you hold versions: it takes "
+                    f"bucket {self.bucket!r} does not let you hold versions: this needs "
                     f"s3:PutObjectLegalHold, which no role of the stack has; ask an administrator"
                 ) from error
 

@@ -55,8 +55,8 @@ def part_size(number: int) -> int:
 class S3Upload:
     """A `StagedObject` in S3.
 
-    Memory: `_UPLOADS` parts in flight and one being filled; once sealed, what was not sent, which
-    with `hold_nothing` is nothing.
+    Memory: `_UPLOADS` parts in flight and one being filled. Once sealed: the bytes that were not
+    sent, none with `hold_nothing`.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class S3Upload:
         return len(data)
 
     def flush(self) -> None:
-        """Parts leave when they are full."""
+        """Do nothing: parts are sent when they are full."""
 
     def close(self) -> None:
         """For file-like users; `publish` or `abort` ends the upload."""
@@ -113,7 +113,7 @@ class S3Upload:
         self._pool.shutdown()
 
     def publish(self, condition: Condition | None) -> Written:
-        """As the protocol says; NotApplied also where S3 has lost the upload.
+        """Implements the protocol; raises NotApplied also if S3 has lost the upload.
 
         Raises BucketError when S3 keeps no version of what it has written, StagingError when this
         upload has been published or aborted before.
@@ -213,7 +213,7 @@ def create_upload(s3: S3Client, item: Any, content_type: str, metadata: Mapping[
 
 
 def part_reference(number: int, reply: Any) -> dict[str, Any]:
-    """What the request that completes an upload says of a part."""
+    """The entry for a part in the request that completes an upload."""
     part: dict[str, Any] = {"PartNumber": number, "ETag": reply["ETag"]}
     if "ChecksumCRC32" in reply:
         part["ChecksumCRC32"] = reply["ChecksumCRC32"]
@@ -221,9 +221,9 @@ def part_reference(number: int, reply: Any) -> dict[str, Any]:
 
 
 def carry_out(write: Any, item: Any) -> Written:
-    """What a conditional write that publishes has made.
+    """Send a conditional write that publishes; returns the version that it made.
 
-    Raises NotApplied where S3 did not carry it out, BucketError where it kept no version.
+    Raises NotApplied if S3 did not carry it out, BucketError if it kept no version.
     """
     from botocore.exceptions import ClientError
 
@@ -238,22 +238,22 @@ def carry_out(write: Any, item: Any) -> Written:
 
 
 def raise_not_applied(error: Any) -> None:
-    """Raise NotApplied where the error says that a conditional write was not carried out."""
+    """Raise NotApplied if the error means that a conditional write was not carried out."""
     code = error_code(error)
     if code in NOT_APPLIED:
         raise NotApplied(str(refused(error)), upload_is_gone=code == "NoSuchUpload") from error
 
 
 def abort_or_leave(s3: S3Client, item: Any, upload_id: str) -> None:
-    """Abort an upload; when S3 does not answer, leave it to the sweep of a later run.
+    """Abort an upload. If S3 does not answer, log it and leave the upload to a later run's sweep.
 
-    Nothing else is lost then, and what the run ended with is what its reader has to know.
+    An error here must not hide the error or the result of the run.
     """
     try:
         abort_upload(s3, item, upload_id)
     except StoreError as error:
         logging.getLogger(__name__).warning(
-            "an upload of s3://%s/%s was left open, until a later run sweeps: %s",
+            "an upload of s3://%s/%s was left open; a later run will abort it: %s",
             *(item["Bucket"], item["Key"], error),
         )
 

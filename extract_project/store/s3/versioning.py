@@ -28,7 +28,7 @@ def require_versioning(s3: S3Client, bucket: str) -> None:
             if error_code(error) not in DENIED:
                 raise
             raise BucketError(
-                f"bucket {bucket!r} did not say whether it keeps versions (AccessDenied): "
+                f"bucket {bucket!r} does not let you read its versioning (AccessDenied): "
                 f"grant s3:GetBucketVersioning on arn:aws:s3:::{bucket}"
             ) from error
     if status != "Enabled":
@@ -39,16 +39,16 @@ def require_versioning(s3: S3Client, bucket: str) -> None:
 
 
 def require_version_id(version_id: str | None, bucket: str, key: str) -> str:
-    """The VersionId that a write was given; raises BucketError where it was given none.
+    """The VersionId that a write returned; raises BucketError if there is none.
 
-    `null` is what S3 calls the one version of a key that it writes over.
+    S3 calls a version `null` if the next write replaces it.
     """
     if version_id and version_id != NULL_VERSION:
         return version_id
     raise BucketError(
         f"s3://{bucket}/{key} was written, but not as a version: the next write replaces it for "
         f"good; versioning of bucket {bucket!r} was suspended while this ran; "
-        f"run: {_enable_versioning(bucket)}, and then this once more"
+        f"run: {_enable_versioning(bucket)}, then run this again"
     )
 
 
