@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
 
 import click
+from rich.text import Text
 
 from extract_project.cli.console import (
     GOOD,
@@ -14,63 +15,120 @@ from extract_project.cli.console import (
     marked,
     out,
     since_option,
-    table,
 )
+from extract_project.cli.listing import Column, Listing, print_listing, wide_option
+from extract_project.errors import ExtractError
+from extract_project.manifest.names import expanded, no_extract
 from extract_project.settings import load_settings
+from extract_project.status import words
+from extract_project.status.failures import FailedReport, FailedRow, failed_report
+from extract_project.units import parse_duration
 
-if TYPE_CHECKING:
-    from extract_project.orchestration.failed.failed import Answer
+_SHORT = 8
+_COLUMNS = (
+    Column("extract"),
+    Column("partition", drop=1),
+    Column("cause"),
+    Column("owner", drop=3),
+    Column("failed", drop=4),
+    Column("readers have", drop=2),
+    Column("run"),
+    Column("what happened, and what to do"),
+)
 
 
 @click.command()
+@click.argument("extracts", nargs=-1)
 @click.option("--group", help="Only extracts of this group.")
 @since_option
+@wide_option
 @json_option
 @explains_itself
-def failed(group: str | None, since: str | None, as_json: bool) -> None:
+def failed(
+    *,
+    extracts: tuple[str, ...],
+    group: str | None,
+    since: str | None,
+    wide: bool,
+    as_json: bool,
+) -> None:
     """List the extracts whose latest attempt failed, and why.
 
-    Exit code 1 when there are any.
+    Invalid files are listed too. With EXTRACTS, print the whole failure report of each. Exit code 1
+    when there are any.
 
     \b
     extract failed --since 12h
+    extract failed sales/orders
     extract failed --group sales --json
     """
     from extract_project.deployment.client import Deployment
-    from extract_project.orchestration.failed.failed import Question
-    from extract_project.orchestration.failed.rerun import ago, ask
+    from extract_project.deployment.status import ask_status
 
     settings = load_settings()
-    deployment = Deployment(settings.dagster_url, settings.location)
-    answered = ask(deployment, Question(group=group, since=ago(since)))
+    facts = ask_status(Deployment(settings.dagster_url, settings.location))
+    wanted = expanded(extracts, facts.extracts)
+    for path in wanted:
+        if path not in facts.extracts:
+            raise ExtractError(no_extract(path, facts.extracts))
+    after = datetime.now(UTC) - parse_duration(since) if since else None
+    report = failed_report(facts, group, after, wanted)
     if as_json:
-        click.echo(answered.model_dump_json(indent=2))
-    elif not answered.members:
-        out.print(marked(GOOD, f"nothing failed at its latest attempt{_running(answered)}"))
+        click.echo(report.model_dump_json(indent=2))
+    elif not report.failed:
+        out.print(marked(GOOD, f"nothing failed at its latest attempt{_running(report)}"))
+    elif wanted:
+        for row in report.failed:
+            _show_whole(row, report)
     else:
-        listed = table("extract", "partition", "cause", "at (UTC)", "run", "what happened")
-        for each in answered.members:
-            listed.add_row(
-                each.extract,
-                each.partition or "",
-                each.cause or each.state,
-                f"{each.at:%m-%d %H:%M}",
-                each.run_id[:8],
-                _summary(each.failure_report, each.state),
-            )
-        out.print(listed)
-        out.print(f"\n{len(answered.members)} failed{_running(answered)}.")
-        out.print("To run these again, and nothing else:\n")
         options = "".join(f" --{k} {v}" for k, v in (("group", group), ("since", since)) if v)
+        _show(report, options, wide=wide)
+    raise SystemExit(NO if report.failed else 0)
+
+
+def _show(report: FailedReport, options: str, *, wide: bool) -> None:
+    listing = Listing(_COLUMNS)
+    for row in report.failed:
+        listing.add(
+            row.extract,
+            row.partition or "",
+            row.cause if row.cause and row.state != "invalid" else row.state,
+            ", ".join(row.owners),
+            words.ago(row.at, report.at) if row.at else "",
+            _readers_have(row),
+            (row.run_id or "")[: None if wide else _SHORT],
+            f"{row.what} → {row.next_step}",
+        )
+    print_listing(listing, wide=wide)
+    invalid = sum(row.state == "invalid" for row in report.failed)
+    told = f"{invalid} invalid, " if invalid else ""
+    out.print(f"\n{told}{len(report.failed) - invalid} failed{_running(report)}.")
+    out.print("For a whole report: extract failed EXTRACT")
+    if len(report.failed) > invalid:
+        out.print("To run what failed again, and nothing else:\n")
         out.print(f"  extract rerun --failed{options}")
-    raise SystemExit(NO if answered.members else 0)
 
 
-def _running(answered: Answer) -> str:
-    return f"; {len(answered.running)} are waiting or running" if answered.running else ""
+def _show_whole(row: FailedRow, report: FailedReport) -> None:
+    name = f"{row.extract} {row.partition}" if row.partition else row.extract
+    at = f", {words.at(row.at, report.at)}" if row.at else ""
+    out.print(Text.assemble((name, "bold"), f" {row.state}{at}"))
+    out.print(row.failure_report or row.what)
+    out.print(f"\nreaders have: {_readers_have(row)}")
+    if row.owners:
+        out.print(f"owner: {', '.join(row.owners)}")
+    if row.url:
+        out.print(f"page: {row.url}")
 
 
-def _summary(report: str, state: str) -> str:
-    if state == "skipped":
-        return "not tried: an upstream extract failed"
-    return report.partition("\n")[0]
+def _readers_have(row: FailedRow) -> str:
+    if row.published_age_seconds is None:
+        return "nothing" if row.state != "invalid" else ""
+    return f"{words.span(row.published_age_seconds)} old"
+
+
+def _running(report: FailedReport) -> str:
+    count = len(report.running)
+    if not count:
+        return ""
+    return f"; {count} {'is' if count == 1 else 'are'} waiting or running"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from extract_project.doctor.buckets import bucket_checks, destination_checks
 from extract_project.doctor.finding import Finding
-from extract_project.doctor.surroundings import clock, dagster, disk
+from extract_project.doctor.surroundings import clock, dagster, disk, switched_off
 from extract_project.doctor.warehouses import sign_in
 from extract_project.settings import Settings
 
@@ -28,6 +28,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from sign_in(name, warehouse)
     rest: list[Callable[[], Finding]] = [
         lambda: dagster(settings.dagster_url, settings.location),
+        lambda: switched_off(settings.dagster_url, settings.location),
         lambda: clock(folders.data.store),
         disk,
     ]

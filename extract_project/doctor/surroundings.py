@@ -36,6 +36,24 @@ def dagster(url: str, location: str) -> Finding:
     return Finding("dagster", True, f"{health.version} at {url}, {location} loaded, daemon alive")
 
 
+def switched_off(url: str, location: str) -> Finding:
+    """Schedules and sensors that somebody has switched off: what they start does not run."""
+    from extract_project.deployment.client import Deployment
+    from extract_project.deployment.status import ask_status
+
+    subject = "schedules and sensors"
+    try:
+        facts = ask_status(Deployment(url, location))
+    except ExtractError as error:
+        return Finding(subject, False, f"not looked at: {error}", "see the line above")
+    off = facts.deployment.switched_off
+    if not off:
+        return Finding(subject, True, f"{len(facts.deployment.starters)}, none is switched off")
+    names = ", ".join(each.name for each in off)
+    detail = f"{len(off)} of {len(facts.deployment.starters)} are switched off: {names}"
+    return Finding(subject, False, detail, "switch them on: Automation in the UI")
+
+
 def clock(store: Store) -> Finding:
     """Compare this machine's clock with S3's, which even a refusal tells."""
     try:

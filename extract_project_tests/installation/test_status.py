@@ -90,6 +90,26 @@ def test_status_and_why_say_what_is_true(installed: Installation) -> None:
     assert states(installed, "--failed") == {"morning/bad": "failed", "morning/invalid": "invalid"}
     assert states(installed, "--late") == {}
 
+    found = json.loads(installed.call("doctor", "--json").stdout)
+    (starters,) = (each for each in found if each["subject"] == "schedules and sensors")
+    assert not starters["ok"]
+    assert "cron_7_3_1_1_any" in starters["detail"]
+    assert "cron_7_3_1_1_any" in installed.call("status", "--group", "morning").stdout
+
+    failed = json.loads(installed.call("failed", "--group", "morning", "--json").stdout)["failed"]
+    assert [(each["extract"], each["state"]) for each in failed] == [
+        ("morning/invalid", "invalid"),
+        ("morning/bad", "failed"),
+    ]
+    assert failed[1]["owners"] == ["team:sales"]
+    assert failed[1]["next_step"].startswith("fix the SQL and push it")
+    assert failed[1]["url"] == f"{installed.server.url}/runs/{failed[1]['run_id']}"
+    listed = installed.call("failed", "--group", "morning")
+    assert (listed.exit_code, "1 invalid, 1 failed" in listed.stdout) == (1, True)
+    whole = installed.call("failed", "morning/bad").stdout
+    assert "readers have: nothing" in whole
+    assert failed[1]["failure_report"] in whole
+
     off = explained(installed, "morning/off")
     assert off["reasons"][0]["kind"] == "starter_off"
     assert off["next_start"].startswith("never")

@@ -54,9 +54,9 @@ def failed(running: Installation) -> dict[str, str]:
     """What the command line says has failed, and why."""
     told = running.call("failed", "--group", "story", "--json")
     assert told.exit_code in (0, 1), told.stderr
-    members = [each for rerun in json.loads(told.stdout)["reruns"] for each in rerun["members"]]
     return {
-        f"{each['extract']} {each['partition'] or ''}".strip(): each["cause"] for each in members
+        f"{each['extract']} {each['partition'] or ''}".strip(): each["cause"]
+        for each in json.loads(told.stdout)["failed"]
     }
 
 
