@@ -28,6 +28,7 @@ def described(snapshot: Snapshot, folders: Folders) -> list[CatalogEntry]:
 def _entry(extract: Extract, folders: Folders, downstream: Mapping[str, list[str]]) -> CatalogEntry:
     header, destination = extract.header, folders.destination(extract.destination)
     data, manifest = destination.data, folders.manifest
+    path = extract.published_path(ANY if header.partitions else None)
     return CatalogEntry(
         path=extract.path,
         description=header.description,
@@ -45,7 +46,8 @@ def _entry(extract: Extract, folders: Folders, downstream: Mapping[str, list[str
         extension=extract.file_format.extension,
         destination=destination.name,
         folder="" if destination.name == DATA else data.uri,
-        uri=(data / extract.published_path(ANY if header.partitions else None)).uri,
+        uri=(data / path).uri,
+        also={name: (folders.destination(name).data / path).uri for name in header.to[1:]},
         parts=header.has_parts,
         named=header.path is not None,
         columns=_columns(extract),

@@ -99,6 +99,9 @@ class CatalogEntry(_Part):
     uri: str = Field(
         "", description="Where it is published, with `*` for what differs between partitions."
     )
+    also: dict[str, str] = Field(
+        {}, description="Of further destinations, their names: where each has the same result."
+    )
     parts: bool = Field(False, description="Whether `uri` is a manifest that lists part objects.")
     named: bool = Field(False, description="Whether its header names its objects, by `path`.")
     columns: tuple[DeclaredColumn, ...] = Field(

@@ -149,4 +149,7 @@ as_of_option = click.option(
 partition_option = click.option(
     "--partition", help="The partition, as in 2026-01-01, of a partitioned extract."
 )
+to_option = click.option(
+    "--to", help="The destination, of an extract that has several; default: the first."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

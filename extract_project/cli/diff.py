@@ -20,8 +20,9 @@ from extract_project.cli.console import (
     out,
     partition_option,
     table,
+    to_option,
 )
-from extract_project.cli.versions import published_at, resolve
+from extract_project.cli.versions import published_at, resolve_at
 from extract_project.history.diff.column_metrics import ColumnMetrics
 from extract_project.history.diff.difference import Difference, compare
 from extract_project.history.diff.row_difference import Row, RowDifference
@@ -35,11 +36,19 @@ from extract_project.settings import load_settings
 @click.argument("old", default="previous")
 @click.argument("new", default="current")
 @partition_option
+@to_option
 @click.option("--key", help="Columns that identify a row: id, or order_id,line_number.")
 @json_option
 @explains_itself
 def diff(
-    *, extract: str, old: str, new: str, partition: str | None, key: str | None, as_json: bool
+    *,
+    extract: str,
+    old: str,
+    new: str,
+    partition: str | None,
+    to: str | None,
+    key: str | None,
+    as_json: bool,
 ) -> None:
     """Compare two versions of EXTRACT (folder/name): SQL and data.
 
@@ -54,7 +63,8 @@ def diff(
     extract diff sales/orders 3HL4kqtJ 2026-01-31T06:00 --key order_id,line_number
     """
     settings = load_settings()
-    destination, object_key = published_at(settings, resolve(settings, extract), partition)
+    found = resolve_at(settings, extract, to)
+    destination, object_key = published_at(settings, found, partition)
     before, after = (
         chosen(destination.data.store, destination.state, object_key, word) for word in (old, new)
     )

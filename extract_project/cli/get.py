@@ -19,10 +19,11 @@ from extract_project.cli.console import (
     explains_itself,
     out,
     partition_option,
+    to_option,
     transfer_columns,
 )
 from extract_project.cli.saving import Place
-from extract_project.cli.versions import published_at, resolve
+from extract_project.cli.versions import published_at, resolve_at
 from extract_project.errors import ExtractError, StagingError
 from extract_project.formats.protocol import FileFormat
 from extract_project.formats.registry import named_format
@@ -56,6 +57,7 @@ class Download:
 @click.command()
 @click.argument("extract")
 @partition_option
+@to_option
 @click.option(
     "--version", "version_id", help="A version as in extract diff; default: the current one."
 )
@@ -73,6 +75,7 @@ def get(
     *,
     extract: str,
     partition: str | None,
+    to: str | None,
     version_id: str | None,
     as_of: datetime | None,
     output: Path | None,
@@ -94,7 +97,7 @@ def get(
     if version_id and as_of:
         raise click.UsageError("--version and --as-of both say which version: leave one out")
     settings = load_settings()
-    found = resolve(settings, extract)
+    found = resolve_at(settings, extract, to)
     destination, key = published_at(settings, found, partition)
     store, state = destination.data.store, destination.state
     if version_id:

@@ -6,12 +6,13 @@ import getpass
 
 import click
 
-from extract_project.cli.console import explains_itself, out, partition_option
-from extract_project.cli.versions import published_at, resolve
+from extract_project.cli.console import explains_itself, out, partition_option, to_option
+from extract_project.cli.versions import published_at, resolve_at
 from extract_project.errors import NotPublished
 from extract_project.history import pins
 from extract_project.history.history import chosen
 from extract_project.history.versions import Version
+from extract_project.manifest.extract import Extract
 from extract_project.settings import Settings, load_settings
 from extract_project.store.folder import Folder
 
@@ -22,8 +23,17 @@ from extract_project.store.folder import Folder
 @click.option("--reason", required=True, help="The reason, shown by extract versions.")
 @click.option("--by", help="Your name; default: the user of this machine.")
 @partition_option
+@to_option
 @explains_itself
-def pin(*, extract: str, version: str, reason: str, by: str | None, partition: str | None) -> None:
+def pin(
+    *,
+    extract: str,
+    version: str,
+    reason: str,
+    by: str | None,
+    partition: str | None,
+    to: str | None,
+) -> None:
     """Protect VERSION of EXTRACT (folder/name) from removal.
 
     S3 keeps it, with all its parts, under a legal hold until it is unpinned: neither extract prune
@@ -33,7 +43,7 @@ def pin(*, extract: str, version: str, reason: str, by: str | None, partition: s
     extract pin sales/orders 3HL4kqtJ --reason 'annual accounts 2025'
     """
     settings = load_settings()
-    state, found = _found(settings, extract, version, partition)
+    state, found = _found(settings, resolve_at(settings, extract, to), version, partition)
     pins.pin(state, found, by or getpass.getuser(), reason)
     out.print(f"{found.uri}\nstays until: extract unpin {extract} {found.version_id}")
 
@@ -42,28 +52,29 @@ def pin(*, extract: str, version: str, reason: str, by: str | None, partition: s
 @click.argument("extract")
 @click.argument("version")
 @partition_option
+@to_option
 @explains_itself
-def unpin(*, extract: str, version: str, partition: str | None) -> None:
+def unpin(*, extract: str, version: str, partition: str | None, to: str | None) -> None:
     """Undo extract pin: VERSION may be removed like any other.
 
     \b
     extract unpin sales/orders 3HL4kqtJ
     """
     settings = load_settings()
-    state, found = _found(settings, extract, version, partition)
+    state, found = _found(settings, resolve_at(settings, extract, to), version, partition)
     pins.unpin(state, found)
     out.print(f"{found.uri}\nis no longer held")
 
 
 def _found(
-    settings: Settings, extract: str, version: str, partition: str | None
+    settings: Settings, extract: Extract, version: str, partition: str | None
 ) -> tuple[Folder, Version]:
     """The version, and the folder of its pins."""
-    destination, key = published_at(settings, resolve(settings, extract), partition)
+    destination, key = published_at(settings, extract, partition)
     found = chosen(destination.data.store, destination.state, key, version).version
     if found is None:
         raise NotPublished(
-            f"{extract} has no version {version}: list its versions with: "
-            f"extract versions {extract}"
+            f"{extract.path} has no version {version}: list its versions with: "
+            f"extract versions {extract.path}"
         )
     return destination.state, found

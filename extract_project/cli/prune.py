@@ -117,12 +117,12 @@ def _has_left(folders: Folders, path: str) -> bool:
 
 
 def _places(folders: Folders, extract: Extract | None) -> list[Destination]:
-    """Where an extract may have versions: its destination, and the default one, which may have
+    """Where an extract may have versions: its destinations, and the default one, which may have
     been its destination before; every destination for one without a valid SQL file.
     """
     if extract is None:
         return list(folders.destinations())
-    return [folders.destination(name) for name in dict.fromkeys((DATA, extract.destination))]
+    return [folders.destination(name) for name in dict.fromkeys((DATA, *extract.header.to))]
 
 
 def _say(found: Sequence[tuple[str, Store, Prunable]], *, yes: bool, as_json: bool) -> None:

@@ -7,11 +7,12 @@ import time
 
 import click
 
-from extract_project.cli.console import NO, err, explains_itself, out, partition_option
-from extract_project.cli.versions import published_at, resolve
+from extract_project.cli.console import NO, err, explains_itself, out, partition_option, to_option
+from extract_project.cli.versions import published_at, resolve_at
 from extract_project.errors import DeploymentError, NotPublished
 from extract_project.history.history import Entry, chosen, read_history
 from extract_project.history.versions import Version
+from extract_project.manifest.extract import Extract
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target
 from extract_project.settings import Settings, load_settings
@@ -27,6 +28,7 @@ _NEWEST = 20
 @click.option("--reason", required=True, help="The reason, recorded with the version.")
 @click.option("--by", help="Your name; default: the user of this machine.")
 @partition_option
+@to_option
 @click.option(
     "--without-dagster", is_flag=True, help="Restore with your own AWS credentials, unrecorded."
 )
@@ -38,6 +40,7 @@ def rollback(
     reason: str,
     by: str | None,
     partition: str | None,
+    to: str | None,
     without_dagster: bool,
 ) -> None:
     """Make VERSION of EXTRACT (folder/name) current again.
@@ -51,7 +54,8 @@ def rollback(
     extract rollback sales/orders previous --reason 'wrong currency'
     """
     settings = load_settings()
-    destination, key = published_at(settings, resolve(settings, extract), partition)
+    found = resolve_at(settings, extract, to)
+    destination, key = published_at(settings, found, partition)
     target, state = Target(destination.data.store, key), destination.state
     old = chosen(target.store, state, key, version)
     order = Order(old.listed.version_id, reason, by or getpass.getuser())
@@ -59,9 +63,9 @@ def rollback(
         new = restore(state, target, order).version
     else:
         new = _through_dagster(
-            settings, state, target, extract=extract, partition=partition, order=order
+            settings, state, target, extract=found, partition=partition, order=order
         )
-    _say(extract, partition, old, new)
+    _say(found, partition, to, old=old, new=new)
 
 
 def _through_dagster(
@@ -69,7 +73,7 @@ def _through_dagster(
     state: Folder,
     target: Target,
     *,
-    extract: str,
+    extract: Extract,
     partition: str | None,
     order: Order,
 ) -> Version:
@@ -79,7 +83,7 @@ def _through_dagster(
     from extract_project.orchestration.run.rollback import rollback_config
 
     deployment = Deployment(settings.dagster_url, settings.location)
-    config = rollback_config(extract, partition, order)
+    config = rollback_config(extract.path, partition, order, to=extract.destination)
     try:
         run_id = deployment.launch_job(ROLLBACK_JOB, config)
     except DeploymentError as error:
@@ -88,7 +92,7 @@ def _through_dagster(
             f"--without-dagster"
         ) from None
     with err.status(f"run {run_id[:8]} restores {order.version_id}"):
-        while not (run := deployment.run(run_id, {extract: ROLLBACK_OP})).finished:
+        while not (run := deployment.run(run_id, {extract.path: ROLLBACK_OP})).finished:
             time.sleep(_POLL_SECONDS)
     if run.status != "SUCCESS":
         reasons = [step.error for step in run.steps if step.error]
@@ -102,7 +106,9 @@ def _through_dagster(
     )
 
 
-def _say(extract: str, partition: str | None, old: Entry, new: Version) -> None:
+def _say(
+    extract: Extract, partition: str | None, to: str | None, *, old: Entry, new: Version
+) -> None:
     rows = f", {old.receipt.rows:,} rows" if old.receipt else ""
     out.print(
         f"{new.uri}\nis current: it is version {old.listed.version_id} of "
@@ -112,5 +118,5 @@ def _say(extract: str, partition: str | None, old: Entry, new: Version) -> None:
     if replaced is None:  # there was no current version, or a delete marker
         out.print(f"  aws s3api delete-object --bucket {new.store.name} --key '{new.key}'")
         return
-    which = f" --partition {partition}" if partition else ""
-    out.print(f"  extract rollback {extract} {replaced}{which} --reason 'undo'")
+    which = (f" --partition {partition}" if partition else "") + (f" --to {to}" if to else "")
+    out.print(f"  extract rollback {extract.path} {replaced}{which} --reason 'undo'")

@@ -34,9 +34,15 @@ class _Shown:
     """An extract, and what is known of it beside its SQL file."""
 
     extract: Extract
-    entry: CatalogEntry | None
-    """None for a local file, which may be another one than the published extract's."""
+    everywhere: list[CatalogEntry]
+    """As it is at each destination; none for a local file, which may be another one than the
+    published extract's."""
     recipes: list[Recipe]
+
+    @property
+    def entry(self) -> CatalogEntry | None:
+        """At the first destination."""
+        return self.everywhere[0] if self.everywhere else None
 
 
 @click.command()
@@ -75,13 +81,13 @@ def _found(settings: Settings, extract: str) -> _Shown:
     if not (is_sql(file.name) and file.is_file()):
         found = resolve(settings, extract)
         folders = settings.connect()
-        entry = entry_of(folders, found)
-        return _Shown(found, entry, recipes(entry, folders.data.uri))
+        everywhere = [entry_of(folders, found.at(name)) for name in found.header.to]
+        return _Shown(found, everywhere, recipes(everywhere[0], folders.data.uri))
     inherited = defaults_from_above(file.parent, settings.dialects, file.parent)
     parsed = parse_file(file.name, file, settings.dialects, inherited)
     if isinstance(parsed, InvalidExtract):
         raise ManifestError("\n".join(parsed.reasons))
-    return _Shown(parsed, None, [])
+    return _Shown(parsed, [], [])
 
 
 def _facts(shown: _Shown) -> Iterator[tuple[str, str]]:
@@ -98,13 +104,19 @@ def _facts(shown: _Shown) -> Iterator[tuple[str, str]]:
         yield "next start", f"{following:%Y-%m-%d %H:%M %Z}"
     if entry is None:
         return
-    yield "published as", entry.uri
-    if entry.published:
-        newest = entry.published.versions[0]
-        rows = f", {newest.rows:,} rows" if newest.rows is not None else ""
-        yield "current", f"version {newest.version_id} of {newest.published_at:%F %H:%M} UTC{rows}"
-    else:
-        yield "current", f"nothing is published yet: extract run {extract.path}"
+    several = len(shown.everywhere) > 1
+    for place in shown.everywhere:
+        where = f" (destination {place.destination})" if several else ""
+        yield "published as", f"{place.uri}{where}"
+        yield "current", _current(place)
+
+
+def _current(entry: CatalogEntry) -> str:
+    if not entry.published:
+        return f"nothing is published yet: extract run {entry.path}"
+    newest = entry.published.versions[0]
+    rows = f", {newest.rows:,} rows" if newest.rows is not None else ""
+    return f"version {newest.version_id} of {newest.published_at:%F %H:%M} UTC{rows}"
 
 
 def _schedule(extract: Extract) -> str:
@@ -175,6 +187,14 @@ def _plain(shown: _Shown) -> dict[str, Any]:
     }
     if entry is not None:
         found["uri"] = entry.uri
+        found["destinations"] = [
+            {
+                "destination": each.destination,
+                "uri": each.uri,
+                "version_id": each.published and each.published.versions[0].version_id,
+            }
+            for each in shown.everywhere
+        ]
         found["published"] = entry.published and entry.published.model_dump(mode="json")
         found["recipes"] = [
             {"name": each.name, "language": each.language, "text": each.text}

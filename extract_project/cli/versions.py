@@ -15,6 +15,7 @@ from extract_project.cli.console import (
     out,
     partition_option,
     table,
+    to_option,
 )
 from extract_project.errors import NotPublished
 from extract_project.history.history import Entry, History, read_history
@@ -33,6 +34,7 @@ _SHORTEST_ID, _SPARE = 8, 2
 @click.command()
 @click.argument("extract")
 @partition_option
+@to_option
 @click.option(
     "--limit",
     default=20,
@@ -42,7 +44,9 @@ _SHORTEST_ID, _SPARE = 8, 2
 )
 @json_option
 @explains_itself
-def versions(extract: str, partition: str | None, limit: int, as_json: bool) -> None:
+def versions(
+    *, extract: str, partition: str | None, to: str | None, limit: int, as_json: bool
+) -> None:
     """List the published versions of EXTRACT (folder/name).
 
     The current one comes first. Each is compared with the version before it: the difference in
@@ -53,7 +57,7 @@ def versions(extract: str, partition: str | None, limit: int, as_json: bool) -> 
     extract versions sales/order_lines --partition 2026-01-01
     """
     settings = load_settings()
-    found = resolve(settings, extract)
+    found = resolve_at(settings, extract, to)
     history = published_history(settings, found, limit, partition)
     destination, key = published_at(settings, found, partition)
     pins = read_pins(destination.state, key)
@@ -68,6 +72,18 @@ def versions(extract: str, partition: str | None, limit: int, as_json: bool) -> 
 def resolve(settings: Settings, path: str) -> Extract:
     """The extract in the current manifest; raises NotPublished with a suggestion."""
     return find_extract(settings.connect().manifest, path, settings.dialects)
+
+
+def resolve_at(settings: Settings, path: str, to: str | None) -> Extract:
+    """The extract at one of its destinations: without `to` at the first, which is then said.
+
+    Raises as `resolve` does, and ManifestError for a destination that it does not have.
+    """
+    found = resolve(settings, path)
+    first, *others = found.header.to
+    if to is None and others:
+        err.print(f"at destination {first}, the first of its own; --to {' or '.join(others)}")
+    return found.at(to.lower() if to else first)
 
 
 def published_at(

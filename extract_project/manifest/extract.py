@@ -16,7 +16,7 @@ from extract_project.manifest.fields.partitions import Partition
 from extract_project.manifest.fields.path import Naming
 from extract_project.manifest.header.frontmatter import FrontMatter, Path, read_front_matter
 from extract_project.manifest.header.model import Header
-from extract_project.problem import Problem, Refused
+from extract_project.problem import Problem, Refused, suggestion
 from extract_project.schema.choices import DEFAULTS, TypeChoices
 from extract_project.source import DefaultsFile, SqlSource
 from extract_project.sql.query import Placeholder, Query
@@ -88,6 +88,17 @@ class Extract(BaseModel):
     def destination(self) -> str:
         """Name of the destination where it is published; of several, the first."""
         return self.header.to[0]
+
+    def at(self, destination: str) -> Extract:
+        """The extract as it is at one of its destinations; raises ManifestError for another."""
+        if destination not in self.header.to:
+            raise ManifestError(
+                f"{self.path} is not published at {destination!r}: "
+                f"{suggestion(destination, self.header.to)}"
+            )
+        return self.model_copy(
+            update={"header": self.header.model_copy(update={"to": [destination]})}
+        )
 
     @property
     def file_format(self) -> FileFormat:

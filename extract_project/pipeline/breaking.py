@@ -52,11 +52,15 @@ def _changes(planned: Planned, described: Described | None) -> list[str]:
         return ["it gets no new versions"]
     found = []
     if isinstance(before, Extract) and isinstance(after, Extract):
-        was, now = ((each.destination, each.published_path()) for each in (before, after))
-        if was != now:
-            places = (f"{path} at {name!r}" for name, path in (now, was))
-            found.append("it is published as {}; it was {}".format(*places))
+        was, now = (_places(each) for each in (before, after))
+        if not set(was) <= set(now):
+            found.append(f"it is published as {' and '.join(now)}; it was {' and '.join(was)}")
     for change in described.difference.changes if described else ():
         if change.breaking or change.kind in _BREAKING:
             found.append(change.words)
     return found
+
+
+def _places(extract: Extract) -> list[str]:
+    """Where it is published: the path, and the destination."""
+    return [f"{extract.published_path()} at {name!r}" for name in extract.header.to]

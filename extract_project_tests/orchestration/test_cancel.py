@@ -58,6 +58,8 @@ class Case:
     sql: str = _LARGE
     queries: int = 1
     published: bool = False
+    elsewhere: int | None = None
+    """Of a run with a second destination: the versions there."""
 
     @property
     def path(self) -> str:
@@ -70,10 +72,12 @@ class Case:
 
     @property
     def text(self) -> str:
-        return f"/*---\n{{{_HEADER}, {self.header}}}\n---*/\n{self.sql}"
+        to = "" if self.elsewhere is None else ", to: [data, crm]"
+        return f"/*---\n{{{_HEADER}, {self.header}{to}}}\n---*/\n{self.sql}"
 
 
 _SPLIT = "split: {rows: 500}"
+_CRM = "cancel-crm"
 _ONE_ROW = "select id from shop.orders"
 CASES = [
     Case("look at what is current", "HeadObject", queries=0),
@@ -91,6 +95,26 @@ CASES = [
     Case("put is done", "PutObject", nth=2, moment="answered", sql=_ONE_ROW, published=True),
     Case("a part of several", "CompleteMultipartUpload", moment="answered", header=_SPLIT),
     Case("their manifest", "PutObject", nth=2, moment="answered", header=_SPLIT, published=True),
+    Case("second upload is begun", "CreateMultipartUpload", 2, moment="answered", elsewhere=0),
+    Case(
+        "second one of two",
+        "CompleteMultipartUpload",
+        moment="answered",
+        published=True,
+        elsewhere=0,
+    ),
+    Case(
+        "both of two", "CompleteMultipartUpload", 2, moment="answered", published=True, elsewhere=1
+    ),
+    Case(
+        "between manifests",
+        "PutObject",
+        2,
+        moment="answered",
+        header=_SPLIT,
+        published=True,
+        elsewhere=0,
+    ),
     Case("s3 fails then", "UploadPart", part="1", then=Fault.EXPIRED_TOKEN),
     Case("report of a failure", "HeadObject", nth=2, fails="UploadPart"),
 ]
@@ -182,6 +206,8 @@ def _status(pid: int) -> dict[str, str]:
 
 def _case_of(request: Request) -> Case | None:
     where = f"{request.key or request.prefix}/"
+    if where.endswith(".sql/"):  # what the bucket has is looked at too
+        return None
     return next((case for case in CASES if re.search(rf"{case.path}[./]", where)), None)
 
 
@@ -217,8 +243,13 @@ def running(
     files = {case.path: case.text for case in CASES} | {
         "cancel_waiting": f"/*---\n{{{_HEADER.replace('1s', '1h')}}}\n---*/\nselect 1 as one",
     }
+    module_aws.make_bucket(_CRM)
     with fault_proxy(module_aws.endpoint) as proxy:
-        more = {**snowflake_settings(snowflake), "AWS_ENDPOINT_URL_S3": proxy.endpoint}
+        more = {
+            **snowflake_settings(snowflake),
+            "AWS_ENDPOINT_URL_S3": proxy.endpoint,
+            "EXTRACT_DESTINATIONS__CRM__URL": f"s3://{_CRM}/extracts",
+        }
         with installation(module_aws, home, "cancel", files, more) as installed:
             yield installed, proxy
 
@@ -260,6 +291,20 @@ def test_g8_a_run_ends_cancelled_wherever_it_is_told_to(
     assert found.count(DagsterEventType.STEP_UP_FOR_RETRY) == 0
     versions = site.version_ids(case.key)
     assert len(versions) == case.published
+    if case.elsewhere is not None:
+        there = site.s3.list_object_versions(Bucket=_CRM, Prefix=case.key).get("Versions", [])
+        assert len(there) == case.elsewhere
+        left = site.s3.list_multipart_uploads(Bucket=_CRM, Prefix=f"extracts/{case.path}")
+        assert not left.get("Uploads")
+        if case.published and not case.elsewhere:
+            (observed,) = (
+                each.asset_observation
+                for each in found.events
+                if each.dagster_event_type is DagsterEventType.ASSET_OBSERVATION
+            )
+            assert observed is not None
+            assert versions[0] in str(observed.metadata["destinations"].value)
+            versions = []  # what one of two destinations lacks is not materialized
     recorded = [each for each in found.events if each.asset_materialization]
     assert [
         each.asset_materialization.metadata["s3_version_id"].value

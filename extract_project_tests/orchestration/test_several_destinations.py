@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from dagster import DagsterEventType, DagsterInstance
 
+from extract_project.catalog.build import keep_catalog
+from extract_project.orchestration.run.rollback import rollback_config
+from extract_project.publish.rollback import Order
 from extract_project.published import open_published
 from extract_project.settings import Settings, load_settings
 from extract_project.store.folder import Folder, Location
 from extract_project.store.s3.buckets import S3Buckets
 from extract_project.store.stores import Stores
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.commands import call
 from extract_project_tests.support.executing import definitions, execute, materialization
 
 BOTH = "/*---\nto: [data, crm]\n{more}\n---*/\nselect n from range({rows}) t(n)"
@@ -153,3 +160,73 @@ def test_an_object_of_another_sql_file_is_left_alone_there(
     assert data is not None
     assert "'crm': " in str(data.description)
     assert "a/first.sql published the current version of" in str(data.description)
+
+
+def test_commands_are_about_the_first_destination_or_the_one_that_they_name(
+    site: Site, crm: Folder, settings: Settings, tmp_path: Path
+) -> None:
+    with DagsterInstance.ephemeral() as instance:
+        site.put_sql("a/b", BOTH.format(rows=3, more=""))
+        assert execute(definitions(site, settings), instance, "a/b").success
+        site.put_sql("a/b", BOTH.format(rows=5, more=""))
+        defs = definitions(site, settings)
+        assert execute(defs, instance, "a/b").success
+        here, there = versions(site.data, "a/b.parquet"), versions(crm, "a/b.parquet")
+        assert (len(here), len(there)) == (2, 2)
+
+        default = call("versions", "a/b", "--json")
+        assert [each["version_id"] for each in json.loads(default.stdout)] == here
+        assert "at destination data, the first of its own; --to crm" in default.stderr
+        named = call("versions", "a/b", "--to", "CRM", "--json")
+        assert [each["version_id"] for each in json.loads(named.stdout)] == there
+        assert "at destination" not in named.stderr
+        unknown = call("versions", "a/b", "--to", "crn")
+        assert "a/b is not published at 'crn': did you mean 'crm'?" in unknown.output
+
+        assert "2 rows added" in call("diff", "a/b", there[1], there[0], "--to", "crm").output
+        got = call(
+            "get", "a/b", "--to", "crm", "--version", there[1], "-o", tmp_path / "old.parquet"
+        )
+        assert got.exit_code == 0, got.output
+        assert pq.read_metadata(tmp_path / "old.parquet").num_rows == 3
+        assert call("pin", "a/b", here[1], "--reason", "x", "--to", "crm").exit_code != 0
+        traced = call("trace", f"{crm.uri}/a/b.parquet?versionId={there[1]}", "--json")
+        assert json.loads(traced.stdout)["rows"] == 3
+
+        config = rollback_config("a/b", None, Order(there[1], "two too many", "ada"), to="crm")
+        job = defs.resolve_job_def("rollback_extract")
+        assert job.execute_in_process(run_config=config, instance=instance).success
+        # The data of the asset is that of its first destination: nothing downstream has to run.
+        assert materialization(instance, "a/b").metadata["s3_version_id"].value == here[0]
+    assert versions(site.data, "a/b.parquet") == here
+    assert open_published(crm.uri, "a/b", s3=site.s3).read_all().num_rows == 3
+    assert open_published(site.data.uri, "a/b", s3=site.s3).read_all().num_rows == 5
+    (newest, *_) = versions(crm, "a/b.parquet")
+    undone = call("rollback", "a/b", there[0], "--to", "crm", "--reason", "no", "--without-dagster")
+    assert undone.exit_code == 0, undone.output
+    assert f"extract rollback a/b {newest} --to crm --reason 'undo'" in undone.stdout
+
+    shown = json.loads(call("show", "a/b", "--json").stdout)["destinations"]
+    assert [each["destination"] for each in shown] == ["data", "crm"]
+    assert shown[0]["version_id"] == here[0]
+    (entry,) = keep_catalog(settings.connect(), site.snapshot()).extracts
+    assert entry.also == {"crm": f"{crm.uri}/a/b.parquet"}
+    pruned = call("prune", "a/b", "--keep", "0", "--older-than", "0s", "--yes", "--json")
+    assert {each["bucket"] for each in json.loads(pruned.stdout)} == {site.data.bucket, crm.bucket}
+    assert [len(versions(each, "a/b.parquet")) for each in (site.data, crm)] == [1, 1]
+
+
+def test_a_downstream_asset_can_read_another_destination_than_the_first(
+    site: Site, crm: Folder, settings: Settings
+) -> None:
+    site.put_sql("a/b", BOTH.format(rows=3, more=""))
+
+    @dg.asset(ins={"rows": dg.AssetIn(key=["a", "b"], metadata={"to": "crm"})})
+    def reader(rows: pa.Table) -> None:
+        assert rows.num_rows == 3
+
+    with DagsterInstance.ephemeral() as instance:
+        run = execute(definitions(site, settings, reader), instance, "a/b", "reader")
+        assert run.success
+        (loaded,) = [e for e in run.all_events if e.event_type_value == "LOADED_INPUT"]
+    assert crm.uri in str(loaded.event_specific_data)

@@ -6,7 +6,8 @@ An asset downstream of extracts declares in its annotation which type it wants:
     def report(orders: pl.DataFrame): ...
 
 `pandas.DataFrame`, `pyarrow.Table`, `pyarrow.RecordBatchReader` (a stream) and `polars.DataFrame`
-are supported. `dg.AssetIn(metadata={"version_id": "…"})` loads that version instead of the current.
+are supported. `dg.AssetIn(metadata={"version_id": "…"})` loads that version instead of the current;
+with `"to": "crm"`, from that one of several destinations instead of the first.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from extract_project.orchestration.run.execution import Candidate
 from extract_project.store.stores import Folders
 
 VERSION_ID = "version_id"
+DESTINATION = "to"
 
 
 class ExtractIOManager(dg.IOManager):
@@ -60,8 +62,10 @@ class ExtractIOManager(dg.IOManager):
         return loaded if len(loaded) != 1 else next(iter(loaded.values()))
 
     def _load(self, context: dg.InputContext, extract: Extract, partition: str | None) -> Any:
+        asked = context.definition_metadata or {}
+        wanted = asked.get(VERSION_ID)
+        extract = extract.at(asked.get(DESTINATION, extract.destination))
         destination = self._connect().destination(extract.destination)
-        wanted = (context.definition_metadata or {}).get(VERSION_ID)
         key = destination.data.key(extract.published_path(partition))
         version = require_version(destination.data.store, key, wanted)
         receipt = receipt_of(destination.state, version)

@@ -23,8 +23,8 @@ from extract_project.orchestration.names.requests import NOBODY_NAMED
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.run.journaling import record_restored
 from extract_project.orchestration.run.metadata import restored_metadata
+from extract_project.publish.places import places_of
 from extract_project.publish.rollback import Order, restore
-from extract_project.publish.target import Target
 
 
 def rollback_job(extracts: Mapping[str, Extract], location: CodeLocation) -> dg.JobDefinition:
@@ -40,6 +40,11 @@ def rollback_job(extracts: Mapping[str, Extract], location: CodeLocation) -> dg.
                 str,
                 is_required=False,
                 description="the partition key, if the extract has partitions",
+            ),
+            "to": dg.Field(
+                str,
+                is_required=False,
+                description="the destination, if the extract has several; default: the first",
             ),
             "by": dg.Field(str, default_value=NOBODY_NAMED, description="who rolls back"),
         },
@@ -61,7 +66,9 @@ def rollback_job(extracts: Mapping[str, Extract], location: CodeLocation) -> dg.
     return rollback_extract
 
 
-def rollback_config(extract: str, partition: str | None, order: Order) -> dict[str, Any]:
+def rollback_config(
+    extract: str, partition: str | None, order: Order, *, to: str | None = None
+) -> dict[str, Any]:
     """The run config of the job."""
     config = {
         "extract": extract,
@@ -69,6 +76,7 @@ def rollback_config(extract: str, partition: str | None, order: Order) -> dict[s
         "reason": order.reason,
         "by": order.by,
         **({"partition": partition} if partition else {}),
+        **({"to": to} if to else {}),
     }
     return {"ops": {ROLLBACK_OP: {"config": config}}}
 
@@ -85,19 +93,33 @@ def _restore(
         need = "has partitions: choose one" if extract.header.partitions else "has no partitions"
         raise NotPublished(f"{path} {need}")
     order = Order(config["version"], config["reason"], config["by"], context.run.run_id)
-    destination = location.connect().destination(extract.destination)
-    restored = restore(destination.state, Target.of(destination.data, extract, partition), order)
-    before = receipt_of(destination.state, restored.replaced) if restored.replaced else None
-    context.log.info("%s: version %s", path, restored.version.version_id)
+    to = config.get("to") or extract.destination
+    (place,) = places_of(location.connect(), extract.at(to), partition)
+    restored = restore(place.state, place.target, order)
+    before = receipt_of(place.state, restored.replaced) if restored.replaced else None
+    context.log.info("%s: version %s at %s", path, restored.version.version_id, to)
     record_restored(
         Journal({"extract": path, "partition": partition, "run_id": order.run_id}), restored
     )
+    description = f"rolled back to version {order.version_id} by {order.by}: {order.reason}"
+    metadata = restored_metadata(restored, before)
+    if to != extract.destination:
+        # What the first destination has is the asset's data: nothing downstream has to run.
+        context.log_event(
+            dg.AssetObservation(
+                asset_key(path),
+                description=f"destination {to!r} {description}",
+                partition=partition,
+                metadata=metadata,
+            )
+        )
+        return
     context.log_event(
         dg.AssetMaterialization(
             asset_key(path),
-            description=f"rolled back to version {order.version_id} by {order.by}: {order.reason}",
+            description=description,
             partition=partition,
-            metadata=restored_metadata(restored, before),
+            metadata=metadata,
             tags={
                 DATA_VERSION_TAG: restored.receipt.data_sha256,
                 CODE_VERSION_TAG: restored.receipt.code_version,
