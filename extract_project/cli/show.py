@@ -167,9 +167,9 @@ def _plain(shown: _Shown) -> dict[str, Any]:
     following = _next_start(extract)
     found: dict[str, Any] = {
         "extract": extract.path,
-        "sql": extract.source.model_dump(exclude={"etag"}),
+        "sql": extract.source.model_dump(mode="json", exclude={"etag"}),
         "defaults": [
-            {"file": each.file, **each.source.model_dump(exclude={"etag"})}
+            {"file": each.file, **each.source.model_dump(mode="json", exclude={"etag"})}
             for each in extract.defaults
         ],
         "warehouse": extract.warehouse,

@@ -206,7 +206,9 @@ def test_commands_are_about_the_first_destination_or_the_one_that_they_name(
     assert undone.exit_code == 0, undone.output
     assert f"extract rollback a/b {newest} --to crm --reason 'undo'" in undone.stdout
 
-    shown = json.loads(call("show", "a/b", "--json").stdout)["destinations"]
+    told = call("show", "a/b", "--json")
+    assert told.exit_code == 0, told.output
+    shown = json.loads(told.stdout)["destinations"]
     assert [each["destination"] for each in shown] == ["data", "crm"]
     assert shown[0]["version_id"] == here[0]
     (entry,) = keep_catalog(settings.connect(), site.snapshot()).extracts
