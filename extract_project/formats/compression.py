@@ -1,4 +1,4 @@
-"""Compressions, and their levels, as a header states them: `zstd`, `zstd(9)`."""
+"""Compressions and their levels, as written in a header: `zstd`, `zstd(9)`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ SUFFIX = {"gzip": ".gz", "zstd": ".zst", "none": ""}
 def parse_compression(
     compression: str | None, codecs: Sequence[str], name: str, *, is_text: bool
 ) -> tuple[str, int | None]:
-    """The codec and its level, for the format `name`, which has `codecs`.
+    """The codec and its level. `name` is the format, `codecs` are those that it supports.
 
-    Raises ValueError with the choices that the format has.
+    Raises ValueError that lists the format's choices.
     """
     match = re.match(_PATTERN, compression or codecs[0])
     if match is None or match.group(1) not in codecs:

@@ -16,7 +16,9 @@ from extract_project.schema.years import is_beyond
 def written_years(
     batches: Iterable[pa.RecordBatch], file_format: FileFormat
 ) -> Iterator[pa.RecordBatch]:
-    """The rows, unchanged; raises TypeMappingError if a text file would contain such a year."""
+    """Pass on the rows unchanged; raises TypeMappingError if a text file would contain such a
+    year.
+    """
     rows = 0
     for batch in batches:
         for name, column in zip(batch.schema.names, batch.columns, strict=True):

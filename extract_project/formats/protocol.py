@@ -31,10 +31,10 @@ class Sink(Protocol):
 
 
 class Unwritable(Exception):
-    """The file cannot hold a value as its format's options say.
+    """A value that the file cannot hold with the options of its format.
 
-    `index` is the value's in the row group, `value` its text; `reason` says what is wrong and what
-    to do.
+    `index` counts rows within the row group, `value` is the value as text, `reason` says what is
+    wrong and what to do.
     """
 
     def __init__(self, column: str, index: int, value: str, reason: str) -> None:
@@ -45,7 +45,7 @@ class Unwritable(Exception):
         self.reason = reason
 
     def later(self, rows: int) -> Unwritable:
-        """The same, with that many rows before it."""
+        """The same error, with `rows` rows before the group."""
         return Unwritable(self.column, self.index + rows, self.value, self.reason)
 
 
@@ -68,7 +68,7 @@ class FormatOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def contradictions(self) -> Iterator[tuple[str, str]]:
-        """Keys that cannot be as they are, and what is wrong, in words."""
+        """Options that contradict others: the key, and the error text."""
         return iter(())
 
 
@@ -84,7 +84,7 @@ class Format(ABC):
     options: ClassVar[type[FormatOptions] | None] = None
     """The model of its options, if it has any; every option has a default."""
     codecs: ClassVar[tuple[str, ...]]
-    """The compressions that it supports, of those in `compression`; the first is the default."""
+    """The compressions that it supports; the first is the default."""
     is_text: ClassVar[bool] = False
     """Whether it is text, which is compressed as a whole and read with the types of the receipt."""
     by_position: ClassVar[bool] = False
@@ -120,11 +120,13 @@ class FileFormat:
 
     @property
     def written_options(self) -> dict[str, Any] | None:
-        """The options that are not the format's own, as they are recorded beside the data."""
+        """The options that differ from the defaults, to be recorded in the receipt; None if
+        there are none.
+        """
         return (self.options and self.options.model_dump(exclude_defaults=True)) or None
 
     def with_options(self, written: dict[str, Any] | None) -> FileFormat:
-        """The same, with the options that were recorded beside a file."""
+        """The same format, with the options that a receipt has recorded."""
         if written is None or self.format.options is None:
             return self
         return replace(self, options=self.format.options.model_validate(written))
@@ -160,8 +162,9 @@ class FileFormat:
 def buffered(sink: Sink) -> pa.NativeFile:
     """The sink for Arrow's writers, buffered in blocks of 1 MiB; closing the file flushes it.
 
-    Arrow writes thousands of small pieces, and each call into Python waits for the interpreter's
-    lock while another thread reads: that took longer than the encoding.
+    Arrow writes thousands of small pieces. Each is a call into Python that waits for the
+    interpreter's lock while another thread reads: without the buffer, that took longer than the
+    encoding.
     """
     import pyarrow as pa
 

@@ -1,7 +1,7 @@
 """The registry of file formats.
 
-A new one is one new module or package here, with a subclass of `protocol.Format`, and its line in
-`_FORMATS`.
+To add a format: write one module or package here with a subclass of `protocol.Format`, and add a
+line to `_FORMATS`.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ EXTENSIONS = frozenset(_BY_EXTENSION)
 
 
 def named_format(name: str) -> FileFormat | None:
-    """The format that a file's extension stands for; None if it stands for none.
+    """The format of a file by its extension; None if the extension is unknown.
 
-    `daily.csv.jsonl` is JSON Lines: a SQL file's own name may have dots.
+    `daily.csv.jsonl` is JSON Lines: the name of a SQL file may contain dots.
     """
     return next((_BY_EXTENSION[each] for each in EXTENSIONS if name.endswith(each)), None)
 

@@ -10,7 +10,9 @@ from extract_project.formats.protocol import FileFormat, Sink
 
 
 class TextStream:
-    """Compresses text into the sink; equal text gives equal bytes (no file name, no time)."""
+    """Compresses text into the sink. Equal text gives equal bytes: no file name or time is
+    written.
+    """
 
     def __init__(self, sink: Sink, file_format: FileFormat) -> None:
         self._sink = sink
@@ -27,7 +29,7 @@ class TextStream:
         self.write_bytes(bytes_of(text))
 
     def write_bytes(self, data: bytes | memoryview) -> None:
-        """Write what is encoded already."""
+        """Write bytes that are already encoded."""
         if self._gzip:
             self._sink.write(self._gzip.compress(data))
         elif self._zstd:

@@ -143,8 +143,8 @@ def test_columns_whose_values_may_be_refused_are_named_with_the_key(
         },
     ]
     assert told["schema"]["changes"][0] == (
-        "breaking: 'n0' is int64; it was decimal(38,0); 'integers: decimal' in the header gives "
-        "that again"
+        "breaking: 'n0' is int64; it was decimal(38,0); 'integers: decimal' in the header "
+        "restores the old type"
     )
     shown = " ".join(call("plan", tmp_path).output.split())
     assert "n0, n1, n2, n3, n4 and 2 more: decimal(38,0) in the warehouse, int64 in the" in shown

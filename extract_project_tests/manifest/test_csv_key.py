@@ -61,7 +61,7 @@ FAULTS = [
     ),
     ("delimiter: ';;'", "4:3: 'delimiter': ';;' does not fit: expected one character in quotes"),
     ("delimiter: a", "4:3: 'delimiter': 'a' is no mark: expected another character, as in"),
-    ("delimiter: '.'", "4:3: 'delimiter': '.' stands in numbers and times: expected another"),
+    ("delimiter: '.'", "4:3: 'delimiter': '.' occurs in numbers and times: expected another"),
     ("null: NULL", "4:3: 'null': no value: expected a short text in quotes, as in"),
     ("null: 0", "4:3: 'null': 0 does not fit: expected a short text in quotes"),
     ("null: '0'", "4:3: 'null': '0' is a value, too: expected a text as"),

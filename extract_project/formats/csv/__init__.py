@@ -1,1 +1,1 @@
-"""CSV."""
+"""CSV: its options (`dialect`), writing (`encoder`) and reading (`reader`)."""

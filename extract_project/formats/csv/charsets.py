@@ -23,12 +23,13 @@ _CODECS = {
     "ibm852": "cp852",
     "koi8-r": "koi8-r",
 }
-"""By the name that the header and the Content-Type give it: Python's codec. Each decodes what it
-has encoded to the same text, which a test tries with every character."""
+"""Python's codec for each name in the header and the Content-Type. A test checks for every
+character that each decodes what it has encoded to the same text.
+"""
 
 ENCODINGS = tuple(_CODECS)
 UNICODE = ("utf-8", "utf-16le")
-"""Those that have every character, and may begin with a byte order mark."""
+"""The encodings that have every character, and whose files may begin with a byte order mark."""
 
 
 def codec(encoding: str) -> str:
@@ -37,7 +38,7 @@ def codec(encoding: str) -> str:
 
 
 def canonical(name: str) -> str:
-    """The name in ENCODINGS for any that Python knows, as `cp1252` or `latin1`; else as it is."""
+    """The name in ENCODINGS for one of Python's names, such as `cp1252`; other names unchanged."""
     try:
         found = codecs.lookup(name).name
     except (LookupError, ValueError):
@@ -46,7 +47,7 @@ def canonical(name: str) -> str:
 
 
 def missing_character(text: str, encoding: str) -> str | None:
-    """The first character that an encoding lacks, as `'€' (U+20AC)`; None where it has all."""
+    """The first character that an encoding lacks, as `'€' (U+20AC)`; None if it has them all."""
     try:
         text.encode(codec(encoding))
     except UnicodeEncodeError as error:

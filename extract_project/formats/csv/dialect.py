@@ -1,4 +1,4 @@
-"""`csv` of the header: how a CSV file is written, where an application wants it unlike RFC 4180."""
+"""The header key `csv`: how a CSV file is written, for applications that do not read RFC 4180."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ else:  # one of those in the list, which no type checker can read
 
 
 class Dialect(FormatOptions):
-    """How the CSV file is written. Default of each: as RFC 4180 has it, in UTF-8."""
+    """How the CSV file is written. By default: as in RFC 4180, in UTF-8."""
 
     delimiter: Annotated[
         str,
@@ -131,7 +131,7 @@ class Dialect(FormatOptions):
     def _of_the_delimiter(self) -> Iterator[tuple[str, str]]:
         given = self.delimiter
         if given in '"\\\r\n\0' or given.isalnum() or given in _IN_NUMBERS_AND_TIMES:
-            why = "stands in numbers and times" if given in _IN_NUMBERS_AND_TIMES else "is no mark"
+            why = "occurs in numbers and times" if given in _IN_NUMBERS_AND_TIMES else "is no mark"
             yield "delimiter", f"{given!r} {why}: expected another character, as in ';', '|' or tab"
         elif not given.isascii():
             yield "delimiter", f"{given!r} is not ASCII: expected a character as ';', '|' or tab"

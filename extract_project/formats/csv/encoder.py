@@ -1,6 +1,7 @@
-"""CSV in a dialect; by default RFC 4180: CRLF, a header row, quotes only where needed.
+"""Write CSV in a dialect. The default is RFC 4180: CRLF, a header row, quotes only where needed.
 
-NULL is an empty unquoted field and the empty string is `""`, so that both survive.
+By default NULL is an empty field without quotes and the empty string is `""`, so a reader can tell
+them apart.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 
 class CsvEncoder:
-    """Rows are built column by column, without a Python object per value."""
+    """Writes CSV. Rows are built column by column, without a Python object per value."""
 
     def __init__(
         self, sink: Sink, schema: pa.Schema, file_format: FileFormat, dialect: Dialect
@@ -65,7 +66,7 @@ class CsvEncoder:
         self._stream.write_bytes(self._encoded(text, batch))
 
     def _field(self, field: pa.Field) -> Callable[[str, pa.Array], pa.StringArray]:
-        """How the values of a column are written."""
+        """The function that writes the values of a column."""
         kind, dialect = field.type, self._dialect
         if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_nested(kind):
             return self._free
@@ -73,7 +74,7 @@ class CsvEncoder:
         has_point = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
         has_comma = has_point and dialect.decimal != "."
 
-        # These have no delimiters, no quotes, and no empty values.
+        # Values of the other types contain no delimiter and no quote, and are never empty.
         def write(name: str, values: pa.Array) -> pa.StringArray:
             text = _in_pattern(name, values, pattern) if pattern else plain_text(values)
             if has_comma:
@@ -115,7 +116,7 @@ class CsvEncoder:
             raise self._unencodable(batch) from None
 
     def _unencodable(self, batch: pa.RecordBatch) -> Unwritable:
-        """The first value, by rows, that has a character which the encoding lacks."""
+        """The error for the first value, row by row, with a character that the encoding lacks."""
         encoding = self._dialect.encoding
         texts = [plain_text(column).to_pylist() for column in batch.columns]
         for index, row in enumerate(zip(*texts, strict=True)):

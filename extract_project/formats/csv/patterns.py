@@ -1,7 +1,7 @@
-"""Patterns of dates and timestamps, as `%d.%m.%Y %H:%M`, that lose nothing.
+"""Patterns of dates and timestamps, such as `%d.%m.%Y %H:%M`, that lose nothing.
 
-Each part has a fixed number of digits, so that the same pattern reads what it has written. What has
-another length in some years or languages (`%b`, `%-d`), or drops a century (`%y`), is no part.
+Each directive has a fixed number of digits, so that the same pattern reads what it has written.
+Directives of varying length (`%b`, `%-d`), or without the century (`%y`), are not allowed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PARTS = {
     "%6f": (20, 26),
     "%9f": (20, 29),
 }
-"""Where each stands in `2026-01-31T06:00:00.123456789`."""
+"""The slice of each in `2026-01-31T06:00:00.123456789`."""
 _DATE = ("%Y", "%m", "%d")
 _CLOCK = ("%H", "%M", "%S")
 _FRACTIONS = {"%3f": 3, "%f": 6, "%6f": 6, "%9f": 9}
@@ -32,7 +32,7 @@ _SECONDS = {0: 86_400, 1: 3_600, 2: 60, 3: 1}
 _BILLION = 10**9
 
 Piece = str | tuple[int, int]
-"""A text as it stands, or a slice of a timestamp in ISO 8601."""
+"""A literal text, or a slice of a timestamp in ISO 8601."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,16 @@ class Pattern:
 
     pieces: tuple[Piece, ...]
     nanoseconds: int
-    """It has no digits for anything finer than this."""
+    """The finest step that it can write, in nanoseconds."""
 
     @property
     def literals(self) -> str:
-        """All the text between the parts."""
+        """All the text between the directives."""
         return "".join(each for each in self.pieces if isinstance(each, str))
 
 
 def parse_pattern(text: str, *, is_date: bool) -> Pattern:
-    """Raises ValueError for what is no exact pattern of a date, or of a timestamp."""
+    """Parse a pattern; raises ValueError if it cannot write a date, or a timestamp, exactly."""
     pieces: list[Piece] = []
     found: list[str] = []
     for token in _TOKEN.findall(text):

@@ -1,4 +1,4 @@
-"""Which values of a CSV file stand in quotes, and how what is special within a value is escaped."""
+"""Decide which values of a CSV file are quoted, and escape special characters within values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ before 18."""
 
 
 class Misquoted(Exception):
-    """The value at `index` would be read as another one."""
+    """The value at `index` would be read back as another value."""
 
     def __init__(self, index: int, reason: str) -> None:
         super().__init__(reason)
@@ -39,7 +39,7 @@ class Quoting:
         self._needs_quotes = "|".join(rules)
 
     def quoted(self, text: pa.StringArray) -> pa.StringArray:
-        """Each value as it stands in the file, NULL as NULL; raises Misquoted."""
+        """Each value as it is written to the file, NULL as NULL; raises Misquoted."""
         if self._dialect.quote == "none":
             return self._bare(text)
         if self._dialect.quote == "all":
@@ -50,7 +50,7 @@ class Quoting:
         return pc.if_else(needs, self.in_quotes(self._escaped(text)), text)
 
     def in_quotes(self, text: pa.StringArray) -> pa.StringArray:
-        """Values that have nothing special within them, in quotes."""
+        """Put quotes around values that contain no special characters."""
         return pc.binary_join_element_wise('"', text, '"', "")
 
     def _escaped(self, text: pa.StringArray) -> pa.StringArray:

@@ -1,4 +1,4 @@
-"""Reading CSV as `encoder` writes it, in every dialect."""
+"""Read CSV as `encoder` writes it, in every dialect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from extract_project.schema.from_text import from_text
 _LONGEST_ROW = 32 << 20
 """In bytes. Arrow reads this much at once, and no row may be longer."""
 _NULL, _PAIR = b"\xfe", b"\xff"
-"""Bytes that are no text in UTF-8."""
+"""Bytes that never occur in UTF-8."""
 
 
 def read_csv(
@@ -66,7 +66,7 @@ def _batches(text: Any, schema: pa.Schema, dialect: Dialect) -> Iterator[pa.Reco
 
 
 def _open(text: Any, **options: Any) -> Any:
-    """Arrow's reader; None for a file without a single line, as one without a header may be."""
+    """Arrow's reader; None if the file has no line, which is valid without a header."""
     try:
         return pa.csv.open_csv(text, **options)
     except pa.ArrowInvalid as error:
@@ -92,9 +92,9 @@ def _unmarked(column: pa.BinaryArray) -> pa.StringArray:
 
 
 class _MarkedNulls(io.RawIOBase):
-    r"""UTF-8 text with `\N` replaced by a byte that is no text.
+    r"""UTF-8 text with `\N` replaced by a byte that never occurs in UTF-8.
 
-    Arrow takes `\N` for an escaped `N`, and cannot tell it from the text `N`.
+    Arrow reads `\N` as an escaped `N`, and so cannot tell it from the text `N`.
     """
 
     def __init__(self, text: Any, null: bytes) -> None:
@@ -108,7 +108,7 @@ class _MarkedNulls(io.RawIOBase):
         data: bytes = self._held + self._text.read(size - len(self._held) if size > 0 else size)
         if not data:
             return b""
-        # An escape that the end of this piece cuts in two waits for the next one.
+        # If this block ends within an escape, its backslash is kept for the next block.
         backslashes = len(data) - len(data.rstrip(b"\\"))
         is_cut = backslashes % 2 == 1
         self._held = b"\\" if is_cut else b""

@@ -1,4 +1,4 @@
-"""Dates and timestamps in the form of a pattern, and back: column by column, without losing any."""
+"""Write dates and timestamps by a pattern, and read them back, exactly and column by column."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BILLION = 10**9
 
 
 def first_lossy(values: pa.Array, pattern: Pattern) -> int | None:
-    """Index of the first value that has more than the pattern shows; None where there is none."""
+    """Index of the first value with more digits than the pattern writes; None if there is none."""
     if pa.types.is_date32(values.type):
         return None
     unit = _BILLION // PER_SECOND[values.type.unit]
@@ -33,7 +33,7 @@ def first_lossy(values: pa.Array, pattern: Pattern) -> int | None:
 
 
 def patterned(values: pa.Array, pattern: Pattern) -> pa.StringArray:
-    """Values of the years 1 to 9999 as a pattern writes them; NULL as NULL."""
+    """Values of the years 1 to 9999 as text, written by a pattern; NULL as NULL."""
     text = values.fill_null(0).cast(pa.string())
     tail = _MIDNIGHT if pa.types.is_date32(values.type) else _zeros(values.type)
     return _nulls_of(values, _rearranged(text, _fitting(pattern.pieces, tail)))
@@ -59,7 +59,7 @@ def _zeros(kind: pa.DataType) -> str:
 
 
 def _fitting(pieces: Sequence[Piece], tail: str) -> list[Piece]:
-    """Slices of the text that there is; where it ends before them, what it would have."""
+    """The pieces, with slices beyond the end of the text replaced by the digits of `tail`."""
     first = _ISO_DIGITS - len(tail)
     fitting: list[Piece] = []
     for piece in pieces:
@@ -93,7 +93,10 @@ def _iso(kind: pa.DataType, starts: dict[int, int], digits: dict[int, int]) -> l
 
 
 def _rearranged(text: pa.StringArray, pieces: Sequence[Piece]) -> pa.StringArray:
-    """Each text, all of one length and without NULLs, made of slices of it and of constant text."""
+    """Build each text from slices of the given text and from literals.
+
+    All given texts have one length, and none is NULL.
+    """
     rows = len(text)
     if not rows:
         return text

@@ -1,1 +1,1 @@
-"""JSON Lines."""
+"""JSON Lines: writing (`encoder`) and reading (`reader`)."""

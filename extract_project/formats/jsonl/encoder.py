@@ -1,7 +1,7 @@
-"""JSON Lines: one object per row, every column present, NULL as null.
+"""Write JSON Lines: one object per row, every column present, NULL as null.
 
-Numbers are written exactly, with all their digits; what JSON has no number for (NaN, Infinity)
-is text. Dates, times and decimals inside text columns stay text.
+Numbers are written exactly, with all their digits. NaN and Infinity, which JSON does not have as
+numbers, are strings.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from extract_project.schema.text import json_rows
 
 
 class JsonlEncoder:
-    """Rows are built column by column, without a Python object per value."""
+    """Writes JSON Lines. Rows are built column by column, without a Python object per value."""
 
     def __init__(self, sink: Sink, schema: pa.Schema, file_format: FileFormat) -> None:
         self._stream = TextStream(sink, file_format)

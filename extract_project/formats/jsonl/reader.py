@@ -1,4 +1,4 @@
-"""Reading JSON Lines as `encoder` writes it."""
+"""Read JSON Lines as `encoder` writes it."""
 
 from __future__ import annotations
 
