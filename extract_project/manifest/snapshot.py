@@ -95,15 +95,16 @@ def _with_upstream(lines: Sequence[bytes], only: Collection[str]) -> list[bytes]
     return [line for path, line in by_path.items() if path in kept]
 
 
-def point_to(state: Folder, snapshot_id: str, mark: Mark = "newest") -> None:
-    """Mark a snapshot as the newest, or as the last one whose definitions were served."""
-    location = state / f"snapshots/{mark}"
-    state.store.put(location.prefix, snapshot_id.encode(), "text/plain")
+def point_to(state: Folder, manifest: str, snapshot_id: str, mark: Mark = "newest") -> None:
+    """Mark a snapshot as the manifest's newest, or as the last whose definitions were served."""
+    state.store.put(_marked(state, manifest, mark).prefix, snapshot_id.encode(), "text/plain")
 
 
-def marked_snapshot(state: Folder, mark: Mark = "newest") -> tuple[str, Snapshot] | None:
+def marked_snapshot(
+    state: Folder, manifest: str, mark: Mark = "newest"
+) -> tuple[str, Snapshot] | None:
     """Id and content of a marked snapshot; None if there is none that this release can read."""
-    location = state / f"snapshots/{mark}"
+    location = _marked(state, manifest, mark)
     try:
         snapshot_id = state.store.read(location.prefix).body.decode()
         return snapshot_id, load_snapshot(state, snapshot_id)
@@ -111,6 +112,11 @@ def marked_snapshot(state: Folder, mark: Mark = "newest") -> tuple[str, Snapshot
         return None
     except (NotPublished, ValueError):
         return None
+
+
+def _marked(state: Folder, manifest: str, mark: Mark) -> Folder:
+    """Several manifests may keep their snapshots in one place."""
+    return state / f"snapshots/{mark}-{sha256(manifest.encode()).hexdigest()[:16]}"
 
 
 def _location(state: Folder, snapshot_id: str) -> Folder:

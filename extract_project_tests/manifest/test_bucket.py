@@ -95,14 +95,15 @@ def test_every_file_that_was_read_is_known_by_key_and_etag(site: Site) -> None:
 
 
 def test_the_newest_snapshot_is_found_or_there_is_none(site: Site) -> None:
-    assert marked_snapshot(site.state) is None
+    assert marked_snapshot(site.state, site.manifest.uri) is None
     site.put_sql("a/b", "select 1 as a")
     snapshot = site.snapshot()
     saved = save_snapshot(site.state, snapshot)
-    point_to(site.state, saved)
-    assert marked_snapshot(site.state) == (saved, snapshot)
-    point_to(site.state, "0" * 32)
-    assert marked_snapshot(site.state) is None
+    point_to(site.state, site.manifest.uri, saved)
+    assert marked_snapshot(site.state, site.manifest.uri) == (saved, snapshot)
+    assert marked_snapshot(site.state, f"{site.manifest.uri}/team") is None, "of another manifest"
+    point_to(site.state, site.manifest.uri, "0" * 32)
+    assert marked_snapshot(site.state, site.manifest.uri) is None
 
 
 def test_a_file_over_1_mib(site: Site) -> None:

@@ -52,7 +52,7 @@ def published(site: Site) -> Version:
         Bucket=site.data.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
     )
     pin(site.state, version, "ada", "accounts")
-    point_to(site.state, save_snapshot(site.state, site.snapshot()))
+    point_to(site.state, site.manifest.uri, save_snapshot(site.state, site.snapshot()))
     return version
 
 
@@ -63,7 +63,7 @@ def readings(site: Site, version: Version) -> dict[str, Callable[[], object]]:
     return {
         "manifest": lambda: read_manifest(site.manifest, DIALECTS),
         "snapshot": lambda: load_snapshot(site.state, snapshot_id),
-        "pointer": lambda: marked_snapshot(site.state),
+        "pointer": lambda: marked_snapshot(site.state, site.manifest.uri),
         "receipt": lambda: receipt_of(site.state, version),
         "parts": lambda: load_manifest(version),
         "pins": lambda: read_pins(site.state, version.key),

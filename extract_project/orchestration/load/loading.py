@@ -120,7 +120,8 @@ def load_definitions(
         if pinned:
             return build(str(pinned), _for_this_worker(state, settings, str(pinned)), None)
     folders.data.store.require_versioning()
-    known = marked_snapshot(state)
+    manifest = folders.manifest.uri
+    known = marked_snapshot(state, manifest)
     snapshot_id, snapshot = current_snapshot(
         folders, settings.dialects, known[1] if known else None
     )
@@ -142,7 +143,7 @@ def load_definitions(
     try:
         made = loaded(snapshot_id, snapshot)
     except Exception as error:  # of Dagster, or of the project's own definitions
-        served = marked_snapshot(state, "served")
+        served = marked_snapshot(state, manifest, "served")
         remaining = isolated(snapshot, fault, served[1] if served else None)
         if remaining is None:
             if served is None or served[0] == snapshot_id:
@@ -151,7 +152,7 @@ def load_definitions(
             return build(*served, RefusedManifest(snapshot.files, str(error)))
         snapshot_id = save_snapshot(state, remaining)
         made = loaded(snapshot_id, remaining)
-    point_to(state, snapshot_id, "served")
+    point_to(state, manifest, snapshot_id, "served")
     return made
 
 
@@ -177,5 +178,5 @@ def current_snapshot(
     """Read the manifest and save it as a snapshot; files that `known` has are not fetched again."""
     snapshot = read_manifest(folders.manifest, dialects, known)
     snapshot_id = save_snapshot(folders.state, snapshot)
-    point_to(folders.state, snapshot_id)
+    point_to(folders.state, folders.manifest.uri, snapshot_id)
     return snapshot_id, snapshot
