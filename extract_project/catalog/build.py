@@ -7,14 +7,13 @@ of which a few were published anew costs a listing and a few small requests.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
-from extract_project.catalog.entries import described
-from extract_project.catalog.model import Catalog, CatalogEntry, Published
+from extract_project.catalog.entries import defaults_of, described
+from extract_project.catalog.model import Catalog, CatalogEntry, CatalogManifest, Published
 from extract_project.catalog.page import page
 from extract_project.catalog.published import (
     Listing,
@@ -23,10 +22,11 @@ from extract_project.catalog.published import (
     read_published,
 )
 from extract_project.catalog.tables import keep_object_lists
-from extract_project.errors import BucketError, NoSuchObject, StoreError
+from extract_project.errors import BucketError, NoSuchObject, NotPublished, StoreError
 from extract_project.layout import CATALOG_JSON, CATALOG_PAGE
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.snapshot import Snapshot
+from extract_project.problem import suggestion
 from extract_project.store.destination import DATA, Destination
 from extract_project.store.folder import Folder
 from extract_project.store.protocol import Absent, Condition, Holds, NotApplied
@@ -38,28 +38,67 @@ _TRIES = 3
 def keep_catalog(
     folders: Folders, snapshot: Snapshot, published: Collection[str] | None = None
 ) -> Catalog:
-    """Bring the catalogue in the data bucket up to date, and return it.
+    """Bring a manifest's part of the catalogue in the data bucket up to date, and return that part.
 
-    `published` are the paths of the extracts that were published since it was last built; without
-    it the data folder is listed to find them. Where two processes build at once, the second one
-    takes what the first one wrote and builds on that. Raises StoreError.
+    The parts of other manifests that publish there stay as they are. `published` are the paths of
+    the extracts that were published since the part was last built; without it the data folder is
+    listed to find them. Where two processes build at once, the second one takes what the first one
+    wrote and builds on that. Raises StoreError.
     """
-    for _ in range(_TRIES - 1):
-        with suppress(NotApplied):
-            return _keep(folders, snapshot, published)
-    return _keep(folders, snapshot, published)
+
+    def changed(kept: Catalog | None) -> Catalog:
+        known = kept.only(folders.manifest.uri) if kept else None
+        part = build_catalog(folders, snapshot, known, published)
+        keep_object_lists(folders, part, known)
+        return kept.with_part(part) if kept else part
+
+    return _write(folders.data, changed).only(folders.manifest.uri)
 
 
-def _keep(folders: Folders, snapshot: Snapshot, published: Collection[str] | None) -> Catalog:
-    data = folders.data
-    known, condition = _kept(data)
-    catalog = build_catalog(folders, snapshot, known, published)
-    keep_object_lists(folders, catalog, known)
-    data.store.put(
-        data.key(CATALOG_JSON), as_json(catalog), "application/json", condition=condition
-    )
-    data.store.put(data.key(CATALOG_PAGE), page(catalog), "text/html; charset=utf-8")
-    return catalog
+def forget_manifest(data: Folder, manifest: str) -> None:
+    """Remove the part of a manifest whose extracts are published no more. Raises StoreError, and
+    NotPublished for one that is not there.
+    """
+
+    def changed(kept: Catalog | None) -> Catalog:
+        known = [each.uri for each in kept.manifests] if kept else []
+        if kept is None or manifest not in known:
+            raise NotPublished(f"{manifest} is not in the catalogue: {suggestion(manifest, known)}")
+        return kept.without(manifest)
+
+    _write(data, changed)
+
+
+def _write(data: Folder, changed: Callable[[Catalog | None], Catalog]) -> Catalog:
+    """Replace the catalogue and its page by what `changed` makes of it."""
+    for tries_left in reversed(range(_TRIES)):
+        kept, condition = _kept(data)
+        catalog = changed(kept)
+        key = data.key(CATALOG_JSON)
+        try:
+            written = data.store.put(key, as_json(catalog), "application/json", condition=condition)
+        except NotApplied:
+            if not tries_left:
+                raise
+        else:
+            _write_page(data, catalog, written.token)
+            return catalog
+    raise AssertionError("the last try returns or raises")
+
+
+def _write_page(data: Folder, catalog: Catalog, token: str) -> None:
+    """Write the page of a catalogue, and of a newer one that somebody has written meanwhile: of
+    two that write the page at once, the one that is late sees the other one's catalogue.
+    """
+    for _ in range(_TRIES):
+        data.store.put(data.key(CATALOG_PAGE), page(catalog), "text/html; charset=utf-8")
+        newest = data.store.find(data.key(CATALOG_JSON))
+        if newest is None or newest.token == token:
+            return
+        kept, condition = _kept(data)
+        if kept is None or not isinstance(condition, Holds):
+            return
+        catalog, token = kept, condition.token
 
 
 def as_json(catalog: Catalog) -> bytes:
@@ -73,7 +112,7 @@ def build_catalog(
     known: Catalog | None = None,
     published: Collection[str] | None = None,
 ) -> Catalog:
-    """The catalogue of a snapshot; `known` is an earlier one, and the rest as `keep_catalog`."""
+    """One manifest's part; `known` is an earlier one, and the rest as `keep_catalog`."""
     now = {each.path: each.destination for each in snapshot.extracts}
     before = {
         each.path: each.published
@@ -94,10 +133,11 @@ def build_catalog(
             kept |= {each.path: before.get(each.path) for each in extracts}
     kept |= {each.path: before.get(each.path) for each in snapshot.invalid}
     entries = described(snapshot, folders)
+    manifest = folders.manifest
     return Catalog(
-        built_at=datetime.now(UTC),
-        manifest=folders.manifest.uri,
         data=folders.data.uri,
+        manifests=(CatalogManifest(uri=manifest.uri, built_at=datetime.now(UTC)),),
+        defaults=tuple(defaults_of(snapshot, manifest)),
         extracts=tuple(
             each.model_copy(update={"published": kept.get(each.path)}) for each in entries
         ),

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from extract_project.catalog.model import CatalogCheck, CatalogEntry, DeclaredColumn
+from extract_project.catalog.model import (
+    CatalogCheck,
+    CatalogDefaults,
+    CatalogEntry,
+    DeclaredColumn,
+)
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.fields.path import ANY
 from extract_project.manifest.snapshot import Snapshot
@@ -31,6 +36,7 @@ def _entry(extract: Extract, folders: Folders, downstream: Mapping[str, list[str
     path = extract.published_path(ANY if header.partitions else None)
     return CatalogEntry(
         path=extract.path,
+        manifest=manifest.uri,
         description=header.description,
         owners=tuple(header.owners),
         consumers=tuple(header.consumers),
@@ -61,8 +67,23 @@ def _entry(extract: Extract, folders: Folders, downstream: Mapping[str, list[str
         sql=extract.text,
         sql_uri=manifest.store.uri(extract.source.key),
         sql_version=extract.source.version_id,
+        defaults=_defaults(extract, manifest),
         code_version=extract.code_version,
     )
+
+
+def defaults_of(snapshot: Snapshot, manifest: Folder) -> list[CatalogDefaults]:
+    """The defaults of folders that apply to any extract."""
+    files: list[Extract | InvalidExtract] = [*snapshot.extracts, *snapshot.invalid]
+    found = {each.source.key: each for file in files for each in file.defaults}
+    return [
+        CatalogDefaults(uri=manifest.store.uri(key), version=each.source.version_id, text=each.text)
+        for key, each in sorted(found.items())
+    ]
+
+
+def _defaults(file: Extract | InvalidExtract, manifest: Folder) -> tuple[str, ...]:
+    return tuple(manifest.store.uri(each.source.key) for each in file.defaults)
 
 
 def _columns(extract: Extract) -> tuple[DeclaredColumn, ...]:
@@ -87,9 +108,11 @@ def _invalid(
 ) -> CatalogEntry:
     return CatalogEntry(
         path=extract.path,
+        manifest=manifest.uri,
         downstream=tuple(downstream.get(extract.path, ())),
         sql=extract.text,
         sql_uri=manifest.store.uri(extract.source.key),
         sql_version=extract.source.version_id,
+        defaults=_defaults(extract, manifest),
         problems=tuple(extract.reasons),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -79,6 +79,7 @@ class CatalogEntry(_Part):
     """One extract."""
 
     path: str = Field(description="Folder and name, as in sales/orders.")
+    manifest: str = Field(description="URI of the manifest that its SQL file belongs to.")
     description: str = ""
     owners: tuple[str, ...] = ()
     consumers: tuple[str, ...] = Field((), description="Who reads it.")
@@ -114,6 +115,9 @@ class CatalogEntry(_Part):
     sql: str = ""
     sql_uri: str = ""
     sql_version: str | None = None
+    defaults: tuple[str, ...] = Field(
+        (), description="URIs of the defaults that apply to it, from the root folder down."
+    )
     code_version: str = Field(
         "", description="Changes when the SQL or a header key that shapes the data does."
     )
@@ -134,13 +138,75 @@ class CatalogEntry(_Part):
         )
 
 
-class Catalog(_Part):
-    """Every extract of a manifest."""
+class CatalogManifest(_Part):
+    """A manifest whose extracts are in the catalogue."""
 
-    built_at: datetime
-    manifest: str
+    uri: str
+    built_at: AwareDatetime = Field(description="When its extracts were last brought up to date.")
+
+
+class CatalogDefaults(_Part):
+    """The defaults of a folder, a `_defaults.yaml`."""
+
+    uri: str
+    version: str | None
+    text: str
+
+
+class Catalog(_Part):
+    """Every extract that is published in one place, of one manifest or of several."""
+
     data: str
-    extracts: tuple[CatalogEntry, ...]
+    manifests: tuple[CatalogManifest, ...]
+    defaults: tuple[CatalogDefaults, ...] = ()
+    extracts: tuple[CatalogEntry, ...] = Field(description="By path.")
+
+    def only(self, manifest: str) -> Catalog:
+        """The part of one manifest."""
+        return self._with(
+            [each for each in self.manifests if each.uri == manifest],
+            [each for each in self.extracts if each.manifest == manifest],
+            self.defaults,
+        )
+
+    def without(self, manifest: str) -> Catalog:
+        """All but the part of one manifest."""
+        return self._with(
+            [each for each in self.manifests if each.uri != manifest],
+            [each for each in self.extracts if each.manifest != manifest],
+            self.defaults,
+        )
+
+    def with_part(self, part: Catalog) -> Catalog:
+        """With another manifest's part. Of two extracts in one place, the one in it is kept."""
+        uris = {each.uri for each in part.extracts}
+        paths = {each.path for each in part.extracts}
+        others = [
+            each
+            for each in self.extracts
+            if (each.uri not in uris if each.uri else each.path not in paths)
+        ]
+        left = {each.manifest for each in others}
+        return self._with(
+            [*(each for each in self.manifests if each.uri in left), *part.manifests],
+            [*others, *part.extracts],
+            [*self.defaults, *part.defaults],
+        )
+
+    def _with(
+        self,
+        manifests: Iterable[CatalogManifest],
+        extracts: Iterable[CatalogEntry],
+        defaults: Iterable[CatalogDefaults],
+    ) -> Catalog:
+        kept = sorted(extracts, key=lambda each: (each.path, each.manifest))
+        read = {uri for each in kept for uri in each.defaults}
+        return Catalog(
+            data=self.data,
+            manifests=tuple(sorted(manifests, key=lambda each: each.uri)),
+            defaults=tuple(each for each in defaults if each.uri in read),
+            extracts=tuple(kept),
+        )
 
 
 def catalog_schema() -> dict[str, Any]:

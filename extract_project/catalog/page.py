@@ -24,14 +24,14 @@ def page(catalog: Catalog) -> bytes:
     """`index.html`."""
     entries = catalog.extracts
     index = {
-        "built_at": catalog.built_at.isoformat(),
         "data": catalog.data,
-        "manifest": catalog.manifest,
+        "manifests": [each.model_dump(mode="json") for each in catalog.manifests],
         "placeholder": VERSION,
         "together": _TOGETHER,
         "extracts": [_summary(entry) for entry in entries],
     }
     parts = [_block("index", index)]
+    parts.append(_block("defaults", {each.uri: each.model_dump() for each in catalog.defaults}))
     for start in range(0, len(entries), _TOGETHER):
         details = [_detail(each, catalog.data) for each in entries[start : start + _TOGETHER]]
         parts.append(_block(f"details-{start // _TOGETHER}", details))
@@ -43,6 +43,7 @@ def _summary(entry: CatalogEntry) -> dict[str, Any]:
     published = entry.published
     return {
         "path": entry.path,
+        "manifest": entry.manifest,
         "description": entry.description,
         "owners": entry.owners,
         "tables": entry.reads,

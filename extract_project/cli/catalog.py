@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from extract_project.catalog.build import as_json, build_catalog, keep_catalog
+from extract_project.catalog.build import as_json, build_catalog, forget_manifest, keep_catalog
 from extract_project.catalog.model import Catalog
 from extract_project.catalog.page import page
 from extract_project.cli.console import err, explains_itself, out
@@ -22,8 +22,13 @@ from extract_project.settings import load_settings
     type=click.Path(file_okay=False, path_type=Path),
     help="Write into this directory, and nothing into the bucket.",
 )
+@click.option(
+    "--forget",
+    metavar="MANIFEST",
+    help="Remove the extracts of a manifest that is used no more, as in s3://acme-sql/old.",
+)
 @explains_itself
-def catalog(*, output: Path | None) -> None:
+def catalog(*, output: Path | None, forget: str | None) -> None:
     """Build the page that shows readers all extracts.
 
     Anybody with access to the bucket can open it. It shows what each extract is, its columns, its
@@ -36,6 +41,10 @@ def catalog(*, output: Path | None) -> None:
     """
     settings = load_settings()
     folders = settings.connect()
+    if forget is not None:
+        forget_manifest(folders.data, forget.rstrip("/"))
+        out.print(f"{forget} is no longer in the catalogue")
+        return
     with err.status("reading the manifest and what is published"):
         snapshot = read_manifest(folders.manifest, settings.dialects)
         if output is None:

@@ -11,9 +11,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from extract_project.catalog.build import build_catalog, keep_catalog
+from extract_project.catalog.build import build_catalog, forget_manifest, keep_catalog
 from extract_project.catalog.model import Catalog, CatalogEntry, catalog_schema
+from extract_project.catalog.page import page
 from extract_project.catalog.tables import table_of
+from extract_project.errors import NotPublished
 from extract_project.layout import CATALOG_JSON, CATALOG_PAGE
 from extract_project.manifest.fields.partitions import Partition
 from extract_project.store.protocol import Condition, Written
@@ -36,6 +38,11 @@ checks:
 
 def entry(catalog: Catalog, path: str) -> CatalogEntry:
     return {each.path: each for each in catalog.extracts}[path]
+
+
+def in_the_bucket(site: Site) -> Catalog:
+    body = site.data.store.read(site.data.key(CATALOG_JSON)).body
+    return Catalog.model_validate_json(body)
 
 
 def built(site: Site, *published: str) -> Catalog:
@@ -232,6 +239,93 @@ def test_what_another_process_wrote_meanwhile_is_not_lost(site: Site) -> None:
     assert [each.version_id for each in found.versions] == [second.version_id, first.version_id]
 
 
+def test_manifests_that_publish_in_one_place_share_a_catalogue(site: Site) -> None:
+    """Each keeps its own part; neither reads the other one's again, or removes it."""
+    one = replace(site, manifest=site.manifest / "one")
+    two = replace(site, manifest=site.manifest / "two")
+    materialize(one, one.extract("a/b", "select 1 as a"))
+    materialize(two, two.extract("c/d", "select 1 as a"))
+    built(one)
+    assert [each.path for each in built(two).extracts] == ["c/d"]
+    built(one, "nothing")
+
+    shared = in_the_bucket(site)
+    assert [(each.path, each.manifest) for each in shared.extracts] == [
+        ("a/b", one.manifest.uri),
+        ("c/d", two.manifest.uri),
+    ]
+    assert all(each.published for each in shared.extracts)
+    assert [each.uri for each in shared.manifests] == [one.manifest.uri, two.manifest.uri]
+
+    forget_manifest(site.data, one.manifest.uri)
+    assert [each.path for each in in_the_bucket(site).extracts] == ["c/d"]
+    with pytest.raises(NotPublished, match="did you mean"):
+        forget_manifest(site.data, f"{two.manifest.uri}x")
+
+
+def test_a_manifest_that_has_moved_does_not_leave_its_extracts_behind(site: Site) -> None:
+    one = replace(site, manifest=site.manifest / "one")
+    two = replace(site, manifest=site.manifest / "two")
+    for each in (one, two):
+        each.put_sql("a/b", "select 1 as a")
+        built(each)
+
+    shared = in_the_bucket(site)
+    assert [(each.path, each.manifest) for each in shared.extracts] == [("a/b", two.manifest.uri)]
+    assert [each.uri for each in shared.manifests] == [two.manifest.uri]
+
+
+def test_a_page_that_is_written_late_is_of_the_newest_catalogue(site: Site) -> None:
+    one = replace(site, manifest=site.manifest / "one")
+    two = replace(site, manifest=site.manifest / "two")
+    one.put_sql("a/b", "select 1 as a")
+    two.put_sql("c/d", "select 1 as a")
+
+    class Slow(S3Store):
+        """A store in which another process builds everything just before the page is written."""
+
+        def put(
+            self,
+            key: str,
+            body: bytes,
+            content_type: str,
+            *,
+            facts: Mapping[str, str] | None = None,
+            condition: Condition | None = None,
+        ) -> Written:
+            if key.endswith("index.html") and not overtaken:
+                overtaken.append(key)
+                built(two)
+            return super().put(key, body, content_type, facts=facts, condition=condition)
+
+    overtaken: list[str] = []
+    slow = replace(one.folders, data=replace(one.data, store=Slow(site.s3, site.data.bucket)))
+    keep_catalog(slow, one.snapshot())
+
+    assert overtaken
+    assert site.data.store.read(site.data.key(CATALOG_PAGE)).body == page(in_the_bucket(site))
+
+
+def test_an_entry_names_the_defaults_that_apply_to_it(site: Site) -> None:
+    site.put_defaults("", "owners: team:all")
+    version = site.put_defaults("sales/eu", "owners: team:eu")
+    site.put_sql("sales/eu/orders", "select 1 as a")
+    site.put_sql("sales/eu/broken", "delete from a")
+    site.put_sql("sales/rates", "select 1 as a")
+
+    catalog = built(site)
+
+    far, near = (f"{site.manifest.uri}/{folder}_defaults.yaml" for folder in ("", "sales/eu/"))
+    for path in ("sales/eu/orders", "sales/eu/broken"):
+        assert entry(catalog, path).defaults == (far, near)
+    assert entry(catalog, "sales/rates").defaults == (far,)
+    assert {each.uri: each.text for each in catalog.defaults} == {
+        far: "owners: team:all",
+        near: "owners: team:eu",
+    }
+    assert {each.version for each in catalog.defaults if each.uri == near} == {version}
+
+
 def test_a_catalogue_that_another_release_wrote_is_built_anew(site: Site) -> None:
     materialize(site, site.extract("a/b", "select 1 as a"))
     site.s3.put_object(
@@ -260,4 +354,8 @@ def test_age_is_counted_from_when_it_was_published(site: Site) -> None:
 
     found = entry(catalog, "a/b").published
     assert found
-    assert timedelta(0) <= catalog.built_at - found.versions[0].published_at < timedelta(minutes=1)
+    assert (
+        timedelta(0)
+        <= catalog.manifests[0].built_at - found.versions[0].published_at
+        < timedelta(minutes=1)
+    )

@@ -12,7 +12,9 @@ from playwright.sync_api import Browser, Page, expect
 from extract_project.catalog.model import (
     Catalog,
     CatalogColumn,
+    CatalogDefaults,
     CatalogEntry,
+    CatalogManifest,
     CatalogVersion,
     DeclaredColumn,
     Published,
@@ -50,6 +52,8 @@ def version(number: int, ago: timedelta) -> CatalogVersion:
 
 ORDERS = CatalogEntry(
     path="sales/orders",
+    manifest="s3://acme/sql",
+    defaults=("s3://acme/sql/_defaults.yaml", "s3://acme/sql/sales/_defaults.yaml"),
     description=f"Orders by day. {MALICE}",
     owners=("team:sales",),
     warehouse="shop",
@@ -86,9 +90,16 @@ LATE = ORDERS.model_copy(
         else None,
     }
 )
-INVALID = CatalogEntry(path="broken", problems=("broken.sql:1:8: expected a column",), sql="select")
+INVALID = CatalogEntry(
+    path="broken",
+    manifest="s3://acme/sql",
+    problems=("broken.sql:1:8: expected a column",),
+    sql="select",
+)
+NAMESAKE = CatalogEntry(path="finance/rates", manifest="s3://acme/team", sql="select 'of the team'")
 UNPUBLISHED = CatalogEntry(
     path="finance/rates",
+    manifest="s3://acme/sql",
     upstream=("sales/orders",),
     sql="select 1",
     consumers=("crm of sales",),
@@ -105,10 +116,18 @@ OTHERS = [ORDERS.model_copy(update={"path": f"many/number_{number:04}"}) for num
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     catalog = Catalog(
-        built_at=datetime.now(UTC),
-        manifest="s3://acme/sql",
         data="s3://acme/extracts",
-        extracts=(INVALID, UNPUBLISHED, *OTHERS, LATE, ORDERS),
+        manifests=(
+            CatalogManifest(uri="s3://acme/sql", built_at=datetime.now(UTC)),
+            CatalogManifest(uri="s3://acme/team", built_at=datetime.now(UTC)),
+        ),
+        defaults=(
+            CatalogDefaults(uri="s3://acme/sql/_defaults.yaml", version="v1", text="retries: 1"),
+            CatalogDefaults(
+                uri="s3://acme/sql/sales/_defaults.yaml", version="v2", text=f"# {MALICE}"
+            ),
+        ),
+        extracts=(INVALID, UNPUBLISHED, NAMESAKE, *OTHERS, LATE, ORDERS),
     )
     file = tmp_path_factory.mktemp("catalog") / "index.html"
     file.write_bytes(page(catalog))
@@ -143,7 +162,7 @@ def reader(browser: Browser, file: Path) -> Iterator[Page]:
 def test_an_extract_is_found_by_what_readers_know(reader: Page, words: str, found: int) -> None:
     reader.get_by_role("searchbox").fill(words)
 
-    expect(reader.get_by_role("status")).to_contain_text(f"{found:,} of 1,204 extracts")
+    expect(reader.get_by_role("status")).to_contain_text(f"{found:,} of 1,205 extracts")
 
 
 def test_an_extract_is_shown_whole(reader: Page) -> None:
@@ -175,12 +194,33 @@ def test_what_columns_mean_is_shown_before_and_after_the_first_version(reader: P
     expect(main.get_by_role("row").filter(has_text="order_id")).to_contain_text("The shop's number")
 
 
+def test_defaults_of_folders_are_shown_the_nearest_first(reader: Page) -> None:
+    reader.goto(f"{reader.url}#sales%2Forders")
+    main = reader.get_by_role("main")
+    expect(main).to_contain_text("Defaults of its folders")
+
+    near, far = main.locator("pre").nth(-2), main.locator("pre").nth(-1)
+    expect(near).to_have_text(f"# {MALICE}")
+    expect(far).to_have_text("retries: 1")
+    expect(main).to_contain_text("s3://acme/sql/sales/_defaults.yaml version v2")
+
+
+def test_two_manifests_may_have_an_extract_of_one_name(reader: Page) -> None:
+    main = reader.get_by_role("main")
+    expect(main).to_contain_text("s3://acme/team")  # what the page is made of
+    reader.get_by_role("searchbox").fill("finance/rates")
+    for place, sql in enumerate(("select 1", "select 'of the team'")):
+        reader.get_by_role("link", name="rates").nth(place).click()
+        expect(main.locator("pre").first).to_have_text(sql)
+
+
 def test_what_people_wrote_is_text_and_nothing_else(reader: Page) -> None:
     reader.goto(f"{reader.url}#sales%2Forders")
     main = reader.get_by_role("main")
 
     expect(main.locator(".description")).to_have_text(f"Orders by day. {MALICE}")
-    expect(main.locator("pre").last).to_have_text(f"select 1 -- {MALICE}")
+    expect(main.locator("pre").nth(-3)).to_have_text(f"select 1 -- {MALICE}")
+    expect(main.locator("pre").nth(-2)).to_have_text(f"# {MALICE}")
     expect(main.get_by_role("row").filter(has_text="customer")).to_contain_text(MALICE)
     assert reader.locator("img, b").count() == 0
     assert reader.title() == "sales/orders"
