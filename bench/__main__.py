@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from bench.contestants import SOURCES
-from bench.report import Figures, page, plot
+from bench.report import Results, page, plot
 from bench.run import as_json, baseline, run_source
 from bench.site import bench_site, make_peers
 
@@ -32,16 +32,16 @@ def main() -> None:
         empty = baseline(site, given.rounds)
         outcomes = [run_source(site, source, given.rounds, peers) for source in given.sources]
         rows = site.rows
-    figures = Figures(
+    results = Results(
         rows=rows,
         rounds=given.rounds,
         command=f"make bench SCALE={given.scale:g} ROUNDS={given.rounds}",
         outcomes=outcomes,
         baseline=empty,
     )
-    given.output.write_text(page(figures))
+    given.output.write_text(page(results))
     given.output.with_suffix(".svg").write_text(plot(outcomes))
-    (directory / "figures.json").write_text(json.dumps(list(as_json(outcomes)), indent=1))
+    (directory / "results.json").write_text(json.dumps(list(as_json(outcomes)), indent=1))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""An empty Dagster project, to measure Dagster's own time before a step begins.
+"""An empty Dagster project. It measures the time that Dagster itself takes before a step begins.
 
-The asset's body says when it was reached, as seconds since 1970.
+The asset's body prints the time at which it was reached, in seconds since 1970.
 """
 
 import sys

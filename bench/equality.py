@@ -34,7 +34,7 @@ class Verdict:
 
 
 def judge(s3: S3Client, bucket: str, key: str, truth: Path) -> Verdict | None:
-    """Compare an object, or all objects below it, with `shop.lineitem`; None when nothing is there.
+    """Compare an object, or all objects below it, with `shop.lineitem`; None if nothing is there.
 
     Every value is cast to the warehouse's type and hashed, so a double in the place of a decimal
     counts as equal as long as it rounds to it: the types tell the rest.
@@ -59,7 +59,7 @@ def _download(s3: S3Client, bucket: str, key: str, directory: Path) -> list[Path
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", [])
     files: list[Path] = []
     for each in listed:
-        # dlt keeps tables of its own beside the result.
+        # dlt keeps its own tables beside the result.
         if each["Key"].endswith(".parquet") and "/_dlt" not in each["Key"] and each["Size"]:
             files.append(directory / f"{len(files)}.parquet")
             s3.download_file(bucket, each["Key"], str(files[-1]))
@@ -83,7 +83,7 @@ def _checksums(
 
 
 def _odd_types(file: Path, columns: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """Kinds of columns whose type is not the warehouse's, or a wider one of the same kind."""
+    """Columns whose type is neither the warehouse's nor a wider one of the same kind."""
     schema = pq.read_schema(file)
     found = {field.name.lower(): str(field.type) for field in schema}
     odd = set()

@@ -37,10 +37,10 @@ class _Kept:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing waits here."""
+        """Do nothing: nothing is buffered."""
 
     def close(self) -> None:
-        """Nothing to end."""
+        """Do nothing."""
 
 
 def main(source: str) -> None:
@@ -59,7 +59,9 @@ def main(source: str) -> None:
 
 
 def _read(source: str) -> tuple[float, list[pa.Table], pa.Schema, float]:
-    """Seconds for all rows, and some row groups for the rest, with their share of all rows."""
+    """Seconds to read all rows, some row groups for the other two measurements, and their share
+    of all rows.
+    """
     warehouse = load_settings().warehouses[source]
     with warehouse.connect(Label("bench", "v", "r"), timedelta(hours=1)) as session:
         begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""A manifest of any number of SQL files, as a company might have it; the same one every time."""
+"""A manifest of any number of SQL files, such as a company might have. It is always the same."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def path(number: int) -> str:
 
 
 def text(number: int) -> str:
-    """One SQL file: most are on a schedule, some come after another of their folder."""
+    """One SQL file. Most have a schedule; some depend on another file of their folder."""
     scheduled = number % 5 != 0
     follows = number % 10 == 1
     return _FILE.format(
@@ -73,7 +73,7 @@ def text(number: int) -> str:
 
 
 def put(s3: S3Client, manifest: Location, number: int, changed: str = "") -> str:
-    """Put one file, with `changed` as a comment behind it; returns its path."""
+    """Put one file, with `changed` as a comment at its end; returns its path."""
     body = text(number) + (f"-- {changed}\n" if changed else "")
     s3.put_object(
         Bucket=manifest.bucket, Key=manifest.key(f"{path(number)}.sql"), Body=body.encode()
@@ -89,7 +89,7 @@ def put_all(s3: S3Client, manifest: Location, count: int) -> None:
 
 
 def numbers() -> Iterator[int]:
-    """Numbers of files that `put_all` has not put, each once."""
+    """Numbers of files that `put_all` has not put, each of them once."""
     yield from range(90_000, 100_000)
 
 

@@ -14,7 +14,7 @@ _POLL_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class Measurement:
-    """One run. CPU seconds are of the process and its children; memory is the largest process's."""
+    """One run. CPU seconds include child processes; memory is that of the largest process."""
 
     wall: float
     cpu: float
@@ -67,7 +67,7 @@ def family(pid: int) -> list[int]:
     """A process and its descendants."""
     try:
         lists = [task.read_text().split() for task in Path(f"/proc/{pid}/task").glob("*/children")]
-    except OSError:  # it has ended meanwhile
+    except OSError:  # it has ended in the meantime
         return [pid]
     return [
         pid,
@@ -76,15 +76,15 @@ def family(pid: int) -> list[int]:
 
 
 def high_water(pid: int) -> int:
-    """The kernel's own high-water mark of resident memory, in bytes; 0 when it has ended.
+    """The kernel's own high-water mark of resident memory, in bytes; 0 if it has ended.
 
-    `getrusage` starts with what the parent had when it forked.
+    `getrusage` would start with the memory of the parent at the fork.
     """
     return _status(pid, "VmHWM")
 
 
 def resident(pid: int) -> int:
-    """Resident memory now, in bytes; 0 when it has ended."""
+    """Resident memory now, in bytes; 0 if the process has ended."""
     return _status(pid, "VmRSS")
 
 

@@ -1,4 +1,5 @@
-"""Peak memory of the whole run process at one and at ten times the rows: `python -m bench.memory`.
+"""Peak memory of a whole run, with the given rows and with ten times as many: `python -m
+bench.memory`.
 
 Writes docs/memory.md.
 """

@@ -1,6 +1,6 @@
 """This project's pipeline without Dagster around it: `python -m bench.pipeline SOURCE`.
 
-What the hand-written scripts are to be compared with: they have no orchestrator either.
+Compare it with the hand-written scripts, which have no orchestrator either.
 """
 
 from __future__ import annotations

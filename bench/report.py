@@ -22,8 +22,8 @@ _TITLES = {"snowflake": "Snowflake", "postgres": "Postgres", "duckdb": "DuckDB"}
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Everything that goes into the page."""
+class Results:
+    """All measurements that the page shows."""
 
     rows: int
     rounds: int
@@ -32,39 +32,39 @@ class Figures:
     baseline: float
 
 
-def page(figures: Figures) -> str:
+def page(results: Results) -> str:
     """Markdown."""
-    parts = [_introduction(figures), *(_source(each) for each in figures.outcomes)]
-    parts.append(_start(figures))
+    parts = [_introduction(results), *(_source(each) for each in results.outcomes)]
+    parts.append(_start(results))
     return "\n\n".join(parts) + "\n"
 
 
-def _introduction(figures: Figures) -> str:
+def _introduction(results: Results) -> str:
     versions = ", ".join(
         f"{name} {version(name)}"
         for name in ("dagster", "pyarrow", "duckdb", "snowflake-connector-python", "psycopg")
     )
     return f"""# Performance
 
-Printed by `{figures.command}`: TPC-H `lineitem`, {figures.rows:,} rows of 16 columns, from each
-warehouse to one Parquet object (zstd) in the embedded S3 server; every program as a whole process,
-from its start to its end, imports and all; the peers have no orchestrator around them, so this
-project is measured without Dagster too, and that is what ratios are to. Everybody takes turns
-within a round; figures are medians of {figures.rounds} rounds after one that is not counted; who
-takes more than five times as long as this project runs once (¹).
+Printed by `{results.command}`. Each program writes TPC-H `lineitem`, {results.rows:,} rows of 16
+columns, from the warehouse to one Parquet object (zstd) in the embedded S3 server. It is measured
+as a whole process, imports included. The peers run without an orchestrator, so this project is
+measured without Dagster as well, and ratios are to that. The programs take turns within a round.
+The numbers are medians of {results.rounds} rounds, after one that does not count. A program that
+takes more than five times as long as this project runs only once (¹).
 Python {platform.python_version()}, {versions}.
-The servers share the machine's {os.cpu_count()} cores with whoever is measured, so compare the
-ratios, not the seconds, with another machine's.
+The servers share the machine's {os.cpu_count()} cores with the measured program: compare ratios,
+not seconds, with other machines.
 
-Memory at one and at ten times the rows is in [memory.md](memory.md), and what becomes of difficult
-types in [types.md](types.md).
+Memory at one and at ten times the rows is in [memory.md](memory.md), and what programs make of
+difficult types in [types.md](types.md).
 
 ![Wall time of each program](performance.svg)
 
-`values and types`: every program's result is read back; row count and a checksum of every column
-are compared with the warehouse's own. "exact" means that and the warehouse's types; otherwise the
-types that changed are listed. Snowflake is the protocol server of the tests: what its clients do is
-real, what the service would take is not in the figures."""
+`values and types`: each program's result is read back. The number of rows and a checksum of each
+column are compared with the warehouse's. "exact" means that these are equal, and the types too;
+otherwise the types that changed are listed. Snowflake is the tests' protocol server: the clients
+do their real work, but the service's own time is not included."""
 
 
 def _source(outcome: Outcome) -> str:
@@ -93,18 +93,18 @@ def _row(entry: Entry, first: Entry) -> str:
     )
 
 
-def _start(figures: Figures) -> str:
+def _start(results: Results) -> str:
     lines = []
-    for outcome in figures.outcomes:
+    for outcome in results.outcomes:
         reached = sorted(outcome.to_query)[len(outcome.to_query) // 2]
         lines.append(
-            f"| {_TITLES[outcome.source]} | {reached:.2f} | {reached - figures.baseline:+.2f} |"
+            f"| {_TITLES[outcome.source]} | {reached:.2f} | {reached - results.baseline:+.2f} |"
         )
     return f"""## From the start of a process to its query
 
-An empty Dagster project reaches the body of its only asset after {figures.baseline:.2f} s, started
-in the same way. Until it sends the query, ours has read settings and manifest, looked at the
-published version, imported the warehouse's driver and signed in:
+An empty Dagster project, started in the same way, reaches the body of its only asset after
+{results.baseline:.2f} s. Before this project sends the query, it has read the settings and the
+manifest, looked up the published version, imported the warehouse's driver and signed in:
 
 | source | seconds | beyond the empty project |
 |---|---|---|
@@ -112,7 +112,7 @@ published version, imported the warehouse's driver and signed in:
 
 
 def plot(outcomes: Sequence[Outcome]) -> str:
-    """One bar per program, as SVG; who is out of all proportion is cut off."""
+    """One bar per program, as SVG; bars that are far too long are cut off."""
     bars: list[str] = []
     y = 10
     walls = [entry.wall for each in outcomes for entry in each.entries if entry.runs]

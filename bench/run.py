@@ -1,4 +1,6 @@
-"""All rounds: this project and its peers in turn, so that a drift of the machine hits all alike."""
+"""Run all rounds. This project and its peers take turns, so that all suffer alike if the machine
+becomes slower.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,7 @@ class Outcome:
     to_query: list[float]
     """Seconds from the start of the process to the query."""
     first_wall: float = 0.0
-    """Of our own first run, to know early who is slow beside it."""
+    """Seconds of our own first run; programs that are much slower run only once."""
 
     @property
     def slowest_limit(self) -> float:
@@ -87,7 +89,7 @@ class _Course:
 
 
 def run_source(site: BenchSite, source: str, rounds: int, peers: Path | None) -> Outcome:
-    """Every contestant once per round; the first, uncounted, warms caches up."""
+    """Run every contestant once per round. The first round warms up caches and does not count."""
     course = _Course(site, _s3(site), source, peers)
     put_sql(course.s3, source, QUERY)
     chosen = [each for each in CONTESTANTS if peers and source in each.sources]
@@ -248,7 +250,7 @@ def _say(what: str, run: Measurement) -> None:
 
 
 def as_json(outcomes: list[Outcome]) -> Iterator[dict[str, Any]]:
-    """The raw figures, for whoever wants to compute something else."""
+    """The raw measurements as JSON."""
     for outcome in outcomes:
         for entry in outcome.entries:
             yield {

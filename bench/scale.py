@@ -43,8 +43,8 @@ _FEW = 1000
 
 
 @dataclass
-class Figures:
-    """Everything measured with one number of files, in seconds and bytes."""
+class Measurements:
+    """All measurements with one number of files, in seconds and bytes."""
 
     files: int
     read: float = 0.0
@@ -73,7 +73,7 @@ def main() -> None:
     given.output.write_text(_page(columns))
 
 
-def _measured(count: int) -> Figures:
+def _measured(count: int) -> Measurements:
     with (
         tempfile.TemporaryDirectory(prefix="extract-scale-") as directory,
         embedded_site(Path(directory)) as site,
@@ -83,38 +83,40 @@ def _measured(count: int) -> Figures:
         with duckdb.connect(str(site.warehouse)) as connection:
             connection.execute(many.TABLE)
         many.put_all(s3, settings.manifest, count)
-        figures = Figures(count)
-        snapshot = _manifest(figures, s3, settings)
-        _schedule(figures, settings, snapshot)
+        found = Measurements(count)
+        snapshot = _manifest(found, s3, settings)
+        _schedule(found, settings, snapshot)
         with code_server(site) as server:
-            figures.server_ready, figures.server_bytes = server.ready, server.resident_bytes
-        _say(figures, "code server", figures.server_ready)
-        _deployment(figures, s3, settings, site)
-    return figures
+            found.server_ready, found.server_bytes = server.ready, server.resident_bytes
+        _say(found, "code server", found.server_ready)
+        _deployment(found, s3, settings, site)
+    return found
 
 
-def _manifest(figures: Figures, s3: S3Client, settings: Settings) -> Snapshot:
-    """The manifest and its snapshot alone, without Dagster."""
+def _manifest(found: Measurements, s3: S3Client, settings: Settings) -> Snapshot:
+    """Measure the manifest and its snapshot alone, without Dagster."""
 
     def read(known: Snapshot | None = None) -> Snapshot:
         return read_manifest(settings.connect().manifest, settings.dialects, known)
 
-    figures.read, snapshot = _median(1 if figures.files > _FEW else _ROUNDS, read)
-    _say(figures, "manifest", figures.read)
+    found.read, snapshot = _median(1 if found.files > _FEW else _ROUNDS, read)
+    _say(found, "manifest", found.read)
     many.put(s3, settings.manifest, 0, changed="for reading again")
-    figures.read_again, snapshot = _median(_ROUNDS, lambda: read(snapshot))
+    found.read_again, snapshot = _median(_ROUNDS, lambda: read(snapshot))
     snapshot_id = save_snapshot(settings.connect().state, snapshot)
     state = settings.connect().state
-    figures.snapshot_bytes = s3.head_object(
+    found.snapshot_bytes = s3.head_object(
         Bucket=state.bucket, Key=state.key(f"snapshots/{snapshot_id}.json.gz")
     )["ContentLength"]
-    figures.snapshot_load, _ = _median(_ROUNDS, lambda: load_snapshot(state, snapshot_id))
-    _say(figures, "snapshot", figures.snapshot_load)
+    found.snapshot_load, _ = _median(_ROUNDS, lambda: load_snapshot(state, snapshot_id))
+    _say(found, "snapshot", found.snapshot_load)
     return snapshot
 
 
-def _schedule(figures: Figures, settings: Settings, snapshot: Snapshot) -> None:
-    """The largest schedule's evaluation; the daemon then launches what it asks for, one by one."""
+def _schedule(found: Measurements, settings: Settings, snapshot: Snapshot) -> None:
+    """Measure the evaluation of the largest schedule. The daemon would then launch its runs one
+    by one.
+    """
     definitions = compose(snapshot, CodeLocation(settings, settings.connect, "none"))
     repository = definitions.get_repository_def()
 
@@ -125,45 +127,45 @@ def _schedule(figures: Figures, settings: Settings, snapshot: Snapshot) -> None:
         return len(schedule.evaluate_tick(context).run_requests or ())
 
     largest = max(repository.schedule_defs, key=tick)
-    figures.schedule_tick, figures.schedule_size = _median(_ROUNDS, lambda: tick(largest))
-    _say(figures, "schedule", figures.schedule_tick)
+    found.schedule_tick, found.schedule_size = _median(_ROUNDS, lambda: tick(largest))
+    _say(found, "schedule", found.schedule_tick)
 
 
-def _deployment(figures: Figures, s3: S3Client, settings: Settings, site: EmbeddedSite) -> None:
-    """Everything that people see from outside: reloading, launching, looking."""
-    rounds = 1 if figures.files > _FEW else _ROUNDS
+def _deployment(found: Measurements, s3: S3Client, settings: Settings, site: EmbeddedSite) -> None:
+    """Measure what users wait for: reloading, launching, opening pages."""
+    rounds = 1 if found.files > _FEW else _ROUNDS
     new = many.numbers()
     with trio(site) as running:
-        figures.catalog, _ = _median(_ROUNDS, running.catalog)
-        _say(figures, "catalog", figures.catalog)
+        found.catalog, _ = _median(_ROUNDS, running.catalog)
+        _say(found, "catalog", found.catalog)
 
         workers: list[Worker] = []
         for number in range(1, rounds + 1):
             workers.append(running.run(many.path(number)))
-            _say(figures, "run", workers[-1].to_query)
-        figures.launch = statistics.median(each.launch for each in workers)
-        figures.to_query = statistics.median(each.to_query for each in workers)
-        figures.worker_bytes = max(each.peak_bytes for each in workers)
-        figures.sensor_tick = running.sensor_tick("manifest")
+            _say(found, "run", workers[-1].to_query)
+        found.launch = statistics.median(each.launch for each in workers)
+        found.to_query = statistics.median(each.to_query for each in workers)
+        found.worker_bytes = max(each.peak_bytes for each in workers)
+        found.sensor_tick = running.sensor_tick("manifest")
 
         seconds = []
         with running.daemon_paused():
             for number in range(rounds):
                 many.put(s3, settings.manifest, number, changed="for the reload")
                 seconds.append(_timed(running.deployment.reload)[0])
-        figures.reload = statistics.median(seconds)
-        _say(figures, "reload", figures.reload)
+        found.reload = statistics.median(seconds)
+        _say(found, "reload", found.reload)
 
         seconds = []
         for _ in range(rounds):
             path = many.put(s3, settings.manifest, next(new))
             seconds.append(_timed(partial(running.await_asset, path))[0])
-        figures.visible = statistics.median(seconds)
-        _say(figures, "visible", figures.visible)
+        found.visible = statistics.median(seconds)
+        _say(found, "visible", found.visible)
 
 
 def _median(rounds: int, work: Callable[[], T]) -> tuple[float, T]:
-    """Median of the seconds, and the last result."""
+    """The median of the seconds, and the last result."""
     timed = [_timed(work) for _ in range(rounds)]
     return statistics.median(seconds for seconds, _ in timed), timed[-1][1]
 
@@ -174,8 +176,8 @@ def _timed(work: Callable[[], T]) -> tuple[float, T]:
     return time.monotonic() - begun, result
 
 
-def _say(figures: Figures, what: str, seconds: float) -> None:
-    sys.stderr.write(f"{figures.files:>6} files: {what:<12} {seconds:7.2f} s\n")
+def _say(found: Measurements, what: str, seconds: float) -> None:
+    sys.stderr.write(f"{found.files:>6} files: {what:<12} {seconds:7.2f} s\n")
 
 
 _PAGE = """# Scale
@@ -195,8 +197,8 @@ A run worker is a process of its own that ends with its run. The manifest sensor
 """
 
 
-def _page(columns: list[Figures]) -> str:
-    rows: list[tuple[str, Callable[[Figures], str]]] = [
+def _page(columns: list[Measurements]) -> str:
+    rows: list[tuple[str, Callable[[Measurements], str]]] = [
         ("reading the whole manifest, nothing known", lambda f: _seconds(f.read)),
         ("reading it again, one file changed", lambda f: _seconds(f.read_again)),
         ("size of the snapshot", lambda f: f"{f.snapshot_bytes / 1000:,.0f} kB"),

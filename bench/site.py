@@ -30,7 +30,9 @@ l_commitdate date, l_receiptdate date, l_shipinstruct varchar, l_shipmode varcha
 
 @dataclass(frozen=True)
 class BenchSite:
-    """Where everything is, as environment variables of ours and of the peers."""
+    """Where the servers and the data are, as environment variables for this project and for the
+    peers.
+    """
 
     directory: Path
     duckdb_path: Path
@@ -40,7 +42,7 @@ class BenchSite:
 
 @contextmanager
 def bench_site(directory: Path, scale: float, repeat: int = 1) -> Iterator[BenchSite]:
-    """Start S3, Postgres and the Snowflake-protocol server; data stays for the next time.
+    """Start S3, Postgres and the Snowflake-protocol server; the data is kept for the next time.
 
     The Snowflake server sends every chunk `repeat` times, so that long results cost it nothing.
     """
@@ -112,7 +114,7 @@ def _postgres(directory: Path, database: Path) -> Iterator[str]:
 
 
 def _load(host: str, database: Path) -> None:
-    """A database for each scale, so that every one keeps its table."""
+    """Load one database for each scale, so that none replaces the table of another."""
     name = _database(database)
     with psycopg.connect(host=host, user="postgres", autocommit=True) as connection:
         found = connection.execute("select 1 from pg_database where datname = %s", (name,))
@@ -161,7 +163,7 @@ def _snowflake(directory: Path, database: Path, repeat: int) -> Iterator[int]:
 
 
 def make_peers(directory: Path, lock: Path) -> Path:
-    """The Python of the peers' own environment, made once."""
+    """The Python of the peers' own environment, which is created once."""
     python = directory / "bin" / "python"
     if not (directory / ".ready").exists():
         subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True)

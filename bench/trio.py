@@ -1,4 +1,4 @@
-"""Dagster's processes on an embedded site, watched from outside: seconds and memory."""
+"""Measure Dagster's processes on an embedded site from outside: seconds and memory."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ class CodeServer:
 
 @dataclass(frozen=True)
 class Worker:
-    """One run: seconds of launching it, from its process's start to its query, peak memory."""
+    """One run: seconds to launch it, seconds from the start of its process to its query, peak
+    memory.
+    """
 
     launch: float
     to_query: float
@@ -85,7 +87,7 @@ class Trio:
         return len(self._ask(_CATALOG)["assetNodes"])
 
     def await_asset(self, path: str) -> None:
-        """Wait until the webserver knows an extract."""
+        """Wait until the webserver has loaded an extract."""
         key = json.dumps(path.split("/"))
         query = f"{{ assetNodes(assetKeys: [{{path: {key}}}]) {{ id }} }}"
         deadline = time.monotonic() + _LONGEST
@@ -129,7 +131,7 @@ class Trio:
 
     @contextmanager
     def daemon_paused(self) -> Iterator[None]:
-        """Keep the manifest sensor from reloading on its own account."""
+        """Keep the manifest sensor from reloading the code location during a measurement."""
         pid = _child("dagster-daemon")
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -158,7 +160,7 @@ def trio(site: EmbeddedSite) -> Iterator[Trio]:
 
 
 def _child(word: str) -> int:
-    """The child of this process whose command line has a word."""
+    """The child of this process whose command line contains a word."""
     for pid in family(os.getpid())[1:]:
         with suppress(OSError):
             if word in Path(f"/proc/{pid}/cmdline").read_text():

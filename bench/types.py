@@ -1,7 +1,7 @@
-"""Compare how programs write types that are easily lost: `python -m bench.types`.
+"""Compare how programs write types that easily lose values: `python -m bench.types`.
 
-Each type is a column of its own, read and written by itself, so that one that a program cannot
-take does not hide the others. Writes docs/types.md.
+Each type is read and written as a separate column, so that one that a program cannot take does not
+hide the others. Writes docs/types.md.
 """
 
 from __future__ import annotations

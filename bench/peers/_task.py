@@ -1,4 +1,4 @@
-"""What every peer is asked to do, as the benchmark puts it into the environment.
+"""The task of every peer, which the benchmark passes in environment variables.
 
 The AWS variables are read here because PyArrow's S3 client does not know an endpoint from the
 environment, and boto3 reads AWS_DEFAULT_REGION rather than AWS_REGION.
@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 @dataclass(frozen=True)
 class Postgres:
-    """The parts of a libpq URI, for drivers that do not read one themselves."""
+    """The parts of a libpq URI, for drivers that do not parse one themselves."""
 
     user: str
     password: str

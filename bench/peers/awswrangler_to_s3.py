@@ -1,4 +1,4 @@
-"""AWS SDK for pandas as its tutorials have it: chunks of a query, appended to an S3 data set.
+"""AWS SDK for pandas, used as in its tutorials: chunks of a query, appended to an S3 data set.
 
 Not atomic: the first chunk replaces the old objects, the rest arrive one by one. Not bounded in
 memory: pg8000 has fetched the whole result before the first chunk. Types come from each chunk's

@@ -16,7 +16,9 @@ from _task import Task
 
 
 def widened(schema: pa.Schema) -> pa.Schema:
-    """Each batch brings the narrowest integers that hold its values, so batches differ."""
+    """Widen the integers: each batch has the narrowest type that holds its values, so types
+    differ.
+    """
     return pa.schema(
         [
             field.with_type(pa.int64()) if pa.types.is_integer(field.type) else field

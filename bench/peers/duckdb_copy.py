@@ -1,7 +1,7 @@
 """DuckDB on its own: COPY (query) TO 's3://…' with httpfs, from a file or from attached Postgres.
 
-Runs as DuckDB's types have it: a Postgres numeric without a precision becomes a double. Mode
-`attach` scans a table over several connections; mode `query` lets Postgres run the SQL.
+Types are DuckDB's: a Postgres numeric without a precision becomes a double. Mode `attach` scans a
+table over several connections; mode `query` lets Postgres run the SQL.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from _task import Task
 
 
 def extension(package: str) -> str:
-    """The file that the package carries, since LOAD by name would look for a download."""
+    """The extension's file in the package; LOAD by name would try to download it."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise SystemExit(f"{package} is not installed")

@@ -35,7 +35,9 @@ def read(task: Task) -> pd.DataFrame:
 
 
 def fix_types(frame: pd.DataFrame) -> None:
-    """What the operator does before Parquet: objects to text, whole floats with gaps to Int64."""
+    """Convert as the operator does before Parquet: objects to text, whole floats with NULLs to
+    Int64.
+    """
     for name in frame.columns:
         column = frame[name]
         if column.dtype == object:

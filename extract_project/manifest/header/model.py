@@ -334,10 +334,10 @@ class Header(BaseModel):
     def audits(self) -> tuple[CheckSpec, ...]:
         """All checks of the rows: those in `checks`, and the checks `columns` and `anomalies`."""
         contract = [Contract(columns=self.columns)] if self.columns else []
-        return (*contract, *self.checks, *self._usual)
+        return (*contract, *self.checks, *self._anomalies)
 
     @property
-    def _usual(self) -> list[CheckSpec]:
+    def _anomalies(self) -> list[CheckSpec]:
         if self.anomalies == "allow":
             return []
         severity: Literal["error", "warn"] = "error" if self.anomalies == "fail" else "warn"

@@ -56,7 +56,7 @@ def materialization_metadata(done: Done, cost: TaskCost | None) -> dict[str, dg.
         **(destinations_metadata(done.everywhere) if len(done.everywhere) > 1 else {}),
         "outcome": dg.MetadataValue.text(_OUTCOMES[published.outcome]),
         "seconds": dg.MetadataValue.float(stages.total),
-        **_usual(receipt),
+        **_typical_duration(receipt),
         "seconds_connect": dg.MetadataValue.float(stages.connect),
         "seconds_query": dg.MetadataValue.float(stages.query),
         "seconds_fetch": dg.MetadataValue.float(stages.fetch),
@@ -159,8 +159,8 @@ def defaults_metadata(defaults: Sequence[DefaultsFile]) -> dict[str, dg.Metadata
     return {"defaults": dg.MetadataValue.md("\n".join(f"- {each.version}" for each in defaults))}
 
 
-def _usual(receipt: Receipt) -> dict[str, dg.MetadataValue[Any]]:
-    """The median duration of the versions before it."""
+def _typical_duration(receipt: Receipt) -> dict[str, dg.MetadataValue[Any]]:
+    """The median duration of earlier versions, for comparison."""
     before = [each.seconds for each in receipt.recent[:-1] if each.seconds is not None]
     return {"seconds_usual": dg.MetadataValue.float(median(before))} if before else {}
 
