@@ -1,10 +1,10 @@
-"""Which of the engines' own functions are known to read: from the engines' own catalogues.
+"""Find out from the engines' catalogues which of their functions only read.
 
     python -m extract_project_tests.support.catalogues
 
 writes `extract_project/sql/postgres_functions.py` and `duckdb_functions.py` anew, from the Postgres
-server and the DuckDB that are installed. What the catalogues do not say, that a volatile function
-is harmless or that a stable one is not, is said here, by name.
+server and the DuckDB that are installed. Exceptions that the catalogues do not tell are listed here
+by name: volatile functions that only read, and stable ones that act.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ POSTGRES_ACTS_THOUGH_STABLE = words(
     database_to_xml database_to_xml_and_xmlschema
     """
 )
-"""The first give the transaction an id, and so write to the log. The others read tables, or run
-what is behind views, that a string names: neither the guard nor lineage sees them.
+"""Stable functions that are refused. The first two give the transaction an id, and so write to
+the log. The others read tables or views whose names are strings, which neither the guard nor
+lineage sees.
 """
 DUCKDB_TABLE_READS = words(
     """
@@ -62,11 +63,11 @@ DUCKDB_ACTS = words(
     duckdb_logs_parsed getenv json_serialize_plan nextval setseed sleep_ms write_log
     """
 )
-"""`json_serialize_plan` plans, and in part computes, a statement in a string."""
+"""`json_serialize_plan` plans, and partly executes, a statement in a string."""
 
 
 def postgres(connection: psycopg.Connection[tuple[str]]) -> tuple[set[str], set[str]]:
-    """Names that only read, and the other ones, of a server without extensions."""
+    """The names of functions that only read, and of the others, for a server without extensions."""
     rows = connection.execute(
         "select proname, bool_or(provolatile = 'v') from pg_proc "
         "where pronamespace = 'pg_catalog'::regnamespace "
@@ -79,7 +80,7 @@ def postgres(connection: psycopg.Connection[tuple[str]]) -> tuple[set[str], set[
 
 
 def duckdb_functions(connection: duckdb.DuckDBPyConnection) -> tuple[set[str], set[str]]:
-    """Names that only read, and all names."""
+    """The names of functions that only read, and of all functions."""
     rows = connection.execute("select function_name, function_type from duckdb_functions()")
     found = rows.fetchall()
     plain = {

@@ -1,4 +1,4 @@
-"""The command line in this process, and the SQL files that it is given."""
+"""Run the command line in this process, and write SQL files for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extract_project.cli.main import main
 
 
 def call(*arguments: str | Path, given: str | None = None) -> Result:
-    """Run a command; `given` is what its user types."""
+    """Run a command; `given` is the user's input."""
     return CliRunner().invoke(main, [str(argument) for argument in arguments], input=given)
 
 

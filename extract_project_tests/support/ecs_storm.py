@@ -62,7 +62,7 @@ _LARGE = "select {number} as n, md5(i::text) as text from generate_series(1, 300
 
 @dataclass
 class EcsStorm:
-    """The installation, and what is done to it."""
+    """The installation, and what happens to it."""
 
     site: Site
     processes: Processes
@@ -76,7 +76,7 @@ class EcsStorm:
     killed: set[str] = field(default_factory=set)
     """ARNs of the tasks that were killed."""
     refused: str = ""
-    """Why the deployment last did not launch a run."""
+    """Why the deployment refused the last launch, if it did."""
     report: Report = field(default_factory=Report)
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -96,9 +96,9 @@ class EcsStorm:
             list(pool.map(self.site.put_sql, texts, texts.values()))
 
     def launch(self) -> None:
-        """Half in runs of several, half in a run each.
+        """Launch half of them in runs of several, half in one run each.
 
-        A webserver that was just killed is asked again.
+        Retries if the webserver was just killed.
         """
         half = len(self.paths) // 2
         together = [self.paths[i : min(i + _TOGETHER, half)] for i in range(0, half, _TOGETHER)]
@@ -109,7 +109,7 @@ class EcsStorm:
                 raise AssertionError(self.refused) from error
 
     def rage(self) -> None:
-        """Do something every other second until `calm`."""
+        """Cause a fault every other second until `calm`."""
         actions: list[tuple[str, int, Callable[[], object]]] = [
             ("throttled", 2, lambda: self.ecs.faults.throttle(self.random.randint(1, 4))),
             ("without capacity", 2, lambda: self.ecs.faults.starve(self.random.randint(1, 2))),
@@ -127,7 +127,7 @@ class EcsStorm:
             self.report.counts[names[chosen]] += 1
 
     def calm(self) -> None:
-        """No more faults."""
+        """Stop causing faults."""
         self._over.set()
         self.ecs.faults.none()
 
@@ -158,7 +158,7 @@ class EcsStorm:
     def _kill(self, kill: Callable[[str], bool]) -> None:
         running = self.ecs.running()
         if running:
-            # With a task that coordinates die all that it has not started yet: seldom, then.
+            # If a coordinating task dies, the steps that it has not started fail: kill it seldom.
             weights = [1 if self._coordinates(each) else 6 for each in running]
             (chosen,) = self.random.choices(running, weights)
             if kill(chosen.arn):
@@ -171,7 +171,7 @@ class EcsStorm:
 
 
 def check(storm: EcsStorm) -> None:
-    """What must hold once every run has ended."""
+    """Check what must hold once every run has ended."""
     report = storm.report
     runs = storm.runs()
     report.counts["runs"], report.counts["tasks"] = len(runs), len(storm.ecs.launched)
@@ -191,7 +191,7 @@ def check(storm: EcsStorm) -> None:
 
 
 def _is_published(storm: EcsStorm, path: str) -> bool:
-    """Whether the current version holds what the file says."""
+    """Whether the current version has the content that the file asks for."""
     site, key = storm.site, storm.site.data.key(f"{path}.parquet")
     version = find_version(site.data.store, key)
     if version is None:
@@ -204,7 +204,7 @@ def _is_published(storm: EcsStorm, path: str) -> bool:
 
 
 def _one_task_each(storm: EcsStorm, runs: list[DagsterRun]) -> None:
-    """A run has one task; a step one for each of its attempts, of which there are few."""
+    """Each run has one task; each step has one task per attempt, and few attempts."""
     launched = Counter((each.tags["dagster/run_id"], _step(each)) for each in storm.ecs.launched)
     died = Counter(
         (each.tags["dagster/run_id"], _step(each))
@@ -220,7 +220,7 @@ def _one_task_each(storm: EcsStorm, runs: list[DagsterRun]) -> None:
 
 
 def _nothing_left(storm: EcsStorm) -> None:
-    """No task, no query, no upload but of a process that was killed while it uploaded."""
+    """No task, query or upload is left, except uploads of processes that were killed."""
     running = [each.arn for each in storm.ecs.running()]
     storm.report.require(not running, f"tasks are left: {running}")
     with psycopg.connect(storm.warehouse, autocommit=True) as connection:
@@ -245,7 +245,7 @@ def _step(launched: Launched) -> str | None:
 
 
 def fix(storm: EcsStorm) -> None:
-    """Rerun what failed; then everything is published."""
+    """Rerun what failed; then everything must be published."""
     failed = ask(storm.deployment, Question())
     launched = dict(launch(storm.deployment, failed))
     storm.report.counts["reruns"] = len(launched)
@@ -307,7 +307,7 @@ def ecs_storm(
 
 
 def carry_out(storm: EcsStorm, extracts: int) -> Report:
-    """The whole of it."""
+    """Run the whole storm."""
     storm.put(extracts)
     for name in storm.processes.processes.commands:
         storm.processes.start(name)

@@ -1,4 +1,4 @@
-"""Executing the definitions of a site in this process."""
+"""Execute the definitions of a site in this process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def planned(
     event: dg.DagsterEventType | None,
     partition: str | None = None,
 ) -> str:
-    """A run that never executed a step, in the state in which `event` has left it; its id."""
+    """Create a run that never executes a step, in the state that `event` sets; returns its id."""
     keys = {dg.AssetKey(path.split("/"))}
     job = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection=keys)
     tags = {PARTITION_NAME_TAG: partition} if partition else {}

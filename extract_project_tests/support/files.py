@@ -1,4 +1,4 @@
-"""Tables to files and back, without S3."""
+"""Write tables to files and read them back, without S3."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from extract_project.pipeline.rowgroups import row_groups
 
 
 class Memory(io.BytesIO):
-    """A sink whose bytes are still there when the writer has closed it."""
+    """A sink whose bytes can be read after the writer has closed it."""
 
     def close(self) -> None:
-        """As an upload: the encoder does not end it."""
+        """Do nothing: like an upload, it is not ended by the encoder."""
 
 
 def write(table: pa.Table, chosen: FileFormat) -> bytes:

@@ -1,8 +1,8 @@
-"""SQL files that nobody would write: valid ones changed, headers of odd values, and plain noise.
+"""SQL files that nobody would write: mutated valid ones, headers with odd values, and noise.
 
-`python -m extract_project_tests.support.fuzzing --minutes 5` parses them for as long as it is
-told, and prints how many there were. Each must give an extract that survives its snapshot, or an
-invalid one that says why (G6).
+`python -m extract_project_tests.support.fuzzing --minutes 5` parses them for as long as it is told,
+and prints how many there were. Each must give an extract that survives its snapshot, or an invalid
+one that says why (G6).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from extract_project_tests.support.parsing import parse
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = [path.read_text() for path in sorted((ROOT / "sql_manifest").rglob("*.sql"))]
 FAULT_OF_OURS = "because of a bug in the parser"
-"""What an invalid extract says that nobody foresaw: found, it is a fault to be fixed."""
+"""The error for an unexpected exception in the parser. If an extract has it, that is a bug."""
 
 PIECES = (
     *("/*---", "---*/", "-- ---", "--", "/*", "*/", "\n", "\r\n", "\r", "\t", " ", ":", ": "),
@@ -69,7 +69,7 @@ STATEMENTS = st.sampled_from(
 
 @st.composite
 def structured(draw: st.DrawFn) -> str:
-    """A header of known keys, most of whose values are none of theirs."""
+    """A header of known keys, most of them with values of other keys."""
     data = draw(st.dictionaries(st.sampled_from([*Header.model_fields]), VALUES, max_size=4))
     text = yaml.safe_dump(data, allow_unicode=True) if data else ""
     sql = draw(STATEMENTS)
@@ -81,7 +81,7 @@ def structured(draw: st.DrawFn) -> str:
 
 @st.composite
 def changed(draw: st.DrawFn) -> str:
-    """A sample, some of whose parts were cut, doubled, exchanged or replaced."""
+    """A sample with some of its parts removed, doubled, swapped or replaced."""
     text = draw(st.sampled_from(SAMPLES))
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(text)))
@@ -101,7 +101,7 @@ FILES = st.one_of(
 
 
 def survives(content: bytes, dialect: str = "duckdb") -> str:
-    """Parse it; returns what became of it, and raises AssertionError for what must not be."""
+    """Parse it; returns the kind of result, and raises AssertionError if that breaks a rule."""
     found = parse(content, dialect)
     again: Any = type(found).model_validate_json(found.model_dump_json())
     assert again == found

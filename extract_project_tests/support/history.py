@@ -1,4 +1,4 @@
-"""One key, its versions, and what its history says."""
+"""Make versions of one key, and read its history."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def entries(site: Site, limit: int | None = None) -> list[Entry]:
 
 
 def publish_another(site: Site, path: str = "a/b", text: str | None = None) -> str:
-    """One more version."""
+    """Publish one more version."""
     text = text or f"select {next(_numbers)} as n"
     return materialize(site, site.extract(path, text)).version_id

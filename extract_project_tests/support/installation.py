@@ -1,4 +1,4 @@
-"""A whole installation for tests: code server, webserver, daemon, all of them real."""
+"""A complete installation for tests: a real code server, webserver and daemon."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SECONDS = 180
 
 @dataclass(frozen=True)
 class Installation:
-    """What is running, and how tests use it."""
+    """A running installation, and what tests do with it."""
 
     site: Site
     server: DagsterServer
@@ -40,7 +40,7 @@ class Installation:
     environment: Mapping[str, str]
 
     def launch(self, *paths: str, partition: str | None = None) -> tuple[str, Run]:
-        """Launch one run, and wait for its end."""
+        """Launch one run, and wait until it ends."""
         run_id = self.deployment.launch(list(paths), partition)
         return run_id, self.await_end(run_id)
 
@@ -61,7 +61,7 @@ class Installation:
             return list(instance.get_runs(RunsFilter(tags={"extract/path": path})))
 
     def manifest_ticks(self) -> list[str]:
-        """What the manifest sensor said at each of its ticks, the newest first."""
+        """The message of each tick of the manifest sensor, the newest first."""
         with DagsterInstance.from_config(str(self.server.home)) as instance:
             states = [s for s in instance.all_instigator_state() if s.name == "manifest"]
             ticks = [
@@ -72,7 +72,7 @@ class Installation:
         return [tick.skip_reason or "" for tick in ticks]
 
     def reloads(self) -> list[str]:
-        """What it said each time that it had the code location reloaded."""
+        """The messages of those ticks that reloaded the code location."""
         return [reason for reason in self.manifest_ticks() if reason.endswith(": reloaded")]
 
     def await_extract(self, path: str, there: bool = True) -> None:
@@ -91,7 +91,7 @@ class Installation:
         )
 
     def sql(self, path: str) -> str:
-        """The asset's SQL as the webserver has it."""
+        """The SQL on the asset's page in the webserver."""
         key = json.dumps(path.split("/"))
         entries = "metadataEntries { label ... on MarkdownMetadataEntry { mdStr } }"
         query = f"{{ assetNodes(assetKeys: [{{path: {key}}}]) {{ {entries} }} }}"
@@ -106,11 +106,11 @@ class Installation:
         return next((each["mdStr"] for each in found if each["label"] == "sql"), "")
 
     def call(self, *arguments: str) -> Result:
-        """The `extract` command, in this process: a process of its own imports for two seconds."""
+        """Run the `extract` command in this process, which saves two seconds of imports."""
         return CliRunner().invoke(main, list(arguments), env=self.command_environment)
 
     def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The `extract` command as it is installed, in a process of its own."""
+        """Run the installed `extract` command in its own process."""
         extract = Path(sysconfig.get_path("scripts")) / "extract"
         return subprocess.run(
             [str(extract), *arguments],
@@ -127,7 +127,7 @@ class Installation:
 
 @dataclass(frozen=True)
 class DuckDBFile:
-    """A database file that somebody else loads, and that extracts read."""
+    """A database file that the test fills and extracts read."""
 
     path: Path
 
@@ -136,7 +136,7 @@ class DuckDBFile:
             connection.execute(sql)
 
     def settings(self, name: str) -> dict[str, str]:
-        """The settings of a warehouse of that name."""
+        """The settings of a warehouse of this name that reads the file."""
         prefix = f"EXTRACT_WAREHOUSES__{name}"
         return {f"{prefix}__TYPE": "duckdb", f"{prefix}__PATH": str(self.path)}
 
@@ -152,9 +152,10 @@ def installation(
     sections: Callable[[Mapping[str, str]], Mapping[str, Any]] | None = None,
     module: str = "extract_project.definitions",
 ) -> Iterator[Installation]:
-    """Dagster's three processes on a manifest of these files; `more` is environment.
+    """Run Dagster's three processes on a manifest of these files.
 
-    `sections` gives what dagster.yaml has besides, where that depends on the site's environment.
+    `more`: further environment variables. `sections`: makes further sections of dagster.yaml from
+    the site's environment.
     """
     manifest, data = f"{name}-sql", f"{name}-data"
     for bucket in (manifest, data):
@@ -168,7 +169,7 @@ def installation(
     with ExitStack() as stack:
         for each in processes.commands:
             process = stack.enter_context(processes.started(each))
-            # Killed at the end: nobody wants to wait until all of its threads have ended.
+            # Killed at the end, since its threads take long to end.
             stack.callback(os.killpg, process.pid, signal.SIGKILL)
         yield Installation(site, processes.server, Deployment(processes.server.url), environment)
     for bucket in (manifest, data):

@@ -1,4 +1,4 @@
-"""Runs in processes of their own (`support.materialize`), which a test holds up, or kills."""
+"""Runs in their own processes (`support.materialize`) that a test can pause or kill."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from extract_project_tests.conftest import Site
 def start_process(
     site: Site, path: str, run_id: str = "killed", **settings: str
 ) -> subprocess.Popen[str]:
-    """A process that stages `path` and then waits for a line before it publishes."""
+    """Start a process that stages `path`, then waits for a line of input before it publishes."""
     command = [sys.executable, "-m", "extract_project_tests.support.materialize", path, run_id]
     return subprocess.Popen(
         command,
@@ -25,7 +25,7 @@ def start_process(
 
 
 def await_line(process: subprocess.Popen[str], word: str) -> str:
-    """The next line that the process says, which must begin with `word`."""
+    """The next line that the process prints, which must begin with `word`."""
     assert process.stdout is not None
     line = process.stdout.readline().strip()
     assert line.startswith(word), line

@@ -1,4 +1,4 @@
-"""What Dagster makes of SQL files, without a bucket or a process."""
+"""Load SQL files into Dagster, without a bucket or another process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ SETTINGS = Settings.model_validate(
 
 
 def loaded(files: Mapping[str, str]) -> tuple[set[str], set[str]]:
-    """The keys that can be materialized, and the others, once everything is loaded."""
+    """Load everything; returns the keys of assets that can be materialized, and those of the
+    others.
+    """
     extracts, invalid = sort_out([parse(text, path=path) for path, text in files.items()])
     listed = {f"sql/{path}.sql": "e1" for path in files}
     snapshot = Snapshot(

@@ -1,8 +1,8 @@
 """A process that materializes one extract, for tests that kill it: `python -m … PATH`.
 
-Settings come from the environment, as they do for a real run. It says on standard output, one line
-each, where it has got to (`staged`, `published <VersionId>`), and reads the moment to go on from
-standard input, so that a test can stop it at a known point.
+Settings come from the environment, as in a real run. It prints its progress, one line each
+(`staged`, `published <VersionId>`), and waits for a line of input before it publishes, so that a
+test can stop it at a known point.
 """
 
 from __future__ import annotations
@@ -40,6 +40,6 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    # A process that was started in the background ignores interrupts unless it says otherwise.
+    # A process in the background ignores interrupts unless it sets a handler.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     main(sys.argv[1], sys.argv[2])

@@ -1,4 +1,4 @@
-"""A store in this process's memory: what the protocol asks, and nothing of S3."""
+"""A store in the memory of this process. It implements the protocol without S3."""
 
 from __future__ import annotations
 
@@ -157,10 +157,10 @@ class MemoryStore:
         self.holds.discard((key, version_id))
 
     def require_holds(self) -> None:
-        """It can."""
+        """Do nothing: this store can hold versions."""
 
     def require_versioning(self) -> None:
-        """It keeps all."""
+        """Do nothing: this store keeps all versions."""
 
     def try_staging(self, key: str) -> None:
         self.stage(key, "").abort()
@@ -205,7 +205,7 @@ class MemoryStore:
 
 
 class MemoryUpload:
-    """Something staged in a MemoryStore."""
+    """A staged object of a MemoryStore."""
 
     def __init__(self, store: MemoryStore, key: str, content_type: str, upload_id: str) -> None:
         self._store, self._content_type = store, content_type

@@ -1,4 +1,4 @@
-"""A morning of many extracts, made up: facts and activity of every kind."""
+"""Made-up facts and activity of many extracts in one morning, of every kind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from extract_project.status.facts import Outcome as AttemptOutcome
 NOW = datetime(2026, 11, 25, 6, 10, tzinfo=UTC)
 URL = "http://dagster.example:3000"
 MALICE = "<img src=x onerror=document.title='broken'></script><b>bold</b>"
-"""What must be shown as it is, wherever somebody may have written it."""
+"""Text that a page must show literally, wherever it comes from."""
 
 
 def ago(**distance: float) -> datetime:
@@ -45,7 +45,7 @@ def extract(path: str, **facts: object) -> ExtractFacts:
 
 
 def morning(fine: int = 12) -> tuple[Facts, Activity]:
-    """One extract of each state, and `fine` ones that are fine."""
+    """One extract in each state, and `fine` more that are fine."""
     old = Success(at=ago(hours=31), run_id="old", rows=900, seconds=25)
     failed = Attempt(
         outcome=AttemptOutcome.FAILED,
@@ -98,7 +98,7 @@ def morning(fine: int = 12) -> tuple[Facts, Activity]:
 
 
 def activity(facts: Facts) -> Activity:
-    """Three runs a day of each extract, and those that its attempts say."""
+    """Three runs a day of each extract, and the runs of its attempts."""
     bars, results = [], []
     for number, path in enumerate(facts.extracts):
         for hour in (0.1, 8.1, 16.1):

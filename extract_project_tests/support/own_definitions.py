@@ -1,4 +1,4 @@
-"""Definitions of a team's own beside the extracts, as extract_project/definitions.py shows it."""
+"""A team's own definitions beside the extracts, as extract_project/definitions.py describes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extract_project.settings import load_settings
 
 @dg.asset(key=["own", "report"])
 def report() -> None:
-    """An asset whose key a SQL file can have as well."""
+    """An asset whose key can collide with that of a SQL file."""
 
 
 @dg.definitions

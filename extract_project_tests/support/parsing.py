@@ -1,4 +1,4 @@
-"""Understanding a text without any bucket."""
+"""Parse the text of a SQL file, without a bucket."""
 
 from __future__ import annotations
 

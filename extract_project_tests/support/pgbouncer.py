@@ -1,4 +1,4 @@
-"""A real pgbouncer before the tests' PostgreSQL server."""
+"""A real pgbouncer in front of the tests' PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ server_reset_query = {reset}
 def pgbouncer(
     postgres: PostgresWarehouse, directory: Path, *, mode: str, size: int = 1
 ) -> Iterator[PostgresWarehouse]:
-    """Settings that lead through a pool of `size` connections; skips where it is not installed."""
+    """Settings that connect through a pool of `size` connections; skips if it is not installed."""
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         pytest.skip("pgbouncer is not installed: apt-get install pgbouncer")
@@ -63,7 +63,7 @@ def pgbouncer(
 
 
 def client(pooled: PostgresWarehouse) -> psycopg.Connection[tuple[object, ...]]:
-    """Somebody else's connection to the same pool."""
+    """Another client's connection to the same pool."""
     return psycopg.connect(
         host=pooled.host, port=pooled.port, user="postgres", dbname="postgres", autocommit=True,
         prepare_threshold=None,

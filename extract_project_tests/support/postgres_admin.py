@@ -1,4 +1,4 @@
-"""What a database's administrator does while an extract runs, or did before."""
+"""What an administrator does to a database before an extract runs, or meanwhile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LABEL, HOUR = Label("a/b", "v1", "run-1"), timedelta(hours=1)
 
 
 def admin(postgres: PostgresWarehouse, **options: Any) -> psycopg.Connection[Any]:
-    """A connection of the superuser's to the same database."""
+    """A connection of the superuser to the same database."""
     return psycopg.connect(
         host=postgres.host,
         user="postgres",
@@ -31,7 +31,7 @@ def admin(postgres: PostgresWarehouse, **options: Any) -> psycopg.Connection[Any
 
 @contextmanager
 def role(postgres: PostgresWarehouse, *settings: str) -> Iterator[PostgresWarehouse]:
-    """A user without rights beyond reading, with `name = value` settings of its own."""
+    """A user that may only read, with its own settings (`name = value`)."""
     with admin(postgres) as connection:
         connection.execute("create role reader login")
         try:
@@ -69,7 +69,7 @@ def read(postgres: PostgresWarehouse, text: str, **values: Value) -> pa.Table:
 
 
 def query(text: str, **values: Value) -> Query:
-    """Its placeholders are where the names of the values stand after a colon."""
+    """A query whose placeholders are the names of the values, after a colon."""
     found = [
         Placeholder(name, start, start + len(name) + 1)
         for name in values

@@ -1,4 +1,4 @@
-"""One rig per warehouse: what the conformance tests need of each, in its own SQL."""
+"""One rig per warehouse: what the conformance tests need from it, in its own SQL."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ LABEL = Label("sales/orders", "v1", "run-1")
 
 @dataclass(frozen=True)
 class Rig:
-    """A warehouse with a table `shop.orders` (one row: id 1), and what is asked of it."""
+    """A warehouse with a table `shop.orders` (one row: id 1), and the queries of the tests."""
 
     warehouse: Warehouse
     series: Callable[[int], str]
-    """`select n from …` that gives the integers from 1 to a limit."""
+    """`select n from …` that returns the integers from 1 to a limit."""
     slow: str
     """A query that does not end by itself."""
     running: Callable[[], int]
-    """How many queries of the session run in the warehouse."""
+    """The number of queries of the session that run in the warehouse."""
     insert: Callable[[], object]
     """Add a row to shop.orders."""
     unreachable: Warehouse
@@ -47,7 +47,7 @@ class Rig:
             yield session
 
     def query(self, text: str, **params: Any) -> Query:
-        """As the manifest understands it: placeholders, and the end of the statement."""
+        """Prepare a statement as the manifest does: placeholders, and the end of the statement."""
         names = ", ".join(f"{name}: 0" for name in params)
         header = f"/*---\nparams: {{{names}}}\n---*/\n" if params else ""
         source = SqlSource(key="k", version_id="v", etag="e", sha256="s")
@@ -118,7 +118,7 @@ def snowflake_rig(server: SnowflakeServer) -> Rig:
     changes = iter(range(1, 1000))
 
     def change() -> None:
-        """This double does not keep times itself."""
+        """Set the time of the change, which this double does not record itself."""
         service.engine.changed["shop.orders"] = 1_700_000_000_000_000_000 + next(changes)
 
     change()
@@ -150,7 +150,7 @@ def snowflake_warehouse(server: SnowflakeServer, **fields: Any) -> SnowflakeWare
 
 
 def snowflake_settings(server: SnowflakeServer) -> dict[str, str]:
-    """The same as variables of the environment: warehouse `snow`, beside the default `shop`."""
+    """The same as environment variables: warehouse `snow`, beside the default `shop`."""
     fields = snowflake_warehouse(server).model_dump(exclude_none=True, exclude={"token", "dialect"})
     return {
         "EXTRACT_WAREHOUSE": "shop",
@@ -160,7 +160,7 @@ def snowflake_settings(server: SnowflakeServer) -> dict[str, str]:
 
 
 def snowflake_service(chunk_rows: int = 10_000) -> Service:
-    """A service that lets `snowflake_warehouse` in, with a table `shop.orders`."""
+    """A service that accepts `snowflake_warehouse`, with a table `shop.orders`."""
     service = Service(Engine(chunk_rows=chunk_rows), tokens={"pat"}, hold=0.05)
     service.engine.cursor().execute(
         "create schema shop; create table shop.orders as select 1 as id"

@@ -46,9 +46,11 @@ from extract_project_tests.support.waiting import await_value
 
 _PAUSE_SECONDS = 4.0
 _SETTLED = timedelta(seconds=75)
-"""A file that has stood so long before a tick, and stands so long after it, must run at it."""
+"""A file that did not change for this long before and after a tick must run at it."""
 _DOWN = timedelta(seconds=90)
-"""So long after a kill a daemon may be without schedules: it looks for servers every minute."""
+"""After a kill, a daemon may be without schedules for this long: it looks for servers every
+minute.
+"""
 _EVERY_MINUTE = "schedule: '* * * * *'\nunchanged: publish"
 _HEADERS = {
     "plain": _EVERY_MINUTE,
@@ -60,7 +62,7 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Edit:
-    """What a file became, and when: no text when it was removed."""
+    """The new text of a file, and when it changed; no text if it was removed."""
 
     at: datetime
     text: str | None
@@ -69,7 +71,7 @@ class Edit:
 
 @dataclass
 class Report:
-    """What is wrong after the storm, and how much there was of it."""
+    """The violations after the storm, and how much was done in it."""
 
     counts: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
@@ -81,7 +83,7 @@ class Report:
 
 
 class Processes:
-    """Dagster's three processes, which can be killed and come back."""
+    """Dagster's three processes, which can be killed and restarted."""
 
     def __init__(self, processes: DagsterProcesses) -> None:
         self.processes = processes
@@ -94,7 +96,7 @@ class Processes:
         self._stacks[name] = stack
 
     def kill(self, name: str) -> None:
-        """As a machine kills: without a warning."""
+        """Kill a process without a warning, as the loss of its machine does."""
         os.kill(self._pids[name], signal.SIGKILL)
         self._stacks.pop(name).close()
 
@@ -104,7 +106,7 @@ class Processes:
 
 
 class Storm:
-    """The installation, and everything that was done to it."""
+    """The installation, and a record of everything done to it."""
 
     def __init__(self, site: Site, processes: Processes, seed: int) -> None:
         self.site, self.processes = site, processes
@@ -135,7 +137,9 @@ class Storm:
         self.edits[path].append(Edit(datetime.now(UTC), None))
 
     def was_down(self, tick: datetime) -> bool:
-        """Whether daemon or code server were killed around a tick: the next may stand for it."""
+        """Whether the daemon or the code server was killed around a tick; then the next may
+        replace it.
+        """
         return any(at - _DOWN < tick < at + _DOWN for at in self.kills)
 
     def living(self) -> list[str]:
@@ -143,7 +147,7 @@ class Storm:
         return [path for path in found if path != "storm/steady"]
 
     def rage(self, minutes: float) -> None:
-        """Do something every few seconds."""
+        """Change something every few seconds."""
         actions: list[tuple[str, int, Callable[[], None]]] = [
             ("added", 3, self._add),
             ("changed", 4, lambda: self.put(self._any())),
@@ -170,7 +174,7 @@ class Storm:
         self.ended = datetime.now(UTC)
 
     def calm(self) -> None:
-        """No more ticks; whatever runs comes to its end."""
+        """Stop the ticks, and wait until all runs have ended."""
         for path in self.living():
             if path.rpartition("/")[2].startswith(("plain", "follower")):
                 self._disable(path)
@@ -190,7 +194,7 @@ class Storm:
         return ask(self.deployment, Question())
 
     def _disable(self, path: str) -> None:
-        """The same SQL, off its schedule."""
+        """Push the same SQL without its schedule."""
         text = self.edits[path][-1].text or ""
         text = text.replace(_EVERY_MINUTE, f"{_EVERY_MINUTE}\nenabled: false")
         version = self.site.put_sql(path, text)
@@ -237,7 +241,7 @@ class Storm:
 
 
 def check(storm: Storm) -> Report:
-    """Everything that must hold after the storm."""
+    """Check everything that must hold after the storm."""
     report = storm.report
     runs = storm.runs()
     report.counts["runs"] = len(runs)
@@ -248,7 +252,7 @@ def check(storm: Storm) -> Report:
 
 
 def _published_is_what_was_launched(storm: Storm) -> None:
-    """Each published object holds the number that stands in the SQL version of its run (G3)."""
+    """Each published object holds the number in the SQL version of its run (G3)."""
     site, report = storm.site, storm.report
     texts = {each.version: each.text for edits in storm.edits.values() for each in edits}
     for path in storm.edits:
@@ -269,7 +273,9 @@ def _published_is_what_was_launched(storm: Storm) -> None:
 
 
 def _every_tick(storm: Storm, runs: list[DagsterRun]) -> None:
-    """No tick runs an extract twice; none is lost where the file stood long enough."""
+    """No tick runs an extract twice, and none is lost if the file did not change for long
+    enough.
+    """
     report = storm.report
     ran = Counter((run.tags[PATH_TAG], run.tags[TICK_TAG]) for run in runs if TICK_TAG in run.tags)
     for (path, tick), count in ran.items():
@@ -296,7 +302,7 @@ def _stood(edits: list[Edit], tick: datetime) -> bool:
 
 
 def _every_failure_once(storm: Storm) -> None:
-    """What is said to have failed is just that; each failure is rerun once, and nothing else."""
+    """`extract failed` lists exactly the failures; each is rerun once, and nothing else is."""
     report = storm.report
     failed = storm.failures()
     report.counts["failures"] = len(failed.members)

@@ -1,1 +1,1 @@
-"""Publishing under attack: S3 fails at each request; runs, kills and edits come in any order."""
+"""Attack publishing: S3 fails at each request; runs, kills and edits happen in any order."""

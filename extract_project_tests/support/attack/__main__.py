@@ -1,6 +1,6 @@
-"""Every attack, then random walks until the time is up: `make attack MINUTES=30 SEED=1`.
+"""Run every attack, then random walks until the time is up: `make attack MINUTES=30 SEED=1`.
 
-A walk that fails says its seed and, shrunk, its steps; the same SEED begins with the same walks.
+A walk that fails prints its seed and its steps, shrunk. Equal seeds give equal walks.
 """
 
 from __future__ import annotations

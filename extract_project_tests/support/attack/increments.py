@@ -58,7 +58,7 @@ _FIRST = datetime(2026, 1, 1)
 _MINUTES = st.lists(
     st.one_of(st.just(0), st.integers(-_LAG_MINUTES, -1), st.integers(1, 90)), max_size=4
 )
-"""Ties, late events, new ones; or none."""
+"""The batches that arrive: ties, late events, new events, or none."""
 
 _ANEW = st.sampled_from([False, False, False, True])
 
@@ -68,16 +68,16 @@ class Run(StagedRun):
     """A run that is staged."""
 
     events: int
-    """How many had arrived when it asked."""
+    """The number of events that had arrived when it queried."""
     base: Fact | None
-    """What it adds to."""
+    """The version that it adds to."""
     before: int
-    """How many runs had tried to publish."""
+    """The number of runs that had tried to publish."""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A version that there is, and will be."""
+    """A version that exists, and must never change."""
 
     version_id: str
     number: int
@@ -96,7 +96,7 @@ class Source:
         self._execute("create table events (n integer, seen timestamp)")
 
     def arrive(self, minutes: list[int]) -> None:
-        """Later than all by so much, or earlier by so much of the lag."""
+        """Add events, each so many minutes after the latest one; negative: before it."""
         first = len(self.minutes)
         for each in minutes:
             self.minutes.append(max(self.minutes, default=0) + each)
@@ -108,7 +108,7 @@ class Source:
             self._execute(f"insert into events values {', '.join(values)}")
 
     def highest(self, events: int) -> datetime | None:
-        """The cursor of the newest of the first so many."""
+        """The highest cursor among the first `events` events."""
         arrived = self.minutes[:events]
         return _FIRST + timedelta(minutes=max(arrived)) if arrived else None
 
@@ -160,7 +160,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
         return super().settled(attempt)
 
     def published(self, attempt: Run) -> Fact | None:
-        """Publish, and hold what comes of it against what is current."""
+        """Publish, and compare the outcome with what is current."""
         current, made = self.model.current, None
         try:
             made = self.settled(attempt)
@@ -169,7 +169,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
             assert current.number > attempt.number
         except StagingError:
             rebased = attempt.staged.appends and attempt.base is not current
-            # Whoever began beside it numbers its parts alike, and may have taken a key; whoever
+            # A run that began beside it numbers its parts alike, and may have taken a key; one that
             # begins again sees that.
             overtaken = self.tries - 1 > attempt.before
             if not (rebased or overtaken or attempt.is_swept):
@@ -179,7 +179,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
         return self.judged(attempt, made, current)
 
     def judged(self, attempt: Run, made: Published | None, current: Fact | None) -> Fact | None:
-        """Take note of what a run did to `current`."""
+        """Record what a run did to `current`."""
         if made is None:
             return None
         if made.outcome == "unchanged":
@@ -207,7 +207,9 @@ class IncrementalKey(KeyMachine[Run, Fact]):
 
     @rule(target=versions, slow=consumes(attempts), fast=consumes(attempts))
     def publish_meanwhile(self, slow: Run, fast: Run) -> Any:
-        """The slow one has completed its parts; the fast one publishes before its manifest."""
+        """A slow run has completed its parts; a fast one publishes before the slow one's
+        manifest.
+        """
         assume(slow is not fast)
         added: list[Fact | None] = []
         made: Published | None = None
@@ -231,7 +233,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
 
     @rule(target=versions, minutes=_MINUTES, anew=_ANEW)
     def run(self, minutes: list[int], anew: bool) -> Any:
-        """From beginning to end, undisturbed: every event is there then."""
+        """A run from beginning to end, undisturbed. It must publish every event."""
         self.source.arrive(minutes)
         fact = self.published(self.begun(anew=anew))
         assert self.model.current is not None
@@ -240,7 +242,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
 
     @rule(target=versions, before=_MINUTES, between=_MINUTES, anew=_ANEW, in_order=st.booleans())
     def race(self, before: list[int], between: list[int], anew: bool, in_order: bool) -> Any:
-        """Two runs, of which one begins while the other is under way."""
+        """Two runs; the second begins while the first is under way."""
         self.source.arrive(before)
         first = self.begun(anew=anew)
         self.source.arrive(between)
@@ -254,7 +256,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
 
     @rule(attempt=consumes(attempts), among_parts=st.booleans())
     def kill(self, attempt: Run, among_parts: bool) -> None:
-        """What `kill -9` leaves: uploads, a receipt, or parts that no manifest names."""
+        """A run is killed: it leaves uploads, a receipt, or parts that no manifest names."""
         manifest = self.rig.target.key
         if among_parts:
             with (
@@ -270,7 +272,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
 
     @rule(target=versions, attempt=consumes(attempts), fault=FAULTS, nth=st.integers(0, 12))
     def publish_under_fault(self, attempt: Run, fault: Fault, nth: int) -> Any:
-        """S3 fails for good from the nth request on that can fail so."""
+        """S3 fails permanently, from the nth request that can fail in this way."""
         met, current = 0, self.model.current
 
         def choose(request: Request) -> Fault | None:
@@ -305,7 +307,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
         return new
 
     def check(self, fact: Fact) -> None:
-        """A version has each of its events once, and the watermark is theirs."""
+        """Check that a version has each of its events once, and their watermark."""
         target = self.rig.target
         version = find_version(target.store, target.key, fact.version_id)
         assert version is not None
@@ -321,7 +323,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
 def incremental_key(
     site: Site, proxy: FaultProxy, numbers: Iterator[int], directory: Path
 ) -> type[IncrementalKey]:
-    """The rules for one key, with a source of its own in `directory`."""
+    """The rules for one key, whose source is in `directory`."""
     files = count()
     members = {
         "new_rig": staticmethod(lambda: Rig(site, f"walk/added{next(numbers)}", "split")),

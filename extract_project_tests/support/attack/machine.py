@@ -1,4 +1,4 @@
-"""What every model of a published key shares: its history, living runs, people, invariants."""
+"""The base of the models of a published key: its history, open runs, people, invariants."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class StagedRun:
 
 
 class Versioned(Protocol):
-    """A version that there is, and will be."""
+    """A version that exists, and must never change."""
 
     @property
     def version_id(self) -> str: ...
@@ -52,7 +52,7 @@ F = TypeVar("F", bound=Versioned)
 
 @dataclass
 class History(Generic[F]):
-    """What the key must hold."""
+    """The expected history of the key."""
 
     facts: list[F] = field(default_factory=list)
     """The newest first."""
@@ -69,7 +69,7 @@ class History(Generic[F]):
 
 
 class KeyMachine(RuleBasedStateMachine, Generic[A, F]):
-    """The rules and invariants that do not ask how a key is published."""
+    """Rules and invariants that do not depend on how a key is published."""
 
     new_rig: Callable[[], Rig]
     proxy: FaultProxy
@@ -82,14 +82,14 @@ class KeyMachine(RuleBasedStateMachine, Generic[A, F]):
         self.number = 0
         self.living: list[A] = []
         self.dead = ExitStack()
-        """What was killed never gets to clean up, until the test is over."""
+        """The open resources of killed runs; they are closed when the test ends."""
         self.left = set[str]()
         """Uploads that a run could not abort, because it was killed or cut off."""
         self.checked: set[str] = set()
 
     @abstractmethod
     def check(self, fact: F) -> None:
-        """A version is whole, and what the model says."""
+        """Check that a version is complete and agrees with the model."""
 
     def ended(self, attempt: A) -> None:
         self.living.remove(attempt)
@@ -118,7 +118,9 @@ class KeyMachine(RuleBasedStateMachine, Generic[A, F]):
 
     @rule()
     def abort_uploads(self) -> None:
-        """A lifecycle rule, or somebody who tidies, does not know which runs are alive."""
+        """Abort all uploads, as a lifecycle rule or a person does who does not know which runs
+        are open.
+        """
         self.rig.abort_open_uploads()
         for attempt in self.living:
             attempt.is_swept = True
@@ -142,7 +144,7 @@ class KeyMachine(RuleBasedStateMachine, Generic[A, F]):
         assert self.rig.open_uploads().keys() <= self.left.union(*alive), "an upload is open"
 
     def teardown(self) -> None:
-        """Whoever is alive gives up; then every version is as it ever was."""
+        """Open runs are aborted; then every version must be unchanged."""
         try:
             for attempt in list(self.living):
                 self.ended(attempt)
@@ -155,5 +157,5 @@ class KeyMachine(RuleBasedStateMachine, Generic[A, F]):
 
 
 def those(*facts: Versioned | None) -> Any:
-    """What a rule gives that may have made versions: those that there are."""
+    """The versions that a rule has made; none if it made none."""
     return multiple(*(fact for fact in facts if fact))

@@ -1,4 +1,4 @@
-"""One key, and everything that can happen to it in any order, against a model of what must come.
+"""One key and everything that can happen to it, in any order, compared with a model.
 
 Runs begin, are published, refused, killed and retried, several at once; the SQL changes; older
 versions are rolled back to; the key is deleted and undeleted by hand; uploads are aborted by a
@@ -50,7 +50,7 @@ _MARKS = st.integers(0, 1)
 
 @dataclass(frozen=True)
 class Content:
-    """What a result holds; equal contents are equal bytes."""
+    """The content of a result; equal contents give equal bytes."""
 
     shape: Shape
     mark: int
@@ -72,7 +72,7 @@ class Run(StagedRun):
 
 @dataclass(frozen=True)
 class Fact:
-    """A version that there is, and will be."""
+    """A version that exists, and must never change."""
 
     version_id: str
     number: int
@@ -84,7 +84,7 @@ class Fact:
 
 @dataclass(eq=False)
 class Reader:
-    """Somebody who has opened a version."""
+    """A reader that has opened a version."""
 
     fact: Fact
     rows: pa.RecordBatchReader
@@ -92,7 +92,7 @@ class Reader:
 
 @dataclass
 class Model(History[Fact]):
-    """What the key must hold."""
+    """The expected state of the key."""
 
     is_buried: bool = False
     """Split: a run has died between its parts and its manifest, and its parts are on top."""
@@ -102,8 +102,8 @@ class Model(History[Fact]):
         self.is_buried = False
 
     def expected(self, attempt: Run, *, is_decided: bool = False) -> str:
-        """What becomes of a run that is published now; `is_decided`, after it has found that its
-        content is another than the current one's.
+        """The expected outcome of a run that publishes now. `is_decided`: it has already found
+        that its content differs from the current version's.
         """
         current = self.current
         same = current is not None and current.content == attempt.content and not self.is_buried
@@ -153,7 +153,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
         )
 
     def published(self, attempt: Run) -> Fact | None:
-        """Publish, and hold what comes of it against the model."""
+        """Publish, and compare the outcome with the model."""
         expected = self.model.expected(attempt)
         outcome, version_id = self.outcome(attempt)
         assert outcome == expected
@@ -193,7 +193,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
 
     @rule(target=versions, slow=consumes(attempts), fast=consumes(attempts))
     def publish_meanwhile(self, slow: Run, fast: Run) -> Any:
-        """The slow one has looked at the key; the fast one publishes before it can write."""
+        """A slow run has read the key; a fast one publishes before the slow one writes."""
         current = self.model.current
         # An ETag is made of content: the same one again, in the same moment, cannot be told apart.
         assume(
@@ -228,12 +228,12 @@ class PublishedKey(KeyMachine[Run, Fact]):
 
     @rule(target=versions, mark=_MARKS, size=st.integers(0, 3))
     def run(self, mark: int, size: int) -> Any:
-        """From beginning to end, while others are under way."""
+        """A run from beginning to end, while others are under way."""
         return those(self.published(self.begun(mark, size, always=False)))
 
     @rule(target=versions, mark=_MARKS, size=st.integers(0, 3), in_order=st.booleans())
     def race(self, mark: int, size: int, in_order: bool) -> Any:
-        """Two runs of different content, of which one begins while the other is under way."""
+        """Two runs with different content; the second begins while the first is under way."""
         both = [self.begun(each, size, always=False) for each in (mark, 1 - mark)]
         added = [self.published(each) for each in (both if in_order else both[::-1])]
         return those(*added)
@@ -244,7 +244,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
 
     @rule(attempt=consumes(attempts), receipted=st.booleans())
     def kill_staged(self, attempt: Run, receipted: bool) -> None:
-        """What `kill -9` leaves: uploads that nobody aborts, perhaps a receipt."""
+        """A staged run is killed: it leaves uploads that nobody aborts, perhaps a receipt."""
         if receipted:
             save_receipt(self.rig.site.state, attempt.staged.receipt)
         self.died(attempt)
@@ -252,7 +252,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
     @precondition(lambda self: self.rig.shape == "split")
     @rule(attempt=consumes(attempts))
     def kill_among_parts(self, attempt: Run) -> None:
-        """Its parts are there, and no manifest names them."""
+        """A run is killed after its parts: no manifest names them."""
         expected = self.model.expected(attempt)
         manifest = self.rig.target.key
         with self.proxy.choosing(lambda r: Fault.RESET_BEFORE if r.publishes(manifest) else None):
@@ -265,7 +265,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
 
     @rule(target=versions, attempt=consumes(attempts), fault=FAULTS, nth=st.integers(0, 12))
     def publish_under_fault(self, attempt: Run, fault: Fault, nth: int) -> Any:
-        """S3 fails for good from the nth request on that can fail so."""
+        """S3 fails permanently, from the nth request that can fail in this way."""
         expected = self.model.expected(attempt)
         met, completed = 0, False
 
@@ -315,7 +315,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
             process.stdin.write("go\n")
             process.stdin.flush()
         kill(process)
-        # What it had asked for, S3 may still do.
+        # S3 may still carry out its last request.
         await_value("its last requests", lambda: self.proxy.connections <= others)
         self.left |= rig.open_uploads().keys() - before
         own = [v for v in rig.versions() if v.provenance["run-id"] == run_id]
@@ -369,7 +369,7 @@ class PublishedKey(KeyMachine[Run, Fact]):
         assert set(table["mark"].to_pylist()) <= {content.mark}
 
     def check(self, fact: Fact) -> None:
-        """A version is whole, and leads back to where it came from."""
+        """Check that a version is complete, and names its origin."""
         found = [v for v in self.rig.versions() if v.version_id == fact.version_id]
         assert len(found) == 1
         assert self.rig.read(found[0]) == Seen(fact.content.mark, fact.content.rows)
@@ -400,7 +400,7 @@ def published_key(
 
 
 def _settle(future: Future[Fact | None], work: Callable[[], Fact | None]) -> None:
-    """In this thread, for whoever waits in another."""
+    """Do the work in this thread, for a caller that waits in another."""
     try:
         future.set_result(work())
     except BaseException as error:

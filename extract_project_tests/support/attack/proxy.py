@@ -1,4 +1,4 @@
-"""S3 with faults: a reverse proxy that sees each request, and spoils the ones that a test chooses.
+"""S3 with faults: a reverse proxy that makes the requests fail that a test chooses.
 
 Requests are forwarded byte for byte with the Host header that the client signed, so that their
 signatures hold (the server behind it does verify them).
@@ -26,7 +26,7 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"
 
 
 class Fault(StrEnum):
-    """What S3, or the network before it, does instead of answering."""
+    """What S3, or the network in front of it, does instead of a correct reply."""
 
     SLOW_DOWN = "503 SlowDown"
     INTERNAL_ERROR = "500 InternalError"
@@ -36,7 +36,7 @@ class Fault(StrEnum):
     NO_SUCH_KEY = "404 NoSuchKey"
     ACCESS_DENIED = "403 AccessDenied"
     ERROR_IN_200 = "200 InternalError"
-    """S3 answers 200 at once where its work takes long, and says how it ended in the body."""
+    """S3 answers 200 at once if its work takes long, and reports the outcome in the body."""
     RESET_BEFORE = "reset before the request is read"
     RESET_REQUEST = "reset in the middle of the request"
     RESET_REPLY = "reset in the middle of the reply"
@@ -53,7 +53,7 @@ class Fault(StrEnum):
 
     @property
     def is_applied(self) -> bool:
-        """Whether S3 has done what was asked for, and only its answer is spoilt."""
+        """Whether S3 has carried out the request, and only its reply is lost."""
         return self in (Fault.RESET_REPLY, Fault.LOST_REPLY, Fault.TRUNCATED)
 
 
@@ -62,17 +62,17 @@ class Request:
     """One request as S3 understands it."""
 
     operation: str
-    """S3's name of it: `PutObject`, `CompleteMultipartUpload`, …"""
+    """S3's name of the operation: `PutObject`, `CompleteMultipartUpload`, …"""
     bucket: str
     key: str
     part: str = ""
-    """Number of the part of an upload, where it is about one."""
+    """The number of the part, if the request is about one."""
     prefix: str = ""
     """Of a listing."""
     is_conditional: bool = False
     has_body: bool = False
     kms_key_id: str | None = None
-    """What a new object is to be encrypted with."""
+    """The encryption that the request asks for."""
 
     @property
     def is_answered_at_length(self) -> bool:
@@ -80,11 +80,11 @@ class Request:
         return self.operation in _ANSWERED_AT_LENGTH
 
     def publishes(self, key: str) -> bool:
-        """Whether it is the one that makes a new version of the key visible."""
+        """Whether the request makes a new version of the key visible."""
         return self.key == key and self.operation in ("PutObject", "CompleteMultipartUpload")
 
     def may_suffer(self, fault: Fault) -> bool:
-        """Whether S3, or the network, does that to such a request."""
+        """Whether this fault can happen to such a request."""
         match fault:
             case Fault.CONFLICT:
                 return self.is_conditional
@@ -148,7 +148,7 @@ Answered = Callable[[Request], None]
 
 
 class FaultProxy:
-    """The running proxy. What is asked about a request may make others meanwhile."""
+    """The running proxy. The function that chooses faults may itself send requests."""
 
     def __init__(self, server: ThreadingHTTPServer, upstream: str) -> None:
         self.endpoint = f"http://127.0.0.1:{server.server_port}"
@@ -156,14 +156,14 @@ class FaultProxy:
         self.seen: list[Request] = []
         self.spoilt: list[tuple[Request, Fault]] = []
         self.connections = 0
-        """How many clients are connected, or have a request that S3 still works at."""
+        """The number of clients that are connected, or whose request S3 still processes."""
         self._choose: Choose | None = None
         self._answered: Answered | None = None
         self._lock = threading.Lock()
 
     @contextmanager
     def choosing(self, choose: Choose, answered: Answered | None = None) -> Iterator[None]:
-        """Ask about each request while in here; what was seen before is forgotten.
+        """Within the block, choose a fault for each request; earlier requests are forgotten.
 
         `answered` is called when S3 has answered one, and before the client knows.
         """
@@ -198,7 +198,7 @@ class FaultProxy:
 
 @contextmanager
 def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
-    """A proxy before the S3 server at `upstream`, without faults until some are chosen."""
+    """A proxy in front of the S3 server at `upstream`, without faults until some are chosen."""
 
     class Handler(_Handler):
         @property
@@ -219,7 +219,7 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection of a client, with one of its own to S3."""
+    """One connection of a client, with its own connection to S3."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -234,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.proxy.connected(1)
 
     def log_message(self, format: str, *args: object) -> None:
-        """The test says what it wants to know."""
+        """Write nothing to the terminal."""
 
     def handle_expect_100(self) -> bool:
         return True  # answered when the body is read, if it is
@@ -322,7 +322,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _reset(self) -> None:
-        """Close with RST instead of FIN, as a dying machine or a middlebox does."""
+        """Close with RST instead of FIN, as a crashing machine or a middlebox does."""
         linger = struct.pack("ii", 1, 0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.rfile.close()

@@ -1,10 +1,10 @@
-"""Every request of a materialization fails, in every way, once and for good (G1, G2, G10, G12).
+"""Make every request of a materialization fail, in every way, once and permanently (G1, G2, G10,
+G12).
 
-What a materialization asks of S3 is recorded first, so that a request which is added to it some
-day is attacked too. After each attack the key names the old version or the new one, whole and
-audited; what was said to be published is what holds the data; no upload is left open unless the
-run was cut off; the error is one that Dagster retries; and a run without faults publishes and
-tidies.
+What a materialization asks of S3 is recorded first, so that a request which is added to it some day
+is attacked too. After each attack the key names the old version or the new one, whole and audited;
+what was said to be published is what holds the data; no upload is left open unless the run was cut
+off; the error is one that Dagster retries; and a run without faults publishes and tidies.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Duration(StrEnum):
 
 @dataclass(frozen=True)
 class Call:
-    """Which request of a materialization: the nth of those that look alike."""
+    """One request of a materialization: the nth of its kind."""
 
     operation: str
     key: str
@@ -44,7 +44,7 @@ class Call:
 
 
 class Calls:
-    """Names requests as they come; those that are under way at once come in any order."""
+    """Numbers requests as they arrive; concurrent ones arrive in any order."""
 
     def __init__(self) -> None:
         self._counts = Counter[Call]()
@@ -68,7 +68,7 @@ class Attack:
         return f"{self.fault} {self.duration} at {self.call}"
 
     def choose(self) -> Choose:
-        """For one materialization."""
+        """Choose the fault for a request of one materialization."""
         calls, begun = Calls(), False
 
         def chosen(request: Request) -> Fault | None:
@@ -86,12 +86,12 @@ class Attack:
 
     @property
     def read_seconds(self) -> float:
-        """How long the client waits for an answer."""
+        """Seconds that the client waits for a reply."""
         return 3 if self.fault is Fault.STALL else 60
 
     @property
     def may_leave_uploads(self) -> bool:
-        """An upload whose id has not arrived cannot be aborted; nor can any without S3."""
+        """Whether uploads may be left open: those whose id never arrived, or all if S3 is gone."""
         return (
             self.duration is Duration.CUT_OFF
             or (self.call.operation == "CreateMultipartUpload" and self.fault.is_applied)
@@ -101,11 +101,11 @@ class Attack:
 
 @dataclass
 class Findings:
-    """What was attacked, and what is wrong."""
+    """What was attacked, and the violations that were found."""
 
     attacks: int = 0
     failed: int = 0
-    """Runs that ended in an error; the others were published in spite of the fault."""
+    """The number of runs that ended in an error; the others published in spite of the fault."""
     wrong: list[str] = field(default_factory=list)
 
 
@@ -206,7 +206,7 @@ _FOR_GOOD = (
     *(Fault.SLOW_DOWN, Fault.CONFLICT, Fault.ERROR_IN_200),
     *(Fault.RESET_REPLY, Fault.LOST_REPLY, Fault.TRUNCATED),
 )
-"""Credentials do not expire for one kind of request alone."""
+"""Faults that can last; not expired credentials, which fail requests of every kind."""
 
 
 def _on(call: Call, request: Request) -> Iterator[Attack]:

@@ -1,4 +1,4 @@
-"""One published key under attack: runs of it through a client that loses patience soon."""
+"""One published key under attack, with runs whose client retries only briefly."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SMALLEST_PART = 5 << 20
 
 @contextmanager
 def without_patience() -> Iterator[None]:
-    """Retries follow at once, and parts of uploads are as small as S3 takes them."""
+    """Retry without pauses, and make the parts of uploads as small as S3 allows."""
     from botocore.retries.standard import ExponentialBackoff
 
     with pytest.MonkeyPatch.context() as patch:
@@ -60,7 +60,7 @@ def without_patience() -> Iterator[None]:
 
 @contextmanager
 def short_grace() -> Iterator[None]:
-    """Stopped work has a second to clean up, whoever waits for it."""
+    """Give stopped work one second to clean up."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (stopping, attempt):
             patch.setattr(module, "GRACE_SECONDS", 1.0)
@@ -68,7 +68,7 @@ def short_grace() -> Iterator[None]:
 
 
 def impatient(endpoint: str, read_seconds: float = 60) -> S3Client:
-    """As `store.s3.client.connect`, with fewer tries, and shorter ones where one stalls."""
+    """Like `store.s3.client.connect`, with fewer attempts and shorter timeouts."""
     import boto3
     from botocore.config import Config
 
@@ -84,7 +84,7 @@ def impatient(endpoint: str, read_seconds: float = 60) -> S3Client:
 
 
 def sql(shape: Shape, mark: int, rows: int | None = None, header: str = "") -> str:
-    """A result whose every row says which one it is; equal marks are equal content."""
+    """SQL whose rows all contain `mark`; equal marks give equal content."""
     lines = [line for line in (_HEADERS[shape], header) if line]
     front = "\n".join(["/*---", *lines, "---*/"]) if lines else ""
     digest = f"repeat(md5((i + {mark})::varchar), {_LONG[shape]})"
@@ -96,7 +96,7 @@ def sql(shape: Shape, mark: int, rows: int | None = None, header: str = "") -> s
 
 @dataclass(frozen=True)
 class Seen:
-    """What a reader finds in a version."""
+    """The content of a version as a reader sees it."""
 
     mark: int
     rows: int
@@ -140,7 +140,7 @@ class Rig:
         return receipt
 
     def read(self, version: Version) -> Seen:
-        """What a version holds, which must be whole, audited and of one run (G1, G10)."""
+        """Read a version; it must be complete, audited and of one run (G1, G10)."""
         receipt = self.receipt(version)
         if is_manifest(version.key):
             manifest = load_manifest(version)
@@ -174,14 +174,14 @@ class Rig:
         return {id: key for id, key in uploads.items() if whole_key(key) == self.target.key}
 
     def abort_open_uploads(self) -> None:
-        """What a sweep does once they are old enough."""
+        """Abort them, as a sweep does once they are old enough."""
         for upload_id, key in self.open_uploads().items():
             self.site.s3.abort_multipart_upload(
                 Bucket=self.target.store.name, Key=key, UploadId=upload_id
             )
 
     def assert_tidy(self) -> None:
-        """A listing shows the parts that the manifest names, in the versions that it names."""
+        """Check that a listing shows exactly the part versions that the manifest names."""
         assert self.open_uploads() == {}
         version = self.current()
         if version is None or not is_manifest(version.key):

@@ -1,4 +1,4 @@
-"""One extract at two destinations, of which one can be made to fail."""
+"""One extract at two destinations, one of which can be made to fail."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def another_bucket(site: Site) -> Iterator[Folder]:
-    """A folder in a bucket of its own."""
+    """A folder in another bucket."""
     bucket = f"others-{site.data.bucket}"
     site.server.make_bucket(bucket)
     yield Folder.of(S3Store(site.s3, bucket), "inbound")
@@ -41,13 +41,13 @@ def another_bucket(site: Site) -> Iterator[Folder]:
 
 @dataclass(frozen=True)
 class Two:
-    """One extract at two destinations, of which requests to one go through the proxy."""
+    """One extract at two destinations; requests to one of them go through the proxy."""
 
     site: Site
     others: Folder
     through: S3Client
     spoilt: str
-    """Which destination the proxy is in front of."""
+    """The destination behind the proxy."""
     warehouse: DuckDBWarehouse = field(default_factory=lambda: DuckDBWarehouse(type="duckdb"))
 
     def place(self, name: str, extract: Extract) -> Place:
@@ -82,7 +82,7 @@ class Two:
         )
 
     def attempted(self, extract: Extract) -> PartlyPublished | None:
-        """How a run ended that one destination may have failed."""
+        """The outcome of a run in which one destination may have failed."""
         try:
             self.run(extract, "new")
         except PartlyPublished as error:
@@ -94,7 +94,7 @@ class Two:
         return len(list(folder.store.abandoned(folder.key(""))))
 
     def rows(self, name: str, extract: Extract) -> pa.Table:
-        """What readers of a destination have: a whole result, with its receipt."""
+        """The rows at a destination: a complete result, with its receipt."""
         plain = replace(self, spoilt="")
         place = plain.place(name, extract)
         version = find_version(place.target.store, place.target.key)
@@ -106,7 +106,7 @@ class Two:
         return rows
 
     def mark(self, name: str, extract: Extract) -> int:
-        """Which result they have."""
+        """The mark of the result at a destination."""
         (mark,) = pc.unique(self.rows(name, extract).column("mark")).to_pylist()
         return int(mark)
 
@@ -117,14 +117,14 @@ class Two:
 
 
 def header_of(text: str) -> str:
-    """With two destinations."""
+    """A header with two destinations."""
     if text.startswith("/*---"):
         return text.replace("/*---\n", "/*---\nto: [data, crm]\n", 1)
     return f"/*---\nto: [data, crm]\n---*/{text}"
 
 
 def from_the(number: int, fault: Fault, bucket: str) -> Callable[[Request], Fault | None]:
-    """Spoils that request to a bucket; where S3 refuses, all that follow too."""
+    """Make this request to a bucket fail; if S3 refuses it, all later ones too."""
     seen = 0
 
     def choose(request: Request) -> Fault | None:
