@@ -46,6 +46,16 @@ class Watermark(BaseModel):
     """Exact, as a CSV file has it."""
 
 
+class Refresh(BaseModel):
+    """A run that published everything anew."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data_sha256: str
+    """What it published. Equal refreshes are one, at whatever time."""
+    started_at: AwareDatetime
+
+
 class PartsManifest(BaseModel):
     """The content of `_manifest.json`; its versions are the versions of the extract."""
 
@@ -70,6 +80,8 @@ class PartsManifest(BaseModel):
     """As in the receipt."""
     watermark: Watermark | None = None
     """For an incremental extract. It only ever changes together with this object."""
+    refresh: Refresh | None = None
+    """The last full refresh that these rows come from."""
     parts: tuple[Part, ...]
     """In the order of the rows; at least one."""
 

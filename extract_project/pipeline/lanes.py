@@ -9,8 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from extract_project.errors import ExtractError
+from extract_project.errors import ExtractError, IncrementError
 from extract_project.history.cursor import ordinal
+from extract_project.history.parts import Refresh
+from extract_project.manifest.extract import Extract
 from extract_project.pipeline.baseline import PublishedBaseline
 from extract_project.pipeline.provenance import RunOfExtract
 from extract_project.publish.base import Base, find_base
@@ -54,16 +56,44 @@ def open_lanes(run: RunOfExtract, branches: Sequence[Branch], clock: Clock) -> l
 
     An extract that is not incremental has one.
     """
+    bases = [_base(run, branch) for branch in branches]
+    refresh = _require_refreshed(run.extract, branches, bases)
+    require_one(branches)
     equal: dict[Any, list[tuple[Branch, Base | None]]] = defaultdict(list)
-    for branch in branches:
-        base = None
-        with branch.health.noting(ExtractError):
-            if not run.provenance.full_refresh:
-                base = find_base(run.extract, branch.previous)
+    for branch, base in zip(branches, bases, strict=True):
         if branch.is_alive:
             equal[base and base.identity].append((branch, base))
-    require_one(branches)
-    return [_lane(run, members, clock) for members in equal.values()]
+    return [_lane(run, members, refresh, clock) for members in equal.values()]
+
+
+def _base(run: RunOfExtract, branch: Branch) -> Base | None:
+    if branch.is_alive and not run.provenance.full_refresh:
+        with branch.health.noting(ExtractError):
+            return find_base(run.extract, branch.previous)
+    return None
+
+
+def _require_refreshed(
+    extract: Extract, branches: Sequence[Branch], bases: Sequence[Base | None]
+) -> Refresh | None:
+    """Leave out a destination whose rows are from before the last full refresh of the others.
+
+    To add to them would make a run green whose earlier rows are not those of the refresh. Returns
+    that refresh.
+    """
+    known = [base.manifest.refresh for base in bases if base and base.manifest.refresh]
+    last = max(known, key=lambda each: each.started_at, default=None)
+    for branch, base in zip(branches, bases, strict=True):
+        if last is None or base is None:
+            continue
+        own = base.manifest.refresh
+        if own is None or own.data_sha256 != last.data_sha256:
+            branch.health.error = IncrementError(
+                f"{branch.place.target.uri} has rows from before the full refresh of "
+                f"{last.started_at:%Y-%m-%d %H:%M:%S} UTC, which others have: to publish "
+                f"everything anew: extract run {extract.path} --full-refresh"
+            )
+    return last
 
 
 def lowest_bound(lanes: Sequence[Lane]) -> Value:
@@ -75,7 +105,12 @@ def lowest_bound(lanes: Sequence[Lane]) -> Value:
     return min(known, key=lambda base: ordinal(base.watermark)).bound
 
 
-def _lane(run: RunOfExtract, members: Sequence[tuple[Branch, Base | None]], clock: Clock) -> Lane:
+def _lane(
+    run: RunOfExtract,
+    members: Sequence[tuple[Branch, Base | None]],
+    refresh: Refresh | None,
+    clock: Clock,
+) -> Lane:
     """Open an output at each destination, with the published rows that it has."""
     branches, bases = zip(*members, strict=True)
     run = replace(run, base=bases[0])
@@ -90,6 +125,7 @@ def _lane(run: RunOfExtract, members: Sequence[tuple[Branch, Base | None]], cloc
                 branch.health,
                 incremental=header.incremental,
                 base=base,
+                refresh="this" if run.provenance.full_refresh else refresh,
             )
             parted.append(output)
             branch.open(output)

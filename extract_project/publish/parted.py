@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from extract_project.daemons import DaemonPool
 from extract_project.errors import StagingError
@@ -22,6 +22,7 @@ from extract_project.history.cursor import Cursor, Span, ordinal, written
 from extract_project.history.parts import (
     Part,
     PartsManifest,
+    Refresh,
     Watermark,
     current_versions,
     folder,
@@ -75,11 +76,15 @@ class PartedOutput:
         *,
         incremental: Incremental | None = None,
         base: Base | None = None,
+        refresh: Refresh | Literal["this"] | None = None,
     ) -> None:
-        """`base` is the published rows to which these are added."""
+        """`base` is the published rows to which these are added; `refresh` is the full refresh
+        that they come from, which may be this run.
+        """
         self.target, self.health = target, health
         self._format, self._incremental, self._base = file_format, incremental, base
         self._before = base.manifest.parts if base else ()
+        self._refresh = refresh
         self._cursor: Cursor | None = None
         self._metadata: Mapping[str, str] = {}
         self._first: int | None = None
@@ -227,6 +232,11 @@ class PartedOutput:
             arrow_schema=receipt.arrow_schema,
             format_options=receipt.format_options,
             watermark=self._watermark(),
+            refresh=(
+                Refresh(data_sha256=receipt.data_sha256, started_at=receipt.started_at)
+                if self._refresh == "this"
+                else self._refresh
+            ),
             parts=(*self._before, *parts),
         )
         self._manifest.describe(self._metadata)

@@ -200,3 +200,46 @@ def test_nothing_is_published_where_neither_can_be_looked_at(
         pytest.raises(ExtractError, match=r"(?s)destination 'data': .*destination 'crm': "),
     ):
         story.run()
+
+
+def test_a_full_refresh_that_failed_at_one_is_not_forgotten(
+    others: Folder, proxy: FaultProxy, story_of: StoryOf
+) -> None:
+    """The next run must not be green while one has the former history with new rows."""
+    story = story_of("crm")
+    story.arrive(1, 2)
+    story.run()
+    story.execute("update events set word = 'corrected' where n = 1")
+    down = from_the(1, Fault.ACCESS_DENIED, others.bucket)
+    with proxy.choosing(down), pytest.raises(PartlyPublished):
+        story.two.run(story.extract, "refresh", full_refresh=True)
+    for number in (3, 4):
+        story.arrive(number)
+        with pytest.raises(PartlyPublished, match=r"from before the full refresh.*--full-refresh"):
+            story.run()
+        assert story.has_all("data")
+        assert story.rows("crm") == [1, 2]
+    story.two.run(story.extract, "refresh", full_refresh=True)
+    story.arrive(5)
+    story.run()
+    for name in ("data", "crm"):
+        assert story.has_all(name)
+        assert story.two.rows(name, story.extract)["word"][0].as_py() == "corrected"
+
+
+def test_a_full_refresh_of_equal_rows_is_one_whenever_each_destination_got_it(
+    others: Folder, proxy: FaultProxy, story_of: StoryOf
+) -> None:
+    story = story_of("crm")
+    story.arrive(1)
+    story.run()
+    down = from_the(1, Fault.ACCESS_DENIED, others.bucket)
+    story.execute("update events set word = 'corrected'")
+    with proxy.choosing(down), pytest.raises(PartlyPublished):
+        story.two.run(story.extract, "refresh", full_refresh=True)
+    story.two.run(story.extract, "rerun", full_refresh=True)
+    assert [story.two.versions(name, story.extract) for name in ("data", "crm")] == [2, 2]
+    story.arrive(2)
+    story.run()
+    assert story.has_all("data")
+    assert story.has_all("crm")
