@@ -1,4 +1,4 @@
-"""A real SMTP server that keeps the letters it takes, and refuses some addresses."""
+"""A real SMTP server that keeps the messages it accepts, and refuses some addresses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ USER, PASSWORD = "alerts", "hunter2"
 
 @dataclass(frozen=True)
 class Letter:
-    """What one DATA command brought, and how the session that brought it was."""
+    """The message of one DATA command, and the state of its session."""
 
     message: EmailMessage
     recipients: list[str]

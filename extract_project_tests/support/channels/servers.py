@@ -1,4 +1,4 @@
-"""HTTP on the loopback address, and servers that are absent or silent."""
+"""HTTP servers on the loopback address, and ports of servers that are absent or silent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asked."""
+    """The request of a client."""
 
     method: str
     path: str
@@ -23,7 +23,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What it is answered."""
+    """The reply to a request."""
 
     status: int
     kind: str
@@ -33,7 +33,7 @@ class Reply:
 
 @contextmanager
 def serving(answer: Callable[[Request], Reply]) -> Iterator[str]:
-    """Serve until left; gives the address, `http://127.0.0.1:<port>`."""
+    """Serve within the block; yields the address, `http://127.0.0.1:<port>`."""
     server = _Server(("127.0.0.1", 0), answer)
     thread = threading.Thread(target=server.serve_forever, args=[0.02], daemon=True)
     thread.start()
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on the terminal."""
+        """Write nothing to the terminal."""
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -77,13 +77,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def silence() -> Iterator[int]:
-    """The port of a server that accepts connections and says nothing."""
+    """The port of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port on which no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port

@@ -1,7 +1,7 @@
 """Stands in for Slack's incoming webhooks.
 
-It takes a POST of JSON with a `text` at one path, and answers `ok`, or what the test asks it to.
-Not covered: how Slack shows the text (mrkdwn, links, its 40,000 characters are only counted by the
+It accepts a POST of JSON with a `text` at one path, and answers `ok`, or what the test sets. Not
+covered: how Slack shows the text (mrkdwn, links, its 40,000 characters are only counted by the
 test), its rate limit of about one message per second, and HTTPS.
 """
 
@@ -22,7 +22,7 @@ PATH = "/services/T0001/B0001/hunter2hunter2"
 
 @dataclass
 class SlackServer:
-    """A running server, what it was sent, and what it answers."""
+    """A running server, the messages it received, and its reply."""
 
     address: str = ""
     texts: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class SlackServer:
 
 @contextmanager
 def slack_server() -> Iterator[SlackServer]:
-    """Serve until left."""
+    """Serve within the block."""
     server = SlackServer()
 
     with serving(server.take) as address:

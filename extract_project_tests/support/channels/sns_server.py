@@ -48,7 +48,7 @@ class SnsServer:
         return Reply(status, "text/xml", _tag("ErrorResponse", error))
 
     def _publish(self, fields: dict[str, str], authorization: str) -> tuple[int, str, str]:
-        """Status, code and what is said of it."""
+        """The status, the error code and the message of the reply."""
         signed = _SIGNED.match(authorization)
         if signed is None:
             return 403, "MissingAuthenticationToken", "Request is missing Authentication Token"
@@ -71,7 +71,7 @@ class SnsServer:
 
 @contextmanager
 def sns_server() -> Iterator[SnsServer]:
-    """Serve until left."""
+    """Serve within the block."""
     server = SnsServer()
 
     with serving(server.take) as address:

@@ -1,4 +1,4 @@
-"""The template as moto's CloudFormation can deploy it: a step before, for what its parser cannot.
+"""Transform the template so that moto's CloudFormation can deploy it.
 
 Measured on moto 5.2.5: it does not know `Fn::Cidr`; keeps `AWS::NoValue` as a null in a list; cuts
 `Database.Endpoint.Address` at the second dot; counts only a `Ref` as a use of a parameter when it
@@ -20,7 +20,7 @@ from typing import Any
 from extract_project_tests.support.cloudformation.template import Evaluation, template
 
 _REPLACED = "AWS::ECS::TaskDefinition"
-"""Every change of it makes another one."""
+"""The type of the resources that every change replaces."""
 
 
 class _Deployable(Evaluation):
@@ -47,7 +47,7 @@ class _Deployable(Evaluation):
 
 
 def deployable(**parameters: str) -> dict[str, Any]:
-    """What is sent to moto for these parameters; resources stand after those they refer to."""
+    """The template for moto with these parameters; resources follow those that they refer to."""
     evaluation = _Deployable(**parameters)
     found = {
         part: {

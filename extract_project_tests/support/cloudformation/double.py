@@ -1,4 +1,5 @@
-"""moto's CloudFormation, with what it does not make or makes by half made through the AWS API.
+"""moto's CloudFormation, completed: resources that it does not create, or not fully, are created
+through the AWS API.
 
 Each property goes into the request of the service that has it: one that the service does not know,
 or a value that it would not take, fails the deployment.
@@ -28,7 +29,7 @@ UNKNOWN = {
     "AWS::ServiceDiscovery::PrivateDnsNamespace": "no model",
     "AWS::ServiceDiscovery::Service": "no model",
 }
-"""What moto's CloudFormation does not know."""
+"""Types that moto's CloudFormation does not know."""
 
 BY_HALF = {
     "AWS::EC2::VPC": "names of hosts stay off, without which no task gets an interface",
@@ -43,7 +44,7 @@ BY_HALF = {
     "AWS::RDS::DBSubnetGroup": "nothing can refer to one",
     "AWS::S3::Bucket": "versioning, lifecycle, access block, ownership and events are dropped",
 }
-"""What it makes, but without properties that these tests are about."""
+"""Types that it creates without properties that these tests check."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class _Kind:
 
 @contextmanager
 def whole_cloudformation(client: Client) -> Iterator[None]:
-    """Let moto's CloudFormation make every type of the template until left."""
+    """Within the block, moto's CloudFormation creates every type of the template."""
     known = dict(parsing.get_model_map())
     ours = {kind: _Kind(cache(client), make) for kind, make in MAKERS.items()}
     with mock.patch.object(parsing, "get_model_map", return_value={**known, **ours}):

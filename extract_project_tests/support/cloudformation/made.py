@@ -1,4 +1,4 @@
-"""A resource that was made through the AWS API, and the requests that make one."""
+"""Resources that are created through the AWS API, and the requests that create them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 Properties = dict[str, Any]
 Client = Callable[[str], Any]
-"""Gives the client of a service."""
+"""Returns the client of a service."""
 
 
 @dataclass
 class Made:
-    """A resource as moto's CloudFormation holds it."""
+    """A resource in the form that moto's CloudFormation expects."""
 
     physical_resource_id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
     delete_it: Callable[[], object] | None = None
     change: Callable[[Properties], object] | None = None
-    """Makes it as these properties say; None for what is replaced instead."""
+    """Updates it to these properties; None if it is replaced instead."""
     type: str = ""
     logical_resource_id: str = ""
     cf_resource_type: str = ""
@@ -36,11 +36,13 @@ class Made:
 
 
 Make = Callable[[Client, str, Properties], Made]
-"""From the client, the name that CloudFormation makes up, and the properties."""
+"""Creates it, given the client, the name that CloudFormation generates, and the properties."""
 
 
 def _fitted(value: Any, shape: Any) -> Any:
-    """A property as the request has it: the API's spelling, and its kind of number or text."""
+    """A property as the request needs it: the API's spelling, and a number or text as the API
+    wants.
+    """
     match shape.type_name:
         case "structure":
             names = {name.lower(): name for name in shape.members}
@@ -64,7 +66,7 @@ def _fitted(value: Any, shape: Any) -> Any:
 
 
 def call(client: Client, service: str, operation: str, properties: Properties) -> Any:
-    """The reply to a request that has these properties."""
+    """Send a request with these properties; returns the reply."""
     api = client(service)
     method = api.meta.method_to_api_mapping[operation]
     shape = api.meta.service_model.operation_model(method).input_shape

@@ -1,4 +1,4 @@
-"""How each type is made that moto's CloudFormation does not make, or makes by half."""
+"""Create the types that moto's CloudFormation does not create, or not fully."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _egress(client: Client, name: str, properties: Properties) -> Made:
     }
     wanted = {"GroupId": properties["GroupId"], "IpPermissions": [rule]}
     call(client, "ec2", "authorize_security_group_egress", wanted)
-    return Made(name)  # goes with its group: moto deletes in any order
+    return Made(name)  # deleted with its group: moto deletes in any order
 
 
 def _endpoint(client: Client, name: str, properties: Properties) -> Made:
@@ -57,7 +57,7 @@ def _endpoint(client: Client, name: str, properties: Properties) -> Made:
 def _role_policy(client: Client, name: str, properties: Properties) -> Made:
     document = json.dumps(properties["PolicyDocument"])
     call(client, "iam", "put_role_policy", {**properties, "PolicyDocument": document})
-    return Made(name)  # goes with its role
+    return Made(name)  # deleted with its role
 
 
 def _bucket_policy(client: Client, name: str, properties: Properties) -> Made:
@@ -177,7 +177,7 @@ def _database(client: Client, name: str, properties: Properties) -> Made:
 
 
 def _bucket(client: Client, name: str, properties: Properties) -> Made:
-    """Every property, in the request that is for it."""
+    """Send each property in the request that sets it."""
     given, s3 = dict(properties), client("s3")
     s3.create_bucket(Bucket=name)
 

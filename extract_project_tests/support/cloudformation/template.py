@@ -1,4 +1,4 @@
-"""The committed template, read and evaluated without the CDK."""
+"""Read and evaluate the committed template, without the CDK."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def template() -> dict[str, Any]:
 
 
 def of_type(kind: str) -> dict[str, dict[str, Any]]:
-    """Name to properties, of every resource of a type."""
+    """The properties of each resource of a type, by name."""
     found = template()["Resources"].items()
     return {name: each.get("Properties", {}) for name, each in found if each["Type"] == kind}
 
@@ -57,7 +57,7 @@ _NOTHING = object()
 
 
 class Evaluation:
-    """The template as CloudFormation would resolve it, with parameters of a deployment."""
+    """Resolves the template as CloudFormation would, with the parameters of a deployment."""
 
     pseudo: Mapping[str, str] = PSEUDO
 
@@ -133,7 +133,7 @@ class Evaluation:
         return resolved
 
     def environment(self, process: str) -> dict[str, str]:
-        """Variables and values; a secret's value is where it comes from."""
+        """The environment variables; the value of a secret is its source."""
         container = self.container(process)
         plain = {each["Name"]: each["Value"] for each in container["Environment"]}
         return plain | {each["Name"]: each["ValueFrom"] for each in container["Secrets"]}

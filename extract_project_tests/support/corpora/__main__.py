@@ -1,4 +1,4 @@
-"""`make corpora CORPORA=DIR`: what the guard makes of foreign SQL."""
+"""`make corpora CORPORA=DIR`: compare the guard with the oracles on foreign SQL."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _row(corpus: Corpus, statements: list[str], lines: list[str]) -> str:
-    """Ask the oracle and the guard about each statement; `lines` takes what they differ in."""
+    """Ask the oracle and the guard about each statement; differences are added to `lines`."""
     counts: Counter[str] = Counter()
     spent = 0.0
     with oracle_of(corpus.dialect) as kind_of:

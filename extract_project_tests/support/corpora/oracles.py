@@ -1,4 +1,4 @@
-"""What a statement is, by somebody other than the guard."""
+"""Classify statements independently of the guard."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _BEGIN = re.compile(
 
 @contextmanager
 def oracle_of(dialect: str) -> Iterator[Oracle]:
-    """Says of a statement whether it reads, acts, or is none of the dialect."""
+    """Returns whether a statement reads, acts, or is invalid in the dialect."""
     if dialect == "duckdb":
         with duckdb.connect() as database:
             yield lambda statement: _duckdb(database, statement)
@@ -45,7 +45,7 @@ def oracle_of(dialect: str) -> Iterator[Oracle]:
 
 
 def _duckdb(database: duckdb.DuckDBPyConnection, statement: str) -> Kind:
-    """By DuckDB's own parser; what acts in a function's guise is looked for by name."""
+    """Ask DuckDB's own parser; functions that act are found by name."""
     try:
         kinds = [each.type for each in database.extract_statements(statement)]
     except duckdb.Error:
@@ -69,7 +69,7 @@ def _duckdb(database: duckdb.DuckDBPyConnection, statement: str) -> Kind:
 def _postgres(
     connection: psycopg.Connection[tuple[str]], acting: re.Pattern[str], statement: str
 ) -> Kind:
-    """By a server that prepares the statement, which runs nothing."""
+    """Ask a server, which prepares the statement without running it."""
     if re.match(r"(?i)\s*(execute|prepare|explain|declare|show)\b", statement):
         return "acts"
     try:
@@ -79,7 +79,7 @@ def _postgres(
         if error.sqlstate == "42601":
             return "acts" if not _BEGIN.match(statement) else "invalid"
     except psycopg.Error:
-        pass  # it lacks a table, or a type: a statement it is
+        pass  # a table or type is missing: the statement is valid
     bare = _bare(statement)
     if not _BEGIN.match(statement) or _WORDS.search(bare) or acting.search(bare):
         return "acts"
@@ -101,7 +101,7 @@ def _acting_functions(connection: psycopg.Connection[tuple[str]]) -> re.Pattern[
 
 
 def _by_words(statement: str) -> Kind:
-    """Where no engine is at hand: by how it begins, and by words that nothing quotes."""
+    """Without an engine: judge by the first word, and by unquoted words."""
     bare = _bare(statement)
     system = re.search(r"(?i)\bsystem\$(cancel|abort|wait|send|set|enable|disable)\w*", bare)
     acts = not _BEGIN.match(statement) or _WORDS.search(bare) or system

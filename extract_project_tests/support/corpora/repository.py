@@ -1,4 +1,4 @@
-"""The files of a checkout, or of a bare git directory as it stands at HEAD."""
+"""The files of a checkout, or of a bare git repository at HEAD."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The statements of each corpus, cut out of the form that its owners keep them in."""
+"""Extract the statements of each corpus from its own file format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ LEXICONS = {"duckdb": DUCKDB, "postgres": POSTGRES, "snowflake": SNOWFLAKE}
 
 @dataclass(frozen=True)
 class Corpus:
-    """Where in a repository statements of a dialect stand, and how they are cut out."""
+    """The files of a repository with statements of a dialect, and the function that extracts
+    them.
+    """
 
     name: str
     dialect: str
@@ -35,7 +37,7 @@ class Corpus:
 
 
 def _script(text: str, lexicon: Lexicon) -> Iterator[str]:
-    """Statements that semicolons end."""
+    """Statements that end with semicolons."""
     try:
         tokens = tokenize(text, lexicon)
     except Refused:

@@ -1,4 +1,4 @@
-"""What ECS refuses of a RunTask request, and moto does not."""
+"""Refuse the RunTask requests that ECS refuses and moto accepts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _TAG_VALUE = re.compile(r"[\w .:/=+\-@]{0,256}")
 
 
 def override_characters(overrides: Mapping[str, Any]) -> int:
-    """How long the overrides are, as ECS counts them."""
+    """The length of the overrides, as ECS counts it."""
     return len(json.dumps(overrides, separators=(",", ":")))
 
 
 def require_acceptable(
     overrides: Mapping[str, Any], tags: Sequence[Mapping[str, str]], definition: Any
 ) -> TaskSize:
-    """The size of the task; raises what ECS answers to a request that it refuses."""
+    """Check a request; returns the size of the task, or raises the error that ECS would answer."""
     length = override_characters(overrides)
     if length > _MOST_OVERRIDES:
         raise _refused(f"Container Overrides length must be at most {_MOST_OVERRIDES}")

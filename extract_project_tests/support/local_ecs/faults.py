@@ -1,4 +1,4 @@
-"""What goes wrong with RunTask, in the order in which it is to go wrong."""
+"""Faults of RunTask, in the order in which they happen."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Faults:
         self.refusals: deque[JsonRESTError | str] = deque()
         """An error, or the reason of a failure in a reply without tasks."""
         self.unstarted = 0
-        """How many of the next tasks never get as far as a process."""
+        """How many of the next tasks never start a process."""
         self.unstarted_steps = set[str]()
-        """Of which steps of a run of several no task does."""
+        """The steps of a run of several whose tasks never start a process."""
         self.seen = 0
         """How many calls have met a fault."""
         self.slowness = 0.0
@@ -37,7 +37,7 @@ class Faults:
         self.refusals.extend(JsonRESTError(code, message) for _ in range(times))
 
     def starve(self, times: int) -> None:
-        """Let Fargate have no capacity for the next calls."""
+        """Answer the next calls with a lack of capacity in Fargate."""
         self.refusals.extend(CAPACITY for _ in range(times))
 
     def never_start(self, times: int = 1) -> None:
@@ -49,7 +49,7 @@ class Faults:
         self.unstarted_steps.add(step)
 
     def none(self) -> None:
-        """No more of them."""
+        """Stop causing faults."""
         self.slowness = 0.0
         self.refusals.clear()
         self.unstarted = 0

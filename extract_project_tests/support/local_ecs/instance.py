@@ -1,4 +1,4 @@
-"""Dagster on this ECS: what its dagster.yaml has besides."""
+"""The sections of dagster.yaml that run Dagster on this ECS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from extract_project_tests.support.local_ecs.service import CLUSTER, CONTAINER, 
 
 
 def on_ecs(ecs: LocalEcs, environment: Mapping[str, str]) -> dict[str, Any]:
-    """What a deployment on ECS has in its dagster.yaml; `environment` is of its tasks."""
+    """The sections for a deployment on ECS; `environment` is that of its tasks."""
     definition = ecs.define_task("extract-run", environment)
     return {
         "run_coordinator": {"module": "dagster", "class": "QueuedRunCoordinator"},

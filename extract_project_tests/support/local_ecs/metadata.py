@@ -13,7 +13,7 @@ from typing import Any
 
 _PREFIX = "/v4/"
 _PULL = timedelta(seconds=20)
-"""How long before its process a task's image began to be pulled, and billing with it."""
+"""How long before its process the pull of a task's image, and its billing, began."""
 _FARGATES_OWN_MIB = 16
 
 
@@ -39,7 +39,7 @@ def metadata_endpoint(task: Callable[[str], tuple[Any, datetime] | None]) -> Ite
             self.wfile.write(body)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Tests have no use for a line per request."""
+            """Write nothing to the terminal."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(
@@ -55,7 +55,7 @@ def metadata_endpoint(task: Callable[[str], tuple[Any, datetime] | None]) -> Ite
 
 
 def _body(task: Any, started: datetime, what: str) -> dict[str, Any]:
-    """As Fargate answers, with what it answers in it that a process can have use for."""
+    """The reply of Fargate, reduced to the fields that a process can use."""
     limits = {"CPU": int(task.cpu) / 1024, "Memory": int(task.memory)}
     container = {
         "Name": task.containers[0].name,
@@ -88,5 +88,5 @@ def _body(task: Any, started: datetime, what: str) -> dict[str, Any]:
 
 
 def _time(moment: datetime) -> str:
-    """With nanoseconds, as Go writes it."""
+    """A time with nanoseconds, as Go writes it."""
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}789Z"

@@ -1,4 +1,4 @@
-"""The part of Fargate that runs containers: starts, stops and buries the tasks of the API."""
+"""The part of Fargate that runs containers: starts, stops and removes the tasks of the API."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Runtime:
             self._tasks[task.task_arn] = task
 
     def started(self, task_id: str) -> tuple[Any, datetime] | None:
-        """The task of an id, and when its process started; None where there is none."""
+        """The task with this id, and when its process started; None if there is none."""
         found = (arn for arn in list(self._started) if arn.endswith(f"/{task_id}"))
         arn = next(found, None)
         return None if arn is None else (self._tasks[arn], self._started[arn])
@@ -61,12 +61,14 @@ class Runtime:
         return process.pid if process else None
 
     def alive(self, arn: str) -> bool:
-        """Whether the process of a task runs."""
+        """Whether the process of a task is running."""
         process = self._processes.get(arn)
         return process is not None and process.exit_code is None
 
     def kill(self, arn: str, end: End) -> bool:
-        """SIGKILL for every process of a task, for this reason; False when it had ended before."""
+        """Send SIGKILL to every process of a task, for this reason; False if it had already
+        ended.
+        """
         with self._lock:
             process = self._processes[arn]
             if process.exit_code is not None:
@@ -82,7 +84,7 @@ class Runtime:
 
     @contextmanager
     def running(self, metadata_url: str) -> Iterator[None]:
-        """Work until left; then nothing of any task is left over."""
+        """Run tasks within the block; afterwards no process of a task is left."""
         thread = threading.Thread(target=self._work, args=(metadata_url,), name="ecs-runtime")
         thread.start()
         try:

@@ -1,4 +1,4 @@
-"""The local ECS as tests hold it: one cluster, its network and its log group."""
+"""The local ECS as tests use it: one cluster, its network and its log group."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local-se
 
 @dataclass(frozen=True)
 class LocalEcs:
-    """A running ECS; see the package for what it does."""
+    """A running ECS; the package describes what it does."""
 
     endpoint: str
     faults: Faults
@@ -38,7 +38,7 @@ class LocalEcs:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the AWS SDK of a process needs; S3 may have an endpoint of its own."""
+        """The environment for the AWS SDK of a process; S3 may have another endpoint."""
         return _environment(self.endpoint)
 
     def client(self, service: str) -> Any:
@@ -67,7 +67,7 @@ class LocalEcs:
         cpu: str = "256",
         memory: str = "512",
     ) -> str:
-        """Register a task definition for Fargate whose output goes to CloudWatch; its ARN."""
+        """Register a task definition for Fargate that logs to CloudWatch; returns its ARN."""
         reply = self.client("ecs").register_task_definition(
             family=family,
             requiresCompatibilities=["FARGATE"],
@@ -95,7 +95,7 @@ class LocalEcs:
         return str(reply["taskDefinition"]["taskDefinitionArn"])
 
     def task(self, arn: str) -> dict[str, Any]:
-        """A task as DescribeTasks has it."""
+        """A task as DescribeTasks returns it."""
         reply = self.client("ecs").describe_tasks(cluster=CLUSTER, tasks=[arn])
         return dict(reply["tasks"][0])
 
@@ -104,25 +104,25 @@ class LocalEcs:
         return [each for each in self.launched if each.tags.get("dagster/run_id") == run_id]
 
     def running(self) -> list[Launched]:
-        """The tasks whose process runs."""
+        """The tasks whose process is running."""
         return [each for each in list(self.launched) if self.runtime.alive(each.arn)]
 
     def lose(self, arn: str) -> bool:
-        """Let the host of a task vanish; False when the task had ended before."""
+        """Let the host of a task fail; False if the task had already ended."""
         return self.runtime.kill(arn, HOST_LOST)
 
     def exhaust_memory(self, arn: str) -> bool:
-        """Let the kernel kill a task that has taken more memory than it has; False as above."""
+        """Let the kernel kill a task for using too much memory; False if it had already ended."""
         return self.runtime.kill(arn, OUT_OF_MEMORY)
 
     def refuse_image(self, arn: str) -> None:
-        """Let the image of a task that waits not be found."""
+        """Let the image of a waiting task be missing."""
         self.runtime.fail_to_start(arn, NOT_PULLED)
 
 
 @contextmanager
 def local_ecs(directory: Path, stop_timeout: float = 30) -> Iterator[LocalEcs]:
-    """Run ECS until left; `directory` gets the output of tasks."""
+    """Run ECS within the block; `directory` receives the output of tasks."""
     directory.mkdir(parents=True, exist_ok=True)
     faults, launched, waiting = Faults(), list[Launched](), list[Runtime]()
 

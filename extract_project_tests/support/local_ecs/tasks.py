@@ -1,4 +1,4 @@
-"""A task as a process: how it is started, stopped, and what its end is called."""
+"""A task as a process: how it starts, stops, and how its end is reported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Launched:
 
 @dataclass(frozen=True)
 class End:
-    """Why a task has stopped, in the words of Fargate."""
+    """Why a task has stopped, in Fargate's words."""
 
     stop_code: str
     reason: str
@@ -62,7 +62,7 @@ class Process:
     ) -> None:
         self.container = container
         self.end: End | None = None
-        """What stops it from outside, where something does."""
+        """What stopped it from outside, if anything."""
         self._log = log
         self._told_to_stop: float | None = None
         with log.open("wb") as output:
@@ -81,7 +81,7 @@ class Process:
 
     @property
     def exit_code(self) -> int | None:
-        """As Docker reports it, 128 and the signal; None while it runs."""
+        """The exit code as Docker reports it (128 plus the signal); None while it runs."""
         code = self._process.poll()
         return 128 - code if code is not None and code < 0 else code
 
@@ -99,7 +99,7 @@ class Process:
             self._process.wait()
 
     def ended(self) -> End:
-        """Why it ended: what was done to it, or what its own exit looks like."""
+        """Why it ended: the cause from outside, or what its exit code means."""
         if self.end is not None:
             return self.end
         return OUT_OF_MEMORY if self.exit_code == _KILLED else EXITED

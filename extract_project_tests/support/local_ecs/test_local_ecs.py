@@ -1,4 +1,4 @@
-"""The local ECS itself: it refuses, starts, stops and buries as Fargate does."""
+"""The local ECS refuses, starts, stops and removes tasks as Fargate does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ministack: a second S3 server, so that tests do not take one server's ways for Amazon's.
+"""ministack: a second S3 server, so that tests do not mistake one server's behaviour for Amazon's.
 
 Where it and SeaweedFS disagree, AWS's documentation decides. It dates versions to milliseconds and
 answers 404 to an If-Match on a missing key, as S3 does; and it takes any KMS key.
@@ -24,7 +24,7 @@ _ENVIRONMENT = Path(__file__).parents[3] / ".venv-ministack"
 
 @contextmanager
 def ministack_server(directory: Path, services: str = "s3") -> Iterator[S3Server]:
-    """Serve S3, or several services, from memory on the loopback address until left."""
+    """Serve S3, or several services, from memory on the loopback address, within the block."""
     port = free_port()
     log = directory / "ministack.log"
     environment = {
@@ -40,7 +40,7 @@ def ministack_server(directory: Path, services: str = "s3") -> Iterator[S3Server
 
 
 def _installed() -> Path:
-    """The Python of the environment that has ministack; made when it is first needed."""
+    """The Python of ministack's own environment, which is created when it is first needed."""
     python, ready = _ENVIRONMENT / "bin/python", _ENVIRONMENT / ".ready"
     with _ENVIRONMENT.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # test workers start side by side

@@ -1,4 +1,4 @@
-"""The server as a process of its own; `--help` says how."""
+"""Run the server as its own process; see `--help`."""
 
 from __future__ import annotations
 

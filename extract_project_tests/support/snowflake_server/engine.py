@@ -1,7 +1,7 @@
-"""Answers to queries: from a DuckDB database, or as a test has scripted them.
+"""Answer queries from a DuckDB database, or as a test has scripted.
 
-SQL is rewritten from Snowflake's dialect to DuckDB's by sqlglot. Unquoted names become upper case,
-as at Snowflake, and every integer column is NUMBER(38, 0).
+SQL is rewritten from Snowflake's dialect to DuckDB's by sqlglot. As in Snowflake, unquoted names
+become upper case, and every integer column is NUMBER(38, 0).
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ CANCELLED = SnowflakeError("000604", "57014", "SQL execution canceled")
 
 @dataclass(frozen=True)
 class Answer:
-    """A result: what a statement gives, or what a test says that it gives."""
+    """The result of a statement, computed or scripted by a test."""
 
     columns: Sequence[Column]
     chunks: Sequence[Chunk]
     times: int = 1
-    """Every chunk is sent so many times, under addresses of its own: long results cost nothing."""
+    """How often each chunk is sent, each time under another address: long results cost nothing."""
     rowset: Sequence[Sequence[str | None]] | None = None
-    """Rows as text instead of chunks: how the answers of `show` and `describe` come."""
+    """Rows as text instead of chunks, as for `show` and `describe`."""
     total: int | None = None
-    """How many rows the reply says that there are, where that is not how many there are."""
+    """The number of rows that the reply claims, if it is to be wrong."""
     without: tuple[str, ...] = ()
-    """Keys that the reply leaves out."""
+    """Keys that are missing in the reply."""
 
     @property
     def rows(self) -> int:
@@ -82,17 +82,19 @@ def _cut(
 
 @dataclass
 class Engine:
-    """One database; a cursor of its own for every statement."""
+    """One database, with a new cursor for every statement."""
 
     path: str = ":memory:"
     chunk_rows: int = _CHUNK_ROWS
     read_only: bool = False
     reuse_results: bool = False
-    """Answer a repeated statement as before, without running it: for measuring readers alone."""
+    """Whether a repeated statement gets its earlier answer without running, to measure readers
+    alone.
+    """
     repeat: int = 1
     """How often each chunk of an answer is sent."""
     changed: dict[str, int] = field(default_factory=dict)
-    """What SYSTEM$LAST_CHANGE_COMMIT_TIME says of each table that there is."""
+    """The answer of SYSTEM$LAST_CHANGE_COMMIT_TIME for each existing table."""
     scripted: dict[str, Answer | SnowflakeError] = field(default_factory=dict)
     """Answers by SQL text, header and comments aside."""
 
@@ -102,11 +104,11 @@ class Engine:
         self._database.execute("set enable_progress_bar = false")
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """What one statement runs on, and what cancelling interrupts."""
+        """The cursor for one statement; cancelling interrupts it."""
         return self._database.cursor()
 
     def script(self, sql: str, answer: Answer | SnowflakeError) -> None:
-        """From now on, this statement gives this answer."""
+        """Give this answer to this statement from now on."""
         self.scripted[_bare(sql)] = answer
 
     def describe(
@@ -116,7 +118,7 @@ class Engine:
         binds: Sequence[Any],
         parameters: Mapping[str, str] = DEFAULTS,
     ) -> Answer:
-        """The columns alone; nothing runs."""
+        """The columns of a statement, which does not run."""
         scripted = self._scripted(sql)
         if scripted:
             return Answer(scripted.columns, [])
@@ -132,7 +134,7 @@ class Engine:
         binds: Sequence[Any],
         parameters: Mapping[str, str] = DEFAULTS,
     ) -> Answer:
-        """Raises SnowflakeError, also when the cursor is interrupted."""
+        """Run a statement; raises SnowflakeError, also if the cursor is interrupted."""
         scripted = self._scripted(sql)
         if scripted:
             return scripted
@@ -186,7 +188,7 @@ def _bare(sql: str) -> str:
 
 
 def _prepare(cursor: duckdb.DuckDBPyConnection, parameters: Mapping[str, str]) -> None:
-    """The parameters that DuckDB has too."""
+    """Set the parameters that DuckDB has as well."""
     cursor.execute(f"set timezone = '{parameters['TIMEZONE']}'")
     nulls = "nulls_first" if parameters["DEFAULT_NULL_ORDERING"] == "FIRST" else "nulls_last"
     cursor.execute(f"set default_null_order = '{nulls}'")

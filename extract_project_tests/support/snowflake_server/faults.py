@@ -1,4 +1,4 @@
-"""What can go wrong on the way, said beforehand and carried out at the HTTP level."""
+"""Faults of the connection, set in advance and carried out at the HTTP level."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The faults still to come; safe from any thread."""
+    """The faults still to come. Thread-safe."""
 
     pending: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -37,7 +37,7 @@ class Faults:
             self.pending.append(Fault(path, kind, times, status))
 
     def take(self, path: str) -> Fault | None:
-        """The fault for this request, which is then one less."""
+        """Take the fault for this request, if there is one."""
         with self._lock:
             for fault in self.pending:
                 if fault.times and (path.startswith(fault.path) or path.endswith(fault.path)):

@@ -22,7 +22,7 @@ from extract_project_tests.support.snowflake_server.service import Reply, Servic
 _TOKEN = re.compile(r'Snowflake Token="([^"]*)"')
 _TRICKLE_SECONDS = 0.02
 _LOOK_SECONDS = 0.02
-"""How often the server looks whether it is to end: each test waits for that."""
+"""How often the server checks whether it should stop; every test waits for this."""
 _CUSTOMER_KEY = "x-amz-server-side-encryption-customer-key"
 
 
@@ -37,7 +37,7 @@ class SnowflakeServer:
 
 @contextmanager
 def snowflake_server(service: Service, port: int = 0) -> Iterator[SnowflakeServer]:
-    """Serve on the loopback address until left."""
+    """Serve on the loopback address, within the block."""
     http = _Server(("127.0.0.1", port), service)
     service.address = f"http://127.0.0.1:{http.server_address[1]}"
     thread = threading.Thread(target=http.serve_forever, args=[_LOOK_SECONDS], daemon=True)
@@ -74,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on the terminal."""
+        """Write nothing to the terminal."""
 
     def _answer(self) -> None:
         address = urlsplit(self.path)
@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _trickle(self, rest: bytes) -> None:
-        """A byte now and then, and never the last one."""
+        """Send a byte now and then, but never the last one."""
         for byte in rest:
             if self.server.stopped.wait(_TRICKLE_SECONDS):
                 return

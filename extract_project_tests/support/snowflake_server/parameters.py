@@ -1,4 +1,4 @@
-"""Session parameters: Snowflake's defaults, who overrides them, and what some of them do.
+"""Session parameters: Snowflake's defaults, their overrides, and the effects of some.
 
 The list and the defaults are those of https://docs.snowflake.com/en/sql-reference/parameters. The
 session's value wins over the user's, the user's over the account's. Applied here: those that cut or
@@ -109,7 +109,7 @@ class Parameters:
         return {**DEFAULTS, **self.account, **self.user, **self.session}
 
     def rows(self) -> tuple[list[Column], list[list[str | None]]]:
-        """What `show parameters in session` answers."""
+        """The rows of `show parameters in session`."""
         levels = [("SESSION", self.session), ("USER", self.user), ("ACCOUNT", self.account)]
         rows: list[list[str | None]] = [
             [
@@ -133,7 +133,7 @@ class Parameters:
 def applied(
     columns: Sequence[Column], chunks: Iterable[Chunk], values: Mapping[str, str]
 ) -> list[Chunk]:
-    """A result as these parameters make it: cut, and its JSON and geography rewritten."""
+    """Apply these parameters to a result: limit its rows, and rewrite JSON and geography."""
     limit = int(values["ROWS_PER_RESULTSET"]) or None
     rewritten = [column.type in _SEMISTRUCTURED for column in columns]
     made = []
@@ -184,7 +184,7 @@ def _text(column: Column, value: str | None, values: Mapping[str, str]) -> str |
 
 
 def _shape(geojson: str, form: str) -> str:
-    """A point in one of the output formats; anything else stays as it is."""
+    """A point in one of the output formats; other values unchanged."""
     point = json.loads(geojson)
     if form.upper() == "GEOJSON" or point.get("type") != "Point" or "coordinates" not in point:
         return geojson

@@ -1,4 +1,4 @@
-"""The service behind the protocol: sessions, queries and results, without a word of HTTP."""
+"""The service behind the protocol: sessions, queries and results, without HTTP."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GONE = "390111"
 
 @dataclass
 class Session:
-    """One sign-in."""
+    """One session, from its sign-in."""
 
     id: int
     user: str
@@ -41,7 +41,7 @@ class Session:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Each parameter's value in this session, whoever set it."""
+        """The effective value of each parameter in this session."""
         return self.given.values
 
 
@@ -74,37 +74,37 @@ class Query:
 
 @dataclass
 class Service:
-    """All state of one server. What a test looks at or sets is public."""
+    """All state of one server. What tests read or set is public."""
 
     engine: Engine = field(default_factory=Engine)
     passwords: dict[str, str] = field(default_factory=lambda: {"LOADER": "secret"})
     tokens: set[str] = field(default_factory=set)
-    """OAuth and programmatic access tokens that are let in."""
+    """OAuth and programmatic access tokens that are accepted."""
     public_keys: dict[str, Any] = field(default_factory=dict)
     """RSA public keys by user."""
     account_parameters: dict[str, str] = field(default_factory=dict)
     user_parameters: dict[str, str] = field(default_factory=dict)
-    """What `alter account set …` and `alter user set …` have set, beside the defaults."""
+    """Parameters set by `alter account set …` and `alter user set …`."""
     unsettable: set[str] = field(default_factory=set)
     """Parameters that this account ignores when a session sets them."""
     address: str = ""
-    """Of the server, set by itself: chunks have absolute addresses."""
+    """The server's own address, which it sets itself: chunks have absolute addresses."""
     hold: float = 5.0
-    """Seconds for which a request waits for its query before it answers `in progress`."""
+    """How long a request waits for its query before it answers `in progress`, in seconds."""
     inline_rows: bool = True
-    """Whether the first chunk stands in the reply, as at Snowflake."""
+    """Whether the reply contains the first chunk, as Snowflake's does."""
     monitored: Reply = field(default_factory=dict)
-    """What is said of every query whose status is asked, beside the status."""
+    """Further fields of the reply to a request for the status of a query."""
     aborts: int = 0
-    """How many requests to abort a query have come."""
+    """The number of requests to abort a query."""
     aborts_refused: int = 0
-    """How many of them are refused, from the first on."""
+    """How many of them are refused, counted from the first."""
     faults: Faults = field(default_factory=Faults)
     sessions: list[Session] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
     logins: list[Reply] = field(default_factory=list)
     url_generation: int = 0
-    """Addresses of chunks that were given out before this count went up are no longer valid."""
+    """The generation of chunk addresses; addresses of an earlier generation are invalid."""
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -114,17 +114,17 @@ class Service:
     # What a test can make happen.
 
     def expire_sessions(self) -> None:
-        """Every session's token now wants renewal (390112)."""
+        """Expire the tokens of all sessions; they must be renewed (390112)."""
         for session in self.sessions:
             session.state = "expired"
 
     def end_sessions(self) -> None:
-        """Every session is gone (390111)."""
+        """End all sessions (390111)."""
         for session in self.sessions:
             session.state = "gone"
 
     def expire_urls(self) -> None:
-        """Every address of a chunk that was given out is refused (403)."""
+        """Refuse all addresses of chunks that were given out so far (403)."""
         self.url_generation += 1
 
     # The protocol's requests.
@@ -287,7 +287,7 @@ class Service:
         return _succeeded(None)
 
     def chunk(self, query_id: str, number: int, generation: int) -> bytes | None:
-        """The compressed body of a chunk; None when its address is no longer valid."""
+        """The compressed body of a chunk; None if its address is no longer valid."""
         query = self._query(query_id)
         if query is None or query.answer is None or generation < self.url_generation:
             return None
@@ -401,8 +401,8 @@ class Service:
 
 
 def _interrupt(query: Query, cursor: Any, ended: threading.Event) -> None:
-    """End what runs for a query that has been given up; DuckDB forgets an interrupt that comes
-    before it has begun.
+    """Interrupt an abandoned query, repeatedly: DuckDB ignores an interrupt that comes before it
+    has begun.
     """
     query.done.wait()
     while not ended.wait(0.02):

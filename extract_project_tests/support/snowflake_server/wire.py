@@ -34,7 +34,7 @@ _DECIMAL = pa.decimal128(38, 0)
 
 @dataclass(frozen=True)
 class Column:
-    """One entry of `rowtype`. `precision` and `scale` as Snowflake states them."""
+    """One entry of `rowtype`, with `precision` and `scale` as Snowflake sends them."""
 
     name: str
     type: str
@@ -44,7 +44,7 @@ class Column:
     extended: str | None = None
     """GEOGRAPHY and GEOMETRY are sent as OBJECT with this beside it."""
     fields: tuple[Column, ...] = ()
-    """What a structured ARRAY, OBJECT or MAP consists of."""
+    """The element types of a structured ARRAY, OBJECT or MAP."""
     dimension: int | None = None
     """Of a VECTOR."""
 
@@ -106,7 +106,7 @@ def _fixed(value: Any, column: Column) -> Decimal:
 
 
 def _time(value: time | int, column: Column) -> int:
-    """`int` stands for nanoseconds since midnight, which Python's time has not."""
+    """An `int` is nanoseconds since midnight, which Python's `time` does not have."""
     nanos = value
     if isinstance(value, time):
         seconds = (value.hour * 60 + value.minute) * 60 + value.second
@@ -117,7 +117,7 @@ def _time(value: time | int, column: Column) -> int:
 
 
 def _nanoseconds(value: datetime | int) -> int:
-    """`int` stands for nanoseconds since 1970, which Python's datetime has not."""
+    """An `int` is nanoseconds since 1970, which Python's `datetime` does not have."""
     if isinstance(value, int):
         return value
     utc = value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -176,7 +176,7 @@ class Chunk:
 
 
 def chunk(columns: Sequence[Column], batch: pa.RecordBatch) -> Chunk:
-    """Wire values as one chunk, with the widths that these rows need."""
+    """Make one chunk of wire values, with the integer widths that these rows need."""
     arrays = [
         _narrowed(column, array) for column, array in zip(columns, batch.columns, strict=True)
     ]
@@ -218,7 +218,7 @@ def _narrowed(column: Column, array: pa.Array) -> pa.Array:
 
 
 def _low_words(array: pa.Array) -> pa.Array:
-    """Decimals that fit 64 bits, as integers: the low words as they lie in memory."""
+    """Decimals that fit into 64 bits, as integers: the low words of their memory."""
     words = np.frombuffer(array.buffers()[1], np.int64).reshape(-1, 2)
     low = np.ascontiguousarray(words[array.offset : array.offset + len(array), 0])
     if not array.null_count:
