@@ -160,7 +160,7 @@ def _installation(
         with _step(f"a DuckDB warehouse with TPC-H at scale {scale}") as said:
             said(f"{make_warehouse(site.warehouse, scale):,} order lines")
         with _step(f"pushing {manifest}/ to {settings.manifest}") as said:
-            changes = push_folder(settings, manifest_files(manifest), delete=False)
+            changes = push_folder(settings.connect().manifest, manifest_files(manifest))
             said(f"{len(changes.uploads)} uploaded, {len(changes.same)} unchanged")
         with _step("Dagster: code server, webserver, daemon") as said:
             home, environment = directory / "dagster", site.process_environment()
@@ -208,7 +208,7 @@ def _change(installation: Installation, manifest: Path) -> None:
     file.write_text(text.replace(_BEFORE, _AFTER))
     out.print(f"  - {_line_with(text, _BEFORE)}\n  + {_line_with(file.read_text(), _AFTER)}")
     with _step("pushed, and the code location reloaded"):
-        push_folder(installation.settings, manifest_files(edited), delete=False)
+        push_folder(installation.settings.connect().manifest, manifest_files(edited))
         installation.deployment.reload()
 
 

@@ -1,7 +1,9 @@
-"""`extract push`: check, show what would change, upload what changed."""
+"""`extract push`: check, compare with the bucket, upload what changed, wait until it is live."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -10,85 +12,163 @@ from rich.text import Text
 
 from extract_project.cli.console import NO, err, explains_itself, out, transfer_columns
 from extract_project.cli.live import announce, make_live
+from extract_project.cli.refusals import refusals
+from extract_project.cli.unseen import show_behind, show_unseen
+from extract_project.errors import ManifestError
 from extract_project.manifest.bucket import list_files
-from extract_project.manifest.extract import SUFFIX, InvalidExtract, is_sql
-from extract_project.manifest.folder import manifest_files, parse_folder
-from extract_project.manifest.push import Changes, compare, defaults_after_push
+from extract_project.manifest.extract import is_sql
+from extract_project.manifest.lock import Lock, Seen, read_lock, write_lock
+from extract_project.manifest.push import Changes, compare, seen_already
 from extract_project.manifest.push import push as push_files
-from extract_project.settings import Settings, load_settings
+from extract_project.manifest.roots import below, find_root, inside
+from extract_project.manifest.unseen import judge
+from extract_project.settings import load_settings
+from extract_project.store.folder import Folder
+
+root_option = click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder that is the manifest's root, where it is not found by itself.",
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A local file or folder, and its place in the manifest."""
+
+    root: Path
+    name: str
+    """`sales/` or `sales/orders.sql`; nothing for the whole manifest."""
+    files: Mapping[str, Path]
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@root_option
 @click.option("--delete", is_flag=True, help="Also remove files that are only in the bucket.")
-@click.option("--force", is_flag=True, help="Push invalid files too; they are red in the UI.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace versions too that were never pulled or pushed from here: where a repository, and "
+    "not the bucket, says what is newest.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Push files too that are invalid, that a warehouse refuses, or that break their readers.",
+)
+@click.option("--no-describe", is_flag=True, help="Do not ask warehouses about what changed.")
 @click.option("--no-wait", is_flag=True, help="Do not have Dagster reload, and do not wait.")
 @explains_itself
-def push(folder: Path, delete: bool, force: bool, no_wait: bool) -> None:
-    """Upload the SQL files of FOLDER that are new or changed.
+def push(
+    *,
+    path: Path,
+    root: Path | None,
+    delete: bool,
+    overwrite: bool,
+    force: bool,
+    no_describe: bool,
+    no_wait: bool,
+) -> None:
+    """Upload the SQL files of PATH, a folder or a file, that are new or changed.
 
-    They go to EXTRACT_MANIFEST. Dagster reloads, and the command waits until they are live.
+    They go to their own place in EXTRACT_MANIFEST. Nothing is overwritten that somebody else wrote
+    since the last push or pull from here. Dagster reloads, and the command waits until they are
+    live.
 
     \b
     extract push sql_manifest
+    extract push sql_manifest/sales/orders.sql
     """
     settings = load_settings()
-    files = manifest_files(folder)
-    reasons = invalid_reasons(settings, folder, files, delete=delete)
+    manifest = settings.connect().manifest
+    part = part_of(manifest, path, root)
+    lock = read_lock(part.root)
+    seen = lock.of(manifest.uri)
+    compared = compare(manifest, part.files, part.name)
+    judged = judge(manifest, compared, part.files, seen, delete=delete, overwrite=overwrite)
+    show_unseen(judged.unseen, overwrite=overwrite)
+    show_behind(judged.behind)
+    if (judged.unseen and not overwrite) or (judged.behind and delete):
+        _nothing_pushed("pull the newer versions and merge them, or push with --overwrite")
+    changes = judged.changes
+    files = {name: file for name, file in part.files.items() if name not in judged.behind}
+    reasons = list(
+        refusals(settings, files, part.name, delete=delete, without_warehouses=no_describe)
+    )
     for reason in reasons:
         err.print(reason)
     if reasons and not force:
-        err.print(
-            Text.assemble(
-                ("nothing pushed", "red"),
-                ": fix these files, or push them as they are with --force",
-            )
-        )
-        raise SystemExit(NO)
-    if not no_wait:
+        _nothing_pushed("fix these files, or push them as they are with --force")
+    if not no_wait and (changes.uploads or (delete and changes.removed)):
         announce(settings)
-    changes = push_folder(settings, files, delete=delete)
+    pushed: dict[str, Seen | None] = {}
+    try:
+        upload(manifest, files, changes, pushed, delete=delete)
+    finally:
+        known = dict(seen_already(manifest, files, changes, seen))
+        _remember(part.root, lock, manifest, {**known, **pushed})
+    for name, written in sorted(pushed.items()):
+        verb = "removed" if written is None else "added" if name in changes.added else "changed"
+        version = f"version {written.version_id}" if written else "its versions stay"
+        out.print(Text.assemble(f"{verb:8} {name} ", (version, "dim")))
     out.print(
         f"{settings.manifest}: {len(changes.added)} added, {len(changes.changed)} changed, "
         f"{len(changes.removed)} {'removed' if delete else 'only in the bucket'}, "
         f"{len(changes.same)} unchanged"
     )
-    pushed = [*changes.uploads, *(changes.removed if delete else ())]
-    if pushed and not no_wait and not make_live(settings, pushed):
+    if pushed and not no_wait and not make_live(settings, list(pushed)):
         raise SystemExit(NO)
 
 
-def push_folder(settings: Settings, files: dict[str, Path], *, delete: bool) -> Changes:
-    """Upload with a progress bar, and say what changed."""
-    manifest = settings.connect().manifest
+def part_of(manifest: Folder, path: Path, root: Path | None) -> Part:
+    """The place of a local file or folder in the manifest; says so if it is not all of it."""
+    if (
+        path.is_file()
+        and not is_sql(path.name)
+        and not below(path.parent, path.parent).get(path.name)
+    ):
+        raise ManifestError(f"{path} is no SQL file, and no _defaults.yaml")
+    names = [manifest.relative(file.key) for file in list_files(manifest)]
+    found = root or find_root(path, names)
+    if not path.resolve().is_relative_to(found.resolve()):
+        raise ManifestError(f"{path} is not below {found}: give the manifest's root as --root")
+    files = below(found, path)
+    name = inside(found, path) if path.is_dir() else next(iter(files))
+    if name:
+        err.print(f"{path} is {name} of the manifest, whose root here is {found}")
+    return Part(found, name, files)
+
+
+def push_folder(manifest: Folder, files: Mapping[str, Path]) -> Changes:
+    """Upload what changed, whoever has written what is there."""
     changes = compare(manifest, files)
-    total = len(changes.uploads) + (len(changes.removed) if delete else 0)
-    with Progress(*transfer_columns(), console=err, transient=True) as progress:
-        task = progress.add_task("pushing SQL files", total=total)
-        push_files(
-            manifest,
-            files,
-            changes,
-            delete=delete,
-            done=lambda _: progress.advance(task),
-        )
+    upload(manifest, files, changes, {}, delete=False)
     return changes
 
 
-def invalid_reasons(
-    settings: Settings, folder: Path, files: dict[str, Path], *, delete: bool
-) -> list[str]:
-    """Every problem of every file, each with its place.
+def upload(
+    manifest: Folder,
+    files: Mapping[str, Path],
+    changes: Changes,
+    pushed: dict[str, Seen | None],
+    *,
+    delete: bool,
+) -> None:
+    """Upload with a progress bar; adds each file to `pushed` once it is written."""
+    total = len(changes.uploads) + (len(changes.removed) if delete else 0)
+    with Progress(*transfer_columns(), console=err, transient=True) as progress:
+        task = progress.add_task("pushing SQL files", total=total)
+        for name, written in push_files(manifest, files, changes, delete=delete):
+            pushed[name] = written
+            progress.advance(task)
 
-    What is in the bucket alone can be depended on as well; defaults that stay there count.
-    """
-    manifest = settings.connect().manifest
-    listed = [manifest.relative(file.key) for file in list_files(manifest)]
-    staying = [] if delete else [name for name in listed if name not in files]
-    tree = defaults_after_push(manifest, files, staying, settings.dialects)
-    reasons = [problem.at(problem.defaults) for problem in tree.problems]
-    known = {name[: -len(SUFFIX)] for name in listed if is_sql(name)}
-    for parsed in parse_folder(folder, files, settings.dialects, tree, known).values():
-        if isinstance(parsed, InvalidExtract):
-            reasons += parsed.reasons
-    return list(dict.fromkeys(reasons))
+
+def _remember(root: Path, lock: Lock, manifest: Folder, seen: Mapping[str, Seen | None]) -> None:
+    if seen:
+        write_lock(root, lock.updated(manifest.uri, seen))
+
+
+def _nothing_pushed(next_step: str) -> None:
+    err.print(Text.assemble(("nothing pushed", "red"), f": {next_step}"))
+    raise SystemExit(NO)

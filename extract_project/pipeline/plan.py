@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +26,8 @@ from extract_project.manifest.folder import local_defaults, parse_files
 from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.push import compare
 from extract_project.store.folder import Folder
+
+_AT_A_TIME = 16
 
 Parsed = Extract | InvalidExtract
 
@@ -79,16 +82,19 @@ def plan(
     *,
     delete: bool,
     whole: bool = False,
+    part: str = "",
 ) -> list[Planned]:
     """What `extract push` of these files would change, in the order of their paths.
 
     With `delete`, files that are only in the bucket are removed; otherwise they stay, and other
     files can depend on them. With `whole`, unchanged files are in it too: what is published
-    of them may come from other settings. Raises BucketError if the manifest cannot be read.
+    of them may come from other settings. `part` is as in `compare`. Raises BucketError if the
+    manifest cannot be read.
     """
-    changes = compare(manifest, files)
-    there = _fetched(manifest, (*changes.changed, *changes.removed))
-    staying = {} if delete else {name: there[name] for name in changes.removed if name in there}
+    changes = compare(manifest, files, part)
+    there = _fetched(manifest, (*changes.changed, *changes.removed, *changes.elsewhere))
+    remaining = (*changes.elsewhere, *(() if delete else changes.removed))
+    staying = {name: there[name] for name in remaining if name in there}
     unchanged = {name: files[name] for name in changes.same}
     now = DefaultsTree.of([*local_defaults(unchanged, dialects), *_defaults_among(there, dialects)])
     then = DefaultsTree.of([*local_defaults(files, dialects), *_defaults_among(staying, dialects)])
@@ -129,8 +135,10 @@ def plan(
 
 
 def _fetched(manifest: Folder, names: Iterable[str]) -> dict[str, FetchedFile]:
-    found = {name: fetch_file(manifest, manifest.key(name)) for name in sorted(names)}
-    return {name: file for name, file in found.items() if file is not None}
+    wanted = sorted(names)
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        found = list(pool.map(lambda name: fetch_file(manifest, manifest.key(name)), wanted))
+    return {file.name: file for file in found if file is not None}
 
 
 def _defaults_among(files: Mapping[str, FetchedFile], dialects: Dialects) -> Iterator[Defaults]:

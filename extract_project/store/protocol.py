@@ -237,7 +237,7 @@ class Store(Protocol):
         """Copy a version to its own key, within the store; raises NotApplied."""
 
     def hide(self, key: str, condition: Holds | None = None) -> None:
-        """Delete the current object; its versions stay."""
+        """Delete the current object; its versions stay. Raises NotApplied."""
 
     def remove(self, versions: Iterable[tuple[str, str]]) -> Iterator[NotRemoved]:
         """Remove versions (key, id) for good; yields those that were not removed."""

@@ -35,7 +35,9 @@ def test_push_counts_the_defaults_that_stay_in_the_bucket(configured: Site, tmp_
     refused = call("push", tmp_path)
     assert refused.exit_code == 1
     assert "('partitions' is set in a/_defaults.yaml:1:1)" in refused.output
-    assert call("push", tmp_path, "--delete").exit_code == 0
+    unseen = call("push", tmp_path, "--delete")
+    assert (unseen.exit_code, "never pulled or pushed from here" in unseen.output) == (1, True)
+    assert call("push", tmp_path, "--delete", "--overwrite").exit_code == 0
 
 
 def test_plan_names_what_changes_because_of_a_default(configured: Site, tmp_path: Path) -> None:

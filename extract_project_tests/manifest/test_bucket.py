@@ -194,8 +194,7 @@ def test_push_uploads_only_what_changed(site: Site, tmp_path: Path) -> None:
     assert changes.changed == ("a/changed.sql",)
     assert changes.removed == ("a/removed.sql",)
     assert changes.same == ("a/same.sql",)
-    done: list[str] = []
-    push(site.manifest, files, changes, delete=True, done=done.append)
+    done = dict(push(site.manifest, files, changes, delete=True))
     assert sorted(done) == ["a/added.sql", "a/changed.sql", "a/removed.sql"]
     after = compare(site.manifest, files)
     assert (after.uploads, after.removed) == ((), ())

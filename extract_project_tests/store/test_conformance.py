@@ -159,6 +159,8 @@ def test_a_copy_is_a_new_version_with_facts_of_its_own(store: Store) -> None:
 
 def test_a_hidden_object_is_gone_and_its_history_stays(store: Store) -> None:
     first = store.put(KEY, b"one", TEXT)
+    with pytest.raises(NotApplied):
+        store.hide(KEY, Holds("another"))
     store.hide(KEY, Holds(first.token))
     assert store.find(KEY) is None
     assert list(store.list("a/")) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class Place:
         self._file.write_text(text)
         files = {"sales/orders.sql": self._file}
         changes = compare(self.manifest, files)
-        push(self.manifest, files, changes, delete=True, done=lambda _: None)
+        deque(push(self.manifest, files, changes, delete=True), maxlen=0)
         extract = find_extract(self.manifest, "sales/orders", DIALECTS)
         done = attempt(
             DuckDBWarehouse(type="duckdb"),

@@ -149,8 +149,15 @@ class S3Store:
         return copy_version(self.client, self.bucket, old, facts, condition)
 
     def hide(self, key: str, condition: Holds | None = None) -> None:
+        from botocore.exceptions import ClientError
+
         with translated():
-            self.client.delete_object(Bucket=self.bucket, Key=key, **headers(condition))
+            try:
+                self.client.delete_object(Bucket=self.bucket, Key=key, **headers(condition))
+            except ClientError as error:
+                if condition is not None:
+                    raise_not_applied(error)
+                raise
 
     def remove(self, versions: Iterable[tuple[str, str]]) -> Iterator[NotRemoved]:
         everything: Any = [{"Key": key, "VersionId": version_id} for key, version_id in versions]

@@ -1,0 +1,69 @@
+"""Why a push is refused: invalid files, queries that a warehouse refuses, and broken readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from extract_project.cli.console import err
+from extract_project.errors import ManifestError, WarehouseError
+from extract_project.manifest.bucket import list_files
+from extract_project.manifest.extract import SUFFIX, Extract, is_sql
+from extract_project.manifest.push import defaults_after_push
+from extract_project.pipeline.breaking import breaking
+from extract_project.pipeline.describe import Described, describe
+from extract_project.pipeline.plan import Planned
+from extract_project.pipeline.plan import plan as plan_push
+from extract_project.settings import Settings
+
+
+def refusals(
+    settings: Settings,
+    files: Mapping[str, Path],
+    part: str,
+    *,
+    delete: bool,
+    without_warehouses: bool,
+) -> Iterable[str]:
+    """Why these files should not be pushed: invalid, refused by a warehouse, or breaking readers.
+
+    Files that are only in the bucket count too, where the push makes them invalid.
+    """
+    folders = settings.connect()
+    planned = plan_push(folders.manifest, dict(files), settings.dialects, delete=delete, part=part)
+    paths = {name[: -len(SUFFIX)] for name in files if is_sql(name)}
+    reasons = _problems_of_defaults(settings, files, part, delete=delete)
+    for each in planned:
+        if each.path in paths or isinstance(each.before, Extract):
+            reasons += each.problems
+    yield from dict.fromkeys(reasons)
+    pushed = [each for each in planned if each.change in ("new", "changed")]
+    described = {} if without_warehouses else _described(settings, pushed)
+    for each in planned:
+        found = described.get(each.path)
+        if found and found.refusal:
+            yield found.refusal
+        broken = breaking(each, found)
+        if broken:
+            yield f"{each.path}: {broken}"
+
+
+def _problems_of_defaults(
+    settings: Settings, files: Mapping[str, Path], part: str, *, delete: bool
+) -> list[str]:
+    manifest = settings.connect().manifest
+    listed = [manifest.relative(file.key) for file in list_files(manifest)]
+    staying = [
+        name for name in listed if name not in files and not (delete and name.startswith(part))
+    ]
+    tree = defaults_after_push(manifest, files, staying, settings.dialects)
+    return [problem.at(problem.defaults) for problem in tree.problems if problem.defaults in files]
+
+
+def _described(settings: Settings, pushed: Iterable[Planned]) -> dict[str, Described]:
+    try:
+        with err.status("asking warehouses about what changed"):
+            asked = describe(settings.connect(), settings.warehouses, pushed)
+            return {each.path: described for each, described in asked}
+    except WarehouseError as error:
+        raise ManifestError(f"{error}\nto push without asking warehouses: --no-describe") from None
