@@ -23,7 +23,7 @@ _COMMANDS = {
     "PushSql": (
         "the SQL files, with the settings of the warehouses as in docs/settings.md",
         "EXTRACT_MANIFEST=s3://${Manifest}/${ManifestPrefix} "
-        "EXTRACT_DATA=s3://${Data}/${DataPrefix} extract push sql_manifest",
+        "EXTRACT_DATA=s3://${Data}/${DataPrefix} extract push sql_manifest --no-describe",
     ),
     "Watch": ("what code server, webserver and daemon say", "aws logs tail ${CoreLogs} --follow"),
     "Ui": ("open in the VPC, or from UiCidr", "http://webserver.extract.internal:3000"),

@@ -29,6 +29,7 @@ _COMMANDS: Mapping[str, str] = {
     "plan": "plan",
     "preview": "preview",
     "prune": "prune",
+    "pull": "pull",
     "push": "push",
     "release": "release",
     "rerun": "rerun",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from extract_project.cli.console import err
-from extract_project.errors import ManifestError, WarehouseError
+from extract_project.errors import ManifestError, StoreError, WarehouseError
 from extract_project.manifest.bucket import list_files
 from extract_project.manifest.extract import SUFFIX, Extract, is_sql
 from extract_project.manifest.push import defaults_after_push
@@ -65,5 +65,8 @@ def _described(settings: Settings, pushed: Iterable[Planned]) -> dict[str, Descr
         with err.status("asking warehouses about what changed"):
             asked = describe(settings.connect(), settings.warehouses, pushed)
             return {each.path: described for each, described in asked}
-    except WarehouseError as error:
-        raise ManifestError(f"{error}\nto push without asking warehouses: --no-describe") from None
+    except (WarehouseError, StoreError) as error:
+        raise ManifestError(
+            f"{error}\nto push without comparing schemas of the warehouse and of what is "
+            f"published: --no-describe"
+        ) from None

@@ -73,7 +73,8 @@ jobs:
           else
             gh api --silent "$COMMENTS/$NUMBER/comments" --field body=@plan.md
           fi
-      - run: extract push {folder} --no-wait # the sensor loads it within seconds
+      # The repository says what is newest, the plan has described it, and the sensor loads it.
+      - run: extract push {folder} --overwrite --no-describe --no-wait
         if: github.event_name == 'push'
 """
 

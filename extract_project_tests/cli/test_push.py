@@ -127,7 +127,12 @@ def test_a_part_is_pushed_to_its_own_place(
         assert call("push", folder).exit_code == 0
     write(folder, "sales/orders", "select 2 as n")
     write(folder, "finance/revenue", "select 3 as n")
-    options = {"option": ["--root", folder], "bucket": ["--overwrite"], "lock": []}[knows]
+    choices: dict[str, list[str | Path]] = {
+        "option": ["--root", folder],
+        "bucket": ["--overwrite"],
+        "lock": [],
+    }
+    options = choices[knows]
     done = call("push", folder / part, "--delete", *options)
     assert done.exit_code == 0, done.output
     there = _there(configured)
