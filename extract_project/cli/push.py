@@ -70,11 +70,11 @@ def push(
     no_describe: bool,
     no_wait: bool,
 ) -> None:
-    """Upload the SQL files of PATH, a folder or a file, that are new or changed.
+    """Upload the SQL files of PATH that are new or changed.
 
-    They go to their own place in EXTRACT_MANIFEST. Nothing is overwritten that somebody else wrote
-    since the last push or pull from here. Dagster reloads, and the command waits until they are
-    live.
+    PATH is a folder or a file; each file goes to its own place in EXTRACT_MANIFEST. Nothing is
+    overwritten that somebody else wrote since the last push or pull from here. Dagster reloads, and
+    the command waits until they are live.
 
     \b
     extract push sql_manifest
