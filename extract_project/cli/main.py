@@ -23,6 +23,7 @@ _COMMANDS: Mapping[str, str] = {
     "get": "get",
     "init": "init",
     "logs": "logs",
+    "mcp": "mcp",
     "new": "new",
     "operations": "operations",
     "pin": "pin",
