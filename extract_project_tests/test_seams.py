@@ -59,6 +59,7 @@ SCHEMA = pa.schema([("n", pa.int64())])
 class Numberish:
     name = "numberish"
     lexicon = tokens.DUCKDB
+    type_choices = frozenset[str]()
 
     def read(self, text):
         return Reading(tuple(Call((each.text,), each.start) for each in text.tokens[:1]))

@@ -116,7 +116,8 @@ def _understand(
         for path, message in undescribable(header, list(header.columns or ()))
         if front_matter.set_in(path) is None  # what a folder describes, only some files have
     ]
-    types = header.types(dialects.types.get(warehouse, DEFAULTS))
+    chosen = header.types(dialects.types.get(warehouse, DEFAULTS))
+    types = chosen.limited_to(dialect.type_choices)
     header = _with_used_params(header, statement.placeholders)
     return Extract(
         path=path,

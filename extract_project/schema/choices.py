@@ -56,6 +56,10 @@ class TypeChoices(BaseModel):
             numeric=numeric or self.numeric,
         )
 
+    def limited_to(self, names: frozenset[str]) -> TypeChoices:
+        """These choices where they are among the given ones, else the defaults."""
+        return TypeChoices(**self.model_dump(include=set(names)))
+
 
 DEFAULTS = TypeChoices()
 WIDEST = TypeChoices(integers="decimal", timestamps="ns", numeric="text")

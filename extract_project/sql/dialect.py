@@ -76,6 +76,8 @@ class Dialect(Protocol):
 
     name: str
     lexicon: Lexicon
+    type_choices: frozenset[str]
+    """The fields of `TypeChoices` that its columns can make a difference to."""
 
     def read(self, text: Text) -> Reading:
         """Parse the text; raises Refused unless it is one read-only statement."""

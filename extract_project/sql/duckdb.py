@@ -43,6 +43,7 @@ class DuckDB:
 
     name = "duckdb"
     lexicon = tokens.DUCKDB
+    type_choices = frozenset({"integers", "timestamps"})
 
     def read(self, text: Text) -> Reading:
         ordinals = text.query.ordinals

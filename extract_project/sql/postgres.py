@@ -35,6 +35,7 @@ class Postgres:
 
     name = "postgres"
     lexicon = tokens.POSTGRES
+    type_choices = frozenset({"integers", "numeric"})
 
     def read(self, text: Text) -> Reading:
         import pgparse

@@ -62,6 +62,7 @@ class Snowflake:
 
     name = "snowflake"
     lexicon = tokens.SNOWFLAKE
+    type_choices = frozenset({"integers", "timestamps"})
 
     def read(self, text: Text) -> Reading:
         _require_function_names(text)

@@ -23,7 +23,7 @@ from extract_project.manifest.snapshot import (
     point_to,
     save_snapshot,
 )
-from extract_project.schema.choices import WIDEST
+from extract_project.schema.choices import TypeChoices
 from extract_project.sql.duckdb import DuckDB
 from extract_project.sql.postgres import Postgres
 from extract_project.store.folder import Folder, Location
@@ -79,8 +79,9 @@ def test_only_what_has_changed_is_read_again(site: Site) -> None:
     assert read.extracts[3] is known.extracts[2]
     elsewhere = Dialects({"shop": Postgres()}, "shop")
     assert read_manifest(site.manifest, elsewhere, read).extracts[3].kind == "postgres"
-    chosen = Dialects({"shop": DuckDB()}, "shop", types={"shop": WIDEST})
-    assert read_manifest(site.manifest, chosen, read).extracts[3].types == WIDEST
+    wide = TypeChoices(integers="decimal", timestamps="ns")
+    chosen = Dialects({"shop": DuckDB()}, "shop", types={"shop": wide})
+    assert read_manifest(site.manifest, chosen, read).extracts[3].types == wide
 
 
 def test_every_file_that_was_read_is_known_by_key_and_etag(site: Site) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.header.schema import defaults_schema
-from extract_project.schema.choices import DEFAULTS, WIDEST
+from extract_project.schema.choices import DEFAULTS, TypeChoices
 from extract_project_tests.support.parsing import header
 from extract_project_tests.support.trees import refused_one, understood, understood_one
 
@@ -38,16 +38,25 @@ def test_the_nearest_wins_key_by_key() -> None:
     ]
 
 
-def test_the_choice_of_types_is_inherited_and_part_of_the_code_version() -> None:
-    def chosen(defaults: str, own: str) -> Extract:
-        return understood_one({"_defaults.yaml": defaults, "a.sql": header(own, SQL)})
+def chosen(defaults: str, own: str) -> Extract:
+    return understood_one({"_defaults.yaml": defaults, "a.sql": header(own, SQL)})
 
-    own = "integers: decimal\nnumeric: text\ntimestamps: ns"
-    inherited = chosen("integers: decimal\nnumeric: text\n", "timestamps: ns")
-    assert inherited.types == WIDEST
+
+def test_the_choice_of_types_is_inherited_and_part_of_the_code_version() -> None:
+    own = "integers: decimal\ntimestamps: ns"
+    inherited = chosen("integers: decimal\n", "timestamps: ns")
+    assert inherited.types == TypeChoices(integers="decimal", timestamps="ns")
     assert inherited.code_version == chosen("", own).code_version
-    assert inherited.code_version != chosen("integers: decimal\n", "timestamps: ns").code_version
+    assert inherited.code_version != chosen("integers: decimal\n", "").code_version
     assert chosen("integers: decimal\n", "integers: int64").types == DEFAULTS
+
+
+def test_a_choice_that_its_warehouse_has_no_columns_for_changes_nothing() -> None:
+    """A default for files of several warehouses is a change of those that it concerns."""
+    plain, with_choice = chosen("", ""), chosen("numeric: text\n", "")
+    assert plain.kind == "duckdb"
+    assert with_choice.types == DEFAULTS
+    assert with_choice.code_version == plain.code_version
 
 
 def test_tags_and_params_are_merged_and_checks_are_added() -> None:
