@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from extract_project.cli.answers import CheckAnswer, print_answer
 from extract_project.cli.console import NO, explains_itself, json_option, out
 from extract_project.errors import SettingsError
 from extract_project.manifest.defaults import DefaultsTree, is_defaults
@@ -56,7 +56,7 @@ def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
             }
             for file, problem, severity in found
         ]
-        click.echo(json.dumps(shown, indent=2))
+        print_answer(CheckAnswer, shown)
     else:
         for file, problem, severity in found:
             word = "warning: " if severity == "warning" else ""

@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 a check failed (a file is invalid, a run failed); 2 the co
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -95,26 +96,32 @@ def transfer_columns() -> tuple[ProgressColumn, ...]:
 
 
 def explains_itself(command: Callable[..., None]) -> Callable[..., None]:
-    """Print expected errors as one message and exit with 2; let unexpected ones pass, as bugs."""
+    """Print expected errors as one message and exit with 2; let unexpected ones pass, as bugs.
+
+    With --json, the message is JSON too, on standard error: `{"error": "…"}`.
+    """
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
         except ExtractError as error:
-            err.print(_error(str(error)))
+            _tell(str(error), as_json=bool(kwargs.get("as_json")))
             raise SystemExit(CANNOT) from None
         except OSError as error:
             if error.filename is None:
                 raise
-            err.print(_error(f"{error.filename}: {error.strerror}"))
+            _tell(f"{error.filename}: {error.strerror}", as_json=bool(kwargs.get("as_json")))
             raise SystemExit(CANNOT) from None
 
     return wrapped
 
 
-def _error(message: str) -> Text:
-    return Text.assemble(("error", "red"), f": {message}")
+def _tell(message: str, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"error": message}), err=True)
+    else:
+        err.print(Text.assemble(("error", "red"), f": {message}"))
 
 
 def duration(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

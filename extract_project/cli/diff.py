@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +10,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from extract_project.cli.answers import DiffAnswer, print_answer
 from extract_project.cli.console import (
     NO,
     OK,
@@ -72,7 +72,7 @@ def diff(
     with err.status(f"comparing {extract}"):
         difference = compare(before, after, columns)
     if as_json:
-        click.echo(json.dumps(_plain(difference, before, after), indent=2))
+        print_answer(DiffAnswer, _plain(difference, before, after))
     else:
         _show(difference, before, after)
     raise SystemExit(OK if difference.same else NO)

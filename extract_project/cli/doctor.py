@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
 import click
 
+from extract_project.cli.answers import DoctorAnswer, print_answer
 from extract_project.cli.console import (
     BAD,
     GOOD,
@@ -44,7 +44,7 @@ def doctor(as_json: bool) -> None:
                 _print(finding)
                 looking.start()
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+        print_answer(DoctorAnswer, [asdict(finding) for finding in found])
     raise SystemExit(0 if all(finding.ok for finding in found) else NO)
 
 

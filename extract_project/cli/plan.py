@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
+from extract_project.cli.answers import PlanAnswer, print_answer
 from extract_project.cli.console import NO, err, explains_itself, json_option, marked, out
 from extract_project.cli.plan_markdown import Told, markdown
 from extract_project.manifest.folder import manifest_files
@@ -87,7 +87,7 @@ def plan(
     broken = {each.path: breaking(each, schemas.get(each.path)) for each in planned}
     if as_json:
         found = [_plain(each, schemas.get(each.path), broken[each.path], diff) for each in planned]
-        click.echo(json.dumps(found, indent=2))
+        print_answer(PlanAnswer, found)
     else:
         told = [
             _told(each, schemas.get(each.path), broken[each.path], diff)

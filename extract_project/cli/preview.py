@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.text import Text
 
 from extract_project.checks.contract import agreed_schema
+from extract_project.cli.answers import PreviewAnswer, print_answer
 from extract_project.cli.console import (
     NO,
     duration,
@@ -117,7 +117,7 @@ def preview(
         err.print(placed(error, str(file)))
         raise SystemExit(NO) from None
     if as_json:
-        click.echo(json.dumps(_plain(found), indent=2))
+        print_answer(PreviewAnswer, _plain(found))
     else:
         _print(found)
     faults = _faults(parsed, found.rows.schema, str(file))

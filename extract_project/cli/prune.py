@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Any
 
 import click
 
+from extract_project.cli.answers import PruneAnswer, print_answer
 from extract_project.cli.console import duration, err, explains_itself, json_option, out, table
 from extract_project.errors import NotPublished
 from extract_project.history.retention import (
@@ -127,7 +127,7 @@ def _places(folders: Folders, extract: Extract | None) -> list[Destination]:
 
 def _say(found: Sequence[tuple[str, Store, Prunable]], *, yes: bool, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps([_plain(*each) for each in found], indent=2))
+        print_answer(PruneAnswer, [_plain(*each) for each in found])
         return
     listed = table("extract", "versions", "parts", "delete markers", "bytes", "replaced (UTC)")
     for path in dict.fromkeys(path for path, _, _ in found):
@@ -181,7 +181,7 @@ def _prune_uploads(
             {"bucket": store.name, "key": each.key, "begun_at": each.begun_at.isoformat()}
             for store, each in found
         ]
-        click.echo(json.dumps(plain, indent=2))
+        print_answer(PruneAnswer, plain)
         return
     for store, each in found:
         out.print(f"{each.begun_at:%Y-%m-%d %H:%M} {store.uri(each.key)}")

@@ -1,17 +1,65 @@
-"""`extract schema`: the JSON Schema of the header, and of the defaults of folders."""
+"""`extract schema`: the JSON Schema of the header, of defaults, and of what commands print."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
 import click
+from pydantic import BaseModel
 
-from extract_project.manifest.header.schema import defaults_schema, header_schema
+from extract_project.cli.console import explains_itself
+from extract_project.problem import suggestion
+
+_ANSWERS: Mapping[str, tuple[str, str]] = {
+    "check": ("cli.answers", "CheckAnswer"),
+    "diff": ("cli.answers", "DiffAnswer"),
+    "doctor": ("cli.answers", "DoctorAnswer"),
+    "failed": ("status.failures", "FailedReport"),
+    "logs": ("deployment.logs", "LogLine"),
+    "plan": ("cli.answers", "PlanAnswer"),
+    "preview": ("cli.answers", "PreviewAnswer"),
+    "prune": ("cli.answers", "PruneAnswer"),
+    "runs": ("deployment.runs", "RunReport"),
+    "show": ("cli.answers", "ShowAnswer"),
+    "status": ("status.table", "StatusReport"),
+    "trace": ("cli.trace", "TraceAnswer"),
+    "versions": ("cli.answers", "VersionsAnswer"),
+    "why": ("status.explanation", "Explanation"),
+}
+"""The commands with --json, and the module and name of the model of what each prints."""
 
 
 @click.command()
+@click.argument("command", required=False)
 @click.option("--defaults", is_flag=True, help="The schema of _defaults.yaml instead.")
-def schema(defaults: bool) -> None:
-    """Print the JSON Schema of a SQL file's header, for editors."""
-    chosen = defaults_schema() if defaults else header_schema()
+@explains_itself
+def schema(command: str | None, defaults: bool) -> None:
+    """Print a JSON Schema: of the header of SQL files, for editors.
+
+    With COMMAND, of what that command prints with --json.
+
+    \b
+    extract schema
+    extract schema status
+    """
+    from extract_project.manifest.header.schema import defaults_schema, header_schema
+
+    if command is not None:
+        if command not in _ANSWERS:
+            raise click.UsageError(
+                f"no command {command!r} with --json: {suggestion(command, _ANSWERS)}"
+            )
+        chosen = answer_schema(command)
+    else:
+        chosen = defaults_schema() if defaults else header_schema()
     click.echo(json.dumps(chosen, indent=2, sort_keys=True))
+
+
+def answer_schema(command: str) -> dict[str, Any]:
+    """The JSON Schema of what a command prints with --json; of each line, for `logs`."""
+    module, name = _ANSWERS[command]
+    model: type[BaseModel] = getattr(import_module(f"extract_project.{module}"), name)
+    return model.model_json_schema(mode="serialization", by_alias=True)

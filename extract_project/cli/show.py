@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from rich.text import Text
 from extract_project.catalog.build import entry_of
 from extract_project.catalog.model import CatalogEntry
 from extract_project.catalog.recipes import Recipe, recipes
+from extract_project.cli.answers import ShowAnswer, print_answer
 from extract_project.cli.console import explains_itself, json_option, out, table
 from extract_project.cli.versions import resolve
 from extract_project.errors import ManifestError
@@ -62,7 +62,7 @@ def show(extract: str, as_json: bool) -> None:
     settings = load_settings()
     shown = _found(settings, extract)
     if as_json:
-        click.echo(json.dumps(_plain(shown), indent=2))
+        print_answer(ShowAnswer, _plain(shown))
         return
     facts = Table.grid(padding=(0, 2))
     for name, value in _facts(shown):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qs
 
 import click
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from extract_project.cli.answers import print_answer
 from extract_project.cli.console import (
     BAD,
     GOOD,
@@ -32,6 +33,25 @@ from extract_project.store.folder import Location
 from extract_project.units import format_bytes
 
 
+class Restored(BaseModel):
+    """A rollback that made an older version current again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    restored_from: str
+    replaced: str | None
+    by: str
+    reason: str
+    at: AwareDatetime
+    run_id: str | None
+
+
+class TraceAnswer(Receipt):
+    """`extract trace`: the receipt of a version, and its rollback, if it is one."""
+
+    restored: Restored | None
+
+
 @click.command()
 @click.argument("uri")
 @json_option
@@ -45,8 +65,8 @@ def trace(uri: str, as_json: bool) -> None:
     """
     version, receipt = traced(uri)
     if as_json:
-        facts = receipt.model_dump(mode="json") | {"restored": _plain(version.restoration)}
-        click.echo(json.dumps(facts, indent=2))
+        told = {**receipt.model_dump(), "restored": _plain(version.restoration)}
+        print_answer(TraceAnswer, told)
         return
     listed = Table.grid(padding=(0, 2))
     for name, value in _facts(version, receipt):

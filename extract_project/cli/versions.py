@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 import click
 from rich.table import Table
 
+from extract_project.cli.answers import VersionsAnswer, print_answer
 from extract_project.cli.console import (
     err,
     explains_itself,
@@ -62,7 +62,7 @@ def versions(
     destination, key = published_at(settings, found, partition)
     pins = read_pins(destination.state, key)
     if as_json:
-        click.echo(json.dumps([_plain(entry, pins) for entry in history.entries], indent=2))
+        print_answer(VersionsAnswer, [_plain(entry, pins) for entry in history.entries])
     else:
         out.print(history_table(history, pins))
     if history.older:
@@ -180,7 +180,7 @@ def _plain(entry: Entry, pins: Mapping[str, Pin]) -> dict[str, object]:
     if entry.version is None:
         return facts
     return {
-        **entry.version.provenance,
+        **{key.replace("-", "_"): value for key, value in entry.version.provenance.items()},
         **facts,
         "uri": entry.version.uri,
         "bytes": entry.bytes,
@@ -188,7 +188,5 @@ def _plain(entry: Entry, pins: Mapping[str, Pin]) -> dict[str, object]:
         "rows_change": entry.change.rows,
         "sql_changed": entry.change.sql,
         "schema_changed": entry.change.schema,
-        "query_id": entry.version.provenance.get("query-id"),
         "pinned": entry.listed.version_id in pins,
-        "restored_from": entry.version.provenance.get("restored-from"),
     }

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from dagster import DagsterInstance
+from jsonschema import Draft202012Validator
 
 from extract_project.cli.main import main
+from extract_project.cli.schema import answer_schema
 from extract_project.deployment.client import Deployment
 from extract_project.errors import DeploymentError
 from extract_project_tests.support.installation import Installation
@@ -128,6 +130,14 @@ def test_status_and_why_say_what_is_true(installed: Installation) -> None:
 def test_runs_and_logs_say_what_ran(installed: Installation) -> None:
     run_id, _ = installed.launch("morning/fine")
     failed, _ = installed.launch("morning/bad")
+    for arguments in (
+        ("status",),
+        ("why", "morning/bad"),
+        ("failed",),
+        ("runs", "--since", "10m"),
+    ):
+        answer = json.loads(installed.call(*arguments, "--json").stdout)
+        Draft202012Validator(answer_schema(arguments[0])).validate(answer)
     told = installed.call("runs", "morning/*", "--since", "10m", "--json")
     rows = {each["run_id"]: each for each in json.loads(told.stdout)["runs"]}
     assert rows[run_id]["extracts"] == ["morning/fine"]
@@ -144,6 +154,8 @@ def test_runs_and_logs_say_what_ran(installed: Installation) -> None:
     assert "no such day" in said
     lines = installed.call("logs", "morning/fine", "--json", "--follow").stdout.splitlines()
     assert {json.loads(each)["run_id"] for each in lines} == {run_id}
+    for each in lines:
+        Draft202012Validator(answer_schema("logs")).validate(json.loads(each))
     assert "ASSET_MATERIALIZATION" in {json.loads(each)["event"] for each in lines}
     assert "has never run" in installed.call("logs", "morning/after").stderr
 
