@@ -209,6 +209,8 @@ class ShowAnswer(_Answer):
     header: tuple[HeaderKey, ...]
     schedule: ShownSchedule
     uri: str | None = None
+    destinations: tuple[dict[str, Any], ...] = ()
+    """Where it is published, and what is there."""
     published: dict[str, Any] | None = None
     """The current version: its columns, rows and times, as in the catalogue."""
     recipes: tuple[Recipe, ...] = ()
