@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from extract_project.metrics import Metrics
 
-ANOMALIES = "usual"
+ANOMALIES = "anomalies"
 """The name of the check in Dagster, in receipts and in releases."""
 VERSIONS = 10
 """The most versions that a result is compared with."""
@@ -112,7 +112,7 @@ class _Anomalies(Auditor):
             return Verdict(True, "no new rows", metrics)
         expected = expected_rows([each.rows for each in baseline])
         low, high = ceil(expected.low), floor(expected.high)
-        metrics |= {"usual rows, from": low, "usual rows, to": high}
+        metrics |= {"expected rows, from": low, "expected rows, to": high}
         rows = f"{self._rows:,} rows; expected {low:,} to {high:,}"
         unusual = [] if self._rows in expected else [rows]
         for name, ratio, ratios in self._ratios(baseline):

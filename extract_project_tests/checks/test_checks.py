@@ -229,7 +229,7 @@ def versions(*rows: int, nulls: Sequence[int] = ()) -> Before:
 
 
 @pytest.mark.parametrize(
-    ("before", "rows", "usual"),
+    ("before", "rows", "expected"),
     [
         ([100, 100, 100], 5_000, True),  # too few to say anything
         ([100, 100, 100, 100], 101, True),
@@ -249,9 +249,9 @@ def versions(*rows: int, nulls: Sequence[int] = ()) -> Before:
         ([8_000, 12_000, 9_000, 11_000, 10_000], 16_500, False),
     ],
 )
-def test_usual_rows(before: list[int], rows: int, usual: bool) -> None:
+def test_usual_rows(before: list[int], rows: int, expected: bool) -> None:
     found = verdict(pa.table({"n": range(rows)}), {"anomalies": "warn"}, versions(*before))
-    assert found.passed is usual, found.summary
+    assert found.passed is expected, found.summary
 
 
 def test_an_increment_without_rows_is_usual() -> None:
@@ -261,7 +261,7 @@ def test_an_increment_without_rows_is_usual() -> None:
 
 
 @pytest.mark.parametrize(
-    ("nulls", "now", "usual"),
+    ("nulls", "now", "expected"),
     [
         ([0, 0, 0, 0], 0, True),
         ([0, 0, 0, 0], 20, True),
@@ -272,12 +272,12 @@ def test_an_increment_without_rows_is_usual() -> None:
         ([0, 0, 0], 1_000, True),
     ],
 )
-def test_usual_nulls(nulls: list[int], now: int, usual: bool) -> None:
+def test_usual_nulls(nulls: list[int], now: int, expected: bool) -> None:
     values = [None] * now + [1] * (1_000 - now)
     table = pa.table({"n": pa.array(values, pa.int64()), "new": pa.nulls(1_000)})
     before = versions(*[1_000] * len(nulls), nulls=nulls)
     found = verdict(table, {"anomalies": "warn"}, before)
-    assert found.passed is usual, found.summary
+    assert found.passed is expected, found.summary
 
 
 def test_what_is_unusual_is_said_with_its_range() -> None:

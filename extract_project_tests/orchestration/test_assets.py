@@ -125,7 +125,7 @@ def test_check_results_point_at_the_new_materialization(site: Site, settings: Se
             "unique_i": True,
             "max_rows": False,
             "schema_unchanged": True,
-            "usual": True,
+            "anomalies": True,
         }
         assert evaluations["max_rows"].severity is dg.AssetCheckSeverity.WARN
         for evaluation in evaluations.values():
@@ -157,7 +157,7 @@ def test_g1_a_refused_result_is_not_materialized(site: Site, settings: Settings)
         ("unique_i", False),
         ("schema_unchanged", False),
         ("min_rows", True),
-        ("usual", True),
+        ("anomalies", True),
     ]
 
 

@@ -61,7 +61,7 @@ def run(
         return {outcome.name: outcome for outcome in staged.outcomes}
 
 
-def said(outcomes: dict[str, Outcome], check: str = "usual") -> tuple[bool, str]:
+def said(outcomes: dict[str, Outcome], check: str = "anomalies") -> tuple[bool, str]:
     verdict = outcomes[check].verdict
     return verdict.passed, verdict.summary
 
@@ -92,7 +92,7 @@ def test_what_is_usual_is_learned_from_versions_of_the_same_sql(site: Site) -> N
     outcomes = run(site, 500, 400)
     passed, summary = said(outcomes)
     assert not passed
-    assert not outcomes["usual"].refuses
+    assert not outcomes["anomalies"].refuses
     assert [line.split(";")[0] for line in summary.splitlines()] == [
         "500 rows",
         "n is null in 80.00% of the rows",

@@ -359,10 +359,12 @@ def test_rows_change_is_of_the_whole_and_what_is_usual_of_what_was_added(
         add(hour, 2)
         outcome = said()
     assert outcome["rows_change"].startswith("50 rows, +4.2% against the 48 of the current version")
-    assert outcome["usual"].endswith("from the last 4 versions; nulls as expected"), "not the first"
+    assert outcome["anomalies"].endswith("from the last 4 versions; nulls as expected"), (
+        "not the first"
+    )
     anew = said(full_refresh=True)
     assert anew["rows_change"].startswith("50 rows, +0.0%")
-    assert anew["usual"].endswith("0 so far"), "a whole is not like what was added"
+    assert anew["anomalies"].endswith("0 so far"), "a whole is not like what was added"
     add(7, 30)
     assert "+60.0%" in said()["rows_change"]
 
