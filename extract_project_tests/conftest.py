@@ -208,10 +208,10 @@ def site(aws: S3Server) -> Iterator[Site]:
     s3 = connect()
     yield Site.of(aws, s3, Location(manifest, "sql"), Location(data, "extracts"))
     for bucket in (manifest, data):
-        _remove(s3, bucket)
+        remove_bucket(s3, bucket)
 
 
-def _remove(s3: S3Client, bucket: str) -> None:
+def remove_bucket(s3: S3Client, bucket: str) -> None:
     """SeaweedFS deletes a bucket with all that is in it, unlike the others."""
     try:
         s3.delete_bucket(Bucket=bucket)

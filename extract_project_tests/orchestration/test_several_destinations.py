@@ -20,7 +20,8 @@ from extract_project.settings import Settings, load_settings
 from extract_project.store.folder import Folder, Location
 from extract_project.store.s3.buckets import S3Buckets
 from extract_project.store.stores import Stores
-from extract_project_tests.conftest import Site
+from extract_project_tests.conftest import Site, remove_bucket
+from extract_project_tests.support.attack.proxy import fault_proxy
 from extract_project_tests.support.commands import call
 from extract_project_tests.support.executing import definitions, execute, materialization
 
@@ -32,7 +33,7 @@ def crm(site: Site) -> Iterator[Folder]:
     bucket = f"crm-{site.data.bucket}"
     site.server.make_bucket(bucket)
     yield Stores({"s3": S3Buckets(site.s3)}).folder(Location(bucket, "inbound"))
-    site.s3.delete_bucket(Bucket=bucket)
+    remove_bucket(site.s3, bucket)
 
 
 @pytest.fixture
@@ -232,3 +233,26 @@ def test_a_downstream_asset_can_read_another_destination_than_the_first(
         assert run.success
         (loaded,) = [e for e in run.all_events if e.event_type_value == "LOADED_INPUT"]
     assert crm.uri in str(loaded.event_specific_data)
+
+
+@pytest.mark.parametrize("server", ["ministack"], indirect=True)  # it takes any key
+@pytest.mark.parametrize("more", ["", "split: {rows: 2}"], ids=["one object", "split"])
+def test_each_is_encrypted_with_the_key_of_its_own(
+    site: Site, crm: Folder, monkeypatch: pytest.MonkeyPatch, more: str
+) -> None:
+    ours, theirs = (f"arn:aws:kms:eu-central-1:{n}:key/8c1b5f6e-0000" for n in (1, 2))
+    site.put_sql("a/b", BOTH.format(rows=3, more=more))
+    with fault_proxy(site.server.endpoint) as proxy, proxy.choosing(lambda _: None):
+        for name, value in {
+            **site.environment,
+            "AWS_ENDPOINT_URL_S3": proxy.endpoint,
+            "EXTRACT_KMS_KEY_ID": ours,
+            "EXTRACT_DESTINATIONS__CRM__URL": crm.uri,
+            "EXTRACT_DESTINATIONS__CRM__KMS_KEY_ID": theirs,
+        }.items():
+            monkeypatch.setenv(name, value)
+        with DagsterInstance.ephemeral() as instance:
+            execute(definitions(site, load_settings()), instance, "a/b")
+        created = [r for r in proxy.seen if r.operation in {"PutObject", "CreateMultipartUpload"}]
+    keys = {(each.bucket, each.kms_key_id) for each in created}
+    assert keys == {(site.data.bucket, ours), (crm.bucket, theirs)}
