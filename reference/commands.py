@@ -27,9 +27,10 @@ the environment; `. .demo/env` sets those of the demo.
 
 - Where a command takes a version, write its VersionId or the first characters of it, `current`,
   `previous`, a time (`2026-01-31T06:00`, in UTC), or how long ago (`24h`).
-- `--json` is for programs. Tables on a terminal may change.
-- `run`, `failed`, `rerun`, `release` and `rollback` ask the running Dagster
-  (`EXTRACT_DAGSTER_URL`). The others read and write S3 with your own rights.
+- `--json` is for programs; `extract schema COMMAND` is its JSON Schema. Tables on a terminal may
+  change: columns that do not fit are left out, and `--wide` shows all.
+- `status`, `why`, `failed`, `runs`, `logs`, `run`, `rerun`, `release` and `rollback` ask the
+  running Dagster (`EXTRACT_DAGSTER_URL`). The others read and write S3 with your own rights.
 
 """
 

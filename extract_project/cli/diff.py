@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from extract_project.cli.answers import DiffAnswer, print_answer
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
     NO,
     OK,
@@ -32,7 +33,7 @@ from extract_project.settings import load_settings
 
 
 @click.command()
-@click.argument("extract")
+@click.argument("extract", shell_complete=extract_names)
 @click.argument("old", default="previous")
 @click.argument("new", default="current")
 @partition_option

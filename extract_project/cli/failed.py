@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import click
 from rich.text import Text
 
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
     GOOD,
     NO,
@@ -38,7 +39,7 @@ _COLUMNS = (
 
 
 @click.command()
-@click.argument("extracts", nargs=-1)
+@click.argument("extracts", nargs=-1, shell_complete=extract_names)
 @click.option("--group", help="Only extracts of this group.")
 @since_option
 @wide_option

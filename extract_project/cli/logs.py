@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import explains_itself, json_option, out
 from extract_project.errors import ExtractError
 from extract_project.manifest.names import no_extract
@@ -22,7 +23,7 @@ _COLOURS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "DEBUG": "di
 
 
 @click.command()
-@click.argument("extract")
+@click.argument("extract", shell_complete=extract_names)
 @click.option("--run", "run_id", help="This run, by its id, instead of the newest.")
 @click.option("--follow", is_flag=True, help="Wait for more until the run ends.")
 @json_option

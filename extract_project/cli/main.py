@@ -15,6 +15,7 @@ from extract_project.process import quiet_sqlglot
 _COMMANDS: Mapping[str, str] = {
     "catalog": "catalog",
     "check": "check",
+    "completion": "completion",
     "ddl": "ddl",
     "demo": "demo",
     "diff": "diff",

@@ -23,7 +23,7 @@ from extract_project.errors import SettingsError
 )
 @explains_itself
 def mcp(*, folder: Path, no_preview: bool) -> None:
-    """Serve the read-only commands to an assistant, over standard input and output.
+    """Serve the read-only commands to an assistant, over stdio.
 
     The tools are status, why, failed, show, versions, diff, trace, check, plan and preview. Nothing
     that writes is among them. An assistant starts this command itself; docs/assistants.md says how.

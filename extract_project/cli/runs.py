@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import explains_itself, json_option, out
 from extract_project.cli.listing import Column, Listing, print_listing, wide_option
 from extract_project.settings import load_settings
@@ -48,7 +49,7 @@ def _moment(_: click.Context, __: click.Parameter, value: str | None) -> datetim
 
 
 @click.command()
-@click.argument("extracts", nargs=-1)
+@click.argument("extracts", nargs=-1, shell_complete=extract_names)
 @click.option(
     "--since",
     callback=_moment,

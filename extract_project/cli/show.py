@@ -19,6 +19,7 @@ from extract_project.catalog.build import entry_of
 from extract_project.catalog.model import CatalogEntry
 from extract_project.catalog.recipes import Recipe, recipes
 from extract_project.cli.answers import ShowAnswer, print_answer
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import explains_itself, json_option, out, table
 from extract_project.cli.versions import resolve
 from extract_project.errors import ManifestError
@@ -46,7 +47,7 @@ class _Shown:
 
 
 @click.command()
-@click.argument("extract")
+@click.argument("extract", shell_complete=extract_names)
 @json_option
 @explains_itself
 def show(extract: str, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import click
 from rich.table import Table
 
 from extract_project.cli.answers import VersionsAnswer, print_answer
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
     err,
     explains_itself,
@@ -32,7 +33,7 @@ _SHORTEST_ID, _SPARE = 8, 2
 
 
 @click.command()
-@click.argument("extract")
+@click.argument("extract", shell_complete=extract_names)
 @partition_option
 @to_option
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
     NO,
     explains_itself,
@@ -28,7 +29,7 @@ _FINE = (State.FINE, State.RUNNING, State.DISABLED)
 
 
 @click.command()
-@click.argument("extract")
+@click.argument("extract", shell_complete=extract_names)
 @json_option
 @explains_itself
 def why(extract: str, as_json: bool) -> None:
