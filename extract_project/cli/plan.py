@@ -11,8 +11,8 @@ from rich.text import Text
 
 from extract_project.cli.answers import PlanAnswer, print_answer
 from extract_project.cli.console import NO, err, explains_itself, json_option, marked, out
+from extract_project.cli.part import part_of, root_option
 from extract_project.cli.plan_markdown import Told, markdown
-from extract_project.manifest.folder import manifest_files
 from extract_project.pipeline.breaking import Breaking, breaking
 from extract_project.pipeline.describe import Described, describe
 from extract_project.pipeline.plan import Planned
@@ -29,7 +29,8 @@ _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@root_option
 @click.option("--delete", is_flag=True, help="Plan a push with --delete.")
 @click.option("--diff", is_flag=True, help="Show the changed lines of SQL files.")
 @click.option("--no-describe", is_flag=True, help="Do not ask warehouses for schemas.")
@@ -56,7 +57,8 @@ _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @explains_itself
 def plan(
     *,
-    folder: Path,
+    path: Path,
+    root: Path | None,
     delete: bool,
     diff: bool,
     no_describe: bool,
@@ -65,7 +67,7 @@ def plan(
     form: str,
     as_json: bool,
 ) -> None:
-    """Show what pushing FOLDER would change, and for whom.
+    """Show what pushing PATH, a folder or a file, would change.
 
     Nothing is written, and no query runs: the warehouses only describe what is new or changed. Exit
     code 1 when a file is invalid or a warehouse refuses its query.
@@ -77,8 +79,15 @@ def plan(
     """
     settings = load_settings()
     folders = settings.connect()
-    files = manifest_files(folder)
-    planned = plan_push(folders.manifest, files, settings.dialects, delete=delete, whole=whole)
+    part = part_of(folders.manifest, path, root)
+    planned = plan_push(
+        folders.manifest,
+        dict(part.files),
+        settings.dialects,
+        delete=delete,
+        whole=whole,
+        part=part.name,
+    )
     schemas: dict[str, Described] = {}
     if not no_describe:
         with err.status("asking warehouses"):

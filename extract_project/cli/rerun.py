@@ -18,6 +18,7 @@ from extract_project.cli.console import (
     out,
     since_option,
 )
+from extract_project.cli.launching import INTERRUPTED
 from extract_project.cli.newest import (
     as_loaded_option,
     newest,
@@ -98,7 +99,13 @@ def rerun(
         launched[run_id] = ", ".join(each.name for each in members)
         out.print(f"launched {run_id[:8]}: {launched[run_id]}")
     if not no_wait:
-        raise SystemExit(0 if _all_succeed(deployment, launched) else NO)
+        try:
+            well = _all_succeed(deployment, launched)
+        except KeyboardInterrupt:
+            for run_id, names in launched.items():
+                err.print(f"{names} goes on: {deployment.page(run_id)}")
+            raise SystemExit(INTERRUPTED) from None
+        raise SystemExit(0 if well else NO)
 
 
 def _chosen(answered: Answer, extracts: tuple[str, ...]) -> Answer:

@@ -140,6 +140,20 @@ def test_a_part_is_pushed_to_its_own_place(
     assert there == ({} if knows == "option" else {"finance/revenue.sql": "select 1 as n"})
 
 
+@pytest.mark.parametrize("part", ["sales", "sales/orders.sql"])
+def test_a_plan_of_a_part_is_of_its_own_place(
+    configured: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("sales/orders", "finance/revenue"):
+        configured.put_sql(name, "select 1 as n")
+        write(tmp_path, f"sql_manifest/{name}", "select 2 as n")
+    planned = call("plan", tmp_path / "sql_manifest" / part, "--no-describe", "--delete")
+    assert planned.exit_code == 0, planned.output
+    assert "changed  sales/orders" in planned.output
+    assert "0 new, 1 changed, 0 removed, 0 invalid" in planned.output
+
+
 def test_what_a_warehouse_refuses_is_not_pushed(configured: Site, tmp_path: Path) -> None:
     write(tmp_path, "a/bad", "select nowhere\nfrom (select 1 as n)")
     refused = call("push", tmp_path)
