@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from extract_project.errors import ExtractError
+from extract_project.errors import Cause, ExtractError
+from extract_project.pipeline.attempt import publish_staged
 from extract_project.pipeline.everywhere import PartlyPublished
+from extract_project.publish.publishing import publish
 from extract_project.store.folder import Folder
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.proxy import Fault, FaultProxy
@@ -99,3 +102,23 @@ def test_g12_with_unchanged_publish_a_rerun_adds_no_version_where_the_result_is(
     assert [two.versions(name, extract) for name in ("data", "crm")] == [1, 1]
     two.run(extract, "next")
     assert [two.versions(name, extract) for name in ("data", "crm")] == [2, 2]
+
+
+def test_g4_of_two_runs_the_later_started_wins_at_each(
+    site: Site, others: Folder, proxy: FaultProxy
+) -> None:
+    """The earlier one comes first at one of them, and last at the other."""
+    two = Two(site, others, impatient(proxy.endpoint), "")
+    earlier, later = (site.extract("a/b", header_of(sql("one put", mark))) for mark in (1, 2))
+    with ExitStack() as attempts:
+        first = attempts.enter_context(two.staging(earlier, "earlier"))
+        second = attempts.enter_context(two.staging(later, "later"))
+        (_, at_crm) = first.branches
+        assert at_crm.publishable is not None
+        publish(at_crm.place.state, at_crm.publishable)
+        publish_staged(two.place("data", later).state, second, later)
+        with pytest.raises(PartlyPublished) as lost:
+            publish_staged(two.place("data", earlier).state, first, earlier)
+    assert lost.value.cause is Cause.SUPERSEDED
+    assert [two.mark(name, later) for name in ("data", "crm")] == [2, 2]
+    assert [two.versions(name, later) for name in ("data", "crm")] == [1, 2]

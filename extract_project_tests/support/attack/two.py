@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,10 @@ from extract_project.history.reading import open_version
 from extract_project.history.receipt import receipt_of
 from extract_project.history.versions import find_version
 from extract_project.manifest.extract import Extract
-from extract_project.pipeline.attempt import Done, attempt
+from extract_project.pipeline.attempt import Done, attempt, staging
 from extract_project.pipeline.everywhere import PartlyPublished
 from extract_project.pipeline.provenance import Provenance
+from extract_project.pipeline.staging import Staged
 from extract_project.publish.places import Place
 from extract_project.publish.target import Target
 from extract_project.stopping import Stop
@@ -79,6 +80,19 @@ class Two:
             state=first.state,
             stop=Stop(extract.header.timeout),
             further=further,
+        )
+
+    def staging(self, extract: Extract, run_id: str) -> AbstractContextManager[Staged]:
+        """A result that is staged at both."""
+        first, second = (self.place(name, extract) for name in ("data", "crm"))
+        return staging(
+            self.warehouse,
+            extract,
+            first.target,
+            Provenance(run_id),
+            state=first.state,
+            stop=Stop(extract.header.timeout),
+            further=[second],
         )
 
     def attempted(self, extract: Extract) -> PartlyPublished | None:
