@@ -64,7 +64,7 @@ ORDERS = CatalogEntry(
     uri="s3://acme/extracts/sales/orders.parquet",
     reads=("shop.order_lines",),
     downstream=("finance/rates",),
-    columns=(DeclaredColumn(name="ORDER_ID", description="The shop's number."),),
+    columns=(DeclaredColumn(name="ORDER_ID", nullable=False, description="The shop's number."),),
     sql=f"select 1 -- {MALICE}",
     published=Published(
         versions=(version(2, timedelta(hours=3)), version(1, timedelta(days=2))),
@@ -78,6 +78,7 @@ ORDERS = CatalogEntry(
         ),
         partitions=None,
         code_version="1",
+        format_options={"delimiter": ";", "header": False},
     ),
 )
 LATE = ORDERS.model_copy(
@@ -175,6 +176,8 @@ def test_an_extract_is_shown_whole(reader: Page) -> None:
     expect(main).to_contain_text("1,002 rows, 2.0 KiB")
     expect(main).to_contain_text("at most 26 hours old")
     expect(main).to_contain_text("shop.order_lines (shop, duckdb)")
+    expect(main).to_contain_text('parquet, delimiter ";", header false')
+    expect(main.get_by_role("row").filter(has_text="order_id")).to_contain_text("int64 not null")
     row = main.get_by_role("row").filter(has_text="customer")
     expect(row).to_contain_text("50.0 %")
     expect(main.get_by_role("row").filter(has_text="version2")).to_contain_text("other columns")
