@@ -21,7 +21,7 @@ from rich.text import Text
 from extract_project.cli.console import GOOD, NO, explains_itself, marked, out, table
 from extract_project.cli.push import push_folder
 from extract_project.cli.run import run_and_watch
-from extract_project.cli.versions import history_table, published_history
+from extract_project.cli.versions import print_history, published_history
 from extract_project.embedded.dagster_server import DagsterServer, dagster_server
 from extract_project.embedded.process import free_port, is_listening
 from extract_project.embedded.site import EmbeddedSite, embedded_site
@@ -101,7 +101,7 @@ def demo(directory: Path, manifest: Path, scale: float) -> None:
         out.print(Rule(f"change one SQL file: {_CHANGED}"))
         _change(installation, manifest)
         run_and_watch(deployment, [_CHANGED])
-        out.print(history_table(published_history(settings, extracts[_CHANGED], 2)))
+        print_history(published_history(settings, extracts[_CHANGED], 2))
 
         out.print(Rule("what is published now"))
         out.print(_results(settings, extracts))

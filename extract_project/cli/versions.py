@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import click
-from rich.table import Table
 
 from extract_project.cli.answers import VersionsAnswer, print_answer
 from extract_project.cli.completion import extract_names
@@ -15,9 +14,9 @@ from extract_project.cli.console import (
     json_option,
     out,
     partition_option,
-    table,
     to_option,
 )
+from extract_project.cli.listing import Column, Listing, print_listing, wide_option
 from extract_project.errors import NotPublished
 from extract_project.history.history import Entry, History, read_history
 from extract_project.history.pins import Pin, read_pins
@@ -30,6 +29,20 @@ from extract_project.units import format_bytes
 
 _SHOWN = 5
 _SHORTEST_ID, _SPARE = 8, 2
+_COLUMNS = (
+    Column(""),
+    Column("VersionId"),
+    Column("published (UTC)", drop=1),
+    Column("rows", drop=2, right=True),
+    Column("+/-", drop=3, right=True),
+    Column("bytes", drop=6, right=True),
+    Column("changed", drop=4),
+    Column("SQL version", drop=8),
+    Column("query id", drop=9),
+    Column("run", drop=7),
+    Column("note"),
+)
+_NOTES = ("restored", "released", "pinned")
 
 
 @click.command()
@@ -43,10 +56,11 @@ _SHORTEST_ID, _SPARE = 8, 2
     type=click.IntRange(min=1),
     help="The number of versions to list.",
 )
+@wide_option
 @json_option
 @explains_itself
 def versions(
-    *, extract: str, partition: str | None, to: str | None, limit: int, as_json: bool
+    *, extract: str, partition: str | None, to: str | None, limit: int, wide: bool, as_json: bool
 ) -> None:
     """List the published versions of EXTRACT (folder/name).
 
@@ -65,7 +79,7 @@ def versions(
     if as_json:
         print_answer(VersionsAnswer, [_plain(entry, pins) for entry in history.entries])
     else:
-        out.print(history_table(history, pins))
+        print_history(history, pins, wide=wide)
     if history.older:
         err.print(f"and {history.older:,} older: --limit {len(history.entries) + history.older}")
 
@@ -118,20 +132,22 @@ def published_history(
     return history
 
 
-def history_table(history: History, pins: Mapping[str, Pin] | None = None) -> Table:
-    """One line per version or delete marker; empty columns are left out.
+def print_history(
+    history: History, pins: Mapping[str, Pin] | None = None, *, wide: bool = False
+) -> None:
+    """Print one line per version or delete marker; empty columns are left out.
 
-    On a terminal, a VersionId is shortened to as many characters as commands need to identify it.
+    On a terminal, identifiers are shortened to as many characters as commands need, unless `wide`.
     """
     rows = [_cells(entry, pins or {}) for entry in history.entries]
-    if out.is_terminal:
+    if out.is_terminal and not wide:
         length = _telling_length([row["VersionId"] for row in rows])
         rows = [{**row, "VersionId": row["VersionId"][:length]} for row in rows]
-    shown = [name for name in rows[0] if name == "" or any(row[name] for row in rows)]
-    listed = table(*shown)
+    listing = Listing(_COLUMNS)
     for row in rows:
-        listed.add_row(*(row[name] for name in shown))
-    return listed
+        note = "; ".join(f"{name} {row[name]}" for name in _NOTES if row[name])
+        listing.add(*(row[column.name] for column in _COLUMNS[:-1]), note)
+    print_listing(listing, wide=wide)
 
 
 def _telling_length(version_ids: Sequence[str]) -> int:
