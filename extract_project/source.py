@@ -1,4 +1,4 @@
-"""Which bytes were read: of a SQL file, and of the defaults that reach it."""
+"""The sources of an extract: its SQL file, and the defaults that apply to it, as they were read."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 
 class SqlSource(BaseModel):
-    """Which bytes of which object were read."""
+    """A SQL file as it was read: its object and the version."""
 
     model_config = ConfigDict(frozen=True)
 
     key: str
     """Object key in the manifest bucket."""
     version_id: str | None
-    """S3 VersionId, where the manifest bucket keeps versions."""
+    """S3 VersionId; None if the manifest bucket keeps no versions."""
     etag: str
     sha256: str
     modified: AwareDatetime | None = None

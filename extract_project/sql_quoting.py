@@ -1,4 +1,4 @@
-"""Names and texts as standard SQL writes them."""
+"""Quote names and texts for standard SQL."""
 
 from __future__ import annotations
 

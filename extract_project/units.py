@@ -93,7 +93,7 @@ def _read_size(value: Any) -> int:
 
 
 def format_size(value: int) -> str:
-    """The form that `parse_size` reads back: `256MB`, `1.5MB`."""
+    """Format bytes so that `parse_size` reads them back: `256MB`, `1.5MB`."""
     count = (Decimal(value) / _MIB).quantize(_BILLIONTH, ROUND_DOWN)
     return f"{count.normalize():f}MB"
 

@@ -142,7 +142,7 @@ def _text(kinds: Sequence[tuple[Kind, list[Alert]]]) -> str:
 
 
 def _next_step(kinds: set[Kind]) -> str:
-    """The last paragraph."""
+    """The last paragraph of the message: the commands to run next."""
     commands = ["extract failed"]
     if kinds != {Kind.RECOVERED}:
         commands.append("extract rerun --failed")
@@ -180,7 +180,7 @@ class _Group:
 
 
 def _split(alerts: Iterable[Alert]) -> list[tuple[str, list[Alert]]]:
-    """By cause, the most frequent first."""
+    """The groups, one per cause, the most frequent first."""
     causes: dict[str, list[Alert]] = {}
     for alert in alerts:
         causes.setdefault(_line(alert.cause), []).append(alert)

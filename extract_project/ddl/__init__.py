@@ -16,4 +16,6 @@ ENGINES: Mapping[str, Callable[[Table], str]] = {
     "snowflake": snowflake,
     "spark": spark,
 }
-"""Each makes one or more statements; raises NoSuchTable where the engine cannot read the files."""
+"""Each returns one or more statements, or raises NoSuchTable if the engine cannot read the
+files.
+"""

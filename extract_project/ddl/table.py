@@ -48,7 +48,7 @@ class Table:
 
     @property
     def uri(self) -> str:
-        """Of the object, or a pattern of all objects."""
+        """The address of the object, or a pattern for all of its objects."""
         between = f"{PARTITION}=*/" if self.partitions else ""
         return f"{self.folder}/{between}{self.file}"
 

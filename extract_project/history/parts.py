@@ -43,11 +43,11 @@ class Watermark(BaseModel):
     column: str
     type: str
     value: str
-    """Exact, as a CSV file has it."""
+    """The exact value, in the form of a CSV file."""
 
 
 class Refresh(BaseModel):
-    """A run that published everything anew."""
+    """A run that replaced everything that was published."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,9 +75,9 @@ class PartsManifest(BaseModel):
     data_sha256: str
     """The checksum of the parts' checksums, in order, one per line."""
     arrow_schema: str
-    """As in the receipt: an Arrow IPC message in base64."""
+    """The schema, as in the receipt: an Arrow IPC message in base64."""
     format_options: dict[str, Any] | None = None
-    """As in the receipt."""
+    """The options of the format, as in the receipt."""
     watermark: Watermark | None = None
     """For an incremental extract. It only ever changes together with this object."""
     refresh: Refresh | None = None

@@ -36,7 +36,7 @@ class Stages(BaseModel):
     connect: float = 0.0
     """Looking at the current version, importing the warehouse's driver and signing in."""
     query: float
-    """From sending the statement to knowing its columns."""
+    """Seconds from sending the statement until its columns are known."""
     fetch: float
     """Waiting for rows."""
     audit: float

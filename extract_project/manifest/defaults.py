@@ -88,7 +88,7 @@ def _understand(read: DefaultsFile, warehouses: Collection[str] | None) -> Layer
 
 
 def _inherited(front_matter: FrontMatter, file: str) -> FrontMatter:
-    """As files below it see it: each place is one in another file."""
+    """The defaults as files below inherit them: each position names the file of the defaults."""
     places = {
         path: f"{file}:{line}:{column}" for path, (line, column) in front_matter.places.items()
     }
@@ -100,7 +100,7 @@ class Inherited:
     """All defaults that reach one folder, merged."""
 
     files: tuple[DefaultsFile, ...] = ()
-    """From the root down."""
+    """The files, from the root down."""
     layer: Layer = EMPTY
     problems: tuple[Problem, ...] = ()
 
@@ -110,7 +110,7 @@ class Inherited:
         return tuple(each.source for each in self.files)
 
     def with_nearer(self, defaults: Defaults) -> Inherited:
-        """With those of a folder below."""
+        """These defaults, and those of a folder below."""
         problems = (*self.problems, *defaults.problems)
         layer = self.layer
         try:
@@ -130,7 +130,7 @@ class DefaultsTree:
 
     by_folder: Mapping[str, Sequence[Defaults]] = field(default_factory=dict)
     above: Inherited = NOTHING
-    """Of the folders above the root."""
+    """The defaults of the folders above the root."""
     _found: dict[str, Inherited] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -172,6 +172,6 @@ class DefaultsTree:
 def merged_front_matter(own: FrontMatter, files: Sequence[DefaultsFile]) -> Layer:
     """The header of a file again, from the defaults that it was understood with.
 
-    Raises Refused where this release does not understand them.
+    Raises Refused if this release does not understand them.
     """
     return merge([*(_understand(file, None) for file in files), read_layer(own)])

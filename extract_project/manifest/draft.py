@@ -24,7 +24,7 @@ class DraftColumn:
 
     name: str
     type: str
-    """As a header writes it."""
+    """The type, as a header spells it."""
     is_nullable: bool
     comment: str = ""
 

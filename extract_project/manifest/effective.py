@@ -27,9 +27,9 @@ class EffectiveKey:
     key: str
     """`schedule`, `tags.domain`, `checks.min_rows`."""
     value: Any
-    """As plain data; the default of a key that is nowhere written, or is `null`."""
+    """The value as plain data. It is the default if the key is not written, or is `null`."""
     written_in: str | None
-    """`sales/_defaults.yaml:3:1`; None where it is nowhere written."""
+    """Where it is written, as `sales/_defaults.yaml:3:1`; None if it is not written."""
     meaning: str = ""
     """What the default means, if its value does not say so."""
 

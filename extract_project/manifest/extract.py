@@ -41,7 +41,7 @@ class Extract(BaseModel):
     """The defaults that reach it, from the root of the manifest down."""
     text: str
     header: Header
-    """With its defaults."""
+    """The parsed header, merged with its defaults."""
     warehouse: str
     """Name of the warehouse, with the default filled in."""
     kind: str

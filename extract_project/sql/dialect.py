@@ -58,7 +58,7 @@ class Comparison:
 
     placeholder: Placeholder
     operator: str
-    """As the author wrote it: `>` or `<`."""
+    """The operator as the author wrote it: `>` or `<`."""
 
 
 @dataclass(frozen=True)

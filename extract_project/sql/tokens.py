@@ -106,7 +106,7 @@ _OPENERS = {"'": "string", '"': "quoted name", "$": "string between dollars"}
 
 
 def tokenize(text: str, lexicon: Lexicon) -> list[Token]:
-    """Every token of the text; raises Refused where a string, name or comment is not closed."""
+    """All tokens of the text; raises Refused if a string, name or comment is not closed."""
     return list(_tokens(text, lexicon))
 
 

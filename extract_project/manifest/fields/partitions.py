@@ -181,7 +181,7 @@ class Partitions(BaseModel):
 
     @property
     def form_of_keys(self) -> str | None:
-        """As `key_format`; None where partitions are no windows of time."""
+        """Like `key_format`; None if partitions are not windows of time."""
         return _FORMATS.get(self.type)
 
     @property

@@ -20,9 +20,9 @@ from extract_project.problem import suggestion
 
 NAME, FOLDER, PARTITION = "name", "folder", "partition"
 ANY = "*"
-"""Stands for the key of any partition."""
+"""Matches the key of any partition."""
 DIGIT = "\x00"
-"""Stands for any digit in the form of a path."""
+"""Matches any digit in the form of a path."""
 _FIELDS = (NAME, FOLDER, PARTITION)
 _DIGITS = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "M": 2, "j": 3}
 """The directives of strftime that a path may have, and how many digits each has."""
@@ -97,9 +97,9 @@ class Naming:
     """The paths of one extract's objects below its destination."""
 
     template: str
-    """With the placeholders of `path`."""
+    """The key `path`, with its placeholders."""
     path: str
-    """Of the SQL file, without `.sql`."""
+    """The path of the SQL file, without `.sql`."""
     key_format: str | None = None
     """How the start of a partition is written as its key; None without time partitions."""
 

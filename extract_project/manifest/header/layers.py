@@ -71,7 +71,9 @@ def laid_over(layer: Layer, below: Layer) -> Layer:
 
 
 def require_consistent(layer: Layer) -> None:
-    """Raise Refused where keys do not go together; one may be the file's own, one inherited."""
+    """Raise Refused if keys contradict each other; one may be the file's own, the other
+    inherited.
+    """
     own = layer.front_matter.places
     faults = [*contradictions(layer.header)]
     faults += [fault for fault in idle_options(layer.header) if fault[0] in own]

@@ -309,7 +309,7 @@ class Header(BaseModel):
 
     @property
     def format_options(self) -> dict[str, FormatOptions | None]:
-        """The keys that say more of a format, by the name of the format; None where not written."""
+        """The options of each format, by its name; None if they are not written."""
         return {"csv": self.csv}
 
     @property

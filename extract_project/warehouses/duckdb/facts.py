@@ -29,7 +29,9 @@ def table_facts(session: Session, table: str) -> TableFacts:
     """Implements `Session.facts`."""
     found = rows(session, _COLUMNS.format(table=literal(table.replace('"', ""))))
     if not found:
-        raise WarehouseError(f"there is no table {table}")
+        raise WarehouseError(
+            f"there is no table {table}: expected the name of a table or view, as in main.orders"
+        )
     oid = found[0]["oid"]
     keys = rows(session, _KEYS.format(oid=literal(oid)))
     return TableFacts(

@@ -72,7 +72,7 @@ class DuckDBSession:
         return table_facts(self, table)
 
     def last_changes(self, tables: Sequence[str]) -> dict[str, TableChange]:
-        """Of the database file as a whole: DuckDB keeps no time for each table."""
+        """The time of the whole database file: DuckDB keeps none for each table."""
         files = [Path(self._path), Path(f"{self._path}.wal")]
         stats = [file.stat() for file in files if file.exists()]
         if not stats:
@@ -106,7 +106,9 @@ class DuckDBSession:
         return reader
 
     def _unsupported(self, error: Exception) -> TypeMappingError:
-        """Of a type that does not reach Arrow at all; which column has it, nobody says."""
+        """The error for a type that Arrow does not support. DuckDB does not say which column has
+        it.
+        """
         from extract_project.schema.types import DEEPEST
 
         found = _NO_ARROW_TYPE.search(str(error))

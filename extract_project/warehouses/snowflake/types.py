@@ -128,7 +128,8 @@ class SnowflakeColumns:
 
 
 def snowflake_columns(description: Sequence[Column], query: Query) -> SnowflakeColumns:
-    """From column metadata, and what the query's author wants; the same for no rows.
+    """The columns of a result, from their metadata and the author's wishes. They do not depend on
+    rows.
 
     Raises TypeMappingError naming every column that no file keeps exactly.
     """
@@ -146,13 +147,13 @@ def snowflake_columns(description: Sequence[Column], query: Query) -> SnowflakeC
 
 
 def refusal(kind: str, name: str) -> str | None:
-    """Why no file keeps a column of this type, and what to write instead; None where one does."""
+    """Why files cannot hold a column of this type, and what to write instead; None if they can."""
     reason = _REFUSED.get(kind)
     return reason.format(name=name) if reason else None
 
 
 def _arrow_type(column: Column) -> pa.DataType:
-    """What holds every value that Snowflake declares, nearly: see `file_type`."""
+    """The Arrow type for the declared type; `file_type` derives the file's type from it."""
     code = column.type_code
     reason = refusal(_kind(column), column.name)
     if reason is not None:
@@ -174,7 +175,7 @@ def _arrow_type(column: Column) -> pa.DataType:
 
 
 def _kind(column: Column) -> str:
-    """Its name among the types that no file keeps, as far as the description tells."""
+    """Its name in `_REFUSED`, as far as the description tells; empty if files can hold it."""
     code = column.type_code
     if code == FIXED and (column.scale is None or column.precision is None):
         return "DECFLOAT"
@@ -244,9 +245,9 @@ def _parts(sent: pa.Array) -> dict[str, pa.Array]:
 def _ticks(
     values: Integers, scale: int, digits: int
 ) -> tuple[Integers, npt.NDArray[np.bool_] | None]:
-    """From units of 10^-scale seconds to units of 10^-digits.
+    """Convert units of 10^-scale seconds to units of 10^-digits.
 
-    And which values lose by it; None where none does.
+    The second result marks the values that are not exact; None if all are.
     """
     if scale > digits:
         step = 10 ** (scale - digits)
