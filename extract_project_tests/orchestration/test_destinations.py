@@ -140,7 +140,7 @@ def test_a_bucket_there_without_versions_fails_the_run(
     assert f"put-bucket-versioning --bucket {crm.bucket}" in str(failed.step_failure_data.error)
     found = json.loads(call("doctor", "--json").stdout)
     red = [each["subject"] for each in found if not each["ok"]]
-    assert red == ["crm: versioning", "dagster"]
+    assert red == ["crm: versioning", "dagster", "schedules and sensors"]
 
 
 def test_the_catalogue_shows_where_it_is(
