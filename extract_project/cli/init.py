@@ -16,6 +16,8 @@ from extract_project.errors import SettingsError
 from extract_project.settings import PREFIX, Settings, load_settings
 from extract_project.warehouses import WAREHOUSE_TYPES, warehouse_model
 
+_LATER = ("dagster", "schedules and sensors")
+"""Checks of a running Dagster, which is started after init."""
 _ENVIRONMENT = Path("extract.env")
 _WORKFLOW = Path(".github/workflows/extracts.yml")
 
@@ -141,8 +143,8 @@ def _works(settings: Settings) -> bool:
     works = True
     with err.status("looking whether it works"):
         for finding in examine(settings):
-            if finding.subject == "dagster":
-                continue  # it is started later
+            if finding.subject in _LATER:
+                continue
             works = works and finding.ok
             out.print(marked(GOOD if finding.ok else BAD, f"{finding.subject}: {finding.detail}"))
             if finding.fix:
