@@ -17,7 +17,7 @@ from extract_project.ddl.table import (
     require_format,
 )
 from extract_project.manifest.fields.partitions import Partitions
-from extract_project.sql_quoting import identifier, literal
+from extract_project.sql_quoting import backslashed, identifier, literal
 
 _ENGINE = "athena"
 _SERDE = {
@@ -104,7 +104,7 @@ def athena(table: Table) -> str:
 
 
 def _column(name: str, kind: str, description: str) -> str:
-    comment = f" comment {literal(description)}" if description else ""
+    comment = f" comment {backslashed(description)}" if description else ""
     return f"{identifier(name, '`')} {kind}{comment}"
 
 

@@ -12,7 +12,7 @@ from extract_project.ddl.table import (
     unknown,
 )
 from extract_project.schema.spelling import ColumnType
-from extract_project.sql_quoting import identifier, literal
+from extract_project.sql_quoting import backslashed, identifier, literal
 
 _NAMES = {
     **dict.fromkeys(("int8", "int16", "int32", "int64"), "number(19,0)"),
@@ -73,7 +73,7 @@ def snowflake(table: Table) -> str:
 def _column(table: Table, place: int, column: TableColumn) -> str:
     kind = _type(column.type)
     source = f"c{place}" if table.format == "csv" else identifier(column.name)
-    comment = f" comment {literal(column.description)}" if column.description else ""
+    comment = f" comment {backslashed(column.description)}" if column.description else ""
     return f"{identifier(column.name)} {kind} as (value:{source}::{kind}){comment}"
 
 

@@ -8,7 +8,7 @@ from extract_project.ddl.table import (
     TableColumn,
     require_format,
 )
-from extract_project.sql_quoting import identifier, literal
+from extract_project.sql_quoting import backslashed, identifier
 
 _ENGINE = "spark"
 _NAMES = {**NAMES, "timestamp": "timestamp_ntz"}
@@ -26,7 +26,7 @@ def spark(table: Table) -> str:
     if table.format == "csv":
         options |= {"header": "true", "quote": '"', "escape": '"', "multiLine": "true"}
         options |= {"nullValue": ""}
-    given = ",\n".join(f"  {name} {_text(value)}" for name, value in options.items())
+    given = ",\n".join(f"  {name} {backslashed(value)}" for name, value in options.items())
     columns = ",\n".join(f"  {_column(column)}" for column in table.columns)
     if table.partitions:
         columns += ",\n  `partition` string"
@@ -38,15 +38,10 @@ def spark(table: Table) -> str:
 
 
 def _column(column: TableColumn) -> str:
-    comment = f" comment {_text(column.description)}" if column.description else ""
+    comment = f" comment {backslashed(column.description)}" if column.description else ""
     kind = hive_type(column.type, _ENGINE, _NAMES, _name)
     return f"{_name(column.name)} {kind}{comment}"
 
 
 def _name(name: str) -> str:
     return identifier(name, "`")
-
-
-def _text(value: str) -> str:
-    """A string literal, in which Spark takes a backslash for an escape."""
-    return literal(value.replace("\\", "\\\\"))

@@ -69,7 +69,7 @@ def require_format(table: Table, engine: str, *formats: str) -> None:
         raise NoSuchTable(
             f"no table for {engine} reads the dialect of these {table.format} files ({keys}): "
             f"publish another extract of the same SQL without {table.format!r} in its header, or "
-            f"see 'CSV for applications' in docs/reading.md for how to load these"
+            "see docs/csv.md for how to load these"
         )
 
 

@@ -20,9 +20,10 @@ from sqlglot import exp
 from extract_project.catalog.build import entry_of, keep_catalog
 from extract_project.catalog.tables import table_of
 from extract_project.ddl import ENGINES
-from extract_project.ddl.table import NoSuchTable
+from extract_project.ddl.table import NoSuchTable, Table, TableColumn
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.fields.partitions import Partition
+from extract_project.schema.spelling import parse_type
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.publishing import materialize
 
@@ -122,6 +123,17 @@ def test_other_dialects_are_understood(
     assert schema
     columns = [each.name for each in schema.expressions if isinstance(each, exp.ColumnDef)]
     assert columns[:7] == ["id", "Its name", "amount", "day", "at", "instant", "flag"]
+
+
+@pytest.mark.parametrize("engine", ["snowflake", "spark"])
+@pytest.mark.parametrize("said", ["the shop's", "C:\\\\", "\\' ; drop table x; --"])
+def test_a_description_ends_where_it_ends(engine: str, said: str) -> None:
+    """These take a backslash for an escape: one before the closing quote kept the text open."""
+    columns = (TableColumn("a", parse_type("int64"), said),)
+    table = Table("t", columns, "parquet", "s3://a/b", "t.parquet", "s3://a/b/lists")
+    tokens = sqlglot.tokenize(ENGINES[engine](table), dialect=engine)
+    texts = [each.text for each in tokens if each.token_type is sqlglot.TokenType.STRING]
+    assert said in texts
 
 
 def test_athena_reads_one_object_through_its_list(site: Site) -> None:
