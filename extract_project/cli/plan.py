@@ -13,10 +13,10 @@ from extract_project.cli.answers import PlanAnswer, print_answer
 from extract_project.cli.console import NO, err, explains_itself, json_option, marked, out
 from extract_project.cli.part import part_of, root_option
 from extract_project.cli.plan_markdown import Told, markdown
-from extract_project.pipeline.breaking import Breaking, breaking
-from extract_project.pipeline.describe import Described, describe
-from extract_project.pipeline.plan import Planned
-from extract_project.pipeline.plan import plan as plan_push
+from extract_project.planning.breaking import Breaking, breaking
+from extract_project.planning.describe import Described, describe
+from extract_project.planning.plan import Planned
+from extract_project.planning.plan import plan as plan_push
 from extract_project.schema.spelling import spelled
 from extract_project.settings import load_settings
 

@@ -34,8 +34,8 @@ from extract_project.manifest.example_partition import example_partition, requir
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.folder import defaults_from_above, parse_file
 from extract_project.manifest.named_columns import missing_columns
-from extract_project.pipeline.describe import placed, placed_faults
-from extract_project.pipeline.sample import Sample, sample
+from extract_project.planning.describe import placed, placed_faults
+from extract_project.planning.sample import Sample, sample
 from extract_project.problem import suggestion
 from extract_project.schema.display import display
 from extract_project.schema.spelling import spelled

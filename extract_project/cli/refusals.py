@@ -10,10 +10,10 @@ from extract_project.errors import ManifestError, StoreError, WarehouseError
 from extract_project.manifest.bucket import list_files
 from extract_project.manifest.extract import SUFFIX, Extract, is_sql
 from extract_project.manifest.push import defaults_after_push
-from extract_project.pipeline.breaking import breaking
-from extract_project.pipeline.describe import Described, describe
-from extract_project.pipeline.plan import Planned
-from extract_project.pipeline.plan import plan as plan_push
+from extract_project.planning.breaking import breaking
+from extract_project.planning.describe import Described, describe
+from extract_project.planning.plan import Planned
+from extract_project.planning.plan import plan as plan_push
 from extract_project.settings import Settings
 
 

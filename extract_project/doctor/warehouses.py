@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from extract_project.doctor.finding import Finding
 from extract_project.errors import ExtractError, WarehouseError
-from extract_project.pipeline.sample import sample
+from extract_project.planning.sample import sample
 from extract_project.warehouses.protocol import Label, Query, Warehouse
 
 _TIMEOUT = timedelta(seconds=60)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from extract_project.pipeline.describe import describe
-from extract_project.pipeline.plan import plan
+from extract_project.planning.describe import describe
+from extract_project.planning.plan import plan
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.conftest import DIALECTS, Site
 from extract_project_tests.support.commands import call, write

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from extract_project.errors import QueryTimeout
-from extract_project.pipeline.sample import sample
+from extract_project.planning.sample import sample
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.protocol import Label, Query
 from extract_project_tests.conftest import Site

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from extract_project.manifest.extract import Extract
-from extract_project.pipeline.describe import Described
-from extract_project.pipeline.plan import Planned
+from extract_project.planning.describe import Described
+from extract_project.planning.plan import Planned
 
 _BREAKING = ("removed", "renamed", "retyped", "nullable")
 

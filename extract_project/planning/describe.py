@@ -23,7 +23,7 @@ from extract_project.manifest.example_partition import example_partition
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.named_columns import missing_columns
 from extract_project.pipeline.file_columns import promised_schema, undescribed
-from extract_project.pipeline.plan import Planned
+from extract_project.planning.plan import Planned
 from extract_project.schema.change import SchemaChange, compare_schemas
 from extract_project.schema.choices import WIDEST
 from extract_project.store.destination import Destination
