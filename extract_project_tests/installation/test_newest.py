@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from extract_project_tests.support.commands import write
 from extract_project_tests.support.installation import Installation
 from extract_project_tests.support.waiting import await_value
+
+pytestmark = pytest.mark.slow
 
 BROKEN = "select cast('x' as integer) as a"
 FILES = {
