@@ -335,8 +335,8 @@ def test_a_header_key(copy: Copy, shapes: bool) -> None:
     kind = "Annotated[int, SHAPES_DATA]" if shapes else "int"
     copy.edit(
         "manifest/header/model.py",
-        "    retries: Retries = Field(\n",
-        f"    sample: {kind} = 0\n    retries: Retries = Field(\n",
+        "    cpu: Cpu | None = Field(\n",
+        f"    sample: {kind} = 0\n    cpu: Cpu | None = Field(\n",
     )
     script = """
 from extract_project.source import SqlSource

@@ -116,7 +116,8 @@ def test_g6_a_file_whose_key_somebody_else_has_is_alone(
             "a/first",
             "own/report",
         }
-        assert f"select 3 as a -- {text}" in str(graph.get(dg.AssetKey(["a", "first"])).description)
+        sql = graph.get(dg.AssetKey(["a", "first"])).metadata["sql"]
+        assert f"select 3 as a -- {text}" in str(sql)
         (shown,) = (key for key in graph.external_asset_keys if key.path[-1].startswith("report:"))
         assert str(graph.get(shown).description).startswith("INVALID: own/report.sql:1:")
         pending = DefinitionsLoadContext.get().get_pending_reconstruction_metadata()
