@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import yaml
 from pydantic import BaseModel
 
 from extract_project.manifest.extract import Extract
@@ -43,9 +45,8 @@ class EffectiveKey:
 
 def effective_keys(extract: Extract) -> list[EffectiveKey]:
     """Every key, in the order of the reference: with the values of the file and of its defaults."""
-    return [
-        each for key in Header.model_fields for each in _parts(extract, extract.front_matter, key)
-    ]
+    front_matter = extract.front_matter  # which reads the text each time
+    return [each for key in Header.model_fields for each in _parts(extract, front_matter, key)]
 
 
 def _parts(extract: Extract, front_matter: FrontMatter, key: str) -> Iterator[EffectiveKey]:
@@ -87,14 +88,27 @@ def _plain(value: Any) -> Any:
 
 
 def as_yaml(value: Any) -> str:
-    """Plain data in YAML's short form: `{max: 2, delay: 30s}`."""
+    """Plain data in YAML's short form: `{max: 2, delay: 30s}`; a text by itself has no quotes."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {as_yaml(each)}" for key, each in value.items()) + "}"
+        items = (f"{_inner(key)}: {_inner(each)}" for key, each in value.items())
+        return f"{{{', '.join(items)}}}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"[{', '.join(map(as_yaml, value))}]"
+        return f"[{', '.join(map(_inner, value))}]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return " ".join(str(value).split())
+
+
+def _inner(value: Any) -> str:
+    """A value within a list or a mapping: a text is in quotes if YAML would read another value."""
+    written = as_yaml(value)
+    if not isinstance(value, str):
+        return written
+    try:
+        is_plain = yaml.safe_load(f"[{written}]") == [value]
+    except yaml.YAMLError:
+        is_plain = False
+    return written if is_plain else json.dumps(value, ensure_ascii=False)
 
 
 def as_json(value: Any) -> Any:
