@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from functools import partial
 
-from extract_project.ddl.table import unknown
+from extract_project.ddl.table import NoSuchTable, unknown
 from extract_project.schema.spelling import ColumnType
 
 NAMES: Mapping[str, str] = {
@@ -33,11 +35,11 @@ def hive_type(
     kind: ColumnType,
     engine: str,
     names: Mapping[str, str] = NAMES,
-    field: Callable[[str], str] = str,
+    field: Callable[[str], str] | None = None,
 ) -> str:
     """The type at every depth; raises NoSuchTable for one that `engine` does not have.
 
-    `field` writes the name of a field of a struct.
+    `field` quotes the name of a field of a struct. Hive itself has no quotes for it.
     """
 
     def written(each: ColumnType) -> str:
@@ -50,8 +52,18 @@ def hive_type(
     if kind.name == "map":
         return f"map<{written(kind.inner[0])},{written(kind.inner[1])}>"
     if kind.name == "struct":
+        quoted = field or partial(_plain_name, engine)
         fields = zip(kind.fields, kind.inner, strict=True)
-        return f"struct<{','.join(f'{field(name)}:{written(each)}' for name, each in fields)}>"
+        return f"struct<{','.join(f'{quoted(name)}:{written(each)}' for name, each in fields)}>"
     if kind.arguments or kind.name not in names:
         raise unknown(engine, kind)
     return names[kind.name]
+
+
+def _plain_name(engine: str, name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+        raise NoSuchTable(
+            f"{engine} has no field named {name!r} in a struct: name it with letters, digits and "
+            f"underscores in the SQL"
+        )
+    return name

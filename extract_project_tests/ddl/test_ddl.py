@@ -172,6 +172,7 @@ def test_athena_finds_partitions_by_their_names(site: Site) -> None:
     ("engine", "sql", "reason"),
     [
         ("athena", "select time '06:00' as t", "athena has no type for time: cast the column"),
+        ("athena", "select {'x y': 1} as s", "athena has no field named 'x y' in a struct"),
         ("spark", "select [time '06:00'] as t", "spark has no type for time: cast the column"),
     ],
 )
