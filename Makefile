@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo
 READY := $(VENV)/.ready
 
-.PHONY: demo up test test-fast test-slow test-all corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types docs screenshots lint stack cost sbom format lock clean
+.PHONY: demo up test test-fast test-slow test-soak test-all corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types docs screenshots lint stack cost sbom format lock clean
 
 demo: $(DEMO) ## run a demo on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -16,18 +16,21 @@ up: $(DEMO) ## run the demo's parts with the Dagster UI, until Ctrl-C
 PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 20
 
 test: $(READY) ## run all tests but the slow ones, against real servers: within 7 minutes on 2 cores
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) -m 'not slow and not soak'
 
 FAST := $(addprefix extract_project_tests/,checks formats manifest schema sql test_settings.py test_units.py)
 
 test-fast: $(READY) ## run the tests that need no server but S3 and DuckDB: within a minute
-	$(PYTEST) -m 'not slow' --ignore-glob '*postgres*' $(FAST)
+	$(PYTEST) -m 'not slow and not soak' --ignore-glob '*postgres*' $(FAST)
 
 test-slow: $(READY) ## run the slow tests: storms, memory, walks of the models, tasks on the local ECS
-	$(PYTEST) -m slow
+	$(PYTEST) -m 'slow and not soak'
+
+test-soak: $(READY) ## run what waits for reloads, ticks and interrupts of a real Dagster; on a quiet machine
+	$(PYTEST) -m soak
 
 test-all: $(READY) ## run both at once, as CI does: servers start once, and no worker waits for the last
-	$(PYTEST)
+	$(PYTEST) -m 'not soak'
 
 bench: $(READY) ## compare this project with its peers; writes docs/performance.md
 	$(BIN)/python -m bench --scale $(SCALE) --rounds $(ROUNDS)

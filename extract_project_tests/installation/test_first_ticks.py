@@ -10,7 +10,7 @@ import pytest
 from extract_project_tests.support.installation import Installation
 from extract_project_tests.support.waiting import await_value
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 _SECONDS = 150
 

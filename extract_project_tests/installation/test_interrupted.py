@@ -14,7 +14,7 @@ import pytest
 from extract_project_tests.support.installation import Installation
 from extract_project_tests.support.waiting import await_value
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 _SECONDS = 120
 LONG = "select count(*) as n from range(1_000_000) a(x), range(1_000_000) b(y) where x + y = 7"

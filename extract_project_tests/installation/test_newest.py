@@ -10,7 +10,7 @@ from extract_project_tests.support.commands import write
 from extract_project_tests.support.installation import Installation
 from extract_project_tests.support.waiting import await_value
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 BROKEN = "select cast('x' as integer) as a"
 FILES = {

@@ -77,9 +77,9 @@ def test_g9_one_long_value_takes_less_than_four_times_its_size(site: Site) -> No
 
 
 def test_g9_three_thousand_columns_have_large_row_groups(site: Site) -> None:
-    """Small ones took 2,554 MiB: the file's footer has an entry for each column of each."""
+    """The file's footer has an entry for each column of each: small ones took half a GiB more."""
     columns = ", ".join(f"i + {n} as c{n}" for n in range(3_000))
-    assert peak_memory(site, f"select {columns} from range(150000) t(i)") < 1_500 * MIB
+    assert peak_memory(site, f"select {columns} from range(30000) t(i)") < 1_000 * MIB
 
 
 def peak_memory(site: Site, sql: str, key: str = KEY, **settings: str) -> int:
