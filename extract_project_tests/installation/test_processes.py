@@ -189,7 +189,8 @@ def test_g6_the_ui_shows_an_invalid_file_red_with_its_reason(
     installed: Installation, page: Page
 ) -> None:
     page.goto(f"{installed.server.url}/assets/sales/broken")
-    expect(page.get_by_text("sales/broken.sql:1:1").first).to_be_visible()
+    reason = page.get_by_text("sales/broken.sql:1:1").first
+    expect(reason).to_be_visible(timeout=BROWSER_SECONDS * 1000)
     page.goto(f"{installed.server.url}/assets/sales/broken?view=checks")
     failed = page.get_by_text("Failed").first
     expect(failed).to_be_visible(timeout=BROWSER_SECONDS * 1000)
