@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -137,9 +138,11 @@ def test_a_terminal_shows_the_beginning_of_a_version_id_that_commands_take(
     monkeypatch.setenv("TERM", "xterm")
     terminal = Terminal(screen)
     terminal.file = screen
-    monkeypatch.setattr("extract_project.cli.versions.out", terminal)
+    for module in ("versions", "listing"):
+        monkeypatch.setattr(f"extract_project.cli.{module}.out", terminal)
     assert call("versions", "a/b").exit_code == 0
-    shown = [line.removeprefix("current").split()[0] for line in screen.getvalue().splitlines()[1:]]
+    lines = re.sub("\x1b\\[[0-9;]*m", "", screen.getvalue()).splitlines()[1:]
+    shown = [line.removeprefix("current").split()[0] for line in lines]
     assert len(set(shown)) == 3
     for short, whole in zip(shown, reversed(ids), strict=True):
         assert whole.startswith(short)
