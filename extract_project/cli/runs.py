@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,7 @@ import click
 from extract_project.cli.completion import extract_names
 from extract_project.cli.console import explains_itself, json_option, out
 from extract_project.cli.listing import Column, Listing, print_listing, wide_option
+from extract_project.manifest.names import is_meant
 from extract_project.settings import load_settings
 from extract_project.status import words
 from extract_project.status.moments import parse_clock
@@ -97,7 +97,7 @@ def runs(
     found = [
         row
         for row in runs_between(deployment, since, until, costs=bool(cost))
-        if not extracts or any(fnmatchcase(p, each) for p in row.extracts for each in extracts)
+        if not extracts or any(is_meant(path, extracts) for path in row.extracts)
     ]
     if as_json:
         report = RunReport(since=since, until=until, runs=tuple(found))

@@ -1,20 +1,19 @@
 """Which SQL a running deployment has loaded, and whether the bucket has newer SQL.
 
-The deployment answers: it evaluates its sensor `manifest` as a dry run, with the question as the
-cursor and the answer as the new cursor. Whoever asks needs no access to the bucket.
+The sensor `manifest` answers, so that whoever asks needs no access to the bucket.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from fnmatch import fnmatchcase
 from typing import Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from extract_project.deployment.client import Deployment
-from extract_project.errors import DeploymentError
+from extract_project.deployment.questions import ask
 from extract_project.manifest.extract import SUFFIX, is_sql
+from extract_project.manifest.names import is_meant, is_pattern
 
 SENSOR = "manifest"
 
@@ -48,15 +47,7 @@ class Loaded(BaseModel):
 
 def ask_loaded(deployment: Deployment, extracts: Collection[str]) -> Loaded:
     """Ask the running deployment."""
-    question = Question(extracts=tuple(extracts))
-    text = deployment.evaluate_sensor(SENSOR, question.model_dump_json())
-    try:
-        return Loaded.model_validate_json(text)
-    except ValidationError:
-        raise DeploymentError(
-            "the deployment's answer is not understood: it runs another release of this project; "
-            "use the release that it runs"
-        ) from None
+    return ask(deployment, SENSOR, Question(extracts=tuple(extracts)), Loaded)
 
 
 def announce_reload(deployment: Deployment) -> None:
@@ -64,19 +55,10 @@ def announce_reload(deployment: Deployment) -> None:
     deployment.evaluate_sensor(SENSOR, Question(reloads=True).model_dump_json())
 
 
-def read_question(cursor: str | None) -> Question | None:
-    """The question in a cursor; None if it is an ordinary cursor."""
-    try:
-        return Question.model_validate_json(cursor) if cursor else None
-    except ValidationError:
-        return None
-
-
 def _reaches(name: str, extract: str) -> bool:
     """Whether a file of the manifest is this extract's, or defaults of a folder above it."""
     if is_sql(name):
         path = name[: -len(SUFFIX)]
-        return path == extract or fnmatchcase(path, extract)
+        return is_meant(path, [extract])
     folder = name.rpartition("/")[0]
-    is_pattern = any(character in extract for character in "*?[")
-    return not folder or is_pattern or extract.startswith(f"{folder}/")
+    return not folder or is_pattern(extract) or extract.startswith(f"{folder}/")

@@ -29,12 +29,21 @@ def no_extract(path: str, known: Collection[str]) -> str:
     return f"no extract {path!r}: did you mean {hint!r}?"
 
 
+def is_pattern(path: str) -> bool:
+    """Whether it can name several extracts, as `sales/*` does."""
+    return any(character in path for character in _WILD)
+
+
+def is_meant(path: str, given: Iterable[str]) -> bool:
+    """Whether an extract is one of those given, as paths or patterns."""
+    return any(path == each or fnmatchcase(path, each) for each in given)
+
+
 def expanded(paths: Iterable[str], known: Collection[str]) -> list[str]:
     """The extracts that the patterns name, each once: `sales/*` is everything in the folder."""
     meant: dict[str, None] = {}
     for path in paths:
-        is_pattern = any(character in path for character in _WILD)
-        found = sorted(each for each in known if fnmatchcase(each, path)) if is_pattern else []
+        found = sorted(e for e in known if fnmatchcase(e, path)) if is_pattern(path) else []
         meant.update(dict.fromkeys(found or [path]))
     return list(meant)
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from pydantic import ValidationError
 
+from extract_project.deployment import questions
 from extract_project.deployment.client import Deployment
-from extract_project.errors import Cause, DeploymentError
+from extract_project.errors import Cause
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.failed.attempts import LatestAttempt
 from extract_project.orchestration.failed.failed import (
@@ -60,7 +60,7 @@ def rerun_sensor(extracts: Iterable[Extract]) -> dg.SensorDefinition:
         jobs=None if known else [],
     )
     def rerun_failed(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        question = _question(context.cursor)
+        question = questions.question_in(context.cursor, Question)
         if question:
             answered = answer(context.instance, known, question)
             return dg.SensorResult(cursor=answered.model_dump_json())
@@ -112,14 +112,7 @@ def rerun_job(extracts: Iterable[Extract], settings: Settings) -> dg.JobDefiniti
 
 def ask(deployment: Deployment, question: Question) -> Answer:
     """Ask the running deployment for failures."""
-    text = deployment.evaluate_sensor(SENSOR, question.model_dump_json())
-    try:
-        return Answer.model_validate_json(text)
-    except ValidationError:
-        raise DeploymentError(
-            "the deployment's answer is not understood: it runs another release of this project; "
-            "use the release that it runs"
-        ) from None
+    return questions.ask(deployment, SENSOR, question, Answer)
 
 
 def launch(
@@ -135,13 +128,6 @@ def launch(
 def ago(text: str | None) -> datetime | None:
     """`6h` as the time six hours ago; raises ValueError for anything but a duration."""
     return None if text is None else datetime.now(UTC) - parse_duration(text)
-
-
-def _question(cursor: str | None) -> Question | None:
-    try:
-        return Question.model_validate_json(cursor) if cursor else None
-    except ValidationError:
-        return None
 
 
 def _by_itself(

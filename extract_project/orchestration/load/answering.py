@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 
 from extract_project.deployment.loaded import Loaded, Question
+from extract_project.manifest.names import is_meant
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.load.loading import RefusedManifest
 from extract_project.store.folder import Location
@@ -22,7 +22,7 @@ def answer(
     before = snapshot.files
 
     def wanted(path: str) -> bool:
-        return any(path == each or fnmatchcase(path, each) for each in question.extracts)
+        return is_meant(path, question.extracts)
 
     return Loaded(
         versions={e.path: e.source.version_id for e in snapshot.extracts if wanted(e.path)},

@@ -20,7 +20,8 @@ from hashlib import sha256
 import dagster as dg
 
 from extract_project.deployment.client import Deployment
-from extract_project.deployment.loaded import SENSOR, read_question
+from extract_project.deployment.loaded import SENSOR, Question
+from extract_project.deployment.questions import question_in
 from extract_project.errors import ManifestError
 from extract_project.manifest.bucket import list_files
 from extract_project.manifest.extract import Extract
@@ -79,7 +80,7 @@ def manifest_sensor(
             return {file.key: file.token for file in list_files(folders.manifest)}
 
         listed = look()
-        if question := read_question(context.cursor):
+        if question := question_in(context.cursor, Question):
             if question.reloads:
                 announced.until = time.monotonic() + _ANNOUNCED_SECONDS
             answered = answer(question, folders.manifest, snapshot, listed, refused)

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
-from pydantic import ValidationError
 
+from extract_project.deployment.questions import question_in
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.orchestration.load.loading import RefusedManifest
 from extract_project.orchestration.run.code_location import CodeLocation
@@ -42,9 +42,8 @@ def status_sensor(
         default_status=dg.DefaultSensorStatus.STOPPED,
     )
     def status(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        try:
-            question = StatusQuestion.model_validate_json(context.cursor or "")
-        except ValidationError:
+        question = question_in(context.cursor, StatusQuestion)
+        if question is None:
             return dg.SkipReason("nothing was asked")
         origin = context.code_location_origin
         name = origin.location_name if origin else location.settings.location
