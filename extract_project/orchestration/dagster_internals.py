@@ -7,6 +7,10 @@ nowhere else. All were last seen in Dagster 1.13.27.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
 from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 from dagster._core.definitions.data_version import (
     CODE_VERSION_TAG,
@@ -46,7 +50,6 @@ from dagster._core.scheduler.instigation import (
     SensorInstigatorData,
     TickStatus,
 )
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.tags import (
     BACKFILL_ID_TAG,
     MAX_RETRIES_TAG,
@@ -91,7 +94,7 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     "SensorInstigatorData",
     "TickStatus",
     # The latest materialization of thousands of extracts at once: the rows as they are stored.
-    "SqlEventLogStorage",
+    "stored_asset_rows",
     # A release is for one run: a re-execution copies its tags, and has this one. The cause of a
     # run: a backfill's runs have the other one.
     "PARENT_RUN_ID_TAG",
@@ -126,3 +129,15 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     "WILL_RETRY_TAG",
     "backoff",
 ]
+
+
+def stored_asset_rows(
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]
+) -> Iterable[Mapping[str, Any]] | None:
+    """The row of each asset that the storage knows; None if it is no SQL database.
+
+    The class of SQL storages is not asked for: its module takes half a second to import, in every
+    run worker.
+    """
+    rows = getattr(instance.event_log_storage, "_fetch_asset_rows", None)
+    return None if rows is None else rows(asset_keys=keys)

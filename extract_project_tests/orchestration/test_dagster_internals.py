@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from dagster_aws.ecs import EcsRunLauncher
 
@@ -19,6 +22,18 @@ _PACKAGE = Path(extract_project.__file__).parent
 @pytest.mark.parametrize("name", dagster_internals.__all__)
 def test_every_private_name_is_there(name: str) -> None:
     assert hasattr(dagster_internals, name)
+
+
+def test_the_rows_of_assets_are_there() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert list(dagster_internals.stored_asset_rows(instance, []) or ()) == []
+        assert dagster_internals.stored_asset_rows(instance, []) is not None
+
+
+def test_importing_them_needs_no_database() -> None:
+    """Every run worker imports them."""
+    script = f"import {dagster_internals.__name__}, sys; assert 'sqlalchemy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_every_private_name_is_used() -> None:

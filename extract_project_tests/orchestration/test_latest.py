@@ -50,7 +50,7 @@ def test_rows_say_what_records_say(
     assert plain.metadata["dagster/row_count"] == 1
     assert str(plain.metadata["dagster/uri"]).endswith(str(plain.metadata["s3_version_id"]))
 
-    monkeypatch.setattr(latest, "SqlEventLogStorage", type(None))  # as with another storage
+    monkeypatch.setattr(latest, "stored_asset_rows", lambda *_: None)  # as with another storage
     by_dagster = read_latest(instance, FILES)
     assert set(by_dagster) == set(found)
     for path, each in found.items():

@@ -15,7 +15,7 @@ from typing import Any
 
 import dagster as dg
 
-from extract_project.orchestration.dagster_internals import SqlEventLogStorage
+from extract_project.orchestration.dagster_internals import stored_asset_rows
 from extract_project.orchestration.names.keys import asset_key
 
 _BATCH = 500
@@ -55,18 +55,16 @@ def read_latest(instance: dg.DagsterInstance, paths: Iterable[str]) -> Mapping[s
 def _read(
     instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]
 ) -> Iterator[tuple[dg.AssetKey, Latest]]:
-    storage = instance.event_log_storage
-    unread = list(keys)
-    if isinstance(storage, SqlEventLogStorage):
-        unread = []
-        for row in storage._fetch_asset_rows(asset_keys=keys):
-            key = dg.AssetKey.from_db_string(row["asset_key"])
-            if key is None:
-                continue
-            try:
-                yield key, _from_row(row)
-            except (KeyError, TypeError, ValueError):
-                unread.append(key)
+    rows = stored_asset_rows(instance, keys)
+    unread = list(keys) if rows is None else []
+    for row in rows or ():
+        key = dg.AssetKey.from_db_string(row["asset_key"])
+        if key is None:
+            continue
+        try:
+            yield key, _from_row(row)
+        except (KeyError, TypeError, ValueError):
+            unread.append(key)
     for record in instance.get_asset_records(unread) if unread else ():
         entry = record.asset_entry
         stored = entry.last_materialization_record
