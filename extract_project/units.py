@@ -58,6 +58,11 @@ def parse_moment(text: str, now: datetime | None = None) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def moment_of(timestamp: float | None) -> datetime | None:
+    """The time of a timestamp in seconds since 1970, in UTC; None for None."""
+    return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
+
+
 def format_duration(value: timedelta) -> str:
     """The shortest form that `parse_duration` reads back: `1h30m`."""
     seconds = int(value.total_seconds())

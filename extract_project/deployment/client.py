@@ -12,11 +12,11 @@ from gql.transport.requests import RequestsHTTPTransport
 
 from extract_project.deployment import health
 from extract_project.deployment.health import Health, read_health
+from extract_project.deployment.tags import PARTITION_TAG
 from extract_project.errors import DeploymentError
 from extract_project.settings import LOCATION
 from extract_project.units import format_bytes
 
-PARTITION_TAG = "dagster/partition"
 """Dagster's tag for the partition of a run."""
 
 REPOSITORY, JOB = "__repository__", "__ASSET_JOB"

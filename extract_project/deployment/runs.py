@@ -9,8 +9,10 @@ from typing import Any, Literal
 from gql import gql
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from extract_project.deployment.client import PARTITION_TAG, Deployment
-from extract_project.errors import DeploymentError
+from extract_project.deployment.client import Deployment
+from extract_project.deployment.tags import CAUSE_TAG, FAILURE_TAG, NO_FAILURE, PARTITION_TAG
+from extract_project.errors import Cause, DeploymentError
+from extract_project.units import moment_of
 
 _PAGE = 500
 _FIELDS = """
@@ -44,7 +46,6 @@ query Owners {
   }
 }
 """)
-_REFUSED = "audit refused"
 
 RunOutcome = Literal["succeeded", "failed", "refused", "cancelled", "running", "queued"]
 
@@ -128,16 +129,16 @@ def _pages(
 def _row(run: Mapping[str, Any], until: datetime) -> RunRow:
     tags = {each["key"]: each["value"] for each in run["tags"]}
     selected = ["/".join(each["path"]) for each in run["assetSelection"] or ()]
-    started, ended = _moment(run["startTime"]), _moment(run["endTime"])
-    failure = tags.get("extract/failure")
+    started, ended = moment_of(run["startTime"]), moment_of(run["endTime"])
+    failure = tags.get(FAILURE_TAG)
     last = ended or min(datetime.now(UTC), until)
     return RunRow(
         run_id=run["runId"],
         extracts=tuple(sorted(selected)),
         partition=tags.get(PARTITION_TAG),
         outcome=_outcome(run["status"], failure),
-        cause=tags.get("extract/cause", "manual"),
-        failure=failure if run["status"] == "FAILURE" and failure != "none" else None,
+        cause=tags.get(CAUSE_TAG, "manual"),
+        failure=failure if run["status"] == "FAILURE" and failure != NO_FAILURE else None,
         created_at=datetime.fromtimestamp(run["creationTime"], UTC),
         started_at=started,
         ended_at=ended,
@@ -148,7 +149,7 @@ def _row(run: Mapping[str, Any], until: datetime) -> RunRow:
 
 def _outcome(status: str, failure: str | None) -> RunOutcome:
     if status == "FAILURE":
-        return "refused" if failure == _REFUSED else "failed"
+        return "refused" if failure == Cause.AUDIT else "failed"
     if status == "SUCCESS":
         return "succeeded"
     if status in ("CANCELED", "CANCELING"):
@@ -169,7 +170,3 @@ def _costs(materializations: Sequence[Mapping[str, Any]]) -> tuple[ExtractCost, 
             path = "/".join(each["assetKey"]["path"])
             found.append(ExtractCost.model_validate({"extract": path, **known}))
     return tuple(found)
-
-
-def _moment(timestamp: float | None) -> datetime | None:
-    return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)

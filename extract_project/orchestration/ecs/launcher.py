@@ -32,6 +32,7 @@ from dagster_aws.ecs import EcsRunLauncher
 from dagster_aws.ecs.container_context import EcsContainerContext
 from dagster_aws.ecs.utils import RetryableEcsException, get_task_logs
 
+from extract_project.deployment.tags import FAILURE_TAG
 from extract_project.errors import Cause
 from extract_project.manifest.fields.task_size import TaskSize
 from extract_project.orchestration.dagster_internals import (
@@ -57,7 +58,6 @@ from extract_project.orchestration.ecs.size import (
     with_size,
 )
 from extract_project.orchestration.names.executed import environment_of
-from extract_project.orchestration.names.requests import FAILURE_TAG
 from extract_project.orchestration.names.task_end import LOG_HEADING, cause_of_end
 from extract_project.orchestration.names.task_tags import read_size
 

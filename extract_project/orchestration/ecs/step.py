@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType
 
-from extract_project.deployment.client import PARTITION_TAG
+from extract_project.deployment.tags import FAILURE_TAG, PARTITION_TAG
 from extract_project.orchestration.dagster_internals import (
     ExecuteStepArgs,
     IStepContext,
@@ -16,7 +16,6 @@ from extract_project.orchestration.dagster_internals import (
     StepRetryData,
     UserFailureData,
 )
-from extract_project.orchestration.names.requests import FAILURE_TAG
 from extract_project.orchestration.names.task_end import cause_of_end
 from extract_project.orchestration.run.failures import CAUSE, end_of_process
 

@@ -58,7 +58,7 @@ def compose(
             manifest_sensor(snapshot, location, refused),
             invalid_sensor(invalid, location.snapshot_id),
             downstream_sensor(valid),
-            first_ticks_sensor(at_ticks),
+            first_ticks_sensor(at_ticks, settings),
             *source_sensors(valid.values(), location, paths),
             rerun_sensor(valid.values()),
             catalog_sensor(snapshot, location),

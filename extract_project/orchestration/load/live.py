@@ -28,6 +28,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.load.answering import answer
 from extract_project.orchestration.load.loading import RefusedManifest, current_snapshot
+from extract_project.orchestration.names.instigators import location_of
 from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.requests import run_request
 from extract_project.orchestration.run.code_location import CodeLocation
@@ -107,9 +108,8 @@ def manifest_sensor(
         if look() != listed or time.monotonic() < announced.until:
             return dg.SkipReason(f"{changes}: reloaded when they have settled")
         current_snapshot(folders, location.settings.dialects, snapshot)
-        origin = context.code_location_origin
-        name = origin.location_name if origin else location.settings.location
-        Deployment(location.settings.dagster_url, name).reload()
+        settings = location.settings
+        Deployment(settings.dagster_url, location_of(context, settings)).reload()
         return dg.SkipReason(f"{changes}: reloaded")
 
     return manifest

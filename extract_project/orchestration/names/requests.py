@@ -9,9 +9,8 @@ import dagster as dg
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.names.keys import asset_key
 
-PATH_TAG, CAUSE_TAG, TICK_TAG = "extract/path", "extract/cause", "extract/tick"
+PATH_TAG, TICK_TAG = "extract/path", "extract/tick"
 WAREHOUSE_TAG, SQL_VERSION_TAG = "extract/warehouse", "extract/sql_version"
-FAILURE_TAG, NO_FAILURE = "extract/failure", "none"
 RERUN_OF_TAG, RERUN_NUMBER_TAG = "extract/rerun_of", "extract/rerun_number"
 FULL_REFRESH_TAG = "extract/full_refresh"
 """Tag: with `true`, the incremental extracts of a run publish everything anew."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from extract_project.manifest.extract import InvalidExtract
+from extract_project.orchestration.names.instigators import location_of
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.readiness import Extracts
 from extract_project.orchestration.status.answering import read_facts
@@ -31,8 +32,7 @@ def metrics_sensor(
         jobs=[],
     )
     def metrics(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        origin = context.code_location_origin
-        name = origin.location_name if origin else settings.location
+        name = location_of(context, settings)
         facts = read_facts(context.instance, extracts, invalid, location, location_name=name)
         measures = list(of_facts(facts))
         send(measures, exporters, settings.location)

@@ -20,6 +20,7 @@ from extract_project.operations.activity import HOURS, Activity
 from extract_project.operations.keeping import keep, kept_activity
 from extract_project.operations.page import lines_of
 from extract_project.orchestration.load.loading import RefusedManifest
+from extract_project.orchestration.names.instigators import location_of
 from extract_project.orchestration.reports.ran import changed_runs, month_of
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.readiness import Extracts
@@ -67,13 +68,12 @@ def operations_sensor(
         cursor = OperationsCursor.model_validate_json(context.cursor or "{}")
         if cursor.not_before and now < cursor.not_before:
             return dg.SkipReason(f"the next page is built at {cursor.not_before:%H:%M:%S} UTC")
-        origin = context.code_location_origin
         facts = read_facts(
             context.instance,
             extracts,
             invalid,
             location,
-            location_name=origin.location_name if origin else location.settings.location,
+            location_name=location_of(context, location.settings),
             refused=refused,
         )
         data = location.connect().data

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
-from extract_project.deployment.client import PARTITION_TAG
+from extract_project.deployment.tags import FAILURE_TAG, NO_FAILURE, PARTITION_TAG
 from extract_project.errors import Cause
 from extract_project.operations.activity import DAYS, Bar, Outcome, Result
 from extract_project.orchestration.dagster_internals import StepEventStatus
 from extract_project.orchestration.names.keys import asset_key, op_name
-from extract_project.orchestration.names.requests import FAILURE_TAG, NO_FAILURE
+from extract_project.units import moment_of
 
 MOST_RUNS = 1_000
 """The most runs that are read at a time."""
@@ -105,8 +105,10 @@ def _bars(
             whole.model_copy(
                 update={
                     "outcome": outcome,
-                    "start": _moment(step.start_time),
-                    "end": _moment(step.end_time or (record.end_time if run.is_finished else None)),
+                    "start": moment_of(step.start_time),
+                    "end": moment_of(
+                        step.end_time or (record.end_time if run.is_finished else None)
+                    ),
                     "cause": None,
                 }
             ),
@@ -119,8 +121,8 @@ def _bar(record: dg.RunRecord, outcome: Outcome) -> Bar:
     return Bar(
         run_id=run.run_id,
         outcome=Outcome.REFUSED if cause == Cause.AUDIT.value else outcome,
-        start=_moment(record.start_time) or _utc(record.create_timestamp),
-        end=_moment(record.end_time),
+        start=moment_of(record.start_time) or _utc(record.create_timestamp),
+        end=moment_of(record.end_time),
         partition=run.tags.get(PARTITION_TAG),
         cause=cause if cause != NO_FAILURE else None,
     )
@@ -142,10 +144,6 @@ def _result(made: dg.AssetMaterialization, at: float) -> Iterable[tuple[str, Res
     if isinstance(rows, int) and isinstance(seconds, int | float):
         path = made.asset_key.to_user_string()
         yield path, Result(at=datetime.fromtimestamp(at, UTC), seconds=seconds, rows=rows)
-
-
-def _moment(timestamp: float | None) -> datetime | None:
-    return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
 
 
 def _utc(moment: datetime) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from extract_project.orchestration.names.requests import FAILURE_TAG, NO_FAILURE
+from extract_project.deployment.tags import FAILURE_TAG, NO_FAILURE
 from extract_project.orchestration.run.failures import CAUSE
 
 

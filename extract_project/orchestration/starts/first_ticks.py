@@ -23,15 +23,16 @@ from extract_project.manifest.extract import Extract
 from extract_project.orchestration.dagster_internals import (
     InstigatorState,
     InstigatorStatus,
-    InstigatorType,
     ScheduleInstigatorData,
     TickStatus,
 )
+from extract_project.orchestration.names.instigators import instigator_states, location_of
 from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.requests import PATH_TAG, TICK_TAG
 from extract_project.orchestration.names.schedule_names import schedule_name
 from extract_project.orchestration.names.ticks import last_tick
 from extract_project.orchestration.starts.schedules import requests_at
+from extract_project.settings import Settings
 
 NEW = timedelta(hours=1)
 """What was written longer ago is not new any more: it has had its first tick, or missed it while
@@ -51,7 +52,7 @@ class FirstTicksCursor(BaseModel):
     settled: dict[str, str] = {}
 
 
-def first_ticks_sensor(extracts: Iterable[Extract]) -> dg.SensorDefinition:
+def first_ticks_sensor(extracts: Iterable[Extract], settings: Settings) -> dg.SensorDefinition:
     """The sensor; it looks only at extracts whose file is new."""
     scheduled = [each for each in extracts if each.header.enabled and each.header.crons]
 
@@ -68,7 +69,7 @@ def first_ticks_sensor(extracts: Iterable[Extract]) -> dg.SensorDefinition:
         cursor = FirstTicksCursor.model_validate_json(context.cursor or "{}")
         settled: dict[str, str] = {}
         requests: list[dg.RunRequest] = []
-        states = _states(context)
+        states = instigator_states(context.instance, location_of(context, settings))
         for (name, tick), due in _came_before_a_tick(scheduled, now).items():
             digest = sha256(" ".join(each.path for each in due).encode()).hexdigest()[:16]
             mark = f"{tick.isoformat()} {digest}"
@@ -145,15 +146,3 @@ def _without_run(
     runs = instance.get_runs(dg.RunsFilter(tags={TICK_TAG: tick.isoformat()}))
     ran = {path for run in runs for path in run.tags.get(PATH_TAG, "").split(",")}
     return [each for each in due if each.path not in ran]
-
-
-def _states(context: dg.SensorEvaluationContext) -> Mapping[str, InstigatorState]:
-    """What Dagster knows of the schedules of this code location, by name."""
-    origin = context.code_location_origin
-    location = origin.location_name if origin else None
-    return {
-        state.instigator_name: state
-        for state in context.instance.all_instigator_state()
-        if state.instigator_type is InstigatorType.SCHEDULE
-        and state.origin.repository_origin.code_location_origin.location_name == location
-    }

@@ -16,6 +16,7 @@ import dagster as dg
 from extract_project.deployment.questions import question_in
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.orchestration.load.loading import RefusedManifest
+from extract_project.orchestration.names.instigators import instigator_states, location_of
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.downstream import DOWNSTREAM_SENSOR, DownstreamCursor
 from extract_project.orchestration.starts.readiness import Extracts, with_all_upstream
@@ -45,14 +46,12 @@ def status_sensor(
         question = question_in(context.cursor, StatusQuestion)
         if question is None:
             return dg.SkipReason("nothing was asked")
-        origin = context.code_location_origin
-        name = origin.location_name if origin else location.settings.location
         facts = read_facts(
             context.instance,
             _asked(question, extracts),
             [each for each in invalid if question.extract in (None, each.path)],
             location,
-            location_name=name,
+            location_name=location_of(context, location.settings),
             refused=refused,
         )
         return dg.SensorResult(cursor=facts.model_dump_json(exclude_defaults=True))
@@ -78,7 +77,7 @@ def read_facts(
 ) -> Facts:
     """All facts about these extracts, at this moment."""
     now = datetime.now(UTC)
-    states = surroundings.starter_states(instance, location_name)
+    states = instigator_states(instance, location_name)
     waiting = surroundings.cursor_of(states, DOWNSTREAM_SENSOR)
     found = extract_facts(
         instance, extracts, invalid, DownstreamCursor.model_validate_json(waiting or "{}"), now

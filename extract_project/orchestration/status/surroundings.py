@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -15,6 +14,7 @@ from extract_project.orchestration.dagster_internals import (
     SensorInstigatorData,
 )
 from extract_project.status.facts import Daemon, Pool, Starter
+from extract_project.units import moment_of
 
 _IN_PROGRESS = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 _QUEUED = [dg.DagsterRunStatus.QUEUED]
@@ -24,18 +24,11 @@ def daemons(instance: dg.DagsterInstance) -> tuple[Daemon, ...]:
     """The daemon's threads that this instance needs, with their last heartbeats."""
     heard = instance.get_daemon_heartbeats()
     return tuple(
-        Daemon(name=name, last_heartbeat=_moment(heard[name].timestamp) if name in heard else None)
+        Daemon(
+            name=name, last_heartbeat=moment_of(heard[name].timestamp) if name in heard else None
+        )
         for name in instance.get_required_daemon_types()
     )
-
-
-def starter_states(instance: dg.DagsterInstance, location: str) -> Mapping[str, InstigatorState]:
-    """The stored state of each schedule and sensor of a code location, by name."""
-    return {
-        state.name: state
-        for state in instance.all_instigator_state()
-        if state.repository_selector.location_name == location
-    }
 
 
 def starters(
@@ -54,8 +47,8 @@ def starters(
             name=name,
             kind=kind,
             on=state.status is not InstigatorStatus.STOPPED,
-            since=_moment(started),
-            last_tick=_moment(newest.timestamp) if newest else None,
+            since=moment_of(started),
+            last_tick=moment_of(newest.timestamp) if newest else None,
             last_error=newest.error.message if newest and newest.error else None,
             last_skip=newest.skip_reason if newest else None,
         )
@@ -97,7 +90,3 @@ def queue(instance: dg.DagsterInstance) -> tuple[int, int, int | None]:
     limits = instance.get_concurrency_config().run_queue_config
     most = limits.max_concurrent_runs if limits else None
     return queued, running, most if most is not None and most >= 0 else None
-
-
-def _moment(timestamp: float | None) -> datetime | None:
-    return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
