@@ -11,9 +11,11 @@ from extract_project.manifest.bucket import find_extract
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import stage
 from extract_project.process import use_system_allocator
+from extract_project.publish.places import Place
 from extract_project.publish.publishing import settle
 from extract_project.publish.target import Target
 from extract_project.settings import load_settings
+from extract_project.store.destination import DATA
 
 
 def main(source: str) -> None:
@@ -24,7 +26,7 @@ def main(source: str) -> None:
     target = Target.of(folders.data, extract)
     warehouse = settings.warehouses[extract.warehouse]
     state = folders.state
-    with stage(warehouse, extract, target, Provenance("bench"), state=state) as staged:
+    with stage(warehouse, extract, [Place(DATA, target, state)], Provenance("bench")) as staged:
         settle(state, staged, extract.header)
 
 

@@ -17,9 +17,7 @@ from extract_project.pipeline.staging import Staged, stage
 from extract_project.prefetch import in_thread
 from extract_project.publish.places import Place
 from extract_project.publish.publishing import Published, settle
-from extract_project.publish.target import Target
 from extract_project.stopping import GRACE_SECONDS, Stop, supervised
-from extract_project.store.folder import Folder
 from extract_project.warehouses.protocol import Warehouse
 
 
@@ -50,16 +48,12 @@ class RefusedResult(Refused):
 def staging(
     warehouse: Warehouse,
     extract: Extract,
-    target: Target,
+    places: Sequence[Place],
     provenance: Provenance,
     *,
-    state: Folder,
     stop: Stop,
-    further: Sequence[Place] = (),
 ) -> Iterator[Staged]:
     """Stage and audit, unless `stop` ends it first. What is not published in the block is aborted.
-
-    `further` is as for `stage`.
 
     Raises RefusedResult, RunEnded, QueryTimeout, and what `stage` raises.
     """
@@ -70,19 +64,9 @@ def staging(
             # Once stopped, do not repeat unanswered requests. The work itself has to leave this
             # block: the caller may have abandoned it, and the client would go on, for a minute per
             # try, before the staged upload is aborted.
-            for each in (target, *(place.target for place in further)):
-                opened.enter_context(each.store.sending(stop.require))
-            staged = opened.enter_context(
-                stage(
-                    warehouse,
-                    extract,
-                    target,
-                    provenance,
-                    state=state,
-                    stop=stop,
-                    further=further,
-                )
-            )
+            for place in places:
+                opened.enter_context(place.target.store.sending(stop.require))
+            staged = opened.enter_context(stage(warehouse, extract, places, provenance, stop=stop))
             _require_accepted(staged, extract)
             stop.require()  # if stopped, the caller may be gone
             held.push(opened.pop_all())
@@ -94,12 +78,12 @@ def staging(
         _abort(held)
 
 
-def publish_staged(state: Folder, staged: Staged, extract: Extract) -> Done:
+def publish_staged(staged: Staged, extract: Extract) -> Done:
     """Publish the staged result, unless `stop` ends it first.
 
     Raises RunEnded, QueryTimeout, and what `settle` raises, or PartlyPublished if there are several
-    destinations. If `staged.stop.is_sending` is true
-    after an error, it is unknown whether the result has been published.
+    destinations. If `staged.stop.is_sending` is true after an error, it is unknown whether the
+    result has been published.
     """
 
     def work() -> Done:
@@ -107,7 +91,8 @@ def publish_staged(state: Folder, staged: Staged, extract: Extract) -> Done:
         before = staged.baseline.receipt
         if len(staged.branches) > 1:
             return done_everywhere(staged, before, publish_everywhere(staged, extract.header))
-        return done_at_one(staged, before, settle(state, staged, extract.header))
+        (branch,) = staged.branches
+        return done_at_one(staged, before, settle(branch.place.state, staged, extract.header))
 
     return supervised(work, staged.stop)
 
@@ -127,18 +112,14 @@ def done_everywhere(staged: Staged, before: Receipt | None, settled: Sequence[Se
 def attempt(
     warehouse: Warehouse,
     extract: Extract,
-    target: Target,
+    places: Sequence[Place],
     provenance: Provenance,
     *,
-    state: Folder,
     stop: Stop,
-    further: Sequence[Place] = (),
 ) -> Done:
     """Stage, audit and publish, without Dagster. Raises as `staging` and `publish_staged` do."""
-    with staging(
-        warehouse, extract, target, provenance, state=state, stop=stop, further=further
-    ) as staged:
-        return publish_staged(state, staged, extract)
+    with staging(warehouse, extract, places, provenance, stop=stop) as staged:
+        return publish_staged(staged, extract)
 
 
 def _abort(held: ExitStack) -> None:

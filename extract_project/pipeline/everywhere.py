@@ -11,14 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from extract_project.errors import Cause, ExtractError
-from extract_project.history.versions import find_version
 from extract_project.manifest.header.model import Header
 from extract_project.pipeline.staging import Staged
-from extract_project.prefetch import in_thread
-from extract_project.publish.places import Branch, Place
+from extract_project.publish.places import Branch, Place, look_up
 from extract_project.publish.publishing import Published, has_content, settle
-
-_LOOK_UP_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -74,9 +70,9 @@ def publish_everywhere(staged: Staged, header: Header) -> Sequence[Settled]:
     An error that is the same at each of them, such as the end of the run, is raised as it is.
     """
     ahead = _ahead(staged.branches) if header.unchanged == "publish" else set[str]()
+    only_new = header.model_copy(update={"unchanged": "skip"})
     settled = []
     for branch in staged.branches:
-        only_new = header.model_copy(update={"unchanged": "skip"})
         settled.append(_settled(branch, only_new if branch.place.destination in ahead else header))
     return _all_of(settled)
 
@@ -124,11 +120,7 @@ def _looked_up(
     request that publishes was lost.
     """
     try:
-        version = in_thread(
-            "looking up the current version",
-            lambda: find_version(place.target.store, place.target.key),
-            _LOOK_UP_SECONDS,
-        )
+        version = look_up(place)
     except Exception as unknown:  # of any kind: the end of the attempt must still be reported
         logging.getLogger(__name__).warning("%s is unknown: %r", place.target.uri, unknown)
         current = "what readers have there is unknown, because S3 did not answer"

@@ -17,9 +17,7 @@ from extract_project.pipeline.stream import Passed, stream, worst_of
 from extract_project.publish.clock import Clock
 from extract_project.publish.places import Branch, Place, require_one
 from extract_project.publish.publishing import Publishable
-from extract_project.publish.target import Target
 from extract_project.stopping import Stage, Stop
-from extract_project.store.folder import Folder
 from extract_project.warehouses.protocol import Session, Warehouse
 
 
@@ -40,25 +38,22 @@ class Staged(Publishable):
 def stage(
     warehouse: Warehouse,
     extract: Extract,
-    target: Target,
+    places: Sequence[Place],
     provenance: Provenance,
     *,
-    state: Folder,
     stop: Stop | None = None,
-    further: Sequence[Place] = (),
 ) -> Iterator[Staged]:
-    """Stage an extract. If it has not been published at the end of the block, it is aborted.
+    """Stage an extract at each place. What has not been published at the end of the block is
+    aborted.
 
-    `state` has the receipts, which record the columns of the current version. `stop` can end the
-    work from another thread. The result is staged at the `further` places too: what is wrong with
-    one place is kept in its branch as long as another is left.
+    `stop` can end the work from another thread. What is wrong with one of several places is kept in
+    its branch as long as another is left.
 
     Raises BucketError, WarehouseError, TypeMappingError, SchemaError, IncrementError, AuditError or
     StagingError. After any exception, also one of the caller, the query is cancelled, every upload
     is aborted, and nothing becomes visible (G2).
     """
     run, clock, stop = RunOfExtract.begin(extract, provenance), Clock(), stop or Stop()
-    places = [Place(extract.destination, target, state), *further]
     branches = tuple(Branch(place) for place in places)
     try:
         with clock.stage("connect"):

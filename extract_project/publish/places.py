@@ -9,12 +9,15 @@ from extract_project.errors import Cause, ExtractError
 from extract_project.history.records import require_room
 from extract_project.history.versions import Version, find_version
 from extract_project.manifest.extract import Extract
+from extract_project.prefetch import in_thread
 from extract_project.publish.fan import Health
 from extract_project.publish.output import Output
 from extract_project.publish.publishing import Publishable
 from extract_project.publish.target import ABANDONED_AFTER, Target
 from extract_project.store.folder import Folder
 from extract_project.store.stores import Folders
+
+_LOOK_UP_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,17 @@ class Place:
     target: Target
     state: Folder
     """Of the receipts of this destination."""
+
+
+def look_up(place: Place) -> Version | None:
+    """The current version, from a store that answers within a moment.
+
+    Raises TimeoutError, or what the store does: nobody may wait for it any longer.
+    """
+    store, key = place.target.store, place.target.key
+    return in_thread(
+        "looking up the current version", lambda: find_version(store, key), _LOOK_UP_SECONDS
+    )
 
 
 def places_of(folders: Folders, extract: Extract, partition: str | None = None) -> list[Place]:

@@ -116,9 +116,9 @@ def test_g4_of_two_runs_the_later_started_wins_at_each(
         (_, at_crm) = first.branches
         assert at_crm.publishable is not None
         publish(at_crm.place.state, at_crm.publishable)
-        publish_staged(two.place("data", later).state, second, later)
+        publish_staged(second, later)
         with pytest.raises(PartlyPublished) as lost:
-            publish_staged(two.place("data", earlier).state, first, earlier)
+            publish_staged(first, earlier)
     assert lost.value.cause is Cause.SUPERSEDED
     assert [two.mark(name, later) for name in ("data", "crm")] == [2, 2]
     assert [two.versions(name, later) for name in ("data", "crm")] == [1, 2]

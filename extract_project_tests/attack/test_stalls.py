@@ -16,8 +16,10 @@ from extract_project.embedded.s3_server import S3Server
 from extract_project.errors import ExtractError, QueryTimeout
 from extract_project.pipeline.attempt import attempt
 from extract_project.pipeline.provenance import Provenance
+from extract_project.publish.places import Place
 from extract_project.publish.target import Target
 from extract_project.stopping import Stop
+from extract_project.store.destination import DATA
 from extract_project.store.folder import Location
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
@@ -74,9 +76,8 @@ def late(
         attempt(
             warehouse,
             extract,
-            Target(through.data.store, rig.target.key),
+            [Place(DATA, Target(through.data.store, rig.target.key), through.state)],
             Provenance("late"),
-            state=through.state,
             stop=stop,
         )
     return str(raised.value), stop
@@ -157,9 +158,8 @@ def _attempt(endpoint: str, buckets: tuple[Location, Location], shape: Shape, to
         attempt(
             DUCKDB,
             site.extract(rig.path, sql(shape, 1)),
-            rig.target,
+            [Place(DATA, rig.target, site.state)],
             Provenance("late"),
-            state=site.state,
             stop=Stop(is_ended=told.is_set),
         )
 

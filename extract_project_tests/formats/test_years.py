@@ -24,10 +24,12 @@ from extract_project.history.versions import require_version
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged, stage
+from extract_project.publish.places import Place
 from extract_project.publish.publishing import settle
 from extract_project.schema.display import display
 from extract_project.schema.from_text import from_text
 from extract_project.schema.text import plain_text
+from extract_project.store.destination import DATA
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 
@@ -52,7 +54,7 @@ def select(sql: str, row: int) -> str:
 def run(site: Site, extract: Extract, check: object = None) -> tuple[Staged, Receipt, pa.Table]:
     """Publish, and read what readers have; `check` keeps whatever the run made of its rows."""
     warehouse, target = DuckDBWarehouse(type="duckdb"), site.target(extract)
-    with stage(warehouse, extract, target, Provenance("run"), state=site.state) as staged:
+    with stage(warehouse, extract, [Place(DATA, target, site.state)], Provenance("run")) as staged:
         published = settle(site.state, staged, extract.header)
     version = require_version(target.store, target.key, published.version_id)
     receipt = receipt_of(site.state, version)

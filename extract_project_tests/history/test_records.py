@@ -17,8 +17,10 @@ from extract_project.history.versions import Version, require_version
 from extract_project.manifest.fields.partitions import Partition
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import stage
+from extract_project.publish.places import Place
 from extract_project.publish.target import Target
 from extract_project.settings import load_settings
+from extract_project.store.destination import DATA
 from extract_project.store.folder import Location
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
@@ -135,9 +137,8 @@ def test_a_key_that_is_too_long_is_refused_before_the_query(site: Site) -> None:
         stage(
             DuckDBWarehouse(type="duckdb"),
             extract,
-            target,
+            [Place(DATA, target, data / ".extract")],
             provenance,
-            state=data / ".extract",
         ),
     ):
         pytest.fail("staged")

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from extract_project.embedded.s3_server import S3Server
-from extract_project.orchestration.run import standing
+from extract_project.publish import places
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.proxy import Fault, FaultProxy, Request, fault_proxy
@@ -25,7 +25,7 @@ def proxy(
     settings: Settings, server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FaultProxy]:
     """Between the run and S3; nobody is waited for long."""
-    monkeypatch.setattr(standing, "_LOOK_UP_SECONDS", 2.0)
+    monkeypatch.setattr(places, "_LOOK_UP_SECONDS", 2.0)
     with short_grace(), fault_proxy(server.endpoint) as running:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", running.endpoint)
         yield running

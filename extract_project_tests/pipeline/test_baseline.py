@@ -17,9 +17,11 @@ from extract_project.manifest.fields.partitions import Partition
 from extract_project.pipeline.audit import Outcome
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import stage
+from extract_project.publish.places import Place
 from extract_project.publish.publishing import settle
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target
+from extract_project.store.destination import DATA
 from extract_project.store.s3.client import connect
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
@@ -52,9 +54,8 @@ def run(
     with stage(
         DuckDBWarehouse(type="duckdb"),
         extract,
-        Target(site.data.store, key),
+        [Place(DATA, Target(site.data.store, key), site.state)],
         Provenance("run", partition=partition),
-        state=site.state,
     ) as staged:
         if not any(outcome.refuses for outcome in staged.outcomes):
             settle(site.state, staged, header)

@@ -14,8 +14,10 @@ from extract_project.history.versions import require_version
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.attempt import RefusedResult, attempt
 from extract_project.pipeline.provenance import Provenance
+from extract_project.publish.places import Place
 from extract_project.published import open_published
 from extract_project.stopping import Stop
+from extract_project.store.destination import DATA
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.parsing import header, reasons, valid
@@ -135,9 +137,8 @@ def run(site: Site, extract: Extract, release: Release | None = None) -> pa.Tabl
     attempt(
         DuckDBWarehouse(type="duckdb"),
         extract,
-        site.target(extract),
+        [Place(DATA, site.target(extract), site.state)],
         Provenance("run", release=release),
-        state=site.state,
         stop=Stop(extract.header.timeout),
     )
     return open_published(site.data.uri, "a/b").read_all()

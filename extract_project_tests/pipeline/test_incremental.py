@@ -16,8 +16,10 @@ from extract_project.history.versions import require_version
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged, stage
+from extract_project.publish.places import Place
 from extract_project.publish.publishing import Published, publish, settle
 from extract_project.publish.rollback import Order, restore
+from extract_project.store.destination import DATA
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.killable import await_line, kill, start_process
@@ -69,11 +71,7 @@ class Source:
         provenance = Provenance("run", full_refresh=full_refresh)
         return attempts.enter_context(
             stage(
-                self.warehouse,
-                extract,
-                site.target(extract),
-                provenance,
-                state=site.state,
+                self.warehouse, extract, [Place(DATA, site.target(extract), site.state)], provenance
             )
         )
 

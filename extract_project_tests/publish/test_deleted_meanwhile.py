@@ -12,9 +12,11 @@ from extract_project.errors import StagingError
 from extract_project.history.versions import find_version
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import stage
+from extract_project.publish.places import Place
 from extract_project.publish.publishing import publish, settle
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target
+from extract_project.store.destination import DATA
 from extract_project.store.s3 import upload as s3_upload
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
@@ -74,7 +76,7 @@ def test_g4_a_run_publishes_where_the_key_was_deleted_meanwhile(
     warehouse, provenance = DuckDBWarehouse(type="duckdb"), Provenance("run")
     with (
         deleting(site, proxy, target.key, answer) as markers,
-        stage(warehouse, extract, target, provenance, state=through.state) as staged,
+        stage(warehouse, extract, [Place(DATA, target, through.state)], provenance) as staged,
     ):
         published = settle(through.state, staged, extract.header)
     assert len(markers) == 1
@@ -96,7 +98,7 @@ def test_g4_rows_are_not_added_to_what_was_deleted(site: Site, proxy: FaultProxy
     warehouse, provenance = DuckDBWarehouse(type="duckdb"), Provenance("run")
     with (
         deleting(site, proxy, target.key, None),
-        stage(warehouse, extract, target, provenance, state=through.state) as staged,
+        stage(warehouse, extract, [Place(DATA, target, through.state)], provenance) as staged,
         pytest.raises(StagingError, match="run it again") as raised,
     ):
         publish(through.state, staged)

@@ -27,8 +27,10 @@ from extract_project.history.receipt import load_receipt
 from extract_project.history.versions import find_version, list_versions
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import stage
+from extract_project.publish.places import Place
 from extract_project.publish.publishing import publish, settle
 from extract_project.publish.target import sweep
+from extract_project.store.destination import DATA
 from extract_project.store.folder import Location
 from extract_project.store.protocol import Absent
 from extract_project.warehouses.duckdb import DuckDBWarehouse
@@ -47,9 +49,8 @@ def test_g1_nothing_is_visible_before_it_is_whole(site: Site, rows: int) -> None
     with stage(
         DuckDBWarehouse(type="duckdb"),
         extract,
-        target,
+        [Place(DATA, target, site.state)],
         Provenance("run"),
-        state=site.state,
     ) as staged:
         assert find_version(target.store, target.key) is None
         assert site.open_uploads() == (rows == MANY)
@@ -100,9 +101,8 @@ def refuse(site: Site, rows: int) -> None:
     with stage(
         DuckDBWarehouse(type="duckdb"),
         extract,
-        site.target(extract),
+        [Place(DATA, site.target(extract), site.state)],
         Provenance("refused"),
-        state=site.state,
     ) as staged:
         assert any(outcome.refuses for outcome in staged.outcomes)
 

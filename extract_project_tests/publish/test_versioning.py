@@ -14,9 +14,11 @@ from extract_project.history.versions import find_version, require_version
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged, stage
+from extract_project.publish.places import Place
 from extract_project.publish.publishing import settle
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target
+from extract_project.store.destination import DATA
 from extract_project.store.s3 import upload as s3_upload
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
@@ -58,7 +60,9 @@ def set_versioning(site: Site, status: Literal["Enabled", "Suspended"]) -> None:
 @contextmanager
 def staged(site: Site, extract: Extract) -> Iterator[Staged]:
     warehouse, provenance = DuckDBWarehouse(type="duckdb"), Provenance("run")
-    with stage(warehouse, extract, site.target(extract), provenance, state=site.state) as result:
+    with stage(
+        warehouse, extract, [Place(DATA, site.target(extract), site.state)], provenance
+    ) as result:
         yield result
 
 

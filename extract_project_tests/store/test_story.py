@@ -20,10 +20,12 @@ from extract_project.manifest.push import compare, push
 from extract_project.manifest.snapshot import load_snapshot, save_snapshot
 from extract_project.pipeline.attempt import attempt
 from extract_project.pipeline.provenance import Provenance
+from extract_project.publish.places import Place
 from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target
 from extract_project.stopping import Stop
+from extract_project.store.destination import DATA
 from extract_project.store.folder import Folder
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import DIALECTS
@@ -32,7 +34,7 @@ from extract_project_tests.support.memory_store import MemoryStore
 HEADERS = {"one object": "", "parts": "/*---\nsplit: {rows: 2}\n---*/\n"}
 
 
-class Place:
+class InMemory:
     """An installation in memory."""
 
     def __init__(self, directory: Path) -> None:
@@ -52,9 +54,8 @@ class Place:
         done = attempt(
             DuckDBWarehouse(type="duckdb"),
             extract,
-            Target.of(self.data, extract),
+            [Place(DATA, Target.of(self.data, extract), self.state)],
             Provenance("run-1"),
-            state=self.state,
             stop=Stop(extract.header.timeout),
         )
         return done.published
@@ -86,7 +87,7 @@ def header(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_whole_life(tmp_path: Path, header: str) -> None:
-    place = Place(tmp_path)
+    place = InMemory(tmp_path)
     with pytest.raises(NotPublished, match="memory://data/extracts/sales/orders has never been"):
         _ = place.key
     first, second, third = (

@@ -14,9 +14,11 @@ from extract_project.manifest.bucket import find_extract
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import stage
 from extract_project.process import use_system_allocator
+from extract_project.publish.places import Place
 from extract_project.publish.publishing import settle
 from extract_project.publish.target import Target
 from extract_project.settings import load_settings
+from extract_project.store.destination import DATA
 
 
 def main(path: str, run_id: str) -> None:
@@ -27,7 +29,9 @@ def main(path: str, run_id: str) -> None:
     target = Target.of(folders.data, extract)
     warehouse = settings.warehouses[extract.warehouse]
     say("started")
-    with stage(warehouse, extract, target, Provenance(run_id), state=folders.state) as staged:
+    with stage(
+        warehouse, extract, [Place(DATA, target, folders.state)], Provenance(run_id)
+    ) as staged:
         say("staged")
         sys.stdin.readline()
         published = settle(folders.state, staged, extract.header)

@@ -9,8 +9,10 @@ from extract_project.manifest.fields.partitions import Partition
 from extract_project.pipeline.attempt import attempt
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged, stage
+from extract_project.publish.places import Place
 from extract_project.publish.publishing import Published
 from extract_project.stopping import Stop
+from extract_project.store.destination import DATA
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 
@@ -27,9 +29,8 @@ def materialize(
     done = attempt(
         DuckDBWarehouse(type="duckdb"),
         extract,
-        target,
+        [Place(DATA, target, site.state)],
         Provenance(run_id, partition=partition),
-        state=site.state,
         stop=Stop(extract.header.timeout),
     )
     return done.published
@@ -47,8 +48,7 @@ def begin(attempts: ExitStack, site: Site, extract: Extract, run_id: str) -> Sta
         stage(
             DuckDBWarehouse(type="duckdb"),
             extract,
-            site.target(extract),
+            [Place(DATA, site.target(extract), site.state)],
             provenance,
-            state=site.state,
         )
     )

@@ -51,7 +51,7 @@ from extract_project.orchestration.run.metadata import (
 )
 from extract_project.orchestration.run.newer import newer_sql
 from extract_project.orchestration.run.release import release_of
-from extract_project.orchestration.run.standing import Current, look_up
+from extract_project.orchestration.run.standing import Current, look_up_each
 from extract_project.orchestration.run.subject_tags import tag_subject
 from extract_project.pipeline.attempt import (
     Done,
@@ -204,21 +204,13 @@ class _Execution:
                 full_refresh=wants_full_refresh(run),
                 release=release_of(self.context.instance, run, self.this),
             )
-            first, *further = self.places
+            warehouse = settings.warehouses[extract.warehouse]
             staged = held.enter_context(
-                staging(
-                    settings.warehouses[extract.warehouse],
-                    extract,
-                    first.target,
-                    provenance,
-                    state=first.state,
-                    stop=self.stop,
-                    further=further,
-                )
+                staging(warehouse, extract, self.places, provenance, stop=self.stop)
             )
             self._require_own(staged)
         except Exception as error:
-            return self._ending(error, look_up(self.places, may_change=False))
+            return self._ending(error, look_up_each(self.places, may_change=False))
         for doubt in staged.doubts:
             self.context.log.warning(doubt)
         record_staged(self.journal, staged)
@@ -235,7 +227,7 @@ class _Execution:
     def publish(self, staged: Staged) -> tuple[Published, Mapping[str, Any]]:
         """Publish, and record it; raises dg.Failure as `Candidate.publish` does."""
         try:
-            done = publish_staged(self.places[0].state, staged, self.this.extract)
+            done = publish_staged(staged, self.this.extract)
         except Exception as error:
             done = self._published_after_all(staged, error)
         prices = self.location.settings.fargate.prices
@@ -253,7 +245,7 @@ class _Execution:
         """What a publishing request has done that succeeded although its reply did not arrive in
         time; raises dg.Failure if it was not published everywhere.
         """
-        current = look_up(self.places, may_change=self.stop.is_sending)
+        current = look_up_each(self.places, may_change=self.stop.is_sending)
         if len(self.places) == 1:
             version = current.version
             if version and version.provenance.get("receipt") == staged.receipt.id:

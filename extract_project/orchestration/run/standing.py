@@ -6,11 +6,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from extract_project.history.versions import Version, find_version
-from extract_project.prefetch import in_thread
-from extract_project.publish.places import Branch, Place
-
-_LOOK_UP_SECONDS = 15
+from extract_project.history.versions import Version
+from extract_project.publish.places import Branch, Place, look_up
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Current:
         return self.version.uri if self.version else "none"
 
 
-def look_up(places: Sequence[Place], *, may_change: bool) -> Current:
+def look_up_each(places: Sequence[Place], *, may_change: bool) -> Current:
     """The current version at each place, if the store answers within a moment."""
     return _joined([replace(_at(each), may_change=may_change) for each in places])
 
@@ -79,13 +76,8 @@ def _joined(found: Sequence[Current]) -> Current:
 
 
 def _at(place: Place) -> Current:
-    target = place.target
     try:
-        version = in_thread(
-            "looking up the current version",
-            lambda: find_version(target.store, target.key),
-            _LOOK_UP_SECONDS,
-        )
+        version = look_up(place)
     except Exception as error:  # of any kind: the end of the attempt must still be reported
         logging.getLogger(__name__).warning("the current version is unknown: %r", error)
         return Current(None, is_known=False, destination=place.destination)

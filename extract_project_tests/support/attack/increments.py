@@ -32,9 +32,11 @@ from extract_project.history.receipt import save_receipt
 from extract_project.history.versions import find_version
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import stage
+from extract_project.publish.places import Place
 from extract_project.publish.publishing import Published
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target
+from extract_project.store.destination import DATA
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.machine import (
@@ -140,7 +142,7 @@ class IncrementalKey(KeyMachine[Run, Fact]):
         extract = rig.site.extract(rig.path, _SQL)
         through = rig.site.through(self.s3)
         target = Target(through.data.store, rig.target.key)
-        staging = stage(warehouse, extract, target, provenance, state=through.state)
+        staging = stage(warehouse, extract, [Place(DATA, target, through.state)], provenance)
         staged = stack.enter_context(staging)
         attempt = Run(
             self.number,

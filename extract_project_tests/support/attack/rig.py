@@ -27,8 +27,10 @@ from extract_project.manifest.extract import Extract
 from extract_project.pipeline import attempt
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged, stage
+from extract_project.publish.places import Place
 from extract_project.publish.publishing import Published, settle
 from extract_project.publish.target import Target
+from extract_project.store.destination import DATA
 from extract_project.store.s3 import upload as s3_upload
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
@@ -119,7 +121,9 @@ class Rig:
     def staged(self, s3: S3Client, extract: Extract, run_id: str) -> Iterator[Staged]:
         warehouse, provenance = DuckDBWarehouse(type="duckdb"), Provenance(run_id)
         rig = replace(self, site=self.site.through(s3))
-        with stage(warehouse, extract, rig.target, provenance, state=rig.site.state) as staged:
+        with stage(
+            warehouse, extract, [Place(DATA, rig.target, rig.site.state)], provenance
+        ) as staged:
             yield staged
 
     def run(self, s3: S3Client, extract: Extract, run_id: str) -> Published:

@@ -71,28 +71,22 @@ class Two:
         full_refresh: bool = False,
     ) -> Done:
         """A run that publishes at these destinations."""
-        first, *further = (self.place(name, extract) for name in names)
         return attempt(
             self.warehouse,
             extract,
-            first.target,
+            [self.place(name, extract) for name in names],
             Provenance(run_id, full_refresh=full_refresh),
-            state=first.state,
             stop=Stop(extract.header.timeout),
-            further=further,
         )
 
     def staging(self, extract: Extract, run_id: str) -> AbstractContextManager[Staged]:
         """A result that is staged at both."""
-        first, second = (self.place(name, extract) for name in ("data", "crm"))
         return staging(
             self.warehouse,
             extract,
-            first.target,
+            [self.place(name, extract) for name in ("data", "crm")],
             Provenance(run_id),
-            state=first.state,
             stop=Stop(extract.header.timeout),
-            further=[second],
         )
 
     def attempted(self, extract: Extract) -> PartlyPublished | None:
