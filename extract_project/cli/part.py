@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Part:
     name: str
     """`sales/` or `sales/orders.sql`; nothing for the whole manifest."""
     files: Mapping[str, Path]
+    in_bucket: Sequence[str]
+    """Every file of the whole manifest, as it was listed."""
 
 
 def part_of(manifest: Folder, path: Path, root: Path | None) -> Part:
@@ -45,4 +47,4 @@ def part_of(manifest: Folder, path: Path, root: Path | None) -> Part:
     name = inside(found, path) if path.is_dir() else next(iter(files))
     if name:
         err.print(f"{path} is {name} of the manifest, whose root here is {found}")
-    return Part(found, name, files)
+    return Part(found, name, files, names)

@@ -61,7 +61,8 @@ def push(
     extract push sql_manifest/sales/orders.sql
     """
     settings = load_settings()
-    manifest = settings.connect().manifest
+    folders = settings.connect()
+    manifest = folders.manifest
     part = part_of(manifest, path, root)
     lock = read_lock(part.root)
     seen = lock.of(manifest.uri)
@@ -73,9 +74,8 @@ def push(
         _nothing_pushed("pull the newer versions and merge them, or push with --overwrite")
     changes = judged.changes
     files = {name: file for name, file in part.files.items() if name not in judged.behind}
-    reasons = list(
-        refusals(settings, files, part.name, delete=delete, without_warehouses=no_describe)
-    )
+    found = refusals(settings, folders, part, files, delete=delete, without_warehouses=no_describe)
+    reasons = list(found)
     for reason in reasons:
         err.print(reason)
     if reasons and not force:

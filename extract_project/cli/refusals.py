@@ -6,39 +6,44 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from extract_project.cli.console import err
+from extract_project.cli.part import Part
 from extract_project.errors import ManifestError, StoreError, WarehouseError
-from extract_project.manifest.bucket import list_files
 from extract_project.manifest.extract import SUFFIX, Extract, is_sql
+from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.push import defaults_after_push
 from extract_project.planning.breaking import breaking
 from extract_project.planning.describe import Described, describe
 from extract_project.planning.plan import Planned
 from extract_project.planning.plan import plan as plan_push
 from extract_project.settings import Settings
+from extract_project.store.folder import Folder
+from extract_project.store.stores import Folders
 
 
 def refusals(
     settings: Settings,
+    folders: Folders,
+    part: Part,
     files: Mapping[str, Path],
-    part: str,
     *,
     delete: bool,
     without_warehouses: bool,
 ) -> Iterable[str]:
-    """Why these files should not be pushed: invalid, refused by a warehouse, or breaking readers.
+    """Why these files of a part should not be pushed: invalid, refused by a warehouse, or breaking
+    readers.
 
     Files that are only in the bucket count too, where the push makes them invalid.
     """
-    folders = settings.connect()
-    planned = plan_push(folders.manifest, dict(files), settings.dialects, delete=delete, part=part)
+    dialects = settings.dialects
+    planned = plan_push(folders.manifest, dict(files), dialects, delete=delete, part=part.name)
     paths = {name[: -len(SUFFIX)] for name in files if is_sql(name)}
-    reasons = _problems_of_defaults(settings, files, part, delete=delete)
+    reasons = _problems_of_defaults(folders.manifest, dialects, part, files, delete=delete)
     for each in planned:
         if each.path in paths or isinstance(each.before, Extract):
             reasons += each.problems
     yield from dict.fromkeys(reasons)
     pushed = [each for each in planned if each.change in ("new", "changed")]
-    described = {} if without_warehouses else _described(settings, pushed)
+    described = {} if without_warehouses else _described(settings, folders, pushed)
     for each in planned:
         found = described.get(each.path)
         if found and found.refusal:
@@ -49,21 +54,23 @@ def refusals(
 
 
 def _problems_of_defaults(
-    settings: Settings, files: Mapping[str, Path], part: str, *, delete: bool
+    manifest: Folder, dialects: Dialects, part: Part, files: Mapping[str, Path], *, delete: bool
 ) -> list[str]:
-    manifest = settings.connect().manifest
-    listed = [manifest.relative(file.key) for file in list_files(manifest)]
     staying = [
-        name for name in listed if name not in files and not (delete and name.startswith(part))
+        name
+        for name in part.in_bucket
+        if name not in files and not (delete and name.startswith(part.name))
     ]
-    tree = defaults_after_push(manifest, files, staying, settings.dialects)
+    tree = defaults_after_push(manifest, files, staying, dialects)
     return [problem.at(problem.defaults) for problem in tree.problems if problem.defaults in files]
 
 
-def _described(settings: Settings, pushed: Iterable[Planned]) -> dict[str, Described]:
+def _described(
+    settings: Settings, folders: Folders, pushed: Iterable[Planned]
+) -> dict[str, Described]:
     try:
         with err.status("asking warehouses about what changed"):
-            asked = describe(settings.connect(), settings.warehouses, pushed)
+            asked = describe(folders, settings.warehouses, pushed)
             return {each.path: described for each, described in asked}
     except (WarehouseError, StoreError) as error:
         raise ManifestError(
