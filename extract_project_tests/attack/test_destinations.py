@@ -15,7 +15,8 @@ from extract_project.store.folder import Folder
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.proxy import Fault, FaultProxy
 from extract_project_tests.support.attack.rig import SHAPES, Shape, impatient, sql
-from extract_project_tests.support.attack.two import Two, another_bucket, from_the, header_of
+from extract_project_tests.support.attack.two import Two, from_the, header_of
+from extract_project_tests.support.destinations import another_bucket
 
 FAULTS = (Fault.ACCESS_DENIED, Fault.INTERNAL_ERROR, Fault.LOST_REPLY)
 

@@ -18,7 +18,8 @@ from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.proxy import Fault, FaultProxy
 from extract_project_tests.support.attack.rig import impatient
-from extract_project_tests.support.attack.two import Two, another_bucket, from_the
+from extract_project_tests.support.attack.two import Two, from_the
+from extract_project_tests.support.destinations import another_bucket
 
 TEXT = """/*---
 to: [{to}]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -34,6 +34,29 @@ checks:
     severity: warn
 ---*/
 """
+
+
+@dataclass(frozen=True)
+class Overtaken(S3Store):
+    """A store in which something else happens just before the first write of such a key."""
+
+    ending: str
+    meanwhile: Callable[[], object]
+    overtaken: list[str] = field(default_factory=list)
+
+    def put(
+        self,
+        key: str,
+        body: bytes,
+        content_type: str,
+        *,
+        facts: Mapping[str, str] | None = None,
+        condition: Condition | None = None,
+    ) -> Written:
+        if key.endswith(self.ending) and not self.overtaken:
+            self.overtaken.append(key)
+            self.meanwhile()
+        return super().put(key, body, content_type, facts=facts, condition=condition)
 
 
 def entry(catalog: Catalog, path: str) -> CatalogEntry:
@@ -212,26 +235,10 @@ def test_what_another_process_wrote_meanwhile_is_not_lost(site: Site) -> None:
     second = materialize(site, site.extract("a/b", "select 2 as a"))
     snapshot = site.snapshot()
 
-    class Overtaken(S3Store):
-        """A store in which another process builds the catalogue just before this one writes it."""
-
-        def put(
-            self,
-            key: str,
-            body: bytes,
-            content_type: str,
-            *,
-            facts: Mapping[str, str] | None = None,
-            condition: Condition | None = None,
-        ) -> Written:
-            if not overtaken:
-                overtaken.append(key)
-                keep_catalog(site.folders, snapshot, {"a/b"})
-            return super().put(key, body, content_type, facts=facts, condition=condition)
-
-    overtaken: list[str] = []
-    slow = replace(site.data, store=Overtaken(site.s3, site.data.bucket))
-    mine = replace(site.folders, data=slow)
+    overtaking = Overtaken(
+        site.s3, site.data.bucket, "", lambda: keep_catalog(site.folders, snapshot, {"a/b"})
+    )
+    mine = replace(site.folders, data=replace(site.data, store=overtaking))
     catalog = keep_catalog(mine, snapshot, {"nothing"})
 
     found = entry(catalog, "a/b").published
@@ -281,28 +288,11 @@ def test_a_page_that_is_written_late_is_of_the_newest_catalogue(site: Site) -> N
     one.put_sql("a/b", "select 1 as a")
     two.put_sql("c/d", "select 1 as a")
 
-    class Slow(S3Store):
-        """A store in which another process builds everything just before the page is written."""
+    overtaking = Overtaken(site.s3, site.data.bucket, "index.html", lambda: built(two))
+    mine = replace(one.folders, data=replace(one.data, store=overtaking))
+    keep_catalog(mine, one.snapshot())
 
-        def put(
-            self,
-            key: str,
-            body: bytes,
-            content_type: str,
-            *,
-            facts: Mapping[str, str] | None = None,
-            condition: Condition | None = None,
-        ) -> Written:
-            if key.endswith("index.html") and not overtaken:
-                overtaken.append(key)
-                built(two)
-            return super().put(key, body, content_type, facts=facts, condition=condition)
-
-    overtaken: list[str] = []
-    slow = replace(one.folders, data=replace(one.data, store=Slow(site.s3, site.data.bucket)))
-    keep_catalog(slow, one.snapshot())
-
-    assert overtaken
+    assert overtaking.overtaken
     assert site.data.store.read(site.data.key(CATALOG_PAGE)).body == page(in_the_bucket(site))
 
 

@@ -21,10 +21,9 @@ from extract_project.publish.rollback import Order
 from extract_project.published import open_published
 from extract_project.settings import Settings, load_settings
 from extract_project.store.folder import Folder, Location
-from extract_project.store.s3.buckets import S3Buckets
-from extract_project.store.stores import Stores
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.commands import call
+from extract_project_tests.support.destinations import another_bucket, settings_with, versions
 from extract_project_tests.support.executing import definitions, execute, materialization
 
 CRM = "/*---\nto: CRM\nunchanged: publish\n---*/\nselect n from range({rows}) t(n)"
@@ -33,23 +32,13 @@ CRM = "/*---\nto: CRM\nunchanged: publish\n---*/\nselect n from range({rows}) t(
 @pytest.fixture
 def crm(site: Site) -> Iterator[Folder]:
     """Another bucket, with the prefix of the data, so that keys are equal in both."""
-    bucket = f"crm-{site.data.bucket}"
-    site.server.make_bucket(bucket)
-    yield Stores({"s3": S3Buckets(site.s3)}).folder(Location(bucket, site.data.prefix))
-    site.s3.delete_bucket(Bucket=bucket)
+    with another_bucket(site, site.data.prefix) as folder:
+        yield folder
 
 
 @pytest.fixture
 def settings(site: Site, crm: Folder, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name, value in site.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("EXTRACT_DESTINATIONS__CRM__URL", crm.uri)
-    return load_settings()
-
-
-def versions(folder: Folder, path: str) -> list[str]:
-    found = folder.store.history(folder.key(path))
-    return [each.version_id for each in found if each.key == folder.key(path)]
+    return settings_with(crm, site, monkeypatch)
 
 
 def test_it_is_published_there_and_nowhere_else(

@@ -17,12 +17,11 @@ from extract_project.orchestration.run.rollback import rollback_config
 from extract_project.publish.rollback import Order
 from extract_project.published import open_published
 from extract_project.settings import Settings, load_settings
-from extract_project.store.folder import Folder, Location
-from extract_project.store.s3.buckets import S3Buckets
-from extract_project.store.stores import Stores
-from extract_project_tests.conftest import Site, remove_bucket
+from extract_project.store.folder import Folder
+from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.proxy import fault_proxy
 from extract_project_tests.support.commands import call
+from extract_project_tests.support.destinations import another_bucket, settings_with, versions
 from extract_project_tests.support.executing import definitions, execute, materialization
 
 BOTH = "/*---\nto: [data, crm]\n{more}\n---*/\nselect n from range({rows}) t(n)"
@@ -30,23 +29,13 @@ BOTH = "/*---\nto: [data, crm]\n{more}\n---*/\nselect n from range({rows}) t(n)"
 
 @pytest.fixture
 def crm(site: Site) -> Iterator[Folder]:
-    bucket = f"crm-{site.data.bucket}"
-    site.server.make_bucket(bucket)
-    yield Stores({"s3": S3Buckets(site.s3)}).folder(Location(bucket, "inbound"))
-    remove_bucket(site.s3, bucket)
+    with another_bucket(site) as folder:
+        yield folder
 
 
 @pytest.fixture
 def settings(site: Site, crm: Folder, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name, value in site.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("EXTRACT_DESTINATIONS__CRM__URL", crm.uri)
-    return load_settings()
-
-
-def versions(folder: Folder, path: str) -> list[str]:
-    found = folder.store.history(folder.key(path))
-    return [each.version_id for each in found if each.key == folder.key(path)]
+    return settings_with(crm, site, monkeypatch)
 
 
 def keep_versions(site: Site, folder: Folder, status: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -29,15 +29,6 @@ from extract_project_tests.support.attack.proxy import Fault, Request
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-
-@contextmanager
-def another_bucket(site: Site) -> Iterator[Folder]:
-    """A folder in another bucket."""
-    bucket = f"others-{site.data.bucket}"
-    site.server.make_bucket(bucket)
-    yield Folder.of(S3Store(site.s3, bucket), "inbound")
-    site.s3.delete_bucket(Bucket=bucket)
 
 
 @dataclass(frozen=True)
