@@ -142,6 +142,11 @@ def run_all(defs: dg.Definitions, instance: DagsterInstance) -> list[dg.ExecuteI
     return [each for each in runs if not each.success]
 
 
+def pushed(folder: Path) -> str:
+    """What a push says that asks no warehouse."""
+    return call("push", folder, "--no-describe").output
+
+
 def run(*arguments: str | Path) -> int:
     done = call(*arguments)
     assert done.exit_code == 0, done.output
@@ -171,7 +176,8 @@ def kind(key: str) -> str:
     words = key.split("/")
     name = words[-1]
     if ".extract" in words:
-        return name if "." not in name else words[words.index(".extract") + 1]
+        beside = words[words.index(".extract") + 1]
+        return beside if "." in name else name.partition("-")[0]
     return name.partition("-")[0].partition(".")[0] if name[:1] in "_p" else name.rpartition(".")[2]
 
 
@@ -187,7 +193,7 @@ def test_a_push_changes_nothing_where_etags_are_no_checksums(
     """The ETag of an object that is encrypted with a KMS key is no MD5."""
     write(tmp_path, "a/b", "select 1 as one")
     write(tmp_path, "a/c", "select 2 as two")
-    run("push", tmp_path)
+    run("push", tmp_path, "--no-describe")
     # An ETag that is no MD5, of the same content: a multipart upload has one too.
     key = site.manifest.key("a/b.sql")
     begun = site.s3.create_multipart_upload(Bucket=site.manifest.bucket, Key=key)
@@ -195,6 +201,6 @@ def test_a_push_changes_nothing_where_etags_are_no_checksums(
     part = site.s3.upload_part(**which, PartNumber=1, Body=b"select 1 as one")
     parts: Any = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
     site.s3.complete_multipart_upload(**which, MultipartUpload=parts)
-    assert "0 added, 0 changed, 0 only in the bucket, 2 unchanged" in call("push", tmp_path).output
+    assert "0 added, 0 changed, 0 only in the bucket, 2 unchanged" in pushed(tmp_path)
     write(tmp_path, "a/b", "select 1 as two")
-    assert "0 added, 1 changed, 0 only in the bucket, 1 unchanged" in call("push", tmp_path).output
+    assert "0 added, 1 changed, 0 only in the bucket, 1 unchanged" in pushed(tmp_path)
