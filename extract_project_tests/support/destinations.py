@@ -17,7 +17,7 @@ from extract_project_tests.conftest import Site, remove_bucket
 @contextmanager
 def another_bucket(site: Site, prefix: str = "inbound") -> Iterator[Folder]:
     """A folder in another bucket of the same server."""
-    bucket = f"crm-{site.data.bucket}"
+    bucket = f"others-{site.data.bucket}"
     site.server.make_bucket(bucket)
     yield Stores({"s3": S3Buckets(site.s3)}).folder(Location(bucket, prefix))
     remove_bucket(site.s3, bucket)
