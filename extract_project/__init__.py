@@ -40,14 +40,17 @@ __all__ = ["ExtractsComponent", "build_extract_defs"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "ExtractsComponent":
-        from extract_project.component import ExtractsComponent
+    from extract_project.process import without_collection
 
-        return ExtractsComponent
-    if name == "build_extract_defs":
-        from extract_project.orchestration.load.build import build_extract_defs
+    with without_collection():
+        if name == "ExtractsComponent":
+            from extract_project.component import ExtractsComponent
 
-        return build_extract_defs
+            return ExtractsComponent
+        if name == "build_extract_defs":
+            from extract_project.orchestration.load.build import build_extract_defs
+
+            return build_extract_defs
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from extract_project.orchestration.load.build import build_extract_defs
+from extract_project import build_extract_defs
 from extract_project.settings import load_settings
 
 

@@ -35,12 +35,13 @@ def quiet_sqlglot() -> None:
 
 
 @contextmanager
-def building_definitions() -> Iterator[None]:
-    """Exempt definitions from garbage collection, in a code server while it loads them.
+def without_collection() -> Iterator[None]:
+    """Exempt what is made inside the block from garbage collection, in a process of Dagster.
 
-    Definitions live as long as the server. With 5,000 extracts they are a million objects. The
-    collector would traverse them several times during the load, and once more while the next server
-    loads. If the load fails, its objects are garbage and stay with the collector.
+    It is for what lives as long as the process. Importing this project beside Dagster takes a third
+    less CPU, in every run worker. The definitions of 5,000 extracts are a million objects, which
+    the collector would traverse several times during the load, and once more while the next code
+    server loads. If the block fails, its objects are garbage and stay with the collector.
     """
     was_collecting = gc.isenabled()
     gc.disable()

@@ -8,7 +8,7 @@ from subprocess import run
 
 import pytest
 
-from extract_project.process import building_definitions
+from extract_project.process import without_collection
 
 
 def test_the_collector_runs_again_after_a_load_that_failed_and_nothing_is_frozen() -> None:
@@ -22,8 +22,8 @@ def test_the_collector_runs_again_after_a_load_that_failed_and_nothing_is_frozen
 def test_definitions_that_load_are_kept_from_the_collector() -> None:
     program = """
 import gc
-from extract_project.process import building_definitions
-with building_definitions():
+from extract_project.process import without_collection
+with without_collection():
     made = [object()]
 print(gc.isenabled(), gc.get_freeze_count() > 0)
 """
@@ -49,7 +49,7 @@ import pandas
 
 
 def _fail_to_load() -> None:
-    with building_definitions():
+    with without_collection():
         assert not gc.isenabled()
         raise ValueError("no definitions")
 

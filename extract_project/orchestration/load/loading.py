@@ -30,7 +30,7 @@ from extract_project.orchestration.dagster_internals import (
 )
 from extract_project.orchestration.load.isolating import isolated
 from extract_project.orchestration.load.narrowing import executed_here, suffices
-from extract_project.process import building_definitions, quiet_sqlglot
+from extract_project.process import quiet_sqlglot, without_collection
 from extract_project.settings import Settings
 from extract_project.store.folder import Folder
 from extract_project.store.stores import Folders
@@ -69,7 +69,7 @@ def once_per_load(load: Load) -> BuildsDefinitions:
                 return _with_job_snapshots(made)
             return load(settings, beside)
         initialized.clear()
-        with building_definitions():
+        with without_collection():
             made = load(settings, beside)
         pending = context.get_pending_reconstruction_metadata()
         if _KEY in pending:
