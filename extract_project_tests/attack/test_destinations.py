@@ -16,14 +16,15 @@ from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.proxy import Fault, FaultProxy
 from extract_project_tests.support.attack.rig import SHAPES, Shape, impatient, sql
 from extract_project_tests.support.attack.two import Two, from_the, header_of
+from extract_project_tests.support.buckets import Buckets
 from extract_project_tests.support.destinations import another_bucket
 
 FAULTS = (Fault.ACCESS_DENIED, Fault.INTERNAL_ERROR, Fault.LOST_REPLY)
 
 
 @pytest.fixture
-def others(site: Site) -> Iterator[Folder]:
-    with another_bucket(site) as folder:
+def others(site: Site, buckets: Buckets) -> Iterator[Folder]:
+    with another_bucket(site, buckets) as folder:
         yield folder
 
 

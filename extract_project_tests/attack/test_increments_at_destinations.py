@@ -19,6 +19,7 @@ from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.proxy import Fault, FaultProxy
 from extract_project_tests.support.attack.rig import impatient
 from extract_project_tests.support.attack.two import Two, from_the
+from extract_project_tests.support.buckets import Buckets
 from extract_project_tests.support.destinations import another_bucket
 
 TEXT = """/*---
@@ -60,8 +61,8 @@ class Story:
 
 
 @pytest.fixture
-def others(site: Site) -> Iterator[Folder]:
-    with another_bucket(site) as folder:
+def others(site: Site, buckets: Buckets) -> Iterator[Folder]:
+    with another_bucket(site, buckets) as folder:
         yield folder
 
 

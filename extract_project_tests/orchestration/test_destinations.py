@@ -22,6 +22,7 @@ from extract_project.published import open_published
 from extract_project.settings import Settings, load_settings
 from extract_project.store.folder import Folder, Location
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.buckets import Buckets
 from extract_project_tests.support.commands import call
 from extract_project_tests.support.destinations import another_bucket, settings_with, versions
 from extract_project_tests.support.executing import definitions, execute, materialization
@@ -30,9 +31,9 @@ CRM = "/*---\nto: CRM\nunchanged: publish\n---*/\nselect n from range({rows}) t(
 
 
 @pytest.fixture
-def crm(site: Site) -> Iterator[Folder]:
+def crm(site: Site, buckets: Buckets) -> Iterator[Folder]:
     """Another bucket, with the prefix of the data, so that keys are equal in both."""
-    with another_bucket(site, site.data.prefix) as folder:
+    with another_bucket(site, buckets, site.data.prefix) as folder:
         yield folder
 
 

@@ -20,6 +20,7 @@ from extract_project.settings import Settings, load_settings
 from extract_project.store.folder import Folder
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.attack.proxy import fault_proxy
+from extract_project_tests.support.buckets import Buckets
 from extract_project_tests.support.commands import call
 from extract_project_tests.support.destinations import another_bucket, settings_with, versions
 from extract_project_tests.support.executing import definitions, execute, materialization
@@ -28,8 +29,8 @@ BOTH = "/*---\nto: [data, crm]\n{more}\n---*/\nselect n from range({rows}) t(n)"
 
 
 @pytest.fixture
-def crm(site: Site) -> Iterator[Folder]:
-    with another_bucket(site) as folder:
+def crm(site: Site, buckets: Buckets) -> Iterator[Folder]:
+    with another_bucket(site, buckets) as folder:
         yield folder
 
 

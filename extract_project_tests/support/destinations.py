@@ -11,16 +11,15 @@ from extract_project.settings import Settings, load_settings
 from extract_project.store.folder import Folder, Location
 from extract_project.store.s3.buckets import S3Buckets
 from extract_project.store.stores import Stores
-from extract_project_tests.conftest import Site, remove_bucket
+from extract_project_tests.conftest import Site
+from extract_project_tests.support.buckets import Buckets
 
 
 @contextmanager
-def another_bucket(site: Site, prefix: str = "inbound") -> Iterator[Folder]:
+def another_bucket(site: Site, buckets: Buckets, prefix: str = "inbound") -> Iterator[Folder]:
     """A folder in another bucket of the same server."""
-    bucket = f"others-{site.data.bucket}"
-    site.server.make_bucket(bucket)
-    yield Stores({"s3": S3Buckets(site.s3)}).folder(Location(bucket, prefix))
-    remove_bucket(site.s3, bucket)
+    with buckets.lent(site.s3, "others") as bucket:
+        yield Stores({"s3": S3Buckets(site.s3)}).folder(Location(bucket, prefix))
 
 
 def settings_with(crm: Folder, site: Site, monkeypatch: pytest.MonkeyPatch) -> Settings:
