@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo
 READY := $(VENV)/.ready
 
+# Every process of the demo and of the tests would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo up test test-fast test-slow test-soak test-all corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types docs screenshots lint stack cost sbom format lock clean
 
 demo: $(DEMO) ## run a demo on this machine: S3, warehouse, Dagster, audits, versions

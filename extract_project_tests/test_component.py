@@ -48,6 +48,7 @@ def finished(deployment: Deployment, run_id: str, steps: dict[str, str]) -> Run:
     return await_value(f"the end of run {run_id}", ended, _SECONDS)
 
 
+@pytest.mark.slow
 def test_g3_a_project_has_extracts_beside_its_own_assets(site: Site, tmp_path: Path) -> None:
     """Scaffold, configure, load, run with the bucket changed, reload by the sensor."""
     aws = {**os.environ, **site.server.environment, "DAGSTER_CLI_TELEMETRY_DISABLED": "1"}

@@ -16,6 +16,8 @@ import extract_project
 from extract_project_tests.conftest import Site
 from extract_project_tests.support import memory_store
 
+pytestmark = pytest.mark.slow
+
 _ROOT = Path(__file__).parents[1]
 
 _ODD_ROWS = """

@@ -16,6 +16,8 @@ from extract_project_tests.support.assistant import Assistant
 from extract_project_tests.support.commands import write
 from extract_project_tests.support.publishing import publish
 
+pytestmark = pytest.mark.slow
+
 OLD = "select 1 as id, 'x' as town"
 
 

@@ -31,10 +31,7 @@ def others(site: Site, buckets: Buckets) -> Iterator[Folder]:
 @pytest.mark.parametrize("spoilt", ["crm", "data"])
 @pytest.mark.parametrize(
     "shape",
-    [
-        pytest.param(each, marks=pytest.mark.slow) if each == "multipart" else each
-        for each in SHAPES
-    ],
+    [each if each == "one put" else pytest.param(each, marks=pytest.mark.slow) for each in SHAPES],
 )
 def test_g1_g2_the_others_publish_whatever_one_does(
     site: Site, others: Folder, proxy: FaultProxy, shape: Shape, spoilt: str

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from extract_project_tests.support.assistant import Assistant
 from extract_project_tests.support.installation import Installation
+
+pytestmark = pytest.mark.slow
 
 FILES = {
     "assistants/broken": "/*---\ngroup: assistants\n---*/\nselect nope",

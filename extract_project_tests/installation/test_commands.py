@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from dagster import DagsterInstance
 
 from extract_project_tests.support.executing import materialization
 from extract_project_tests.support.installation import DuckDBFile, Installation
+
+pytestmark = pytest.mark.slow
 
 RESTORED = "/*---\npartitions: [eu, us]\n---*/\nselect :partition_key as region, {} as n"
 FILES = {

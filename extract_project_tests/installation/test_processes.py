@@ -81,6 +81,7 @@ def test_g3_a_run_executes_the_sql_that_it_was_launched_with(installed: Installa
     assert b"new" in site.body("extracts/sales/pinned.parquet")
 
 
+@pytest.mark.slow
 def test_g3_a_run_executes_the_defaults_that_it_was_launched_with(
     installed: Installation,
 ) -> None:
@@ -196,6 +197,7 @@ def test_g6_the_ui_shows_an_invalid_file_red_with_its_reason(
     expect(failed).to_be_visible(timeout=BROWSER_SECONDS * 1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("process", ["Code", "Webserver", "Daemon"])
 def test_the_health_check_of_a_container_tells_well_from_ill(
     installed: Installation, process: str, tmp_path: Path

@@ -18,6 +18,8 @@ from extract_project.errors import DeploymentError
 from extract_project_tests.support.installation import Installation
 from extract_project_tests.support.waiting import await_value
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "morning/bad": "/*---\nowners: team:sales\n---*/\nselect error('no such day') as a",
     "morning/after": "/*---\ndepends_on: morning/bad\n---*/\nselect 1 as a",

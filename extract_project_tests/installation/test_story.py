@@ -15,6 +15,8 @@ from extract_project_tests.support.browser import BROWSER_SECONDS
 from extract_project_tests.support.installation import DuckDBFile, Installation
 from extract_project_tests.support.waiting import await_value
 
+pytestmark = pytest.mark.slow
+
 FILE = "/*---\nwarehouse: file\n---*/\n"
 RENAMED = f"{FILE}select order_id\nfrom shop.orders"
 DAYS = """/*---

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from extract_project.settings import Settings, load_settings
 from extract_project_tests.conftest import Site
-from extract_project_tests.support.browser import BROWSER_SECONDS, chromium
+from extract_project_tests.support.browser import chromium, page_of
 
 
 @pytest.fixture
@@ -20,8 +20,12 @@ def settings(site: Site, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1500, "height": 1000})
-        page.set_default_timeout(BROWSER_SECONDS * 1000)
-        yield page
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with page_of(browser) as opened:
+        yield opened
