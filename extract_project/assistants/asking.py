@@ -62,7 +62,10 @@ class Asker:
             ) from None
         answer = _json(done.stdout)
         if done.returncode not in _ANSWERED or answer is None:
-            raise ExtractError((done.stderr or done.stdout).strip() or f"exit {done.returncode}")
+            told = (
+                answer["error"] if isinstance(answer, dict) and "error" in answer else done.stderr
+            )
+            raise ExtractError(told.strip() or f"exit {done.returncode}")
         if len(done.stdout) > _MOST_CHARACTERS:
             raise ExtractError(
                 f"the answer of extract {command} has {len(done.stdout):,} characters, more than "

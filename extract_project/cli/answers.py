@@ -23,6 +23,12 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class ErrorAnswer(_Answer):
+    """What any command prints instead of its answer where it could not do its work: exit code 2."""
+
+    error: str
+
+
 class CheckedProblem(_Answer):
     """A fault of a file, at its place."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import wraps
 from typing import Any, TextIO
@@ -98,7 +98,7 @@ def transfer_columns() -> tuple[ProgressColumn, ...]:
 def explains_itself(command: Callable[..., None]) -> Callable[..., None]:
     """Print expected errors as one message and exit with 2; let unexpected ones pass, as bugs.
 
-    With --json, the message is JSON too, on standard error: `{"error": "…"}`.
+    With --json, standard output is `{"error": "…"}` instead of an answer.
     """
 
     @wraps(command)
@@ -106,22 +106,26 @@ def explains_itself(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except ExtractError as error:
-            _tell(str(error), as_json=bool(kwargs.get("as_json")))
+            _tell(str(error), kwargs)
             raise SystemExit(CANNOT) from None
         except OSError as error:
             if error.filename is None:
                 raise
-            _tell(f"{error.filename}: {error.strerror}", as_json=bool(kwargs.get("as_json")))
+            _tell(f"{error.filename}: {error.strerror}", kwargs)
             raise SystemExit(CANNOT) from None
 
     return wrapped
 
 
-def _tell(message: str, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps({"error": message}), err=True)
-    else:
-        err.print(Text.assemble(("error", "red"), f": {message}"))
+def _tell(message: str, options: Mapping[str, object]) -> None:
+    err.print(Text.assemble(("error", "red"), f": {message}"))
+    if options.get("as_json"):
+        print_error(message)
+
+
+def print_error(message: str) -> None:
+    """What standard output has with --json where there is no answer."""
+    click.echo(json.dumps({"error": message}, indent=2))
 
 
 def duration(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

@@ -6,6 +6,7 @@ import click
 
 from extract_project.catalog.build import entry_of
 from extract_project.catalog.tables import table_of
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import explains_itself
 from extract_project.cli.versions import resolve
 from extract_project.ddl import ENGINES
@@ -13,7 +14,7 @@ from extract_project.settings import load_settings
 
 
 @click.command()
-@click.argument("extract")
+@click.argument("extract", shell_complete=extract_names)
 @click.option("--for", "engine", type=click.Choice(sorted(ENGINES)), required=True)
 @click.option("--table", "name", help="Name of the table; default: folder_name.")
 @explains_itself

@@ -13,6 +13,7 @@ from typing import Any
 import click
 from rich.progress import DownloadColumn, Progress
 
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
     as_of_option,
     err,
@@ -55,7 +56,7 @@ class Download:
 
 
 @click.command()
-@click.argument("extract")
+@click.argument("extract", shell_complete=extract_names)
 @partition_option
 @to_option
 @click.option(

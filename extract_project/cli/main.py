@@ -6,9 +6,11 @@ import sys
 from collections.abc import Mapping
 from importlib import import_module
 from io import TextIOWrapper
+from typing import Any
 
 import click
 
+from extract_project.cli.console import print_error
 from extract_project.problem import suggestion
 from extract_project.process import quiet_sqlglot
 
@@ -70,6 +72,22 @@ class Commands(click.Group):
         if name and not name.startswith("-") and name not in _COMMANDS:
             ctx.fail(f"no command {name!r}: {suggestion(name, _COMMANDS)}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Tell programs too, by --json, that a command was called wrongly, or that its user
+        declined.
+        """
+        is_for_programs = "--json" in ctx.args
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            if is_for_programs:
+                print_error(error.format_message())
+            raise
+        except click.Abort:
+            if is_for_programs:
+                print_error("aborted: nothing was done")
+            raise
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,6 +6,7 @@ import getpass
 
 import click
 
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import explains_itself, out, partition_option, to_option
 from extract_project.cli.versions import published_at, resolve_at
 from extract_project.errors import NotPublished
@@ -18,7 +19,7 @@ from extract_project.store.folder import Folder
 
 
 @click.command()
-@click.argument("extract")
+@click.argument("extract", shell_complete=extract_names)
 @click.argument("version")
 @click.option("--reason", required=True, help="The reason, shown by extract versions.")
 @click.option("--by", help="Your name; default: the user of this machine.")
@@ -49,7 +50,7 @@ def pin(
 
 
 @click.command()
-@click.argument("extract")
+@click.argument("extract", shell_complete=extract_names)
 @click.argument("version")
 @partition_option
 @to_option

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from extract_project.cli.answers import PruneAnswer, print_answer
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import duration, err, explains_itself, json_option, out, table
 from extract_project.errors import NotPublished
 from extract_project.history.retention import (
@@ -33,7 +34,7 @@ from extract_project.units import format_bytes, parse_duration
 
 
 @click.command()
-@click.argument("extracts", nargs=-1)
+@click.argument("extracts", nargs=-1, shell_complete=extract_names)
 @click.option(
     "--keep",
     default=30,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import NO, err, explains_itself, partition_option
 from extract_project.cli.launching import launch_and_watch
 from extract_project.cli.run import report, watch
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("extract")
+@click.argument("extract", shell_complete=extract_names)
 @click.option("--reason", required=True, help="The reason, recorded with the version.")
 @click.option("--by", help="Your name; default: the user of this machine.")
 @partition_option

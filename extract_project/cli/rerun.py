@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
     BAD,
     GOOD,
@@ -39,7 +40,7 @@ _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD}
 
 
 @click.command()
-@click.argument("extracts", nargs=-1)
+@click.argument("extracts", nargs=-1, shell_complete=extract_names)
 @click.option("--failed", "all_failed", is_flag=True, help="Run everything that failed.")
 @click.option("--group", help="Only extracts of this group.")
 @since_option

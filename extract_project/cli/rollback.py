@@ -7,6 +7,7 @@ import time
 
 import click
 
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import NO, err, explains_itself, out, partition_option, to_option
 from extract_project.cli.versions import published_at, resolve_at
 from extract_project.errors import DeploymentError, NotPublished
@@ -23,7 +24,7 @@ _NEWEST = 20
 
 
 @click.command()
-@click.argument("extract")
+@click.argument("extract", shell_complete=extract_names)
 @click.argument("version")
 @click.option("--reason", required=True, help="The reason, recorded with the version.")
 @click.option("--by", help="Your name; default: the user of this machine.")

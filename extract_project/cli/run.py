@@ -9,6 +9,7 @@ import click
 from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 from rich.text import Text
 
+from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
     BAD,
     GOOD,
@@ -41,7 +42,7 @@ _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD, "SKIPPED": Text("-", "yellow")}
 
 
 @click.command()
-@click.argument("extracts", nargs=-1, required=True)
+@click.argument("extracts", nargs=-1, required=True, shell_complete=extract_names)
 @partition_option
 @click.option(
     "--full-refresh", is_flag=True, help="Query everything again, also for incremental extracts."

@@ -17,6 +17,7 @@ _ANSWERS: Mapping[str, tuple[str, str]] = {
     "check": ("cli.answers", "CheckAnswer"),
     "diff": ("cli.answers", "DiffAnswer"),
     "doctor": ("cli.answers", "DoctorAnswer"),
+    "error": ("cli.answers", "ErrorAnswer"),
     "failed": ("status.failures", "FailedReport"),
     "logs": ("deployment.logs", "LogLine"),
     "plan": ("cli.answers", "PlanAnswer"),
@@ -29,17 +30,24 @@ _ANSWERS: Mapping[str, tuple[str, str]] = {
     "versions": ("cli.answers", "VersionsAnswer"),
     "why": ("status.explanation", "Explanation"),
 }
-"""The commands with --json, and the module and name of the model of what each prints."""
+"""The commands with --json, and the module and name of the model of what each prints; `error` is
+what all of them print where they cannot answer.
+"""
+
+
+def _commands(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in _ANSWERS if name.startswith(incomplete)]
 
 
 @click.command()
-@click.argument("command", required=False)
+@click.argument("command", required=False, shell_complete=_commands)
 @click.option("--defaults", is_flag=True, help="The schema of _defaults.yaml instead.")
 @explains_itself
 def schema(command: str | None, defaults: bool) -> None:
     """Print a JSON Schema: of the header of SQL files, for editors.
 
-    With COMMAND, of what that command prints with --json.
+    With COMMAND, of what that command prints with --json; with `error`, of what each command prints
+    where it cannot answer.
 
     \b
     extract schema

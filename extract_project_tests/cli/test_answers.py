@@ -55,7 +55,7 @@ def test_every_answer_is_what_its_schema_says(published: Site, tmp_path: Path) -
         "trace": call("trace", uri, "--json"),
         "versions": call("versions", "a/b", "--json"),
     }
-    assert answers.keys() | _ASKED_OF_A_DEPLOYMENT == _ANSWERS.keys()
+    assert {*answers, *_ASKED_OF_A_DEPLOYMENT, "error"} == _ANSWERS.keys()
     silent = {n: (e.exit_code, e.exception) for n, e in answers.items() if not e.stdout.strip()}
     assert silent == {}
     told = {name: valid(name, each.stdout) for name, each in answers.items()}
@@ -92,12 +92,19 @@ def test_every_command_with_json_has_a_schema() -> None:
         assert command is not None
         if any("--json" in parameter.opts for parameter in command.params):
             having.add(name)
-    assert having == set(_ANSWERS)
+    assert having | {"error"} == set(_ANSWERS)
     assert "did you mean 'status'?" in call("schema", "statsu").stderr
 
 
 def test_errors_are_json_too(configured: Site) -> None:
     configured.put_sql("a/b", "select 1 as one")
-    result = call("versions", "a/bb", "--json")
-    assert result.exit_code == 2
-    assert "did you mean 'a/b'?" in json.loads(result.stderr)["error"]
+    for arguments, reason in (
+        (("versions", "a/bb"), "did you mean 'a/b'?"),
+        (("versions", "a/b", "--limit", "0"), "Invalid value for '--limit'"),
+        (("versions",), "Missing argument 'EXTRACT'"),
+    ):
+        result = call(*arguments, "--json")
+        assert result.exit_code == 2
+        assert reason in valid("error", result.stdout)["error"]
+        assert reason in result.stderr
+        assert call(*arguments).stdout == ""
