@@ -1,4 +1,4 @@
-"""What the value of a header key looks like, for error messages."""
+"""The expected form of the value of a header key, for error messages."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def _published(
     *,
     lists: bool,
 ) -> dict[str, Published | None]:
-    """What is published of the extracts of one destination, which is listed where `lists`."""
+    """Return the current version of each extract at one destination; list its bucket if `lists`."""
     listing = Listing.of(place.data, extracts) if lists else None
     kept: dict[str, Published | None] = {}
     unknown = []

@@ -1,4 +1,4 @@
-"""What each reader has to be told of the dialect of a CSV file; None for what it cannot read."""
+"""Arguments with which each reader reads the dialect of a CSV file; None if it cannot."""
 
 from __future__ import annotations
 

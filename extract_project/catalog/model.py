@@ -27,7 +27,7 @@ class CatalogColumn(_Part):
 
 
 class DeclaredColumn(_Part):
-    """What the SQL file itself says of a column, published or not."""
+    """A column as the SQL file declares it, before and after it is published."""
 
     name: str
     type: str = Field("", description="As `columns` declares it; empty where it does not.")

@@ -1,4 +1,4 @@
-"""What the commands print with `--json`: one model for each, which `extract schema` describes.
+"""The answers that commands print with `--json`, one model each; `extract schema` describes them.
 
 Keys are lower case with underscores, times are ISO 8601 with their offset, sizes are bytes, and
 durations are seconds. What is not known is null. Keys may be added; none changes its meaning.

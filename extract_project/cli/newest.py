@@ -28,7 +28,7 @@ as_loaded_option = click.option(
 
 
 def newest(deployment: Deployment, extracts: Collection[str], *, as_loaded: bool) -> Loaded:
-    """What is loaded of these extracts (paths or patterns), after a reload if one was needed.
+    """Return these extracts (paths or patterns) as loaded, after a reload if one was needed.
 
     Raises ManifestError if the newest SQL does not load.
     """

@@ -22,7 +22,7 @@ _LONGEST_DIFF = 200
 
 @dataclass(frozen=True)
 class Told:
-    """What is said of one extract."""
+    """The lines about one extract."""
 
     change: str
     path: str

@@ -150,7 +150,7 @@ def _header(extract: Extract) -> Table:
 
 
 def _columns(shown: _Shown) -> Table:
-    """Those of the published version, or else those that the header promises."""
+    """Return the columns of the published version, or else those that the header promises."""
     assert shown.entry is not None
     if shown.entry.published and shown.entry.published.columns:
         listed = table("column", "type", "nulls")

@@ -151,7 +151,7 @@ def print_history(
 
 
 def _telling_length(version_ids: Sequence[str]) -> int:
-    """How many characters tell them apart, plus a few, since older versions are not listed."""
+    """Return how many characters tell the ids apart, plus a few for versions not listed."""
     length = _SHORTEST_ID
     while len({each[:length] for each in version_ids}) < len(set(version_ids)):
         length += 1

@@ -28,7 +28,7 @@ class Question(BaseModel):
 
 
 class Loaded(BaseModel):
-    """What a code location has loaded of the extracts that were asked for."""
+    """Those of the named extracts that a code location has loaded."""
 
     versions: dict[str, str | None]
     """Path of each valid extract, and the VersionId of its SQL."""

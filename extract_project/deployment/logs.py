@@ -1,4 +1,4 @@
-"""What a run has said, event by event."""
+"""The log of a run, event by event."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ RunOutcome = Literal["succeeded", "failed", "refused", "cancelled", "running", "
 
 
 class ExtractCost(BaseModel):
-    """What a run has used for one extract, as far as it is known."""
+    """Time, rows and bytes that a run has used for one extract, as far as they are known."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -83,7 +83,7 @@ class RunRow(BaseModel):
 
 
 class RunReport(BaseModel):
-    """What ran between two times, oldest first."""
+    """The runs between two times, oldest first."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -71,7 +71,7 @@ def _has_path(extract: Extract, path: str) -> bool:
 
 
 def key_prefixes(data: Location, path: str, extract: Extract | None = None) -> list[str]:
-    """What the keys begin with that may belong to the extract; none of them begins another."""
+    """Return the prefixes of all keys that may belong to the extract; no prefix begins another."""
     prefixes = [f"{data.key(path)}.", f"{data.key(path)}/"]
     if extract and extract.header.path:
         own = data.key(extract.naming.prefix.removesuffix(PARTS_MANIFEST))

@@ -40,7 +40,7 @@ class FetchedFile:
 
     @property
     def path(self) -> str:
-        """Of a SQL file: its extract's."""
+        """The extract's path, if this is a SQL file."""
         return self.name[: -len(SUFFIX)]
 
 
@@ -115,7 +115,10 @@ def parse_fetched(
 def _kept(
     manifest: Folder, tree: DefaultsTree, before: Iterable[Extract]
 ) -> dict[ListedObject, Extract]:
-    """What need not be read again; invalid files are, since what they lack may have come."""
+    """Return the extracts that need not be read again.
+
+    Invalid files are read again: their problem may be solved by another file.
+    """
     return {
         ListedObject(each.source.key, each.source.etag): each
         for each in before

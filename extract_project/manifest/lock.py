@@ -28,12 +28,12 @@ class Seen(BaseModel):
 
 
 class Lock(BaseModel):
-    """What a folder has seen of each manifest that it is pushed to, by its URI and file name."""
+    """The versions that a folder has seen, by the manifest's URI and the file's name."""
 
     manifests: dict[str, dict[str, Seen]] = {}
 
     def of(self, manifest: str) -> Mapping[str, Seen]:
-        """What it has seen of one manifest."""
+        """The versions that the folder has seen in one manifest."""
         return self.manifests.get(manifest, {})
 
     def updated(self, manifest: str, seen: Mapping[str, Seen | None]) -> Lock:

@@ -22,7 +22,7 @@ Change = Literal["added", "changed", "removed", "kept"]
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull does with one file."""
+    """The change that a pull makes to one file."""
 
     name: str
     change: Change
@@ -49,7 +49,7 @@ class Pull:
 def plan_pull(
     manifest: Folder, root: Path, seen: Mapping[str, Seen], *, overwrite: bool = False
 ) -> Pull:
-    """What a pull into this folder does; nothing is written yet.
+    """Plan a pull into this folder; nothing is written yet.
 
     A file that was changed or removed here only is left alone, so that a push can take it along.
     With `overwrite`, what was changed here is given up.

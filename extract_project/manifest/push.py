@@ -128,7 +128,7 @@ def _explained(name: str) -> Iterator[None]:
 def seen_already(
     manifest: Folder, files: Mapping[str, Path], changes: Changes, seen: Mapping[str, Seen]
 ) -> Iterator[tuple[str, Seen]]:
-    """What the bucket has of files that are the same here, for those that the lock lacks."""
+    """Yield the bucket's versions of equal files that the lock does not know yet."""
     names = [
         name
         for name in changes.same

@@ -1,4 +1,4 @@
-"""What extracts have done: each run of the last 24 hours, and each of the last 30 days in sum.
+"""The activity of extracts: runs of the last 24 hours one by one, those of 30 days in sum.
 
 It is kept in the data bucket, because Dagster would have to be asked for every event of a month.
 """
@@ -65,7 +65,7 @@ class Day(BaseModel):
 
 
 class Activity(BaseModel):
-    """What the extracts of a code location have done, by path."""
+    """The activity of the extracts of a code location, by path."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -102,7 +102,7 @@ def _top(facts: Facts, lines: Sequence[Line]) -> str:
 
 
 def _deployment(found: DeploymentFacts) -> str:
-    """What is wrong with the deployment as a whole."""
+    """Return the problems of the deployment as a whole."""
     told = [
         f"The daemon's thread {daemon.name} "
         + (

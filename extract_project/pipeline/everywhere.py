@@ -19,7 +19,7 @@ from extract_project.publish.publishing import Published, has_content, settle
 
 @dataclass(frozen=True)
 class Settled:
-    """What became of a result at one place."""
+    """The outcome of a result at one place: published, or the error."""
 
     place: Place
     published: Published | None = None

@@ -97,7 +97,7 @@ def _require_refreshed(
 
 
 def lowest_bound(lanes: Sequence[Lane]) -> Value:
-    """What `:watermark` is: what every destination has reached. None asks for all rows."""
+    """Return the value of `:watermark`, which every destination has reached; None asks for all."""
     bases = [lane.run.base for lane in lanes]
     known = [base for base in bases if base is not None]
     if len(known) < len(bases) or len({(each.cursor.type) for each in known}) != 1:
@@ -148,7 +148,7 @@ def _lane(
 
 
 def _baseline(run: RunOfExtract, branches: Sequence[Branch]) -> PublishedBaseline:
-    """Of the first destination that can be read."""
+    """Return the baseline of the first destination that can be read."""
     for branch in branches:
         place, provenance = branch.place, run.provenance
         baseline = PublishedBaseline(

@@ -18,7 +18,7 @@ _BREAKING = ("removed", "renamed", "retyped", "nullable")
 
 @dataclass(frozen=True)
 class Breaking:
-    """What breaks, and for whom."""
+    """A breaking change, and those whom it hits."""
 
     changes: tuple[str, ...]
     consumers: tuple[str, ...]

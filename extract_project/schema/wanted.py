@@ -42,7 +42,7 @@ class Wanted:
 
     @property
     def unbounded(self) -> pa.DataType:
-        """What a numeric without a precision becomes."""
+        """The type of a numeric without a precision."""
         kind, types = self.declared, pa.types
         if kind is not None and any(
             bool(is_one(kind)) for is_one in (types.is_decimal, types.is_integer, types.is_string)

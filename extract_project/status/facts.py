@@ -88,7 +88,7 @@ class Manifest(_Fact):
 
 
 class DeploymentFacts(_Fact):
-    """What concerns all extracts."""
+    """Facts about the deployment, which concern all extracts."""
 
     at: AwareDatetime
     """When these facts were read."""
@@ -161,7 +161,7 @@ class Attempt(_Fact):
 
 
 class ExtractFacts(_Fact):
-    """What concerns one extract."""
+    """Facts about one extract."""
 
     extract: str
     """Its path: `sales/orders`."""

@@ -1,4 +1,4 @@
-"""What has failed: for whom, with what next, and what readers have meanwhile."""
+"""Extracts that failed: the owner, the next step, and the version that readers have."""
 
 from __future__ import annotations
 

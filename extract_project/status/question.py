@@ -1,4 +1,4 @@
-"""What is asked of a deployment."""
+"""The questions that a deployment answers."""
 
 from __future__ import annotations
 

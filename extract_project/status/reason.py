@@ -28,7 +28,7 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What kind of reason it is."""
+    """The kind of a reason."""
 
     NOT_LOADED = "not_loaded"
     OLDER_MANIFEST = "older_manifest"

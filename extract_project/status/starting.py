@@ -47,7 +47,7 @@ def _due(extract: ExtractFacts, *, late: bool) -> Reason:
 
 
 def _broken(facts: Facts, extract: ExtractFacts, starter: Starter | None) -> Iterator[Reason]:
-    """What keeps its schedule or sensor from starting it."""
+    """Return the reasons why its schedule or sensor does not start it."""
     now = facts.deployment.at
     yield from silent(facts, "SCHEDULER" if extract.trigger is Trigger.SCHEDULE else "SENSOR")
     if starter is None:

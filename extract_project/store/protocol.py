@@ -142,7 +142,7 @@ class StagedObject(Protocol):
 
     @property
     def sha256(self) -> str:
-        """Of all bytes written so far."""
+        """The SHA-256 of all bytes written so far."""
 
     @property
     def takes_facts(self) -> bool:

@@ -69,7 +69,7 @@ class Measure:
 
 
 def of_event(record: Mapping[str, Any]) -> Iterator[Measure]:
-    """What a line of the journal measures; nothing for most lines."""
+    """Return the measures of a line of the journal; most lines have none."""
     event, about = record["event"], {"extract": str(record.get("extract", ""))}
     if event == "staged":
         for stage, seconds in record["seconds"].items():

@@ -1,4 +1,4 @@
-"""What an exporter is."""
+"""The protocol of an exporter."""
 
 from __future__ import annotations
 

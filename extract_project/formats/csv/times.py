@@ -54,7 +54,7 @@ def from_pattern(text: pa.StringArray, kind: pa.DataType, pattern: Pattern) -> p
 
 
 def _zeros(kind: pa.DataType) -> str:
-    """What Arrow's text of a timestamp lacks of nine digits after the point."""
+    """Return the zeros that Arrow's text of a timestamp needs for nine digits after the point."""
     return {"s": ".000000000", "ms": "000000", "us": "000", "ns": ""}[kind.unit]
 
 

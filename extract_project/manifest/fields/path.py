@@ -112,7 +112,7 @@ class Naming:
 
     @property
     def prefix(self) -> str:
-        """What the paths of all objects begin with."""
+        """The text that the paths of all objects begin with."""
         return self.at(ANY).partition(ANY)[0]
 
     @property
@@ -159,7 +159,7 @@ class Naming:
         return self._filled(digits)
 
     def _value(self, piece: Piece, partition: str | None) -> str:
-        """What a placeholder stands for."""
+        """Return the value of a placeholder."""
         folder, _, name = self.path.rpartition("/")
         if piece.field != PARTITION:
             return {None: "", NAME: name, FOLDER: folder}[piece.field]

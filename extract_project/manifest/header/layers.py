@@ -177,7 +177,7 @@ def _entries(front_matter: FrontMatter) -> Iterator[tuple[Path, Any]]:
 
 
 def _without_nulls(front_matter: FrontMatter) -> tuple[FrontMatter, frozenset[Path]]:
-    """What a file says, without the nulls by which it takes something back, and those."""
+    """Split the keys of a file: its values, and the nulls that take a default back."""
     nulls = {path for path in front_matter.nulls if path and path[0] in Header.model_fields}
     if not nulls:
         return front_matter, frozenset()

@@ -1,4 +1,4 @@
-"""What is wrong with a header that is not YAML: the problem in plain words, at its place."""
+"""Errors of a header that is not YAML: the problem in plain words, at its place."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Materialization:
 
 @dataclass(frozen=True)
 class Latest:
-    """What the instance knows of an extract's latest run, in any of its partitions."""
+    """An extract's latest run, in any of its partitions, as the instance knows it."""
 
     run_id: str | None
     """The run that planned or materialized it last."""

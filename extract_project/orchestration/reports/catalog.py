@@ -79,7 +79,7 @@ def catalog_sensor(snapshot: Snapshot, location: CodeLocation) -> dg.SensorDefin
 
 
 def _in_glue(database: str, catalog: Catalog) -> str:
-    """What became of the tables, in words."""
+    """Say in words which tables were created or changed."""
     written, refusals = keep_tables(database, catalog.extracts, catalog.data)
     said = f"{written:,} tables written in the Glue database {database}"
     return f"{said}; refused: {shown(refusals)}" if refusals else said

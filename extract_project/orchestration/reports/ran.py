@@ -39,7 +39,7 @@ _OF_STEPS = {
 
 @dataclass(frozen=True)
 class Look:
-    """What was found of the runs that have changed since a moment."""
+    """The runs that have changed since a moment."""
 
     bars: list[tuple[str, Bar]]
     results: list[tuple[str, Result]]

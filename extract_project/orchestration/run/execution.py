@@ -1,15 +1,11 @@
-"""One attempt at an extract within a Dagster run, and its end as Dagster records it.
+"""One attempt at an extract within a Dagster run: query, audit, stage, and publish.
 
-Whatever ends an attempt (a refusal, an error, the timeout, an interrupt) becomes one `Ending` here.
-Nothing is raised before, so Dagster always records what really happened, also if S3 fails during a
-cancel, or the run is terminated after it has published.
-
-The IO manager publishes, between two events of the asset.
+The IO manager publishes, between two events of the asset. `ending` has what becomes of an attempt
+that does not publish.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from extract_project.errors import ExtractError, RunEnded, SchemaError
+from extract_project.errors import ExtractError
 from extract_project.journal import Journal
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.fields.partitions import Partition
@@ -26,20 +22,16 @@ from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.partitions import partition_of
 from extract_project.orchestration.names.requests import wants_full_refresh
 from extract_project.orchestration.names.task_cost import Task, current_task
-from extract_project.orchestration.run.failure_tag import clear_failure, tag_failure
+from extract_project.orchestration.run.ending import Ending, Endings
+from extract_project.orchestration.run.failure_tag import clear_failure
 from extract_project.orchestration.run.failures import (
     Attempt,
     ended_after_publishing,
-    failure,
-    is_expected,
-    refusal,
-    refusal_of_schema,
 )
 from extract_project.orchestration.run.interrupts import Interrupts
 from extract_project.orchestration.run.journaling import (
     journal_of,
     record_each,
-    record_failure,
     record_published,
     record_staged,
 )
@@ -47,15 +39,13 @@ from extract_project.orchestration.run.metadata import (
     check_result,
     destinations_metadata,
     materialization_metadata,
-    schema_result,
 )
 from extract_project.orchestration.run.newer import newer_sql
 from extract_project.orchestration.run.release import release_of
-from extract_project.orchestration.run.standing import Current, look_up_each
+from extract_project.orchestration.run.standing import look_up_each
 from extract_project.orchestration.run.subject_tags import tag_subject
 from extract_project.pipeline.attempt import (
     Done,
-    RefusedResult,
     done_at_one,
     done_everywhere,
     publish_staged,
@@ -74,16 +64,6 @@ from extract_project.telemetry.exporting import Listener, measuring
 
 if TYPE_CHECKING:
     from extract_project.orchestration.run.code_location import CodeLocation
-
-
-@dataclass(frozen=True)
-class Ending:
-    """An attempt that has not published: events for Dagster to store, then the failure to raise."""
-
-    events: Sequence[dg.AssetCheckResult]
-    failure: dg.Failure
-    because: Exception | None = None
-    """The original exception, unless the failure explains itself."""
 
 
 class Candidate:
@@ -145,6 +125,7 @@ class _Execution:
     """Where the extract is published."""
     task: Task | None
     """The ECS task that this runs in."""
+    endings: Endings
 
     @classmethod
     def of(
@@ -158,17 +139,19 @@ class _Execution:
         number = context.retry_number + 1
         this = Attempt(extract, partition.key if partition else None, number)
         interrupts, folders = Interrupts(), location.connect()
+        journal = journal_of(this, context.run.run_id, listener)
         return cls(
             context,
             location,
             this,
             partition,
-            journal_of(this, context.run.run_id, listener),
+            journal,
             folders,
             interrupts,
             Stop(extract.header.timeout, is_ended=lambda: interrupts.arrived),
             places_of(folders, extract, this.partition),
             current_task(location.settings.ecs_metadata_uri),
+            Endings(context, this, journal, interrupts, location.settings.dagster_url),
         )
 
     def _begin(self) -> None:
@@ -210,7 +193,7 @@ class _Execution:
             )
             self._require_own(staged)
         except Exception as error:
-            return self._ending(error, look_up_each(self.places, may_change=False))
+            return self.endings.of(error, look_up_each(self.places, may_change=False))
         for doubt in staged.doubts:
             self.context.log.warning(doubt)
         record_staged(self.journal, staged)
@@ -242,8 +225,9 @@ class _Execution:
         return done.published, materialization_metadata(done, cost)
 
     def _published_after_all(self, staged: Staged, error: Exception) -> Done:
-        """What a publishing request has done that succeeded although its reply did not arrive in
-        time; raises dg.Failure if it was not published everywhere.
+        """Find out whether a publishing request succeeded although its reply was lost.
+
+        Raises dg.Failure if the result was not published everywhere.
         """
         current = look_up_each(self.places, may_change=self.stop.is_sending)
         if len(self.places) == 1:
@@ -258,7 +242,7 @@ class _Execution:
                 error = settled
         if isinstance(error, PartlyPublished) and error.published:
             self._observe(error)
-        ending = self._ending(error, current)
+        ending = self.endings.of(error, current)
         raise ending.failure from ending.because
 
     def _observe(self, partly: PartlyPublished) -> None:
@@ -272,35 +256,6 @@ class _Execution:
                 metadata=destinations_metadata(partly.published),
             )
         )
-
-    def _ending(self, error: Exception, current: Current) -> Ending:
-        ending = self._explained(error, current)
-        self._record(ending.failure)
-        if self.interrupts.arrived and ending.failure.allow_retries:
-            if isinstance(error, PartlyPublished):
-                return Ending((), failure(error, self.this, current, may_retry=False))
-            ended = RunEnded(f"the run was stopped from outside, after an error: {error}")
-            return self._explained(ended, current)
-        return ending
-
-    def _explained(self, error: Exception, current: Current) -> Ending:
-        if isinstance(error, RefusedResult):
-            outcomes = sorted(error.staged.outcomes, key=lambda each: each.verdict.passed)
-            checks = [check_result(each, self._key, published=False) for each in outcomes]
-            return Ending(checks, refusal(error, self.this, self.location.settings.dagster_url))
-        if isinstance(error, SchemaError):
-            refused = refusal_of_schema(error, self.this, current)
-            return Ending([schema_result(error, self._key)], refused)
-        because = None if is_expected(error) else error
-        return Ending((), failure(error, self.this, current), because)
-
-    def _record(self, failed: dg.Failure) -> None:
-        """Record the failure in the journal, and as a tag of the run."""
-        try:
-            record_failure(self.journal, failed)
-            tag_failure(self.context.instance, self.context.run, failed)
-        except Exception as error:  # of Dagster's storage; the failure must still be reported
-            logging.getLogger(__name__).warning("the run has no tag of its failure: %r", error)
 
     def _require_own(self, staged: Staged) -> None:
         """Leave out each destination where the object belongs to another SQL file."""

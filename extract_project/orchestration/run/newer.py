@@ -18,7 +18,7 @@ _SECONDS = 2
 
 
 def newer_sql(manifest: Folder, extract: Extract) -> list[str]:
-    """What the bucket has instead of the files that the extract was read from; one HEAD each."""
+    """Name the files of the extract that the bucket has in a newer version; one HEAD each."""
     sources = [extract.source, *(each.source for each in extract.defaults)]
     try:
         found = in_thread(

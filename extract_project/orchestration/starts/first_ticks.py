@@ -47,7 +47,7 @@ _RELOAD = timedelta(minutes=10)
 
 
 class FirstTicksCursor(BaseModel):
-    """What need not be looked at again: for each schedule its tick, and the extracts, as a hash."""
+    """Ticks that are settled: for each schedule its tick and its extracts, as a hash."""
 
     settled: dict[str, str] = {}
 

@@ -187,7 +187,10 @@ def _is_unbounded(column: Column) -> bool:
 
 
 def _read_as(kind: pa.DataType) -> pa.DataType:
-    """What Arrow's CSV reader makes of a column; what it cannot, is made of its text afterwards."""
+    """Return the type as which Arrow's CSV reader reads a column.
+
+    Types that it cannot read are read as text and converted afterwards.
+    """
     return pa.string() if pa.types.is_binary(kind) or pa.types.is_decimal256(kind) else kind
 
 
