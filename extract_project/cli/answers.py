@@ -19,17 +19,19 @@ def print_answer(model: type[A], told: Any) -> None:
     click.echo(model.model_validate(told).model_dump_json(indent=2, by_alias=True))
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """One document on standard output."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ErrorAnswer(_Answer):
+class ErrorAnswer(Answer):
     """What any command prints instead of its answer where it could not do its work: exit code 2."""
 
     error: str
 
 
-class CheckedProblem(_Answer):
+class CheckedProblem(Answer):
     """A fault of a file, at its place."""
 
     file: str
@@ -43,7 +45,7 @@ class CheckAnswer(RootModel[tuple[CheckedProblem, ...]]):
     """`extract check`: every fault."""
 
 
-class DoctorFinding(_Answer):
+class DoctorFinding(Answer):
     """One check of an installation."""
 
     subject: str
@@ -56,7 +58,7 @@ class DoctorAnswer(RootModel[tuple[DoctorFinding, ...]]):
     """`extract doctor`: every check."""
 
 
-class BreakingChange(_Answer):
+class BreakingChange(Answer):
     """What a change breaks, and for whom."""
 
     changes: tuple[str, ...]
@@ -64,7 +66,7 @@ class BreakingChange(_Answer):
     extracts: tuple[str, ...]
 
 
-class NarrowedColumns(_Answer):
+class NarrowedColumns(Answer):
     """Columns whose values have to fit a narrower type."""
 
     columns: tuple[str, ...]
@@ -73,7 +75,7 @@ class NarrowedColumns(_Answer):
     keys: tuple[str, ...]
 
 
-class PlannedSchema(_Answer):
+class PlannedSchema(Answer):
     """Columns and their types: those published and those that the warehouse describes."""
 
     published: dict[str, str] | None
@@ -106,7 +108,7 @@ class PlanAnswer(RootModel[tuple[PlannedExtract, ...]]):
     """`extract plan`: every file."""
 
 
-class PreviewAnswer(_Answer):
+class PreviewAnswer(Answer):
     """`extract preview`: the first rows of a query. Exact decimals and times are text."""
 
     columns: dict[str, str]
@@ -150,7 +152,7 @@ class VersionsAnswer(RootModel[tuple[PublishedVersion, ...]]):
     """`extract versions`: the newest first."""
 
 
-class DiffSide(_Answer):
+class DiffSide(Answer):
     """One of two versions."""
 
     version_id: str
@@ -158,14 +160,14 @@ class DiffSide(_Answer):
     rows: int | None
 
 
-class SqlDiff(_Answer):
+class SqlDiff(Answer):
     """How the SQL of two versions differs."""
 
     verdict: str
     text: str
 
 
-class DiffAnswer(_Answer):
+class DiffAnswer(Answer):
     """`extract diff`: what differs between two versions."""
 
     verdict: str
@@ -178,7 +180,7 @@ class DiffAnswer(_Answer):
     rows: dict[str, Any] | None
 
 
-class ShownSchedule(_Answer):
+class ShownSchedule(Answer):
     """When an extract runs."""
 
     text: str
@@ -187,7 +189,7 @@ class ShownSchedule(_Answer):
     next_start: AwareDatetime | None
 
 
-class HeaderKey(_Answer):
+class HeaderKey(Answer):
     """A key of the effective header."""
 
     key: str
@@ -196,7 +198,7 @@ class HeaderKey(_Answer):
     """The SQL file, or the defaults that it comes from; null if it is the key's default."""
 
 
-class Recipe(_Answer):
+class Recipe(Answer):
     """How to read the published data in one language."""
 
     name: str
@@ -204,7 +206,7 @@ class Recipe(_Answer):
     text: str
 
 
-class ShowAnswer(_Answer):
+class ShowAnswer(Answer):
     """`extract show`: what an extract is."""
 
     extract: str
@@ -222,7 +224,7 @@ class ShowAnswer(_Answer):
     recipes: tuple[Recipe, ...] = ()
 
 
-class PrunedVersion(_Answer):
+class PrunedVersion(Answer):
     """A replaced version, part or delete marker."""
 
     extract: str
@@ -234,7 +236,7 @@ class PrunedVersion(_Answer):
     replaced_at: AwareDatetime
 
 
-class PrunedUpload(_Answer):
+class PrunedUpload(Answer):
     """An upload that nobody finishes."""
 
     bucket: str

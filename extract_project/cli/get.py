@@ -2,57 +2,49 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.progress import DownloadColumn, Progress
 
+from extract_project.cli.answers import print_answer
 from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
     as_of_option,
     err,
     explains_itself,
+    json_option,
     out,
     partition_option,
     to_option,
-    transfer_columns,
 )
+from extract_project.cli.downloading import Download, download
+from extract_project.cli.outcomes import GetAnswer
 from extract_project.cli.saving import Place
 from extract_project.cli.versions import published_at, resolve_at
-from extract_project.errors import ExtractError, StagingError
+from extract_project.errors import ExtractError
 from extract_project.formats.protocol import FileFormat
 from extract_project.formats.registry import named_format
 from extract_project.history.history import as_of as current_at
 from extract_project.history.history import chosen
 from extract_project.history.parts import PartsManifest, is_manifest, load_manifest
-from extract_project.history.receipt import receipt_of
+from extract_project.history.receipt import Receipt, receipt_of
 from extract_project.history.versions import Version, require_version
 from extract_project.layout import PARTS_MANIFEST
+from extract_project.manifest.extract import Extract
 from extract_project.settings import load_settings
-from extract_project.store.protocol import Store
-
-_CHUNK = 1 << 20
-_RANGE = 8 << 20
-"""Bytes per request, so that a broken request does not repeat the whole download."""
 
 
 @dataclass(frozen=True)
-class Download:
-    """One object version, its destination, and its expected checksum."""
+class _Fetched:
+    """What was written, and how it is said."""
 
-    key: str
-    version_id: str
-    bytes: int
     place: Place
-    sha256: str | None
-    codec: str | None = None
-    """The compression to remove, or None."""
+    what: str
+    files: Sequence[Place]
+    verified: bool
 
 
 @click.command()
@@ -71,6 +63,7 @@ class Download:
 )
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.option("--one-file", is_flag=True, help="Join the parts of a split extract into one file.")
+@json_option
 @explains_itself
 def get(
     *,
@@ -82,6 +75,7 @@ def get(
     output: Path | None,
     force: bool,
     one_file: bool,
+    as_json: bool,
 ) -> None:
     """Download a version of EXTRACT (folder/name), and verify it.
 
@@ -97,6 +91,8 @@ def get(
     """
     if version_id and as_of:
         raise click.UsageError("--version and --as-of both say which version: leave one out")
+    if as_json and output is not None and Place(output).is_standard_output:
+        raise click.UsageError("--json and -o - both write to standard output: leave one out")
     settings = load_settings()
     found = resolve_at(settings, extract, to)
     destination, key = published_at(settings, found, partition)
@@ -108,35 +104,82 @@ def get(
         current = current_at(store, state, key, as_of)
         version_id = current.listed.version_id
     version = require_version(store, key, version_id)
+    receipt = receipt_of(state, version)
     if not is_manifest(key):
         place = Place(output or Path(), force).below(key.rpartition("/")[2])
-        receipt = receipt_of(state, version)
-        digest = receipt.data_sha256 if receipt else None
-        codec = _codec(version, place)
-        _download(version, [Download(key, version.version_id, version.size, place, digest, codec)])
-        _say(place, version, "verified" if receipt else "without a receipt")
-        return
-    manifest = load_manifest(version)
-    if one_file:
-        from extract_project.history.reading import parts_format
+        fetched = _fetch(version, receipt, place)
+    elif one_file:
+        fetched = _fetch_as_one(found, version, Place(output or Path(), force))
+    else:
+        fetched = _fetch_parts(version, extract, output or Path(found.name))
+    if as_json:
+        print_answer(GetAnswer, _plain(found, partition, version, receipt, fetched))
+    else:
+        _say(fetched.place, version, fetched.what)
 
-        file_format = parts_format(manifest)
-        place = Place(output or Path(), force).below(f"{found.name}{file_format.extension}")
-        _write_one(version, _written_as(file_format, place), place)
-        _say(place, version, f"{len(manifest.parts)} parts as one file")
-        return
-    directory = output or Path(found.name)
+
+def _fetch(version: Version, receipt: Receipt | None, place: Place) -> _Fetched:
+    digest = receipt.data_sha256 if receipt else None
+    codec = _codec(version, place)
+    one = Download(version.key, version.version_id, version.size, place, digest, codec)
+    download(version, [one])
+    return _Fetched(
+        place, "verified" if digest else "without a receipt", [place], verified=bool(digest)
+    )
+
+
+def _fetch_as_one(extract: Extract, version: Version, place: Place) -> _Fetched:
+    from extract_project.history.reading import parts_format
+
+    manifest = load_manifest(version)
+    file_format = parts_format(manifest)
+    one = place.below(f"{extract.name}{file_format.extension}")
+    _write_one(version, _written_as(file_format, one), one)
+    return _Fetched(one, f"{len(manifest.parts)} parts as one file", [one], verified=False)
+
+
+def _fetch_parts(version: Version, extract: str, directory: Path) -> _Fetched:
+    """All parts, and their manifest, into an empty directory."""
+    manifest = load_manifest(version)
+    count = len(manifest.parts)
     if Place(directory).is_stream:
         raise ExtractError(
-            f"{extract} is published in {len(manifest.parts)} parts, and {Place(directory)} takes "
-            f"one file: add --one-file"
+            f"{extract} is published in {count} parts, and {Place(directory)} takes one file: add "
+            f"--one-file"
         )
     directory.mkdir(parents=True, exist_ok=True)
     if any(directory.iterdir()):
         raise ExtractError(f"{directory} is not empty: choose another directory with -o")
-    _download(version, _parts(manifest, directory))
-    (directory / PARTS_MANIFEST).write_text(manifest.model_dump_json(indent=1))
-    _say(Place(directory), version, f"{len(manifest.parts)} parts, verified")
+    downloads = _parts(manifest, directory)
+    download(version, downloads)
+    listed = Place(directory / PARTS_MANIFEST)
+    listed.path.write_text(manifest.model_dump_json(indent=1))
+    files = [*(each.place for each in downloads), listed]
+    return _Fetched(Place(directory), f"{count} parts, verified", files, verified=True)
+
+
+def _plain(
+    extract: Extract,
+    partition: str | None,
+    version: Version,
+    receipt: Receipt | None,
+    fetched: _Fetched,
+) -> dict[str, object]:
+    files = [place.path for place in fetched.files]
+    return {
+        "extract": extract.path,
+        "partition": partition,
+        "uri": version.uri,
+        "version_id": version.version_id,
+        "rows": receipt and receipt.rows,
+        "bytes": receipt.bytes if receipt else version.size,
+        "data_sha256": receipt and receipt.data_sha256,
+        "verified": fetched.verified,
+        "files": [
+            {"file": str(file), "bytes": file.stat().st_size if file.is_file() else None}
+            for file in files
+        ],
+    }
 
 
 def _say(place: Place, version: Version, what: str) -> None:
@@ -178,62 +221,6 @@ def _parts(manifest: PartsManifest, directory: Path) -> list[Download]:
         )
         for part in manifest.parts
     ]
-
-
-def _download(version: Version, downloads: list[Download]) -> None:
-    """Download the files. Each gets its name when it is complete; StagingError if one is
-    damaged."""
-    with Progress(*transfer_columns(), DownloadColumn(), console=err) as progress:
-        for each in downloads:
-            task = progress.add_task(str(each.place), total=each.bytes)
-            source = Verified(version.store, each)
-            with each.place.opened() as file:
-                for chunk in source.chunks():
-                    file.write(chunk)
-                    progress.update(task, completed=source.tell())
-                source.verify()
-
-
-class Verified(io.RawIOBase):
-    """An object version as a stream of bytes that computes its checksum on the way."""
-
-    def __init__(self, store: Store, download: Download) -> None:
-        from extract_project.history.reading import ObjectFile
-
-        self._file = ObjectFile(store, download.key, download.version_id, download.bytes)
-        self._uri = f"{store.uri(download.key)} version {download.version_id}"
-        self._download = download
-        self._digest = hashlib.sha256()
-
-    def readable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def readinto(self, buffer: Any) -> int:
-        size = self._file.readinto(buffer)
-        self._digest.update(memoryview(buffer)[:size])
-        return size
-
-    def chunks(self) -> Iterator[bytes]:
-        """The bytes for the file, decompressed if asked for."""
-        import pyarrow as pa
-
-        source = io.BufferedReader(self, _RANGE)
-        codec = self._download.codec
-        stream: Any = pa.input_stream(source, compression=codec) if codec else source
-        while chunk := stream.read(_CHUNK):
-            yield chunk
-
-    def verify(self) -> None:
-        """Raise StagingError unless everything has been read and has the published checksum."""
-        expected, found = self._download.sha256, self._digest.hexdigest()
-        if expected and expected != found:
-            raise StagingError(
-                f"{self._uri} is not the content that was published (sha256 {found}, expected "
-                f"{expected}): it was replaced or damaged"
-            )
 
 
 def _write_one(version: Version, file_format: FileFormat, place: Place) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from extract_project.cli.console import BAD, GOOD, err, marked, out
+from extract_project.cli.console import BAD, GOOD, Terminal, err, marked
 from extract_project.cli.newest import some
+from extract_project.cli.outcomes import InvalidExtract, LoadedFiles
 from extract_project.errors import DeploymentError
 from extract_project.manifest.extract import SUFFIX, is_sql
 from extract_project.settings import Settings
@@ -21,10 +22,10 @@ def announce(settings: Settings) -> None:
         announce_reload(Deployment(settings.dagster_url, settings.location))
 
 
-def make_live(settings: Settings, names: Sequence[str]) -> bool:
-    """Reload, and print what of these files is live, invalid or refused; returns whether all is.
+def make_live(settings: Settings, names: Sequence[str]) -> LoadedFiles | None:
+    """Reload; returns what of these files is live, invalid or refused.
 
-    Who has no access to the webserver is told so, since Dagster reloads by itself, too.
+    None for who has no access to the webserver, who is told so: Dagster reloads by itself, too.
     """
     from extract_project.deployment.client import Deployment
     from extract_project.deployment.loaded import ask_loaded
@@ -36,19 +37,32 @@ def make_live(settings: Settings, names: Sequence[str]) -> bool:
             loaded = ask_loaded(deployment, [_asked(name) for name in names])
     except DeploymentError as error:
         err.print(f"pushed, but whether it is live is not known: {error}")
-        return True
-    not_loaded = set(loaded.newer)
-    if loaded.refused and not_loaded:
-        reason = f"{some(sorted(not_loaded))} is refused, and not live: {loaded.refused}"
-        out.print(marked(BAD, reason))
-        return False
-    for path, reasons in sorted(loaded.invalid.items()):
-        out.print(marked(BAD, f"{path} is invalid", "\n".join(reasons)))
+        return None
     bad = {f"{path}{SUFFIX}" for path in loaded.invalid}
-    live = [name for name in names if name not in not_loaded and name not in bad]
-    if live:
-        out.print(marked(GOOD, f"live: {some(sorted(live))}"))
-    return not loaded.invalid
+    refused = loaded.refused if loaded.newer else ""
+    return LoadedFiles(
+        live=()
+        if refused
+        else tuple(sorted(name for name in names if name not in {*loaded.newer, *bad})),
+        not_live=tuple(sorted(loaded.newer)),
+        refused=refused or None,
+        invalid=tuple(
+            InvalidExtract(extract=path, problems=reasons)
+            for path, reasons in sorted(loaded.invalid.items())
+        ),
+    )
+
+
+def show_loaded(loaded: LoadedFiles, told: Terminal) -> None:
+    """Print it: what is refused, or what is invalid and what is live."""
+    if loaded.refused:
+        reason = f"{some(loaded.not_live)} is refused, and not live: {loaded.refused}"
+        told.print(marked(BAD, reason))
+        return
+    for each in loaded.invalid:
+        told.print(marked(BAD, f"{each.extract} is invalid", "\n".join(each.problems)))
+    if loaded.live:
+        told.print(marked(GOOD, f"live: {some(loaded.live)}"))
 
 
 def _asked(name: str) -> str:

@@ -6,8 +6,16 @@ import getpass
 
 import click
 
+from extract_project.cli.answers import print_answer
 from extract_project.cli.completion import extract_names
-from extract_project.cli.console import explains_itself, out, partition_option, to_option
+from extract_project.cli.console import (
+    explains_itself,
+    json_option,
+    out,
+    partition_option,
+    to_option,
+)
+from extract_project.cli.outcomes import PinAnswer
 from extract_project.cli.versions import published_at, resolve_at
 from extract_project.errors import NotPublished
 from extract_project.history import pins
@@ -25,6 +33,7 @@ from extract_project.store.folder import Folder
 @click.option("--by", help="Your name; default: the user of this machine.")
 @partition_option
 @to_option
+@json_option
 @explains_itself
 def pin(
     *,
@@ -34,6 +43,7 @@ def pin(
     by: str | None,
     partition: str | None,
     to: str | None,
+    as_json: bool,
 ) -> None:
     """Protect VERSION of EXTRACT (folder/name) from removal.
 
@@ -44,9 +54,13 @@ def pin(
     extract pin sales/orders 3HL4kqtJ --reason 'annual accounts 2025'
     """
     settings = load_settings()
-    state, found = _found(settings, resolve_at(settings, extract, to), version, partition)
-    pins.pin(state, found, by or getpass.getuser(), reason)
-    out.print(f"{found.uri}\nstays until: extract unpin {extract} {found.version_id}")
+    at = resolve_at(settings, extract, to)
+    state, found = _found(settings, at, version, partition)
+    made = pins.pin(state, found, by or getpass.getuser(), reason)
+    if as_json:
+        print_answer(PinAnswer, _plain(at, partition, found, made))
+    else:
+        out.print(f"{found.uri}\nstays until: extract unpin {extract} {found.version_id}")
 
 
 @click.command()
@@ -54,17 +68,39 @@ def pin(
 @click.argument("version")
 @partition_option
 @to_option
+@json_option
 @explains_itself
-def unpin(*, extract: str, version: str, partition: str | None, to: str | None) -> None:
+def unpin(
+    *, extract: str, version: str, partition: str | None, to: str | None, as_json: bool
+) -> None:
     """Undo extract pin: VERSION may be removed like any other.
 
     \b
     extract unpin sales/orders 3HL4kqtJ
     """
     settings = load_settings()
-    state, found = _found(settings, resolve_at(settings, extract, to), version, partition)
+    at = resolve_at(settings, extract, to)
+    state, found = _found(settings, at, version, partition)
     pins.unpin(state, found)
-    out.print(f"{found.uri}\nis no longer held")
+    if as_json:
+        print_answer(PinAnswer, _plain(at, partition, found, None))
+    else:
+        out.print(f"{found.uri}\nis no longer held")
+
+
+def _plain(
+    extract: Extract, partition: str | None, found: Version, made: pins.Pin | None
+) -> dict[str, object]:
+    return {
+        "extract": extract.path,
+        "partition": partition,
+        "uri": found.uri,
+        "version_id": found.version_id,
+        "pinned": made is not None,
+        "by": made and made.by,
+        "reason": made and made.reason,
+        "pinned_at": made and made.at,
+    }
 
 
 def _found(

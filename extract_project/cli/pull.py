@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from extract_project.cli.console import NO, err, explains_itself, out
+from extract_project.cli.answers import print_answer
+from extract_project.cli.console import NO, err, explains_itself, json_option, out
+from extract_project.cli.outcomes import PullAnswer
 from extract_project.manifest.lock import Seen, read_lock, write_lock
 from extract_project.manifest.pull import plan_pull, write_pulled
 from extract_project.settings import load_settings
@@ -18,8 +20,9 @@ _COLOURS = {"added": "green", "changed": "yellow", "removed": "red", "kept": "re
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--overwrite", is_flag=True, help="Give up what was changed here.")
+@json_option
 @explains_itself
-def pull(folder: Path, overwrite: bool) -> None:
+def pull(folder: Path, overwrite: bool, as_json: bool) -> None:
     """Fetch the SQL files of EXTRACT_MANIFEST into FOLDER.
 
     A file that was changed both here and in the bucket is kept as it is here. Exit code 1 if there
@@ -28,6 +31,7 @@ def pull(folder: Path, overwrite: bool) -> None:
     \b
     extract pull sql_manifest
     """
+    told = err if as_json else out
     manifest = load_settings().connect().manifest
     lock = read_lock(folder)
     with err.status(f"reading {manifest}"):
@@ -37,14 +41,25 @@ def pull(folder: Path, overwrite: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         for each in planned.changes:
-            out.print(Text.assemble((f"{each.change:8}", _COLOURS[each.change]), f" {each.name}"))
+            told.print(Text.assemble((f"{each.change:8}", _COLOURS[each.change]), f" {each.name}"))
             if each.change != "kept":
                 write_pulled(folder, each)
                 seen[each.name] = each.seen
     finally:
         write_lock(folder, lock.updated(manifest.uri, seen))
     written = len(planned.changes) - len(kept)
-    out.print(f"{manifest}: {written} files pulled, {len(kept)} kept as they are here")
+    told.print(f"{manifest}: {written} files pulled, {len(kept)} kept as they are here")
+    if as_json:
+        files = [
+            {
+                "file": each.name,
+                "change": each.change,
+                "version_id": each.seen and each.seen.version_id,
+            }
+            for each in planned.changes
+        ]
+        answer = {"manifest": manifest.uri, "folder": str(folder), "files": files}
+        print_answer(PullAnswer, answer)
     if kept:
         err.print(
             "the bucket has other versions of what is kept: compare them with "

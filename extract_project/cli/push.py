@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import click
 from rich.progress import Progress
 from rich.text import Text
 
-from extract_project.cli.console import NO, err, explains_itself, out, transfer_columns
-from extract_project.cli.live import announce, make_live
+from extract_project.cli.answers import print_answer
+from extract_project.cli.console import (
+    NO,
+    err,
+    explains_itself,
+    json_option,
+    out,
+    transfer_columns,
+)
+from extract_project.cli.live import announce, make_live, show_loaded
+from extract_project.cli.outcomes import PushAnswer, PushedFile, UnseenFile
 from extract_project.cli.part import part_of, root_option
 from extract_project.cli.refusals import refusals
 from extract_project.cli.unseen import show_behind, show_unseen
 from extract_project.manifest.lock import Lock, Seen, read_lock, write_lock
 from extract_project.manifest.push import Changes, compare, seen_already
 from extract_project.manifest.push import push as push_files
-from extract_project.manifest.unseen import judge
+from extract_project.manifest.unseen import Judged, judge
 from extract_project.settings import load_settings
 from extract_project.store.folder import Folder
 
@@ -39,6 +49,7 @@ from extract_project.store.folder import Folder
 )
 @click.option("--no-describe", is_flag=True, help="Do not ask warehouses about what changed.")
 @click.option("--no-wait", is_flag=True, help="Do not have Dagster reload, and do not wait.")
+@json_option
 @explains_itself
 def push(
     *,
@@ -49,6 +60,7 @@ def push(
     force: bool,
     no_describe: bool,
     no_wait: bool,
+    as_json: bool,
 ) -> None:
     """Upload the SQL files of PATH that are new or changed.
 
@@ -60,6 +72,7 @@ def push(
     extract push sql_manifest
     extract push sql_manifest/sales/orders.sql
     """
+    told = err if as_json else out
     settings = load_settings()
     folders = settings.connect()
     manifest = folders.manifest
@@ -70,16 +83,20 @@ def push(
     judged = judge(manifest, compared, part.files, seen, delete=delete, overwrite=overwrite)
     show_unseen(judged.unseen, overwrite=overwrite)
     show_behind(judged.behind)
+    answer = _nothing_yet(manifest, judged, delete=delete)
     if (judged.unseen and not overwrite) or (judged.behind and delete):
-        _nothing_pushed("pull the newer versions and merge them, or push with --overwrite")
+        next_step = "pull the newer versions and merge them, or push with --overwrite"
+        _nothing_pushed(next_step, answer, as_json=as_json)
     changes = judged.changes
     files = {name: file for name, file in part.files.items() if name not in judged.behind}
     found = refusals(settings, folders, part, files, delete=delete, without_warehouses=no_describe)
     reasons = list(found)
     for reason in reasons:
         err.print(reason)
+    answer = answer.model_copy(update={"refusals": tuple(reasons)})
     if reasons and not force:
-        _nothing_pushed("fix these files, or push them as they are with --force")
+        next_step = "fix these files, or push them as they are with --force"
+        _nothing_pushed(next_step, answer, as_json=as_json)
     if not no_wait and (changes.uploads or (delete and changes.removed)):
         announce(settings)
     pushed: dict[str, Seen | None] = {}
@@ -88,16 +105,23 @@ def push(
     finally:
         known = dict(seen_already(manifest, files, changes, seen))
         _remember(part.root, lock, manifest, {**known, **pushed})
-    for name, written in sorted(pushed.items()):
-        verb = "removed" if written is None else "added" if name in changes.added else "changed"
-        version = f"version {written.version_id}" if written else "its versions stay"
-        out.print(Text.assemble(f"{verb:8} {name} ", (version, "dim")))
-    out.print(
+    files_pushed = tuple(_pushed(changes, *each) for each in sorted(pushed.items()))
+    for each in files_pushed:
+        kept = "its versions stay" if each.change == "removed" else f"version {each.version_id}"
+        told.print(Text.assemble(f"{each.change:8} {each.file} ", (kept, "dim")))
+    told.print(
         f"{settings.manifest}: {len(changes.added)} added, {len(changes.changed)} changed, "
         f"{len(changes.removed)} {'removed' if delete else 'only in the bucket'}, "
         f"{len(changes.same)} unchanged"
     )
-    if pushed and not no_wait and not make_live(settings, list(pushed)):
+    loaded = make_live(settings, list(pushed)) if pushed and not no_wait else None
+    if loaded:
+        show_loaded(loaded, told)
+    if as_json:
+        print_answer(
+            PushAnswer, answer.model_copy(update={"pushed": files_pushed, "loaded": loaded})
+        )
+    if loaded and not loaded.all_live:
         raise SystemExit(NO)
 
 
@@ -130,6 +154,32 @@ def _remember(root: Path, lock: Lock, manifest: Folder, seen: Mapping[str, Seen 
         write_lock(root, lock.updated(manifest.uri, seen))
 
 
-def _nothing_pushed(next_step: str) -> None:
+def _pushed(changes: Changes, name: str, written: Seen | None) -> PushedFile:
+    if written is None:
+        return PushedFile(file=name, change="removed", version_id=None)
+    change: Literal["added", "changed"] = "added" if name in changes.added else "changed"
+    return PushedFile(file=name, change=change, version_id=written.version_id)
+
+
+def _nothing_yet(manifest: Folder, judged: Judged, *, delete: bool) -> PushAnswer:
+    """What is known before anything is pushed."""
+    return PushAnswer(
+        manifest=manifest.uri,
+        pushed=(),
+        only_in_bucket=() if delete else judged.changes.removed,
+        unchanged=len(judged.changes.same),
+        behind=judged.behind,
+        unseen=tuple(
+            UnseenFile(file=each.name, message=str(each), diff=tuple(each.lines()))
+            for each in judged.unseen
+        ),
+        refusals=(),
+        loaded=None,
+    )
+
+
+def _nothing_pushed(next_step: str, answer: PushAnswer, *, as_json: bool) -> None:
     err.print(Text.assemble(("nothing pushed", "red"), f": {next_step}"))
+    if as_json:
+        print_answer(PushAnswer, answer)
     raise SystemExit(NO)

@@ -15,6 +15,7 @@ from extract_project.errors import ExtractError
 _STANDARD_OUTPUT = Path("-")
 _DESCRIPTORS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 """Names of open descriptors. They are written into, even if they are files."""
+_OUTPUTS = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Place:
     path: Path
     force: bool = False
     """Whether an existing file may be replaced."""
+
+    @property
+    def is_standard_output(self) -> bool:
+        return self.path == _STANDARD_OUTPUT or str(self.path.absolute()) in _OUTPUTS
 
     @property
     def is_stream(self) -> bool:

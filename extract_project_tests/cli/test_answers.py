@@ -35,6 +35,9 @@ def valid(command: str, text: str) -> Any:
 @pytest.fixture
 def published(configured: Site) -> Site:
     header = "/*---\nowners: team:sales\nschedule: hourly\n---*/\n"
+    configured.s3.put_object_lock_configuration(
+        Bucket=configured.data.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+    )
     for rows in (1, 2):
         publish(configured, "a/b", f"{header}select range as n from range({rows})")
     return configured
@@ -48,11 +51,16 @@ def test_every_answer_is_what_its_schema_says(published: Site, tmp_path: Path) -
         "check": call("check", invalid, "--dialect", "duckdb", "--json"),
         "diff": call("diff", "a/b", "previous", "current", "--json"),
         "doctor": call("doctor", "--json"),
+        "get": call("get", "a/b", "-o", tmp_path / "got", "--json"),
         "plan": call("plan", tmp_path, "--diff", "--json"),
         "preview": call("preview", file, "--json"),
         "prune": call("prune", "a/b", "--keep", "0", "--older-than", "0s", "--json"),
+        "pin": call("pin", "a/b", "previous", "--reason", "accounts", "--by", "ada", "--json"),
+        "pull": call("pull", tmp_path / "pulled", "--json"),
+        "push": call("push", tmp_path, "--json"),
         "show": call("show", "a/b", "--json"),
         "trace": call("trace", uri, "--json"),
+        "unpin": call("unpin", "a/b", "previous", "--json"),
         "versions": call("versions", "a/b", "--json"),
     }
     assert {*answers, *_ASKED_OF_A_DEPLOYMENT, "error"} == _ANSWERS.keys()
@@ -64,6 +72,58 @@ def test_every_answer_is_what_its_schema_says(published: Site, tmp_path: Path) -
     assert (newest["rows"], newest["rows_change"], oldest["current"]) == (2, 1, False)
     assert newest["run_id"] == told["trace"]["run_id"]
     assert newest["started_at"]
+    got, pinned, unpinned = (told[name] for name in ("get", "pin", "unpin"))
+    assert (got["version_id"], got["rows"], got["verified"]) == (newest["version_id"], 2, True)
+    assert got["files"] == [{"file": str(tmp_path / "got"), "bytes": got["bytes"]}]
+    assert pinned["version_id"] == unpinned["version_id"] == oldest["version_id"]
+    assert (pinned["pinned"], pinned["by"], unpinned["pinned"]) == (True, "ada", False)
+    (pulled,) = told["pull"]["files"]
+    assert (pulled["file"], pulled["change"]) == ("a/b.sql", "added")
+
+
+def test_a_push_says_what_it_did_or_why_it_did_nothing(configured: Site, tmp_path: Path) -> None:
+    write(tmp_path, "a/one", "select 1 as n")
+    write(tmp_path, "a/two", "selec 1")
+    refused = call("push", tmp_path, "--json")
+    told = valid("push", refused.stdout)
+    assert (refused.exit_code, told["pushed"]) == (1, [])
+    assert "a/two.sql:1:1" in told["refusals"][0]
+    (tmp_path / "a/two.sql").unlink()
+    told = valid("push", call("push", tmp_path, "--no-wait", "--json").stdout)
+    (version,) = [each.source.version_id for each in configured.snapshot().extracts]
+    assert told["pushed"] == [{"file": "a/one.sql", "change": "added", "version_id": version}]
+    assert (told["unchanged"], told["loaded"]) == (0, None)
+    configured.put_sql("a/one", "select 'theirs' as n")
+    configured.put_sql("a/other", "select 2 as n")
+    write(tmp_path, "a/one", "select 'mine' as n")
+    held = call("push", tmp_path, "--json")
+    told = valid("push", held.stdout)
+    assert (held.exit_code, told["pushed"], told["only_in_bucket"]) == (1, [], ["a/other.sql"])
+    (unseen,) = told["unseen"]
+    assert unseen["file"] == "a/one.sql"
+    assert "+select 'theirs' as n" in unseen["diff"]
+    kept = call("pull", tmp_path, "--json")
+    told = valid("pull", kept.stdout)
+    assert kept.exit_code == 1
+    assert {each["file"]: each["change"] for each in told["files"]} == {
+        "a/one.sql": "kept",
+        "a/other.sql": "added",
+    }
+
+
+def test_data_and_its_answer_do_not_share_a_stream(configured: Site, tmp_path: Path) -> None:
+    split = "/*---\nsplit: {rows: 2}\nformat: csv\n---*/\nselect range as n from range(5)"
+    publish(configured, "a/b", split)
+    for name in ("-", "/dev/stdout"):
+        refused = call("get", "a/b", "--one-file", "-o", name, "--json")
+        assert refused.exit_code == 2
+        assert "leave one out" in valid("error", refused.stdout)["error"]
+    told = valid("get", call("get", "a/b", "-o", tmp_path / "parts", "--json").stdout)
+    assert [Path(each["file"]).name for each in told["files"]] == [
+        *(f"part-0000{number}.csv.gz" for number in range(3)),
+        "_manifest.json",
+    ]
+    assert all(Path(each["file"]).stat().st_size == each["bytes"] for each in told["files"])
 
 
 def keys(schema: Any) -> Iterator[str]:
