@@ -58,12 +58,21 @@ class DoctorAnswer(RootModel[tuple[DoctorFinding, ...]]):
     """`extract doctor`: every check."""
 
 
+class BrokenAsset(Answer):
+    """An asset in Dagster that is no extract, and depends on one."""
+
+    key: str
+    columns: tuple[str, ...] | None
+    """The changed columns that it uses; null if its column lineage does not say."""
+
+
 class BreakingChange(Answer):
     """What a change breaks, and for whom."""
 
     changes: tuple[str, ...]
     consumers: tuple[str, ...]
     extracts: tuple[str, ...]
+    assets: tuple[BrokenAsset, ...]
 
 
 class NarrowedColumns(Answer):

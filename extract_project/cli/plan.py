@@ -10,10 +10,11 @@ import click
 from rich.text import Text
 
 from extract_project.cli.answers import PlanAnswer, print_answer
+from extract_project.cli.broken import broken_readers
 from extract_project.cli.console import NO, err, explains_itself, json_option, marked, out
 from extract_project.cli.part import part_of, root_option
 from extract_project.cli.plan_markdown import Told, markdown
-from extract_project.planning.breaking import Breaking, breaking
+from extract_project.planning.breaking import Breaking
 from extract_project.planning.describe import Described, describe
 from extract_project.planning.plan import Planned
 from extract_project.planning.plan import plan as plan_push
@@ -44,7 +45,8 @@ _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @click.option(
     "--fail-on-breaking",
     is_flag=True,
-    help="Exit code 1 too when a change breaks a consumer, or an extract that depends on it.",
+    help="Exit code 1 too when a change breaks a consumer, or an extract or an asset of Dagster "
+    "that depends on it.",
 )
 @click.option(
     "--format",
@@ -93,13 +95,15 @@ def plan(
         with err.status("asking warehouses"):
             asked = describe(folders, settings.warehouses, planned)
             schemas = {each.path: described for each, described in asked}
-    broken = {each.path: breaking(each, schemas.get(each.path)) for each in planned}
+    broken = broken_readers(settings, planned, schemas)
     if as_json:
-        found = [_plain(each, schemas.get(each.path), broken[each.path], diff) for each in planned]
+        found = [
+            _plain(each, schemas.get(each.path), broken.get(each.path), diff) for each in planned
+        ]
         print_answer(PlanAnswer, found)
     else:
         told = [
-            _told(each, schemas.get(each.path), broken[each.path], diff)
+            _told(each, schemas.get(each.path), broken.get(each.path), diff)
             for each in planned
             if each.change != _SAME or _is_worth_showing(schemas.get(each.path))
         ]
@@ -114,7 +118,7 @@ def plan(
                 _print(each)
             out.print(summary)
     refused = any(each.refusal for each in schemas.values())
-    hit = fail_on_breaking and any(broken.values())
+    hit = fail_on_breaking and bool(broken)
     raise SystemExit(NO if refused or hit or any(each.problems for each in planned) else 0)
 
 

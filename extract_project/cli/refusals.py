@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from extract_project.cli.broken import broken_readers
 from extract_project.cli.console import err
 from extract_project.cli.part import Part
 from extract_project.errors import ManifestError, StoreError, WarehouseError
 from extract_project.manifest.extract import SUFFIX, Extract, is_sql
 from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.push import defaults_after_push
-from extract_project.planning.breaking import breaking
 from extract_project.planning.describe import Described, describe
 from extract_project.planning.plan import Planned
 from extract_project.planning.plan import plan as plan_push
@@ -44,13 +44,13 @@ def refusals(
     yield from dict.fromkeys(reasons)
     pushed = [each for each in planned if each.change in ("new", "changed")]
     described = {} if without_warehouses else _described(settings, folders, pushed)
+    broken = broken_readers(settings, planned, described)
     for each in planned:
         found = described.get(each.path)
         if found and found.refusal:
             yield found.refusal
-        broken = breaking(each, found)
-        if broken:
-            yield f"{each.path}: {broken}"
+        if each.path in broken:
+            yield f"{each.path}: {broken[each.path]}"
 
 
 def _problems_of_defaults(

@@ -131,8 +131,11 @@ class Run:
 class Deployment:
     """The code location with the extracts, reached through a webserver."""
 
-    def __init__(self, url: str, location: str = LOCATION) -> None:
-        transport = RequestsHTTPTransport(url=f"{url.rstrip('/')}/graphql", timeout=60, retries=0)
+    def __init__(self, url: str, location: str = LOCATION, *, patience: int = 60) -> None:
+        """`patience`: how many seconds an answer may take."""
+        transport = RequestsHTTPTransport(
+            url=f"{url.rstrip('/')}/graphql", timeout=patience, retries=0
+        )
         self._url = url
         self._location = location
         self._gql = Client(transport=transport, fetch_schema_from_transport=False)

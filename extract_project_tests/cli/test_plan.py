@@ -59,8 +59,11 @@ def test_each_file_and_its_schema(configured: Site, tmp_path: Path) -> None:
     assert "1 new, 2 changed, 0 removed, 0 invalid" in shown.output
 
 
-def test_who_is_hit_by_a_change_is_named(configured: Site, tmp_path: Path) -> None:
+def test_who_is_hit_by_a_change_is_named(
+    configured: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A new column, and what nobody is known to read, breaks nobody."""
+    monkeypatch.setenv("EXTRACT_DAGSTER_URL", "http://127.0.0.1:9")
     read = "/*---\nconsumers: [crm, team:billing]\n---*/\n"
     contract = "/*---\nconsumers: [crm]\ncolumns: {{id: int32{}}}\n---*/\nselect 1 as id"
     publish(configured, "a/read", read + OLD)
@@ -82,28 +85,41 @@ def test_who_is_hit_by_a_change_is_named(configured: Site, tmp_path: Path) -> No
             "changes": ["'id' is int64; it was int32", "'town', text, is gone"],
             "consumers": [],
             "extracts": ["a/after"],
+            "assets": [],
         },
-        "a/gone": {"changes": ["it gets no new versions"], "consumers": ["crm"], "extracts": []},
+        "a/gone": {
+            "changes": ["it gets no new versions"],
+            "consumers": ["crm"],
+            "extracts": [],
+            "assets": [],
+        },
         "a/loose": {
             "changes": ["'id' may be NULL; it was never NULL"],
             "consumers": ["crm"],
             "extracts": [],
+            "assets": [],
         },
         "a/moved": {
             "changes": ["it is published as a/moved.csv.gz at 'data'; it was a/moved.parquet at "
                         "'data'"],
             "consumers": ["crm", "team:billing"],
             "extracts": [],
+            "assets": [],
         },
         "a/read": {
             "changes": ["'id' is int64; it was int32", "'town', text, is gone"],
             "consumers": ["crm", "team:billing"],
             "extracts": ["a/after"],
+            "assets": [],
         },
         "a/wider": None,
     }  # fmt: skip
     shown = call("plan", tmp_path)
     assert shown.exit_code == 0
+    assert (
+        "which assets of Dagster depend on a/alone, a/loose, a/moved, a/read is not known: no "
+        "Dagster answers at http://127.0.0.1:9"
+    ) in " ".join(shown.stderr.split())
     assert (
         "BREAKING for crm, team:billing (consumers) and a/after (depends on it): 'id' is int64"
         in " ".join(shown.output.split())
@@ -114,7 +130,7 @@ def test_who_is_hit_by_a_change_is_named(configured: Site, tmp_path: Path) -> No
 def test_a_description_of_no_column_is_a_warning(configured: Site, tmp_path: Path) -> None:
     write(tmp_path, "a/b", "/*---\ndescribe: {idd: x}\n---*/\nselect 1 as id")
     shown = call("plan", tmp_path)
-    assert shown.exit_code == 0
+    assert (shown.exit_code, shown.stderr) == (0, "")
     assert "warning: a/b.sql:2:12: 'describe' names column 'idd'" in " ".join(shown.output.split())
 
 

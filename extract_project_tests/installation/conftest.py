@@ -16,6 +16,8 @@ from extract_project_tests.support.installation import DuckDBFile, Installation,
 from extract_project_tests.support.rigs import snowflake_service, snowflake_settings
 from extract_project_tests.support.snowflake_server import SnowflakeServer, snowflake_server
 
+_DEFINITIONS = "extract_project_tests.support.installed_definitions"
+
 
 @pytest.fixture(scope="package")
 def snowflake() -> Iterator[SnowflakeServer]:
@@ -51,7 +53,9 @@ def installed(
             patch.setenv(name, value)
         home = tmp_path_factory.mktemp("dagster")
         settings = {**snowflake_settings(snowflake), **file.settings("FILE")}
-        with installation(server, home, "installed", files, settings) as running:
+        with installation(
+            server, home, "installed", files, settings, module=_DEFINITIONS
+        ) as running:
             yield running
 
 
