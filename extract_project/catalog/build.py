@@ -7,10 +7,8 @@ of which a few were published anew costs a listing and a few small requests.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-
-from pydantic import ValidationError
 
 from extract_project.catalog.entries import defaults_of, described
 from extract_project.catalog.model import Catalog, CatalogEntry, CatalogManifest, Published
@@ -22,17 +20,15 @@ from extract_project.catalog.published import (
     read_published,
 )
 from extract_project.catalog.tables import keep_object_lists
-from extract_project.errors import BucketError, NoSuchObject, NotPublished, StoreError
+from extract_project.errors import BucketError, NotPublished, StoreError
 from extract_project.layout import CATALOG_JSON, CATALOG_PAGE
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.problem import suggestion
 from extract_project.store.destination import DATA, Destination
 from extract_project.store.folder import Folder
-from extract_project.store.protocol import Absent, Condition, Holds, NotApplied
+from extract_project.store.shared import SharedDocument
 from extract_project.store.stores import Folders
-
-_TRIES = 3
 
 
 def keep_catalog(
@@ -52,7 +48,7 @@ def keep_catalog(
         keep_object_lists(folders, part, known)
         return kept.with_part(part) if kept else part
 
-    return _write(folders.data, changed).only(folders.manifest.uri)
+    return _DOCUMENT.replace(folders.data, changed).only(folders.manifest.uri)
 
 
 def forget_manifest(data: Folder, manifest: str) -> None:
@@ -66,44 +62,17 @@ def forget_manifest(data: Folder, manifest: str) -> None:
             raise NotPublished(f"{manifest} is not in the catalogue: {suggestion(manifest, known)}")
         return kept.without(manifest)
 
-    _write(data, changed)
-
-
-def _write(data: Folder, changed: Callable[[Catalog | None], Catalog]) -> Catalog:
-    """Replace the catalogue and its page by what `changed` makes of it."""
-    for tries_left in reversed(range(_TRIES)):
-        kept, condition = _kept(data)
-        catalog = changed(kept)
-        key = data.key(CATALOG_JSON)
-        try:
-            written = data.store.put(key, as_json(catalog), "application/json", condition=condition)
-        except NotApplied:
-            if not tries_left:
-                raise
-        else:
-            _write_page(data, catalog, written.token)
-            return catalog
-    raise AssertionError("the last try returns or raises")
-
-
-def _write_page(data: Folder, catalog: Catalog, token: str) -> None:
-    """Write the page of a catalogue, and of a newer one that somebody has written meanwhile: of
-    two that write the page at once, the one that is late sees the other one's catalogue.
-    """
-    for _ in range(_TRIES):
-        data.store.put(data.key(CATALOG_PAGE), page(catalog), "text/html; charset=utf-8")
-        newest = data.store.find(data.key(CATALOG_JSON))
-        if newest is None or newest.token == token:
-            return
-        kept, condition = _kept(data)
-        if kept is None or not isinstance(condition, Holds):
-            return
-        catalog, token = kept, condition.token
+    _DOCUMENT.replace(data, changed)
 
 
 def as_json(catalog: Catalog) -> bytes:
     """`catalog.json`."""
     return catalog.model_dump_json(exclude_defaults=True).encode()
+
+
+_DOCUMENT = SharedDocument(
+    CATALOG_JSON, "application/json", CATALOG_PAGE, Catalog.model_validate_json, as_json, page
+)
 
 
 def build_catalog(
@@ -174,15 +143,3 @@ def entry_of(folders: Folders, extract: Extract) -> CatalogEntry:
     alone = Snapshot(manifest=folders.manifest.uri, extracts=(extract,), invalid=())
     (entry,) = build_catalog(folders, alone).extracts
     return entry
-
-
-def _kept(data: Folder) -> tuple[Catalog | None, Condition]:
-    """The catalogue as it is in the bucket, and the condition under which it may be replaced."""
-    try:
-        fetched = data.store.read(data.key(CATALOG_JSON))
-    except NoSuchObject:
-        return None, Absent()
-    try:
-        return Catalog.model_validate_json(fetched.body), Holds(fetched.token)
-    except ValidationError:  # another release wrote it: it is built anew
-        return None, Holds(fetched.token)

@@ -10,6 +10,7 @@ import click
 from extract_project.cli.console import explains_itself, out
 from extract_project.errors import ExtractError, NoSuchObject
 from extract_project.layout import OPERATIONS_PAGE
+from extract_project.operations.keeping import forget as forget_manifest
 from extract_project.settings import load_settings
 
 
@@ -20,17 +21,27 @@ from extract_project.settings import load_settings
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the page into this file, and open no browser.",
 )
+@click.option(
+    "--forget",
+    metavar="MANIFEST",
+    help="Remove the extracts of a manifest that is used no more, as in s3://acme-sql/old.",
+)
 @explains_itself
-def operations(*, output: Path | None) -> None:
+def operations(*, output: Path | None, forget: str | None) -> None:
     """Open the page of what is wrong, the last day and the last month.
 
-    A running deployment builds it, within a minute after something has changed.
+    A running deployment builds it, within a minute after something has changed. It has the extracts
+    of all manifests that publish in EXTRACT_DATA.
 
     \b
     extract operations
     extract operations -o operations.html
     """
     data = load_settings().connect().data
+    if forget is not None:
+        forget_manifest(data, forget.rstrip("/"))
+        out.print(f"{forget} is no longer on the page")
+        return
     try:
         body = data.store.read(data.key(OPERATIONS_PAGE)).body
     except NoSuchObject:

@@ -3,28 +3,60 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 
-from pydantic import ValidationError
-
-from extract_project.errors import NoSuchObject
+from extract_project.errors import NotPublished
 from extract_project.layout import OPERATIONS_KEPT, OPERATIONS_PAGE
 from extract_project.operations.activity import Activity
 from extract_project.operations.page import page
-from extract_project.status.facts import Facts
+from extract_project.operations.part import Part, Parts
+from extract_project.problem import suggestion
 from extract_project.store.folder import Folder
+from extract_project.store.shared import SharedDocument
 
 
-def kept_activity(data: Folder) -> Activity:
-    """The activity as it was last kept; none at first, or if another release wrote it."""
+def kept_activity(data: Folder, manifest: str) -> Activity:
+    """Return the activity last kept of a manifest; an empty one at first or of another release."""
+    kept, _ = _DOCUMENT.kept(data)
+    part = kept.of(manifest) if kept else None
+    return part.activity if part else Activity()
+
+
+def keep(data: Folder, part: Part) -> None:
+    """Write the page with a new part. Raises StoreError."""
+    _DOCUMENT.replace(data, lambda kept: (kept or Parts(parts=())).with_part(part))
+
+
+def forget(data: Folder, manifest: str) -> None:
+    """Remove the part of a manifest whose extracts are published no more. Raises StoreError, and
+    NotPublished for one that is not there.
+    """
+
+    def changed(kept: Parts | None) -> Parts:
+        known = [each.manifest for each in kept.parts] if kept else []
+        if kept is None or manifest not in known:
+            raise NotPublished(f"{manifest} is not on the page: {suggestion(manifest, known)}")
+        return kept.without(manifest)
+
+    _DOCUMENT.replace(data, changed)
+
+
+def _read(body: bytes) -> Parts:
     try:
-        body = data.store.read(data.key(OPERATIONS_KEPT)).body
-        return Activity.model_validate_json(gzip.decompress(body))
-    except (NoSuchObject, ValidationError, gzip.BadGzipFile):
-        return Activity()
+        return Parts.model_validate_json(gzip.decompress(body))
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(str(error)) from None
 
 
-def keep(data: Folder, facts: Facts, activity: Activity) -> None:
-    """Write the page, and what the next one is made from. Raises StoreError."""
-    kept = gzip.compress(activity.model_dump_json(exclude_defaults=True).encode(), 6, mtime=0)
-    data.store.put(data.key(OPERATIONS_KEPT), kept, "application/gzip")
-    data.store.put(data.key(OPERATIONS_PAGE), page(facts, activity), "text/html; charset=utf-8")
+def _write(parts: Parts) -> bytes:
+    return gzip.compress(parts.model_dump_json(exclude_defaults=True).encode(), 6, mtime=0)
+
+
+_DOCUMENT = SharedDocument(
+    OPERATIONS_KEPT,
+    "application/gzip",
+    OPERATIONS_PAGE,
+    _read,
+    _write,
+    lambda parts: page(parts.parts),
+)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, datetime
 from html import escape
 from importlib import resources
 from urllib.parse import quote
 
-from extract_project.operations.activity import Activity, Bar, Day
+from extract_project.operations.part import Part
 from extract_project.operations.plots import axis, month, timeline
-from extract_project.status.facts import DeploymentFacts, ExtractFacts, Facts
+from extract_project.status.facts import ExtractFacts
 from extract_project.status.reason import Reason, State, headline, state_of
 from extract_project.status.reasons import reasons
 from extract_project.status.words import ago, span
@@ -53,6 +53,7 @@ _TROUBLES = (
 class Line:
     """One extract on the page."""
 
+    part: Part
     facts: ExtractFacts
     state: State
     reason: Reason
@@ -61,86 +62,127 @@ class Line:
     def path(self) -> str:
         return self.facts.extract
 
+    @property
+    def url(self) -> str:
+        """Of the Dagster that runs it."""
+        return self.part.facts.deployment.url.rstrip("/")
 
-def page(facts: Facts, activity: Activity) -> bytes:
-    """`operations.html`."""
-    lines = lines_of(facts)
+
+def page(parts: Sequence[Part]) -> bytes:
+    """`operations.html`, of the manifests whose extracts are published in one place."""
+    lines = sorted(
+        (line for part in parts for line in lines_of(part)),
+        key=lambda line: (line.state.severity, line.path, line.part.manifest),
+    )
+    several = len(parts) != 1
+    now = max((part.facts.deployment.at for part in parts), default=datetime.now(UTC))
     body = "".join(
         [
-            _top(facts, lines),
-            _deployment(facts.deployment),
-            _troubles(facts, lines),
-            _day(facts, activity, lines),
+            _top(parts, lines, now),
+            _warnings(parts, now, several=several),
+            _loads(parts, several=several),
+            _troubles(lines, now, several=several),
+            _day(lines, now),
         ]
     )
     template = resources.files("extract_project.operations").joinpath("page.html").read_text()
     return template.replace("<!-- body -->", body).encode()
 
 
-def lines_of(facts: Facts) -> list[Line]:
-    """Every extract with its state, the worst first."""
+def lines_of(part: Part) -> list[Line]:
+    """Every extract of a part with its state, in no order."""
     found = []
-    for path, extract in facts.extracts.items():
-        why = reasons(facts, path)
-        found.append(Line(extract, state_of(why), headline(why)))
-    return sorted(found, key=lambda line: (line.state.severity, line.path))
+    for path, extract in part.facts.extracts.items():
+        why = reasons(part.facts, path)
+        found.append(Line(part, extract, state_of(why), headline(why)))
+    return found
 
 
-def _top(facts: Facts, lines: Sequence[Line]) -> str:
+def _top(parts: Sequence[Part], lines: Sequence[Line], now: datetime) -> str:
     counts = Counter(line.state for line in lines)
     chips = "".join(
         f"<li>{_mark(state, f'{counts[state]:,} {state}')}</li>" for state in State if counts[state]
     )
-    at = facts.deployment.at
+    dagster = f"{_dagster(parts[0])} · " if len(parts) == 1 else ""
     return (
-        f'<h1>Operations</h1><p class="quiet">As of {_time(at)}; times in sentences are '
-        f"{at.astimezone().tzname()}. "
-        f'<span id="age" data-at="{at.isoformat()}"></span> '
-        f'<a href="{_safe(facts.deployment.url)}">Dagster</a> · '
-        f'<a href="index.html">Catalogue</a></p><ul class="chips">{chips}</ul>'
+        f'<h1>Operations</h1><p class="quiet">As of {_time(now)}; times in sentences are '
+        f"{now.astimezone().tzname()}. "
+        f'<span id="age" data-at="{now.isoformat()}"></span> '
+        f'{dagster}<a href="index.html">Catalogue</a></p><ul class="chips">{chips}</ul>'
     )
 
 
-def _deployment(found: DeploymentFacts) -> str:
-    """Return the problems of the deployment as a whole."""
+def _warnings(parts: Sequence[Part], now: datetime, *, several: bool) -> str:
+    """Return the problems of each deployment as a whole."""
     told = [
-        f"The daemon's thread {daemon.name} "
-        + (
-            f"was last heard of {ago(daemon.last_heartbeat, found.at)}"
-            if daemon.last_heartbeat
-            else "was never heard of"
-        )
-        + ": nothing starts. Start the daemon again."
-        for daemon in found.silent_daemons
+        f"{part.manifest}: {each}" if several else each
+        for part in parts
+        for each in _warnings_of(part, now)
     ]
+    items = "".join(f"<li>{_safe(each)}</li>" for each in told)
+    return f'<ul class="warning" role="alert">{items}</ul>' if items else ""
+
+
+def _warnings_of(part: Part, now: datetime) -> Iterator[str]:
+    found = part.facts.deployment
+    if part.is_old(now):
+        yield (
+            f"What is shown is {span(now - found.at)} old: its sensor operations does not run. "
+            f"Once nothing publishes its extracts any more: "
+            f"extract operations --forget {part.manifest}"
+        )
+    for daemon in found.silent_daemons:
+        heard = daemon.last_heartbeat
+        since = f"was last heard of {ago(heard, found.at)}" if heard else "was never heard of"
+        yield (
+            f"The daemon's thread {daemon.name} {since}: nothing starts. Start the daemon again."
+        )
     if found.manifest.refused:
-        told.append(f"The newest manifest does not load: {found.manifest.refused}")
-    told += [f"The {each.kind} {each.name} is switched off." for each in found.switched_off]
+        yield f"The newest manifest does not load: {found.manifest.refused}"
+    for each in found.switched_off:
+        yield f"The {each.kind} {each.name} is switched off."
+
+
+def _loads(parts: Sequence[Part], *, several: bool) -> str:
+    """Say how busy each deployment is; of several, name the manifest and link to Dagster."""
+    if not several:
+        return f'<p class="quiet">{_safe(_load(parts[0]))}.</p>'
+    items = "".join(
+        f"<li>{_safe(part.manifest)} · {len(part.facts.extracts):,} extracts · "
+        f"{_safe(_load(part))} · as of {_time(part.facts.deployment.at)} · {_dagster(part)}</li>"
+        for part in parts
+    )
+    return f'<ul class="quiet parts">{items}</ul>'
+
+
+def _load(part: Part) -> str:
+    found = part.facts.deployment
     limit = f" of at most {found.most_running}" if found.most_running else ""
     full = [f"pool {name}: {p.claimed} of {p.limit}" for name, p in found.pools.items() if p.full]
     load = f"{found.running}{limit} runs are running, {found.queued} wait in the queue"
-    load += f"; full: {', '.join(full)}" if full else ""
-    items = "".join(f"<li>{_safe(each)}</li>" for each in told)
-    warning = f'<ul class="warning" role="alert">{items}</ul>' if items else ""
-    return f'{warning}<p class="quiet">{_safe(load)}.</p>'
+    return f"{load}; full: {', '.join(full)}" if full else load
 
 
-def _troubles(facts: Facts, lines: Sequence[Line]) -> str:
+def _troubles(lines: Sequence[Line], now: datetime, *, several: bool) -> str:
     bad = [line for line in lines if line.state in _TROUBLES]
     if not bad:
         return "<h2>Needs attention</h2><p>Nothing: no extract has failed, is late or waits.</p>"
-    items = "".join(_trouble(facts, line) for line in bad[:_MOST_TROUBLES])
+    items = "".join(_trouble(line, now, several=several) for line in bad[:_MOST_TROUBLES])
     more = len(bad) - _MOST_TROUBLES
     rest = f"<p>And {more:,} more: extract status lists all of them.</p>" if more > 0 else ""
     return f'<h2>Needs attention</h2><ul class="troubles">{items}</ul>{rest}'
 
 
-def _trouble(facts: Facts, line: Line) -> str:
+def _trouble(line: Line, now: datetime, *, several: bool) -> str:
     remedy = f'<p class="next">next: {_safe(line.reason.remedy)}</p>' if line.reason.remedy else ""
-    owners = f" · {_safe(', '.join(line.facts.owners))}" if line.facts.owners else ""
+    about = [
+        *([", ".join(line.facts.owners)] if line.facts.owners else ()),
+        *([line.part.manifest] if several else ()),
+        _success(line, now),
+    ]
     return (
-        f"<li>{_mark(line.state)} {_asset(facts, line)}"
-        f'<span class="quiet">{owners} · {_success(line, facts.deployment.at)}</span>'
+        f"<li>{_mark(line.state)} {_asset(line)}"
+        f'<span class="quiet"> · {_safe(" · ".join(about))}</span>'
         f"<p>{_safe(line.reason.what)}</p>"
         f'<p class="quiet">{_safe(line.reason.evidence)}</p>{remedy}</li>'
     )
@@ -148,24 +190,21 @@ def _trouble(facts: Facts, line: Line) -> str:
 
 def _success(line: Line, now: datetime) -> str:
     success = line.facts.success
-    return f"last success {ago(success.at, now)}" if success else "never succeeded"
+    if success is None:
+        return "never succeeded"
+    return f"last success {ago(success.at, now)}"
 
 
-def _day(facts: Facts, activity: Activity, lines: Sequence[Line]) -> str:
-    now = facts.deployment.at
+def _day(lines: Sequence[Line], now: datetime) -> str:
     shown = lines[:_MOST_LINES]
     more = len(lines) - len(shown)
     rest = f"<p>And {more:,} more, all of them in a better state.</p>" if more > 0 else ""
-    rows = "".join(
-        _row(facts, line, activity.bars.get(line.path, {}), activity.days.get(line.path, {}))
-        for line in shown
-    )
     return (
         "<h2>The last 24 hours</h2>"
         f'<p class="legend">{"".join(_legend())}</p>'
         '<div class="lines"><div class="line head"><div>Extract</div>'
         f'<div class="hours">{axis(now)}</div><div>Duration, 30 days</div>'
-        f"<div>Rows, 30 days</div></div>{rows}</div>{rest}"
+        f"<div>Rows, 30 days</div></div>{''.join(_row(line, now) for line in shown)}</div>{rest}"
     )
 
 
@@ -188,15 +227,16 @@ def _legend() -> Iterator[str]:
         )
 
 
-def _row(facts: Facts, line: Line, bars: Mapping[str, Bar], days: Mapping[date, Day]) -> str:
-    at = facts.deployment.at
+def _row(line: Line, now: datetime) -> str:
+    activity = line.part.activity
+    bars, days = activity.bars.get(line.path, {}), activity.days.get(line.path, {})
     last = days[max(days)] if days else None
     seconds = span(last.seconds) if last else ""
     rows = f"{last.rows:,}" if last else ""
-    today = at.date()
+    today = now.date()
     return (
-        f'<div class="line"><div class="name">{_mark(line.state)} {_asset(facts, line)}</div>'
-        f"<div>{timeline(bars.values(), at, _runs(facts))}</div>"
+        f'<div class="line"><div class="name">{_mark(line.state)} {_asset(line)}</div>'
+        f"<div>{timeline(bars.values(), now, f'{line.url}/runs')}</div>"
         f"<div>{month(days, today, 'seconds', seconds, 'seconds')} {seconds}</div>"
         f"<div>{month(days, today, 'rows', rows, 'rows')} {rows}</div></div>"
     )
@@ -207,13 +247,12 @@ def _mark(state: State, text: str | None = None) -> str:
     return f'<span class="mark {_TONES[state]}">{sign} {text or state}</span>'
 
 
-def _asset(facts: Facts, line: Line) -> str:
-    url = f"{facts.deployment.url.rstrip('/')}/assets/{quote(line.path)}"
-    return f'<a href="{escape(url)}">{_safe(line.path)}</a>'
+def _asset(line: Line) -> str:
+    return f'<a href="{escape(f"{line.url}/assets/{quote(line.path)}")}">{_safe(line.path)}</a>'
 
 
-def _runs(facts: Facts) -> str:
-    return f"{facts.deployment.url.rstrip('/')}/runs"
+def _dagster(part: Part) -> str:
+    return f'<a href="{_safe(part.facts.deployment.url)}">Dagster</a>'
 
 
 def _time(moment: datetime) -> str:

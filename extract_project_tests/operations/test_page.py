@@ -12,7 +12,16 @@ from playwright.sync_api import Browser, Page, expect
 
 from extract_project.operations.page import page
 from extract_project_tests.support.browser import chromium
-from extract_project_tests.support.mornings import MALICE, URL, morning
+from extract_project_tests.support.mornings import (
+    MALICE,
+    MANIFEST,
+    OTHER_MANIFEST,
+    OTHER_URL,
+    URL,
+    ago,
+    morning_part,
+    other_part,
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +33,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Page]:
     file = tmp_path / "operations.html"
-    file.write_bytes(page(*morning()))
+    file.write_bytes(page([morning_part()]))
     tab = browser.new_page(viewport={"width": 1400, "height": 900}, timezone_id="Asia/Tokyo")
     tab.goto(file.as_uri())
     yield tab
@@ -102,7 +111,7 @@ def test_it_fits_a_phone_and_both_themes(
     browser: Browser, tmp_path: Path, theme: Literal["light", "dark"], width: int
 ) -> None:
     file = tmp_path / "operations.html"
-    file.write_bytes(page(*morning()))
+    file.write_bytes(page([morning_part()]))
     tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=theme)
     tab.goto(file.as_uri())
     assert tab.evaluate("document.documentElement.scrollWidth") == width
@@ -117,9 +126,9 @@ def test_it_fits_a_phone_and_both_themes(
 
 
 def test_thousands_of_extracts_make_a_page_that_opens(browser: Browser, tmp_path: Path) -> None:
-    facts, activity = morning(fine=5_000)
+    part = morning_part(fine=5_000)
     began = perf_counter()
-    content = page(facts, activity)
+    content = page([part])
     assert perf_counter() - began < 10
     assert len(content) < 4_000_000
     file = tmp_path / "operations.html"
@@ -129,3 +138,33 @@ def test_thousands_of_extracts_make_a_page_that_opens(browser: Browser, tmp_path
     expect(tab.locator(".line")).to_have_count(501)
     expect(tab.locator("body")).to_contain_text("And 4,509 more, all of them in a better state.")
     tab.close()
+
+
+def test_each_extract_belongs_to_its_manifest_and_its_dagster(
+    browser: Browser, tmp_path: Path
+) -> None:
+    file = tmp_path / "operations.html"
+    file.write_bytes(page([other_part(ago(minutes=3)), morning_part()]))
+    tab = browser.new_page()
+    tab.goto(file.as_uri())
+    names = tab.locator(".troubles li > a").all_inner_texts()
+    assert names[:3] == ["crm/contacts", "sales/renamed", "sales/by_day"]
+    trouble = tab.locator(".troubles li").first
+    expect(trouble).to_contain_text(f"team:crm · {OTHER_MANIFEST} · last success")
+    expect(trouble.locator("a")).to_have_attribute("href", f"{OTHER_URL}/assets/crm/contacts")
+    run = tab.locator(".line", has_text="crm/contacts").locator("svg.day a")
+    assert run.get_attribute("href") == f"{OTHER_URL}/runs/d0000000"
+    assert tab.locator(".chips li").first.inner_text() == "× 2 failed"  # noqa: RUF001
+    parts = tab.locator(".parts li")
+    expect(parts.first).to_contain_text(f"{OTHER_MANIFEST} · 2 extracts · 0 runs are running")
+    expect(parts.last.get_by_role("link")).to_have_attribute("href", URL)
+    warning = tab.get_by_role("alert")
+    expect(warning).to_contain_text(f"{MANIFEST}: The schedule hourly_utc is switched off.")
+    expect(warning).not_to_contain_text(OTHER_MANIFEST)
+    tab.close()
+
+
+def test_a_part_that_nobody_brings_up_to_date_says_so() -> None:
+    shown = page([other_part(ago(hours=3)), morning_part()]).decode()
+    assert f"{OTHER_MANIFEST}: What is shown is 3 h old: its sensor operations does not" in shown
+    assert f"extract operations --forget {OTHER_MANIFEST}" in shown

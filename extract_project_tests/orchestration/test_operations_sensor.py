@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from extract_project.layout import OPERATIONS_KEPT, OPERATIONS_PAGE
 from extract_project.operations.activity import Activity, Outcome
+from extract_project.operations.keeping import kept_activity
 from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.reports.operations import OperationsCursor
 from extract_project.settings import Settings
@@ -55,8 +55,7 @@ class Sensor:
 
     @property
     def activity(self) -> Activity:
-        kept = self.site.body(self.site.data.key(OPERATIONS_KEPT))
-        return Activity.model_validate_json(gzip.decompress(kept))
+        return kept_activity(self.site.data, self.site.manifest.uri)
 
     def outcomes(self, path: str) -> list[Outcome]:
         return [bar.outcome for bar in self.activity.bars.get(path, {}).values()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from extract_project.operations.activity import Activity, Bar, Outcome, Result
+from extract_project.operations.part import Part
 from extract_project.status.facts import (
     Attempt,
     Daemon,
@@ -20,7 +21,8 @@ from extract_project.status.facts import (
 from extract_project.status.facts import Outcome as AttemptOutcome
 
 NOW = datetime(2026, 11, 25, 6, 10, tzinfo=UTC)
-URL = "http://dagster.example:3000"
+URL, OTHER_URL = "http://dagster.example:3000", "http://crm.example:3000"
+MANIFEST, OTHER_MANIFEST = "s3://acme-sql/sql", "s3://acme-crm/sql"
 MALICE = "<img src=x onerror=document.title='broken'></script><b>bold</b>"
 """Text that a page must show literally, wherever it comes from."""
 
@@ -127,3 +129,29 @@ def activity(facts: Facts) -> Activity:
             )
             bars.append((path, bar))
     return Activity().with_runs(bars).with_results(results)
+
+
+def morning_part(fine: int = 12) -> Part:
+    """The same morning, as a part of the page of operations."""
+    facts, known = morning(fine)
+    return Part(manifest=MANIFEST, facts=facts, activity=known)
+
+
+def other_part(seen: datetime) -> Part:
+    """Another team's part, as its code location last saw it: one extract failed, one is fine."""
+    failed = Attempt(
+        outcome=AttemptOutcome.FAILED, run_id="d0000000", at=seen, cause="sql", report="no such day"
+    )
+    extracts = [
+        extract("crm/contacts", owners=("team:crm",), attempts=(failed,)),
+        extract("crm/calls", owners=("team:crm",)),
+    ]
+    facts = Facts(
+        deployment=DeploymentFacts(
+            at=seen, url=OTHER_URL, manifest=Manifest(snapshot="o", extracts=len(extracts))
+        ),
+        extracts={each.extract: each for each in extracts},
+    )
+    bar = Bar(run_id="d0000000", outcome=Outcome.FAILED, start=seen, end=seen)
+    activity = Activity().with_runs([("crm/contacts", bar)])
+    return Part(manifest=OTHER_MANIFEST, facts=facts, activity=activity)

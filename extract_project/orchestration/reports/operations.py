@@ -19,6 +19,7 @@ from extract_project.manifest.extract import InvalidExtract
 from extract_project.operations.activity import HOURS, Activity
 from extract_project.operations.keeping import keep, kept_activity
 from extract_project.operations.page import lines_of
+from extract_project.operations.part import Part
 from extract_project.orchestration.load.loading import RefusedManifest
 from extract_project.orchestration.names.instigators import location_of
 from extract_project.orchestration.reports.ran import changed_runs, month_of
@@ -53,7 +54,7 @@ def operations_sensor(
     location: CodeLocation,
     refused: RefusedManifest | None,
 ) -> dg.SensorDefinition:
-    """Builds the page of a code location's extracts."""
+    """Keeps a code location's part of the page, which it shares with those that publish there."""
     place = f"{location.settings.data.uri}/{OPERATIONS_PAGE}"
 
     @dg.sensor(
@@ -76,18 +77,19 @@ def operations_sensor(
             location_name=location_of(context, location.settings),
             refused=refused,
         )
-        data = location.connect().data
-        known = kept_activity(data)
+        data, manifest = location.connect().data, location.settings.manifest.uri
+        known = kept_activity(data, manifest)
         activity, is_news = _brought_up_to(context.instance, known, facts, now)
-        states = _states(facts)
+        part = Part(manifest=manifest, facts=facts, activity=activity)
+        states = _states(part)
         is_due = cursor.built_at is None or now - cursor.built_at >= _AT_LEAST_EVERY
         if not is_news and states == cursor.states and not is_due:
             return dg.SkipReason("nothing has changed since the page was built")
-        keep(data, facts, activity)
+        keep(data, part)
         took = datetime.now(UTC) - now
         built = OperationsCursor(states=states, built_at=now, not_before=now + _IDLE_SHARE * took)
         context.update_cursor(built.model_dump_json())
-        return dg.SkipReason(f"{place}: {_counts(facts)}; in {took.total_seconds():.1f} s")
+        return dg.SkipReason(f"{place}: {_counts(part)}; in {took.total_seconds():.1f} s")
 
     return operations
 
@@ -111,9 +113,9 @@ def _brought_up_to(
     return activity.model_copy(update={"looked_at": look.until}), is_news
 
 
-def _states(facts: Facts) -> str:
-    lines = [(line.path, line.state, line.reason.kind) for line in lines_of(facts)]
-    found = facts.deployment
+def _states(part: Part) -> str:
+    lines = sorted((line.path, line.state, line.reason.kind) for line in lines_of(part))
+    found = part.facts.deployment
     around = (
         [each.name for each in found.silent_daemons],
         [each.name for each in found.switched_off],
@@ -122,7 +124,7 @@ def _states(facts: Facts) -> str:
     return sha256(repr((lines, around)).encode()).hexdigest()[:16]
 
 
-def _counts(facts: Facts) -> str:
+def _counts(part: Part) -> str:
     """`2 failed, 1 late, 40 fine`."""
-    counts = Counter(line.state for line in lines_of(facts))
+    counts = Counter(line.state for line in lines_of(part))
     return ", ".join(f"{counts[state]:,} {state}" for state in State if counts[state])
