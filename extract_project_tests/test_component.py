@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 import extract_project
-from extract_project.deployment.client import Deployment, Run
+from extract_project.deployment.client import Deployment
+from extract_project.deployment.run import Run
 from extract_project.embedded.dagster_server import dagster_processes
 from extract_project.errors import SettingsError
 from extract_project.settings import load_settings

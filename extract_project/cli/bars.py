@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from rich.cells import cell_len
 from rich.text import Text
 
-from extract_project.deployment.runs import RunOutcome, RunRow
+from extract_project.deployment.outcome import RunOutcome
+from extract_project.deployment.runs import RunRow
 from extract_project.visible import one_line
 
 _SIGNS: Mapping[RunOutcome, tuple[str, str]] = {

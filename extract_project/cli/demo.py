@@ -35,7 +35,8 @@ from extract_project.settings import Settings, load_settings
 from extract_project.units import format_bytes
 
 if TYPE_CHECKING:
-    from extract_project.deployment.client import Deployment, Run
+    from extract_project.deployment.client import Deployment
+    from extract_project.deployment.run import Run
 
 _REFUSED = "quality/order_lines_by_part"
 _CHANGED = "sales/daily_revenue"

@@ -11,13 +11,24 @@ from typing import TYPE_CHECKING
 import click
 
 from extract_project.cli.console import err
+from extract_project.errors import DeploymentError
 
 if TYPE_CHECKING:
-    from extract_project.deployment.client import Deployment, Run
+    from extract_project.deployment.client import Deployment
+    from extract_project.deployment.run import Run
 
 INTERRUPTED = 130
 """Exit code of a command that was interrupted, as shells have it."""
 _AGAIN_SECONDS = 5
+
+
+class Interrupted(SystemExit):
+    """The user has interrupted the watching of a run."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(INTERRUPTED)
+        self.run_id = run_id
+
 
 cancel_option = click.option(
     "--cancel-on-interrupt",
@@ -35,8 +46,8 @@ def launch_and_watch(
 ) -> Run:
     """Launch a run, print its id and page, and watch it to its end.
 
-    Ctrl-C ends only the watching; a second one within some seconds terminates the run. Exits with
-    INTERRUPTED after either.
+    Ctrl-C ends only the watching; a second one within some seconds terminates the run. Raises
+    Interrupted after either.
     """
     run_id = ""
     try:
@@ -46,9 +57,14 @@ def launch_and_watch(
         return watch(run_id)
     except KeyboardInterrupt:
         if not cancel_on_interrupt and not _again(deployment, run_id):
-            raise SystemExit(INTERRUPTED) from None
+            raise Interrupted(run_id) from None
+    except DeploymentError as error:
+        if not run_id:
+            raise
+        page = deployment.page(run_id)
+        raise DeploymentError(f"{error}\nrun {run_id} was launched: {page}") from None
     _terminate(deployment, run_id, watch)
-    raise SystemExit(INTERRUPTED)
+    raise Interrupted(run_id)
 
 
 def _again(deployment: Deployment, run_id: str) -> bool:

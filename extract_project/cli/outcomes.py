@@ -7,7 +7,9 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from extract_project.cli.answers import Answer
-from extract_project.deployment.runs import RunOutcome
+from extract_project.deployment.outcome import RunOutcome
+
+ExtractOutcome = Literal[RunOutcome, "skipped"]
 
 
 class PinAnswer(Answer):
@@ -126,8 +128,8 @@ class RanExtract(Answer):
     """One extract of a run."""
 
     extract: str
-    outcome: Literal["succeeded", "failed", "skipped", "running", "waiting"]
-    """`skipped`: an upstream extract of the same run failed."""
+    outcome: ExtractOutcome
+    """`refused`: an audit refused it. `skipped`: an upstream extract of the same run failed."""
     result: str | None
     """Whether there is a new version: `published as a new version`, `unchanged: …`."""
     rows: int | None

@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from extract_project.cli.answers import print_answer
 from extract_project.cli.completion import extract_names
-from extract_project.cli.console import NO, err, explains_itself, partition_option
-from extract_project.cli.launching import launch_and_watch
-from extract_project.cli.run import report, watch
+from extract_project.cli.console import (
+    NO,
+    err,
+    explains_itself,
+    json_option,
+    out,
+    partition_option,
+)
+from extract_project.cli.launching import Interrupted, launch_and_watch
+from extract_project.cli.outcomes import ReleaseAnswer
+from extract_project.cli.run import watch
 from extract_project.errors import Cause, ReleaseError
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
+    from extract_project.deployment.run import Run
     from extract_project.orchestration.failed.failed import Answer, FailedExtract, Rerun
 
 
@@ -23,8 +33,11 @@ if TYPE_CHECKING:
 @click.option("--reason", required=True, help="The reason, recorded with the version.")
 @click.option("--by", help="Your name; default: the user of this machine.")
 @partition_option
+@json_option
 @explains_itself
-def release(*, extract: str, reason: str, by: str | None, partition: str | None) -> None:
+def release(
+    *, extract: str, reason: str, by: str | None, partition: str | None, as_json: bool
+) -> None:
     """Publish EXTRACT (folder/name) although it was refused.
 
     The extract runs again, on the data as it is now. The checks that refused it only warn this
@@ -33,6 +46,7 @@ def release(*, extract: str, reason: str, by: str | None, partition: str | None)
     \b
     extract release sales/orders --reason 'the shop was closed: there were only a few orders'
     """
+    from extract_project.cli.ran import report, run_answer
     from extract_project.deployment.client import Deployment
     from extract_project.orchestration.failed.failed import Question
     from extract_project.orchestration.failed.rerun import ask
@@ -43,15 +57,30 @@ def release(*, extract: str, reason: str, by: str | None, partition: str | None)
     deployment = Deployment(settings.dagster_url, settings.location)
     rerun, refused = _refused(ask(deployment, Question()), extract, partition)
     err.print(f"refused in run {refused.run_id[:8]}:\n{refused.failure_report}\n")
-    tags = release_tags(refused.run_id, reason, by or getpass.getuser())
+    by = by or getpass.getuser()
+    tags = release_tags(refused.run_id, reason, by)
     known = deployment.extracts()
     given = {**rerun.tags, PATH_TAG: extract, **tags}
-    ended = launch_and_watch(
-        deployment,
-        lambda: deployment.launch([extract], partition, given),
-        lambda run_id: watch(deployment, run_id, known, [extract]),
-    )
-    report(ended)
+
+    def answer(run: Run) -> None:
+        told = run_answer(deployment, run, {}).model_dump()
+        who = {"released_run_id": refused.run_id, "by": by, "reason": reason}
+        print_answer(ReleaseAnswer, {**told, **who})
+
+    try:
+        ended = launch_and_watch(
+            deployment,
+            lambda: deployment.launch([extract], partition, given),
+            lambda run_id: watch(deployment, run_id, known, [extract]),
+        )
+    except Interrupted as interrupted:
+        if as_json:
+            answer(deployment.run(interrupted.run_id, known))
+        raise
+    if as_json:
+        answer(ended)
+    else:
+        report(ended, out)
     raise SystemExit(0 if ended.status == "SUCCESS" else NO)
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
 
+from extract_project.cli.answers import print_answer
 from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
     BAD,
     GOOD,
     NO,
+    Terminal,
     err,
     explains_itself,
+    json_option,
     marked,
     out,
     since_option,
@@ -26,13 +30,14 @@ from extract_project.cli.newest import (
     require_valid,
     say_versions,
 )
-from extract_project.cli.run import report
+from extract_project.cli.outcomes import InvalidExtract, RerunAnswer
 from extract_project.errors import ExtractError
 from extract_project.problem import suggestion
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
     from extract_project.deployment.client import Deployment
+    from extract_project.deployment.loaded import Loaded
     from extract_project.orchestration.failed.failed import Answer
 
 _POLL_SECONDS = 1.0
@@ -47,6 +52,7 @@ _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD}
 @click.option("--yes", is_flag=True, help="Do not ask before launching.")
 @click.option("--no-wait", is_flag=True, help="Launch the runs, but do not wait for them to end.")
 @as_loaded_option
+@json_option
 @explains_itself
 def rerun(
     *,
@@ -57,6 +63,7 @@ def rerun(
     yes: bool,
     no_wait: bool,
     as_loaded: bool,
+    as_json: bool,
 ) -> None:
     """Run again what failed: everything, or the EXTRACTS named.
 
@@ -76,6 +83,7 @@ def rerun(
         raise click.UsageError(
             "nothing to run again: give --failed, or names of extracts that failed"
         )
+    told = err if as_json else out
     settings = load_settings()
     deployment = Deployment(settings.dagster_url, settings.location)
     question = Question(group=group, since=ago(since))
@@ -88,7 +96,9 @@ def rerun(
     if any(path not in loaded.versions for path in failed):
         answered = _chosen(ask(deployment, question), extracts)
     if not answered.members:
-        out.print(marked(GOOD, "nothing failed at its latest attempt: nothing to run again"))
+        told.print(marked(GOOD, "nothing failed at its latest attempt: nothing to run again"))
+        if as_json:
+            print_answer(RerunAnswer, _answer(deployment, loaded, [], {}))
         return
     for each in answered.members:
         err.print(marked(Text(" "), each.name, f"({each.cause or each.state})"))
@@ -98,15 +108,39 @@ def rerun(
     launched = {}
     for run_id, members in launch(deployment, answered):
         launched[run_id] = ", ".join(each.name for each in members)
-        out.print(f"launched {run_id[:8]}: {launched[run_id]}")
+        told.print(f"launched {run_id[:8]}: {launched[run_id]}")
+    steps = deployment.extracts()
+    code = 0
     if not no_wait:
         try:
-            well = _all_succeed(deployment, launched)
+            well = _all_succeed(deployment, launched, steps, told)
         except KeyboardInterrupt:
             for run_id, names in launched.items():
                 err.print(f"{names} goes on: {deployment.page(run_id)}")
-            raise SystemExit(INTERRUPTED) from None
-        raise SystemExit(0 if well else NO)
+            code = INTERRUPTED
+        else:
+            code = 0 if well else NO
+    if as_json:
+        print_answer(RerunAnswer, _answer(deployment, loaded, list(launched), steps))
+    raise SystemExit(code)
+
+
+def _answer(
+    deployment: Deployment, loaded: Loaded, run_ids: Sequence[str], steps: Mapping[str, str]
+) -> RerunAnswer:
+    """The runs as they are now."""
+    from extract_project.cli.ran import run_answer
+
+    return RerunAnswer(
+        runs=tuple(
+            run_answer(deployment, deployment.run(run_id, steps), loaded.versions)
+            for run_id in run_ids
+        ),
+        invalid=tuple(
+            InvalidExtract(extract=path, problems=reasons)
+            for path, reasons in loaded.invalid.items()
+        ),
+    )
 
 
 def _chosen(answered: Answer, extracts: tuple[str, ...]) -> Answer:
@@ -126,10 +160,16 @@ def _chosen(answered: Answer, extracts: tuple[str, ...]) -> Answer:
     return answered.model_copy(update={"reruns": tuple(chosen)})
 
 
-def _all_succeed(deployment: Deployment, launched: dict[str, str]) -> bool:
+def _all_succeed(
+    deployment: Deployment,
+    launched: Mapping[str, str],
+    steps: Mapping[str, str],
+    told: Terminal,
+) -> bool:
     """Wait for the runs and report each one; returns whether all succeeded."""
+    from extract_project.cli.ran import report
+
     well = True
-    steps = deployment.extracts()
     waiting = dict(launched)
     with err.status(f"{len(waiting)} runs"):
         while waiting:
@@ -138,8 +178,8 @@ def _all_succeed(deployment: Deployment, launched: dict[str, str]) -> bool:
                 if not run.finished:
                     continue
                 del waiting[run_id]
-                out.print(marked(_MARKS.get(run.status, Text("-")), names))
-                report(run)
+                told.print(marked(_MARKS.get(run.status, Text("-")), names))
+                report(run, told)
                 well = well and run.status == "SUCCESS"
             if waiting:
                 time.sleep(_POLL_SECONDS)

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import getpass
 import time
+from dataclasses import dataclass
 
 import click
 
+from extract_project.cli.answers import print_answer
 from extract_project.cli.completion import extract_names
-from extract_project.cli.console import NO, err, explains_itself, out, partition_option, to_option
+from extract_project.cli.console import (
+    NO,
+    err,
+    explains_itself,
+    json_option,
+    out,
+    partition_option,
+    to_option,
+)
+from extract_project.cli.outcomes import RollbackAnswer
 from extract_project.cli.versions import published_at, resolve_at
 from extract_project.errors import DeploymentError, NotPublished
 from extract_project.history.history import Entry, chosen, read_history
@@ -33,6 +44,7 @@ _NEWEST = 20
 @click.option(
     "--without-dagster", is_flag=True, help="Restore with your own AWS credentials, unrecorded."
 )
+@json_option
 @explains_itself
 def rollback(
     *,
@@ -43,6 +55,7 @@ def rollback(
     partition: str | None,
     to: str | None,
     without_dagster: bool,
+    as_json: bool,
 ) -> None:
     """Make VERSION of EXTRACT (folder/name) current again.
 
@@ -61,12 +74,28 @@ def rollback(
     old = chosen(target.store, state, key, version)
     order = Order(old.listed.version_id, reason, by or getpass.getuser())
     if without_dagster:
-        new = restore(state, target, order).version
+        done = _Done(None, restore(state, target, order).version)
     else:
-        new = _through_dagster(
+        done = _through_dagster(
             settings, state, target, extract=found, partition=partition, order=order
         )
-    _say(found, partition, to, old=old, new=new)
+    if as_json:
+        print_answer(RollbackAnswer, _plain(found, partition, order, old, done))
+    elif done.new:
+        _say(found, partition, to, old=old, new=done.new)
+    else:
+        out.print(done.failure_report)
+    raise SystemExit(0 if done.new else NO)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What became of a rollback."""
+
+    run_id: str | None
+    new: Version | None
+    """None if the run failed."""
+    failure_report: str = ""
 
 
 def _through_dagster(
@@ -77,8 +106,8 @@ def _through_dagster(
     extract: Extract,
     partition: str | None,
     order: Order,
-) -> Version:
-    """Launch the job and wait for it; returns the new version."""
+) -> _Done:
+    """Launch the job and wait for it."""
     from extract_project.deployment.client import Deployment
     from extract_project.orchestration.names.keys import ROLLBACK_JOB, ROLLBACK_OP
     from extract_project.orchestration.run.rollback import rollback_config
@@ -97,14 +126,33 @@ def _through_dagster(
             time.sleep(_POLL_SECONDS)
     if run.status != "SUCCESS":
         reasons = [step.error for step in run.steps if step.error]
-        out.print("\n".join(reasons) or f"run {run_id} has failed: see its log")
-        raise SystemExit(NO)
+        return _Done(run_id, None, "\n".join(reasons) or f"run {run_id} has failed: see its log")
     for made in read_history(target.store, state, target.key, limit=_NEWEST).versions:
         if made.restoration and made.restoration.run_id == run_id:
-            return made
+            return _Done(run_id, made)
     raise NotPublished(
         f"the version restored by run {run_id} has been replaced: see extract versions"
     )
+
+
+def _plain(
+    extract: Extract, partition: str | None, order: Order, old: Entry, done: _Done
+) -> dict[str, object]:
+    new, made = done.new, done.new and done.new.restoration
+    return {
+        "extract": extract.path,
+        "partition": partition,
+        "run_id": done.run_id,
+        "restored_from": order.version_id,
+        "by": order.by,
+        "reason": order.reason,
+        "uri": new and new.uri,
+        "version_id": new and new.version_id,
+        "replaced": made and made.replaced,
+        "restored_at": made and made.at,
+        "rows": old.receipt.rows if new and old.receipt else None,
+        "failure_report": done.failure_report or None,
+    }
 
 
 def _say(

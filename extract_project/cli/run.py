@@ -9,6 +9,7 @@ import click
 from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 from rich.text import Text
 
+from extract_project.cli.answers import print_answer
 from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
     BAD,
@@ -17,10 +18,11 @@ from extract_project.cli.console import (
     Description,
     err,
     explains_itself,
+    json_option,
     out,
     partition_option,
 )
-from extract_project.cli.launching import cancel_option, launch_and_watch
+from extract_project.cli.launching import Interrupted, cancel_option, launch_and_watch
 from extract_project.cli.newest import (
     as_loaded_option,
     known_extracts,
@@ -28,6 +30,7 @@ from extract_project.cli.newest import (
     require_valid,
     say_versions,
 )
+from extract_project.cli.outcomes import RunAnswer
 from extract_project.cli.versions import resolve
 from extract_project.errors import ExtractError
 from extract_project.manifest.example_partition import require_partition
@@ -35,7 +38,8 @@ from extract_project.manifest.names import expanded, no_extract
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
-    from extract_project.deployment.client import Deployment, Run
+    from extract_project.deployment.client import Deployment
+    from extract_project.deployment.run import Run
 
 _POLL_SECONDS = 0.5
 _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD, "SKIPPED": Text("-", "yellow")}
@@ -49,6 +53,7 @@ _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD, "SKIPPED": Text("-", "yellow")}
 )
 @as_loaded_option
 @cancel_option
+@json_option
 @explains_itself
 def run(
     *,
@@ -57,6 +62,7 @@ def run(
     full_refresh: bool,
     as_loaded: bool,
     cancel_on_interrupt: bool,
+    as_json: bool,
 ) -> None:
     """Materialize EXTRACTS (folder/name) in one run, and wait.
 
@@ -69,25 +75,36 @@ def run(
     extract run 'sales/*'
     extract run sales/order_lines --partition 2026-01-01
     """
+    from extract_project.cli.ran import report, run_answer
     from extract_project.deployment.client import Deployment
 
     settings = load_settings()
     deployment = Deployment(settings.dagster_url, settings.location)
     loaded = newest(deployment, extracts, as_loaded=as_loaded)
     require_valid(loaded, extracts)
-    paths = expanded(extracts, known_extracts(deployment, loaded))
+    known = known_extracts(deployment, loaded)
+    paths = expanded(extracts, known)
     say_versions(loaded, paths)
     if partition is not None:
         for path in paths:
             require_partition(resolve(settings, path), partition)
-    finished = run_and_watch(
-        deployment,
-        paths,
-        partition,
-        full_refresh=full_refresh,
-        cancel_on_interrupt=cancel_on_interrupt,
-    )
-    report(finished)
+    try:
+        finished = run_and_watch(
+            deployment,
+            paths,
+            partition,
+            full_refresh=full_refresh,
+            cancel_on_interrupt=cancel_on_interrupt,
+        )
+    except Interrupted as interrupted:
+        if as_json:
+            now = deployment.run(interrupted.run_id, known)
+            print_answer(RunAnswer, run_answer(deployment, now, loaded.versions))
+        raise
+    if as_json:
+        print_answer(RunAnswer, run_answer(deployment, finished, loaded.versions))
+    else:
+        report(finished, out)
     raise SystemExit(0 if finished.status == "SUCCESS" else NO)
 
 
@@ -143,15 +160,6 @@ def watch(deployment: Deployment, run_id: str, known: dict[str, str], paths: lis
             if run.finished:
                 return run
             time.sleep(_POLL_SECONDS)
-
-
-def report(run: Run) -> None:
-    """Print the result or the failure report of each extract of a finished run."""
-    for step in run.steps:
-        if step.result:
-            out.print(f"{step.path}: {step.result}")
-        if step.error:
-            out.print(step.error)
 
 
 def _require_partition(partitioned: set[str], paths: list[str], partition: str | None) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gql import Client, gql
@@ -12,48 +11,13 @@ from gql.transport.requests import RequestsHTTPTransport
 
 from extract_project.deployment import health
 from extract_project.deployment.health import Health, read_health
+from extract_project.deployment.run import Run, read_run
 from extract_project.deployment.tags import PARTITION_TAG
 from extract_project.errors import DeploymentError
 from extract_project.settings import LOCATION
-from extract_project.units import format_bytes
-
-"""Dagster's tag for the partition of a run."""
 
 REPOSITORY, JOB = "__repository__", "__ASSET_JOB"
 
-_RUN = gql("""
-query Run($id: ID!) {
-  runOrError(runId: $id) {
-    ... on Run { status stepStats { stepKey status } stepKeysToExecute }
-    ... on Error { message }
-  }
-}
-""")
-_EVENTS = gql("""
-query Events($id: ID!, $after: String) {
-  runOrError(runId: $id) {
-    ... on Run {
-      eventConnection(limit: 1000, afterCursor: $after) {
-        cursor
-        hasMore
-        events {
-          __typename
-          ... on ExecutionStepFailureEvent { stepKey error { message } }
-          ... on MaterializationEvent {
-            stepKey
-            metadataEntries {
-              label
-              ... on TextMetadataEntry { text }
-              ... on IntMetadataEntry { intRepr }
-            }
-          }
-        }
-      }
-    }
-    ... on Error { message }
-  }
-}
-""")
 _ASSETS = gql("""
 query Assets {
   assetNodes { assetKey { path } isMaterializable isPartitioned opName }
@@ -100,32 +64,6 @@ mutation Evaluate($selector: SensorSelector!, $cursor: String) {
 }
 """)
 _NOTHING: Mapping[str, Any] = {}
-_FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
-
-
-@dataclass(frozen=True)
-class Step:
-    """One extract in a run."""
-
-    path: str
-    status: str
-    """`WAITING`, `IN_PROGRESS`, `SUCCESS` or `FAILURE`."""
-    error: str = ""
-    """The failure report, once the run has finished."""
-    result: str = ""
-    """The result of a success, once the run has finished."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """The state of a run."""
-
-    status: str
-    steps: tuple[Step, ...]
-
-    @property
-    def finished(self) -> bool:
-        return self.status in _FINISHED
 
 
 class Deployment:
@@ -209,7 +147,7 @@ class Deployment:
     def terminate(self, run_id: str) -> None:
         """Terminate a run; it has ended some seconds later. One that has ended stays as it is."""
         ended = self._ask(_TERMINATE, {"id": run_id})["terminateRun"]
-        if "run" not in ended and self._run(_RUN, run_id)["status"] not in _FINISHED:
+        if "run" not in ended and not self.run(run_id, {}).finished:
             raise DeploymentError(f"dagster could not terminate {run_id}: {ended['message']}")
 
     def page(self, run_id: str) -> str:
@@ -235,53 +173,9 @@ class Deployment:
             raise DeploymentError(f"the deployment could not evaluate {name}: {reason}")
         return str(evaluated["cursor"])
 
-    def run(self, run_id: str, steps: dict[str, str]) -> Run:
+    def run(self, run_id: str, steps: Mapping[str, str]) -> Run:
         """The state of a run; `steps` comes from `extracts`."""
-        found = self._run(_RUN, run_id)
-        states = {each["stepKey"]: each["status"] or "" for each in found["stepStats"]}
-        planned = set(found["stepKeysToExecute"] or ())
-        run = Run(
-            found["status"],
-            tuple(
-                Step(path, states.get(step, "WAITING"))
-                for path, step in steps.items()
-                if step in planned
-            ),
-        )
-        return self._told(run_id, run, steps) if run.finished else run
-
-    def _told(self, run_id: str, run: Run, names: Mapping[str, str]) -> Run:
-        """A finished run, with the result or error of each step from its events."""
-        errors, results = {}, {}
-        for event in self._events(run_id):
-            if event["__typename"] == "ExecutionStepFailureEvent":
-                errors[event["stepKey"]] = _message(event["error"])
-            elif event["__typename"] == "MaterializationEvent":
-                results[event["stepKey"]] = _result(event["metadataEntries"])
-        steps = (
-            replace(
-                step,
-                error=errors.get(names[step.path], ""),
-                result=results.get(names[step.path], ""),
-            )
-            for step in run.steps
-        )
-        return replace(run, steps=tuple(steps))
-
-    def _events(self, run_id: str) -> Iterator[dict[str, Any]]:
-        after: str | None = None
-        while True:
-            page = self._run(_EVENTS, run_id, after=after)["eventConnection"]
-            yield from page["events"]
-            if not page["hasMore"]:
-                return
-            after = page["cursor"]
-
-    def _run(self, query: Any, run_id: str, **variables: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self._ask(query, {"id": run_id, **variables})["runOrError"]
-        if "message" in found:
-            raise DeploymentError(f"run {run_id}: {found['message']}")
-        return found
+        return read_run(self.query, run_id, steps)
 
     def query(self, query: Any, **variables: Any) -> dict[str, Any]:
         """The answer to a GraphQL query; raises DeploymentError if there is none."""
@@ -300,18 +194,3 @@ class Deployment:
             f"no Dagster answers at {self._url}: start one with 'extract up', "
             f"or set EXTRACT_DAGSTER_URL ({reason})"
         )
-
-
-def _message(error: dict[str, Any] | None) -> str:
-    """The failure report without the name of its exception class."""
-    text = (error or {}).get("message") or ""
-    return str(text).removeprefix("dagster._core.definitions.events.Failure: ").strip()
-
-
-def _result(entries: Sequence[Mapping[str, Any]]) -> str:
-    """Rows and bytes of a result, its outcome, and the URI of its version."""
-    known = {each["label"]: each.get("text") or each.get("intRepr") for each in entries}
-    if "outcome" not in known or known.get("bytes") is None:
-        return ""
-    rows, size = int(known["dagster/row_count"] or 0), format_bytes(int(known["bytes"] or 0))
-    return f"{rows:,} rows, {size}: {known['outcome']}\n{known['dagster/uri']}"

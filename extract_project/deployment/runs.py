@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from gql import gql
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.deployment.client import Deployment
+from extract_project.deployment.outcome import RunOutcome, outcome_of
 from extract_project.deployment.tags import CAUSE_TAG, FAILURE_TAG, NO_FAILURE, PARTITION_TAG
-from extract_project.errors import Cause, DeploymentError
+from extract_project.errors import DeploymentError
 from extract_project.units import moment_of
 
 _PAGE = 500
@@ -46,8 +47,6 @@ query Owners {
   }
 }
 """)
-
-RunOutcome = Literal["succeeded", "failed", "refused", "cancelled", "running", "queued"]
 
 
 class ExtractCost(BaseModel):
@@ -136,7 +135,7 @@ def _row(run: Mapping[str, Any], until: datetime) -> RunRow:
         run_id=run["runId"],
         extracts=tuple(sorted(selected)),
         partition=tags.get(PARTITION_TAG),
-        outcome=_outcome(run["status"], failure),
+        outcome=outcome_of(run["status"], failure),
         cause=tags.get(CAUSE_TAG, "manual"),
         failure=failure if run["status"] == "FAILURE" and failure != NO_FAILURE else None,
         created_at=datetime.fromtimestamp(run["creationTime"], UTC),
@@ -145,16 +144,6 @@ def _row(run: Mapping[str, Any], until: datetime) -> RunRow:
         seconds=max((last - started).total_seconds(), 0.0) if started else None,
         costs=_costs(run.get("assetMaterializations") or ()),
     )
-
-
-def _outcome(status: str, failure: str | None) -> RunOutcome:
-    if status == "FAILURE":
-        return "refused" if failure == Cause.AUDIT else "failed"
-    if status == "SUCCESS":
-        return "succeeded"
-    if status in ("CANCELED", "CANCELING"):
-        return "cancelled"
-    return "queued" if status in ("QUEUED", "NOT_STARTED") else "running"
 
 
 def _costs(materializations: Sequence[Mapping[str, Any]]) -> tuple[ExtractCost, ...]:

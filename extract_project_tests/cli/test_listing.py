@@ -8,7 +8,8 @@ import pytest
 
 from extract_project.cli.bars import picture
 from extract_project.cli.listing import Column, Listing
-from extract_project.deployment.runs import RunOutcome, RunRow
+from extract_project.deployment.outcome import RunOutcome
+from extract_project.deployment.runs import RunRow
 
 PATH = "sales/orders_of_a_very_long_name"
 VERSION = "3HL4kqtJlcpXroDTDmJrmSpXd3dIbrHY"

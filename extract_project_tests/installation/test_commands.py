@@ -7,6 +7,7 @@ import json
 import pytest
 from dagster import DagsterInstance
 
+from extract_project_tests.support.commands import valid
 from extract_project_tests.support.executing import materialization
 from extract_project_tests.support.installation import DuckDBFile, Installation
 
@@ -27,9 +28,38 @@ def test_a_release_is_of_the_latest_refusal(installed: Installation, file: DuckD
     file.execute("create table regions as select 'eu' as region, 1 as n from range(2)")
     arguments = ("release", path, "--reason", "meant", "--by", "ada")
     assert "was not refused" in installed.call(*arguments).stderr
-    assert installed.run(path, partition="eu").status == "FAILURE"
-    done = installed.call(*arguments, "--partition", "eu")
+    refused = installed.call("run", path, "--partition", "eu", "--json")
+    told = valid("run", refused.stdout)
+    assert (refused.exit_code, told["outcome"], told["partition"]) == (1, "refused", "eu")
+    (extract,) = told["extracts"]
+    assert (extract["extract"], extract["outcome"], extract["cause"]) == (
+        *(path, "refused"),
+        "audit refused",
+    )
+    assert "n unique: broken" in extract["failure_report"]
+    assert extract["version_id"] is None
+    assert installed.deployment.run(told["run_id"], {}).status == "FAILURE"
+
+    again = installed.call("rerun", path, "--yes", "--json")
+    (rerun,) = valid("rerun", again.stdout)["runs"]
+    assert (again.exit_code, rerun["outcome"], rerun["partition"]) == (1, "refused", "eu")
+    assert rerun["url"] == f"{installed.server.url}/runs/{rerun['run_id']}"
+
+    done = installed.call(*arguments, "--partition", "eu", "--json")
     assert (done.exit_code, "n unique: broken" in done.stderr) == (0, True), done.stderr
+    released = valid("release", done.stdout)
+    assert (released["outcome"], released["by"]) == ("succeeded", "ada")
+    assert released["released_run_id"] == rerun["run_id"]
+    (extract,) = released["extracts"]
+    key = f"extracts/{path}/partition=eu/released.parquet"
+    assert [extract["version_id"]] == installed.site.version_ids(key)
+    assert (extract["rows"], extract["result"]) == (2, "published as a new version")
+    sql = installed.site.s3.head_object(
+        Bucket=installed.site.manifest.bucket, Key=f"sql/{path}.sql"
+    )
+    assert extract["sql_version"] == sql["VersionId"]
+    nothing = installed.call("rerun", "--failed", "--group", "commands", "--json")
+    assert (nothing.exit_code, valid("rerun", nothing.stdout)) == (0, {"runs": [], "invalid": []})
     uri = f"s3://{installed.site.data.bucket}/extracts/{path}/partition=eu/released.parquet"
     traced = installed.call("trace", uri).stdout
     assert "by ada, although unique_n failed" in traced
@@ -56,6 +86,12 @@ def test_a_rollback_is_of_one_partition(installed: Installation) -> None:
         event = materialization(instance, path)
     assert event.partition == "eu"
     assert event.metadata["restored_from"].value == old
-    refused = installed.call("rollback", path, old, *arguments)
-    assert refused.exit_code == 1
-    assert "is current already" in refused.stdout
+    current = installed.site.version_ids(key)[0]
+    refused = installed.call("rollback", path, old, *arguments, "--json")
+    told = valid("rollback", refused.stdout)
+    assert (refused.exit_code, told["version_id"]) == (1, None)
+    assert "is current already" in told["failure_report"]
+    undone = installed.call("rollback", path, bad, *arguments, "--json")
+    told = valid("rollback", undone.stdout)
+    assert (undone.exit_code, told["restored_from"], told["replaced"]) == (0, bad, current)
+    assert told["version_id"] == installed.site.version_ids(key)[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from extract_project_tests.support.commands import valid
 from extract_project_tests.support.installation import Installation
 from extract_project_tests.support.waiting import await_value
 
@@ -80,8 +81,11 @@ def test_ctrl_c_terminates_the_run_where_it_is_told_to(
     installed: Installation, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    with _running(installed, log, "--cancel-on-interrupt") as (process, run_id):
+    with _running(installed, log, "--cancel-on-interrupt", "--json") as (process, run_id):
         process.send_signal(signal.SIGINT)
         assert process.wait(_SECONDS) == 130
+        answer = log.read_text().partition("\n{")[2]
+        told = valid("run", f"{{{answer}")
+        assert (told["run_id"], told["outcome"]) == (run_id, "cancelled")
         assert _status(installed, run_id) == "CANCELED"
     installed.deployment.terminate(run_id)  # it has ended already, and stays so

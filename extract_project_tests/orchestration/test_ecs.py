@@ -12,7 +12,7 @@ from dagster._core.events import DagsterEventType
 from dagster_graphql import DagsterGraphQLClient
 from playwright.sync_api import Page, expect
 
-from extract_project.deployment.client import Run
+from extract_project.deployment.run import Run
 from extract_project.embedded.s3_server import S3Server
 from extract_project.orchestration.failed.failed import FailedExtract, Question
 from extract_project.orchestration.failed.rerun import ask

@@ -19,7 +19,8 @@ from click.testing import CliRunner, Result
 from dagster import DagsterInstance, DagsterRun, RunsFilter
 
 from extract_project.cli.main import main
-from extract_project.deployment.client import Deployment, Run
+from extract_project.deployment.client import Deployment
+from extract_project.deployment.run import Run
 from extract_project.embedded.dagster_server import DagsterServer, dagster_processes
 from extract_project.embedded.s3_server import S3Server
 from extract_project.store.folder import Location

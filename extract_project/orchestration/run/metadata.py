@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from extract_project.deployment.tags import UNVERSIONED
 from extract_project.errors import SchemaError
 from extract_project.history.history import Change, change
 from extract_project.history.receipt import ColumnProfile, Receipt, read_schema
@@ -133,7 +134,7 @@ def _facts(receipt: Receipt, uri: str, version_id: str) -> dict[str, dg.Metadata
         "s3_version_id": dg.MetadataValue.text(version_id),
         "bytes": dg.MetadataValue.int(receipt.bytes),
         "data_sha256": dg.MetadataValue.text(receipt.data_sha256),
-        "sql_version": dg.MetadataValue.text(receipt.sql_version or "unversioned bucket"),
+        "sql_version": dg.MetadataValue.text(receipt.sql_version or UNVERSIONED),
         "sql": sql_metadata(receipt.sql),
         "columns": dg.MetadataValue.md(_profile_table(receipt.columns, receipt.rows_staged)),
     }
