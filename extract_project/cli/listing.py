@@ -7,7 +7,7 @@ rows; and it breaks words where a terminal is narrow.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import click
@@ -51,11 +51,11 @@ class Listing:
 
     def lines(self, width: int | None, *, coloured: bool = False) -> list[str]:
         """The table for a terminal of so many columns; None for a pipe: one line for each row."""
-        shown = self._fitting(width)
         widths = {
-            number: max(cell_len(row[number]) for row in [self._heads, *self.rows])
-            for number in shown
+            number: max(_width(cell) for cell in column)
+            for number, column in enumerate(zip(self._heads, *self.rows, strict=True))
         }
+        shown = self._fitting(widths, width)
         body = [self._line(row, shown, widths, width) for row in self.rows]
         if coloured:
             first = widths[shown[0]]
@@ -69,7 +69,7 @@ class Listing:
     def _heads(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
-    def _fitting(self, width: int | None) -> list[int]:
+    def _fitting(self, widths: Mapping[int, int], width: int | None) -> list[int]:
         """The columns that have anything to say, as far as they fit."""
         last = len(self.columns) - 1
         shown = [
@@ -77,21 +77,12 @@ class Listing:
             for number, column in enumerate(self.columns)
             if not column.drop or any(row[number] for row in self.rows)
         ]
-        while width is not None and self._width(shown, last) > width:
+        while width is not None and _needed(shown, widths, last) > width:
             droppable = [number for number in shown if self.columns[number].drop]
             if not droppable:
                 break
             shown.remove(max(droppable, key=lambda number: self.columns[number].drop))
         return shown
-
-    def _width(self, shown: Sequence[int], last: int) -> int:
-        lengths = (
-            _LEAST
-            if number == last
-            else max(cell_len(row[number]) for row in [self._heads, *self.rows])
-            for number in shown
-        )
-        return sum(lengths) + len(_GAP) * (len(shown) - 1)
 
     def _line(
         self,
@@ -118,6 +109,18 @@ def print_listing(listing: Listing, *, wide: bool = False) -> None:
     click.echo("\n".join(listing.lines(width, coloured=coloured)), file=out.file, color=coloured)
 
 
+def _needed(shown: Sequence[int], widths: Mapping[int, int], last: int) -> int:
+    """The width of these columns, of which the last one is folded."""
+    return sum(_LEAST if number == last else widths[number] for number in shown) + len(_GAP) * (
+        len(shown) - 1
+    )
+
+
+def _width(text: str) -> int:
+    """As many columns as a terminal needs."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
 def _padded(text: str, width: int, *, right: bool) -> str:
-    spaces = " " * (width - cell_len(text))
+    spaces = " " * (width - _width(text))
     return spaces + text if right else text + spaces

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
-
-from gql import Client, gql
-from gql.transport.exceptions import TransportError
-from gql.transport.requests import RequestsHTTPTransport
 
 from extract_project.deployment import health
 from extract_project.deployment.health import Health, read_health
 from extract_project.deployment.run import Run, read_run
 from extract_project.deployment.tags import PARTITION_TAG
+from extract_project.deployment.webserver import Webserver
 from extract_project.errors import DeploymentError
 from extract_project.settings import LOCATION
 
 REPOSITORY, JOB = "__repository__", "__ASSET_JOB"
 
-_ASSETS = gql("""
+_ASSETS = """
 query Assets {
   assetNodes { assetKey { path } isMaterializable isPartitioned opName }
 }
-""")
-# Dagster's own client (dagster_graphql) imports all of Dagster, which takes a second; and it raises
-# KeyError if a reload has removed the asset, because it does not ask for the message of that error.
-_RELOAD = gql("""
+"""
+_RELOAD = """
 mutation Reload($location: String!) {
   reloadRepositoryLocation(repositoryLocationName: $location) {
     ... on WorkspaceLocationEntry {
@@ -36,8 +32,8 @@ mutation Reload($location: String!) {
     ... on PythonError { message }
   }
 }
-""")
-_LAUNCH = gql("""
+"""
+_LAUNCH = """
 mutation Launch($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
     ... on LaunchRunSuccess { run { runId } }
@@ -45,8 +41,8 @@ mutation Launch($params: ExecutionParams!) {
     ... on Error { message }
   }
 }
-""")
-_TERMINATE = gql("""
+"""
+_TERMINATE = """
 mutation Terminate($id: String!) {
   terminateRun(runId: $id) {
     ... on TerminateRunSuccess { run { runId } }
@@ -54,15 +50,15 @@ mutation Terminate($id: String!) {
     ... on Error { message }
   }
 }
-""")
-_DRY_RUN = gql("""
+"""
+_DRY_RUN = """
 mutation Evaluate($selector: SensorSelector!, $cursor: String) {
   sensorDryRun(selectorData: $selector, cursor: $cursor) {
     ... on DryRunInstigationTick { evaluationResult { cursor error { message } } }
     ... on Error { message }
   }
 }
-""")
+"""
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -71,16 +67,13 @@ class Deployment:
 
     def __init__(self, url: str, location: str = LOCATION, *, patience: int = 60) -> None:
         """`patience`: how many seconds an answer may take."""
-        transport = RequestsHTTPTransport(
-            url=f"{url.rstrip('/')}/graphql", timeout=patience, retries=0
-        )
-        self._url = url
+        self._webserver = Webserver(url, patience)
+        self._url = self._webserver.url
         self._location = location
-        self._gql = Client(transport=transport, fetch_schema_from_transport=False)
 
     def health(self) -> Health:
         """The state of the webserver, of this code location, and of the daemon."""
-        return read_health(self._ask(health.QUERY, {}), self._location)
+        return read_health(self._ask(health.QUERY, {}), self._location, datetime.now(UTC))
 
     def reload(self) -> None:
         """Reload the code location, so that it reads the manifest again."""
@@ -177,20 +170,9 @@ class Deployment:
         """The state of a run; `steps` comes from `extracts`."""
         return read_run(self.query, run_id, steps)
 
-    def query(self, query: Any, **variables: Any) -> dict[str, Any]:
+    def query(self, query: str, **variables: Any) -> dict[str, Any]:
         """The answer to a GraphQL query; raises DeploymentError if there is none."""
         return self._ask(query, variables)
 
-    def _ask(self, query: Any, variables: dict[str, Any]) -> dict[str, Any]:
-        query.variable_values = variables
-        try:
-            return dict(self._gql.execute(query))
-        except TransportError as error:
-            raise self._no_answer(error) from None
-
-    def _no_answer(self, error: Exception) -> DeploymentError:
-        reason = str(error).strip().splitlines()[-1]
-        return DeploymentError(
-            f"no Dagster answers at {self._url}: start one with 'extract up', "
-            f"or set EXTRACT_DAGSTER_URL ({reason})"
-        )
+    def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        return self._webserver.ask(query, variables)

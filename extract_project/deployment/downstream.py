@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gql import gql
-
 from extract_project.deployment.client import Deployment
 from extract_project.planning.breaking import DownstreamAsset
 
-_DOWNSTREAM = gql("""
+_DOWNSTREAM = """
 query Downstream($keys: [AssetKeyInput!]) {
   assetNodes(assetKeys: $keys) {
     assetKey { path }
@@ -26,7 +24,7 @@ query Downstream($keys: [AssetKeyInput!]) {
 fragment Lineage on TableColumnLineageMetadataEntry {
   lineage { columnDeps { assetKey { path } columnName } }
 }
-""")
+"""
 _OF_EXTRACTS = {"sql_file", "published_as"}
 """Labels of metadata that the asset of each extract has."""
 

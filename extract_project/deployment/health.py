@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from gql import gql
+from extract_project.status.facts import Daemon
+from extract_project.units import moment_of
 
-QUERY = gql("""
+QUERY = """
 query Health {
   version
   workspaceOrError {
@@ -20,9 +22,9 @@ query Health {
     }
     ... on PythonError { message }
   }
-  instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } }
+  instance { daemonHealth { allDaemonStatuses { daemonType required healthy lastHeartbeatTime } } }
 }
-""")
+"""
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,11 @@ class Health:
     """Required daemons without a recent heartbeat."""
 
 
-def read_health(reply: dict[str, Any], location: str) -> Health:
-    """Parse the answer to QUERY."""
+def read_health(reply: dict[str, Any], location: str, now: datetime) -> Health:
+    """Parse the answer to QUERY.
+
+    A daemon that Dagster calls healthy may have been silent for half an hour.
+    """
     workspace = reply["workspaceOrError"]
     entries = {each["name"]: each for each in workspace.get("locationEntries", ())}
     found = (entries.get(location) or {}).get("locationOrLoadError") or {}
@@ -50,5 +55,11 @@ def read_health(reply: dict[str, Any], location: str) -> Health:
         str(reply["version"]),
         found.get("__typename") == "RepositoryLocation",
         str(error or "it is still loading"),
-        tuple(d["daemonType"].lower() for d in daemons if d["required"] and not d["healthy"]),
+        tuple(d["daemonType"].lower() for d in daemons if d["required"] and not _lives(d, now)),
     )
+
+
+def _lives(daemon: dict[str, Any], now: datetime) -> bool:
+    heard = moment_of(daemon["lastHeartbeatTime"])
+    found = Daemon(name=daemon["daemonType"], last_heartbeat=heard)
+    return bool(daemon["healthy"]) and not found.silent(now)

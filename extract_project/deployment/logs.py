@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from gql import gql
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.deployment.client import Deployment
 from extract_project.errors import DeploymentError
 
-_LOGS = gql("""
+_LOGS = """
 query Logs($id: ID!, $after: String) {
   runOrError(runId: $id) {
     ... on Run {
@@ -29,7 +28,7 @@ query Logs($id: ID!, $after: String) {
     ... on Error { message }
   }
 }
-""")
+"""
 _MILLISECONDS = 1000
 _OVER = ("SUCCESS", "FAILURE", "CANCELED")
 

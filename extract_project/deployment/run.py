@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gql import gql
-
 from extract_project.deployment.tags import FAILURE_TAG, PARTITION_TAG, UNVERSIONED
 from extract_project.errors import DeploymentError
 from extract_project.units import format_bytes
@@ -15,15 +13,15 @@ from extract_project.units import format_bytes
 Query = Callable[..., Mapping[str, Any]]
 """`Deployment.query`."""
 
-_RUN = gql("""
+_RUN = """
 query Run($id: ID!) {
   runOrError(runId: $id) {
     ... on Run { status tags { key value } stepStats { stepKey status } stepKeysToExecute }
     ... on Error { message }
   }
 }
-""")
-_EVENTS = gql("""
+"""
+_EVENTS = """
 query Events($id: ID!, $after: String) {
   runOrError(runId: $id) {
     ... on Run {
@@ -51,7 +49,7 @@ query Events($id: ID!, $after: String) {
     ... on Error { message }
   }
 }
-""")
+"""
 _FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gql import gql
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.deployment.client import Deployment
@@ -39,14 +38,14 @@ query Runs($filter: RunsFilter, $cursor: String, $limit: Int) {
   }
 }
 """
-_OWNERS = gql("""
+_OWNERS = """
 query Owners {
   assetNodes {
     assetKey { path }
     owners { ... on TeamAssetOwner { team } ... on UserAssetOwner { email } }
   }
 }
-""")
+"""
 
 
 class ExtractCost(BaseModel):
@@ -95,7 +94,7 @@ def runs_between(
     deployment: Deployment, since: datetime, until: datetime, *, costs: bool = False
 ) -> list[RunRow]:
     """The runs of extracts that waited or ran between two times, oldest first."""
-    query = gql(_RUNS.replace("FIELDS", _FIELDS + (_COSTS if costs else "")))
+    query = _RUNS.replace("FIELDS", _FIELDS + (_COSTS if costs else ""))
     wanted = {"updatedAfter": since.timestamp(), "createdBefore": until.timestamp()}
     found = (_row(each, until) for each in _pages(deployment, query, wanted))
     return sorted((row for row in found if row.extracts), key=lambda row: row.created_at)
@@ -112,7 +111,7 @@ def owners(deployment: Deployment) -> dict[str, tuple[str, ...]]:
 
 
 def _pages(
-    deployment: Deployment, query: Any, wanted: Mapping[str, float]
+    deployment: Deployment, query: str, wanted: Mapping[str, float]
 ) -> Iterator[dict[str, Any]]:
     cursor: str | None = None
     while True:

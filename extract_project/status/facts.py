@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -105,7 +106,7 @@ class DeploymentFacts(_Fact):
     most_running: int | None = None
     """How many runs may run at once, if that is limited."""
 
-    @property
+    @cached_property
     def silent_daemons(self) -> tuple[Daemon, ...]:
         return tuple(each for each in self.daemons if each.silent(self.at))
 

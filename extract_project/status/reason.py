@@ -24,7 +24,10 @@ class State(StrEnum):
     @property
     def severity(self) -> int:
         """0 is the worst."""
-        return list(State).index(self)
+        return _SEVERITIES[self]
+
+
+_SEVERITIES = {state: severity for severity, state in enumerate(State)}
 
 
 class Kind(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,14 @@ LOADED = {
     "locationOrLoadError": {"__typename": "RepositoryLocation"},
 }
 BROKEN = {**LOADED, "locationOrLoadError": {"__typename": "PythonError", "message": "no bucket"}}
-ALIVE = {"daemonType": "SENSOR", "required": True, "healthy": True}
+NOW = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
+
+
+def heard(**ago: float) -> dict[str, Any]:
+    return {"lastHeartbeatTime": (NOW - timedelta(**ago)).timestamp()}
+
+
+ALIVE = {"daemonType": "SENSOR", "required": True, "healthy": True, **heard(seconds=20)}
 
 
 @pytest.mark.parametrize(
@@ -25,6 +33,8 @@ ALIVE = {"daemonType": "SENSOR", "required": True, "healthy": True}
         ([{**LOADED, "locationOrLoadError": None}], [ALIVE], (False, ())),
         ([], [ALIVE], (False, ())),
         ([LOADED], [ALIVE, {**ALIVE, "healthy": None}], (True, ("sensor",))),
+        ([LOADED], [ALIVE, {**ALIVE, **heard(minutes=4)}], (True, ("sensor",))),
+        ([LOADED], [ALIVE, {**ALIVE, "lastHeartbeatTime": None}], (True, ("sensor",))),
         ([LOADED], [{**ALIVE, "required": False, "healthy": False}], (True, ())),
     ],
 )
@@ -34,6 +44,6 @@ def test_loaded_and_alive(entries: list[Any], daemons: list[Any], expected: Any)
         "workspaceOrError": {"locationEntries": entries},
         "instance": {"daemonHealth": {"allDaemonStatuses": daemons}},
     }
-    found = read_health(reply, "extract_project")
+    found = read_health(reply, "extract_project", NOW)
     assert (found.loaded, found.sick_daemons) == expected
     assert found.load_error == ("no bucket" if entries == [BROKEN] else found.load_error)

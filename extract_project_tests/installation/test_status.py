@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from extract_project.cli.main import main
 from extract_project.cli.schema import answer_schema
 from extract_project.deployment.client import Deployment
 from extract_project.errors import DeploymentError
+from extract_project_tests.support.graphql import switch_off
 from extract_project_tests.support.installation import Installation
 from extract_project_tests.support.waiting import await_value
 
@@ -29,33 +29,6 @@ FILES = {
     "morning/off": "/*---\nschedule: '7 3 1 1 *'\n---*/\nselect 1 as a",
 }
 _SECONDS = 120
-
-
-def graphql(installed: Installation, query: str, **variables: Any) -> dict[str, Any]:
-    request = urllib.request.Request(
-        f"{installed.server.url}/graphql",
-        json.dumps({"query": query, "variables": variables}).encode(),
-        {"content-type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as reply:
-        found: dict[str, Any] = json.load(reply)["data"]
-    return found
-
-
-def switch_off(installed: Installation, start: str) -> None:
-    (schedule,) = (
-        each
-        for repository in graphql(
-            installed,
-            "{ repositoriesOrError { ... on RepositoryConnection { nodes { "
-            "schedules { name scheduleState { id } } } } } }",
-        )["repositoriesOrError"]["nodes"]
-        for each in repository["schedules"]
-        if each["name"].startswith(start)
-    )
-    stop = "mutation($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
-    stopped = graphql(installed, stop, id=schedule["scheduleState"]["id"])
-    assert stopped["stopRunningSchedule"]["__typename"] == "ScheduleStateResult"
 
 
 def states(installed: Installation, *arguments: str) -> dict[str, str]:
@@ -80,7 +53,7 @@ def test_status_and_why_say_what_is_true(installed: Installation) -> None:
     installed.await_end(held)
 
     assert "7 3 1 1 *" in explained(installed, "morning/off")["reasons"][0]["evidence"]
-    switch_off(installed, "cron_7_3_1_1_any")
+    switch_off(installed.server.url, "cron_7_3_1_1_any")
     assert states(installed) == {
         "morning/bad": "failed",
         "morning/invalid": "invalid",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from functools import lru_cache
 
 from extract_project.problem import suggestion
 
@@ -31,9 +32,12 @@ _EVERY = re.compile(r"every (?:(\d{1,4}) )?(minute|hour)s?")
 _HOURLY = re.compile(r"hourly(?: at :([0-5]\d))?")
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _AND = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+")
+_DIFFERENT = 1_000
+"""Thousands of extracts have some dozens of schedules, which are asked for again and again."""
 _WORDS = ("every", "minutes", "hours", "hourly", "at", "and", *_DAYS)
 
 
+@lru_cache(_DIFFERENT)
 def crons_of(text: str) -> tuple[str, ...] | None:
     """The crons for a schedule in words; None if the text is not in words.
 
@@ -57,6 +61,7 @@ def crons_of(text: str) -> tuple[str, ...] | None:
     )
 
 
+@lru_cache(_DIFFERENT)
 def words_of(cron: str) -> str | None:
     """A cron in words: `weekdays at 06:00 and 18:00`; None for one that has none."""
     minute, _, other = cron.partition(" ")

@@ -18,7 +18,8 @@ import dagster as dg
 from extract_project.orchestration.dagster_internals import stored_asset_rows
 from extract_project.orchestration.names.keys import asset_key
 
-_BATCH = 500
+_BATCH = 2_000
+"""Assets in one query; SQLite and Postgres allow 32,766 parameters."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ def _read(
 ) -> Iterator[tuple[dg.AssetKey, Latest]]:
     rows = stored_asset_rows(instance, keys)
     unread = list(keys) if rows is None else []
+    stored = {key.to_string(): key for key in keys}
     for row in rows or ():
-        key = dg.AssetKey.from_db_string(row["asset_key"])
+        key = stored.get(row["asset_key"]) or dg.AssetKey.from_db_string(row["asset_key"])
         if key is None:
             continue
         try:
@@ -67,8 +69,8 @@ def _read(
             unread.append(key)
     for record in instance.get_asset_records(unread) if unread else ():
         entry = record.asset_entry
-        stored = entry.last_materialization_record
-        yield entry.asset_key, Latest(entry.last_run_id, stored and _from_record(stored))
+        last = entry.last_materialization_record
+        yield entry.asset_key, Latest(entry.last_run_id, last and _from_record(last))
 
 
 def _from_row(row: Mapping[str, Any]) -> Latest:

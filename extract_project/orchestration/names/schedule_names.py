@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import time
+from functools import lru_cache
 from hashlib import sha256
 
 from extract_project.manifest.extract import Extract
@@ -32,14 +33,15 @@ _BY = {
 def schedule_name(extract: Extract) -> str:
     """The name of an extract's schedule. Extracts with the same name share one."""
     header = extract.header
-    parts = [*_ticks(set(header.crons)), _zone(header.timezone)]
+    parts = [*_ticks(frozenset(header.crons)), _zone(header.timezone)]
     if header.partitions:
         parts.append(_windows(header.partitions, header.partition_timezone, header.timezone))
     name = "_".join(parts)
     return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}_{_digest(name)}"
 
 
-def _ticks(crons: Iterable[str]) -> list[str]:
+@lru_cache(1_000)
+def _ticks(crons: frozenset[str]) -> Sequence[str]:
     """The parts of a name that say when: days with their times, then what has no words."""
     times: dict[str, set[str]] = defaultdict(set)
     others = []

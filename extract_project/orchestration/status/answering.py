@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from extract_project.deployment.questions import question_in
-from extract_project.manifest.extract import Extract, InvalidExtract
+from extract_project.manifest.extract import InvalidExtract
 from extract_project.orchestration.load.loading import RefusedManifest
 from extract_project.orchestration.names.instigators import instigator_states, location_of
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.downstream import DOWNSTREAM_SENSOR, DownstreamCursor
 from extract_project.orchestration.starts.readiness import Extracts, with_all_upstream
 from extract_project.orchestration.status import surroundings
-from extract_project.orchestration.status.extracts import extract_facts, started_by
+from extract_project.orchestration.status.extracts import extract_facts
 from extract_project.status.facts import DeploymentFacts, ExtractFacts, Facts, Manifest, Outcome
 from extract_project.status.question import SENSOR, StatusQuestion
 
@@ -93,7 +93,7 @@ def read_facts(
         ),
         daemons=surroundings.daemons(instance),
         starters=surroundings.starters(
-            instance, states, [*WATCHERS, *_starter_names(extracts.values(), extracts)]
+            instance, states, [*WATCHERS, *_starter_names(found.values())]
         ),
         pools=surroundings.pools(instance, _running_by_pool(found.values())),
         queued=queued,
@@ -103,9 +103,8 @@ def read_facts(
     return Facts(deployment=deployment, extracts=found)
 
 
-def _starter_names(some: Iterable[Extract], extracts: Extracts) -> list[str]:
-    names = (started_by(each, extracts)[1] for each in some)
-    return sorted({name for name in names if name})
+def _starter_names(extracts: Iterable[ExtractFacts]) -> list[str]:
+    return sorted({each.starter for each in extracts if each.starter})
 
 
 def _running_by_pool(extracts: Iterable[ExtractFacts]) -> Counter[str]:
