@@ -373,7 +373,7 @@ def two_columns(rows: list[tuple[int | None, str | None]]) -> pa.Table:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=SMALL)
 def test_unique_agrees_with_counting(rows: list[tuple[int | None, str | None]]) -> None:
     counts = Counter(row for row in rows if None not in row)
@@ -383,7 +383,7 @@ def test_unique_agrees_with_counting(rows: list[tuple[int | None, str | None]]) 
     assert found.metrics["repeated keys"] == len(repeated)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=SMALL, low=st.none() | st.integers(-1, 4), high=st.integers(-1, 4))
 def test_column_checks_agree_with_plain_python(
     rows: list[tuple[int | None, str | None]], low: int | None, high: int

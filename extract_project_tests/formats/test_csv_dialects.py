@@ -28,8 +28,7 @@ PATTERNS = ["iso", "%d.%m.%Y", "%m/%d/%Y", "%Y%m%d", "%d|%m|%Y%%", "%Y年%m月%d
 CLOCKS = ["", " %H:%M", " %H:%M:%S", "T%H:%M:%S.%3f", " %H:%M:%S.%f", ";%H%M%S,%9f"]
 slowly = settings(
     max_examples=50,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    suppress_health_check=[HealthCheck.filter_too_much],
 )
 
 

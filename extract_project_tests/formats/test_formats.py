@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extract_project.formats.protocol import FileFormat
@@ -31,7 +31,7 @@ FORMATS = [
     *(("arrow", codec) for codec in ("zstd", "lz4", "none")),
     *((name, codec) for name in ("csv", "jsonl") for codec in ("gzip", "gzip(9)", "zstd", "none")),
 ]
-some_tables = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some_tables = settings(max_examples=40)
 
 
 def file_format(name: Any, codec: str = "none") -> FileFormat:
@@ -134,7 +134,7 @@ def large() -> pa.Table:
     )
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(cuts=st.lists(st.integers(1, 300_000), min_size=1, max_size=6))
 def test_g12_equal_rows_give_equal_bytes_however_they_were_cut(cuts: list[int]) -> None:
     rows = 600_000

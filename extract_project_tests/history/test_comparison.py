@@ -212,9 +212,7 @@ def comparable(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 
 @given(ROWS, ROWS)
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_it_agrees_with_counting_by_hand(
     tmp_path: Path, old: list[tuple[Any, ...]], new: list[tuple[Any, ...]]
 ) -> None:

@@ -89,7 +89,7 @@ def plain_merge(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return merged
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=25, derandomize=True, phases=[Phase.generate])
 @given(TREES)
 def test_every_tree_is_as_a_plain_merge_of_it(
     tree: tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]],

@@ -13,9 +13,8 @@ from extract_project_tests.support.parsing import header, parse
 
 @settings(
     max_examples=400,
-    deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=[HealthCheck.data_too_large],
 )
 @given(FILES, st.sampled_from(["duckdb", "postgres", "snowflake"]))
 def test_g6_any_file_is_an_extract_or_says_why_not(content: bytes, dialect: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extract_project.manifest.extract import Extract
@@ -43,7 +43,7 @@ HEADERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(HEADERS)
 def test_g6_what_a_header_accepts_dagster_accepts(keys: dict[str, Any]) -> None:
     accepted = {key: value for key, value in keys.items() if is_valid({key: value})}

@@ -101,7 +101,7 @@ PARTS = st.one_of(
 PATHS = st.lists(PARTS, min_size=1, max_size=4).map("/".join)
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 @given(st.dictionaries(PATHS, st.sampled_from([VALID, "selec 1"]), min_size=1, max_size=8))
 def test_g6_any_names_beside_each_other(files: dict[str, str]) -> None:
     extracts, others = loaded(files)
