@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from dagster import DagsterInstance
+from dagster import DagsterEventType, DagsterInstance
 from dagster_graphql import DagsterGraphQLClient
 from playwright.sync_api import Page, expect
 
@@ -39,6 +40,7 @@ FILES = {
     "sales/refused": "/*---\nchecks: [{max_rows: 0}]\n---*/\nselect 1 as i",
     "snow/orders": f"{SNOW}select id from shop.orders",
     "snow/stuck": f"{SNOW}{NEVER_ENDING}",
+    "snow/too": f"{SNOW}{NEVER_ENDING}",
     "snow/late": f"{SNOW.replace('snow', 'snow, timeout: 2s')}{NEVER_ENDING}",
 }
 
@@ -126,24 +128,45 @@ def test_the_doctor_finds_nothing_wrong(installed: Installation) -> None:
     assert "extract_project loaded, daemon alive" in dagster["detail"]
 
 
+@pytest.mark.parametrize(
+    "paths",
+    [["snow/stuck"], pytest.param(["snow/stuck", "snow/too"], marks=pytest.mark.slow)],
+    ids=["one", "several"],
+)
 def test_g8_a_terminated_run_is_cancelled_and_so_is_its_query(
-    installed: Installation, snowflake: SnowflakeServer
+    installed: Installation, snowflake: SnowflakeServer, paths: list[str]
 ) -> None:
     """Cancelled, not failed; nothing runs on in the warehouse, nothing is published."""
-    run_id = installed.deployment.launch(["snow/stuck"])
-    query = await_value("its query", lambda: running_query(snowflake.service, "snow/stuck"), 120)
+    run_id = installed.deployment.launch(paths)
+    queries = [await_query(snowflake.service, path) for path in paths]
     client = DagsterGraphQLClient(
         "127.0.0.1", port_number=int(installed.server.url.rpartition(":")[2])
     )
     client.terminate_run(run_id)
-    await_value("the end of its query", lambda: query.state == "ABORTED")
+    await_value("the end of its queries", lambda: all(q.state == "ABORTED" for q in queries))
     status = await_value(
         "the end of the run",
         lambda: run.status if (run := installed.deployment.run(run_id, {})).finished else None,
     )
     assert status == "CANCELED"
-    assert installed.site.version_ids("extracts/snow/stuck.parquet") == []
+    for path in paths:
+        assert installed.site.version_ids(f"extracts/{path}.parquet") == []
     assert installed.site.open_uploads() == 0
+
+
+@pytest.mark.slow
+def test_g6_a_process_that_is_killed_takes_no_neighbour_along(
+    installed: Installation, snowflake: SnowflakeServer
+) -> None:
+    run_id = installed.deployment.launch(["snow/stuck", "sales/refused"])
+    first = await_query(snowflake.service, "snow/stuck")
+    os.kill(step_process(installed, run_id, "snow__stuck"), signal.SIGKILL)
+    snowflake.service.abort(first.id)  # which the warehouse does when the session is over
+    await_value("the retry", lambda: running_query(snowflake.service, "snow/stuck"), 300)
+    installed.deployment.terminate(run_id)
+    finished = installed.await_end(run_id)
+    (report,) = [step.error for step in finished.steps if step.path == "sales/refused"]
+    assert "1 rows; the rule is at most 0 rows" in report
 
 
 def test_g8_a_timeout_cancels_the_query(
@@ -157,9 +180,28 @@ def test_g8_a_timeout_cancels_the_query(
     assert [each.state for each in queries] == ["ABORTED"]
 
 
+def await_query(service: Service, extract: str) -> ServerQuery:
+    return await_value("its query", lambda: running_query(service, extract), 120)
+
+
 def running_query(service: Service, extract: str) -> ServerQuery | None:
     found = [each for each in service.queries if extract in each.tag and each.state == "RUNNING"]
     return found[0] if found else None
+
+
+def step_process(installed: Installation, run_id: str, step: str) -> int:
+    """The process that a step of a run of several has told of."""
+    with DagsterInstance.from_config(str(installed.server.home)) as instance:
+        events = [each.dagster_event for each in instance.all_logs(run_id)]
+    (started,) = [
+        each
+        for each in events
+        if each is not None
+        and each.event_type is DagsterEventType.STEP_WORKER_STARTED
+        and each.step_key == step
+    ]
+    pid = started.engine_event_data.metadata["pid"].value
+    return int(str(pid))
 
 
 def stored_snapshot_id(home: Path, run_id: str) -> str:

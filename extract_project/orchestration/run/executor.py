@@ -2,11 +2,13 @@
 
 A run of one extract needs no second Python process, which would double its memory and add
 seconds. In a run of several, separate processes isolate one extract's failure, or its running out
-of memory, from the others; on ECS, each gets its own task.
+of memory, from the others. They are forked from one that has imported what each of them needs; on
+ECS, each gets its own task.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
 
 import dagster as dg
@@ -20,6 +22,13 @@ from extract_project.orchestration.dagster_internals import (
     RetryMode,
 )
 from extract_project.orchestration.run.interrupts import ending_at_interrupts
+
+_PRELOADED = "extract_project.orchestration.run.preloaded"
+
+
+def _can_fork() -> bool:
+    """Whether this system has a fork server, which Windows has not."""
+    return "forkserver" in multiprocessing.get_all_start_methods()
 
 
 class OneOrMany(Executor):
@@ -50,7 +59,12 @@ class OneOrMany(Executor):
         launcher = instance.run_launcher
         if isinstance(launcher, ExtractEcsRunLauncher):
             return task_per_extract(instance, launcher, plan, self._retries, self._max_concurrent)
-        return MultiprocessExecutor(retries=self._retries, max_concurrent=self._max_concurrent)
+        return MultiprocessExecutor(
+            retries=self._retries,
+            max_concurrent=self._max_concurrent,
+            start_method="forkserver" if _can_fork() else "spawn",
+            explicit_forkserver_preload=[_PRELOADED],
+        )
 
 
 @dg.executor(
