@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from datetime import timedelta
@@ -30,6 +30,8 @@ GRACE_SECONDS = 20.0
 """How long stopped work may take to clean up. ECS kills a task two minutes after it is stopped."""
 
 _LOOK_SECONDS = 0.1
+_LONG_SECONDS = 1.0
+"""A shorter wait is not why a run is late."""
 
 
 class Stage(StrEnum):
@@ -69,6 +71,7 @@ class Stop:
         self._cancelling = threading.Lock()
         self._cancels: list[Callable[[], None]] = []
         self._error: ExtractError | None = None
+        self._waits: dict[object, tuple[str, float]] = {}
         self.stage = Stage.CONNECTING
         """The current stage of the work."""
         self.is_sending = False
@@ -80,8 +83,13 @@ class Stop:
         if self._error is None and self._is_ended():
             self.end()
         if self._error is None and self._limit is not None and self._age >= self._limit:
-            self._tell(_timeout(self.stage, self._limit, self._set_by))
+            self._tell(_timeout(self.stage, self._late(), self._limit, self._set_by))
         return self._error
+
+    def _late(self) -> list[str]:
+        """What the work has been waiting for, for some time."""
+        latest = time.monotonic() - _LONG_SECONDS
+        return sorted({what for what, since in list(self._waits.values()) if since <= latest})
 
     @property
     def _age(self) -> timedelta:
@@ -115,6 +123,16 @@ class Stop:
         finally:
             with self._cancelling:
                 self._cancels.remove(cancel)
+
+    @contextmanager
+    def waiting_for(self, what: str) -> Iterator[None]:
+        """Inside the block, a timeout names what the work waits for."""
+        key = object()
+        self._waits[key] = what, time.monotonic()
+        try:
+            yield
+        finally:
+            del self._waits[key]
 
     def begin_sending(self) -> None:
         """Call before the publishing request: the last moment at which the work can be stopped."""
@@ -188,10 +206,14 @@ def _ended(stage: Stage) -> RunEnded:
     return RunEnded(f"the run was stopped from outside while it was {stage}{consequence}")
 
 
-def _timeout(stage: Stage, limit: timedelta, set_by: str) -> QueryTimeout:
+def _timeout(
+    stage: Stage, waiting_for: Sequence[str], limit: timedelta, set_by: str
+) -> QueryTimeout:
     consequence = ", so the query was cancelled" if stage.has_query else ""
-    advice = "make the query cheaper" if stage.has_query else "see what is slow there"
+    waiting = f", and waiting for {' and '.join(waiting_for)}" if waiting_for else ""
+    is_query = stage.has_query and not waiting_for
+    advice = "make the query cheaper" if is_query else "see what is slow there"
     return QueryTimeout(
-        f"not done after {format_duration(limit)}{consequence}: it was {stage}; "
+        f"not done after {format_duration(limit)}{consequence}: it was {stage}{waiting}; "
         f"{advice}, or raise {set_by}"
     )

@@ -104,7 +104,8 @@ def _settled(branch: Branch, header: Header) -> Settled:
         return _looked_up(place, None, branch.health.error)
     stop = publishable.stop
     try:
-        return Settled(place, settle(place.state, publishable, header))
+        with branch.health.waiting():
+            return Settled(place, settle(place.state, publishable, header))
     except Exception as error:  # of any kind: the other destinations must still be published
         if not isinstance(error, ExtractError):
             logging.getLogger(__name__).exception("publishing at %s failed", place.target.uri)

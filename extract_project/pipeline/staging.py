@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from extract_project.manifest.extract import Extract
 from extract_project.pipeline.audit import Outcome, audit_directory, let_through
@@ -15,6 +16,7 @@ from extract_project.pipeline.provenance import Provenance, RunOfExtract
 from extract_project.pipeline.receipt_of_run import receipt_of_run
 from extract_project.pipeline.stream import Passed, stream, worst_of
 from extract_project.publish.clock import Clock
+from extract_project.publish.fan import Health
 from extract_project.publish.places import Branch, Place, require_one
 from extract_project.publish.publishing import Publishable
 from extract_project.stopping import Stage, Stop
@@ -54,7 +56,7 @@ def stage(
     is aborted, and nothing becomes visible (G2).
     """
     run, clock, stop = RunOfExtract.begin(extract, provenance), Clock(), stop or Stop()
-    branches = tuple(Branch(place) for place in places)
+    branches = _branches(places, stop)
     try:
         with clock.stage("connect"):
             for branch in branches:
@@ -97,6 +99,15 @@ def stage(
         with ExitStack() as ending:  # each, also if one cannot
             for branch in branches:
                 ending.callback(branch.abort)
+
+
+def _branches(places: Sequence[Place], stop: Stop) -> tuple[Branch, ...]:
+    """A branch for each place; of several, a timeout names the one that does not answer."""
+    if len(places) == 1:
+        return (Branch(places[0]),)
+    names = (f"destination {place.destination!r}" for place in places)
+    healths = (Health(waiting=partial(stop.waiting_for, name)) for name in names)
+    return tuple(Branch(each, health=health) for each, health in zip(places, healths, strict=True))
 
 
 def _complete(

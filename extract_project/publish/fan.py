@@ -7,7 +7,7 @@ that fails is left out from then on, and the others go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from extract_project.errors import BucketError, ExtractError, StagingError, StoreError
@@ -25,12 +25,15 @@ class Health:
 
     error: Exception | None = None
     """Why it does not."""
+    waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Entered while the work waits for this destination."""
 
     @contextmanager
     def noting(self, faults: Faults = FAULTS) -> Iterator[None]:
         """A fault inside the block is one of this destination: it is kept, and not raised."""
         try:
-            yield
+            with self.waiting():
+                yield
         except faults as error:
             self.error = error
 
