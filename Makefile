@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Every process of the demo and of the tests would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test test-fast test-slow test-soak test-all corpora attack fuzz storm storm-ecs bench bench-memory bench-scale bench-types docs screenshots lint stack cost sbom format lock clean
+.PHONY: demo up test test-fast test-slow test-soak test-all corpora attack fuzz storm storm-ecs morning bench bench-memory bench-scale bench-types docs screenshots lint stack cost sbom format lock clean
 
 demo: $(DEMO) ## run a demo on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -64,6 +64,9 @@ storm: $(READY) ## run an installation under random edits, schedules and kills, 
 
 storm-ecs: $(READY) ## run EXTRACTS at once on the local ECS, with faults of every kind
 	$(BIN)/python -m extract_project_tests.support.ecs_storm --extracts $(EXTRACTS) --seed $(SEED)
+
+morning: $(READY) ## stage a morning of 200 extracts, some of each fault, and compare what commands say
+	$(BIN)/python -m extract_project_tests.support.morning
 
 corpora: $(READY) ## run the guard on foreign SQL: checkouts of other projects' tests below CORPORA
 	$(BIN)/python -m extract_project_tests.support.corpora $(CORPORA) --list .bench/corpora.txt
