@@ -27,8 +27,12 @@ the environment; `. .demo/env` sets those of the demo.
 
 - Where a command takes a version, write its VersionId or the first characters of it, `current`,
   `previous`, a time (`2026-01-31T06:00`, in UTC), or how long ago (`24h`).
-- `--json` is for programs; `extract schema COMMAND` is its JSON Schema. Tables on a terminal may
-  change: columns that do not fit are left out, and `--wide` shows all.
+- `--json` is for programs: standard output is then one JSON document (of `logs`, one for each
+  line), and everything else goes to standard error. `extract schema COMMAND` is its JSON Schema.
+  With exit code 2 the document is `{"error": "…"}`. After Ctrl-C, that of `run`, `rerun` and
+  `release` has the runs as they are then.
+- Tables on a terminal may change: columns that do not fit are left out, a VersionId is as long as
+  commands need it, and `--wide` shows all.
 - `status`, `why`, `failed`, `runs`, `logs`, `run`, `rerun`, `release` and `rollback` ask the
   running Dagster (`EXTRACT_DAGSTER_URL`). The others read and write S3 with your own rights.
 

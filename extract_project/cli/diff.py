@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import click
 from rich.syntax import Syntax
-from rich.table import Table
-from rich.text import Text
 
 from extract_project.cli.answers import DiffAnswer, print_answer
 from extract_project.cli.completion import extract_names
@@ -20,9 +19,10 @@ from extract_project.cli.console import (
     json_option,
     out,
     partition_option,
-    table,
     to_option,
 )
+from extract_project.cli.listing import Column, Listing, print_listing, print_words, wide_option
+from extract_project.cli.version_ids import shown_ids_of
 from extract_project.cli.versions import published_at, resolve_at
 from extract_project.history.diff.column_metrics import ColumnMetrics
 from extract_project.history.diff.difference import Difference, compare
@@ -30,6 +30,17 @@ from extract_project.history.diff.row_difference import Row, RowDifference
 from extract_project.history.history import Entry, chosen
 from extract_project.schema.display import shown
 from extract_project.settings import load_settings
+
+_SIDES = (Column(""), Column("VersionId"), Column("published"), Column("rows", drop=1), Column(""))
+_COLUMNS = (
+    Column("column"),
+    Column("changed", drop=1, right=True),
+    Column("nulls", drop=5),
+    Column("sum", drop=4),
+    Column("lowest", drop=2),
+    Column("highest", drop=3),
+    Column(""),
+)
 
 
 @click.command()
@@ -39,6 +50,7 @@ from extract_project.settings import load_settings
 @partition_option
 @to_option
 @click.option("--key", help="Columns that identify a row: id, or order_id,line_number.")
+@wide_option
 @json_option
 @explains_itself
 def diff(
@@ -49,6 +61,7 @@ def diff(
     partition: str | None,
     to: str | None,
     key: str | None,
+    wide: bool,
     as_json: bool,
 ) -> None:
     """Compare two versions of EXTRACT (folder/name): SQL and data.
@@ -75,43 +88,56 @@ def diff(
     if as_json:
         print_answer(DiffAnswer, _plain(difference, before, after))
     else:
-        _show(difference, before, after)
+        both = (before.listed.version_id, after.listed.version_id)
+        ids = shown_ids_of(destination.data.store, object_key, wide=wide, known=both)
+        _show(difference, before, after, ids, wide=wide)
     raise SystemExit(OK if difference.same else NO)
 
 
-def _show(difference: Difference, before: Entry, after: Entry) -> None:
-    out.print(difference.verdict)
-    sides = Table.grid(padding=(0, 2))
+def _show(
+    difference: Difference,
+    before: Entry,
+    after: Entry,
+    ids: Mapping[str, str],
+    *,
+    wide: bool,
+) -> None:
+    print_words(difference.verdict)
+    sides = Listing(_SIDES)
     for sign, entry in (("-", before), ("+", after)):
         rows = f"{entry.receipt.rows:,} rows" if entry.receipt else ""
         moment = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
-        sides.add_row(sign, entry.listed.version_id, moment, rows, _restored(entry))
-    out.print(sides)
+        sides.add(sign, ids[entry.listed.version_id], moment, rows, _restored(entry, ids))
+    print_listing(sides, wide=wide, heads=False)
     if difference.sql.text:
         out.print()
         out.print(Syntax(difference.sql.text, "diff", background_color="default"))
     if difference.schema:
         out.print()
         for line in difference.schema.lines():
-            out.print(line)
+            print_words(line)
     if difference.rows:
-        _show_rows(difference.rows)
+        _show_rows(difference.rows, wide=wide)
 
 
-def _restored(entry: Entry) -> str:
+def _restored(entry: Entry, ids: Mapping[str, str]) -> str:
     restoration = entry.version.restoration if entry.version else None
-    return f"restored from {restoration.restored_from}" if restoration else ""
+    if restoration is None:
+        return ""
+    return f"restored from {ids.get(restoration.restored_from, restoration.restored_from)}"
 
 
-def _show_rows(rows: RowDifference) -> None:
+def _show_rows(rows: RowDifference, *, wide: bool) -> None:
     if rows.note:
-        out.print(f"\nwhole rows are compared: {rows.note}")
+        out.print()
+        print_words(f"whole rows are compared: {rows.note}")
     elif rows.key and not rows.same:
-        out.print(f"\nrows by {', '.join(rows.key)}")
+        out.print()
+        print_words(f"rows by {', '.join(rows.key)}")
     differing = [column for column in rows.columns if column.differs]
     if differing:
         out.print()
-        out.print(_column_table(rows))
+        print_listing(_column_table(rows), wide=wide)
     for title, samples in (
         ("changed", [_changes(each.key, each.old, each.new) for each in rows.samples_changed]),
         ("added", [_values(each) for each in rows.samples_added]),
@@ -122,23 +148,24 @@ def _show_rows(rows: RowDifference) -> None:
             first = f", the first {len(samples)}" if total > len(samples) else ""
             out.print(f"\n{total:,} {title}{first}:")
             for line in samples:
-                out.print(f"  {line}")
+                print_words(line, "  ")
 
 
-def _column_table(rows: RowDifference) -> Table:
-    listed = table("column", "changed", "nulls", "sum", "lowest", "highest")
+def _column_table(rows: RowDifference) -> Listing:
+    listed = Listing(_COLUMNS)
     differing = [column for column in rows.columns if column.differs]
     for column in differing:
         old, new = column.old, column.new
         where = "" if old and new else " (new)" if new else " (removed)"
-        listed.add_row(
+        listed.add(
             column.name + where,
             f"{column.changed:,}" if column.changed else "",
             *(_both(old, new, metric) for metric in ("nulls", "total", "lowest", "highest")),
+            "",
         )
     same = len(rows.columns) - len(differing)
     if same:
-        listed.add_row(Text(f"{same} others: unchanged", "dim"))
+        listed.add(f"{same} others: unchanged", *[""] * (len(_COLUMNS) - 1), colour="bright_black")
     return listed
 
 

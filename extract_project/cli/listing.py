@@ -17,6 +17,7 @@ from extract_project.cli.console import out
 from extract_project.visible import one_line
 
 _GAP = "  "
+_BELOW = " " * 4
 _LEAST = 24
 """Columns of the terminal that the text at the end of a row needs at least."""
 
@@ -56,14 +57,16 @@ class Listing:
             for number, column in enumerate(zip(self._heads, *self.rows, strict=True))
         }
         shown = self._fitting(widths, width)
+        if width is not None and _needed(shown, widths, len(self.columns) - 1) > width:
+            widths = dict.fromkeys(shown, 0)  # too narrow for columns: each row as it fits
         body = [self._line(row, shown, widths, width) for row in self.rows]
         if coloured:
-            first = widths[shown[0]]
+            firsts = (len(row[shown[0]]) for row in self.rows)
             body = [
                 click.style(text[:first], fg=colour) + text[first:]
-                for text, colour in zip(body, self.colours, strict=True)
+                for text, colour, first in zip(body, self.colours, firsts, strict=True)
             ]
-        return [self._line(self._heads, shown, widths, None), *body]
+        return [self._line(self._heads, shown, widths, width), *body]
 
     @property
     def _heads(self) -> tuple[str, ...]:
@@ -94,26 +97,24 @@ class Listing:
         *whole, text = shown
         cells = [_padded(row[n], widths[n], right=self.columns[n].right) for n in whole]
         start = _GAP.join([*cells, ""])
-        if width is None:
-            return (start + row[text]).rstrip()
-        room = max(width - cell_len(start), _LEAST)
-        folded = textwrap.wrap(row[text], room, break_on_hyphens=False, break_long_words=False)
-        below = "\n" + " " * cell_len(start)
-        return (start + below.join(folded)).rstrip()
+        if width is not None and _width(start.rstrip()) > width:
+            start = _packed([row[n] for n in whole if row[n]], width) + _GAP
+        return _placed(start, row[text], width)
 
 
-def print_listing(listing: Listing, *, wide: bool = False) -> None:
+def print_listing(listing: Listing, *, wide: bool = False, heads: bool = True) -> None:
     """Print a table for this terminal, or in full where `wide` is set or nobody looks."""
-    width = out.width if out.is_terminal and not wide else None
     coloured = out.is_terminal and not out.no_color
-    click.echo("\n".join(listing.lines(width, coloured=coloured)), file=out.file, color=coloured)
+    lines = listing.lines(_terminal_width(wide=wide), coloured=coloured)
+    click.echo("\n".join(lines[0 if heads else 1 :]), file=out.file, color=coloured)
 
 
 def _needed(shown: Sequence[int], widths: Mapping[int, int], last: int) -> int:
     """The width of these columns, of which the last one is folded."""
-    return sum(_LEAST if number == last else widths[number] for number in shown) + len(_GAP) * (
-        len(shown) - 1
+    lengths = (
+        min(widths[number], _LEAST) if number == last else widths[number] for number in shown
     )
+    return sum(lengths) + len(_GAP) * (len(shown) - 1)
 
 
 def _width(text: str) -> int:
@@ -124,3 +125,55 @@ def _width(text: str) -> int:
 def _padded(text: str, width: int, *, right: bool) -> str:
     spaces = " " * (width - _width(text))
     return spaces + text if right else text + spaces
+
+
+def facts_lines(facts: Sequence[tuple[str, str]], width: int | None) -> list[str]:
+    """Names and their values, a line each; longer values are folded as in a table."""
+    longest = max(_width(name) for name, _ in facts)
+    return [
+        _placed(_padded(one_line(name), longest, right=False) + _GAP, one_line(value), width)
+        for name, value in facts
+    ]
+
+
+def print_facts(facts: Sequence[tuple[str, str]], *, wide: bool = False) -> None:
+    """Print names and their values for this terminal, or in full as `print_listing` does."""
+    click.echo("\n".join(facts_lines(facts, _terminal_width(wide=wide))), file=out.file)
+
+
+def print_words(text: str, start: str = "") -> None:
+    """Print a text, folded at its words below the start of its line."""
+    click.echo(_placed(start, one_line(text), _terminal_width(wide=False)), file=out.file)
+
+
+def _packed(cells: Sequence[str], width: int) -> str:
+    """Cells one after the other, each whole: those that do not fit stand on lines below."""
+    packed = ""
+    for cell in cells:
+        line = packed.rpartition("\n")[2]
+        if not packed:
+            packed = cell
+        elif _width(line + _GAP + cell) <= width:
+            packed += _GAP + cell
+        else:
+            packed += f"\n{_BELOW}{cell}"
+    return packed
+
+
+def _placed(start: str, text: str, width: int | None) -> str:
+    """A text behind the start of its line; on lines below where it would be broken there."""
+    if width is None:
+        return (start + text).rstrip()
+    room = width - _width(start.rpartition("\n")[2])
+    if _width(text) <= room:
+        return (start + text).rstrip()
+    longest = max(map(_width, text.split()), default=0)
+    if room < max(longest, min(_LEAST, _width(text))):
+        start, room = f"{start.rstrip()}\n{_BELOW}", width - len(_BELOW)
+    folded = textwrap.wrap(text, max(room, 1), break_on_hyphens=False, break_long_words=False)
+    below = "\n" + " " * _width(start.rpartition("\n")[2])
+    return (start + below.join(folded)).rstrip()
+
+
+def _terminal_width(*, wide: bool) -> int | None:
+    return out.width if out.is_terminal and not wide else None

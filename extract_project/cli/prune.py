@@ -11,7 +11,8 @@ import click
 
 from extract_project.cli.answers import PruneAnswer, print_answer
 from extract_project.cli.completion import extract_names
-from extract_project.cli.console import duration, err, explains_itself, json_option, out, table
+from extract_project.cli.console import duration, err, explains_itself, json_option, out
+from extract_project.cli.listing import Column, Listing, print_listing, wide_option
 from extract_project.errors import NotPublished
 from extract_project.history.retention import (
     Prunable,
@@ -31,6 +32,15 @@ from extract_project.store.folder import Folder
 from extract_project.store.protocol import Abandoned, Store
 from extract_project.store.stores import Folders
 from extract_project.units import format_bytes, parse_duration
+
+_COLUMNS = (
+    Column("extract"),
+    Column("versions", drop=1, right=True),
+    Column("parts", drop=3, right=True),
+    Column("delete markers", drop=4, right=True),
+    Column("bytes", drop=2, right=True),
+    Column("replaced (UTC)"),
+)
 
 
 @click.command()
@@ -53,6 +63,7 @@ from extract_project.units import format_bytes, parse_duration
 @click.option(
     "--yes", is_flag=True, help="Remove; without it, the command only lists what would be removed."
 )
+@wide_option
 @json_option
 @explains_itself
 def prune(
@@ -62,6 +73,7 @@ def prune(
     older_than: str,
     uploads: bool,
     yes: bool,
+    wide: bool,
     as_json: bool,
 ) -> None:
     """Remove old versions of EXTRACTS (folder/name), or of all.
@@ -91,7 +103,7 @@ def prune(
         with err.status(f"removing {len(found):,} of them"):
             for store in dict.fromkeys(store for _, store, _ in found):
                 remove(store, [each for _, of, each in found if of == store])
-    _say(found, yes=yes, as_json=as_json)
+    _say(found, yes=yes, wide=wide, as_json=as_json)
 
 
 def _chosen(
@@ -126,23 +138,25 @@ def _places(folders: Folders, extract: Extract | None) -> list[Destination]:
     return [folders.destination(name) for name in dict.fromkeys((DATA, *extract.header.to))]
 
 
-def _say(found: Sequence[tuple[str, Store, Prunable]], *, yes: bool, as_json: bool) -> None:
+def _say(
+    found: Sequence[tuple[str, Store, Prunable]], *, yes: bool, wide: bool, as_json: bool
+) -> None:
     if as_json:
         print_answer(PruneAnswer, [_plain(*each) for each in found])
         return
-    listed = table("extract", "versions", "parts", "delete markers", "bytes", "replaced (UTC)")
+    listed = Listing(_COLUMNS)
     for path in dict.fromkeys(path for path, _, _ in found):
         own = [each for of, _, each in found if of == path]
         kinds = [each.kind for each in own]
         moments = sorted(each.replaced_at for each in own)
-        listed.add_row(
+        listed.add(
             path,
             *(f"{kinds.count(kind):,}" for kind in ("version", "part", "delete marker")),
             format_bytes(sum(each.stored.size for each in own)),
             f"{moments[0]:%Y-%m-%d} to {moments[-1]:%Y-%m-%d}",
         )
     if found:
-        out.print(listed)
+        print_listing(listed, wide=wide)
     else:
         out.print(
             "nothing to remove: every replaced version is among the newest, too recent, or pinned"

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import click
 from cronsim import CronSim
 from rich.syntax import Syntax
-from rich.table import Table
 from rich.text import Text
 
 from extract_project.catalog.build import entry_of
@@ -20,7 +19,9 @@ from extract_project.catalog.model import CatalogEntry
 from extract_project.catalog.recipes import Recipe, recipes
 from extract_project.cli.answers import ShowAnswer, print_answer
 from extract_project.cli.completion import extract_names
-from extract_project.cli.console import explains_itself, json_option, out, table
+from extract_project.cli.console import explains_itself, json_option, out
+from extract_project.cli.listing import Column, Listing, print_facts, print_listing, wide_option
+from extract_project.cli.version_ids import shown_ids
 from extract_project.cli.versions import resolve
 from extract_project.errors import ManifestError
 from extract_project.manifest.effective import as_json, effective_keys
@@ -48,9 +49,10 @@ class _Shown:
 
 @click.command()
 @click.argument("extract", shell_complete=extract_names)
+@wide_option
 @json_option
 @explains_itself
-def show(extract: str, as_json: bool) -> None:
+def show(extract: str, wide: bool, as_json: bool) -> None:
     """Show the header of EXTRACT, with its defaults.
 
     Each key of the header is shown with the file and line that its value comes from. EXTRACT is a
@@ -65,13 +67,11 @@ def show(extract: str, as_json: bool) -> None:
     if as_json:
         print_answer(ShowAnswer, _plain(shown))
         return
-    facts = Table.grid(padding=(0, 2))
-    for name, value in _facts(shown):
-        facts.add_row(Text(name, "bold"), value)
-    out.print(facts)
-    out.print(_header(shown.extract))
-    if shown.entry is not None:
-        out.print(_columns(shown))
+    print_facts(list(_facts(shown, wide=wide)), wide=wide)
+    print_listing(_header(shown.extract), wide=wide)
+    columns = _columns(shown)
+    if columns.rows:
+        print_listing(columns, wide=wide)
     for recipe in shown.recipes:
         out.print(Text(recipe.name, "bold"))
         out.print(Syntax(recipe.text, recipe.language, background_color="default"))
@@ -91,7 +91,7 @@ def _found(settings: Settings, extract: str) -> _Shown:
     return _Shown(parsed, [], [])
 
 
-def _facts(shown: _Shown) -> Iterator[tuple[str, str]]:
+def _facts(shown: _Shown, *, wide: bool) -> Iterator[tuple[str, str]]:
     extract, entry = shown.extract, shown.entry
     yield "extract", extract.path
     version = f" version {extract.source.version_id}" if extract.source.version_id else ""
@@ -109,15 +109,16 @@ def _facts(shown: _Shown) -> Iterator[tuple[str, str]]:
     for place in shown.everywhere:
         where = f" (destination {place.destination})" if several else ""
         yield "published as", f"{place.uri}{where}"
-        yield "current", _current(place)
+        yield "current", _current(place, wide=wide)
 
 
-def _current(entry: CatalogEntry) -> str:
+def _current(entry: CatalogEntry, *, wide: bool) -> str:
     if not entry.published:
         return f"nothing is published yet: extract run {entry.path}"
     newest = entry.published.versions[0]
+    ids = shown_ids([each.version_id for each in entry.published.versions], wide=wide)
     rows = f", {newest.rows:,} rows" if newest.rows is not None else ""
-    return f"version {newest.version_id} of {newest.published_at:%F %H:%M} UTC{rows}"
+    return f"version {ids[newest.version_id]} of {newest.published_at:%F %H:%M} UTC{rows}"
 
 
 def _schedule(extract: Extract) -> str:
@@ -140,26 +141,28 @@ def _next_start(extract: Extract) -> datetime | None:
     return min((next(CronSim(cron, now)) for cron in header.crons), default=None)
 
 
-def _header(extract: Extract) -> Table:
-    listed = table("key", "value", "from")
+def _header(extract: Extract) -> Listing:
+    listed = Listing((Column("key"), Column("from"), Column("value")))
     for each in effective_keys(extract):
-        style = "" if each.written_in else "dim"
-        cells = (each.key, each.text, each.written_in or "default")
-        listed.add_row(*(Text(cell, style) for cell in cells))
+        colour = None if each.written_in else "bright_black"
+        listed.add(each.key, each.written_in or "default", each.text, colour=colour)
     return listed
 
 
-def _columns(shown: _Shown) -> Table:
-    """Return the columns of the published version, or else those that the header promises."""
-    assert shown.entry is not None
-    if shown.entry.published and shown.entry.published.columns:
-        listed = table("column", "type", "nulls")
-        for column in shown.entry.published.columns:
-            listed.add_row(column.name, column.type, f"{column.nulls:,}")
+def _columns(shown: _Shown) -> Listing:
+    """Return the columns of the published version, or else those that the header promises.
+
+    There are none of a local file.
+    """
+    listed = Listing((Column("column"), Column("nulls", drop=1, right=True), Column("type")))
+    if shown.entry is None:
         return listed
-    listed = table("column", "type")
+    if shown.entry.published and shown.entry.published.columns:
+        for column in shown.entry.published.columns:
+            listed.add(column.name, f"{column.nulls:,}", column.type)
+        return listed
     for name, declared in (shown.extract.header.columns or {}).items():
-        listed.add_row(name, str(declared.type))
+        listed.add(name, "", str(declared.type))
     return listed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -10,8 +11,6 @@ from urllib.parse import parse_qs
 import click
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from rich.syntax import Syntax
-from rich.table import Table
-from rich.text import Text
 
 from extract_project.cli.answers import print_answer
 from extract_project.cli.console import (
@@ -19,10 +18,10 @@ from extract_project.cli.console import (
     GOOD,
     explains_itself,
     json_option,
-    marked,
     out,
-    table,
 )
+from extract_project.cli.listing import Column, Listing, print_facts, print_listing, wide_option
+from extract_project.cli.version_ids import shown_ids_of
 from extract_project.errors import NotPublished
 from extract_project.history.parts import whole_key
 from extract_project.history.receipt import Receipt, load_receipt
@@ -31,6 +30,15 @@ from extract_project.history.versions import Restoration, Version, require_versi
 from extract_project.settings import load_settings
 from extract_project.store.folder import Location
 from extract_project.units import format_bytes
+
+_COLUMNS = (
+    Column("column"),
+    Column("type"),
+    Column("nulls", drop=1, right=True),
+    Column("lowest", drop=2),
+    Column("highest", drop=3),
+    Column(""),
+)
 
 
 class Restored(BaseModel):
@@ -54,9 +62,10 @@ class TraceAnswer(Receipt):
 
 @click.command()
 @click.argument("uri")
+@wide_option
 @json_option
 @explains_itself
-def trace(uri: str, as_json: bool) -> None:
+def trace(uri: str, wide: bool, as_json: bool) -> None:
     """Show the SQL, run, query and checks behind an S3 URI.
 
     \b
@@ -68,18 +77,19 @@ def trace(uri: str, as_json: bool) -> None:
         told = {**receipt.model_dump(), "restored": _plain(version.restoration)}
         print_answer(TraceAnswer, told)
         return
-    listed = Table.grid(padding=(0, 2))
-    for name, value in _facts(version, receipt):
-        listed.add_row(Text(name, "bold"), value)
-    out.print(listed)
-    columns = table("column", "type", "nulls", "lowest", "highest")
+    ids = shown_ids_of(version.store, version.key, wide=wide)
+    print_facts(_facts(version, receipt, ids), wide=wide)
+    columns = Listing(_COLUMNS)
     for column in receipt.columns:
-        columns.add_row(
-            column.name, column.type, f"{column.nulls:,}", column.lowest, column.highest
-        )
-    out.print(columns)
+        lowest, highest = (column.lowest or "", column.highest or "")
+        columns.add(column.name, column.type, f"{column.nulls:,}", lowest, highest, "")
+    print_listing(columns, wide=wide)
+    checks = Listing((Column(""), Column("")))
     for record in receipt.checks:
-        out.print(marked(GOOD if record.passed else BAD, record.summary))
+        mark = GOOD if record.passed else BAD
+        checks.add(mark.plain, record.summary, colour=str(mark.style))
+    if checks.rows:
+        print_listing(checks, wide=wide, heads=False)
     out.print(Syntax(receipt.sql.strip(), "sql", line_numbers=True, background_color="default"))
 
 
@@ -112,10 +122,13 @@ def _object(address: str) -> Location:
     raise NotPublished(f"{address!r} is not an object's URI: expected s3://bucket/key?versionId=…")
 
 
-def _facts(version: Version, receipt: Receipt) -> list[tuple[str, str]]:
+def _facts(version: Version, receipt: Receipt, ids: Mapping[str, str]) -> list[tuple[str, str]]:
+    """`ids` are the shown beginnings of VersionIds, where they are not shown whole."""
+    short = ids.get(version.version_id)
+    place = version.store.uri(version.key)
     return [
-        ("object", version.uri),
-        *_restored(version.restoration),
+        *([("object", place), ("version", short)] if short else [("object", version.uri)]),
+        *_restored(version.restoration, ids),
         ("extract", receipt.extract),
         ("published", f"{version.modified:%Y-%m-%d %H:%M:%S} UTC"),
         ("rows, bytes", f"{receipt.rows:,} rows, {format_bytes(receipt.bytes)}"),
@@ -146,13 +159,13 @@ def _released(release: Release | None) -> list[tuple[str, str]]:
     ]
 
 
-def _restored(restoration: Restoration | None) -> list[tuple[str, str]]:
+def _restored(restoration: Restoration | None, ids: Mapping[str, str]) -> list[tuple[str, str]]:
     """Facts of a rollback. The lines below them are about the version that was restored."""
     if restoration is None:
         return []
     return [
         ("restored", f"{restoration.at:%Y-%m-%d %H:%M:%S} UTC by {restoration.by}"),
-        ("restored from", f"version {restoration.restored_from}"),
+        ("restored from", f"version {ids.get(*[restoration.restored_from] * 2)}"),
         ("reason", restoration.reason),
         ("restored in", f"run {restoration.run_id}" if restoration.run_id else "(no run)"),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import click
 
@@ -12,11 +12,11 @@ from extract_project.cli.console import (
     err,
     explains_itself,
     json_option,
-    out,
     partition_option,
     to_option,
 )
 from extract_project.cli.listing import Column, Listing, print_listing, wide_option
+from extract_project.cli.version_ids import shown_ids
 from extract_project.errors import NotPublished
 from extract_project.history.history import Entry, History, read_history
 from extract_project.history.pins import Pin, read_pins
@@ -28,7 +28,6 @@ from extract_project.store.destination import Destination
 from extract_project.units import format_bytes
 
 _SHOWN = 5
-_SHORTEST_ID, _SPARE = 8, 2
 _COLUMNS = (
     Column(""),
     Column("VersionId"),
@@ -140,22 +139,13 @@ def print_history(
     On a terminal, identifiers are shortened to as many characters as commands need, unless `wide`.
     """
     rows = [_cells(entry, pins or {}) for entry in history.entries]
-    if out.is_terminal and not wide:
-        length = _telling_length([row["VersionId"] for row in rows])
-        rows = [{**row, "VersionId": row["VersionId"][:length]} for row in rows]
+    ids = shown_ids([row["VersionId"] for row in rows], wide=wide)
+    rows = [{**row, "VersionId": ids[row["VersionId"]]} for row in rows]
     listing = Listing(_COLUMNS)
     for row in rows:
         note = "; ".join(f"{name} {row[name]}" for name in _NOTES if row[name])
         listing.add(*(row[column.name] for column in _COLUMNS[:-1]), note)
     print_listing(listing, wide=wide)
-
-
-def _telling_length(version_ids: Sequence[str]) -> int:
-    """Return how many characters tell the ids apart, plus a few for versions not listed."""
-    length = _SHORTEST_ID
-    while len({each[:length] for each in version_ids}) < len(set(version_ids)):
-        length += 1
-    return length + _SPARE
 
 
 def _cells(entry: Entry, pins: Mapping[str, Pin]) -> dict[str, str]:

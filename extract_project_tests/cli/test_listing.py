@@ -89,3 +89,14 @@ def test_the_picture_has_a_bar_where_a_run_was() -> None:
     assert axis.split()[0] == f"{AT.astimezone():%H:%M}"
     assert "succeeded" in legend
     assert {str(span.style) for span in drawn.spans} >= {"green", "red"}
+
+
+def test_a_row_stays_on_one_line_where_another_needs_more() -> None:
+    built = Listing((Column("key"), Column("from"), Column("value")))
+    built.add("unique_number_of_the_customer_in_the_shop", "sales/orders.sql:3:10", "a long value")
+    built.add("owners", "default", "none")
+    assert built.lines(60) == [
+        "key  from  value",
+        "unique_number_of_the_customer_in_the_shop\n    sales/orders.sql:3:10  a long value",
+        "owners  default  none",
+    ]

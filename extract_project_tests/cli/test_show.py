@@ -67,9 +67,9 @@ def test_each_value_and_where_it_comes_from(sales: Site) -> None:
 def test_on_a_terminal(sales: Site) -> None:
     publish(sales, "sales/orders", OWN)
     shown = call("show", "sales/orders").output
-    assert re.search(r"schedule +0 6 \* \* 1-5 +sales/_defaults.yaml:2:1", shown)
-    assert re.search(r"timeout +1h +default", shown)
-    assert re.search(r"amount +decimal\(3,2\) +0", shown)
+    assert re.search(r"schedule +sales/_defaults.yaml:2:1 +0 6 \* \* 1-5", shown)
+    assert re.search(r"timeout +default +1h", shown)
+    assert re.search(r"amount +0 +decimal\(3,2\)", shown)
     assert "extract get sales/orders" in shown
 
 
@@ -78,7 +78,7 @@ def test_before_anything_is_published(sales: Site) -> None:
     shown = call("show", "sales/new").output
     assert "nothing is published yet: extract run sales/new" in shown
     assert re.search(r"\na +int64", shown)
-    assert re.search(r"schedule +on demand only +sales/new.sql:3:1", shown)
+    assert re.search(r"schedule +sales/new.sql:3:1 +on demand only", shown)
 
 
 def test_a_local_file_with_the_defaults_above_it(configured: Site, tmp_path: Path) -> None:

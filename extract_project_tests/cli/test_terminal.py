@@ -138,7 +138,7 @@ def test_a_terminal_shows_the_beginning_of_a_version_id_that_commands_take(
     monkeypatch.setenv("TERM", "xterm")
     terminal = Terminal(screen)
     terminal.file = screen
-    for module in ("versions", "listing"):
+    for module in ("version_ids", "listing"):
         monkeypatch.setattr(f"extract_project.cli.{module}.out", terminal)
     assert call("versions", "a/b").exit_code == 0
     lines = re.sub("\x1b\\[[0-9;]*m", "", screen.getvalue()).splitlines()[1:]
