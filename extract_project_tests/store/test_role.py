@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from extract_project.errors import BucketError
+from extract_project.errors import BucketError, Cause, StoreError
 from extract_project.store.s3.client import connect
 from extract_project.store.s3.role import Role
 from extract_project.store.s3.store import S3Store
@@ -61,3 +61,20 @@ def test_a_role_that_may_not_be_assumed_is_named_with_the_fix(site: Site, sts: S
         store.require_versioning()
     with pytest.raises(BucketError, match=r"role/extracts cannot be assumed"):
         store.put("a", b"1", "text/plain")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "reason"),
+    [("", r"STS refused AssumeRole \(ExpiredToken\)"), ("http://127.0.0.1:9", "Could not connect")],
+)
+def test_a_role_that_cannot_be_assumed_for_now_is_named_too(
+    site: Site, sts: Sts, monkeypatch: pytest.MonkeyPatch, endpoint: str, reason: str
+) -> None:
+    sts.denies, sts.code = True, "ExpiredToken"
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", endpoint)
+    store = S3Store(connect(role=ROLE), site.data.bucket)
+    with pytest.raises(StoreError, match=rf"role/extracts cannot be assumed: {reason}") as raised:
+        store.require_versioning()
+    assert raised.value.transient
+    assert raised.value.cause is (Cause.NETWORK if endpoint else Cause.S3)

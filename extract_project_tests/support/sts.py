@@ -15,7 +15,7 @@ _GIVEN = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/
 <SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken>
 <Expiration>{expiration:%Y-%m-%dT%H:%M:%SZ}</Expiration></Credentials></AssumeRoleResult>
 </AssumeRoleResponse>"""
-_DENIED = """<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>
+_DENIED = """<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>
 <Message>not authorized</Message></Error></ErrorResponse>"""
 
 
@@ -26,6 +26,8 @@ class Sts:
     endpoint: str
     lifetime: timedelta = timedelta(hours=1)
     denies: bool = False
+    code: str = "AccessDenied"
+    """Of the error with which it denies."""
     asked: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -42,7 +44,7 @@ def sts_server() -> Iterator[Sts]:
             sts.asked.append(dict(parse_qsl(body)))
             expiration = datetime.now(UTC) + sts.lifetime
             given = _GIVEN.format(number=len(sts.asked), expiration=expiration)
-            reply = (_DENIED if sts.denies else given).encode()
+            reply = (_DENIED.format(code=sts.code) if sts.denies else given).encode()
             self.send_response(403 if sts.denies else 200)
             self.send_header("Content-Type", "text/xml")
             self.send_header("Content-Length", str(len(reply)))

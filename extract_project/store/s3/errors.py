@@ -45,23 +45,24 @@ def translated() -> Iterator[None]:
     except ClientError as error:
         raise refused(error) from error
     except BotoCoreError as error:
-        raise _unreachable(error) from error
+        raise unreachable(error) from error
 
 
-def refused(error: ClientError) -> StoreRefused:
-    """The StoreRefused for an error answer of S3."""
+def refused(error: ClientError, service: str = "S3") -> StoreRefused:
+    """The StoreRefused for an error answer of S3, or of another service."""
     code = error_code(error)
     message = error.response.get("Error", {}).get("Message", "")
     kind = NoSuchObject if code in ("NoSuchKey", "NoSuchVersion") else StoreRefused
     return kind(
-        f"S3 refused {error.operation_name} ({code}): {message}",
+        f"{service} refused {error.operation_name} ({code}): {message}",
         code=code,
         cause=Cause.PERMISSION if code in _PERMISSION else Cause.S3,
         transient=code in _TRANSIENT,
     )
 
 
-def _unreachable(error: BotoCoreError) -> StoreUnreachable:
+def unreachable(error: BotoCoreError) -> StoreUnreachable:
+    """The StoreUnreachable for an error without an answer."""
     from botocore.exceptions import NoCredentialsError
 
     if isinstance(error, NoCredentialsError):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extract_project.errors import BucketError
-from extract_project.store.s3.errors import DENIED, error_code
+from extract_project.errors import BucketError, StoreRefused, StoreUnreachable
+from extract_project.store.s3.errors import DENIED, error_code, refused, unreachable
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -57,9 +57,12 @@ def session_as(role: Role) -> Session:
 
 
 def _credentials(own: Session, role: Role) -> dict[str, str]:
-    """Credentials of the role from STS; raises BucketError if the role may not be assumed."""
+    """Credentials of the role from STS.
+
+    Raises BucketError if the role may not be assumed, and StoreError for any other answer or none.
+    """
     from botocore.config import Config
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     timeouts = Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS)
     external_id = {"ExternalId": role.external_id} if role.external_id else {}
@@ -69,10 +72,23 @@ def _credentials(own: Session, role: Role) -> dict[str, str]:
         )
     except ClientError as error:
         if error_code(error) not in DENIED:
-            raise
+            why = refused(error, "STS")
+            raise StoreRefused(
+                f"{role.arn} cannot be assumed: {why}",
+                code=why.code,
+                cause=why.cause,
+                transient=why.transient,
+            ) from error
         raise BucketError(
             f"{role.arn} cannot be assumed (AccessDenied): grant sts:AssumeRole on it to the role "
             f"of the run, and have its trust policy name that role and the external id, if any"
+        ) from error
+    except BotoCoreError as error:
+        silence = unreachable(error)
+        raise StoreUnreachable(
+            f"{role.arn} cannot be assumed: {silence}",
+            cause=silence.cause,
+            transient=silence.transient,
         ) from error
     given = reply["Credentials"]
     return {
