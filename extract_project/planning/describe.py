@@ -87,7 +87,7 @@ def describe(
             waiting.setdefault(each.after.warehouse, deque()).append((each, each.after))
     for name, extracts in waiting.items():
         for each, extract, answer in _ask(warehouses[name], extracts):
-            published = _published_schema(folders.destination(extract.destination), extract)
+            published = _published_schema(folders, extract)
             by_position = extract.file_format.format.by_position
             yield each, replace(answer, published=published, by_position=by_position)
 
@@ -143,7 +143,13 @@ def placed(error: Exception, file: str) -> str:
     return ":".join(str(each) for each in (file, line, column) if each is not None) + f": {error}"
 
 
-def _published_schema(destination: Destination, extract: Extract) -> pa.Schema | None:
+def _published_schema(folders: Folders, extract: Extract) -> pa.Schema | None:
+    """The published schema at the first of its destinations that has one."""
+    at_each = (_schema_at(folders.destination(name), extract) for name in extract.header.to)
+    return next((schema for schema in at_each if schema is not None), None)
+
+
+def _schema_at(destination: Destination, extract: Extract) -> pa.Schema | None:
     """The schema of the current version; for a partitioned extract, of the newest partition."""
     data, newest = destination.data, None
     if extract.header.partitions:

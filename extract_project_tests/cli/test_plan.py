@@ -127,6 +127,18 @@ def test_who_is_hit_by_a_change_is_named(
     assert call("plan", tmp_path, "--fail-on-breaking").exit_code == 1
 
 
+def test_columns_are_compared_where_a_version_is(
+    configured: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the first destination has none."""
+    monkeypatch.setenv("EXTRACT_DESTINATIONS__CRM__URL", f"s3://{configured.data.bucket}/inbound")
+    publish(configured, "a/b", f"/*---\nconsumers: [shop]\n---*/\n{OLD}")
+    write(tmp_path, "a/b", "/*---\nconsumers: [shop]\nto: [crm, data]\n---*/\nselect 1 as id")
+    told = planned(tmp_path)["a/b"]
+    assert told["breaking"]["changes"] == ["'town', text, is gone"]
+    assert told["schema"]["published"] == {"id": "int32", "town": "text"}
+
+
 def test_a_description_of_no_column_is_a_warning(configured: Site, tmp_path: Path) -> None:
     write(tmp_path, "a/b", "/*---\ndescribe: {idd: x}\n---*/\nselect 1 as id")
     shown = call("plan", tmp_path)
