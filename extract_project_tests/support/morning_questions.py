@@ -60,7 +60,8 @@ class Questions:
         found = {each["extract"]: each["state"] for each in said["extracts"]}
         truth = {path: each.state for path, each in self.files.items() if each.state in states}
         top = " ".join(said["problems"])
-        right = "the daemon is silent" in top and "cron_7_3_1_1_any is switched off" in top
+        words = ("the daemon is silent", "the schedule cron_7_3_1_1_any", "is switched off")
+        right = all(each in top for each in words)
         return _compared(question, ["status", *options], truth, found, seconds, also=right)
 
     def _failed(self, states: tuple[State, ...]) -> Verdict:
