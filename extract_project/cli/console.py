@@ -31,7 +31,7 @@ from extract_project.errors import ExtractError
 from extract_project.units import parse_duration, parse_moment
 from extract_project.visible import lines
 
-OK, NO, CANNOT = 0, 1, 2
+OK, NO, CANNOT, INTERRUPTED = 0, 1, 2, 130
 
 _PIPED_WIDTH = 220
 """Columns assumed for a pipe, which has no width: enough to cut no VersionId."""

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extract_project.cli.console import err
+from extract_project.cli.console import INTERRUPTED, err
 from extract_project.errors import DeploymentError
 
 if TYPE_CHECKING:
     from extract_project.deployment.client import Deployment
     from extract_project.deployment.run import Run
 
-INTERRUPTED = 130
 """Exit code of a command that was interrupted, as shells have it."""
 _AGAIN_SECONDS = 5
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from extract_project.cli.console import print_error
+from extract_project.cli.console import INTERRUPTED, err, print_error
 from extract_project.problem import suggestion
 from extract_project.process import quiet_sqlglot
 
@@ -74,8 +74,8 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Tell programs too, by --json, that a command was called wrongly, or that its user
-        declined.
+        """Tell programs too, by --json, that a command was called wrongly or interrupted, or that
+        its user declined.
         """
         is_for_programs = "--json" in ctx.args
         try:
@@ -88,6 +88,11 @@ class Commands(click.Group):
             if is_for_programs:
                 print_error("aborted: nothing was done")
             raise
+        except KeyboardInterrupt:
+            err.print("interrupted")
+            if is_for_programs:
+                print_error("interrupted")
+            raise SystemExit(INTERRUPTED) from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

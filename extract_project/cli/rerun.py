@@ -14,6 +14,7 @@ from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
     BAD,
     GOOD,
+    INTERRUPTED,
     NO,
     Terminal,
     err,
@@ -23,7 +24,6 @@ from extract_project.cli.console import (
     out,
     since_option,
 )
-from extract_project.cli.launching import INTERRUPTED
 from extract_project.cli.newest import (
     as_loaded_option,
     newest,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import socket
+import subprocess
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -159,3 +164,23 @@ def test_errors_are_json_too(configured: Site) -> None:
         assert reason in valid("error", result.stdout)["error"]
         assert reason in result.stderr
         assert call(*arguments).stdout == ""
+
+
+def test_an_interrupted_command_says_so(configured: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        port = silent.getsockname()[1]
+        process = subprocess.Popen(
+            [Path(sysconfig.get_path("scripts")) / "extract", "versions", "a/b", "--json"],
+            env={**os.environ, "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        connection, _ = silent.accept()
+        process.send_signal(signal.SIGINT)
+        answer, told = process.communicate(timeout=60)
+        connection.close()
+    assert process.returncode == 130, told
+    assert valid("error", answer) == {"error": "interrupted"}
+    assert "Traceback" not in told
