@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from extract_project.errors import StoreError
+from extract_project.errors import BucketError, StoreError
 from extract_project.history.parts import current_versions, list_parts, load_manifest
 from extract_project.history.versions import Version, find_version
 from extract_project.publish.target import Target
@@ -22,7 +22,7 @@ def hide_orphaned_parts(target: Target, version_id: str) -> None:
     try:
         for orphan in _orphans(target, version_id):
             orphan.store.hide(orphan.key, Holds(orphan.object.token))
-    except StoreError as error:
+    except (BucketError, StoreError) as error:
         logging.getLogger(__name__).warning(
             "parts that %s does not name could not be hidden: %s", target.uri, error
         )

@@ -15,7 +15,7 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from extract_project.daemons import DaemonPool
-from extract_project.errors import StagingError, StoreError
+from extract_project.errors import BucketError, StagingError, StoreError
 from extract_project.store.protocol import Absent, Condition, Holds, NotApplied, Written
 from extract_project.store.s3.errors import NOT_APPLIED, error_code, refused, translated
 from extract_project.store.s3.metadata import to_metadata
@@ -251,7 +251,7 @@ def abort_or_leave(s3: S3Client, item: Any, upload_id: str) -> None:
     """
     try:
         abort_upload(s3, item, upload_id)
-    except StoreError as error:
+    except (BucketError, StoreError) as error:  # BucketError: the role may not be assumed
         logging.getLogger(__name__).warning(
             "an upload of s3://%s/%s was left open; a later run will abort it: %s",
             *(item["Bucket"], item["Key"], error),
