@@ -71,6 +71,7 @@ def test_g1_g2_killed_between_two_destinations(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_g1_g2_killed_at_each_request(
@@ -106,6 +107,7 @@ def nth(number: int) -> Callable[[Request], bool]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("spoilt", NAMES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_g1_g2_a_destination_that_stops_answering_is_left_out(
@@ -244,6 +246,7 @@ def test_g1_g2_a_role_that_is_lost_at_the_start_and_while_publishing(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("server", ["ministack"], indirect=True)
 @pytest.mark.parametrize("spoilt", NAMES)
 @pytest.mark.parametrize("shape", SHAPES)
