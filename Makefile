@@ -29,7 +29,7 @@ test-fast: $(READY) ## run the tests that need no server but S3 and DuckDB: with
 test-slow: $(READY) ## run the slow tests: storms, memory, walks of the models, tasks on the local ECS
 	$(PYTEST) -m 'slow and not soak'
 
-test-soak: $(READY) ## run what waits for reloads, ticks and interrupts of a real Dagster; on a quiet machine
+test-soak: $(READY) ## run what takes longest: reloads, ticks and interrupts of a real Dagster, two destinations at each request
 	$(PYTEST) -m soak
 
 test-all: $(READY) ## run both at once, as CI does: servers start once, and no worker waits for the last

@@ -70,7 +70,7 @@ def test_g1_g2_killed_between_two_destinations(
     assert_rerun_publishes_what_is_lacking(two, 1, 2, new)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("shape", SHAPES)
@@ -106,7 +106,7 @@ def nth(number: int) -> Callable[[Request], bool]:
     return choose
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("spoilt", NAMES)
 @pytest.mark.parametrize("shape", SHAPES)
@@ -245,7 +245,7 @@ def test_g1_g2_a_role_that_is_lost_at_the_start_and_while_publishing(
         losing.assert_only_it_is_left_out("one put", number)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("server", ["ministack"], indirect=True)
 @pytest.mark.parametrize("spoilt", NAMES)
