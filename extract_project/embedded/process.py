@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from extract_project.errors import EmbeddedError
@@ -15,25 +17,44 @@ from extract_project.errors import EmbeddedError
 _STOP_SECONDS = 15
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 20
-_HIGHEST_PORT = 50_000
+_CLAIM_SECONDS = 60
+_PORTS = range(12_000, 22_000)
+"""With 10,000 added, too, below the ports that Linux gives to connections: 32768 and up."""
 
 
 def free_port() -> int:
-    """A free port, low enough for servers that also use port + 10000."""
+    """Choose a free port for a server, which may use that port + 10000 too.
+
+    No other process gets the same port within a minute, so that servers which start at the same
+    moment do not take each other's.
+    """
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port <= _HIGHEST_PORT and not is_listening(port + 10_000):
+        port = random.choice(_PORTS)
+        if all(_is_free(each) for each in (port, port + 10_000)) and _claims(port):
             return port
-        with socket.socket() as probe:
-            candidate = 20_000 + port % 20_000
-            try:
-                probe.bind(("127.0.0.1", candidate))
-            except OSError:
-                continue
-        if not is_listening(candidate + 10_000):
-            return candidate
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _claims(port: int) -> bool:
+    """Whether this process is the first in a minute to choose the port."""
+    claim = Path(tempfile.gettempdir()) / f"extract-port-{port}"
+    try:
+        with suppress(FileNotFoundError):
+            if time.time() - claim.stat().st_mtime < _CLAIM_SECONDS:
+                return False
+            claim.unlink()
+        claim.touch(exist_ok=False)
+    except (FileExistsError, PermissionError):  # another process, or another user, has it
+        return False
+    return True
 
 
 def is_listening(port: int) -> bool:
