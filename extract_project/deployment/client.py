@@ -60,6 +60,8 @@ mutation Evaluate($selector: SensorSelector!, $cursor: String) {
 }
 """
 _NOTHING: Mapping[str, Any] = {}
+_RELOAD_SECONDS = 600
+"""The answer comes after the reload, which takes half a minute for 5,000 files."""
 
 
 class Deployment:
@@ -77,7 +79,9 @@ class Deployment:
 
     def reload(self) -> None:
         """Reload the code location, so that it reads the manifest again."""
-        reloaded = self._ask(_RELOAD, {"location": self._location})["reloadRepositoryLocation"]
+        reloaded = self._webserver.ask(
+            _RELOAD, {"location": self._location}, patience=_RELOAD_SECONDS
+        )["reloadRepositoryLocation"]
         error = reloaded.get("message") or reloaded.get("locationOrLoadError", {}).get("message")
         if error:
             raise DeploymentError(f"the code location could not be reloaded: {error}")

@@ -38,12 +38,17 @@ class Webserver:
             token = base64.b64encode(unquote(user).encode()).decode()
             self._headers["authorization"] = f"Basic {token}"
 
-    def ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """The data of the answer; raises DeploymentError if there is none."""
+    def ask(
+        self, query: str, variables: Mapping[str, Any], patience: int | None = None
+    ) -> dict[str, Any]:
+        """The data of the answer; raises DeploymentError if there is none.
+
+        `patience`: how many seconds this answer may take, if it is slower than others.
+        """
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = Request(f"{self.url}/graphql", body, self._headers)
         try:
-            with self._opener.open(request, timeout=self._patience) as reply:
+            with self._opener.open(request, timeout=patience or self._patience) as reply:
                 answer = json.load(reply)
         except HTTPError as error:
             raise self._no_answer(_told(error)) from None
