@@ -28,7 +28,9 @@ def snowflake() -> Iterator[SnowflakeServer]:
 @pytest.fixture(scope="package")
 def file(tmp_path_factory: pytest.TempPathFactory) -> DuckDBFile:
     """The warehouse `file`, whose tables tests change between two runs."""
-    return DuckDBFile(tmp_path_factory.mktemp("file") / "warehouse.duckdb")
+    made = DuckDBFile(tmp_path_factory.mktemp("file") / "warehouse.duckdb")
+    made.execute("select 'a warehouse that is there, and empty'")
+    return made
 
 
 @pytest.fixture(scope="package")
