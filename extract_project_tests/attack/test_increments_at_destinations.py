@@ -81,10 +81,9 @@ def story_of(site: Site, others: Folder, proxy: FaultProxy, tmp_path: Path) -> S
     return begin
 
 
-@pytest.mark.parametrize("spoilt", ["crm", pytest.param("data", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(
-    "fault", [Fault.ACCESS_DENIED, pytest.param(Fault.LOST_REPLY, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("spoilt", ["crm", "data"])
+@pytest.mark.parametrize("fault", [Fault.ACCESS_DENIED, Fault.LOST_REPLY])
 def test_g2_one_destination_falls_behind_at_each_request_and_catches_up(
     proxy: FaultProxy, story_of: StoryOf, spoilt: str, fault: Fault
 ) -> None:
