@@ -20,11 +20,10 @@ from extract_project.catalog.published import (
     read_published,
 )
 from extract_project.catalog.tables import keep_object_lists
-from extract_project.errors import BucketError, NotPublished, StoreError
+from extract_project.errors import BucketError, StoreError
 from extract_project.layout import CATALOG_JSON, CATALOG_PAGE
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.snapshot import Snapshot
-from extract_project.problem import suggestion
 from extract_project.store.destination import DATA, Destination
 from extract_project.store.folder import Folder
 from extract_project.store.shared import SharedDocument
@@ -55,14 +54,7 @@ def forget_manifest(data: Folder, manifest: str) -> None:
     """Remove the part of a manifest whose extracts are published no more. Raises StoreError, and
     NotPublished for one that is not there.
     """
-
-    def changed(kept: Catalog | None) -> Catalog:
-        known = [each.uri for each in kept.manifests] if kept else []
-        if kept is None or manifest not in known:
-            raise NotPublished(f"{manifest} is not in the catalogue: {suggestion(manifest, known)}")
-        return kept.without(manifest)
-
-    _DOCUMENT.replace(data, changed)
+    _DOCUMENT.forget(data, manifest)
 
 
 def as_json(catalog: Catalog) -> bytes:
@@ -71,7 +63,13 @@ def as_json(catalog: Catalog) -> bytes:
 
 
 _DOCUMENT = SharedDocument(
-    CATALOG_JSON, "application/json", CATALOG_PAGE, Catalog.model_validate_json, as_json, page
+    CATALOG_JSON,
+    "application/json",
+    CATALOG_PAGE,
+    "in the catalogue",
+    Catalog.model_validate_json,
+    as_json,
+    page,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -161,6 +161,11 @@ class Catalog(_Part):
     defaults: tuple[CatalogDefaults, ...] = ()
     extracts: tuple[CatalogEntry, ...] = Field(description="By path.")
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The URIs of the manifests whose parts are in it."""
+        return [each.uri for each in self.manifests]
+
     def only(self, manifest: str) -> Catalog:
         """The part of one manifest."""
         return self._with(
@@ -169,11 +174,11 @@ class Catalog(_Part):
             self.defaults,
         )
 
-    def without(self, manifest: str) -> Catalog:
+    def without(self, name: str) -> Catalog:
         """All but the part of one manifest."""
         return self._with(
-            [each for each in self.manifests if each.uri != manifest],
-            [each for each in self.extracts if each.manifest != manifest],
+            [each for each in self.manifests if each.uri != name],
+            [each for each in self.extracts if each.manifest != name],
             self.defaults,
         )
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import gzip
 import zlib
 
-from extract_project.errors import NotPublished
 from extract_project.layout import OPERATIONS_KEPT, OPERATIONS_PAGE
 from extract_project.operations.activity import Activity
 from extract_project.operations.page import page
 from extract_project.operations.part import Part, Parts
-from extract_project.problem import suggestion
 from extract_project.store.folder import Folder
 from extract_project.store.shared import SharedDocument
 
@@ -31,14 +29,7 @@ def forget(data: Folder, manifest: str) -> None:
     """Remove the part of a manifest whose extracts are published no more. Raises StoreError, and
     NotPublished for one that is not there.
     """
-
-    def changed(kept: Parts | None) -> Parts:
-        known = [each.manifest for each in kept.parts] if kept else []
-        if kept is None or manifest not in known:
-            raise NotPublished(f"{manifest} is not on the page: {suggestion(manifest, known)}")
-        return kept.without(manifest)
-
-    _DOCUMENT.replace(data, changed)
+    _DOCUMENT.forget(data, manifest)
 
 
 def _read(body: bytes) -> Parts:
@@ -56,6 +47,7 @@ _DOCUMENT = SharedDocument(
     OPERATIONS_KEPT,
     "application/gzip",
     OPERATIONS_PAGE,
+    "on the page",
     _read,
     _write,
     lambda parts: page(parts.parts),

@@ -5,7 +5,7 @@ A code location brings its own part up to date, and leaves those of others as th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -44,11 +44,15 @@ class Parts(BaseModel):
 
     parts: tuple[Part, ...]
 
+    @property
+    def names(self) -> Sequence[str]:
+        return [each.manifest for each in self.parts]
+
     def of(self, manifest: str) -> Part | None:
         return next((each for each in self.parts if each.manifest == manifest), None)
 
-    def without(self, manifest: str) -> Self:
-        return self._with(each for each in self.parts if each.manifest != manifest)
+    def without(self, name: str) -> Self:
+        return self._with(each for each in self.parts if each.manifest != name)
 
     def with_part(self, part: Part) -> Self:
         """With this part, in place of what was known of its manifest.

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
-from extract_project.errors import NoSuchObject
+from extract_project.errors import NoSuchObject, NotPublished
+from extract_project.problem import suggestion
 from extract_project.store.folder import Folder
 from extract_project.store.protocol import Absent, Condition, Holds, NotApplied
 
-D = TypeVar("D")
 _TRIES = 3
+
+
+class InParts(Protocol):
+    """A document in parts, each with a name."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def without(self, name: str) -> Self: ...
+
+
+D = TypeVar("D", bound=InParts)
 
 
 @dataclass(frozen=True)
@@ -22,6 +34,8 @@ class SharedDocument(Generic[D]):
     content_type: str
     page_key: str
     """Of the page, which is HTML."""
+    where: str
+    """Where a part is, for messages: `in the catalogue`."""
     read: Callable[[bytes], D]
     """Raises ValueError for what another release wrote: that is made anew."""
     write: Callable[[D], bytes]
@@ -57,6 +71,17 @@ class SharedDocument(Generic[D]):
                 self._write_page(folder, document, written.token)
                 return document
         raise AssertionError("the last try returns or raises")
+
+    def forget(self, folder: Folder, name: str) -> None:
+        """Remove a part. Raises StoreError, and NotPublished if there is none of this name."""
+
+        def changed(kept: D | None) -> D:
+            known = kept.names if kept is not None else ()
+            if kept is None or name not in known:
+                raise NotPublished(f"{name} is not {self.where}: {suggestion(name, known)}")
+            return kept.without(name)
+
+        self.replace(folder, changed)
 
     def _write_page(self, folder: Folder, document: D, token: str) -> None:
         """Write the page of a document, and of a newer one that somebody has written meanwhile: of
