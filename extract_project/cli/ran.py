@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NoReturn
 
-from extract_project.cli.console import Terminal
+from extract_project.cli.console import NO, OK, Terminal, out
+from extract_project.cli.launching import Interrupted
 from extract_project.cli.outcomes import ExtractOutcome, RanExtract, RunAnswer
 from extract_project.deployment.client import Deployment
 from extract_project.deployment.outcome import outcome_of
@@ -26,6 +28,27 @@ def report(run: Run, told: Terminal) -> None:
             told.print(f"{step.path}: {step.result}")
         if step.error:
             told.print(step.error)
+
+
+def say_and_exit(
+    watched: Callable[[], Run], now: Callable[[str], Run], answer: Callable[[Run], None] | None
+) -> NoReturn:
+    """Watch a run to its end, say what became of it, and exit with 0 or 1.
+
+    `answer` prints a run with --json, also as it is `now` when the watching is interrupted: that
+    still raises Interrupted. Without `answer`, its end is told as text.
+    """
+    try:
+        ended = watched()
+    except Interrupted as interrupted:
+        if answer:
+            answer(now(interrupted.run_id))
+        raise
+    if answer:
+        answer(ended)
+    else:
+        report(ended, out)
+    raise SystemExit(OK if ended.status == "SUCCESS" else NO)
 
 
 def run_answer(

@@ -10,14 +10,12 @@ import click
 from extract_project.cli.answers import print_answer
 from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
-    NO,
     err,
     explains_itself,
     json_option,
-    out,
     partition_option,
 )
-from extract_project.cli.launching import Interrupted, launch_and_watch
+from extract_project.cli.launching import launch_and_watch
 from extract_project.cli.outcomes import ReleaseAnswer
 from extract_project.cli.run import watch
 from extract_project.errors import Cause, ReleaseError
@@ -46,7 +44,7 @@ def release(
     \b
     extract release sales/orders --reason 'the shop was closed: there were only a few orders'
     """
-    from extract_project.cli.ran import report, run_answer
+    from extract_project.cli.ran import run_answer, say_and_exit
     from extract_project.deployment.client import Deployment
     from extract_project.orchestration.failed.failed import Question
     from extract_project.orchestration.failed.rerun import ask
@@ -67,21 +65,15 @@ def release(
         who = {"released_run_id": refused.run_id, "by": by, "reason": reason}
         print_answer(ReleaseAnswer, {**told, **who})
 
-    try:
-        ended = launch_and_watch(
+    say_and_exit(
+        lambda: launch_and_watch(
             deployment,
             lambda: deployment.launch([extract], partition, given),
             lambda run_id: watch(deployment, run_id, known, [extract]),
-        )
-    except Interrupted as interrupted:
-        if as_json:
-            answer(deployment.run(interrupted.run_id, known))
-        raise
-    if as_json:
-        answer(ended)
-    else:
-        report(ended, out)
-    raise SystemExit(0 if ended.status == "SUCCESS" else NO)
+        ),
+        lambda run_id: deployment.run(run_id, known),
+        answer if as_json else None,
+    )
 
 
 def _refused(answered: Answer, extract: str, partition: str | None) -> tuple[Rerun, FailedExtract]:

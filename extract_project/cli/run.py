@@ -14,15 +14,13 @@ from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
     BAD,
     GOOD,
-    NO,
     Description,
     err,
     explains_itself,
     json_option,
-    out,
     partition_option,
 )
-from extract_project.cli.launching import Interrupted, cancel_option, launch_and_watch
+from extract_project.cli.launching import cancel_option, launch_and_watch
 from extract_project.cli.newest import (
     as_loaded_option,
     known_extracts,
@@ -75,7 +73,7 @@ def run(
     extract run 'sales/*'
     extract run sales/order_lines --partition 2026-01-01
     """
-    from extract_project.cli.ran import report, run_answer
+    from extract_project.cli.ran import run_answer, say_and_exit
     from extract_project.deployment.client import Deployment
 
     settings = load_settings()
@@ -88,24 +86,21 @@ def run(
     if partition is not None:
         for path in paths:
             require_partition(resolve(settings, path), partition)
-    try:
-        finished = run_and_watch(
+
+    def answer(run: Run) -> None:
+        print_answer(RunAnswer, run_answer(deployment, run, loaded.versions))
+
+    say_and_exit(
+        lambda: run_and_watch(
             deployment,
             paths,
             partition,
             full_refresh=full_refresh,
             cancel_on_interrupt=cancel_on_interrupt,
-        )
-    except Interrupted as interrupted:
-        if as_json:
-            now = deployment.run(interrupted.run_id, known)
-            print_answer(RunAnswer, run_answer(deployment, now, loaded.versions))
-        raise
-    if as_json:
-        print_answer(RunAnswer, run_answer(deployment, finished, loaded.versions))
-    else:
-        report(finished, out)
-    raise SystemExit(0 if finished.status == "SUCCESS" else NO)
+        ),
+        lambda run_id: deployment.run(run_id, known),
+        answer if as_json else None,
+    )
 
 
 def run_and_watch(
