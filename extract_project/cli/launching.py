@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from extract_project.deployment.client import Deployment
     from extract_project.deployment.run import Run
 
-"""Exit code of a command that was interrupted, as shells have it."""
 _AGAIN_SECONDS = 5
 
 

@@ -163,9 +163,10 @@ def _restored(restoration: Restoration | None, ids: Mapping[str, str]) -> list[t
     """Facts of a rollback. The lines below them are about the version that was restored."""
     if restoration is None:
         return []
+    source = restoration.restored_from
     return [
         ("restored", f"{restoration.at:%Y-%m-%d %H:%M:%S} UTC by {restoration.by}"),
-        ("restored from", f"version {ids.get(*[restoration.restored_from] * 2)}"),
+        ("restored from", f"version {ids.get(source, source)}"),
         ("reason", restoration.reason),
         ("restored in", f"run {restoration.run_id}" if restoration.run_id else "(no run)"),
     ]

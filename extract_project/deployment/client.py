@@ -70,12 +70,11 @@ class Deployment:
     def __init__(self, url: str, location: str = LOCATION, *, patience: int = 60) -> None:
         """`patience`: how many seconds an answer may take."""
         self._webserver = Webserver(url, patience)
-        self._url = self._webserver.url
         self._location = location
 
     def health(self) -> Health:
         """The state of the webserver, of this code location, and of the daemon."""
-        return read_health(self._ask(health.QUERY, {}), self._location, datetime.now(UTC))
+        return read_health(self.query(health.QUERY), self._location, datetime.now(UTC))
 
     def reload(self) -> None:
         """Reload the code location, so that it reads the manifest again."""
@@ -95,7 +94,7 @@ class Deployment:
         return {path for path, node in self._materializable().items() if node["isPartitioned"]}
 
     def _materializable(self) -> dict[str, Any]:
-        nodes = self._ask(_ASSETS, {})["assetNodes"]
+        nodes = self.query(_ASSETS)["assetNodes"]
         return {
             "/".join(node["assetKey"]["path"]): node
             for node in nodes
@@ -134,7 +133,7 @@ class Deployment:
             "runConfigData": dict(config),
             "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in tags.items()]},
         }
-        launched = self._ask(_LAUNCH, {"params": params})["launchRun"]
+        launched = self.query(_LAUNCH, params=params)["launchRun"]
         if "run" in launched:
             return str(launched["run"]["runId"])
         errors = launched.get("errors") or [launched]
@@ -143,13 +142,13 @@ class Deployment:
 
     def terminate(self, run_id: str) -> None:
         """Terminate a run; it has ended some seconds later. One that has ended stays as it is."""
-        ended = self._ask(_TERMINATE, {"id": run_id})["terminateRun"]
+        ended = self.query(_TERMINATE, id=run_id)["terminateRun"]
         if "run" not in ended and not self.run(run_id, {}).finished:
             raise DeploymentError(f"dagster could not terminate {run_id}: {ended['message']}")
 
     def page(self, run_id: str) -> str:
         """Address of a run in the UI."""
-        return f"{self._url.rstrip('/')}/runs/{run_id}"
+        return f"{self._webserver.url}/runs/{run_id}"
 
     def launch_job(self, name: str, config: Mapping[str, Any]) -> str:
         """Launch a job that does not materialize extracts; returns the run's id."""
@@ -162,7 +161,7 @@ class Deployment:
             "repositoryName": REPOSITORY,
             "sensorName": name,
         }
-        tick = self._ask(_DRY_RUN, {"selector": selector, "cursor": cursor})["sensorDryRun"]
+        tick = self.query(_DRY_RUN, selector=selector, cursor=cursor)["sensorDryRun"]
         evaluated = tick.get("evaluationResult") or {}
         error = evaluated.get("error") or (tick if "message" in tick else None)
         if error or evaluated.get("cursor") is None:
@@ -176,7 +175,4 @@ class Deployment:
 
     def query(self, query: str, **variables: Any) -> dict[str, Any]:
         """The answer to a GraphQL query; raises DeploymentError if there is none."""
-        return self._ask(query, variables)
-
-    def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         return self._webserver.ask(query, variables)

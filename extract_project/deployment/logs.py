@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.deployment.client import Deployment
+from extract_project.deployment.outcome import FINISHED
 from extract_project.errors import DeploymentError
 
 _LOGS = """
@@ -30,7 +31,6 @@ query Logs($id: ID!, $after: String) {
 }
 """
 _MILLISECONDS = 1000
-_OVER = ("SUCCESS", "FAILURE", "CANCELED")
 
 
 class LogLine(BaseModel):
@@ -63,7 +63,7 @@ class RunLog:
             run = self._deployment.query(_LOGS, id=self._run_id, after=self._after)["runOrError"]
             if "eventConnection" not in run:
                 raise DeploymentError(f"run {self._run_id}: {run.get('message')}")
-            self.over = run["status"] in _OVER
+            self.over = run["status"] in FINISHED
             page = run["eventConnection"]
             self._after, more = page["cursor"], page["hasMore"]
             for event in page["events"]:

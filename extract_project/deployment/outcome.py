@@ -6,6 +6,9 @@ from typing import Literal
 
 from extract_project.errors import Cause
 
+FINISHED = ("SUCCESS", "FAILURE", "CANCELED")
+"""The states of Dagster in which a run stays."""
+
 RunOutcome = Literal["succeeded", "failed", "refused", "cancelled", "running", "queued"]
 
 

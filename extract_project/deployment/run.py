@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from extract_project.deployment.outcome import FINISHED
 from extract_project.deployment.tags import FAILURE_TAG, PARTITION_TAG, UNVERSIONED
 from extract_project.errors import DeploymentError
 from extract_project.units import format_bytes
@@ -50,7 +51,6 @@ query Events($id: ID!, $after: String) {
   }
 }
 """
-_FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        return self.status in _FINISHED
+        return self.status in FINISHED
 
 
 def read_run(query: Query, run_id: str, steps: Mapping[str, str]) -> Run:

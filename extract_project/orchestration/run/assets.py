@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import dagster as dg
 
+from extract_project.deployment.tags import UNVERSIONED
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.names.keys import asset_key, group_name, op_name, table_key
 from extract_project.orchestration.names.partitions import partitions_of
@@ -71,7 +72,7 @@ def _spec(extract: Extract, location: CodeLocation) -> dg.AssetSpec:
         kinds={extract.kind, "s3", header.format},
         metadata={
             "sql_file": extract.source.key,
-            "sql_version": extract.source.version_id or "unversioned bucket",
+            "sql_version": extract.source.version_id or UNVERSIONED,
             "sql": sql_metadata(extract.text),
             "published_as": _published_as(extract, location),
             **declared_metadata(extract),

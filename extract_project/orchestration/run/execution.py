@@ -125,7 +125,6 @@ class _Execution:
     """Where the extract is published."""
     task: Task | None
     """The ECS task that this runs in."""
-    endings: Endings
 
     @classmethod
     def of(
@@ -139,19 +138,17 @@ class _Execution:
         number = context.retry_number + 1
         this = Attempt(extract, partition.key if partition else None, number)
         interrupts, folders = Interrupts(), location.connect()
-        journal = journal_of(this, context.run.run_id, listener)
         return cls(
             context,
             location,
             this,
             partition,
-            journal,
+            journal_of(this, context.run.run_id, listener),
             folders,
             interrupts,
             Stop(extract.header.timeout, is_ended=lambda: interrupts.arrived),
             places_of(folders, extract, this.partition),
             current_task(location.settings.ecs_metadata_uri),
-            Endings(context, this, journal, interrupts, location.settings.dagster_url),
         )
 
     def _begin(self) -> None:
@@ -193,7 +190,7 @@ class _Execution:
             )
             self._require_own(staged)
         except Exception as error:
-            return self.endings.of(error, look_up_each(self.places, may_change=False))
+            return self._endings.of(error, look_up_each(self.places, may_change=False))
         for doubt in staged.doubts:
             self.context.log.warning(doubt)
         record_staged(self.journal, staged)
@@ -242,7 +239,7 @@ class _Execution:
                 error = settled
         if isinstance(error, PartlyPublished) and error.published:
             self._observe(error)
-        ending = self.endings.of(error, current)
+        ending = self._endings.of(error, current)
         raise ending.failure from ending.because
 
     def _observe(self, partly: PartlyPublished) -> None:
@@ -264,6 +261,11 @@ class _Execution:
                 uri = branch.place.target.uri
                 require_own(self.folders.manifest, self.this.extract, branch.previous, uri)
         require_one(staged.branches)
+
+    @property
+    def _endings(self) -> Endings:
+        dagster_url = self.location.settings.dagster_url
+        return Endings(self.context, self.this, self.journal, self.interrupts, dagster_url)
 
     @property
     def _key(self) -> dg.AssetKey:

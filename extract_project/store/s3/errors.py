@@ -61,10 +61,11 @@ def refused(error: ClientError, service: str = "S3") -> StoreRefused:
     )
 
 
-def unreachable(error: BotoCoreError) -> StoreUnreachable:
-    """The StoreUnreachable for an error without an answer."""
+def unreachable(error: BotoCoreError, about: str = "") -> StoreUnreachable:
+    """The StoreUnreachable for an error without an answer; `about` begins its message."""
     from botocore.exceptions import NoCredentialsError
 
+    told = f"{about}{error}"
     if isinstance(error, NoCredentialsError):
-        return StoreUnreachable(str(error), cause=Cause.SETTINGS, transient=False)
-    return StoreUnreachable(str(error), cause=Cause.NETWORK, transient=True)
+        return StoreUnreachable(told, cause=Cause.SETTINGS, transient=False)
+    return StoreUnreachable(told, cause=Cause.NETWORK, transient=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extract_project.errors import BucketError, StoreRefused, StoreUnreachable
+from extract_project.errors import BucketError
 from extract_project.store.s3.errors import DENIED, error_code, refused, unreachable
 
 if TYPE_CHECKING:
@@ -72,24 +72,13 @@ def _credentials(own: Session, role: Role) -> dict[str, str]:
         )
     except ClientError as error:
         if error_code(error) not in DENIED:
-            why = refused(error, "STS")
-            raise StoreRefused(
-                f"{role.arn} cannot be assumed: {why}",
-                code=why.code,
-                cause=why.cause,
-                transient=why.transient,
-            ) from error
+            raise refused(error, f"{role.arn} cannot be assumed: STS") from error
         raise BucketError(
             f"{role.arn} cannot be assumed (AccessDenied): grant sts:AssumeRole on it to the role "
             f"of the run, and have its trust policy name that role and the external id, if any"
         ) from error
     except BotoCoreError as error:
-        silence = unreachable(error)
-        raise StoreUnreachable(
-            f"{role.arn} cannot be assumed: {silence}",
-            cause=silence.cause,
-            transient=silence.transient,
-        ) from error
+        raise unreachable(error, f"{role.arn} cannot be assumed: ") from error
     given = reply["Credentials"]
     return {
         "access_key": given["AccessKeyId"],
