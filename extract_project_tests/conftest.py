@@ -32,6 +32,7 @@ from extract_project_tests.support.ministack import ministack_server
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from playwright.sync_api import Browser, Page
 
 settings.register_profile(
     "shared cores", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -220,6 +221,25 @@ def site(aws: S3Server, buckets: Buckets) -> Iterator[Site]:
     s3 = connect()
     with buckets.lent(s3, "manifest") as manifest, buckets.lent(s3, "data") as data:
         yield Site.of(aws, s3, Location(manifest, "sql"), Location(data, "extracts"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from extract_project_tests.support.browser import chromium
+
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a desktop's size, closed after its test: one of Dagster's keeps a core busy."""
+    from extract_project_tests.support.browser import BROWSER_SECONDS
+
+    opened = browser.new_page(viewport={"width": 1500, "height": 1000})
+    opened.set_default_timeout(BROWSER_SECONDS * 1000)
+    yield opened
+    opened.close()
 
 
 class PostgresServers:

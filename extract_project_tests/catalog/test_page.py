@@ -20,16 +20,9 @@ from extract_project.catalog.model import (
     Published,
 )
 from extract_project.catalog.page import page
-from extract_project_tests.support.browser import chromium
 
 MALICE = "<img src=x onerror=document.title='broken'></script><b>bold</b>"
 """What must be shown as it is, wherever somebody may have written it."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 def version(number: int, ago: timedelta) -> CatalogVersion:

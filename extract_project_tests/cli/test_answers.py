@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import subprocess
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import pytest
 from extract_project.cli.main import main
 from extract_project.cli.schema import _ANSWERS, answer_schema
 from extract_project_tests.conftest import Site
-from extract_project_tests.support.commands import call, valid, write
+from extract_project_tests.support.commands import PROGRAM, call, valid, write
 from extract_project_tests.support.publishing import publish
 
 _ASKED_OF_A_DEPLOYMENT = {"failed", "logs", "runs", "status", "why"}
@@ -171,7 +170,7 @@ def test_an_interrupted_command_says_so(configured: Site) -> None:
         silent.settimeout(60)
         port = silent.getsockname()[1]
         process = subprocess.Popen(
-            [Path(sysconfig.get_path("scripts")) / "extract", "versions", "a/b", "--json"],
+            [PROGRAM, "versions", "a/b", "--json"],
             env={**os.environ, "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

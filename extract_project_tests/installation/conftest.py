@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from extract_project.embedded.s3_server import S3Server
-from extract_project_tests.support.browser import chromium, page_of
+from extract_project_tests.support.browser import chromium
 from extract_project_tests.support.installation import DuckDBFile, Installation, installation
 from extract_project_tests.support.rigs import snowflake_service, snowflake_settings
 from extract_project_tests.support.snowflake_server import SnowflakeServer, snowflake_server
@@ -65,9 +65,3 @@ def installed(
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    with page_of(browser) as opened:
-        yield opened

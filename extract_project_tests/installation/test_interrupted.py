@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from extract_project_tests.support.commands import valid
+from extract_project_tests.support.commands import PROGRAM, valid
 from extract_project_tests.support.installation import Installation
 from extract_project_tests.support.waiting import await_value
 
@@ -27,10 +26,9 @@ def _running(
     installed: Installation, log: Path, *options: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """`extract run` of a query without end, and the id of its run, which has started."""
-    command = Path(sysconfig.get_path("scripts")) / "extract"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [str(command), "run", "interrupted/long", *options],
+            [str(PROGRAM), "run", "interrupted/long", *options],
             env=installed.command_environment,
             stdout=stream,
             stderr=subprocess.STDOUT,

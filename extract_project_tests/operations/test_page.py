@@ -11,7 +11,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from extract_project.operations.page import page
-from extract_project_tests.support.browser import chromium
 from extract_project_tests.support.mornings import (
     MALICE,
     MANIFEST,
@@ -22,12 +21,6 @@ from extract_project_tests.support.mornings import (
     morning_part,
     other_part,
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sysconfig
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any, TypeVar
 
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, ListToolsResult, TextContent
+
+from extract_project_tests.support.commands import PROGRAM
 
 T = TypeVar("T")
 
@@ -42,9 +43,8 @@ class Assistant:
         return "\n".join(each.text for each in result.content if isinstance(each, TextContent))
 
     def _with_client(self, work: Callable[[Client], Awaitable[T]]) -> T:
-        command = Path(sysconfig.get_path("scripts")) / "extract"
         server = StdioServerParameters(
-            command=str(command),
+            command=str(PROGRAM),
             args=["mcp", *self.options],
             env=dict(self.environment),
             cwd=self.folder,

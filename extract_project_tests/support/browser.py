@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 BROWSER_SECONDS = 60
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -24,12 +24,3 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=executable, args=_OPTIONS)
         yield browser
         browser.close()
-
-
-@contextmanager
-def page_of(browser: Browser) -> Iterator[Page]:
-    """A page of a desktop's size, closed after its test: one of Dagster's keeps a core busy."""
-    page = browser.new_page(viewport={"width": 1500, "height": 1000})
-    page.set_default_timeout(BROWSER_SECONDS * 1000)
-    yield page
-    page.close()

@@ -47,14 +47,9 @@ class Buckets:
 
 def empty_bucket(s3: S3Client, bucket: str) -> None:
     """Delete all versions, and all uploads that are not complete."""
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        found = [
-            {"Key": each["Key"], "VersionId": each["VersionId"]}
-            for each in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
-        ]
-        if found:
-            deleted: Any = {"Objects": found, "Quiet": True}
-            s3.delete_objects(Bucket=bucket, Delete=deleted)
+    for found in _versions(s3, bucket):
+        deleted: Any = {"Objects": found, "Quiet": True}
+        s3.delete_objects(Bucket=bucket, Delete=deleted)
     for upload in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
         s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
@@ -66,10 +61,18 @@ def remove_bucket(s3: S3Client, bucket: str) -> None:
     except s3.exceptions.ClientError as error:
         if error_code(error) != "BucketNotEmpty":
             raise
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-            for each in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+        for found in _versions(s3, bucket):
+            for each in found:
                 with suppress(s3.exceptions.ClientError):  # it is under a legal hold
-                    s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+                    s3.delete_object(Bucket=bucket, **each)
+
+
+def _versions(s3: S3Client, bucket: str) -> Iterator[list[Any]]:
+    """Key and VersionId of all versions and delete markers, as many at a time as S3 lists."""
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        listed = (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+        if listed:
+            yield [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in listed]
 
 
 def _was_locked(s3: S3Client, bucket: str) -> bool:

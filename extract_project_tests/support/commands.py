@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 from extract_project.cli.main import main
+
+PROGRAM = Path(sysconfig.get_path("scripts")) / "extract"
+"""The installed command, for tests that run it in a process of its own."""
 
 
 def call(*arguments: str | Path, given: str | None = None) -> Result:

@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sysconfig
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,6 +24,8 @@ from extract_project.embedded.s3_server import S3Server
 from extract_project.store.folder import Location
 from extract_project.store.s3.client import connect
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.commands import PROGRAM
+from extract_project_tests.support.graphql import graphql
 from extract_project_tests.support.waiting import await_value
 
 _SECONDS = 180
@@ -96,13 +96,7 @@ class Installation:
         key = json.dumps(path.split("/"))
         entries = "metadataEntries { label ... on MarkdownMetadataEntry { mdStr } }"
         query = f"{{ assetNodes(assetKeys: [{{path: {key}}}]) {{ {entries} }} }}"
-        request = urllib.request.Request(
-            f"{self.server.url}/graphql",
-            json.dumps({"query": query}).encode(),
-            {"content-type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            nodes = json.load(reply)["data"]["assetNodes"]
+        nodes = graphql(self.server.url, query)["assetNodes"]
         found = nodes[0]["metadataEntries"] if nodes else ()
         return next((each["mdStr"] for each in found if each["label"] == "sql"), "")
 
@@ -112,9 +106,8 @@ class Installation:
 
     def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the installed `extract` command in its own process."""
-        extract = Path(sysconfig.get_path("scripts")) / "extract"
         return subprocess.run(
-            [str(extract), *arguments],
+            [str(PROGRAM), *arguments],
             env=self.command_environment,
             capture_output=True,
             text=True,

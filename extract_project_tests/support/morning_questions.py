@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sysconfig
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from extract_project.status.reason import State
+from extract_project_tests.support.commands import PROGRAM
 from extract_project_tests.support.morning_files import Staged
 
 _OF_EACH_KIND = 3
@@ -104,10 +103,9 @@ class Questions:
         return Verdict(f"why {each.path}?", f"why {each.path}", truth, answer, right, seconds)
 
     def _json(self, *arguments: str) -> tuple[Any, float]:
-        extract = Path(sysconfig.get_path("scripts")) / "extract"
         begun = time.monotonic()
         done = subprocess.run(
-            [str(extract), *arguments, "--json"],
+            [str(PROGRAM), *arguments, "--json"],
             env=self._environment,
             capture_output=True,
             text=True,
