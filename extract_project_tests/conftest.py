@@ -91,6 +91,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Say at once what has failed: a run that is cut off never comes to its summary."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        sys.stderr.write(f"\nFAILED {report.nodeid} ({report.when})\n")
+
+
 class FileScheduling(LoadFileScheduling):  # type: ignore[misc]
     """Give workers a file at a time, and some folders as a whole."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from extract_project.deployment.tags import FAILURE_TAG
 from extract_project.layout import OPERATIONS_KEPT, OPERATIONS_PAGE
 from extract_project.operations.activity import Activity, Outcome
 from extract_project.operations.keeping import kept_activity
@@ -111,6 +112,36 @@ def test_a_run_that_waits_is_shown_until_it_has_ended(
     instance.report_run_canceled(run)
     sensor.tick()
     assert sensor.outcomes("a/b") == [Outcome.CANCELLED]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        ("Run timed out due to taking longer than 180 seconds to start.", "killed"),
+        (
+            "Detected run worker status FAILED: 'Task a. Stop code: EssentialContainerExited. "
+            "exit code 137'. Marking run r as failed.",
+            "out of memory",
+        ),
+    ],
+)
+def test_a_run_that_could_not_say_why_it_failed_is_tagged_with_the_cause(
+    site: Site,
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    sensor: Sensor,
+    end: tuple[str, str],
+) -> None:
+    told, cause = end
+    site.put_sql("a/b", "select 1 as n")
+    job = definitions(site, settings).resolve_implicit_global_asset_job_def()
+    run = instance.create_run_for_job(job, asset_selection=frozenset({asset_key("a/b")}))
+    instance.report_run_failed(run, message=told)
+    sensor.tick()
+    (bar,) = sensor.activity.bars["a/b"].values()
+    assert bar.cause == cause
+    (tagged,) = instance.get_runs(dg.RunsFilter(tags={FAILURE_TAG: cause}))
+    assert tagged.run_id == run.run_id
 
 
 def test_the_month_before_the_first_page_is_read_from_dagster(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from extract_project.errors import Cause, ExtractError, WarehouseError
+from extract_project.errors import Cause, ExtractError, QueryCancelled, WarehouseError
 from extract_project.warehouses.postgres import PostgresSession, PostgresWarehouse
 from extract_project_tests.support.pgbouncer import client, pgbouncer
 from extract_project_tests.support.postgres_admin import (
@@ -201,6 +202,8 @@ def test_g8_a_cancel_reaches_the_server(postgres: PostgresWarehouse, tmp_path: P
 
         assert runs(), "the query's id is the server's own"
         session.cancel()
+        with pytest.raises(QueryCancelled):  # a server sees no cancel while it waits to send
+            deque(batches, maxlen=0)
         await_value("the end of the query", lambda: not runs())
 
 

@@ -24,7 +24,7 @@ from extract_project.orchestration.dagster_internals import StepEventStatus, Ste
 from extract_project.orchestration.names.keys import asset_key, op_name
 from extract_project.orchestration.names.latest import Latest, read_latest
 from extract_project.orchestration.names.partitions import partitions_of
-from extract_project.orchestration.names.task_end import cause_of_end
+from extract_project.orchestration.names.task_end import cause_of_end, end_of_run
 from extract_project.orchestration.run.failures import CAUSE, Attempt, end_of_process
 
 T = TypeVar("T")
@@ -127,16 +127,9 @@ def explained(instance: dg.DagsterInstance, attempt: LatestAttempt) -> LatestAtt
             )
         if isinstance(data, StepFailureData) and data.error:
             return replace(attempt, cause=Cause.KILLED, failure_report=data.error.message.strip())
-    ended = _end_of_run(instance, attempt.run_id)
+    ended = end_of_run(instance, attempt.run_id)
     report = end_of_process(Attempt(attempt.extract, attempt.partition).place(), ended)
     return replace(attempt, cause=cause_of_end(ended), failure_report=report)
-
-
-def _end_of_run(instance: dg.DagsterInstance, run_id: str) -> str:
-    """The findings of Dagster's run monitoring about a run whose process is gone."""
-    records = instance.get_records_for_run(run_id, of_type=DagsterEventType.RUN_FAILURE).records
-    events = [record.event_log_entry.dagster_event for record in records]
-    return next((event.message or "" for event in events if event), "")
 
 
 def _planned(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+import dagster as dg
+
 from extract_project.errors import Cause
 
 LOG_HEADING = "Run worker logs:\n"
@@ -20,6 +22,15 @@ _OUT_OF_MEMORY = re.compile(
 _MONITORING = re.compile(
     r"Detected run worker status \w+: '(?P<found>.*)'\. Marking run \S+ as failed.*", re.DOTALL
 )
+
+
+def end_of_run(instance: dg.DagsterInstance, run_id: str) -> str:
+    """What Dagster's run monitoring found about a run whose process is gone; "" if nothing."""
+    records = instance.get_records_for_run(
+        run_id, of_type=dg.DagsterEventType.RUN_FAILURE, limit=1
+    ).records
+    events = [record.event_log_entry.dagster_event for record in records]
+    return next((event.message or "" for event in events if event), "")
 
 
 def out_of_memory(told: str) -> bool:

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
-from extract_project.deployment.tags import FAILURE_TAG, NO_FAILURE, PARTITION_TAG
+from extract_project.deployment.tags import PARTITION_TAG
 from extract_project.errors import Cause
 from extract_project.operations.activity import DAYS, Bar, Outcome, Result
 from extract_project.orchestration.dagster_internals import StepEventStatus
 from extract_project.orchestration.names.keys import asset_key, op_name
+from extract_project.orchestration.run.failure_tag import tag_end
 from extract_project.units import moment_of
 
 MOST_RUNS = 1_000
@@ -86,7 +87,8 @@ def _bars(
     run = record.dagster_run
     known = set(steps.values())
     chosen = {key.to_user_string() for key in run.asset_selection or ()}
-    whole = _bar(record, _OUTCOMES[run.status])
+    cause = tag_end(instance, run) if chosen & known else None
+    whole = _bar(record, _OUTCOMES[run.status], cause)
     if len(chosen) == 1:
         yield from ((path, whole) for path in chosen & known)
         return
@@ -115,16 +117,15 @@ def _bars(
         )
 
 
-def _bar(record: dg.RunRecord, outcome: Outcome) -> Bar:
+def _bar(record: dg.RunRecord, outcome: Outcome, cause: str | None) -> Bar:
     run = record.dagster_run
-    cause = run.tags.get(FAILURE_TAG) if outcome is Outcome.FAILED else None
     return Bar(
         run_id=run.run_id,
         outcome=Outcome.REFUSED if cause == Cause.AUDIT.value else outcome,
         start=moment_of(record.start_time) or _utc(record.create_timestamp),
         end=moment_of(record.end_time),
         partition=run.tags.get(PARTITION_TAG),
-        cause=cause if cause != NO_FAILURE else None,
+        cause=cause,
     )
 
 
