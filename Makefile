@@ -26,10 +26,10 @@ FAST := $(addprefix extract_project_tests/,checks formats manifest schema sql te
 test-fast: $(READY) ## run the tests that need no server but S3 and DuckDB: within a minute
 	$(PYTEST) -m 'not slow and not soak' --ignore-glob '*postgres*' $(FAST)
 
-test-slow: $(READY) ## run the slow tests: storms, memory, walks of the models, tasks on the local ECS
+test-slow: $(READY) ## run the slow tests: the command line against a real Dagster, tasks on the local ECS, memory
 	$(PYTEST) -m 'slow and not soak'
 
-test-soak: $(READY) ## run what takes longest: reloads, ticks and interrupts of a real Dagster, two destinations at each request
+test-soak: $(READY) ## run what lasts: a storm, a fault at each request, a cancel at each place, the second S3 server
 	$(PYTEST) -m soak
 
 test-all: $(READY) ## run both at once, as CI does: servers start once, and no worker waits for the last

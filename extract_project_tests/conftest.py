@@ -113,11 +113,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileSch
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what is marked `each_s3_server` against each of them; all but the first are slow."""
+    """Run what is marked `each_s3_server` against each of them; the others only in soak tests."""
     marked = metafunc.definition.get_closest_marker("each_s3_server")
     if marked and "server" in metafunc.fixturenames:
         first, *others = S3_SERVERS
-        repeated = [pytest.param(name, marks=pytest.mark.slow) for name in others]
+        repeated = [pytest.param(name, marks=pytest.mark.soak) for name in others]
         metafunc.parametrize("server", [first, *repeated], indirect=True, scope="session")
 
 

@@ -31,7 +31,7 @@ def others(site: Site, buckets: Buckets) -> Iterator[Folder]:
 @pytest.mark.parametrize("spoilt", ["crm", "data"])
 @pytest.mark.parametrize(
     "shape",
-    [each if each == "one put" else pytest.param(each, marks=pytest.mark.slow) for each in SHAPES],
+    [each if each == "one put" else pytest.param(each, marks=pytest.mark.soak) for each in SHAPES],
 )
 def test_g1_g2_the_others_publish_whatever_one_does(
     site: Site, others: Folder, proxy: FaultProxy, shape: Shape, spoilt: str

@@ -81,7 +81,7 @@ def story_of(site: Site, others: Folder, proxy: FaultProxy, tmp_path: Path) -> S
     return begin
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("spoilt", ["crm", "data"])
 @pytest.mark.parametrize("fault", [Fault.ACCESS_DENIED, Fault.LOST_REPLY])
 def test_g2_one_destination_falls_behind_at_each_request_and_catches_up(

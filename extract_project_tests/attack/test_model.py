@@ -26,7 +26,13 @@ WALKS = settings(
 )
 
 
-@pytest.mark.parametrize("is_split", [False, True], ids=["one object", "split"])
+@pytest.mark.parametrize(
+    "is_split",
+    [
+        pytest.param(False, id="one object"),
+        pytest.param(True, id="split", marks=pytest.mark.soak),
+    ],
+)
 def test_g1_g2_g4_g10_g12_in_any_order(site: Site, proxy: FaultProxy, is_split: bool) -> None:
     machine: type[PublishedKey] = published_key(site, proxy, count(), is_split=is_split)
     run_state_machine_as_test(machine, settings=WALKS)

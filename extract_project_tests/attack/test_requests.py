@@ -19,7 +19,10 @@ def some(attacks: Sequence[Attack]) -> Sequence[Attack]:
     return sorted(attacks, key=str)[::8]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "shape",
+    [each if each == "one put" else pytest.param(each, marks=pytest.mark.soak) for each in SHAPES],
+)
 def test_g1_g2_every_request_may_fail_in_every_way(
     site: Site, proxy: FaultProxy, shape: Shape
 ) -> None:

@@ -57,6 +57,7 @@ def test_a_change_runs_what_asked_for_it_once(installed: Installation) -> None:
     assert len(installed.runs("live/eager")) == 2
 
 
+@pytest.mark.soak
 def test_a_change_of_defaults_runs_what_asked_for_it(installed: Installation) -> None:
     installed.site.put_defaults("reached", "on_change: materialize\nparams: {word: old}")
     installed.site.put_sql("reached/eager", "select :word as word")

@@ -29,7 +29,7 @@ from extract_project_tests.support.rigs import snowflake_service, snowflake_sett
 from extract_project_tests.support.snowflake_server import SnowflakeServer, snowflake_server
 from extract_project_tests.support.waiting import await_value
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # all runs are one fixture
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]  # all runs are one fixture
 
 _SECONDS = 240
 _AT_ONCE = 3

@@ -253,6 +253,7 @@ def test_in_a_run_of_several_what_happens_to_one_task_is_no_business_of_the_othe
     assert "because 0.25 vCPU, 1GB was too small" in messages(running, run_id)
 
 
+@pytest.mark.soak
 def test_a_slow_ecs_makes_no_task_of_a_run_of_several_look_dead(
     running: Installation, ecs: LocalEcs
 ) -> None:
@@ -360,6 +361,7 @@ def test_terminating_a_run_stops_its_task(running: Installation, ecs: LocalEcs) 
     assert running.site.open_uploads() == 0
 
 
+@pytest.mark.soak
 def test_the_request_stays_small_however_many_extracts_there_are(
     running: Installation, ecs: LocalEcs
 ) -> None:

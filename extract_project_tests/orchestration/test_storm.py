@@ -7,7 +7,7 @@ import pytest
 from extract_project.embedded.s3_server import S3Server
 from extract_project_tests.support.storm import check, storm_site
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 
 @pytest.mark.timeout(900)

@@ -507,7 +507,9 @@ def current_etag(site: Site) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("phase", ["staged", "parts completed"])
+@pytest.mark.parametrize(
+    "phase", ["staged", pytest.param("parts completed", marks=pytest.mark.soak)]
+)
 def test_g2_a_killed_increment_moves_nothing(source: Source, site: Site, phase: str) -> None:
     source.add((1, "08:00"))
     extract = source.extract(keys="split: {rows: 10}")

@@ -28,11 +28,13 @@ def test_g9_ten_times_the_rows_take_the_same_memory(site: Site) -> None:
     assert large < small * 1.15
 
 
+@pytest.mark.soak
 def test_g9_an_exact_unique_spills_to_disk(site: Site) -> None:
     """What twenty million keys need is not taken from memory, beyond the audit's fixed share."""
     assert peak_memory(site, UNIQUE + ROWS.format(rows=20_000_000)) < 512 * MIB
 
 
+@pytest.mark.soak
 def test_g9_hundreds_of_parts_wait_for_the_audit_outside_memory(site: Site) -> None:
     header = "/*---\nsplit: {rows: 20000}\n---*/\n"
     few, many = (
@@ -41,6 +43,7 @@ def test_g9_hundreds_of_parts_wait_for_the_audit_outside_memory(site: Site) -> N
     assert many < few + 128 * MIB  # a part that waits with its encoder takes two
 
 
+@pytest.mark.soak
 def test_g9_an_overlap_of_millions_of_rows_spills_to_disk(site: Site) -> None:
     """The second run gets all rows again, and finds that each of them is published."""
     header = "/*---\nincremental: {cursor: i, lag: 100000000}\nunchanged: publish\n---*/\n"

@@ -245,7 +245,9 @@ def die_between_parts_and_manifest(site: Site, rows: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("phase", ["one upload", "staged", "parts completed"])
+@pytest.mark.parametrize(
+    "phase", ["one upload", "staged", pytest.param("parts completed", marks=pytest.mark.soak)]
+)
 def test_g2_kill_9_leaves_the_previous_version(attempts: ExitStack, site: Site, phase: str) -> None:
     before = materialize(site, site.extract("a/b", split(300, 1)))
     site.put_sql("a/b", split(60_000, 2))
