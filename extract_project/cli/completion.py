@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _VARIABLE = "_EXTRACT_COMPLETE"
 """How click is asked for completions: it looks for this variable, named after the command."""
+_PATIENCE = 3
+"""Seconds that somebody who has pressed Tab waits for a deployment."""
 
 
 @click.command()
@@ -54,7 +56,7 @@ def _known(settings: Settings) -> Collection[str]:
     from extract_project.manifest.extract import SUFFIX, is_sql
 
     try:
-        return Deployment(settings.dagster_url, settings.location).extracts()
+        return Deployment(settings.dagster_url, settings.location, patience=_PATIENCE).extracts()
     except DeploymentError:
         manifest = settings.connect().manifest
         names = (manifest.relative(file.key) for file in list_files(manifest))

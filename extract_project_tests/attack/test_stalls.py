@@ -39,6 +39,8 @@ from extract_project_tests.support.waiting import await_value
 DUCKDB = DuckDBWarehouse(type="duckdb")
 ENDLESS = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"
 
+pytestmark = pytest.mark.slow
+
 _EXIT_SECONDS = 55
 """Less than the client waits for one answer; the grace that stopped work has is well within it."""
 

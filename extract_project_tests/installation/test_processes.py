@@ -62,6 +62,7 @@ def test_g6_a_run_of_several_publishes_all_but_the_refused(installed: Installati
     assert installed.site.version_ids("extracts/sales/refused.parquet") == []
 
 
+@pytest.mark.slow
 def test_g3_a_run_executes_the_sql_that_it_was_launched_with(installed: Installation) -> None:
     """The bucket changes after the definitions were loaded and before the run worker starts."""
     site = installed.site
@@ -169,6 +170,7 @@ def test_g6_a_process_that_is_killed_takes_no_neighbour_along(
     assert "1 rows; the rule is at most 0 rows" in report
 
 
+@pytest.mark.slow
 def test_g8_a_timeout_cancels_the_query(
     installed: Installation, snowflake: SnowflakeServer
 ) -> None:

@@ -123,6 +123,7 @@ def test_a_collector_gets_the_age_of_thousands(receiver: Receiver) -> None:
     assert len({point.attributes["extract"] for point in receiver.named("extract.age")}) == 5_007
 
 
+@pytest.mark.slow
 def test_a_collector_that_does_not_answer_costs_seconds_and_no_run(
     site: Site, settings: Settings, receiver: Receiver
 ) -> None:

@@ -40,6 +40,7 @@ def silent(postgres: PostgresWarehouse, after: bytes) -> Iterator[tuple[Relay, P
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_g8_a_silent_network_is_left_at_a_cancel(postgres: PostgresWarehouse, moment: str) -> None:
     """The reply never comes; other threads run meanwhile, this one's cancel among them."""
