@@ -21,7 +21,7 @@ READ_ONLY = frozenset(
 """The commands that may be asked. None of them writes anything."""
 _COMMAND = "from extract_project.cli.main import main; main(prog_name='extract')"
 _LONGEST_SECONDS = 180
-_MOST_CHARACTERS = 200_000
+MOST_CHARACTERS = 200_000
 _ANSWERED = (0, 1)
 """Exit codes with an answer: 1 says that something is wrong with what was asked about."""
 
@@ -66,11 +66,6 @@ class Asker:
                 answer["error"] if isinstance(answer, dict) and "error" in answer else done.stderr
             )
             raise ExtractError(told.strip() or f"exit {done.returncode}")
-        if len(done.stdout) > _MOST_CHARACTERS:
-            raise ExtractError(
-                f"the answer of extract {command} has {len(done.stdout):,} characters, more than "
-                f"{_MOST_CHARACTERS:,}: ask for less, by its filters or limits"
-            )
         return answer if isinstance(answer, dict) else {"result": answer}
 
     def inside(self, path: str) -> str:
@@ -79,6 +74,17 @@ class Asker:
         if not found.is_relative_to(self.folder.resolve()):
             raise ExtractError(f"{path} is outside of {self.folder}: only files in it may be named")
         return str(found)
+
+
+def require_short(command: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer; raises ExtractError for one that is too long for an assistant to read."""
+    length = len(json.dumps(answer))
+    if length > MOST_CHARACTERS:
+        raise ExtractError(
+            f"the answer of extract {command} has {length:,} characters, more than "
+            f"{MOST_CHARACTERS:,}: ask for less, by its filters or limits"
+        )
+    return answer
 
 
 def _json(text: str) -> Any:

@@ -12,7 +12,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
-from extract_project.assistants.asking import Asker
+from extract_project.assistants.asking import Asker, require_short
 from extract_project.errors import ExtractError
 
 _INSTRUCTIONS = """\
@@ -48,8 +48,19 @@ Tool = Callable[..., Answer]
 
 
 def _ask(asker: Asker, command: str, *arguments: str, **options: object) -> Answer:
+    return _shortened(asker, command, lambda answer: answer, *arguments, **options)
+
+
+def _shortened(
+    asker: Asker,
+    command: str,
+    shorten: Callable[[Answer], Answer],
+    *arguments: str,
+    **options: object,
+) -> Answer:
+    """A command's answer after `shorten`."""
     try:
-        return asker.ask(command, *arguments, **options)
+        return require_short(command, shorten(asker.ask(command, *arguments, **options)))
     except ExtractError as error:
         raise ToolError(str(error)) from None
 
@@ -76,11 +87,14 @@ def _of_deployment(asker: Asker) -> list[Tool]:
         With its last success, its next start, why it is in that state, and what to do. `left_out`
         says how many more there are.
         """
+
+        def worst(answer: Answer) -> Answer:
+            extracts = answer["extracts"]
+            left_out = max(len(extracts) - limit, 0)
+            return {**answer, "extracts": extracts[:limit], "left_out": left_out}
+
         narrowed = {only: True} if only else {}
-        answer = _ask(asker, "status", group=group, owner=owner, **narrowed)
-        extracts = answer["extracts"]
-        left_out = max(len(extracts) - limit, 0)
-        return {**answer, "extracts": extracts[:limit], "left_out": left_out}
+        return _shortened(asker, "status", worst, group=group, owner=owner, **narrowed)
 
     def why(extract: Extract) -> Answer:
         """Why an extract has not run, is late, or waits; each reason with evidence and remedy."""

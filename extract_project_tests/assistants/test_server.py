@@ -107,17 +107,6 @@ def test_a_command_that_takes_too_long_is_stopped(
         Asker(tmp_path).ask("check", str(tmp_path))
 
 
-def test_an_answer_that_is_too_large_says_how_to_ask_for_less(
-    site: Site, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in site.environment.items():
-        monkeypatch.setenv(name, value)
-    write(assistant.folder, "a/b", OLD)
-    monkeypatch.setattr("extract_project.assistants.asking._MOST_CHARACTERS", 1)
-    with pytest.raises(ExtractError, match="ask for less, by its filters or limits"):
-        Asker(assistant.folder).ask("check", str(assistant.folder))
-
-
 def test_without_the_sdk_it_says_what_to_install(tmp_path: Path) -> None:
     script = (
         "import sys; sys.modules['mcp'] = None; "

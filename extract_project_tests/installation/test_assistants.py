@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from mcp import Client
+from mcp.types import CallToolResult
 
+from extract_project.assistants import asking
+from extract_project.assistants.server import build
 from extract_project_tests.support.assistant import Assistant
 from extract_project_tests.support.installation import Installation
 
@@ -36,3 +41,22 @@ def test_an_assistant_finds_what_has_failed_and_why(
     assert "extract rerun" in str(why)
     failed = assistant.ask("failed", group="assistants")
     assert "assistants/broken.sql:4:8" in str(failed)
+
+
+def test_a_limit_shortens_an_answer_that_is_too_long(
+    installed: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 5,000 extracts it would be several megabytes."""
+    for name, value in installed.command_environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(asking, "MOST_CHARACTERS", 6_000)
+
+    async def status(limit: int) -> CallToolResult:
+        async with Client(build(tmp_path, with_preview=False)) as client:
+            return await client.call_tool("status", {"limit": limit})
+
+    assert "ask for less, by its filters or limits" in str(asyncio.run(status(100)).content)
+    shortened = asyncio.run(status(2))
+    assert not shortened.is_error, shortened.content
+    assert shortened.structured_content is not None
+    assert len(shortened.structured_content["extracts"]) == 2

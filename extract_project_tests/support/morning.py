@@ -2,8 +2,8 @@
 
 200 extracts on a code server, a webserver and a daemon: some are late, some wait, some run, one
 schedule is off, a pool is full, one file is pushed just before a tick, and then the daemon is
-killed. Each question of somebody on call is asked with one command, and its answer is compared with
-what was staged.
+killed. Each question of somebody on call is asked with one command, and some again by an assistant,
+through MCP; each answer is compared with what was staged.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import dagster as dg
@@ -32,6 +33,7 @@ from extract_project.status.starting import GRACE
 from extract_project.store.folder import Location
 from extract_project.store.s3.client import connect
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.assistant import Assistant
 from extract_project_tests.support.graphql import switch_off
 from extract_project_tests.support.morning_files import (
     FAST,
@@ -41,7 +43,12 @@ from extract_project_tests.support.morning_files import (
     from_the_start,
     missed_tick,
 )
-from extract_project_tests.support.morning_questions import Questions, Verdict
+from extract_project_tests.support.morning_questions import (
+    Questions,
+    Verdict,
+    command_line,
+    through,
+)
 from extract_project_tests.support.storm import Processes
 from extract_project_tests.support.waiting import await_value
 
@@ -227,7 +234,10 @@ def main() -> None:
             with staged(server, home / "dagster") as stage:
                 stage.play()
                 _say("asking")
-                for verdict in Questions(stage.files, begun, stage.environment).ask():
+                person = Questions(stage.files, begun, command_line(stage.environment))
+                assistant = through(Assistant(home, stage.environment))
+                helped = Questions(stage.files, begun, assistant)
+                for verdict in chain(person.every(), helped.of_tools()):
                     verdicts.append(verdict)
                     _print(verdict)
     wrong = sum(not each.right for each in verdicts)

@@ -1,4 +1,7 @@
-"""The questions of somebody on call, each asked with one command, and compared with the truth."""
+"""The questions of somebody on call, each asked with one command, and compared with the truth.
+
+Some are asked again by an assistant, through MCP.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from extract_project.status.reason import State
+from extract_project_tests.support.assistant import Assistant
 from extract_project_tests.support.commands import PROGRAM
 from extract_project_tests.support.morning_files import Staged
 
@@ -30,23 +34,64 @@ class Verdict:
     seconds: float
 
 
+class Ask(Protocol):
+    """How a question is put: a command with arguments and options; gives its JSON answer."""
+
+    def __call__(self, command: str, *arguments: str) -> Any: ...
+
+
+def command_line(environment: Mapping[str, str]) -> Ask:
+    """Ask with the command."""
+
+    def ask(command: str, *arguments: str) -> Any:
+        done = subprocess.run(
+            [str(PROGRAM), command, *arguments, "--json"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if not done.stdout:
+            raise SystemExit(f"extract {command} {' '.join(arguments)}: {done.stderr}")
+        return json.loads(done.stdout)
+
+    return ask
+
+
+def through(assistant: Assistant) -> Ask:
+    """Ask as an assistant does."""
+
+    def ask(command: str, *arguments: str) -> Any:
+        named: dict[str, object] = {}
+        for each in arguments:
+            if each.startswith("--"):
+                named["only"] = each.removeprefix("--")
+            else:
+                named["extract"] = each
+        return assistant.ask(command, **named)
+
+    return ask
+
+
 class Questions:
-    """What somebody on call asks, each with one command."""
+    """What somebody on call asks."""
 
-    def __init__(
-        self, files: Mapping[str, Staged], begun: datetime, environment: Mapping[str, str]
-    ) -> None:
-        self.files, self.begun, self._environment = files, begun, environment
+    def __init__(self, files: Mapping[str, Staged], begun: datetime, ask: Ask) -> None:
+        self.files, self.begun, self._ask = files, begun, ask
 
-    def ask(self) -> Iterator[Verdict]:
+    def every(self) -> Iterator[Verdict]:
         yield self._states("how is every extract?", [], tuple(State))
+        yield self._runs()
+        yield self._doctor("dagster", ("no heartbeat", "scheduler"))
+        yield self._doctor("schedules and sensors", ("cron_7_3_1_1_any",))
+        yield from self.of_tools()
+
+    def of_tools(self) -> Iterator[Verdict]:
+        """Those that the tools of an assistant answer whole."""
         bad = (State.FAILED, State.REFUSED, State.INVALID)
         yield self._states("what failed?", ["--failed"], bad)
         yield self._states("what is late?", ["--late"], (State.LATE, State.OVERDUE))
         yield self._failed(bad)
-        yield self._runs()
-        yield self._doctor("dagster", ("no heartbeat", "scheduler"))
-        yield self._doctor("schedules and sensors", ("cron_7_3_1_1_any",))
         of_folder: dict[tuple[str, tuple[str, ...]], list[Staged]] = defaultdict(list)
         for each in self.files.values():
             of_folder[each.folder, each.kinds].append(each)
@@ -102,19 +147,10 @@ class Questions:
         answer = f"{said['state']}: {', '.join(kinds)}"
         return Verdict(f"why {each.path}?", f"why {each.path}", truth, answer, right, seconds)
 
-    def _json(self, *arguments: str) -> tuple[Any, float]:
+    def _json(self, command: str, *arguments: str) -> tuple[Any, float]:
         begun = time.monotonic()
-        done = subprocess.run(
-            [str(PROGRAM), *arguments, "--json"],
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        seconds = time.monotonic() - begun
-        if not done.stdout:
-            raise SystemExit(f"extract {' '.join(arguments)}: {done.stderr}")
-        return json.loads(done.stdout), seconds
+        answer = self._ask(command, *arguments)
+        return answer, time.monotonic() - begun
 
 
 def _compared(
