@@ -324,10 +324,9 @@ print(open_published(sys.argv[1], "a/b").read_all().to_pydict())
 
 
 def test_a_command(copy: Copy) -> None:
-    copy.add("cli/shout.py", _COMMAND)
-    copy.edit(
-        "cli/main.py", '    "show": "show",\n', '    "shout": "shout",\n    "show": "show",\n'
-    )
+    copy.add("cli/published/shout.py", _COMMAND)
+    show, shout = '    "show": "published.show",\n', '    "shout": "published.shout",\n'
+    copy.edit("cli/main.py", show, show + shout)
     assert copy.run("-c", "from extract_project.cli.main import main; main(['shout'])") == "LOUD\n"
 
 

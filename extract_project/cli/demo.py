@@ -19,9 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 from extract_project.cli.console import GOOD, NO, explains_itself, marked, out, table
-from extract_project.cli.push import push_folder
-from extract_project.cli.run import run_and_watch
-from extract_project.cli.versions import print_history, published_history
+from extract_project.cli.files.push import push_folder
+from extract_project.cli.published.versions import print_history, published_history
+from extract_project.cli.running.run import run_and_watch
 from extract_project.embedded.dagster_server import DagsterServer, dagster_server
 from extract_project.embedded.process import free_port, is_listening
 from extract_project.embedded.site import EmbeddedSite, embedded_site

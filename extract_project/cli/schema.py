@@ -34,7 +34,7 @@ _ANSWERS: Mapping[str, tuple[str, str]] = {
     "runs": ("deployment.runs", "RunReport"),
     "show": ("cli.answers", "ShowAnswer"),
     "status": ("status.table", "StatusReport"),
-    "trace": ("cli.trace", "TraceAnswer"),
+    "trace": ("cli.published.trace", "TraceAnswer"),
     "unpin": ("cli.outcomes", "PinAnswer"),
     "versions": ("cli.answers", "VersionsAnswer"),
     "why": ("status.explanation", "Explanation"),

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from extract_project.cli.bars import picture
 from extract_project.cli.listing import Column, Listing
+from extract_project.cli.running.bars import picture
 from extract_project.deployment.outcome import RunOutcome
 from extract_project.deployment.runs import RunRow
 

@@ -46,7 +46,8 @@ def shown(monkeypatch: pytest.MonkeyPatch, width: int, *arguments: str) -> list[
     monkeypatch.setenv("TERM", "xterm")
     terminal = Terminal(screen)
     terminal.file = screen
-    for module in ("diff", "listing", "prune", "show", "trace", "version_ids"):
+    commands = [f"published.{name}" for name in ("diff", "prune", "show", "trace")]
+    for module in ("listing", "version_ids", *commands):
         monkeypatch.setattr(f"extract_project.cli.{module}.out", terminal)
     done = call(*arguments)
     assert done.exit_code in (0, 1), done.output

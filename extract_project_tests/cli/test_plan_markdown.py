@@ -8,7 +8,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from extract_project.cli.plan_markdown import Told, markdown
+from extract_project.cli.files.plan_markdown import Told, markdown
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.commands import call, write
 from extract_project_tests.support.publishing import publish

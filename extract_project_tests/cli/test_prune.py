@@ -61,7 +61,7 @@ def test_prune_aborts_uploads_of_runs_that_are_over(
     assert "0 uploads would be aborted" in call("prune", "--uploads").output, "it may be alive"
     # The module, which the command hides under its own name.
     monkeypatch.setattr(
-        sys.modules["extract_project.cli.prune"], "ABANDONED_AFTER", -timedelta(hours=1)
+        sys.modules["extract_project.cli.published.prune"], "ABANDONED_AFTER", -timedelta(hours=1)
     )
     assert "1 uploads would be aborted" in call("prune", "--uploads").output
     assert site.open_uploads() == 2

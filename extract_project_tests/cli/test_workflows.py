@@ -17,8 +17,8 @@ import click
 import pytest
 import yaml
 
+from extract_project.cli.files.starter import workflow
 from extract_project.cli.main import main
-from extract_project.cli.starter import workflow
 from reference.__main__ import DOCS
 
 PAGE = (DOCS / "pull-requests.md").read_text()

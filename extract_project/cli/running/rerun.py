@@ -24,13 +24,13 @@ from extract_project.cli.console import (
     out,
     since_option,
 )
-from extract_project.cli.newest import (
+from extract_project.cli.outcomes import InvalidExtract, RerunAnswer
+from extract_project.cli.running.newest import (
     as_loaded_option,
     newest,
     require_valid,
     say_versions,
 )
-from extract_project.cli.outcomes import InvalidExtract, RerunAnswer
 from extract_project.errors import ExtractError
 from extract_project.problem import suggestion
 from extract_project.settings import load_settings
@@ -129,7 +129,7 @@ def _answer(
     deployment: Deployment, loaded: Loaded, run_ids: Sequence[str], steps: Mapping[str, str]
 ) -> RerunAnswer:
     """The runs as they are now."""
-    from extract_project.cli.ran import run_answer
+    from extract_project.cli.running.ran import run_answer
 
     return RerunAnswer(
         runs=tuple(
@@ -167,7 +167,7 @@ def _all_succeed(
     told: Terminal,
 ) -> bool:
     """Wait for the runs and report each one; returns whether all succeeded."""
-    from extract_project.cli.ran import report
+    from extract_project.cli.running.ran import report
 
     well = True
     waiting = dict(launched)

@@ -10,7 +10,7 @@ import click
 from pydantic import BaseModel, SecretStr
 
 from extract_project.cli.console import BAD, GOOD, NO, err, explains_itself, marked, out
-from extract_project.cli.starter import DEFAULTS, SAMPLE, environment_file, workflow
+from extract_project.cli.files.starter import DEFAULTS, SAMPLE, environment_file, workflow
 from extract_project.doctor import examine
 from extract_project.errors import SettingsError
 from extract_project.settings import PREFIX, Settings, load_settings

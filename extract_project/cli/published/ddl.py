@@ -8,7 +8,7 @@ from extract_project.catalog.build import entry_of
 from extract_project.catalog.tables import table_of
 from extract_project.cli.completion import extract_names
 from extract_project.cli.console import explains_itself
-from extract_project.cli.versions import resolve
+from extract_project.cli.published.versions import resolve
 from extract_project.ddl import ENGINES
 from extract_project.settings import load_settings
 

@@ -11,7 +11,7 @@ from typing import Any
 from rich.progress import DownloadColumn, Progress
 
 from extract_project.cli.console import err, transfer_columns
-from extract_project.cli.saving import Place
+from extract_project.cli.published.saving import Place
 from extract_project.errors import StagingError
 from extract_project.history.versions import Version
 from extract_project.store.protocol import Store

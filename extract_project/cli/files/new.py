@@ -10,7 +10,7 @@ import sqlglot
 from sqlglot import exp
 
 from extract_project.cli.console import err, explains_itself, out
-from extract_project.cli.preview import preview
+from extract_project.cli.files.preview import preview
 from extract_project.errors import ManifestError
 from extract_project.manifest.draft import DraftColumn, draft
 from extract_project.manifest.extract import SUFFIX

@@ -15,9 +15,9 @@ from extract_project.cli.console import (
     json_option,
     partition_option,
 )
-from extract_project.cli.launching import launch_and_watch
 from extract_project.cli.outcomes import ReleaseAnswer
-from extract_project.cli.run import watch
+from extract_project.cli.running.launching import launch_and_watch
+from extract_project.cli.running.run import watch
 from extract_project.errors import Cause, ReleaseError
 from extract_project.settings import load_settings
 
@@ -44,7 +44,7 @@ def release(
     \b
     extract release sales/orders --reason 'the shop was closed: there were only a few orders'
     """
-    from extract_project.cli.ran import run_answer, say_and_exit
+    from extract_project.cli.running.ran import run_answer, say_and_exit
     from extract_project.deployment.client import Deployment
     from extract_project.orchestration.failed.failed import Question
     from extract_project.orchestration.failed.rerun import ask

@@ -20,7 +20,7 @@ from extract_project.cli.console import (
     to_option,
 )
 from extract_project.cli.outcomes import RollbackAnswer
-from extract_project.cli.versions import published_at, resolve_at
+from extract_project.cli.published.versions import published_at, resolve_at
 from extract_project.errors import DeploymentError, NotPublished
 from extract_project.history.history import Entry, chosen, read_history
 from extract_project.history.versions import Version

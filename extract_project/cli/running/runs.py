@@ -110,7 +110,7 @@ def runs(
 
 
 def _show(found: Sequence[RunRow], since: datetime, until: datetime, *, wide: bool) -> None:
-    from extract_project.cli.bars import picture
+    from extract_project.cli.running.bars import picture
 
     if not found:
         out.print(f"nothing ran between {_clock(since, until)} and {_clock(until, until)}")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from extract_project.cli.console import NO, OK, Terminal, out
-from extract_project.cli.launching import Interrupted
 from extract_project.cli.outcomes import ExtractOutcome, RanExtract, RunAnswer
+from extract_project.cli.running.launching import Interrupted
 from extract_project.deployment.client import Deployment
 from extract_project.deployment.outcome import outcome_of
 from extract_project.deployment.run import Run, Step

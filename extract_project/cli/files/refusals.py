@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from extract_project.cli.broken import broken_readers
 from extract_project.cli.console import err
-from extract_project.cli.part import Part
+from extract_project.cli.files.broken import broken_readers
+from extract_project.cli.files.part import Part
 from extract_project.errors import ManifestError, StoreError, WarehouseError
 from extract_project.manifest.extract import SUFFIX, Extract, is_sql
 from extract_project.manifest.parsing import Dialects

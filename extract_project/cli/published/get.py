@@ -20,10 +20,10 @@ from extract_project.cli.console import (
     partition_option,
     to_option,
 )
-from extract_project.cli.downloading import Download, download
 from extract_project.cli.outcomes import GetAnswer
-from extract_project.cli.saving import Place
-from extract_project.cli.versions import published_at, resolve_at
+from extract_project.cli.published.downloading import Download, download
+from extract_project.cli.published.saving import Place
+from extract_project.cli.published.versions import published_at, resolve_at
 from extract_project.errors import ExtractError
 from extract_project.formats.protocol import FileFormat
 from extract_project.formats.registry import named_format

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from extract_project.cli.console import err
-from extract_project.cli.newest import some
+from extract_project.cli.running.newest import some
 from extract_project.errors import DeploymentError
 from extract_project.planning.breaking import Breaking, DownstreamAsset, breaking, changes
 from extract_project.planning.describe import Described

@@ -16,7 +16,7 @@ from extract_project.cli.console import (
     to_option,
 )
 from extract_project.cli.outcomes import PinAnswer
-from extract_project.cli.versions import published_at, resolve_at
+from extract_project.cli.published.versions import published_at, resolve_at
 from extract_project.errors import NotPublished
 from extract_project.history import pins
 from extract_project.history.history import chosen

@@ -22,8 +22,8 @@ from extract_project.cli.console import (
     to_option,
 )
 from extract_project.cli.listing import Column, Listing, print_listing, print_words, wide_option
+from extract_project.cli.published.versions import published_at, resolve_at
 from extract_project.cli.version_ids import shown_ids_of
-from extract_project.cli.versions import published_at, resolve_at
 from extract_project.history.diff.column_metrics import ColumnMetrics
 from extract_project.history.diff.difference import Difference, compare
 from extract_project.history.diff.row_difference import Row, RowDifference

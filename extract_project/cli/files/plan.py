@@ -10,10 +10,10 @@ import click
 from rich.text import Text
 
 from extract_project.cli.answers import PlanAnswer, print_answer
-from extract_project.cli.broken import broken_readers
 from extract_project.cli.console import NO, err, explains_itself, json_option, marked, out
-from extract_project.cli.part import part_of, root_option
-from extract_project.cli.plan_markdown import Told, markdown
+from extract_project.cli.files.broken import broken_readers
+from extract_project.cli.files.part import part_of, root_option
+from extract_project.cli.files.plan_markdown import Told, markdown
 from extract_project.planning.breaking import Breaking
 from extract_project.planning.describe import Described, describe
 from extract_project.planning.plan import Planned

@@ -19,11 +19,11 @@ from extract_project.cli.console import (
     out,
     transfer_columns,
 )
-from extract_project.cli.live import announce, make_live, show_loaded
+from extract_project.cli.files.live import announce, make_live, show_loaded
+from extract_project.cli.files.part import part_of, root_option
+from extract_project.cli.files.refusals import refusals
+from extract_project.cli.files.unseen import show_behind, show_unseen
 from extract_project.cli.outcomes import PushAnswer, PushedFile, UnseenFile
-from extract_project.cli.part import part_of, root_option
-from extract_project.cli.refusals import refusals
-from extract_project.cli.unseen import show_behind, show_unseen
 from extract_project.manifest.lock import Lock, Seen, read_lock, write_lock
 from extract_project.manifest.push import Changes, compare, seen_already
 from extract_project.manifest.push import push as push_files

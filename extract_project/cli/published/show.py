@@ -21,8 +21,8 @@ from extract_project.cli.answers import ShowAnswer, print_answer
 from extract_project.cli.completion import extract_names
 from extract_project.cli.console import explains_itself, json_option, out
 from extract_project.cli.listing import Column, Listing, print_facts, print_listing, wide_option
+from extract_project.cli.published.versions import resolve
 from extract_project.cli.version_ids import shown_ids
-from extract_project.cli.versions import resolve
 from extract_project.errors import ManifestError
 from extract_project.manifest.effective import as_json, effective_keys
 from extract_project.manifest.extract import Extract, InvalidExtract, is_sql

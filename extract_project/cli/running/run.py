@@ -20,16 +20,16 @@ from extract_project.cli.console import (
     json_option,
     partition_option,
 )
-from extract_project.cli.launching import cancel_option, launch_and_watch
-from extract_project.cli.newest import (
+from extract_project.cli.outcomes import RunAnswer
+from extract_project.cli.published.versions import resolve
+from extract_project.cli.running.launching import cancel_option, launch_and_watch
+from extract_project.cli.running.newest import (
     as_loaded_option,
     known_extracts,
     newest,
     require_valid,
     say_versions,
 )
-from extract_project.cli.outcomes import RunAnswer
-from extract_project.cli.versions import resolve
 from extract_project.errors import ExtractError
 from extract_project.manifest.example_partition import require_partition
 from extract_project.manifest.names import expanded, no_extract
@@ -73,7 +73,7 @@ def run(
     extract run 'sales/*'
     extract run sales/order_lines --partition 2026-01-01
     """
-    from extract_project.cli.ran import run_answer, say_and_exit
+    from extract_project.cli.running.ran import run_answer, say_and_exit
     from extract_project.deployment.client import Deployment
 
     settings = load_settings()

@@ -1,0 +1,1 @@
+"""Commands for the folder of SQL files, and what only they share."""

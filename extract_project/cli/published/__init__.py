@@ -1,0 +1,1 @@
+"""Commands for published versions, and what only they share."""
