@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -153,6 +154,12 @@ class Settings(BaseSettings):
         None,
         validation_alias="ECS_CONTAINER_METADATA_URI_V4",
         description="set by ECS: the address of a task's metadata",
+    )
+
+    dagster_home: Path | None = Field(
+        None,
+        validation_alias="DAGSTER_HOME",
+        description="where Dagster's `dagster.yaml` is; `extract materialize` reports to it",
     )
 
     @model_validator(mode="after")

@@ -29,8 +29,8 @@ the environment; `. .demo/env` sets those of the demo.
   `previous`, a time (`2026-01-31T06:00`, in UTC), or how long ago (`24h`).
 - `--json` is for programs: standard output is then one JSON document (of `logs`, one for each
   line), and everything else goes to standard error. `extract schema COMMAND` is its JSON Schema.
-  With exit code 2 the document is `{"error": "…"}`. After Ctrl-C, that of `run`, `rerun` and
-  `release` has the runs as they are then.
+  With exit code 2 the document is `{"error": "…"}`. After Ctrl-C, that of `run`, `rerun`, `release`
+  and `materialize` has the runs as they are then.
 - Tables on a terminal may change: columns that do not fit are left out, a VersionId is as long as
   commands need it, and `--wide` shows all.
 - `status`, `why`, `failed`, `runs`, `logs`, `run`, `rerun`, `release` and `rollback` ask the

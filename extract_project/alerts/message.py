@@ -73,14 +73,19 @@ class Message:
     text: str
 
 
-def compose(alerts: Sequence[Alert], deployment: str) -> Message:
+def compose(
+    alerts: Sequence[Alert], deployment: str, commands: Sequence[str] | None = None
+) -> Message:
     """One message for all alerts, independent of their order; raises ValueError if there are
-    none."""
+    none.
+
+    `commands` are those to run next, where there is no deployment to ask what failed.
+    """
     if not alerts:
         raise ValueError("no alerts to compose a message from: expected at least one")
     ordered = sorted(set(alerts), key=_rank)
     kinds = [(kind, list(group)) for kind, group in groupby(ordered, key=lambda each: each.kind)]
-    return Message(_subject(kinds, deployment), _text(kinds))
+    return Message(_subject(kinds, deployment), _text(kinds, commands))
 
 
 def _rank(alert: Alert) -> tuple[int, tuple[str, ...]]:
@@ -125,7 +130,7 @@ def _causes(alerts: Iterable[Alert], shown: int) -> str:
     return f" ({', '.join(parts + [f'{others:,} other'] * (others > 0))})"
 
 
-def _text(kinds: Sequence[tuple[Kind, list[Alert]]]) -> str:
+def _text(kinds: Sequence[tuple[Kind, list[Alert]]], commands: Sequence[str] | None = None) -> str:
     groups = [_Group(kind, cause, alerts) for kind, each in kinds for cause, alerts in _split(each)]
     sizes = [_bytes(report) for group in groups for report in group.reports]
     room = iter(_shares(sizes, _REPORTS_BYTES))
@@ -137,15 +142,19 @@ def _text(kinds: Sequence[tuple[Kind, list[Alert]]]) -> str:
             everyone = next(alerts for kind, alerts in kinds if kind is told)
             paragraphs.append(f"{_counted(everyone)} {_TITLES[told]}".upper())
         paragraphs += group.paragraphs([next(room) for _ in group.reports])
-    ending = _next_step({kind for kind, _ in kinds})
+    ending = _next_step(commands or _commands({kind for kind, _ in kinds}))
     return _cut("\n\n".join(paragraphs), TEXT_BYTES - _bytes(ending) - 2, _CUT) + "\n\n" + ending
 
 
-def _next_step(kinds: set[Kind]) -> str:
-    """The last paragraph of the message: the commands to run next."""
+def _commands(kinds: set[Kind]) -> list[str]:
     commands = ["extract failed"]
     if kinds != {Kind.RECOVERED}:
         commands.append("extract rerun --failed")
+    return commands
+
+
+def _next_step(commands: Sequence[str]) -> str:
+    """The last paragraph of the message: the commands to run next."""
     return "\n".join(["next:", *(INDENT + command for command in commands)])
 
 

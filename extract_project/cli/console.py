@@ -145,7 +145,8 @@ since_option = click.option(
 )
 
 
-def _moment(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
+def moment(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
+    """Validate an option whose value is a time, or how long ago that is."""
     try:
         return None if value is None else parse_moment(value)
     except ValueError as error:
@@ -154,7 +155,7 @@ def _moment(_: click.Context, __: click.Parameter, value: str | None) -> datetim
 
 as_of_option = click.option(
     "--as-of",
-    callback=_moment,
+    callback=moment,
     help="The version current at a time, 2026-01-31T06:00 (UTC), or a duration ago, 24h.",
 )
 partition_option = click.option(

@@ -26,6 +26,7 @@ _COMMANDS: Mapping[str, str] = {
     "get": "published.get",
     "init": "files.init",
     "logs": "running.logs",
+    "materialize": "standalone.materialize",
     "mcp": "mcp",
     "new": "files.new",
     "operations": "running.operations",

@@ -155,6 +155,22 @@ class RunAnswer(Answer):
     extracts: tuple[RanExtract, ...]
 
 
+class MaterializedExtract(RanExtract):
+    """One extract, or one of its partitions, that was materialized without a deployment."""
+
+    partition: str | None
+    run_id: str | None
+    """As in the version's metadata; null if it was skipped."""
+
+
+class MaterializeAnswer(Answer):
+    """`extract materialize`: what became of each extract, in the order in which they ran."""
+
+    snapshot: str
+    """The id of the snapshot of the manifest."""
+    extracts: tuple[MaterializedExtract, ...]
+
+
 class RerunAnswer(Answer):
     """`extract rerun`: each run that was launched; none if nothing had failed."""
 

@@ -21,6 +21,7 @@ _ANSWERS: Mapping[str, tuple[str, str]] = {
     "failed": ("status.failures", "FailedReport"),
     "get": ("cli.outcomes", "GetAnswer"),
     "logs": ("deployment.logs", "LogLine"),
+    "materialize": ("cli.outcomes", "MaterializeAnswer"),
     "pin": ("cli.outcomes", "PinAnswer"),
     "plan": ("cli.answers", "PlanAnswer"),
     "preview": ("cli.answers", "PreviewAnswer"),

@@ -21,8 +21,10 @@ from dagster._core.definitions.definitions_load_context import (
     DefinitionsLoadContext,
     DefinitionsLoadType,
 )
+from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.errors import raise_execution_interrupts
 from dagster._core.events import EngineEventData
+from dagster._core.execution.api import execute_run
 from dagster._core.execution.context.system import IStepContext, PlanOrchestrationContext
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData, UserFailureData
 from dagster._core.execution.plan.plan import ExecutionPlan
@@ -105,6 +107,10 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     "RetryMode",
     "InProcessExecutor",
     "MultiprocessExecutor",
+    # Executing a run without a deployment, with an executor of ours: `execute_in_process` takes its
+    # own, which queries again after an interrupt.
+    "InMemoryJob",
+    "execute_run",
     # Terminating a run while a step waits for its next attempt.
     "raise_execution_interrupts",
     # The executor that gives each step a task. All integrations that run steps elsewhere are built

@@ -47,6 +47,7 @@ def test_every_answer_is_what_its_schema_says(published: Site, tmp_path: Path) -
         "diff": call("diff", "a/b", "previous", "current", "--json"),
         "doctor": call("doctor", "--json"),
         "get": call("get", "a/b", "-o", tmp_path / "got", "--json"),
+        "materialize": call("materialize", "a/b", "--json"),
         "plan": call("plan", tmp_path, "--diff", "--json"),
         "preview": call("preview", file, "--json"),
         "prune": call("prune", "a/b", "--keep", "0", "--older-than", "0s", "--json"),

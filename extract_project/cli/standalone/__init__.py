@@ -1,0 +1,1 @@
+"""Commands for an installation without a running deployment."""

@@ -1,0 +1,1 @@
+"""Materializing extracts in this process, without a Dagster deployment: `extract materialize`."""

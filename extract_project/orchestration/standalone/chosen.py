@@ -1,0 +1,92 @@
+"""What one command materializes: extracts and their partitions, upstream before downstream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from graphlib import TopologicalSorter
+
+from extract_project.errors import ManifestError
+from extract_project.manifest.example_partition import example_partition, require_partition
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.names import expanded, no_extract
+from extract_project.manifest.snapshot import Snapshot
+from extract_project.orchestration.names.partitions import due_partitions
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An extract, or one of its partitions, to materialize."""
+
+    extract: Extract
+    partition: str | None = None
+
+    @property
+    def name(self) -> str:
+        """`sales/orders`, or `sales/orders 2026-01-01`."""
+        path = self.extract.path
+        return f"{path} {self.partition}" if self.partition else path
+
+
+def choose(
+    snapshot: Snapshot,
+    names: Sequence[str],
+    partition: str | None = None,
+    tick: datetime | None = None,
+) -> list[Chosen]:
+    """The extracts that the names and patterns mean, each with its partition.
+
+    For a `tick` of the schedule, the partitions that are due then. Raises ManifestError for a name
+    without an extract, for an invalid extract, and for a missing or a wrong partition.
+    """
+    known = {each.path: each for each in snapshot.extracts}
+    invalid = {each.path: each for each in snapshot.invalid}
+    paths = expanded(names, known)
+    for path in paths:
+        if path in invalid:
+            reasons = "\n".join(invalid[path].reasons)
+            raise ManifestError(f"{path} is invalid, so it cannot run: fix it, push it\n{reasons}")
+        if path not in known:
+            raise ManifestError(no_extract(path, known))
+    return [
+        Chosen(known[path], key)
+        for path in _upstream_first(paths, known)
+        for key in _partitions(known[path], partition, tick)
+    ]
+
+
+def _upstream_first(paths: Iterable[str], known: Mapping[str, Extract]) -> list[str]:
+    """The paths in the order of their dependencies, also of those through others in between."""
+    wanted = list(paths)
+    graph = {path: known[path].header.depends_on for path in sorted(_with_upstream(wanted, known))}
+    ordered = TopologicalSorter(graph).static_order()
+    return [path for path in ordered if path in wanted]
+
+
+def _with_upstream(paths: Sequence[str], known: Mapping[str, Extract]) -> set[str]:
+    found: set[str] = set()
+    coming = list(paths)
+    while coming:
+        path = coming.pop()
+        if path not in found and path in known:
+            found.add(path)
+            coming.extend(known[path].header.depends_on)
+    return found
+
+
+def _partitions(
+    extract: Extract, partition: str | None, tick: datetime | None
+) -> Sequence[str | None]:
+    if partition is not None:
+        require_partition(extract, partition)
+        return [partition]
+    if tick is not None:
+        return due_partitions(extract.header, tick)
+    example = example_partition(extract)
+    if example is not None:
+        raise ManifestError(
+            f"{extract.path} has partitions: choose one, as in --partition {example.key}, or the "
+            f"one that is due at a time, as in --tick 2026-01-01T06:00"
+        )
+    return [None]
