@@ -7,9 +7,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from extract_project.cli.answers import Answer
-from extract_project.deployment.outcome import RunOutcome
-
-ExtractOutcome = Literal[RunOutcome, "skipped"]
+from extract_project.outcome import Outcome
 
 
 class PinAnswer(Answer):
@@ -128,7 +126,7 @@ class RanExtract(Answer):
     """One extract of a run."""
 
     extract: str
-    outcome: ExtractOutcome
+    outcome: Outcome
     """`refused`: an audit refused it. `skipped`: an upstream extract of the same run failed."""
     result: str | None
     """Whether there is a new version: `published as a new version`, `unchanged: …`."""
@@ -150,7 +148,7 @@ class RunAnswer(Answer):
     run_id: str
     url: str
     """The run's page."""
-    outcome: RunOutcome
+    outcome: Outcome
     partition: str | None
     extracts: tuple[RanExtract, ...]
 

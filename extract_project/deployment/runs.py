@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.deployment.client import Deployment
-from extract_project.deployment.outcome import RunOutcome, outcome_of
+from extract_project.deployment.outcome import outcome_of
 from extract_project.deployment.tags import CAUSE_TAG, FAILURE_TAG, NO_FAILURE, PARTITION_TAG
 from extract_project.errors import DeploymentError
+from extract_project.outcome import Outcome
 from extract_project.units import moment_of
 
 _PAGE = 500
@@ -67,7 +68,7 @@ class RunRow(BaseModel):
     run_id: str
     extracts: tuple[str, ...]
     partition: str | None
-    outcome: RunOutcome
+    outcome: Outcome
     cause: str
     """Why it was launched: `schedule`, `upstream`, `rerun`, `manual`, …"""
     failure: str | None

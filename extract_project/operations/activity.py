@@ -7,24 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from extract_project.outcome import Outcome
+
 HOURS = timedelta(hours=24)
 DAYS = timedelta(days=30)
-
-
-class Outcome(StrEnum):
-    """How a run of an extract has come out so far."""
-
-    SUCCEEDED = "succeeded"
-    REFUSED = "refused"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    RUNNING = "running"
-    QUEUED = "queued"
 
 
 class Bar(BaseModel):

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from html import escape
 
-from extract_project.operations.activity import DAYS, HOURS, Bar, Day, Outcome
+from extract_project.operations.activity import DAYS, HOURS, Bar, Day
+from extract_project.outcome import Outcome
 from extract_project.status.words import span
 from extract_project.visible import one_line
 

@@ -11,6 +11,8 @@ from functools import cached_property
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from extract_project.outcome import Outcome
+
 
 class _Fact(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -132,20 +134,6 @@ class Success(_Fact):
     version_id: str | None = None
     by_other_sql: bool = False
     """Whether its SQL, or a header key that shapes the data, was another than the loaded one."""
-
-
-class Outcome(StrEnum):
-    """How an attempt has come out so far."""
-
-    FAILED = "failed"
-    REFUSED = "refused"
-    """An audit refused the result."""
-    SKIPPED = "skipped"
-    """Not tried, because an upstream extract in the same run failed."""
-    CANCELLED = "cancelled"
-    QUEUED = "queued"
-    RUNNING = "running"
-    """Starting or running."""
 
 
 class Attempt(_Fact):

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from extract_project.status.facts import Attempt, ExtractFacts, Facts, Outcome
+from extract_project.outcome import Outcome
+from extract_project.status.facts import Attempt, ExtractFacts, Facts
 from extract_project.status.reason import headline
 from extract_project.status.reasons import reasons
 

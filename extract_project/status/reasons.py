@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from extract_project.outcome import Outcome
 from extract_project.status import words
-from extract_project.status.facts import Attempt, ExtractFacts, Facts, Outcome
+from extract_project.status.facts import Attempt, ExtractFacts, Facts
 from extract_project.status.reason import Kind, Reason, State, headline, state_of
 from extract_project.status.starting import on_demand, silent, starting
 

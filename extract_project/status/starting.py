@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from extract_project.outcome import Outcome
 from extract_project.status import words
-from extract_project.status.facts import ExtractFacts, Facts, Outcome, Starter, Trigger
+from extract_project.status.facts import ExtractFacts, Facts, Starter, Trigger
 from extract_project.status.reason import Kind, Reason, State
 
 GRACE = timedelta(minutes=2)

@@ -8,8 +8,8 @@ import pytest
 
 from extract_project.cli.listing import Column, Listing
 from extract_project.cli.running.bars import picture
-from extract_project.deployment.outcome import RunOutcome
 from extract_project.deployment.runs import RunRow
+from extract_project.outcome import Outcome
 
 PATH = "sales/orders_of_a_very_long_name"
 VERSION = "3HL4kqtJlcpXroDTDmJrmSpXd3dIbrHY"
@@ -64,7 +64,7 @@ def test_foreign_text_moves_no_cursor() -> None:
     assert built.lines(None)[1] == r"a/b      no\x1b[2J such\nday"
 
 
-def run(path: str, outcome: RunOutcome, *minutes: int) -> RunRow:
+def run(path: str, outcome: Outcome, *minutes: int) -> RunRow:
     created, started, ended = (AT + timedelta(minutes=each) for each in minutes)
     return RunRow(
         run_id="r",
@@ -81,7 +81,7 @@ def run(path: str, outcome: RunOutcome, *minutes: int) -> RunRow:
 
 
 def test_the_picture_has_a_bar_where_a_run_was() -> None:
-    rows = [run("a/b", "succeeded", 0, 15, 30), run("a/long", "failed", 45, 45, 46)]
+    rows = [run("a/b", Outcome.SUCCEEDED, 0, 15, 30), run("a/long", Outcome.FAILED, 45, 45, 46)]
     drawn = picture(rows, AT, AT + timedelta(hours=1), 68)
     axis, first, second, legend = drawn.plain.splitlines()
     assert first == "a/b     " + "·" * 15 + "█" * 16 + " " * 29

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from extract_project.operations.activity import Activity, Bar, Outcome, Result
+from extract_project.operations.activity import Activity, Bar, Result
+from extract_project.outcome import Outcome
 from extract_project_tests.support.mornings import NOW, ago
 
 

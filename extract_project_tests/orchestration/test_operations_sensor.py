@@ -11,10 +11,11 @@ import pytest
 
 from extract_project.deployment.tags import FAILURE_TAG
 from extract_project.layout import OPERATIONS_KEPT, OPERATIONS_PAGE
-from extract_project.operations.activity import Activity, Outcome
+from extract_project.operations.activity import Activity
 from extract_project.operations.keeping import kept_activity
 from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.reports.operations import OperationsCursor
+from extract_project.outcome import Outcome
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.commands import call

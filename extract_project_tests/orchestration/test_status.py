@@ -13,8 +13,9 @@ from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.downstream import DownstreamCursor, Waiting
 from extract_project.orchestration.status.answering import read_facts, status_sensor
 from extract_project.orchestration.status.extracts import extract_facts
+from extract_project.outcome import Outcome
 from extract_project.settings import Settings
-from extract_project.status.facts import DeploymentFacts, Facts, Outcome, Pool, Trigger
+from extract_project.status.facts import DeploymentFacts, Facts, Pool, Trigger
 from extract_project.status.question import StatusQuestion
 from extract_project.status.reason import State, headline, state_of
 from extract_project.status.reasons import reasons

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from extract_project.outcome import Outcome
 from extract_project.status.facts import (
     Attempt,
     Daemon,
@@ -14,7 +15,6 @@ from extract_project.status.facts import (
     ExtractFacts,
     Facts,
     Manifest,
-    Outcome,
     Pool,
     Starter,
     Success,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from extract_project.operations.activity import Activity, Bar, Outcome, Result
+from extract_project.operations.activity import Activity, Bar, Result
 from extract_project.operations.part import Part
+from extract_project.outcome import Outcome
 from extract_project.status.facts import (
     Attempt,
     Daemon,
@@ -18,7 +19,6 @@ from extract_project.status.facts import (
     Success,
     Trigger,
 )
-from extract_project.status.facts import Outcome as AttemptOutcome
 
 NOW = datetime(2026, 11, 25, 6, 10, tzinfo=UTC)
 URL, OTHER_URL = "http://dagster.example:3000", "http://crm.example:3000"
@@ -50,21 +50,21 @@ def morning(fine: int = 12) -> tuple[Facts, Activity]:
     """One extract in each state, and `fine` more that are fine."""
     old = Success(at=ago(hours=31), run_id="old", rows=900, seconds=25)
     failed = Attempt(
-        outcome=AttemptOutcome.FAILED,
+        outcome=Outcome.FAILED,
         run_id="f0000000",
         at=ago(minutes=9),
         cause="sql",
         report=f"sales/renamed.sql:3:8: column amount does not exist {MALICE}",
     )
     refused = Attempt(
-        outcome=AttemptOutcome.REFUSED,
+        outcome=Outcome.REFUSED,
         run_id="a0000000",
         at=ago(minutes=7),
         cause="audit refused",
         report="sales/by_day.sql:4:5: order_id unique: broken by 2 keys",
     )
-    running = Attempt(outcome=AttemptOutcome.RUNNING, run_id="b0000000", at=ago(minutes=5))
-    queued = Attempt(outcome=AttemptOutcome.QUEUED, run_id="c0000000", at=ago(minutes=4))
+    running = Attempt(outcome=Outcome.RUNNING, run_id="b0000000", at=ago(minutes=5))
+    queued = Attempt(outcome=Outcome.QUEUED, run_id="c0000000", at=ago(minutes=4))
     extracts = [
         extract("sales/renamed", success=old, attempts=(failed,)),
         extract("sales/by_day", success=old, attempts=(refused,)),
@@ -140,7 +140,7 @@ def morning_part(fine: int = 12) -> Part:
 def other_part(seen: datetime) -> Part:
     """Another team's part, as its code location last saw it: one extract failed, one is fine."""
     failed = Attempt(
-        outcome=AttemptOutcome.FAILED, run_id="d0000000", at=seen, cause="sql", report="no such day"
+        outcome=Outcome.FAILED, run_id="d0000000", at=seen, cause="sql", report="no such day"
     )
     extracts = [
         extract("crm/contacts", owners=("team:crm",), attempts=(failed,)),

@@ -8,26 +8,26 @@ from datetime import datetime, timedelta
 from rich.cells import cell_len
 from rich.text import Text
 
-from extract_project.deployment.outcome import RunOutcome
 from extract_project.deployment.runs import RunRow
+from extract_project.outcome import Outcome
 from extract_project.visible import one_line
 
-_SIGNS: Mapping[RunOutcome, tuple[str, str]] = {
-    "succeeded": ("█", "green"),
-    "failed": ("×", "red"),  # noqa: RUF001 - it is a sign, not a letter
-    "refused": ("!", "red"),
-    "cancelled": ("▒", "yellow"),
-    "running": ("▸", "cyan"),
-    "queued": ("·", "dim"),
+_SIGNS: Mapping[Outcome, tuple[str, str]] = {
+    Outcome.SUCCEEDED: ("█", "green"),
+    Outcome.FAILED: ("×", "red"),  # noqa: RUF001 - it is a sign, not a letter
+    Outcome.REFUSED: ("!", "red"),
+    Outcome.CANCELLED: ("▒", "yellow"),
+    Outcome.RUNNING: ("▸", "cyan"),
+    Outcome.QUEUED: ("·", "dim"),
 }
 _WAITED = ("·", "dim")
-_LEGEND: tuple[RunOutcome, ...] = (
-    "queued",
-    "running",
-    "succeeded",
-    "refused",
-    "failed",
-    "cancelled",
+_LEGEND: tuple[Outcome, ...] = (
+    Outcome.QUEUED,
+    Outcome.RUNNING,
+    Outcome.SUCCEEDED,
+    Outcome.REFUSED,
+    Outcome.FAILED,
+    Outcome.CANCELLED,
 )
 _NARROWEST = 20
 _MOST_LINES = 60

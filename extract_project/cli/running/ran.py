@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from extract_project.cli.console import NO, OK, Terminal, out
-from extract_project.cli.outcomes import ExtractOutcome, RanExtract, RunAnswer
+from extract_project.cli.outcomes import RanExtract, RunAnswer
 from extract_project.cli.running.launching import Interrupted
 from extract_project.deployment.client import Deployment
 from extract_project.deployment.outcome import outcome_of
 from extract_project.deployment.run import Run, Step
 from extract_project.errors import Cause
+from extract_project.outcome import Outcome
 
-_OUTCOMES: Mapping[str, ExtractOutcome] = {
-    "SUCCESS": "succeeded",
-    "FAILURE": "failed",
-    "SKIPPED": "skipped",
-    "IN_PROGRESS": "running",
+_OUTCOMES: Mapping[str, Outcome] = {
+    "SUCCESS": Outcome.SUCCEEDED,
+    "FAILURE": Outcome.FAILED,
+    "SKIPPED": Outcome.SKIPPED,
+    "IN_PROGRESS": Outcome.RUNNING,
 }
 
 
@@ -80,11 +81,11 @@ def _extract(run: Run, step: Step, sql_version: str | None) -> RanExtract:
     )
 
 
-def _outcome(run: Run, step: Step) -> ExtractOutcome:
+def _outcome(run: Run, step: Step) -> Outcome:
     if step.cause == Cause.AUDIT:
-        return "refused"
+        return Outcome.REFUSED
     if step.cause == Cause.CANCELLED:
-        return "cancelled"
+        return Outcome.CANCELLED
     if run.finished and step.status in ("WAITING", "IN_PROGRESS", ""):
-        return "cancelled" if run.status == "CANCELED" else "failed"
-    return _OUTCOMES.get(step.status, "queued")
+        return Outcome.CANCELLED if run.status == "CANCELED" else Outcome.FAILED
+    return _OUTCOMES.get(step.status, Outcome.QUEUED)

@@ -27,10 +27,10 @@ from extract_project.cli.console import (
 )
 from extract_project.cli.outcomes import MaterializeAnswer, MaterializedExtract
 from extract_project.errors import Cause, ExtractError
+from extract_project.outcome import Outcome
 from extract_project.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from extract_project.cli.outcomes import ExtractOutcome
     from extract_project.orchestration.standalone.materializing import Materialized
     from extract_project.orchestration.standalone.signals import Signals
 
@@ -168,11 +168,11 @@ def _plain(done: Materialized) -> MaterializedExtract:
     )
 
 
-def _outcome(done: Materialized) -> ExtractOutcome:
+def _outcome(done: Materialized) -> Outcome:
     if done.result:
-        return "succeeded"
+        return Outcome.SUCCEEDED
     if done.run_id is None:
-        return "skipped"
+        return Outcome.SKIPPED
     if done.stopped or done.cause is Cause.CANCELLED:
-        return "cancelled"
-    return "refused" if done.cause is Cause.AUDIT else "failed"
+        return Outcome.CANCELLED
+    return Outcome.REFUSED if done.cause is Cause.AUDIT else Outcome.FAILED

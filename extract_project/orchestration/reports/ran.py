@@ -7,30 +7,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster import DagsterEventType, DagsterRunStatus
+from dagster import DagsterEventType
 
+from extract_project.deployment.outcome import outcome_of
 from extract_project.deployment.tags import PARTITION_TAG
-from extract_project.errors import Cause
-from extract_project.operations.activity import DAYS, Bar, Outcome, Result
+from extract_project.operations.activity import DAYS, Bar, Result
 from extract_project.orchestration.dagster_internals import StepEventStatus
 from extract_project.orchestration.names.keys import asset_key, op_name
 from extract_project.orchestration.run.failure_tag import tag_end
+from extract_project.outcome import Outcome
 from extract_project.units import moment_of
 
 MOST_RUNS = 1_000
 """The most runs that are read at a time."""
 _MOST_RESULTS = 100
 """Of one extract in a month; the newest ones."""
-_OUTCOMES = {
-    DagsterRunStatus.SUCCESS: Outcome.SUCCEEDED,
-    DagsterRunStatus.FAILURE: Outcome.FAILED,
-    DagsterRunStatus.CANCELED: Outcome.CANCELLED,
-    DagsterRunStatus.STARTED: Outcome.RUNNING,
-    DagsterRunStatus.STARTING: Outcome.RUNNING,
-    DagsterRunStatus.CANCELING: Outcome.RUNNING,
-    DagsterRunStatus.QUEUED: Outcome.QUEUED,
-    DagsterRunStatus.NOT_STARTED: Outcome.QUEUED,
-}
 _OF_STEPS = {
     StepEventStatus.SUCCESS: Outcome.SUCCEEDED,
     StepEventStatus.FAILURE: Outcome.FAILED,
@@ -88,7 +79,7 @@ def _bars(
     known = set(steps.values())
     chosen = {key.to_user_string() for key in run.asset_selection or ()}
     cause = tag_end(instance, run) if chosen & known else None
-    whole = _bar(record, _OUTCOMES[run.status], cause)
+    whole = _bar(record, cause)
     if len(chosen) == 1:
         yield from ((path, whole) for path in chosen & known)
         return
@@ -101,7 +92,7 @@ def _bars(
         if path is None or outcome is None or step.start_time is None:
             continue
         if outcome is Outcome.RUNNING and run.is_finished:
-            outcome = _OUTCOMES[run.status]
+            outcome = whole.outcome
         yield (
             path,
             whole.model_copy(
@@ -117,11 +108,11 @@ def _bars(
         )
 
 
-def _bar(record: dg.RunRecord, outcome: Outcome, cause: str | None) -> Bar:
+def _bar(record: dg.RunRecord, cause: str | None) -> Bar:
     run = record.dagster_run
     return Bar(
         run_id=run.run_id,
-        outcome=Outcome.REFUSED if cause == Cause.AUDIT.value else outcome,
+        outcome=outcome_of(run.status.value, cause),
         start=moment_of(record.start_time) or _utc(record.create_timestamp),
         end=moment_of(record.end_time),
         partition=run.tags.get(PARTITION_TAG),

@@ -22,7 +22,8 @@ from extract_project.orchestration.starts.downstream import DOWNSTREAM_SENSOR, D
 from extract_project.orchestration.starts.readiness import Extracts, with_all_upstream
 from extract_project.orchestration.status import surroundings
 from extract_project.orchestration.status.extracts import extract_facts
-from extract_project.status.facts import DeploymentFacts, ExtractFacts, Facts, Manifest, Outcome
+from extract_project.outcome import Outcome
+from extract_project.status.facts import DeploymentFacts, ExtractFacts, Facts, Manifest
 from extract_project.status.question import SENSOR, StatusQuestion
 
 WATCHERS = ("manifest", "invalid_sql_files")

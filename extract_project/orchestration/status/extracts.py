@@ -30,7 +30,8 @@ from extract_project.orchestration.starts.downstream import (
 from extract_project.orchestration.starts.observed import observe
 from extract_project.orchestration.starts.readiness import Extracts, Readiness, upstream_of
 from extract_project.orchestration.starts.sources import source_sensor_name
-from extract_project.status.facts import Attempt, ExtractFacts, Outcome, Success, Trigger
+from extract_project.outcome import Outcome
+from extract_project.status.facts import Attempt, ExtractFacts, Success, Trigger
 
 _MOST_EXPLAINED = 200
 """Failure reports to read at most: each takes a request or two of the instance's storage."""
