@@ -23,6 +23,7 @@
     ├── Superseded             a run that started later has already published
     ├── DeploymentError        the Dagster deployment does not answer, or refuses a request
     ├── AlertError             a channel could not send a message (transient or not)
+    ├── SchedulesError         AWS refuses to have, or to tell of, schedules
     ├── EmbeddedError          a part of the embedded installation does not start
     └── NotPublished           the data bucket does not have the key or version
 
@@ -252,6 +253,12 @@ class AlertError(ExtractError):
         super().__init__(message)
         self.transient = transient
         self.partly = partly
+
+
+class SchedulesError(ExtractError):
+    """EventBridge Scheduler or ECS refuses a request, or does not have what the settings name."""
+
+    cause = Cause.SETTINGS
 
 
 class EmbeddedError(ExtractError):

@@ -20,6 +20,7 @@ from pydantic_settings import SettingsError as BrokenJson
 
 from extract_project.alerts.settings import AlertSettings
 from extract_project.errors import SettingsError
+from extract_project.eventbridge.settings import SchedulerSettings
 from extract_project.prices import FargatePrices, prices_of
 from extract_project.problem import suggestion
 from extract_project.store.destination import DATA
@@ -145,6 +146,7 @@ class Settings(BaseSettings):
     )
     alerts: AlertSettings = AlertSettings()
     fargate: FargateSettings = FargateSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
     run: ExecutedRun | None = Field(
         None,
         description="set by the launcher on ECS: the job and the extracts that a task executes, as "
@@ -229,7 +231,11 @@ class Settings(BaseSettings):
         return self.state or self.data / ".extract"
 
 
-_GROUPS: dict[str, type[BaseModel]] = {"alerts": AlertSettings, "fargate": FargateSettings}
+_GROUPS: dict[str, type[BaseModel]] = {
+    "alerts": AlertSettings,
+    "fargate": FargateSettings,
+    "scheduler": SchedulerSettings,
+}
 
 
 def load_settings(given: Mapping[str, Any] | None = None) -> Settings:

@@ -8,6 +8,7 @@ from typing import get_args
 from pydantic import BaseModel
 
 from extract_project.alerts.settings import AlertSettings
+from extract_project.eventbridge.settings import SchedulerSettings
 from extract_project.settings import PREFIX, FargateSettings, Settings
 from extract_project.store.settings import DestinationSettings
 from extract_project.warehouses import AnyWarehouse
@@ -65,6 +66,13 @@ _PRICES = """
 In US dollars, for the [cost of each materialization](cost.md#what-one-materialization-cost).
 
 """
+_SCHEDULER = """
+## Schedules without a service
+
+Which ECS task `extract deploy-schedules` has started: see [Without any service](none.md). No other
+command reads these.
+
+"""
 _COLUMNS = ("variable", "value", "default", "what it is for")
 
 
@@ -78,6 +86,7 @@ def settings_page() -> str:
     text += _DESTINATIONS
     text += table(_COLUMNS, _fields(DestinationSettings, f"{PREFIX}DESTINATIONS__<NAME>__"))
     text += _ALERTS + table(_COLUMNS, _fields(AlertSettings, f"{PREFIX}ALERTS__"))
+    text += _SCHEDULER + table(_COLUMNS, _fields(SchedulerSettings, f"{PREFIX}SCHEDULER__"))
     return text + _PRICES + table(_COLUMNS, _fields(FargateSettings, f"{PREFIX}FARGATE__"))
 
 

@@ -20,6 +20,7 @@ _COMMANDS: Mapping[str, str] = {
     "completion": "completion",
     "ddl": "published.ddl",
     "demo": "demo",
+    "deploy-schedules": "standalone.deploy_schedules",
     "diff": "published.diff",
     "doctor": "doctor",
     "failed": "running.failed",
@@ -51,6 +52,8 @@ _COMMANDS: Mapping[str, str] = {
     "why": "running.why",
 }
 """Each command, and the module here that has it under its name."""
+_SENTENCE = 100
+"""In characters: more than any has."""
 
 
 class Commands(click.Group):
@@ -63,8 +66,15 @@ class Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"extract_project.cli.{_COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List each with its whole first sentence: click cuts what does not fit into its line."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, each.get_short_help_str(_SENTENCE)) for name, each in found if each]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -15,6 +15,7 @@ from extract_project.problem import suggestion
 
 _ANSWERS: Mapping[str, tuple[str, str]] = {
     "check": ("cli.answers", "CheckAnswer"),
+    "deploy-schedules": ("cli.standalone.deploy_schedules", "DeploySchedulesAnswer"),
     "diff": ("cli.answers", "DiffAnswer"),
     "doctor": ("cli.answers", "DoctorAnswer"),
     "error": ("cli.answers", "ErrorAnswer"),

@@ -24,7 +24,9 @@ _ASKED_OF_A_DEPLOYMENT = {"failed", "logs", "runs", "status", "why"}
 """Their answers are compared in installation/test_status.py."""
 _RUN_BY_A_DEPLOYMENT = {"release", "rerun", "rollback", "run"}
 """And theirs in installation/test_commands.py."""
-_ELSEWHERE = {*_ASKED_OF_A_DEPLOYMENT, *_RUN_BY_A_DEPLOYMENT, "error"}
+_OF_AWS = {"deploy-schedules"}
+"""And this one's in eventbridge/test_deployed.py."""
+_ELSEWHERE = {*_ASKED_OF_A_DEPLOYMENT, *_RUN_BY_A_DEPLOYMENT, *_OF_AWS, "error"}
 
 
 @pytest.fixture

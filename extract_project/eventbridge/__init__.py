@@ -1,0 +1,1 @@
+"""Schedules at Amazon EventBridge Scheduler: one task for each extract and tick, and no service."""
