@@ -42,7 +42,7 @@ FAR = {
     "timestamptz '294247-01-10 04:00:54.5'": "+294247-01-10T04:00:54.500000Z",
 }
 NESTED = ["[{}, null]", "{{'a': {}}}", "map {{1: {}}}", "[{{'a': map {{{}: 2}}}}]"]
-WHERE = pytest.mark.parametrize("row", [1, 21, 20_001])
+WHERE = pytest.mark.parametrize("row", [1, pytest.param(21, marks=pytest.mark.slow), 20_001])
 VALUE = pytest.mark.parametrize("sql", FAR)
 
 

@@ -57,6 +57,7 @@ def test_g6_broken_files_of_every_kind_beside_good_ones(site: Site) -> None:
         assert each.reasons[0].startswith(f"{each.path}.sql:")
 
 
+@pytest.mark.slow
 def test_more_files_than_a_page_has(site: Site) -> None:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda n: site.put_sql(f"many/file_{n}", f"select {n} as n"), range(1_050)))
