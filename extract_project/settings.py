@@ -38,6 +38,8 @@ LOCATION = "extract_project"
 _TYPED = 2
 """Index of a warehouse's type in the location of a pydantic error: after `warehouses` and name."""
 
+Metrics = Literal["emf", "emf-alarms", "otlp"]
+"""Where metrics go; each has its exporter in `telemetry/exporting.py`."""
 
 _PLACED = "placed"
 _HOW_TO_NEST = "expected one variable per field, {}__…, or one JSON object with all fields"
@@ -136,13 +138,18 @@ class Settings(BaseSettings):
         description="the code location that the command line uses; set it if extracts are part of "
         "another Dagster project",
     )
-    metrics: Annotated[tuple[Literal["emf", "otlp"], ...], NoDecode, BeforeValidator(_listed)] = (
-        Field(
-            (),
-            description="where metrics of runs and of the deployment are sent, as in emf,otlp: "
-            "`emf` is CloudWatch's embedded metric format in the log, `otlp` OpenTelemetry over "
-            "HTTP to OTEL_EXPORTER_OTLP_ENDPOINT, with extract-project[otlp]. Default: nowhere",
-        )
+    manifest_seconds: int = Field(
+        5,
+        ge=5,
+        description="how often the manifest is listed to see changes, in seconds; each listing is "
+        "a request of S3 for each 1,000 files. `extract push` has changes loaded at once",
+    )
+    metrics: Annotated[tuple[Metrics, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (),
+        description="where metrics of runs and of the deployment are sent, as in emf,otlp: "
+        "`emf` is CloudWatch's embedded metric format in the log, `emf-alarms` only those metrics "
+        "of it that the AWS stack's alarms read, `otlp` OpenTelemetry over HTTP to "
+        "OTEL_EXPORTER_OTLP_ENDPOINT, with extract-project[otlp]. Default: nowhere",
     )
     alerts: AlertSettings = AlertSettings()
     fargate: FargateSettings = FargateSettings()

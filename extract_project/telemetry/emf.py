@@ -35,6 +35,8 @@ class EmfExporter:
     """The code location: a dimension that all metrics have."""
     stream: TextIO | None = None
     """Default: standard error at the time of writing."""
+    alarmed_only: bool = False
+    """Whether only what alarms read is written: each metric is billed by the hour."""
 
     def export(self, measures: Sequence[Measure]) -> None:
         stream = self.stream or sys.stderr
@@ -47,6 +49,8 @@ class EmfExporter:
     def _lines(self, measures: Sequence[Measure], now: int) -> Iterator[dict[str, Any]]:
         levels: dict[tuple[Name, str], list[float]] = defaultdict(list)
         for each in measures:
+            if self.alarmed_only and not each.is_alarmed:
+                continue
             if each.name.kind is Kind.LEVEL and "extract" in each.attributes:
                 levels[each.name, each.attributes.get("state", "")].append(each.value)
             else:

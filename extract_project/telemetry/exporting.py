@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from extract_project.prefetch import in_thread
@@ -13,7 +14,11 @@ from extract_project.telemetry.measures import Measure, of_event
 from extract_project.telemetry.otlp import OtlpExporter
 from extract_project.telemetry.protocol import LONGEST_SECONDS, Exporter
 
-EXPORTERS: Mapping[str, Callable[[str], Exporter]] = {"emf": EmfExporter, "otlp": OtlpExporter}
+EXPORTERS: Mapping[str, Callable[[str], Exporter]] = {
+    "emf": EmfExporter,
+    "emf-alarms": partial(EmfExporter, alarmed_only=True),
+    "otlp": OtlpExporter,
+}
 """Each exporter, by its word in EXTRACT_METRICS."""
 
 Listener = Callable[[Mapping[str, Any]], None]

@@ -55,6 +55,9 @@ SILENT = Name(
 
 ALL = (ATTEMPTS, DURATION, STAGE, ROWS, BYTES, MEMORY, AGE, AGE_SHARE, EXTRACTS, RUNS, SILENT)
 
+ALARMED = frozenset({(AGE_SHARE, ""), (EXTRACTS, State.OVERDUE.value), (SILENT, "")})
+"""What the alarms of the AWS stack read: a measure, and the state where it is one of several."""
+
 _OUTCOMES = ("published", "unchanged", "kept")
 _OF_CAUSES = {Cause.AUDIT.value: "refused", Cause.CANCELLED.value: "cancelled"}
 
@@ -66,6 +69,11 @@ class Measure:
     name: Name
     value: float
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_alarmed(self) -> bool:
+        """Whether an alarm of the AWS stack reads it."""
+        return (self.name, self.attributes.get("state", "")) in ALARMED
 
 
 def of_event(record: Mapping[str, Any]) -> Iterator[Measure]:

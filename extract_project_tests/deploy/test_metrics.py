@@ -10,7 +10,7 @@ from typing import Any
 from deploy.cost import Shape
 from extract_project.journal import Journal
 from extract_project.telemetry.emf import EmfExporter
-from extract_project.telemetry.measures import of_event, of_facts
+from extract_project.telemetry.measures import ALARMED, ATTEMPTS, Measure, of_event, of_facts
 from extract_project_tests.support.cloudformation.template import of_type
 from extract_project_tests.support.mornings import morning
 
@@ -58,9 +58,26 @@ def test_every_alarm_on_extracts_reads_a_metric_that_is_sent() -> None:
         dimensions = frozenset((each["Name"], each["Value"]) for each in alarm["Dimensions"])
         names = frozenset(name for name, _ in dimensions)
         assert dimensions in known[alarm["MetricName"], names]
+    read = {(alarm["MetricName"], state_of(alarm)) for alarm in alarms.values()}
+    assert read == {(name.text, state) for name, state in ALARMED}
     # Metrics come each minute or so: a minute without one must not quiet an alarm.
     assert alarms["ExtractsLate"]["DatapointsToAlarm"] < alarms["ExtractsLate"]["EvaluationPeriods"]
     assert alarms["NothingMeasured"]["TreatMissingData"] == "breaching"
+
+
+def state_of(alarm: dict[str, Any]) -> str:
+    return next((each["Value"] for each in alarm["Dimensions"] if each["Name"] == "state"), "")
+
+
+def test_what_alarms_read_can_be_sent_alone() -> None:
+    log = io.StringIO()
+    measures = [*of_facts(morning()[0]), Measure(ATTEMPTS, 1, {"outcome": "published"})]
+    EmfExporter("extract_project", log, alarmed_only=True).export(measures)
+    found = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert {(name.text, state) for name, state in ALARMED} == {
+        (each["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], each.get("state", ""))
+        for each in found
+    }
 
 
 def test_every_widget_reads_a_metric_that_is_sent() -> None:

@@ -85,3 +85,15 @@ def test_the_sensor_leaves_an_announced_reload_to_who_announced_it(
     assert (list(loaded.versions), loaded.newer) == (["a/first"], ("a/added.sql",))
     reason, _ = evaluate(None)
     assert reason == "1 added (sql/a/added.sql): somebody else has them loaded right now"
+
+
+def test_how_often_the_manifest_is_looked_at_is_a_setting(site: Site, settings: Settings) -> None:
+    """Two seconds less are asked for: the daemon looks at each sensor every five."""
+    site.put_sql("a/first", "select 1 as a")
+    found = []
+    for seconds in (settings.manifest_seconds, 60):
+        changed = settings.model_copy(update={"manifest_seconds": seconds})
+        defs = compose(site.snapshot(), CodeLocation(changed, changed.connect, "snapshot-1"))
+        sensor = defs.get_repository_def().get_sensor_def("manifest")
+        found.append(sensor.minimum_interval_seconds)
+    assert found == [3, 58]

@@ -243,5 +243,5 @@ def test_an_unknown_exporter_is_an_error_that_says_which_there_are(
     monkeypatch.setenv("EXTRACT_METRICS", "emf, otlp")
     assert load_settings().metrics == ("emf", "otlp")
     monkeypatch.setenv("EXTRACT_METRICS", "prometheus")
-    with pytest.raises(SettingsError, match=r"EXTRACT_METRICS.*'emf' or 'otlp'"):
+    with pytest.raises(SettingsError, match=r"EXTRACT_METRICS.*'emf', 'emf-alarms' or 'otlp'"):
         load_settings()

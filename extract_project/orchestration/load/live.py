@@ -35,7 +35,7 @@ from extract_project.orchestration.run.code_location import CodeLocation
 
 # The daemon evaluates sensors every 5 seconds. With an interval of exactly 5 seconds, every other
 # evaluation would come some milliseconds too early.
-_INTERVAL_SECONDS = 3
+_EARLY_SECONDS = 2
 _SETTLED_SECONDS = 2
 _ANNOUNCED_SECONDS = 60
 """How long an announced reload may take, before the sensor asks for one itself."""
@@ -69,7 +69,7 @@ def manifest_sensor(
     @dg.sensor(
         name=SENSOR,
         description="reloads the code location when SQL files are added, changed or removed",
-        minimum_interval_seconds=_INTERVAL_SECONDS,
+        minimum_interval_seconds=location.settings.manifest_seconds - _EARLY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         asset_selection=[asset_key(extract.path) for extract in watching] or None,
         jobs=None if watching else [],
