@@ -99,7 +99,7 @@ stack: ## synthesize the AWS stack; fail if deploy/template.yaml differs, or has
 	$(CHECK_ENV)/bin/checkov --file deploy/template.yaml --framework cloudformation --skip-download --compact --quiet
 
 cost: ## compute the costs of the stack; writes docs/cost.md
-	$(PYTHON) -m deploy.cost > docs/cost.md
+	$(PYTHON) -m deploy.cost_page > docs/cost.md
 
 SBOM_ENV := $(VENV)-sbom
 

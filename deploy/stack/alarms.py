@@ -10,7 +10,16 @@ from aws_cdk import aws_sns as sns
 
 from deploy.stack.dashboard import LOCATION, NAMESPACE
 from deploy.stack.identity import run_family
-from deploy.stack.parameters import ALARM_EMAIL, RUNNING, att, either, only_if, ref, ref_number
+from deploy.stack.parameters import (
+    ALARM_EMAIL,
+    RUNNING,
+    STANDARD,
+    att,
+    either,
+    only_if,
+    ref,
+    ref_number,
+)
 
 _MINUTE, _GIB = 60, 2**30
 _Dimension = cloudwatch.CfnAlarm.DimensionProperty
@@ -25,7 +34,8 @@ def define_alarms(stack: cdk.Stack) -> None:
     only_if(mail, ALARM_EMAIL)
     _stopped_runs(stack)
     for name in ("Code", "Webserver", "Daemon"):
-        # A service that runs reports each minute; counting reports costs nothing.
+        # A service that runs reports each minute; counting reports costs nothing. In the small
+        # footprint the daemon's service is all three.
         alarm = _alarm(
             stack, f"{name}NotRunning", f"no task of {name.lower()} for five minutes",
             namespace="AWS/ECS", metric_name="CPUUtilization", statistic="SampleCount",
@@ -35,6 +45,8 @@ def define_alarms(stack: cdk.Stack) -> None:
             threshold=1, below=True, minutes=5, missing="breaching",
         )  # fmt: skip
         alarm.actions_enabled = either(RUNNING, True, False)
+        if name != "Daemon":
+            only_if(alarm, STANDARD)
     _alarm(
         stack, "RunsDied", "run tasks that could not start, or did not end by themselves",
         namespace="AWS/Events", metric_name="TriggeredRules", statistic="Sum",

@@ -1,6 +1,7 @@
 """The dashboard: what runs have done, how old extracts are, and what waits.
 
-It and the alarms on age read the metrics that `EXTRACT_METRICS=emf` makes of the log.
+It and the alarms on age read the metrics that `EXTRACT_METRICS=emf` makes of the log. The small
+footprint sends only those of the alarms, and has no dashboard.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from deploy.stack.parameters import ref
+from deploy.stack.parameters import STANDARD, only_if, ref
 
 LOCATION, NAMESPACE = "extract_project", "Extracts"
 _WIDE, _HIGH = 12, 6
@@ -35,12 +36,13 @@ def define_dashboard(stack: cdk.Stack) -> None:
         {**widget, "x": _WIDE * (number % 2), "y": _HIGH * (number // 2)}
         for number, widget in enumerate(widgets)
     ]
-    cloudwatch.CfnDashboard(
+    dashboard = cloudwatch.CfnDashboard(
         stack,
         "Dashboard",
         dashboard_name=f"{cdk.Aws.STACK_NAME}-extracts",
         dashboard_body=stack.to_json_string({"start": "-PT24H", "widgets": placed}),
     )
+    only_if(dashboard, STANDARD)
 
 
 def _widget(kind: str, **properties: Any) -> dict[str, Any]:

@@ -8,9 +8,12 @@ from aws_cdk import aws_secretsmanager as secrets
 
 from deploy.stack.network import DATABASE_PORT
 from deploy.stack.parameters import (
+    DB_CLASS,
     NO_VALUE,
     SECRET,
+    SMALL,
     SNAPSHOT,
+    STANDBY,
     att,
     either,
     excused,
@@ -65,7 +68,9 @@ def define_database(stack: cdk.Stack) -> None:
         "Database",
         engine="postgres",
         engine_version="18",
-        db_instance_class=ref("DbClass"),
+        db_instance_class=either(
+            DB_CLASS, ref("DbClass"), either(SMALL, "db.t4g.micro", "db.t4g.small")
+        ).to_string(),
         # A snapshot brings its own, as it does its encryption.
         db_name=either(SNAPSHOT, NO_VALUE, DATABASE).to_string(),
         master_username=either(SNAPSHOT, NO_VALUE, USER).to_string(),
@@ -76,7 +81,7 @@ def define_database(stack: cdk.Stack) -> None:
         storage_type="gp3",
         storage_encrypted=either(SNAPSHOT, NO_VALUE, True),
         kms_key_id=either(SNAPSHOT, NO_VALUE, att("Key", "Arn")).to_string(),
-        multi_az=cdk.Token.as_any(ref("DbMultiAz")),
+        multi_az=either(STANDBY, True, False),
         publicly_accessible=False,
         port=str(DATABASE_PORT),
         vpc_security_groups=[att("DatabaseGroup", "GroupId")],
@@ -93,7 +98,7 @@ def define_database(stack: cdk.Stack) -> None:
         {
             "CKV_AWS_16": "encrypted; a restored one is as its snapshot, which is encrypted",
             "CKV_AWS_118": "alarms on CPU and storage need no agent at one-second grain",
-            "CKV_AWS_157": "a parameter, true by default",
+            "CKV_AWS_157": "a parameter, true by default; the small footprint has one zone",
             "CKV_AWS_161": "Dagster signs in with a password only",
         },
     )

@@ -12,6 +12,8 @@ from deploy.stack.parameters import (
     DESTINATIONS,
     GLUE,
     SECRET,
+    SMALL,
+    STANDARD,
     att,
     destination_roles,
     either,
@@ -29,7 +31,8 @@ def run_family() -> str:
 
 def define_roles(stack: cdk.Stack) -> None:
     """Task roles by process; execution roles by the secrets that they may pass to a task."""
-    _role(stack, "WebserverRole", [*_watch_and_stop(), *_log_bucket(), _key("s3")])
+    webserver = _role(stack, "WebserverRole", [*_watch_and_stop(), *_log_bucket(), _key("s3")])
+    only_if(webserver, STANDARD)
     _role(stack, "DaemonRole", [*_launch(), *_watch_and_stop(), *_log_bucket(), _key("s3")])
     _role(
         stack,
@@ -46,6 +49,16 @@ def define_roles(stack: cdk.Stack) -> None:
         policy_name="tasks",
         policy_document=iam.PolicyDocument(statements=[*_launch(), *_watch_and_stop()]),
     )
+    # In the small footprint the containers of one task share its role: the code server's, so that
+    # the users of warehouses that stand for this role stay the same, with what the others do.
+    shared = iam.CfnRolePolicy(
+        stack,
+        "SmallTasks",
+        role_name=ref("CodeRole"),
+        policy_name="tasks",
+        policy_document=iam.PolicyDocument(statements=[*_launch(), *_watch_and_stop()]),
+    )
+    only_if(shared, SMALL)
     for name in ("Code", "Run"):
         policy = iam.CfnRolePolicy(
             stack,
@@ -82,8 +95,8 @@ def _allow(
     )
 
 
-def _role(stack: cdk.Stack, name: str, statements: Sequence[iam.PolicyStatement]) -> None:
-    iam.CfnRole(
+def _role(stack: cdk.Stack, name: str, statements: Sequence[iam.PolicyStatement]) -> iam.CfnRole:
+    return iam.CfnRole(
         stack,
         name,
         assume_role_policy_document={

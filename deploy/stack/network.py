@@ -1,4 +1,8 @@
-"""The network: two private subnets, endpoints of AWS services, and security groups."""
+"""The network: two private subnets, public ones, and security groups.
+
+In the small footprint tasks are in two public subnets instead, with public addresses, and no
+endpoint but S3's: only what they ask for themselves is answered, since no rule lets anybody in.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,19 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_route53 as route53
 
 from deploy.stack.parameters import (
-    GLUE,
+    INTERNET,
     NAT,
     POSTGRES,
-    PRIVATE_LINK,
+    SMALL,
     SNOWFLAKE,
     UI,
     att,
-    destination_roles,
     either,
     excused,
     kept,
+    of_footprint,
     only_if,
     ref,
     ref_number,
@@ -27,13 +30,10 @@ from deploy.stack.parameters import (
 
 UI_PORT, CODE_PORT, DATABASE_PORT, HTTPS, HTTP = 3000, 4000, 5432, 443, 80
 _ANYWHERE = "0.0.0.0/0"
-_SERVICES = ("ecr.api", "ecr.dkr", "ecs", "logs", "secretsmanager", "sns", "sts")
-_GLUE = "glue"
-_PRIVATELINK_DOMAIN = "privatelink.snowflakecomputing.com"
 
 
 def define_network(stack: cdk.Stack) -> None:
-    """The VPC with everything in it that is not a task or a database."""
+    """The VPC with subnets, routes, security groups and the flow log."""
     vpc = ec2.CfnVPC(
         stack,
         "Vpc",
@@ -48,10 +48,9 @@ def define_network(stack: cdk.Stack) -> None:
     ec2.CfnRouteTable(stack, "Routes", vpc_id=ref("Vpc"), tags=[_name("-private")])
     for zone in "AB":
         _associate(stack, f"Subnet{zone}", "Routes")
+    _internet(stack)
     _nat(stack)
     _groups(stack)
-    _endpoints(stack)
-    _private_link(stack)
     _flow_log(stack)
 
 
@@ -79,8 +78,20 @@ def _associate(stack: cdk.Stack, subnet: str, table: str) -> ec2.CfnSubnetRouteT
     )
 
 
-def _nat(stack: cdk.Stack) -> None:
-    """One NAT gateway. If its zone fails, only traffic to the internet is affected."""
+def task_subnets(only: str | None = None) -> tuple[str, str]:
+    """The subnets of all tasks, those of runs too; `only` is as in `of_footprint`."""
+    first = of_footprint(only, ref("PublicSubnet"), ref("SubnetA"))
+    second = of_footprint(only, ref("PublicSubnetB"), ref("SubnetB"))
+    return cdk.Token.as_string(first), cdk.Token.as_string(second)
+
+
+def public_address(only: str | None = None) -> str:
+    """Whether tasks get one: `ENABLED` or `DISABLED`."""
+    return cdk.Token.as_string(of_footprint(only, "ENABLED", "DISABLED"))
+
+
+def _internet(stack: cdk.Stack) -> None:
+    """Public subnets: one for a NAT gateway, and one in each zone for tasks that need none."""
     internet = ec2.CfnInternetGateway(stack, "Internet")
     attached = ec2.CfnVPCGatewayAttachment(
         stack, "InternetAttached", vpc_id=ref("Vpc"), internet_gateway_id=ref("Internet")
@@ -93,6 +104,17 @@ def _nat(stack: cdk.Stack) -> None:
         destination_cidr_block=_ANYWHERE, gateway_id=ref("Internet"),
     )  # fmt: skip
     out.add_resource_dependency(attached)
+    for each in (internet, attached, subnet, table, associated, out):
+        only_if(each, INTERNET)
+    second = _subnet(stack, "PublicSubnetB", 3, 1)
+    for each in (second, _associate(stack, "PublicSubnetB", "PublicRoutes")):
+        only_if(each, SMALL)
+
+
+def _nat(stack: cdk.Stack) -> None:
+    """One NAT gateway. If its zone fails, only traffic to the internet is affected."""
+    attached = stack.node.find_child("InternetAttached")
+    assert isinstance(attached, cdk.CfnResource)
     address = ec2.CfnEIP(stack, "NatAddress", domain="vpc")
     address.add_resource_dependency(attached)
     gateway = ec2.CfnNatGateway(
@@ -103,7 +125,7 @@ def _nat(stack: cdk.Stack) -> None:
         stack, "PrivateOut", route_table_id=ref("Routes"),
         destination_cidr_block=_ANYWHERE, nat_gateway_id=ref("NatGateway"),
     )  # fmt: skip
-    for each in (internet, attached, subnet, table, associated, out, address, gateway, route):
+    for each in (address, gateway, route):
         only_if(each, NAT)
 
 
@@ -170,98 +192,6 @@ def _allow(stack: cdk.Stack, client: str, server: str, port: int, *, out: bool =
             from_port=port, to_port=port, description=name,
             destination_security_group_id=att(server, "GroupId"),
         )  # fmt: skip
-
-
-def _endpoints(stack: cdk.Stack) -> None:
-    own = [arn for name in ("Manifest", "Data", "Logs") for arn in _both(att(name, "Arn"))]
-    ec2.CfnVPCEndpoint(
-        stack,
-        "S3Endpoint",
-        vpc_id=ref("Vpc"),
-        service_name=f"com.amazonaws.{cdk.Aws.REGION}.s3",
-        route_table_ids=[ref("Routes")],
-        policy_document=iam.PolicyDocument(
-            statements=[
-                iam.PolicyStatement(
-                    sid="OwnBuckets",
-                    principals=[iam.AnyPrincipal()],
-                    actions=["s3:*"],
-                    resources=own,
-                ),
-                # Destinations, as the roles that runs assume for them; no ARN is empty.
-                iam.PolicyStatement(
-                    sid="Destinations",
-                    principals=[iam.AnyPrincipal()],
-                    actions=["s3:*"],
-                    resources=["*"],
-                    conditions={"StringEquals": {"aws:PrincipalArn": destination_roles()}},
-                ),
-                # Image layers and Snowflake's results are in buckets of AWS and of Snowflake, whose
-                # names are theirs to change; nothing can be written anywhere but here.
-                iam.PolicyStatement(
-                    sid="DownloadsFromOthers",
-                    principals=[iam.AnyPrincipal()],
-                    actions=["s3:GetObject"],
-                    resources=["*"],
-                ),
-            ]
-        ),
-    )
-    for service in (*_SERVICES, _GLUE):
-        name = "".join(part.capitalize() for part in service.split("."))
-        endpoint = ec2.CfnVPCEndpoint(
-            stack,
-            f"{name}Endpoint",
-            vpc_id=ref("Vpc"),
-            vpc_endpoint_type="Interface",
-            service_name=f"com.amazonaws.{cdk.Aws.REGION}.{service}",
-            private_dns_enabled=True,
-            subnet_ids=[ref("SubnetA"), ref("SubnetB")],
-            security_group_ids=[att("EndpointGroup", "GroupId")],
-        )
-        if service == _GLUE:
-            only_if(endpoint, GLUE)
-
-
-def _both(arn: str) -> list[str]:
-    return [arn, f"{arn}/*"]
-
-
-def _private_link(stack: cdk.Stack) -> None:
-    endpoint = ec2.CfnVPCEndpoint(
-        stack,
-        "SnowflakeEndpoint",
-        vpc_id=ref("Vpc"),
-        vpc_endpoint_type="Interface",
-        service_name=ref("PrivateLinkService"),
-        subnet_ids=[ref("SubnetA"), ref("SubnetB")],
-        security_group_ids=[att("EndpointGroup", "GroupId")],
-    )
-    zone = route53.CfnHostedZone(
-        stack,
-        "SnowflakeZone",
-        name=_PRIVATELINK_DOMAIN,
-        vpcs=[route53.CfnHostedZone.VPCProperty(vpc_id=ref("Vpc"), vpc_region=cdk.Aws.REGION)],
-    )
-    first = cdk.Fn.select(0, cdk.Token.as_list(cdk.Fn.get_att("SnowflakeEndpoint", "DnsEntries")))
-    record = route53.CfnRecordSet(
-        stack,
-        "SnowflakeNames",
-        hosted_zone_id=ref("SnowflakeZone"),
-        name=f"*.{_PRIVATELINK_DOMAIN}",
-        type="CNAME",
-        ttl="60",
-        resource_records=[cdk.Fn.select(1, cdk.Fn.split(":", first))],
-    )
-    for each in (endpoint, zone, record):
-        only_if(each, PRIVATE_LINK)
-    for client in ("ServiceGroup", "RunGroup"):
-        door = ec2.CfnSecurityGroupIngress(
-            stack, f"{client}ToOcsp", group_id=att("EndpointGroup", "GroupId"), ip_protocol="tcp",
-            from_port=HTTP, to_port=HTTP, source_security_group_id=att(client, "GroupId"),
-            description="OCSP through PrivateLink",
-        )  # fmt: skip
-        only_if(door, PRIVATE_LINK)
 
 
 def _flow_log(stack: cdk.Stack) -> None:

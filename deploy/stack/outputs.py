@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 
-from deploy.stack.parameters import SECRET, ref
+from deploy.stack.parameters import ARM, SECRET, either, ref
 
 _COMMANDS = {
     "PushImage": (
         "the image; its digest is printed at the end",
         "aws ecr get-login-password | docker login --username AWS --password-stdin "
-        "${Images.RepositoryUri} && docker build --platform linux/amd64 --provenance=false "
+        "${Images.RepositoryUri} && docker build --platform linux/${Platform} --provenance=false "
         "-t ${Images.RepositoryUri}:1 . "
         "&& docker push ${Images.RepositoryUri}:1",
     ),
@@ -36,8 +36,10 @@ _COMMANDS = {
 
 def define_outputs(stack: cdk.Stack) -> None:
     """The next commands, in their order."""
+    platform = cdk.Token.as_string(either(ARM, "arm64", "amd64"))
     for name, (description, command) in _COMMANDS.items():
-        value = cdk.Fn.sub(command) if "${" in command else command
+        given = {"Platform": platform} if "${Platform}" in command else None
+        value = cdk.Fn.sub(command, given) if "${" in command else command
         cdk.CfnOutput(stack, f"{name}Next", value=value, description=description)
     condition = stack.node.find_child(SECRET)
     assert isinstance(condition, cdk.CfnCondition)

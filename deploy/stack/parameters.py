@@ -11,15 +11,30 @@ NAT, PRIVATE_LINK, UI, ALARM_EMAIL = "HasNat", "HasPrivateLink", "HasUi", "HasAl
 IMAGE, RUNNING, SNAPSHOT = "HasImage", "IsRunning", "HasDbSnapshot"
 SNOWFLAKE, KEY_PAIR, POSTGRES, SECRET = "HasSnowflake", "HasKeyPair", "HasPostgres", "HasSecret"
 DESTINATIONS, GLUE = "HasDestinations", "HasGlueDatabase"
+STANDARD, SMALL, ARM = "IsStandard", "IsSmall", "IsArm"
+INTERNET, STANDBY, DB_CLASS, GLUE_ENDPOINT = (
+    "HasInternet", "HasStandby", "HasDbClass", "HasGlueEndpoint"
+)  # fmt: skip
 
 NO_VALUE = cdk.Aws.NO_VALUE
 _PREFIX = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$"
+_BYTE = "[.][0-9]{1,3}"
+_PRIVATE_RANGES = (
+    f"10({_BYTE}){{3}}/([89]|[12][0-9]|3[0-2])",
+    f"172[.](1[6-9]|2[0-9]|3[01])({_BYTE}){{2}}/(1[2-9]|2[0-9]|3[0-2])",
+    f"192[.]168({_BYTE}){{2}}/(1[6-9]|2[0-9]|3[0-2])",
+    f"100[.](6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])({_BYTE}){{2}}/([12][0-9]|3[0-2])",
+)
+"""The tasks of the small footprint have public addresses: the UI must not be opened on those."""
 
 
 def define_parameters(stack: cdk.Stack) -> None:
     """Declare every parameter, condition and rule."""
     text(stack, "ImageDigest", "sha256:… of the pushed image; empty starts nothing yet",
          pattern="^(sha256:[0-9a-f]{64})?$")  # fmt: skip
+    text(stack, "Footprint", "standard: a task for each service, private subnets, a standby "
+         "database; small: one task and one database, about a sixth of the cost", "standard",
+         allowed=["standard", "small"])  # fmt: skip
     text(stack, "Running", "false stops webserver, daemon and code server", "true", switch=True)
     text(stack, "CpuArchitecture", "CPU architecture of the image", "X86_64",
          allowed=["X86_64", "ARM64"])  # fmt: skip
@@ -72,23 +87,31 @@ def define_parameters(stack: cdk.Stack) -> None:
     number(stack, "MaxRunsPerPool", "Concurrent runs against one warehouse", 10)
 
     text(stack, "VpcCidr", "Address range of the VPC, /16 to /22", "10.42.0.0/16")
-    text(stack, "Nat", "NAT gateway, for Snowflake without PrivateLink, or for Slack",
-         "false", switch=True)  # fmt: skip
+    text(stack, "Nat", "NAT gateway, for Snowflake without PrivateLink, or for Slack; the small "
+         "footprint needs none", "false", switch=True)  # fmt: skip
     text(stack, "PrivateLinkService", "Snowflake's PrivateLink service name; empty: none")
-    text(stack, "UiCidr", "Address range that may open the UI, which has no sign-in; empty: none")
+    text(stack, "UiCidr", "Private address range that may open the UI, which has no sign-in; "
+         "empty: none", pattern=f"^({'|'.join(_PRIVATE_RANGES)})?$")  # fmt: skip
     text(stack, "AlarmEmail", "Address for alarms; confirm the mail that AWS sends; empty: none")
     number(stack, "LogDays", "Days for which logs are kept", 365,
            allowed=[30, 90, 180, 365, 731, 1827])  # fmt: skip
 
-    text(stack, "DbClass", "Instance class of Dagster's database", "db.t4g.small")
-    text(stack, "DbMultiAz", "Standby database in the other zone", "true", switch=True)
+    text(stack, "DbClass", "Instance class of Dagster's database; empty: db.t4g.small, and "
+         "db.t4g.micro in the small footprint")  # fmt: skip
+    text(stack, "DbMultiAz", "Standby database in the other zone; never in the small footprint",
+         "true", switch=True)  # fmt: skip
     text(stack, "DbSnapshot", "Snapshot to restore the database from; empty: a new one")
     _conditions(stack)
 
 
 def _conditions(stack: cdk.Stack) -> None:
     define = cdk.Fn
-    is_true = {NAT: "Nat"}
+    is_standard = define.condition_equals(ref("Footprint"), "standard")
+    is_small = define.condition_equals(ref("Footprint"), "small")
+    condition(stack, STANDARD, is_standard)
+    condition(stack, SMALL, is_small)
+    condition(stack, ARM, define.condition_equals(ref("CpuArchitecture"), "ARM64"))
+    of_standard = {NAT: "Nat", STANDBY: "DbMultiAz"}
     is_given = {
         PRIVATE_LINK: "PrivateLinkService",
         UI: "UiCidr",
@@ -99,9 +122,17 @@ def _conditions(stack: cdk.Stack) -> None:
         POSTGRES: "PostgresHost",
         DESTINATIONS: "Destinations",
         GLUE: "GlueDatabase",
+        DB_CLASS: "DbClass",
     }
-    for name, parameter in is_true.items():
-        condition(stack, name, define.condition_equals(ref(parameter), "true"))
+    for name, parameter in of_standard.items():
+        is_true = define.condition_equals(ref(parameter), "true")
+        condition(stack, name, define.condition_and(is_standard, is_true))
+    condition(
+        stack,
+        INTERNET,
+        define.condition_or(is_small, define.condition_equals(ref("Nat"), "true")),
+    )
+    condition(stack, GLUE_ENDPOINT, define.condition_and(is_standard, _given("GlueDatabase")))
     for name, parameter in is_given.items():
         condition(stack, name, _given(parameter))
     running = define.condition_equals(ref("Running"), "true")
@@ -206,6 +237,11 @@ def destination_roles() -> list[str]:
 def either(condition_name: str, yes: Any, no: Any = NO_VALUE) -> Any:
     """`yes` if the condition holds, else `no`; by default, nothing is set then."""
     return cdk.Fn.condition_if(condition_name, yes, no)
+
+
+def of_footprint(only: str | None, small: Any, standard: Any) -> Any:
+    """What differs between the footprints, for what is in both or `only` in one of them."""
+    return {SMALL: small, STANDARD: standard}[only] if only else either(SMALL, small, standard)
 
 
 def only_if(resource: cdk.CfnResource, condition_name: str) -> None:

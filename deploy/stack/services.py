@@ -1,16 +1,34 @@
-"""The services: code server, webserver, and exactly one daemon."""
+"""The services: code server, webserver, and exactly one daemon.
+
+In the small footprint the daemon's service runs all three, in one task. It is the same service, so
+that a change of the footprint stops the old daemon before it starts the new one.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_servicediscovery as discovery
 
-from deploy.stack.network import DATABASE_PORT
-from deploy.stack.parameters import RUNNING, att, either, excused, ref
-from deploy.stack.tasks import DOMAIN
+from deploy.stack.network import DATABASE_PORT, public_address, task_subnets
+from deploy.stack.parameters import (
+    RUNNING,
+    SMALL,
+    STANDARD,
+    att,
+    either,
+    excused,
+    only_if,
+    ref,
+)
+from deploy.stack.processes import DOMAIN
 
 _NAME_SECONDS = 10
+_ENDPOINTS = ("EcrApiEndpoint", "EcrDkrEndpoint", "LogsEndpoint", "SecretsmanagerEndpoint")
+_WAY_OUT = ("PublicOut", "PublicSubnetRoutes", "PublicSubnetBRoutes")
 
 
 def define_services(stack: cdk.Stack) -> None:
@@ -18,33 +36,78 @@ def define_services(stack: cdk.Stack) -> None:
     cluster = ecs.CfnCluster(stack, "Cluster")
     excused(cluster, {"CKV_AWS_65": "billed for each task family; the alarms do not need it"})
     discovery.CfnPrivateDnsNamespace(stack, "Names", name=DOMAIN, vpc=ref("Vpc"))
-    code = _service(stack, "Code", named=True)
-    webserver = _service(stack, "Webserver", named=True)
-    # Only the webserver creates the tables: two processes doing so at once would conflict.
-    daemon = _service(stack, "Daemon", named=False)
-    webserver.add_resource_dependency(code)
-    daemon.add_resource_dependency(webserver)
-
-
-def _service(stack: cdk.Stack, name: str, *, named: bool) -> ecs.CfnService:
-    if named:
-        discovery.CfnService(
+    only_if(_name(stack, "Code"), STANDARD)
+    _name(stack, "Webserver")
+    code, webserver = (
+        _service(
             stack,
-            f"{name}Name",
-            name=name.lower(),
-            namespace_id=ref("Names"),
-            dns_config=discovery.CfnService.DnsConfigProperty(
-                dns_records=[discovery.CfnService.DnsRecordProperty(type="A", ttl=_NAME_SECONDS)]
-            ),
-            health_check_custom_config=discovery.CfnService.HealthCheckCustomConfigProperty(),
+            name,
+            ref(f"{name}Task"),
+            [_registry(name)],
+            subnets=task_subnets(STANDARD),
+            address=public_address(STANDARD),
         )
+        for name in ("Code", "Webserver")
+    )
+    for each in (code, webserver):
+        only_if(each, STANDARD)
     # Two daemons would launch every schedule twice: the old one stops before the new one starts.
-    least, most = (100, 200) if named else (0, 100)
+    daemon = _service(
+        stack,
+        "Daemon",
+        cdk.Token.as_string(either(SMALL, ref("SmallTask"), ref("DaemonTask"))),
+        either(SMALL, [{"RegistryArn": att("WebserverName", "Arn")}]),
+        subnets=task_subnets(),
+        address=public_address(),
+        least=0,
+        most=100,
+    )
+    for each in (code, webserver):
+        _depend(each, *_ENDPOINTS)
+    webserver.add_resource_dependency(code)
+    # Only the webserver creates the tables: two processes doing so at once would conflict.
+    # DependsOn takes no condition; what metadata refer to is waited for as well.
+    standard = [either(STANDARD, ref(name)) for name in (*_ENDPOINTS, "WebserverService")]
+    small = [either(SMALL, ref(name)) for name in _WAY_OUT]
+    daemon.add_metadata("WaitsFor", [*standard, *small])
+
+
+def _name(stack: cdk.Stack, name: str) -> discovery.CfnService:
+    """A name in the private zone."""
+    service = discovery.CfnService
+    return service(
+        stack,
+        f"{name}Name",
+        name=name.lower(),
+        namespace_id=ref("Names"),
+        dns_config=service.DnsConfigProperty(
+            dns_records=[service.DnsRecordProperty(type="A", ttl=_NAME_SECONDS)]
+        ),
+        # The only number that AWS takes; an empty configuration may count as none.
+        health_check_custom_config=service.HealthCheckCustomConfigProperty(failure_threshold=1),
+    )
+
+
+def _registry(name: str) -> ecs.CfnService.ServiceRegistryProperty:
+    return ecs.CfnService.ServiceRegistryProperty(registry_arn=att(f"{name}Name", "Arn"))
+
+
+def _service(
+    stack: cdk.Stack,
+    name: str,
+    task: str,
+    registries: Any,
+    *,
+    subnets: Sequence[str],
+    address: str,
+    least: int = 100,
+    most: int = 200,
+) -> ecs.CfnService:
     service = ecs.CfnService(
         stack,
         f"{name}Service",
         cluster=ref("Cluster"),
-        task_definition=ref(f"{name}Task"),
+        task_definition=task,
         launch_type="FARGATE",
         platform_version="1.4.0",
         desired_count=cdk.Token.as_number(either(RUNNING, 1, 0)),
@@ -57,23 +120,21 @@ def _service(stack: cdk.Stack, name: str, *, named: bool) -> ecs.CfnService:
         ),
         network_configuration=ecs.CfnService.NetworkConfigurationProperty(
             awsvpc_configuration=ecs.CfnService.AwsVpcConfigurationProperty(
-                assign_public_ip="DISABLED",
-                subnets=[ref("SubnetA"), ref("SubnetB")],
+                assign_public_ip=address,
+                subnets=list(subnets),
                 security_groups=[att("ServiceGroup", "GroupId")],
             )
         ),
-        service_registries=(
-            [ecs.CfnService.ServiceRegistryProperty(registry_arn=att(f"{name}Name", "Arn"))]
-            if named
-            else None
-        ),
+        service_registries=registries,
         propagate_tags="TASK_DEFINITION",
     )
     # A task that starts before it can reach these fails, and the deployment with it.
-    needed = ["EcrApiEndpoint", "EcrDkrEndpoint", "LogsEndpoint", "SecretsmanagerEndpoint",
-              "S3Endpoint", f"ServiceGroupToDatabaseGroup{DATABASE_PORT}Out"]  # fmt: skip
-    for each in needed:
-        found = stack.node.find_child(each)
+    _depend(service, "S3Endpoint", f"ServiceGroupToDatabaseGroup{DATABASE_PORT}Out")
+    return service
+
+
+def _depend(service: ecs.CfnService, *names: str) -> None:
+    for name in names:
+        found = service.stack.node.find_child(name)
         assert isinstance(found, cdk.CfnResource)
         service.add_resource_dependency(found)
-    return service

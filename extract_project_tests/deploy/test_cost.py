@@ -2,34 +2,76 @@
 
 from __future__ import annotations
 
-from deploy.cost import Prices, Shape, always_on, page, runs
+import pytest
+
+from deploy.cost import FOOTPRINTS, Prices, Shape, always_on, month, runs
+from deploy.cost_page import page
 from extract_project.prices import FargatePrices
-from extract_project_tests.support.cloudformation.template import ROOT, of_type, template
+from extract_project.telemetry.measures import ALARMED
+from extract_project_tests.support.cloudformation.deployable import deployable
+from extract_project_tests.support.cloudformation.template import ROOT, Evaluation, template
+
+PARAMETERS = {
+    "standard": {"SnowflakeAccount": "acme", "SnowflakeUser": "EXTRACTS"},
+    "small": {
+        "SnowflakeAccount": "acme",
+        "SnowflakeUser": "EXTRACTS",
+        "Footprint": "small",
+        "CpuArchitecture": "ARM64",
+    },
+}
 
 
 def test_the_page_is_what_the_script_prints() -> None:
-    assert (ROOT / "docs" / "cost.md").read_text() == page(Prices(), Shape())
+    assert (ROOT / "docs" / "cost.md").read_text() == page(Prices(), FOOTPRINTS)
 
 
-def test_the_sizes_are_those_of_the_template() -> None:
-    shape, parameters = Shape(), template()["Parameters"]
-    assert len(of_type("AWS::ECS::Service")) == shape.services
-    for name in ("Code", "Webserver", "Daemon"):
-        task = of_type("AWS::ECS::TaskDefinition")[f"{name}Task"]
-        assert int(task["Cpu"]) / 1024 == shape.service_vcpu
-        assert int(task["Memory"]) / 1024 == shape.service_gb
-    assert parameters["RunCpu"]["Default"] / 1024 == shape.run_vcpu
-    assert parameters["RunMemory"]["Default"] / 1024 == shape.run_gb
-    assert parameters["RunDisk"]["Default"] - 20 == shape.run_extra_disk_gb
-    kinds = of_type("AWS::EC2::VPCEndpoint")
-    always = [name for name in kinds if "Condition" not in template()["Resources"][name]]
-    assert len(always) - 1 == shape.endpoints  # S3's costs nothing
-    (database,) = of_type("AWS::RDS::DBInstance").values()
-    assert int(database["AllocatedStorage"]) == shape.database_gb
-    assert parameters["DbClass"]["Default"] == "db.t4g.small"
-    assert parameters["DbMultiAz"]["Default"] == "true"
-    assert len(of_type("AWS::CloudWatch::Alarm")) == shape.alarms
-    assert len(of_type("AWS::SecretsManager::Secret")) == shape.secrets
+@pytest.mark.parametrize("footprint", PARAMETERS)
+def test_the_sizes_are_those_of_the_template(footprint: str) -> None:
+    shape = FOOTPRINTS[footprint]
+    resources = deployable(ImageDigest="sha256:" + "a" * 64, **PARAMETERS[footprint])["Resources"]
+
+    def of(kind: str) -> dict[str, dict[str, object]]:
+        return {n: each["Properties"] for n, each in resources.items() if each["Type"] == kind}
+
+    services = of("AWS::ECS::Service").values()
+    assert len(services) == shape.tasks
+    address = "ENABLED" if shape.public_addresses else "DISABLED"
+    for service in services:
+        assert service["DesiredCount"] == 1
+        assert service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == address  # type: ignore[index]
+        task = of("AWS::ECS::TaskDefinition")[service["TaskDefinition"]["Ref"]]  # type: ignore[index]
+        assert int(str(task["Cpu"])) / 1024 == shape.task_vcpu
+        assert int(str(task["Memory"])) / 1024 == shape.task_gb
+        processor = {"CpuArchitecture": "ARM64" if shape.arm else "X86_64"}
+        assert processor.items() <= task["RuntimePlatform"].items()  # type: ignore[attr-defined]
+    endpoints = of("AWS::EC2::VPCEndpoint").values()
+    interfaces = [each for each in endpoints if each.get("VpcEndpointType") == "Interface"]
+    assert len(interfaces) == shape.endpoints
+    assert "AWS::EC2::NatGateway" not in {each["Type"] for each in resources.values()}
+    (database,) = of("AWS::RDS::DBInstance").values()
+    assert database["DBInstanceClass"] == shape.database
+    assert database["MultiAZ"] is shape.standby
+    assert int(str(database["AllocatedStorage"])) == shape.database_gb
+    assert len(of("AWS::CloudWatch::Alarm")) == shape.alarms
+    assert len(of("AWS::SecretsManager::Secret")) == shape.secrets
+    assert len(of("AWS::ServiceDiscovery::PrivateDnsNamespace")) == shape.names
+
+
+def test_runs_are_of_the_size_that_a_header_without_one_gets() -> None:
+    parameters = template()["Parameters"]
+    for shape in FOOTPRINTS.values():
+        assert parameters["RunCpu"]["Default"] / 1024 == shape.run_vcpu
+        assert parameters["RunMemory"]["Default"] / 1024 == shape.run_gb
+        assert parameters["RunDisk"]["Default"] - 20 == shape.run_extra_disk_gb
+
+
+def test_the_small_footprint_pays_for_what_alarms_read_and_looks_less_often() -> None:
+    assert FOOTPRINTS["small"].metrics == len(ALARMED)
+    for footprint, parameters in PARAMETERS.items():
+        environment = Evaluation(**parameters).environment("Run")
+        seconds = int(environment["EXTRACT_MANIFEST_SECONDS"])
+        assert seconds == FOOTPRINTS[footprint].sensor_seconds
 
 
 def test_a_month_by_hand() -> None:
@@ -38,3 +80,7 @@ def test_a_month_by_hand() -> None:
     prices = Prices(fargate, log_gb=0, list_or_put_request=0)
     assert round(runs(prices, Shape(), 5_000, 1), 2) == 152.0
     assert round(sum(always_on(Prices(), Shape()).values())) == 236
+
+
+def test_a_small_month_of_twenty_extracts_a_day_is_forty_dollars_at_most() -> None:
+    assert month(Prices(), FOOTPRINTS["small"], 20) <= 40

@@ -40,6 +40,7 @@ OLD, NEW = ("sha256:" + digit * 64 for digit in "ab")
 KEY_PAIR = {"SnowflakeAccount": "acme", "SnowflakeUser": "EXTRACTS"}
 ROLE = {"SnowflakeAccount": "acme"}
 POSTGRES = {"PostgresHost": "db.example.com"}
+SMALL = {**KEY_PAIR, "Footprint": "small", "CpuArchitecture": "ARM64", "ImageDigest": OLD}
 EVERYTHING = {
     **KEY_PAIR,
     **POSTGRES,
@@ -151,8 +152,9 @@ def test_what_stays_does_not_stand_on_what_goes() -> None:
         (KEY_PAIR, {"NatGateway", "AlertMail", "UiDoor"}),
         ({**ROLE, "Nat": "true"}, {"WarehouseSecret"}),
         ({**POSTGRES, "ImageDigest": OLD}, {"NatGateway"}),
+        (SMALL, {"NatGateway", "LogsEndpoint", "CodeService", "WebserverService"}),
     ],
-    ids=["key pair, no image", "workload identity and NAT", "postgres only"],
+    ids=["key pair, no image", "workload identity and NAT", "postgres only", "small"],
 )
 def test_a_deployment_is_complete(
     tmp_path: Path, parameters: dict[str, str], absent: set[str]
@@ -165,7 +167,8 @@ def test_a_deployment_is_complete(
             cluster=made.ids["Cluster"], services=services
         )["services"]
         count = 1 if "ImageDigest" in parameters else 0
-        assert [each["desiredCount"] for each in reply] == [count] * 3
+        number = 1 if "Footprint" in parameters else 3
+        assert [each["desiredCount"] for each in reply] == [count] * number
 
 
 def _require_complete(made: Deployed, parameters: Mapping[str, str]) -> None:
@@ -180,7 +183,10 @@ def _require_complete(made: Deployed, parameters: Mapping[str, str]) -> None:
 
 def test_everything_at_once_is_complete(stack: Deployed) -> None:
     _require_complete(stack, EVERYTHING)
-    assert len(stack.ids) == len(template()["Resources"])
+    of_small = {
+        name for name, each in template()["Resources"].items() if each.get("Condition") == "IsSmall"
+    }
+    assert stack.ids.keys() | of_small == template()["Resources"].keys()
 
 
 @pytest.mark.parametrize("name", ["Manifest", "Data", "Logs"])
@@ -428,3 +434,107 @@ def test_deleting_the_stack_keeps_what_cannot_be_made_again(tmp_path: Path) -> N
         assert len(made.client("rds").describe_db_instances()["DBInstances"]) == 1
         names = made.client("secretsmanager").list_secrets()["SecretList"]
         assert {each["ARN"] for each in names} == {kept["DatabaseSecret"], kept["WarehouseSecret"]}
+
+
+@contextmanager
+def _with_history(directory: Path, **parameters: str) -> Iterator[Deployed]:
+    """A deployment, of which the same must be there in the end."""
+    with deployed(directory, **parameters) as made:
+        before, s3, rds = made.ids, made.client("s3"), made.client("rds")
+        # moto takes the statements that deny what is not TLS, and leaves their conditions out.
+        s3.delete_bucket_policy(Bucket=before["Data"])
+        version = s3.put_object(Bucket=before["Data"], Key="extracts/a.parquet", Body=b"rows")
+        (database,) = rds.describe_db_instances()["DBInstances"]
+        yield made
+        _require_history(made, before, version["VersionId"], database)
+
+
+def test_from_standard_to_small_history_stays(tmp_path: Path) -> None:
+    with _with_history(tmp_path, **EVERYTHING) as made:
+        before = made.ids
+        made.update(**{**EVERYTHING, "Footprint": "small"})
+        (database,) = made.client("rds").describe_db_instances()["DBInstances"]
+        assert (database["DBInstanceClass"], database["MultiAZ"]) == ("db.t4g.micro", False)
+        (service,) = _services(made)
+        assert service["serviceArn"] == before["DaemonService"], "another would be a second daemon"
+        assert service["taskDefinition"] == made.ids["SmallTask"]
+        (network,) = service["networkConfiguration"].values()
+        assert network["assignPublicIp"] == "ENABLED"
+        _require_way_out(made, network["subnets"])
+        _require_closed(made, network["securityGroups"])
+        containers = made.task("Small")["containerDefinitions"]
+        assert [each["name"] for each in containers] == ["code", "webserver", "daemon"]
+        assert _paid_endpoints(made) == {before["SnowflakeEndpoint"]}
+
+
+def test_from_small_to_standard_history_stays(tmp_path: Path) -> None:
+    """In a stack of its own: moto does not make again what an update has removed."""
+    with _with_history(tmp_path, **{**EVERYTHING, "Footprint": "small"}) as made:
+        before = made.ids["DaemonService"]
+        made.update(**EVERYTHING)
+        (database,) = made.client("rds").describe_db_instances()["DBInstances"]
+        assert (database["DBInstanceClass"], database["MultiAZ"]) == ("db.t4g.small", True)
+        services = {each["serviceArn"]: each for each in _services(made)}
+        assert len(services) == 3
+        assert services[before]["taskDefinition"] == made.ids["DaemonTask"]
+        addresses = {
+            each["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"]
+            for each in services.values()
+        }
+        assert addresses == {"DISABLED"}
+        assert len(_paid_endpoints(made)) == 9
+
+
+def _require_history(
+    made: Deployed, before: Mapping[str, str], version: str, database: Mapping[str, Any]
+) -> None:
+    resources = template()["Resources"]
+    kept = {name for name, each in resources.items() if each.get("DeletionPolicy") == "Retain"}
+    after = made.ids
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    found = made.client("s3").get_object(
+        Bucket=after["Data"], Key="extracts/a.parquet", VersionId=version
+    )
+    assert found["Body"].read() == b"rows"
+    (now,) = made.client("rds").describe_db_instances()["DBInstances"]
+    same = ("DBInstanceIdentifier", "InstanceCreateTime", "Endpoint", "DBSubnetGroup")
+    assert {key: now[key] for key in same} == {key: database[key] for key in same}
+
+
+def _services(made: Deployed) -> list[dict[str, Any]]:
+    ecs, cluster = made.client("ecs"), made.ids["Cluster"]
+    names = ecs.list_services(cluster=cluster)["serviceArns"]
+    found = ecs.describe_services(cluster=cluster, services=names)["services"]
+    return [dict(each) for each in found if each["status"] == "ACTIVE"]
+
+
+def _require_way_out(made: Deployed, subnets: list[str]) -> None:
+    for subnet in subnets:
+        of = [{"Name": "association.subnet-id", "Values": [subnet]}]
+        (table,) = made.client("ec2").describe_route_tables(Filters=of)["RouteTables"]
+        targets = {each.get("DestinationCidrBlock"): each for each in table["Routes"]}
+        assert targets["0.0.0.0/0"]["GatewayId"] == made.ids["Internet"]
+        (gateway,) = made.client("ec2").describe_vpc_endpoints(
+            VpcEndpointIds=[made.ids["S3Endpoint"]]
+        )["VpcEndpoints"]
+        assert table["RouteTableId"] in gateway["RouteTableIds"]
+
+
+def _require_closed(made: Deployed, groups: list[str]) -> None:
+    """Only who is in UiCidr gets in, to the UI."""
+    for group in made.client("ec2").describe_security_groups(GroupIds=groups)["SecurityGroups"]:
+        ranges = [
+            (each["FromPort"], each["ToPort"], range_["CidrIp"])
+            for each in group["IpPermissions"]
+            for range_ in each["IpRanges"]
+        ]
+        assert ranges == [(3000, 3000, EVERYTHING["UiCidr"])]
+
+
+def _paid_endpoints(made: Deployed) -> set[str]:
+    found = made.client("ec2").describe_vpc_endpoints()["VpcEndpoints"]
+    return {
+        each["VpcEndpointId"]
+        for each in found
+        if each["VpcEndpointType"] == "Interface" and each["State"] != "deleted"
+    }

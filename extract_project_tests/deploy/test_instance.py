@@ -101,8 +101,9 @@ def test_webserver_and_daemon_have_the_same_and_it_is_the_file() -> None:
     )
     file = yaml.safe_load(INSTANCE.read_text())
     assert file.keys() == written().keys()
+    where = {"RunSubnetA": "SubnetA", "RunSubnetB": "SubnetB", "RunPublicIp": "DISABLED"}
     assert (
-        DEPLOYED.of({"Fn::Sub": INSTANCE.read_text()})
+        DEPLOYED.of({"Fn::Sub": [INSTANCE.read_text(), where]})
         == (DEPLOYED.environment("Daemon")["DAGSTER_YAML"])
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extract_project_tests.support.cloudformation.template import of_type
+from extract_project_tests.support.cloudformation.template import of_type, template
 
 READ_SQL = ("s3:GetObject",)
 USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
@@ -47,6 +47,8 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         **LOGS,
         "Alert": ("sns:Publish",),
         "UseKey": USE_KEY,
+        **LAUNCH,  # in the small footprint only, where the daemon and the webserver share the role
+        **WATCH,
     },
     "RunRole": {
         **SQL,
@@ -164,7 +166,28 @@ def test_an_absent_object_is_404_and_not_403(role: str) -> None:
             assert "Condition" not in each
 
 
-@pytest.mark.parametrize("role", ["DaemonRole", "RunRole"])
+def test_the_code_server_starts_tasks_in_the_small_footprint_only() -> None:
+    (policy,) = [
+        name
+        for name, each in of_type("AWS::IAM::RolePolicy").items()
+        if each["RoleName"] == {"Ref": "CodeRole"} and each["PolicyName"] == "tasks"
+    ]
+    assert template()["Resources"][policy]["Condition"] == "IsSmall"
+    (own,) = of_type("AWS::IAM::Role")["CodeRole"]["Policies"]
+    actions = {a for each in own["PolicyDocument"]["Statement"] for a in listed(each["Action"])}
+    assert not {action for action in actions if action.startswith(("ecs:", "iam:"))}
+
+
+def test_the_shared_role_may_do_what_each_of_its_processes_may() -> None:
+    def rights(role: str) -> set[str]:
+        granted = [(a, each["Resource"], each.get("Condition")) for each in statements(role)
+                   for a in listed(each["Action"]) if each["Sid"] != "UseKey"]  # fmt: skip
+        return {repr(each) for each in granted}
+
+    assert rights("WebserverRole") | rights("DaemonRole") <= rights("CodeRole")
+
+
+@pytest.mark.parametrize("role", ["CodeRole", "DaemonRole", "RunRole"])
 def test_who_starts_the_run_task_does_so_in_its_cluster_and_gives_it_these_roles(
     role: str,
 ) -> None:

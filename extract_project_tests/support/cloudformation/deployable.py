@@ -68,7 +68,7 @@ def deployable(**parameters: str) -> dict[str, Any]:
     for name in TopologicalSorter(needed).static_order():
         of = [prints[each] for each in sorted(needed[name]) if each in prints]
         if of:  # differs when one of them does, so that this is updated too
-            resources[name]["Metadata"] = {"Replaced": of}
+            resources[name].setdefault("Metadata", {})["Replaced"] = of
         if resources[name]["Type"] == _REPLACED:
             prints[name] = hashlib.sha256(json.dumps(resources[name]).encode()).hexdigest()
     order = TopologicalSorter(needed).static_order()

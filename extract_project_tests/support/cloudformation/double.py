@@ -32,6 +32,7 @@ UNKNOWN = {
 """Types that moto's CloudFormation does not know."""
 
 BY_HALF = {
+    "AWS::EC2::SubnetRouteTableAssociation": "associates nothing",
     "AWS::EC2::VPC": "names of hosts stay off, without which no task gets an interface",
     "AWS::EC2::VPCEndpoint": "policy is dropped; has no attribute that a name could point to",
     "AWS::ECR::Repository": "makes up a name with capitals, and refuses it; drops the lifecycle",

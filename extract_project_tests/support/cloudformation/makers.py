@@ -23,6 +23,11 @@ def _vpc(client: Client, name: str, properties: Properties) -> Made:
     return Made(made, {}, lambda: client("ec2").delete_vpc(VpcId=made))
 
 
+def _association(client: Client, name: str, properties: Properties) -> Made:
+    made = call(client, "ec2", "associate_route_table", properties)["AssociationId"]
+    return Made(made, {}, lambda: client("ec2").disassociate_route_table(AssociationId=made))
+
+
 def _egress(client: Client, name: str, properties: Properties) -> Made:
     rule = {
         "IpProtocol": properties["IpProtocol"],
@@ -47,10 +52,21 @@ def _endpoint(client: Client, name: str, properties: Properties) -> Made:
     made = call(client, "ec2", "create_vpc_endpoint", given)["VpcEndpoint"]
     of = made["VpcEndpointId"]
     entries = [f"{each['HostedZoneId']}:{each['DnsName']}" for each in made.get("DnsEntries", ())]
+
+    def change(to: Properties) -> None:
+        (found,) = client("ec2").describe_vpc_endpoints(VpcEndpointIds=[of])["VpcEndpoints"]
+        before, after = set(found["RouteTableIds"]), set(to["RouteTableIds"])
+        # moto cannot take route tables away.
+        if after > before:
+            client("ec2").modify_vpc_endpoint(
+                VpcEndpointId=of, AddRouteTableIds=sorted(after - before)
+            )
+
     return Made(
         of,
         {"DnsEntries": entries},
         lambda: client("ec2").delete_vpc_endpoints(VpcEndpointIds=[of]),
+        change,
     )
 
 
@@ -173,7 +189,16 @@ def _database(client: Client, name: str, properties: Properties) -> Made:
     wanted = {"DBInstanceIdentifier": name.lower(), **properties}
     wanted["VpcSecurityGroupIds"] = wanted.pop("VPCSecurityGroups")
     reply = call(client, "rds", "create_db_instance", wanted)["DBInstance"]
-    return Made(name.lower(), {"Endpoint.Address": reply["Endpoint"]["Address"]})
+
+    def change(to: Properties) -> None:
+        changed = {key: each for key, each in to.items() if each != properties.get(key)}
+        replacing = changed.keys() - {"DBInstanceClass", "MultiAZ"}
+        assert not replacing, f"these may replace the database: {sorted(replacing)}"
+        of = {"DBInstanceIdentifier": name.lower(), "ApplyImmediately": True}
+        call(client, "rds", "modify_db_instance", {**of, **changed})
+        properties.update(changed)
+
+    return Made(name.lower(), {"Endpoint.Address": reply["Endpoint"]["Address"]}, change=change)
 
 
 def _bucket(client: Client, name: str, properties: Properties) -> Made:
@@ -222,6 +247,7 @@ def _lifecycle(rule: Properties) -> Properties:
 MAKERS: dict[str, Make] = {
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::EC2::SecurityGroupEgress": _egress,
+    "AWS::EC2::SubnetRouteTableAssociation": _association,
     "AWS::EC2::VPC": _vpc,
     "AWS::EC2::VPCEndpoint": _endpoint,
     "AWS::ECR::Repository": _repository,

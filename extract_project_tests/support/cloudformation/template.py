@@ -84,7 +84,8 @@ class Evaluation:
                 case "Fn::GetAtt":
                     return self.attribute(*argument)
                 case "Fn::Sub":
-                    return self.text(self._parts(argument))
+                    text, given = argument if isinstance(argument, list) else (argument, {})
+                    return self.text(self._parts(text, given))
                 case "Fn::If":
                     condition, yes, no = argument
                     return self.of(yes if self.holds(condition) else no)
@@ -119,21 +120,28 @@ class Evaluation:
         """What `Fn::Sub` gives; `parts` are resolved."""
         return "".join(str(each) for each in parts)
 
-    def _parts(self, text: str) -> list[Any]:
+    def _parts(self, text: str, given: Mapping[str, Any]) -> list[Any]:
         found: list[Any] = re.split(r"\$\{([^}!]+)\}", text)
         for at in range(1, len(found), 2):
             name, _, attribute = found[at].partition(".")
+            if name in given:
+                found[at] = self.of(given[name])
+                continue
             found[at] = self.of({"Fn::GetAtt": [name, attribute]} if attribute else {"Ref": name})
         return [each.replace("${!", "${") if isinstance(each, str) else each for each in found]
 
-    def container(self, process: str) -> dict[str, Any]:
-        """The one container of a task definition, `Code`, `Webserver`, `Daemon` or `Run`."""
-        (found,) = of_type("AWS::ECS::TaskDefinition")[f"{process}Task"]["ContainerDefinitions"]
-        resolved: dict[str, Any] = self.of(found)
-        return resolved
+    def containers(self, task: str) -> dict[str, dict[str, Any]]:
+        """The containers of a task definition, by the names of their processes."""
+        found = of_type("AWS::ECS::TaskDefinition")[f"{task}Task"]["ContainerDefinitions"]
+        return {each["Name"].capitalize(): self.of(each) for each in found}
 
-    def environment(self, process: str) -> dict[str, str]:
+    def container(self, process: str, *, task: str = "") -> dict[str, Any]:
+        """The container of a process, `Code`, `Webserver`, `Daemon` or `Run`, in a task;
+        default: its own."""
+        return self.containers(task or process)[process]
+
+    def environment(self, process: str, *, task: str = "") -> dict[str, str]:
         """The environment variables; the value of a secret is its source."""
-        container = self.container(process)
+        container = self.container(process, task=task)
         plain = {each["Name"]: each["Value"] for each in container["Environment"]}
         return plain | {each["Name"]: each["ValueFrom"] for each in container["Secrets"]}
