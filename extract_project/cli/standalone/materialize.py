@@ -26,8 +26,9 @@ from extract_project.cli.console import (
     partition_option,
 )
 from extract_project.cli.outcomes import MaterializeAnswer, MaterializedExtract
-from extract_project.errors import Cause, ExtractError
+from extract_project.errors import Cause
 from extract_project.outcome import Outcome
+from extract_project.process import without_collection
 from extract_project.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -68,8 +69,9 @@ def materialize(
     extract materialize sales/order_lines --partition 2026-01-01
     extract materialize sales/order_lines --tick 2026-01-02T06:00:00Z
     """
-    from extract_project.orchestration.standalone.signals import watching_signals
-    from extract_project.orchestration.standalone.telling import alert_error, alert_failures
+    with without_collection():
+        from extract_project.orchestration.standalone.signals import watching_signals
+        from extract_project.orchestration.standalone.telling import alert_error, alert_failures
 
     if partition is not None and tick is not None:
         raise click.UsageError("--partition and --tick are two ways to say it: give one of them")
@@ -84,7 +86,7 @@ def materialize(
                 done.append(each)
                 if not as_json:
                     _say(each)
-        except ExtractError as error:
+        except Exception as error:  # whatever it is: of a task nobody reads the standard error
             _warn(alert_error(settings, extracts, error))
             raise
         interrupted = signals.arrived and any(each.stopped for each in done)

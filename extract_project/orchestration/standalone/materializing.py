@@ -30,6 +30,7 @@ from extract_project.orchestration.run.executor import OneOrMany
 from extract_project.orchestration.run.io_manager import ExtractIOManager
 from extract_project.orchestration.standalone.chosen import Chosen
 from extract_project.orchestration.standalone.signals import Signals
+from extract_project.process import without_collection
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
 """The journal says what happens; Dagster's own events would be some thirty lines more."""
@@ -76,7 +77,9 @@ def materialize(
         return
     definitions = _definitions({each.extract.path: each.extract for each in work}, location, paths)
     without_result: set[str] = set()
-    with dg.DagsterInstance.ephemeral() as instance:
+    with without_collection():  # it imports a database
+        in_memory = dg.DagsterInstance.ephemeral()
+    with in_memory as instance:
         for each in work:
             upstream = without_result.intersection(each.extract.header.depends_on)
             if signals.arrived:

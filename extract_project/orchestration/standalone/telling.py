@@ -14,6 +14,7 @@ import dagster as dg
 
 from extract_project.alerts.message import Alert, Kind, compose
 from extract_project.errors import AlertError, Cause, ExtractError
+from extract_project.orchestration.run.failures import cause_of
 from extract_project.orchestration.standalone.chosen import Chosen
 from extract_project.orchestration.standalone.materializing import Materialized
 from extract_project.settings import Settings
@@ -61,11 +62,12 @@ def alert_failures(settings: Settings, everything: Iterable[Materialized]) -> li
     return _send(settings, alerts, [_again(each.chosen) for each in failed])
 
 
-def alert_error(settings: Settings, names: Sequence[str], error: ExtractError) -> list[str]:
+def alert_error(settings: Settings, names: Sequence[str], error: Exception) -> list[str]:
     """The same about an error that came before any extract could be run."""
-    alerts = [
-        Alert(Kind.FAILED, name, None, error.cause.value, str(error), None, None) for name in names
-    ]
+    known = isinstance(error, ExtractError)
+    report = str(error) if known else f"an unexpected {type(error).__name__}: {error}"
+    cause = cause_of(error).value
+    alerts = [Alert(Kind.FAILED, name, None, cause, report, None, None) for name in names]
     return _send(settings, alerts, [f"{_COMMAND} {' '.join(names)}"])
 
 
