@@ -135,8 +135,8 @@ class Settings(BaseSettings):
     )
     location: str = Field(
         LOCATION,
-        description="the code location that the command line uses; set it if extracts are part of "
-        "another Dagster project",
+        description="the code location that the command line uses. Where it is not set, commands "
+        "for a running deployment use all that have extracts; see docs/locations.md",
     )
     manifest_seconds: int = Field(
         5,
@@ -196,6 +196,11 @@ class Settings(BaseSettings):
     def locations(self) -> Mapping[str, Location]:
         """Where each destination is, the default one first."""
         return {**{name: each.url for name, each in self.destinations.items()}, DATA: self.data}
+
+    @property
+    def location_is_given(self) -> bool:
+        """Whether one code location was chosen, rather than all that have extracts."""
+        return "location" in self.model_fields_set
 
     @property
     def default_warehouse(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -14,6 +14,7 @@ from extract_project.status.reasons import reasons
 
 _FAILED = (Outcome.FAILED, Outcome.REFUSED, Outcome.SKIPPED)
 _NEXT = "next: "
+INVALID = "invalid"
 
 
 class FailedRow(BaseModel):
@@ -22,6 +23,8 @@ class FailedRow(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     extract: str
+    location: str
+    """The code location that has it."""
     partition: str | None
     group: str
     owners: tuple[str, ...]
@@ -47,6 +50,10 @@ class FailedReport(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     at: AwareDatetime
+    locations: tuple[str, ...]
+    """The code locations that were asked."""
+    unknown: dict[str, str] = {}
+    """Code locations that gave no answer, and why: what failed there is not known."""
     failed: tuple[FailedRow, ...]
     running: tuple[str, ...]
     """Extracts that wait or run at this moment: neither failed nor successful."""
@@ -54,11 +61,15 @@ class FailedReport(BaseModel):
 
 def failed_report(
     facts: Facts,
+    location: str,
     group: str | None = None,
     since: datetime | None = None,
     extracts: Collection[str] = (),
 ) -> FailedReport:
-    """The failures of one group, since a time, or of some extracts; invalid files first."""
+    """The failures in one code location; invalid files first.
+
+    Of one group, since a time, or of some extracts, where these are given.
+    """
     chosen = [
         each
         for path, each in sorted(facts.extracts.items())
@@ -72,9 +83,10 @@ def failed_report(
     ]
     return FailedReport(
         at=facts.deployment.at,
+        locations=(location,),
         failed=(
-            *(_invalid(facts, each) for each in chosen if each.invalid),
-            *(_attempt(facts, *each) for each in attempts),
+            *(_invalid(facts, each, location) for each in chosen if each.invalid),
+            *(_attempt(facts, *each, location) for each in attempts),
         ),
         running=tuple(
             f"{each.extract} {attempt.partition}" if attempt.partition else each.extract
@@ -85,13 +97,26 @@ def failed_report(
     )
 
 
-def _invalid(facts: Facts, extract: ExtractFacts) -> FailedRow:
+def merged(reports: Sequence[FailedReport], unknown: Mapping[str, str]) -> FailedReport:
+    """One report of several code locations; `unknown`: those that gave no answer, and why."""
+    rows = [row for report in reports for row in report.failed]
+    return FailedReport(
+        at=min(report.at for report in reports),
+        locations=tuple(sorted([*unknown, *(name for r in reports for name in r.locations)])),
+        unknown=dict(unknown),
+        failed=tuple(sorted(rows, key=lambda row: row.state != INVALID)),
+        running=tuple(name for report in reports for name in report.running),
+    )
+
+
+def _invalid(facts: Facts, extract: ExtractFacts, location: str) -> FailedRow:
     return FailedRow(
         extract=extract.extract,
+        location=location,
         partition=None,
         group=extract.group,
         owners=extract.owners,
-        state="invalid",
+        state=INVALID,
         cause="sql",
         at=None,
         run_id=None,
@@ -104,11 +129,12 @@ def _invalid(facts: Facts, extract: ExtractFacts) -> FailedRow:
     )
 
 
-def _attempt(facts: Facts, extract: ExtractFacts, attempt: Attempt) -> FailedRow:
+def _attempt(facts: Facts, extract: ExtractFacts, attempt: Attempt, location: str) -> FailedRow:
     now, success = facts.deployment.at, extract.success
     skipped = attempt.outcome is Outcome.SKIPPED
     return FailedRow(
         extract=extract.extract,
+        location=location,
         partition=attempt.partition,
         group=extract.group,
         owners=extract.owners,

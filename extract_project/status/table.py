@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -21,6 +22,8 @@ class StatusRow(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     extract: str
+    location: str
+    """The code location that has it."""
     group: str
     owners: tuple[str, ...]
     state: State
@@ -54,6 +57,10 @@ class StatusReport(BaseModel):
 
     at: AwareDatetime
     url: str
+    locations: tuple[str, ...]
+    """The code locations that were asked."""
+    unknown: dict[str, str] = {}
+    """Code locations that gave no answer, and why: the state of their extracts is not known."""
     problems: tuple[str, ...]
     """What concerns all extracts: silent daemons, what is switched off, a manifest not loaded."""
     counts: dict[State, int]
@@ -61,20 +68,64 @@ class StatusReport(BaseModel):
     extracts: tuple[StatusRow, ...]
 
 
-def status_report(facts: Facts) -> StatusReport:
-    """All extracts, worst first; equal states by path."""
-    rows = sorted(
-        (_row(facts, path) for path in facts.extracts),
-        key=lambda row: (row.state.severity, row.extract),
-    )
+def status_report(facts: Facts, location: str) -> StatusReport:
+    """All extracts of a code location, worst first; equal states by path."""
+    rows = sorted((_row(facts, path, location) for path in facts.extracts), key=_worst_first)
     counts = Counter(row.state for row in rows)
     return StatusReport(
         at=facts.deployment.at,
         url=facts.deployment.url,
+        locations=(location,),
         problems=problems(facts.deployment),
         counts={state: counts[state] for state in State if counts[state]},
         extracts=tuple(rows),
     )
+
+
+def merged(reports: Sequence[StatusReport], unknown: Mapping[str, str]) -> StatusReport:
+    """One report of several code locations of a deployment.
+
+    `unknown`: those that gave no answer, and why. A problem that all have is told once.
+    """
+    shared = [each for each in reports[0].problems if all(each in r.problems for r in reports)]
+    counts: Counter[State] = Counter()
+    for report in reports:
+        counts.update(report.counts)
+    return StatusReport(
+        at=min(report.at for report in reports),
+        url=reports[0].url,
+        locations=tuple(sorted([*unknown, *(name for r in reports for name in r.locations)])),
+        unknown=dict(unknown),
+        problems=(
+            *shared,
+            *_in_several(reports),
+            *(
+                f"{', '.join(report.locations)}: {each}"
+                for report in reports
+                for each in report.problems
+                if each not in shared
+            ),
+        ),
+        counts={state: counts[state] for state in State if counts[state]},
+        extracts=tuple(sorted((row for r in reports for row in r.extracts), key=_worst_first)),
+    )
+
+
+def _in_several(reports: Sequence[StatusReport]) -> list[str]:
+    """The extracts that more than one code location has: they are one asset and one object."""
+    found: dict[str, list[str]] = {}
+    for row in sorted((row for r in reports for row in r.extracts), key=_worst_first):
+        found.setdefault(row.extract, []).append(row.location)
+    return [
+        f"{path} is in {' and '.join(sorted(names))}, so one replaces what the other publishes: "
+        f"rename one of them"
+        for path, names in sorted(found.items())
+        if len(names) > 1
+    ]
+
+
+def _worst_first(row: StatusRow) -> tuple[int, str, str]:
+    return row.state.severity, row.extract, row.location
 
 
 def problems(deployment: DeploymentFacts, zone: tzinfo | None = None) -> tuple[str, ...]:
@@ -122,12 +173,13 @@ def when(row: StatusRow, now: datetime, zone: tzinfo | None = None) -> str:
     return f"in {words.span(row.next_start_at - now)}, {words.clock(row.next_start_at, now, zone)}"
 
 
-def _row(facts: Facts, path: str) -> StatusRow:
+def _row(facts: Facts, path: str, location: str) -> StatusRow:
     extract, now = facts.extracts[path], facts.deployment.at
     found = reasons(facts, path)
     reason, success = headline(found), extract.success
     return StatusRow(
         extract=path,
+        location=location,
         group=extract.group,
         owners=extract.owners,
         state=state_of(found),

@@ -8,7 +8,7 @@ from extract_project.orchestration.load.build import build_extract_defs
 from extract_project.settings import load_settings
 
 
-@dg.asset(key=["own", "report"])
+@dg.asset(key=["own", "report"], deps=[dg.AssetKey(["sales", "orders"])])
 def report() -> None:
     """An asset whose key can collide with that of a SQL file."""
 

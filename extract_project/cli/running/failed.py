@@ -18,16 +18,18 @@ from extract_project.cli.console import (
     since_option,
 )
 from extract_project.cli.listing import Column, Listing, print_listing, wide_option
+from extract_project.cli.running.unknown import show_unknown
 from extract_project.errors import ExtractError
 from extract_project.manifest.names import expanded, no_extract
 from extract_project.settings import load_settings
 from extract_project.status import words
-from extract_project.status.failures import FailedReport, FailedRow, failed_report
+from extract_project.status.failures import FailedReport, FailedRow, failed_report, merged
 from extract_project.units import parse_duration
 
 _SHORT = 8
 _COLUMNS = (
     Column("extract"),
+    Column("location", drop=1),
     Column("partition", drop=1),
     Column("cause"),
     Column("owner", drop=3),
@@ -56,27 +58,33 @@ def failed(
     """List the extracts whose latest attempt failed, and why.
 
     Invalid files are listed too. With EXTRACTS, print the whole failure report of each. Exit code 1
-    when there are any.
+    when there are any, or when a code location gives no answer.
 
     \b
     extract failed --since 12h
     extract failed sales/orders
     extract failed --group sales --json
     """
-    from extract_project.deployment.client import Deployment
+    from extract_project.deployment.locations import find_locations
     from extract_project.deployment.status import ask_status
 
-    settings = load_settings()
-    facts = ask_status(Deployment(settings.dagster_url, settings.location))
-    wanted = expanded(extracts, facts.extracts)
+    asked = find_locations(load_settings()).ask(ask_status)
+    known = {path for facts in asked.answered.values() for path in facts.extracts}
+    wanted = expanded(extracts, known)
     for path in wanted:
-        if path not in facts.extracts:
-            raise ExtractError(no_extract(path, facts.extracts))
+        if path not in known:
+            raise ExtractError(no_extract(path, known))
     after = datetime.now(UTC) - parse_duration(since) if since else None
-    report = failed_report(facts, group, after, wanted)
+    reports = [
+        failed_report(facts, name, group, after, wanted) for name, facts in asked.answered.items()
+    ]
+    report = merged(reports, asked.unknown)
+    code = NO if report.failed or report.unknown else 0
     if as_json:
         click.echo(report.model_dump_json(indent=2))
-    elif not report.failed:
+        raise SystemExit(code)
+    show_unknown(report.unknown)
+    if not report.failed:
         out.print(marked(GOOD, f"nothing failed at its latest attempt{_running(report)}"))
     elif wanted:
         for row in report.failed:
@@ -84,7 +92,7 @@ def failed(
     else:
         options = "".join(f" --{k} {v}" for k, v in (("group", group), ("since", since)) if v)
         _show(report, options, wide=wide)
-    raise SystemExit(NO if report.failed else 0)
+    raise SystemExit(code)
 
 
 def _show(report: FailedReport, options: str, *, wide: bool) -> None:
@@ -92,6 +100,7 @@ def _show(report: FailedReport, options: str, *, wide: bool) -> None:
     for row in report.failed:
         listing.add(
             row.extract,
+            row.location if len(report.locations) > 1 else "",
             row.partition or "",
             row.cause if row.cause and row.state != "invalid" else row.state,
             ", ".join(row.owners),

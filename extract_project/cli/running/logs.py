@@ -36,12 +36,11 @@ def logs(*, extract: str, run_id: str | None, follow: bool, as_json: bool) -> No
     \b
     extract logs sales/orders --follow
     """
-    from extract_project.deployment.client import Deployment
+    from extract_project.deployment.having import location_having
     from extract_project.deployment.logs import RunLog
 
-    settings = load_settings()
-    deployment = Deployment(settings.dagster_url, settings.location)
     path = extract.strip("/").removesuffix(".sql")
+    deployment = location_having(load_settings(), [path])
     known = deployment.extracts()
     if path not in known:
         raise ExtractError(no_extract(path, known))

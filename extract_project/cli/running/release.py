@@ -45,14 +45,13 @@ def release(
     extract release sales/orders --reason 'the shop was closed: there were only a few orders'
     """
     from extract_project.cli.running.ran import run_answer, say_and_exit
-    from extract_project.deployment.client import Deployment
+    from extract_project.deployment.having import location_having
     from extract_project.orchestration.failed.failed import Question
     from extract_project.orchestration.failed.rerun import ask
     from extract_project.orchestration.names.requests import PATH_TAG
     from extract_project.orchestration.run.release import release_tags
 
-    settings = load_settings()
-    deployment = Deployment(settings.dagster_url, settings.location)
+    deployment = location_having(load_settings(), [extract])
     rerun, refused = _refused(ask(deployment, Question()), extract, partition)
     err.print(f"refused in run {refused.run_id[:8]}:\n{refused.failure_report}\n")
     by = by or getpass.getuser()

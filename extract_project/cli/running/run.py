@@ -74,10 +74,10 @@ def run(
     extract run sales/order_lines --partition 2026-01-01
     """
     from extract_project.cli.running.ran import run_answer, say_and_exit
-    from extract_project.deployment.client import Deployment
+    from extract_project.deployment.having import location_having
 
     settings = load_settings()
-    deployment = Deployment(settings.dagster_url, settings.location)
+    deployment = location_having(settings, extracts)
     loaded = newest(deployment, extracts, as_loaded=as_loaded)
     require_valid(loaded, extracts)
     known = known_extracts(deployment, loaded)

@@ -16,10 +16,11 @@ from extract_project.cli.console import (
     out,
 )
 from extract_project.cli.listing import Column, Listing, print_listing, wide_option
+from extract_project.cli.running.unknown import show_unknown
 from extract_project.settings import load_settings
 from extract_project.status import words
 from extract_project.status.reason import State
-from extract_project.status.table import StatusReport, StatusRow, status_report, when
+from extract_project.status.table import StatusReport, StatusRow, merged, status_report, when
 
 _WATCH_SECONDS = 5.0
 _FAILED = (State.FAILED, State.REFUSED, State.INVALID)
@@ -33,6 +34,7 @@ _COLOURS = {
 _COLUMNS = (
     Column("state"),
     Column("extract"),
+    Column("location", drop=1),
     Column("group", drop=7),
     Column("owner", drop=6),
     Column("last success", drop=1),
@@ -70,21 +72,23 @@ def status(
     failed, refused, invalid, late (older than its freshness), overdue (its tick is over and nothing
     ran), waiting (for upstream extracts), held (in the queue, or by a pool), running, disabled,
     fine.
-    Times are local. Exit code 1 when one failed, was refused, is invalid, late or overdue.
+    Times are local. Exit code 1 when one failed, was refused, is invalid, late or overdue, or when
+    a code location gives no answer.
 
     \b
     extract status --owner team:sales
     extract status --late --json
     """
-    from extract_project.deployment.client import Deployment
+    from extract_project.deployment.locations import find_locations
     from extract_project.deployment.status import ask_status
 
-    settings = load_settings()
-    deployment = Deployment(settings.dagster_url, settings.location)
+    locations = find_locations(load_settings())
     keep = _filter(group, owner, late=late, failed=failed)
 
     def look() -> StatusReport:
-        return _kept(status_report(ask_status(deployment)), keep)
+        asked = locations.ask(ask_status)
+        reports = [status_report(facts, name) for name, facts in asked.answered.items()]
+        return _kept(merged(reports, asked.unknown), keep)
 
     if watch:
         _watch(look, wide=wide)
@@ -95,7 +99,7 @@ def status(
     else:
         _show(report, wide=wide)
     bad = any(row.state in (*_FAILED, *_LATE) for row in report.extracts)
-    raise SystemExit(NO if bad else 0)
+    raise SystemExit(NO if bad or report.unknown else 0)
 
 
 def _filter(
@@ -132,6 +136,7 @@ def _watch(look: Callable[[], StatusReport], *, wide: bool) -> None:
 
 
 def _show(report: StatusReport, *, wide: bool) -> None:
+    show_unknown(report.unknown)
     for problem in report.problems:
         out.print(marked(BAD, problem))
     listing = Listing(_COLUMNS)
@@ -149,6 +154,7 @@ def _cells(row: StatusRow, report: StatusReport) -> tuple[str, ...]:
     return (
         row.state.value,
         row.extract,
+        row.location if len(report.locations) > 1 else "",
         row.group,
         ", ".join(row.owners),
         words.ago(row.last_success_at, report.at) if row.last_success_at else "never",

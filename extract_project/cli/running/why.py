@@ -42,11 +42,10 @@ def why(extract: str, as_json: bool) -> None:
     extract why sales/orders
     extract why sales/orders --json
     """
-    from extract_project.deployment.client import Deployment
+    from extract_project.deployment.having import location_having
 
-    settings = load_settings()
-    deployment = Deployment(settings.dagster_url, settings.location)
-    explanation = _explanation(deployment, extract.strip("/").removesuffix(".sql"))
+    path = extract.strip("/").removesuffix(".sql")
+    explanation = _explanation(location_having(load_settings(), [path]), path)
     if as_json:
         click.echo(explanation.model_dump_json(indent=2))
     else:

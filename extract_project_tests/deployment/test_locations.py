@@ -1,0 +1,147 @@
+"""A code location for each of two teams, in one workspace."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from click.testing import CliRunner, Result
+from jsonschema import Draft202012Validator
+
+from extract_project.cli.main import main
+from extract_project.cli.schema import answer_schema
+from extract_project.embedded.s3_server import S3Server
+from extract_project.store.folder import Location
+from extract_project.store.s3.client import connect
+from extract_project_tests.conftest import Site
+from extract_project_tests.support.buckets import Buckets
+from extract_project_tests.support.graphql import graphql
+from extract_project_tests.support.several_locations import CodeServer, Several, several
+from extract_project_tests.support.waiting import await_value
+
+pytestmark = pytest.mark.slow
+
+_SECONDS = 120
+_OWN = "extract_project_tests.support.own_definitions"
+_GRAPH = """{ assetNodes(assetKeys: [{path: ["own", "report"]}]) {
+  dependencyKeys { path } } }"""
+
+
+@dataclass(frozen=True)
+class Teams:
+    """Two teams: `sales`, which has the bucket's folder sales-sql, and `crm` with crm-sql."""
+
+    sales: Site
+    crm: Site
+    running: Several
+
+    def call(self, *arguments: str, location: str | None = None) -> Result:
+        """Run the command as somebody of the sales team."""
+        environment: dict[str, str | None] = {
+            **self.sales.environment,
+            "EXTRACT_DAGSTER_URL": self.running.url,
+            "EXTRACT_LOCATION": location,
+        }
+        return CliRunner().invoke(main, list(arguments), env=environment)
+
+    def answer(self, *arguments: str) -> dict[str, dict[str, str]]:
+        """What a command says with --json, as its schema has it, by extract."""
+        answer = json.loads(self.call(*arguments, "--json").stdout)
+        Draft202012Validator(answer_schema(arguments[0])).validate(answer)
+        return {each["extract"]: each for each in answer["extracts"]}
+
+
+@pytest.fixture(scope="module")
+def teams(
+    module_aws: S3Server, buckets: Buckets, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Teams]:
+    s3 = connect()
+    with buckets.lent(s3, "manifest") as manifest, buckets.lent(s3, "data") as data:
+        sales, crm = (
+            Site.of(module_aws, s3, Location(manifest, name), Location(data, "extracts"))
+            for name in ("sales-sql", "crm-sql")
+        )
+        sales.put_sql("sales/orders", "select 1 as a")
+        sales.put_sql("sales/bad", "select error('no such day') as a")
+        sales.put_sql("both/customers", "select 'of sales' as a")
+        crm.put_sql("crm/customers", "select 2 as a")
+        crm.put_sql("both/customers", "select 'of crm' as a")
+        servers = (
+            CodeServer("sales", sales.environment),
+            CodeServer("crm", crm.environment, _OWN),
+        )
+        with several(tmp_path_factory.mktemp("dagster"), servers) as running:
+            yield Teams(sales, crm, running)
+
+
+def test_commands_use_the_location_that_has_the_extract(teams: Teams) -> None:
+    ran = teams.call("run", "sales/orders")
+    assert ran.exit_code == 0, ran.output
+    ran = teams.call("run", "crm/customers")
+    assert ran.exit_code == 0, ran.output
+    assert teams.call("run", "sales/bad").exit_code == 1
+    for path in ("sales/orders", "crm/customers"):
+        assert len(teams.sales.version_ids(f"extracts/{path}.parquet")) == 1
+    assert "no such day" in teams.call("logs", "sales/bad").stdout
+    assert "crm/customers is fine" in teams.call("why", "crm/customers").stdout
+
+    two = teams.call("run", "both/customers")
+    assert two.exit_code == 2
+    assert "crm has both/customers; sales has both/customers" in two.stderr
+    assert "EXTRACT_LOCATION" in two.stderr
+    apart = teams.call("run", "sales/orders", "crm/customers")
+    assert "crm has crm/customers; sales has sales/orders" in apart.stderr
+    assert "did you mean 'crm/customers'?" in teams.call("why", "crm/custmers").stderr
+    assert teams.call("run", "both/customers", location="crm").exit_code == 0
+    assert b"of crm" in teams.sales.body("extracts/both/customers.parquet")
+
+
+def test_status_and_failed_show_all_locations(teams: Teams) -> None:
+    teams.call("run", "sales/bad")
+    states = teams.answer("status")
+    assert states["crm/customers"]["location"] == "crm"
+    assert (states["sales/bad"]["location"], states["sales/bad"]["state"]) == ("sales", "failed")
+    shown = teams.call("status").stdout
+    assert "location" in shown
+    assert "both/customers is in crm and sales" in shown
+    one = teams.call("status", location="crm").stdout
+    assert "location" not in one
+    assert "sales/bad" not in one
+    told = json.loads(teams.call("failed", "--json").stdout)
+    assert [(each["extract"], each["location"]) for each in told["failed"]] == [
+        ("sales/bad", "sales")
+    ]
+    assert told["locations"] == ["crm", "sales"]
+
+
+def test_each_location_reloads_alone(teams: Teams) -> None:
+    before = teams.running.loads()
+    teams.crm.put_sql("crm/leads", "select 3 as a")
+    await_value("crm/leads", lambda: "crm/leads" in teams.answer("status"), _SECONDS)
+    after = await_value(
+        "the webserver to load crm",
+        lambda: loads if (loads := teams.running.loads())["crm"] != before["crm"] else None,
+        _SECONDS,
+    )
+    assert after["sales"] == before["sales"]
+
+
+def test_an_asset_depends_on_an_extract_of_another_location(teams: Teams) -> None:
+    (report,) = graphql(teams.running.url, _GRAPH)["assetNodes"]
+    assert report["dependencyKeys"] == [{"path": ["sales", "orders"]}]
+
+
+def test_a_location_that_does_not_answer_is_one_line(teams: Teams) -> None:
+    """Last in this file, since it ends a code server."""
+    os.killpg(teams.running.servers[1].pid, signal.SIGKILL)
+    told = teams.call("status")
+    assert told.exit_code == 1
+    assert "nothing is known of the code location crm: " in told.stdout.splitlines()[0]
+    assert "sales/orders" in told.stdout
+    answer = json.loads(teams.call("failed", "--json").stdout)
+    assert list(answer["unknown"]) == ["crm"]
+    assert "crm gives no answer" in teams.call("why", "crm/customers").stderr
