@@ -34,6 +34,7 @@ class Prices:
     log_gb: float = 0.5
     image_gb_month: float = 0.1
     list_or_put_request: float = 0.005 / 1000
+    scheduler_tick: float = 1 / 1_000_000
 
     def rows(self) -> dict[str, float]:
         """Each by the name that it has on the page."""
@@ -85,6 +86,9 @@ class Shape:
     run_log_mb: float = 0.1
     run_requests: int = 10
     sensor_seconds: int = 5
+    """Between two looks at the manifest; 0: nobody looks."""
+    scheduled_by_aws: bool = False
+    """Whether EventBridge Scheduler starts each task, and no daemon."""
 
     def fargate(self, prices: Prices) -> FargatePrices:
         return prices.fargate_arm if self.arm else prices.fargate
@@ -108,8 +112,27 @@ FOOTPRINTS = {
         core_log_gb=0.5,
         sensor_seconds=60,
     ),
+    "none": Shape(
+        arm=True,
+        tasks=0,
+        public_addresses=True,
+        endpoints=0,
+        database="",
+        standby=False,
+        database_gb=0,
+        names=0,
+        alarms=1,
+        metrics=0,
+        secrets=1,
+        core_log_gb=0,
+        run_requests=15,
+        sensor_seconds=0,
+        scheduled_by_aws=True,
+    ),
 }
-"""Each by the value of the parameter `Footprint`; a column of the page."""
+"""Each by the value of the parameter `Footprint`, a column of the page; `none` is no value of it,
+but an installation without any service.
+"""
 
 
 def always_on(prices: Prices, shape: Shape) -> dict[str, float]:
@@ -146,8 +169,9 @@ def runs(prices: Prices, shape: Shape, per_day: int, minutes: float) -> float:
     hours = minutes / 60
     task = shape.fargate(prices).of(shape.run_vcpu, shape.run_gb, shape.run_extra_disk_gb, hours)
     task += shape.address(prices, hours)
-    logs = shape.run_log_mb / 1000 * prices.log_gb
-    return count * (task + logs + shape.run_requests * prices.list_or_put_request)
+    task += shape.run_log_mb / 1000 * prices.log_gb
+    task += prices.scheduler_tick if shape.scheduled_by_aws else 0.0
+    return count * (task + shape.run_requests * prices.list_or_put_request)
 
 
 def month(prices: Prices, shape: Shape, per_day: int, minutes: float = USUAL_MINUTES) -> float:

@@ -29,15 +29,21 @@ def _sizes(shape: Shape) -> dict[str, str]:
     processor = "ARM64" if shape.arm else "x86"
     return {
         "services on Fargate": f"{shape.tasks} of {shape.task_vcpu} vCPU, {shape.task_gb:g} GB, "
-        f"{processor}",
+        f"{processor}"
+        if shape.tasks
+        else "none",
         "database": f"{shape.database}, {shape.database_gb} GB"
-        + (", standby" if shape.standby else ""),
+        + (", standby" if shape.standby else "")
+        if shape.database
+        else "none",
         "interface endpoints": f"{shape.endpoints} in {shape.zones} zones"
         if shape.endpoints
         else "none",
         "secrets, alarms, metrics": f"{shape.secrets}, {shape.alarms}, {shape.metrics}",
         "logs of the services": f"{shape.core_log_gb:g} GB",
-        "a look at the manifest": f"each {shape.sensor_seconds} s",
+        "a look at the manifest": f"each {shape.sensor_seconds} s"
+        if shape.sensor_seconds
+        else "by each task",
     }
 
 
@@ -64,7 +70,9 @@ def page(prices: Prices, footprints: Mapping[str, Shape]) -> str:
         f"without tax. **The prices are assumptions of {ASSUMED}**: compare them with the pages",
         "of AWS before you rely on a figure. No bill was ever looked at. The warehouse, which",
         "usually costs most, is not in it; nor is the storage of extracts, nor any discount or",
-        "free tier. The columns are the [footprints](deploy.md#which-footprint) of the stack.",
+        "free tier. The columns are the [footprints](deploy.md#which-footprint) of the stack, and "
+        "an",
+        "installation [without any service](none.md) on ARM64, in a public subnet.",
         "",
         f"## A month, at {USUAL_MINUTES} minutes for each extract",
         "",
@@ -120,8 +128,10 @@ def page(prices: Prices, footprints: Mapping[str, Shape]) -> str:
         "",
         "Sizes are those of `deploy/template.yaml` (a test compares them). Assumed besides: "
         f"{standard.run_log_mb} MB of",
-        f"logs and {standard.run_requests} requests for each run, the logs of the services, and "
-        f"{standard.image_gb:g} GB of images. Not in it: data through",
+        f"logs and {standard.run_requests} requests for each run ("
+        f"{footprints['none'].run_requests} where it reads",
+        f"the manifest of up to 1,000 files), the logs of the services, and {standard.image_gb:g} "
+        "GB of images. Not in it: data through",
         "endpoints, requests of the key beyond those that are free, backups beyond the size of the "
         "database.",
         *_each_materialization(prices, standard),

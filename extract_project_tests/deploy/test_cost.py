@@ -84,3 +84,12 @@ def test_a_month_by_hand() -> None:
 
 def test_a_small_month_of_twenty_extracts_a_day_is_forty_dollars_at_most() -> None:
     assert month(Prices(), FOOTPRINTS["small"], 20) <= 40
+
+
+def test_without_a_service_twenty_extracts_a_day_are_a_few_dollars() -> None:
+    """By hand: 1.60 that stays, and 608 tasks of three minutes at 0.0014."""
+    none, prices = FOOTPRINTS["none"], Prices()
+    assert sum(always_on(prices, none).values()) == pytest.approx(1 + 0.4 + 0.1 + 0.1)
+    task = 0.05 * (0.5 * 0.03238 + 0.00356 + 0.000111 + 0.005)
+    more = 0.0001 * 0.5 + 15 * 0.000005 + 0.000001
+    assert month(prices, none, 20) == pytest.approx(1.6 + 608 * (task + more))
