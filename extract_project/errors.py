@@ -112,6 +112,10 @@ class ManifestError(ExtractError):
     cause = Cause.SQL
 
 
+class UnknownExtract(ManifestError):
+    """No SQL file in the manifest has this path."""
+
+
 class WarehouseError(ExtractError):
     """The warehouse refused or lost a query.
 

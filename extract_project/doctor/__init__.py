@@ -6,11 +6,12 @@ is aborted, a conditional write whose condition is never true.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from extract_project.doctor.buckets import bucket_checks, destination_checks
+from extract_project.doctor.code_locations import code_locations
 from extract_project.doctor.finding import Finding
-from extract_project.doctor.surroundings import clock, dagster, disk, switched_off
+from extract_project.doctor.surroundings import clock, disk
 from extract_project.doctor.warehouses import sign_in
 from extract_project.settings import Settings
 
@@ -26,10 +27,6 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from (check() for check in destination_checks(folders.destination(name), key))
     for name, warehouse in settings.warehouses.items():
         yield from sign_in(name, warehouse)
-    rest: list[Callable[[], Finding]] = [
-        lambda: dagster(settings.dagster_url, settings.location),
-        lambda: switched_off(settings.dagster_url, settings.location),
-        lambda: clock(folders.data.store),
-        disk,
-    ]
-    yield from (check() for check in rest)
+    yield from code_locations(settings)
+    yield clock(folders.data.store)
+    yield disk()

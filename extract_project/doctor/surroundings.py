@@ -1,4 +1,4 @@
-"""Checks of a run's surroundings: Dagster, the clock, local disk."""
+"""Checks of a run's surroundings: the clock, local disk."""
 
 from __future__ import annotations
 
@@ -8,50 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from extract_project.doctor.finding import Finding
-from extract_project.errors import ExtractError, StoreError
+from extract_project.errors import StoreError
 from extract_project.store.protocol import Store
 from extract_project.units import format_bytes, format_duration
 
 _MOST_SKEW = timedelta(seconds=30)
 """S3 refuses requests beyond 15 minutes. G4 compares start times, so it needs much less."""
 _LEAST_DISK = 2**30
-
-
-def dagster(url: str, location: str) -> Finding:
-    """A webserver answers, has loaded the code location, and gets heartbeats from its daemon."""
-    from extract_project.deployment.client import Deployment
-
-    try:
-        health = Deployment(url, location).health()
-    except ExtractError as error:
-        happened, _, fix = str(error).partition(": ")
-        return Finding("dagster", False, happened, fix)
-    if not health.loaded:
-        detail = f"{health.version} at {url} has no code location {location}: {health.load_error}"
-        return Finding("dagster", False, detail, "see the code server's log, then reload")
-    if health.sick_daemons:
-        detail = f"{health.version} at {url} has no heartbeat from {', '.join(health.sick_daemons)}"
-        fix = "start dagster-daemon, or see its log: without it no schedule or sensor runs"
-        return Finding("dagster", False, detail, fix)
-    return Finding("dagster", True, f"{health.version} at {url}, {location} loaded, daemon alive")
-
-
-def switched_off(url: str, location: str) -> Finding:
-    """Schedules and sensors that somebody has switched off: what they start does not run."""
-    from extract_project.deployment.client import Deployment
-    from extract_project.deployment.status import ask_status
-
-    subject = "schedules and sensors"
-    try:
-        facts = ask_status(Deployment(url, location))
-    except ExtractError as error:
-        return Finding(subject, False, f"not looked at: {error}", "see the line above")
-    off = facts.deployment.switched_off
-    if not off:
-        return Finding(subject, True, f"{len(facts.deployment.starters)}, none is switched off")
-    names = ", ".join(each.name for each in off)
-    detail = f"{len(off)} of {len(facts.deployment.starters)} are switched off: {names}"
-    return Finding(subject, False, detail, "switch them on: Automation in the UI")
 
 
 def clock(store: Store) -> Finding:

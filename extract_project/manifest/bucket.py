@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 
-from extract_project.errors import BucketError, ManifestError, NoSuchObject, StoreRefused
+from extract_project.errors import (
+    BucketError,
+    ManifestError,
+    NoSuchObject,
+    StoreRefused,
+    UnknownExtract,
+)
 from extract_project.manifest.collisions import Claims, page_name
 from extract_project.manifest.defaults import (
     NAME,
@@ -174,13 +180,14 @@ def fetch_file(manifest: Folder, key: str) -> FetchedFile | None:
 
 
 def find_extract(manifest: Folder, path: str, dialects: Dialects) -> Extract:
-    """One extract from the bucket; raises ManifestError if it is missing or invalid."""
+    """One extract from the bucket; raises UnknownExtract if it is missing, ManifestError if it is
+    invalid."""
     path = path.removesuffix(SUFFIX)
     file = fetch_file(manifest, manifest.key(path + SUFFIX))
     if file is None:
         keys = [each.key for each in list_files(manifest) if is_sql(each.key)]
         known = [manifest.relative(key)[: -len(SUFFIX)] for key in keys]
-        raise ManifestError(f"{manifest}: {no_extract(path, known)}")
+        raise UnknownExtract(f"{manifest}: {no_extract(path, known)}")
     parts = path.split("/")[:-1]
     folders = ["".join(f"{part}/" for part in parts[:depth]) for depth in range(len(parts) + 1)]
     found = [fetch_file(manifest, manifest.key(f"{folder}{NAME}")) for folder in folders]

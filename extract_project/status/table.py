@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -98,7 +98,7 @@ def merged(reports: Sequence[StatusReport], unknown: Mapping[str, str]) -> Statu
         unknown=dict(unknown),
         problems=(
             *shared,
-            *_in_several(reports),
+            *_collisions(reports),
             *(
                 f"{', '.join(report.locations)}: {each}"
                 for report in reports
@@ -111,17 +111,27 @@ def merged(reports: Sequence[StatusReport], unknown: Mapping[str, str]) -> Statu
     )
 
 
-def _in_several(reports: Sequence[StatusReport]) -> list[str]:
-    """The extracts that more than one code location has: they are one asset and one object."""
+def in_several(extracts: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+    """The extracts that more than one code location has, with the names of these locations.
+
+    `extracts`: the paths of the extracts of each location.
+    """
     found: dict[str, list[str]] = {}
-    for row in sorted((row for r in reports for row in r.extracts), key=_worst_first):
-        found.setdefault(row.extract, []).append(row.location)
-    return [
-        f"{path} is in {' and '.join(sorted(names))}, so one replaces what the other publishes: "
-        f"rename one of them"
-        for path, names in sorted(found.items())
-        if len(names) > 1
+    for name, paths in sorted(extracts.items()):
+        for path in paths:
+            found.setdefault(path, []).append(name)
+    return {path: names for path, names in sorted(found.items()) if len(names) > 1}
+
+
+def _collisions(reports: Sequence[StatusReport]) -> list[str]:
+    extracts = {name: [row.extract for row in r.extracts] for r in reports for name in r.locations}
+    found = in_several(extracts)
+    told = [
+        f"{path} is in {' and '.join(names)}, so one replaces what the other publishes: rename one"
+        for path, names in list(found.items())[:_SHOWN]
     ]
+    more = len(found) - _SHOWN
+    return [*told, f"{more:,} more extracts are in several code locations"] if more > 0 else told
 
 
 def _worst_first(row: StatusRow) -> tuple[int, str, str]:

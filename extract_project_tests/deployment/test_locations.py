@@ -26,6 +26,7 @@ from extract_project_tests.support.waiting import await_value
 pytestmark = pytest.mark.slow
 
 _SECONDS = 120
+_DAILY = "/*---\npartitions: {type: daily, start: 2026-01-01}\n---*/\nselect :partition_key as day"
 _OWN = "extract_project_tests.support.own_definitions"
 _GRAPH = """{ assetNodes(assetKeys: [{path: ["own", "report"]}]) {
   dependencyKeys { path } } }"""
@@ -69,6 +70,8 @@ def teams(
         sales.put_sql("sales/bad", "select error('no such day') as a")
         sales.put_sql("both/customers", "select 'of sales' as a")
         crm.put_sql("crm/customers", "select 2 as a")
+        crm.put_sql("crm/bad", "select error('no such team') as a")
+        crm.put_sql("crm/daily", _DAILY)
         crm.put_sql("both/customers", "select 'of crm' as a")
         servers = (
             CodeServer("sales", sales.environment),
@@ -116,6 +119,40 @@ def test_status_and_failed_show_all_locations(teams: Teams) -> None:
         ("sales/bad", "sales")
     ]
     assert told["locations"] == ["crm", "sales"]
+
+
+def test_what_failed_runs_again_in_the_location_that_has_it(teams: Teams) -> None:
+    for path in ("sales/bad", "crm/bad"):
+        teams.call("run", path)
+    teams.sales.put_sql("sales/bad", "select 1 as a")
+    teams.crm.put_sql("crm/bad", "select 2 as a")
+    again = teams.call("rerun", "--failed", "--json")
+    assert again.exit_code == 0, again.output
+    answer = json.loads(again.stdout)
+    Draft202012Validator(answer_schema("rerun")).validate(answer)
+    ran = {each["extract"]: each["outcome"] for run in answer["runs"] for each in run["extracts"]}
+    assert ran == {"sales/bad": "succeeded", "crm/bad": "succeeded"}
+    assert len(teams.sales.version_ids("extracts/crm/bad.parquet")) == 1
+    assert "did not fail at its latest attempt" in teams.call("rerun", "crm/bad").stderr
+
+
+def test_a_partition_of_an_extract_in_another_manifest(teams: Teams) -> None:
+    ran = teams.call("run", "crm/daily", "--partition", "2026-01-02")
+    assert ran.exit_code == 0, ran.output
+    assert teams.sales.version_ids("extracts/crm/daily/partition=2026-01-02/daily.parquet")
+
+
+def test_doctor_looks_at_all_locations(teams: Teams) -> None:
+    findings = json.loads(teams.call("doctor", "--json").stdout)
+    found = {each["subject"]: each for each in findings}
+    assert "both/customers is in crm and sales" in found["code locations"]["detail"]
+    assert found["schedules and sensors of crm"]["ok"]
+    assert {"sales loaded", "crm loaded"} == {
+        name
+        for each in findings
+        for name in ("sales loaded", "crm loaded")
+        if name in each["detail"]
+    }
 
 
 def test_each_location_reloads_alone(teams: Teams) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -31,6 +32,7 @@ from extract_project.cli.running.newest import (
     require_valid,
     say_versions,
 )
+from extract_project.cli.running.unknown import show_unknown
 from extract_project.errors import ExtractError
 from extract_project.problem import suggestion
 from extract_project.settings import load_settings
@@ -38,10 +40,20 @@ from extract_project.settings import load_settings
 if TYPE_CHECKING:
     from extract_project.deployment.client import Deployment
     from extract_project.deployment.loaded import Loaded
-    from extract_project.orchestration.failed.failed import Answer
+    from extract_project.deployment.locations import Locations
+    from extract_project.orchestration.failed.failed import Answer, Question
 
 _POLL_SECONDS = 1.0
 _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD}
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """What failed in one code location, and what it has loaded of that."""
+
+    deployment: Deployment
+    answered: Answer
+    loaded: Loaded
 
 
 @click.command()
@@ -75,42 +87,43 @@ def rerun(
     extract rerun --failed --group sales --since 6h
     extract rerun sales/orders
     """
-    from extract_project.deployment.client import Deployment
     from extract_project.orchestration.failed.failed import Question
-    from extract_project.orchestration.failed.rerun import ago, ask, launch
+    from extract_project.orchestration.failed.rerun import ago, launch
 
     if bool(extracts) == all_failed:
         raise click.UsageError(
             "nothing to run again: give --failed, or names of extracts that failed"
         )
     told = err if as_json else out
-    settings = load_settings()
-    deployment = Deployment(settings.dagster_url, settings.location)
     question = Question(group=group, since=ago(since))
-    answered = _chosen(ask(deployment, question), extracts)
-    failed = sorted({each.extract for each in answered.members})
-    loaded = newest(deployment, failed, as_loaded=as_loaded)
-    require_valid(loaded, extracts)
-    for path, reasons in loaded.invalid.items():
-        err.print(marked(BAD, f"{path} is invalid, so it is not run again: {reasons[0]}"))
-    if any(path not in loaded.versions for path in failed):
-        answered = _chosen(ask(deployment, question), extracts)
-    if not answered.members:
+    asked = _locations(extracts).ask(
+        lambda each: _failed_in(each, question, extracts, as_loaded=as_loaded)
+    )
+    show_unknown(asked.unknown, err)
+    found = list(asked.answered.values())
+    for each in found:
+        for path, reasons in each.loaded.invalid.items():
+            err.print(marked(BAD, f"{path} is invalid, so it is not run again: {reasons[0]}"))
+    code = NO if asked.unknown else 0
+    count = sum(len(each.answered.reruns) for each in found)
+    if not count:
         told.print(marked(GOOD, "nothing failed at its latest attempt: nothing to run again"))
         if as_json:
-            print_answer(RerunAnswer, _answer(deployment, loaded, [], {}))
-        return
-    for each in answered.members:
-        err.print(marked(Text(" "), each.name, f"({each.cause or each.state})"))
+            print_answer(RerunAnswer, _answer(found, [], {}))
+        raise SystemExit(code)
+    for each in found:
+        for member in each.answered.members:
+            err.print(marked(Text(" "), member.name, f"({member.cause or member.state})"))
     if not yes and err.is_terminal:
-        click.confirm(f"launch {len(answered.reruns)} runs?", default=True, abort=True, err=True)
-    say_versions(loaded, sorted({each.extract for each in answered.members}))
+        click.confirm(f"launch {count} runs?", default=True, abort=True, err=True)
     launched = {}
-    for run_id, members in launch(deployment, answered):
-        launched[run_id] = ", ".join(each.name for each in members)
-        told.print(f"launched {run_id[:8]}: {launched[run_id]}")
+    for each in found:
+        say_versions(each.loaded, sorted({member.extract for member in each.answered.members}))
+        for run_id, members in launch(each.deployment, each.answered):
+            launched[run_id] = ", ".join(member.name for member in members)
+            told.print(f"launched {run_id[:8]}: {launched[run_id]}")
+    deployment = found[0].deployment
     steps = deployment.extracts()
-    code = 0
     if not no_wait:
         try:
             well = _all_succeed(deployment, launched, steps, told)
@@ -119,26 +132,54 @@ def rerun(
                 err.print(f"{names} goes on: {deployment.page(run_id)}")
             code = INTERRUPTED
         else:
-            code = 0 if well else NO
+            code = code if well else NO
     if as_json:
-        print_answer(RerunAnswer, _answer(deployment, loaded, list(launched), steps))
+        print_answer(RerunAnswer, _answer(found, list(launched), steps))
     raise SystemExit(code)
 
 
+def _locations(extracts: Collection[str]) -> Locations:
+    """The code location with these extracts, or all."""
+    from extract_project.deployment.having import location_having
+    from extract_project.deployment.locations import Locations, find_locations
+
+    settings = load_settings()
+    if not extracts:
+        return find_locations(settings)
+    return Locations({"": location_having(settings, extracts)})
+
+
+def _failed_in(
+    deployment: Deployment, question: Question, extracts: tuple[str, ...], *, as_loaded: bool
+) -> _Failed:
+    """What failed in a code location, once it has loaded the newest SQL of it."""
+    from extract_project.orchestration.failed.rerun import ask
+
+    answered = _chosen(ask(deployment, question), extracts)
+    failed = sorted({each.extract for each in answered.members})
+    loaded = newest(deployment, failed, as_loaded=as_loaded)
+    require_valid(loaded, extracts)
+    if any(path not in loaded.versions for path in failed):
+        answered = _chosen(ask(deployment, question), extracts)
+    return _Failed(deployment, answered, loaded)
+
+
 def _answer(
-    deployment: Deployment, loaded: Loaded, run_ids: Sequence[str], steps: Mapping[str, str]
+    found: Sequence[_Failed], run_ids: Sequence[str], steps: Mapping[str, str]
 ) -> RerunAnswer:
     """The runs as they are now."""
     from extract_project.cli.running.ran import run_answer
 
+    deployment = found[0].deployment
+    versions = {path: each for one in found for path, each in one.loaded.versions.items()}
     return RerunAnswer(
         runs=tuple(
-            run_answer(deployment, deployment.run(run_id, steps), loaded.versions)
-            for run_id in run_ids
+            run_answer(deployment, deployment.run(run_id, steps), versions) for run_id in run_ids
         ),
         invalid=tuple(
             InvalidExtract(extract=path, problems=reasons)
-            for path, reasons in loaded.invalid.items()
+            for one in found
+            for path, reasons in one.loaded.invalid.items()
         ),
     )
 

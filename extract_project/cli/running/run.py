@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -30,7 +31,7 @@ from extract_project.cli.running.newest import (
     require_valid,
     say_versions,
 )
-from extract_project.errors import ExtractError
+from extract_project.errors import ExtractError, UnknownExtract
 from extract_project.manifest.example_partition import require_partition
 from extract_project.manifest.names import expanded, no_extract
 from extract_project.settings import load_settings
@@ -85,7 +86,8 @@ def run(
     say_versions(loaded, paths)
     if partition is not None:
         for path in paths:
-            require_partition(resolve(settings, path), partition)
+            with suppress(UnknownExtract):  # in the manifest of another code location
+                require_partition(resolve(settings, path), partition)
 
     def answer(run: Run) -> None:
         print_answer(RunAnswer, run_answer(deployment, run, loaded.versions))
