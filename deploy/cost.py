@@ -130,9 +130,7 @@ FOOTPRINTS = {
         scheduled_by_aws=True,
     ),
 }
-"""Each by the value of the parameter `Footprint`, a column of the page; `none` is no value of it,
-but an installation without any service.
-"""
+"""Each by the value of the parameter `Footprint`; a column of the page."""
 
 
 def always_on(prices: Prices, shape: Shape) -> dict[str, float]:

@@ -70,9 +70,7 @@ def page(prices: Prices, footprints: Mapping[str, Shape]) -> str:
         f"without tax. **The prices are assumptions of {ASSUMED}**: compare them with the pages",
         "of AWS before you rely on a figure. No bill was ever looked at. The warehouse, which",
         "usually costs most, is not in it; nor is the storage of extracts, nor any discount or",
-        "free tier. The columns are the [footprints](deploy.md#which-footprint) of the stack, and "
-        "an",
-        "installation [without any service](none.md) on ARM64, in a public subnet.",
+        "free tier. The columns are the [footprints](deploy.md#which-footprint) of the stack.",
         "",
         f"## A month, at {USUAL_MINUTES} minutes for each extract",
         "",

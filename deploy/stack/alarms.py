@@ -12,7 +12,9 @@ from deploy.stack.dashboard import LOCATION, NAMESPACE
 from deploy.stack.identity import run_family
 from deploy.stack.parameters import (
     ALARM_EMAIL,
+    NONE,
     RUNNING,
+    SERVICES,
     STANDARD,
     att,
     either,
@@ -22,6 +24,8 @@ from deploy.stack.parameters import (
 )
 
 _MINUTE, _GIB = 60, 2**30
+_TOLD_BY_TASKS = [0, 1]
+"""Exit codes of `extract materialize`."""
 _Dimension = cloudwatch.CfnAlarm.DimensionProperty
 
 
@@ -45,55 +49,57 @@ def define_alarms(stack: cdk.Stack) -> None:
             threshold=1, below=True, minutes=5, missing="breaching",
         )  # fmt: skip
         alarm.actions_enabled = either(RUNNING, True, False)
-        if name != "Daemon":
-            only_if(alarm, STANDARD)
+        only_if(alarm, SERVICES if name == "Daemon" else STANDARD)
     _alarm(
         stack, "RunsDied", "run tasks that could not start, or did not end by themselves",
         namespace="AWS/Events", metric_name="TriggeredRules", statistic="Sum",
         dimensions={"RuleName": ref("RunStopped")}, threshold=1, below=False, minutes=1,
     )  # fmt: skip
-    _alarm(
+    storage = _alarm(
         stack, "DatabaseStorage", "less than 1 GiB left, and automatic growth did not help",
         namespace="AWS/RDS", metric_name="FreeStorageSpace", statistic="Minimum",
         dimensions={"DBInstanceIdentifier": ref("Database")},
         # RDS grows what has less than a tenth left, which is 2 GiB of the first 20.
         threshold=_GIB, below=True, minutes=15,
     )  # fmt: skip
-    _alarm(
+    cpu = _alarm(
         stack, "DatabaseCpu", "over 80 % for fifteen minutes",
         namespace="AWS/RDS", metric_name="CPUUtilization", statistic="Average",
         dimensions={"DBInstanceIdentifier": ref("Database")}, threshold=80, below=False, minutes=15,
     )  # fmt: skip
-    _ages(stack)
+    for each in (storage, cpu, *_ages(stack)):
+        only_if(each, SERVICES)
 
 
-def _ages(stack: cdk.Stack) -> None:
+def _ages(stack: cdk.Stack) -> list[cloudwatch.CfnAlarm]:
     """An extract that nobody starts fails never: its age tells."""
     here = {"location": LOCATION}
-    _alarm(
+    late = _alarm(
         stack, "ExtractsLate", "an extract is older than the freshness of its header",
         metric_name="extract.age.share", statistic="Maximum",
         namespace=NAMESPACE, dimensions=here, threshold=1, below=False, minutes=10, enough=5,
     )  # fmt: skip
-    _alarm(
+    overdue = _alarm(
         stack, "ExtractsOverdue", "the tick of an extract is over, and nothing ran",
         metric_name="extract.extracts", statistic="Maximum",
         namespace=NAMESPACE, dimensions={**here, "state": "overdue"},
         threshold=1, below=False, minutes=10, enough=5,
     )  # fmt: skip
-    alarm = _alarm(
+    silent = _alarm(
         stack, "NothingMeasured", "no sensor has looked at extracts for fifteen minutes",
         namespace=NAMESPACE, metric_name="extract.daemons.silent", statistic="SampleCount",
         dimensions=here, threshold=1, below=True, minutes=15, missing="breaching",
     )  # fmt: skip
-    alarm.actions_enabled = either(RUNNING, True, False)
+    silent.actions_enabled = either(RUNNING, True, False)
+    return [late, overdue, silent]
 
 
 def _stopped_runs(stack: cdk.Stack) -> None:
     """ECS forgets a stopped task within the hour: why it stopped is kept as a log.
 
-    A failed extract ends with exit code 0, and is told by Dagster; here is what Dagster may not
-    see: no image, no capacity, no secret, killed for want of memory.
+    A failed extract ends with exit code 0, and is told by Dagster, or with 1 where no service runs,
+    and is told by its task; here is what those may not see: no image, no capacity, no secret,
+    killed for want of memory.
     """
     logs.CfnLogGroup(
         stack, "StoppedRuns", kms_key_id=att("Key", "Arn"), retention_in_days=ref_number("LogDays"),
@@ -141,7 +147,9 @@ def _stopped_runs(stack: cdk.Stack) -> None:
                     {"stopCode": ["TaskFailedToStart"]},
                     {
                         "stopCode": [{"anything-but": "UserInitiated"}],
-                        "containers": {"exitCode": [{"anything-but": 0}]},
+                        "containers": {
+                            "exitCode": [{"anything-but": either(NONE, _TOLD_BY_TASKS, 0)}]
+                        },
                     },
                 ],
             },

@@ -11,6 +11,7 @@ from deploy.stack.parameters import (
     DB_CLASS,
     NO_VALUE,
     SECRET,
+    SERVICES,
     SMALL,
     SNAPSHOT,
     STANDBY,
@@ -41,6 +42,7 @@ def define_database(stack: cdk.Stack) -> None:
         ),
     )
     kept(password)
+    only_if(password, SERVICES)
     warehouse = secrets.CfnSecret(
         stack,
         "WarehouseSecret",
@@ -105,3 +107,4 @@ def define_database(stack: cdk.Stack) -> None:
     # The network of a database that is kept cannot be deleted: deleting the stack would fail.
     for each in (database, subnets, parameters):
         kept(each)
+        only_if(each, SERVICES)

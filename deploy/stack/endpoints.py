@@ -11,7 +11,7 @@ from deploy.stack.network import HTTP
 from deploy.stack.parameters import (
     GLUE_ENDPOINT,
     PRIVATE_LINK,
-    SMALL,
+    PUBLIC,
     STANDARD,
     att,
     destination_roles,
@@ -35,7 +35,7 @@ def define_endpoints(stack: cdk.Stack) -> None:
         service_name=f"com.amazonaws.{cdk.Aws.REGION}.s3",
         route_table_ids=[
             ref("Routes"),
-            cdk.Token.as_string(either(SMALL, ref("PublicRoutes"))),
+            cdk.Token.as_string(either(PUBLIC, ref("PublicRoutes"))),
         ],
         policy_document=iam.PolicyDocument(
             statements=[

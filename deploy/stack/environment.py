@@ -15,6 +15,7 @@ from deploy.stack.parameters import (
     GLUE,
     KEY_PAIR,
     POSTGRES,
+    SERVICES,
     SNOWFLAKE,
     att,
     either,
@@ -33,19 +34,20 @@ _Secret = ecs.CfnTaskDefinition.SecretProperty
 
 def environment(process: Process) -> list[Any]:
     """The variables whose values everybody may read."""
-    found: list[Any] = [
-        _Variable(name=name, value=value)
-        for name, value in {
-            "DAGSTER_POSTGRES_HOST": att("Database", "Endpoint.Address"),
-            "DAGSTER_POSTGRES_DB": DATABASE,
-            "DAGSTER_POSTGRES_USER": USER,
-            # The user has no home directory; libraries cache in a writable volume.
-            "HOME": "/tmp",
-            # The SDK gives up on throttling after half a second, and RunTask is throttled.
-            "AWS_MAX_ATTEMPTS": "10",
-            "AWS_RETRY_MODE": "standard",
-        }.items()
-    ]
+    database = {
+        "DAGSTER_POSTGRES_HOST": att("Database", "Endpoint.Address"),
+        "DAGSTER_POSTGRES_DB": DATABASE,
+        "DAGSTER_POSTGRES_USER": USER,
+    }
+    own = {
+        # The user has no home directory; libraries cache in a writable volume.
+        "HOME": "/tmp",
+        # The SDK gives up on throttling after half a second, and RunTask is throttled.
+        "AWS_MAX_ATTEMPTS": "10",
+        "AWS_RETRY_MODE": "standard",
+    }
+    found = [_of_services(process, name, value) for name, value in database.items()]
+    found += [_Variable(name=name, value=value) for name, value in own.items()]
     if process.instance:
         found.append(_Variable(name="DAGSTER_YAML", value=_instance(process.only)))
         found.append(_Variable(name="EXTRACT_CODE_SERVER_HOST", value=process.code_host))
@@ -54,7 +56,16 @@ def environment(process: Process) -> list[Any]:
         found.append(_Variable(name="DAGSTER_DAEMON_HEARTBEAT_TOLERANCE", value="600"))
     if process.warehouse:
         found += _settings(process.only)
+        address = f"http://webserver.{DOMAIN}:{UI_PORT}"
+        found.append(_of_services(process, "EXTRACT_DAGSTER_URL", address))
     return found
+
+
+def _of_services(process: Process, name: str, value: str) -> Any:
+    """A variable that means nothing where no service runs."""
+    if process.needs_no_service:
+        return either(SERVICES, {"Name": name, "Value": value})
+    return _Variable(name=name, value=value)
 
 
 def _instance(only: str | None) -> str:
@@ -70,7 +81,6 @@ def _settings(only: str | None) -> list[Any]:
         "EXTRACT_MANIFEST": f"s3://{ref('Manifest')}/{ref('ManifestPrefix')}",
         "EXTRACT_DATA": f"s3://{ref('Data')}/{ref('DataPrefix')}",
         "EXTRACT_KMS_KEY_ID": att("Key", "Arn"),
-        "EXTRACT_DAGSTER_URL": f"http://webserver.{DOMAIN}:{UI_PORT}",
         "EXTRACT_ALERTS__SNS_TOPIC": ref("Alerts"),
         # Each metric is billed; the small footprint has those that alarms read.
         "EXTRACT_METRICS": cdk.Token.as_string(of_footprint(only, "emf-alarms", "emf")),
@@ -111,7 +121,12 @@ def _settings(only: str | None) -> list[Any]:
 def secrets(process: Process) -> list[Any]:
     """The variables whose values ECS reads when it starts the container."""
     database = f"{ref('DatabaseSecret')}:password::"
-    found: list[Any] = [_Secret(name="DAGSTER_POSTGRES_PASSWORD", value_from=database)]
+    password = {"Name": "DAGSTER_POSTGRES_PASSWORD", "ValueFrom": database}
+    found: list[Any] = [
+        either(SERVICES, password)
+        if process.needs_no_service
+        else _Secret(name=password["Name"], value_from=database)
+    ]
     if process.warehouse:
         for condition, field, key in (
             (KEY_PAIR, "SNOWFLAKE__PRIVATE_KEY", "snowflake_private_key"),

@@ -11,7 +11,9 @@ from aws_cdk import aws_iam as iam
 from deploy.stack.parameters import (
     DESTINATIONS,
     GLUE,
+    NONE,
     SECRET,
+    SERVICES,
     SMALL,
     STANDARD,
     att,
@@ -59,6 +61,17 @@ def define_roles(stack: cdk.Stack) -> None:
         policy_document=iam.PolicyDocument(statements=[*_launch(), *_watch_and_stop()]),
     )
     only_if(shared, SMALL)
+    # Without a service no sensor tells of failures: the run does.
+    alerts = iam.CfnRolePolicy(
+        stack,
+        "RunAlerts",
+        role_name=ref("RunRole"),
+        policy_name="alerts",
+        policy_document=iam.PolicyDocument(statements=[_alert(), _key("sns", sid="UseKeyToAlert")]),
+    )
+    only_if(alerts, NONE)
+    schedules = _role(stack, "ScheduleRole", _start_scheduled(), "scheduler")
+    only_if(schedules, NONE)
     for name in ("Code", "Run"):
         policy = iam.CfnRolePolicy(
             stack,
@@ -78,9 +91,14 @@ def define_roles(stack: cdk.Stack) -> None:
         policy_document=iam.PolicyDocument(statements=[_glue_tables()]),
     )
     only_if(glue, GLUE)
-    _role(stack, "CoreExecutionRole", _start("CoreLogs", warehouse=False))
-    _role(stack, "CodeExecutionRole", _start("CoreLogs", warehouse=True))
-    _role(stack, "RunExecutionRole", _start("RunLogs", warehouse=True))
+    database = ref("DatabaseSecret")
+    for name, warehouse in (("Core", False), ("Code", True)):
+        core = _role(stack, f"{name}ExecutionRole", _start("CoreLogs", database, warehouse))
+        only_if(core, SERVICES)
+    # Without services and secrets, the name of one that is not there: IAM takes no empty list.
+    absent = f"arn:{cdk.Aws.PARTITION}:secretsmanager:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:secret:"
+    of_run = cdk.Token.as_string(either(SERVICES, database, f"{absent}{cdk.Aws.STACK_NAME}-none"))
+    _role(stack, "RunExecutionRole", _start("RunLogs", of_run, warehouse=True))
     _readers_and_authors(stack)
 
 
@@ -95,7 +113,13 @@ def _allow(
     )
 
 
-def _role(stack: cdk.Stack, name: str, statements: Sequence[iam.PolicyStatement]) -> iam.CfnRole:
+def _role(
+    stack: cdk.Stack,
+    name: str,
+    statements: Sequence[iam.PolicyStatement],
+    service: str = "ecs-tasks",
+) -> iam.CfnRole:
+    """A role of a task, or of another service of AWS."""
     return iam.CfnRole(
         stack,
         name,
@@ -104,7 +128,7 @@ def _role(stack: cdk.Stack, name: str, statements: Sequence[iam.PolicyStatement]
             "Statement": [
                 {
                     "Effect": "Allow",
-                    "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+                    "Principal": {"Service": f"{service}.amazonaws.com"},
                     "Action": "sts:AssumeRole",
                     "Condition": {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}},
                 }
@@ -195,10 +219,10 @@ def _log_bucket() -> list[iam.PolicyStatement]:
     ]
 
 
-def _key(*services: str) -> iam.PolicyStatement:
+def _key(*services: str, sid: str = "UseKey") -> iam.PolicyStatement:
     via = [f"{service}.{cdk.Aws.REGION}.amazonaws.com" for service in services]
     return _allow(
-        "UseKey",
+        sid,
         ["kms:Decrypt", "kms:GenerateDataKey"],
         [att("Key", "Arn")],
         {"StringEquals": {"kms:ViaService": via}},
@@ -226,7 +250,6 @@ def _watch_and_stop() -> list[iam.PolicyStatement]:
 
 def _launch() -> list[iam.PolicyStatement]:
     tasks = f"{_TASK}task/{ref('Cluster')}/*"
-    roles = [att("RunRole", "Arn"), att("RunExecutionRole", "Arn")]
     return [
         _allow(
             "Launch", ["ecs:RunTask"], [f"{_TASK}task-definition/{run_family()}:*"], _in_cluster()
@@ -237,20 +260,33 @@ def _launch() -> list[iam.PolicyStatement]:
             [tasks],
             {"StringEquals": {"ecs:CreateAction": "RunTask"}},
         ),
-        _allow(
-            "GiveRolesToRuns",
-            ["iam:PassRole"],
-            roles,
-            {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-        ),
+        _give_roles(),
         # The last lines of a run that died go into its error.
         _allow("LastWords", ["logs:GetLogEvents"], [f"{att('RunLogs', 'Arn')}"]),
     ]
 
 
-def _start(log_group: str, *, warehouse: bool) -> list[iam.PolicyStatement]:
+def _start_scheduled() -> list[iam.PolicyStatement]:
+    """The rights of EventBridge Scheduler: to start the run task, of whichever revision."""
+    family = f"{_TASK}task-definition/{run_family()}"
+    return [
+        _allow("Launch", ["ecs:RunTask"], [family, f"{family}:*"], _in_cluster()),
+        _give_roles(),
+    ]
+
+
+def _give_roles() -> iam.PolicyStatement:
+    return _allow(
+        "GiveRolesToRuns",
+        ["iam:PassRole"],
+        [att("RunRole", "Arn"), att("RunExecutionRole", "Arn")],
+        {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+    )
+
+
+def _start(log_group: str, database: str, warehouse: bool) -> list[iam.PolicyStatement]:
     """The rights of ECS itself: to pull the image, read secrets, and write logs."""
-    secret = [ref("DatabaseSecret")]
+    secret = [database]
     if warehouse:
         secret.append(cdk.Token.as_string(either(SECRET, ref("WarehouseSecret"))))
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]

@@ -1,6 +1,6 @@
 """The network: two private subnets, public ones, and security groups.
 
-In the small footprint tasks are in two public subnets instead, with public addresses, and no
+In the other footprints tasks are in two public subnets instead, with public addresses, and no
 endpoint but S3's: only what they ask for themselves is answered, since no rule lets anybody in.
 """
 
@@ -15,7 +15,7 @@ from deploy.stack.parameters import (
     INTERNET,
     NAT,
     POSTGRES,
-    SMALL,
+    PUBLIC,
     SNOWFLAKE,
     UI,
     att,
@@ -108,7 +108,7 @@ def _internet(stack: cdk.Stack) -> None:
         only_if(each, INTERNET)
     second = _subnet(stack, "PublicSubnetB", 3, 1)
     for each in (second, _associate(stack, "PublicSubnetB", "PublicRoutes")):
-        only_if(each, SMALL)
+        only_if(each, PUBLIC)
 
 
 def _nat(stack: cdk.Stack) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 
-from deploy.stack.parameters import ARM, SECRET, either, ref
+from deploy.stack.parameters import ARM, NONE, SECRET, SERVICES, either, ref
 
 _COMMANDS = {
     "PushImage": (
@@ -34,13 +34,36 @@ _COMMANDS = {
 }
 
 
+_OF_SERVICES = ("Ui", "Watch")
+_SCHEDULES = (
+    "EXTRACT_SCHEDULER__GROUP=${AWS::StackName} EXTRACT_SCHEDULER__CLUSTER=${Cluster} "
+    "EXTRACT_SCHEDULER__TASK_DEFINITION=${AWS::StackName}-run "
+    "EXTRACT_SCHEDULER__SUBNETS=${PublicSubnet},${PublicSubnetB} "
+    "EXTRACT_SCHEDULER__SECURITY_GROUPS=${RunGroup.GroupId} EXTRACT_SCHEDULER__PUBLIC_IP=true "
+    "EXTRACT_SCHEDULER__ROLE_ARN=${ScheduleRole.Arn} extract deploy-schedules"
+)
+
+
 def define_outputs(stack: cdk.Stack) -> None:
     """The next commands, in their order."""
     platform = cdk.Token.as_string(either(ARM, "arm64", "amd64"))
     for name, (description, command) in _COMMANDS.items():
         given = {"Platform": platform} if "${Platform}" in command else None
         value = cdk.Fn.sub(command, given) if "${" in command else command
-        cdk.CfnOutput(stack, f"{name}Next", value=value, description=description)
+        output = cdk.CfnOutput(stack, f"{name}Next", value=value, description=description)
+        if name in _OF_SERVICES:
+            services = stack.node.find_child(SERVICES)
+            assert isinstance(services, cdk.CfnCondition)
+            output.condition = services
+    schedules = stack.node.find_child(NONE)
+    assert isinstance(schedules, cdk.CfnCondition)
+    cdk.CfnOutput(
+        stack,
+        "SchedulesNext",
+        description="makes the schedules, with the settings of PushSql and of the warehouses",
+        value=cdk.Fn.sub(_SCHEDULES),
+        condition=schedules,
+    )
     condition = stack.node.find_child(SECRET)
     assert isinstance(condition, cdk.CfnCondition)
     cdk.CfnOutput(

@@ -12,6 +12,7 @@ IMAGE, RUNNING, SNAPSHOT = "HasImage", "IsRunning", "HasDbSnapshot"
 SNOWFLAKE, KEY_PAIR, POSTGRES, SECRET = "HasSnowflake", "HasKeyPair", "HasPostgres", "HasSecret"
 DESTINATIONS, GLUE = "HasDestinations", "HasGlueDatabase"
 STANDARD, SMALL, ARM = "IsStandard", "IsSmall", "IsArm"
+NONE, SERVICES, PUBLIC = "IsNone", "HasServices", "IsPublic"
 INTERNET, STANDBY, DB_CLASS, GLUE_ENDPOINT = (
     "HasInternet", "HasStandby", "HasDbClass", "HasGlueEndpoint"
 )  # fmt: skip
@@ -33,8 +34,8 @@ def define_parameters(stack: cdk.Stack) -> None:
     text(stack, "ImageDigest", "sha256:… of the pushed image; empty starts nothing yet",
          pattern="^(sha256:[0-9a-f]{64})?$")  # fmt: skip
     text(stack, "Footprint", "standard: a task for each service, private subnets, a standby "
-         "database; small: one task and one database, about a sixth of the cost", "standard",
-         allowed=["standard", "small"])  # fmt: skip
+         "database; small: one task and one database, about a sixth of the cost; none: no service, "
+         "schedules start tasks", "standard", allowed=["standard", "small", "none"])  # fmt: skip
     text(stack, "Running", "false stops webserver, daemon and code server", "true", switch=True)
     text(stack, "CpuArchitecture", "CPU architecture of the image", "X86_64",
          allowed=["X86_64", "ARM64"])  # fmt: skip
@@ -110,6 +111,11 @@ def _conditions(stack: cdk.Stack) -> None:
     is_small = define.condition_equals(ref("Footprint"), "small")
     condition(stack, STANDARD, is_standard)
     condition(stack, SMALL, is_small)
+    is_none = define.condition_equals(ref("Footprint"), "none")
+    has_services = define.condition_not(is_none)
+    condition(stack, NONE, is_none)
+    condition(stack, SERVICES, has_services)
+    condition(stack, PUBLIC, define.condition_not(is_standard))
     condition(stack, ARM, define.condition_equals(ref("CpuArchitecture"), "ARM64"))
     of_standard = {NAT: "Nat", STANDBY: "DbMultiAz"}
     is_given = {
@@ -130,7 +136,9 @@ def _conditions(stack: cdk.Stack) -> None:
     condition(
         stack,
         INTERNET,
-        define.condition_or(is_small, define.condition_equals(ref("Nat"), "true")),
+        define.condition_or(
+            define.condition_not(is_standard), define.condition_equals(ref("Nat"), "true")
+        ),
     )
     condition(stack, GLUE_ENDPOINT, define.condition_and(is_standard, _given("GlueDatabase")))
     for name, parameter in is_given.items():
@@ -240,8 +248,11 @@ def either(condition_name: str, yes: Any, no: Any = NO_VALUE) -> Any:
 
 
 def of_footprint(only: str | None, small: Any, standard: Any) -> Any:
-    """What differs between the footprints, for what is in both or `only` in one of them."""
-    return {SMALL: small, STANDARD: standard}[only] if only else either(SMALL, small, standard)
+    """What differs between the footprints, for what is in several or `only` in one of them.
+
+    What starts tasks without a service is as in the small one.
+    """
+    return {SMALL: small, STANDARD: standard}[only] if only else either(PUBLIC, small, standard)
 
 
 def only_if(resource: cdk.CfnResource, condition_name: str) -> None:

@@ -44,6 +44,11 @@ class Process:
         return self.name.lower()
 
     @property
+    def needs_no_service(self) -> bool:
+        """Whether it is there where no service runs, and so without their database."""
+        return self.name == "Run"
+
+    @property
     def shares_task(self) -> bool:
         """Whether its container is one of several in a task."""
         return self.only == SMALL

@@ -16,6 +16,7 @@ from aws_cdk import aws_servicediscovery as discovery
 from deploy.stack.network import DATABASE_PORT, public_address, task_subnets
 from deploy.stack.parameters import (
     RUNNING,
+    SERVICES,
     SMALL,
     STANDARD,
     att,
@@ -35,9 +36,10 @@ def define_services(stack: cdk.Stack) -> None:
     """Define the services, which start in the order in which they need each other."""
     cluster = ecs.CfnCluster(stack, "Cluster")
     excused(cluster, {"CKV_AWS_65": "billed for each task family; the alarms do not need it"})
-    discovery.CfnPrivateDnsNamespace(stack, "Names", name=DOMAIN, vpc=ref("Vpc"))
+    names = discovery.CfnPrivateDnsNamespace(stack, "Names", name=DOMAIN, vpc=ref("Vpc"))
+    only_if(names, SERVICES)
     only_if(_name(stack, "Code"), STANDARD)
-    _name(stack, "Webserver")
+    only_if(_name(stack, "Webserver"), SERVICES)
     code, webserver = (
         _service(
             stack,
@@ -62,6 +64,7 @@ def define_services(stack: cdk.Stack) -> None:
         least=0,
         most=100,
     )
+    only_if(daemon, SERVICES)
     for each in (code, webserver):
         _depend(each, *_ENDPOINTS)
     webserver.add_resource_dependency(code)

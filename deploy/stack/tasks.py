@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 
 from deploy.stack.environment import environment, secrets
 from deploy.stack.identity import run_family
-from deploy.stack.parameters import IMAGE, att, either, only_if, ref, ref_number
+from deploy.stack.parameters import IMAGE, SERVICES, att, either, only_if, ref, ref_number
 from deploy.stack.processes import Process, in_one_task, processes
 
 _USER = "10001:10001"
@@ -27,7 +27,8 @@ def define_tasks(stack: cdk.Stack) -> None:
         )
     *services, run = processes()
     for process in services:
-        _task(stack, f"{process.name}Task", process)
+        task = _task(stack, f"{process.name}Task", process)
+        only_if(task, process.only or SERVICES)
     # The code server comes first: its role is that of the whole task, and it has the secrets.
     _task(stack, "SmallTask", *in_one_task(services))
     options = _task(stack, "RunTask", run, family=run_family()).cfn_options

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ from extract_project_tests.support.cloudformation.double import (
 )
 from extract_project_tests.support.cloudformation.makers import MAKERS
 from extract_project_tests.support.cloudformation.template import ROOT, template
+from extract_project_tests.support.commands import PROGRAM, call
 from extract_project_tests.support.local_ecs import LocalEcs, local_ecs
+from extract_project_tests.support.scheduler import schedules, tick
 from extract_project_tests.support.waiting import await_value
 
 STACK = "extracts"
@@ -40,6 +43,12 @@ OLD, NEW = ("sha256:" + digit * 64 for digit in "ab")
 KEY_PAIR = {"SnowflakeAccount": "acme", "SnowflakeUser": "EXTRACTS"}
 ROLE = {"SnowflakeAccount": "acme"}
 POSTGRES = {"PostgresHost": "db.example.com"}
+NONE = {
+    "PostgresHost": "127.0.0.1",
+    "PostgresPort": "1",
+    "Footprint": "none",
+    "ImageDigest": OLD,
+}
 SMALL = {**KEY_PAIR, "Footprint": "small", "CpuArchitecture": "ARM64", "ImageDigest": OLD}
 EVERYTHING = {
     **KEY_PAIR,
@@ -181,12 +190,54 @@ def _require_complete(made: Deployed, parameters: Mapping[str, str]) -> None:
     assert not re.search(r"\$\{|None|<moto|!Ref", " ".join(made.outputs.values()))
 
 
+def test_without_a_service_a_schedule_starts_a_run_that_tells_what_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The outputs have the settings; the warehouse is one that does not answer."""
+    text = "/*---\n{schedule: daily at 06:00, retries: {max: 0}}\n---*/\nselect 1 as n"
+    with deployed(tmp_path, **NONE) as made:
+        _require_complete(made, NONE)
+        kinds = {each["Type"] for each in deployable(**NONE)["Resources"].values()}
+        assert not kinds & {"AWS::ECS::Service", "AWS::RDS::DBInstance", "AWS::EC2::NatGateway"}
+        made.fill_secret()
+        environment = made.environment("Run")
+        assert not {each for each in environment if each.startswith("DAGSTER_")}
+        *words, program, command = shlex.split(made.outputs["SchedulesNext"])
+        assert program == "extract"
+        settings = dict(word.split("=", 1) for word in words)
+        inherited = {name: each for name, each in environment.items() if name.startswith("EXTRACT")}
+        password = {"EXTRACT_WAREHOUSES__POSTGRES__PASSWORD": "secret"}
+        for name, value in {**inherited, **settings, **password, **made.ecs.environment}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("PATH", f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}")
+        key = f"{environment['EXTRACT_MANIFEST'].rpartition('/')[2]}/a/b.sql"
+        for bucket in ("Manifest", "Data"):  # moto reads no conditions of policies
+            made.client("s3").delete_bucket_policy(Bucket=made.ids[bucket])
+        made.client("s3").put_object(Bucket=made.ids["Manifest"], Key=key, Body=text.encode())
+        told = made.client("sqs").create_queue(QueueName="told")["QueueUrl"]
+        queue = "arn:aws:sqs:us-east-1:123456789012:told"
+        made.client("sns").subscribe(TopicArn=made.ids["Alerts"], Protocol="sqs", Endpoint=queue)
+        assert call(command, "--yes").exit_code == 0
+        (schedule,) = schedules(made.ecs, STACK).values()
+        assert schedule["ScheduleExpression"] == "cron(0 6 * * ? *)"
+        arn = tick(made.ecs, schedule, datetime(2026, 1, 5, 6, tzinfo=UTC))
+        ended = await_value(
+            "the task", lambda: (t := made.ecs.task(arn))["lastStatus"] == "STOPPED" and t
+        )
+        log = (made.ecs.directory / f"{arn.rpartition('/')[2]}.log").read_text()
+        assert ended["containers"][0]["exitCode"] == 1, log
+        (message,) = made.client("sqs").receive_message(QueueUrl=told)["Messages"]
+        assert "extract materialize a/b" in json.loads(message["Body"])["Message"]
+
+
 def test_everything_at_once_is_complete(stack: Deployed) -> None:
     _require_complete(stack, EVERYTHING)
-    of_small = {
-        name for name, each in template()["Resources"].items() if each.get("Condition") == "IsSmall"
+    elsewhere = {
+        name
+        for name, each in template()["Resources"].items()
+        if each.get("Condition") in ("IsSmall", "IsNone", "IsPublic")
     }
-    assert stack.ids.keys() | of_small == template()["Resources"].keys()
+    assert stack.ids.keys() | elsewhere == template()["Resources"].keys()
 
 
 @pytest.mark.parametrize("name", ["Manifest", "Data", "Logs"])

@@ -67,6 +67,8 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "WriteLogs": ("s3:AbortMultipartUpload", "s3:PutObject"),
         "UseKey": USE_KEY,
+        "Alert": ("sns:Publish",),  # without a service, where no sensor does it
+        "UseKeyToAlert": USE_KEY,
         "AssumeRoles": ("sts:AssumeRole",),
         **LAUNCH,  # a run of several starts a task for each
         **WATCH,
@@ -96,7 +98,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def test_these_are_all_roles_of_tasks() -> None:
-    assert of_type("AWS::IAM::Role").keys() - {"FlowRole"} == ROLES.keys()
+    assert of_type("AWS::IAM::Role").keys() - {"FlowRole", "ScheduleRole"} == ROLES.keys()
     assert not any("ManagedPolicyArns" in role for role in of_type("AWS::IAM::Role").values())
     assert of_type("AWS::IAM::Policy") == {}
 
@@ -208,8 +210,27 @@ def test_only_what_signs_in_to_warehouses_is_given_their_secret() -> None:
     warehouse = {"Fn::If": ["HasSecret", {"Ref": "WarehouseSecret"}, {"Ref": "AWS::NoValue"}]}
     database = {"Ref": "DatabaseSecret"}
     assert resource("CoreExecutionRole", "Secrets") == database
-    for role in ("CodeExecutionRole", "RunExecutionRole"):
-        assert resource(role, "Secrets") == [database, warehouse]
+    assert resource("CodeExecutionRole", "Secrets") == [database, warehouse]
+    (of_run, also) = resource("RunExecutionRole", "Secrets")
+    assert of_run["Fn::If"][:2] == ["HasServices", database]
+    assert of_run["Fn::If"][2]["Fn::Sub"].endswith(":secret:${AWS::StackName}-none")
+    assert also == warehouse
+
+
+def test_a_schedule_may_start_the_run_task_and_nothing_else() -> None:
+    """Also without its revision, which is how schedules name it."""
+    role = of_type("AWS::IAM::Role")["ScheduleRole"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    found = {each["Sid"]: listed(each["Action"]) for each in statements("ScheduleRole")}
+    assert found == {"Launch": ["ecs:RunTask"], "GiveRolesToRuns": ["iam:PassRole"]}
+    families = [each["Fn::Sub"] for each in resource("ScheduleRole", "Launch")]
+    assert [each.partition("task-definition/")[2] for each in families] == [
+        "${AWS::StackName}-run",
+        "${AWS::StackName}-run:*",
+    ]
+    assert "ecs:cluster" in condition("ScheduleRole", "Launch")["ArnEquals"]
 
 
 @pytest.mark.parametrize("role", ROLES)
