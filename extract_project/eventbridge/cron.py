@@ -72,6 +72,11 @@ def _values(
                 f"{first}, or *"
             )
         begin = low if first == "*" else number(first)
+        if step and not dash and begin >= high:
+            raise ValueError(
+                f"{item!r} has no value after {first}, which means all of them to Dagster: write "
+                f"{first}, or *"
+            )
         end = number(last) if dash else high if step or first == "*" else begin
         found.update(range(begin, end + 1, int(step or 1)))
     return sorted(found)

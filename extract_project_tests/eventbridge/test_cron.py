@@ -102,6 +102,15 @@ def test_a_range_of_one_value_is_refused() -> None:
         expression("0 15-15 * * *")
 
 
+@pytest.mark.parametrize("weekday", ["6/1", "6/7", "7/2"])
+def test_steps_from_the_last_value_are_refused(weekday: str) -> None:
+    """Dagster steps through the whole week, so it starts on Sundays too."""
+    ticks = islice(dagster(f"0 6 * * {weekday}"), 7)
+    assert 7 in {tick.isoweekday() for tick in ticks}
+    with pytest.raises(ValueError, match="no value after"):
+        expression(f"0 6 * * {weekday}")
+
+
 def test_a_cron_that_is_too_long_is_refused() -> None:
     minutes = ",".join(str(each) for each in range(60) if each % 20)
     hours = ",".join(str(each) for each in range(24) if each % 5)
