@@ -45,10 +45,13 @@ Files = Mapping[str, str]
 
 
 @dataclass
-class _Announced:
-    """A reload that somebody else is about to ask for; this process ends with it."""
+class _Reloads:
+    """Reloads that this process knows of. It ends with the first one that reaches it."""
 
-    until: float = 0.0
+    announced_until: float = 0.0
+    """Until when somebody else is about to ask for one."""
+    asked_for: Files | None = None
+    """The files for which this process has asked for one, which was done."""
 
 
 def manifest_sensor(
@@ -57,7 +60,7 @@ def manifest_sensor(
     """A sensor that reloads the code location when the manifest changes, and launches extracts with
     `on_change: materialize`."""
     loaded = snapshot.files
-    announced = _Announced()
+    reloads = _Reloads()
     watching = [
         extract
         for extract in snapshot.extracts
@@ -83,7 +86,7 @@ def manifest_sensor(
         listed = look()
         if question := question_in(context.cursor, Question):
             if question.reloads:
-                announced.until = time.monotonic() + _ANNOUNCED_SECONDS
+                reloads.announced_until = time.monotonic() + _ANNOUNCED_SECONDS
             answered = answer(question, folders.manifest, snapshot, listed, refused)
             return dg.SensorResult(cursor=answered.model_dump_json())
         if listed == loaded:
@@ -102,14 +105,21 @@ def manifest_sensor(
                 f"{difference(loaded, listed)}: revert this, or fix it: {refused.reason}"
             )
         changes = difference(loaded, listed)
-        if time.monotonic() < announced.until:
+        if listed == reloads.asked_for:
+            raise ManifestError(
+                f"{changes}: the webserver has had a code server load them, and it was not this "
+                f"one, which the daemon uses: expected one code server for a code location; end "
+                f"one of the two, then restart the daemon"
+            )
+        if time.monotonic() < reloads.announced_until:
             return dg.SkipReason(f"{changes}: somebody else has them loaded right now")
         time.sleep(_SETTLED_SECONDS)
-        if look() != listed or time.monotonic() < announced.until:
+        if look() != listed or time.monotonic() < reloads.announced_until:
             return dg.SkipReason(f"{changes}: reloaded when they have settled")
         current_snapshot(folders, location.settings.dialects, snapshot)
         settings = location.settings
         Deployment(settings.dagster_url, location_of(context, settings)).reload()
+        reloads.asked_for = listed
         return dg.SkipReason(f"{changes}: reloaded")
 
     return manifest
