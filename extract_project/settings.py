@@ -5,10 +5,8 @@ The description of each field explains its variable; docs/settings.md is generat
 
 from __future__ import annotations
 
-import platform
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -21,7 +19,7 @@ from pydantic_settings import SettingsError as BrokenJson
 from extract_project.alerts.settings import AlertSettings
 from extract_project.errors import SettingsError
 from extract_project.eventbridge.settings import SchedulerSettings
-from extract_project.prices import FargatePrices, prices_of
+from extract_project.fargate import FargateSettings
 from extract_project.problem import suggestion
 from extract_project.store.destination import DATA
 from extract_project.store.folder import Location
@@ -47,29 +45,6 @@ _HOW_TO_NEST = "expected one variable per field, {}__…, or one JSON object wit
 
 def _listed(value: Any) -> Any:
     return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
-
-
-class FargateSettings(BaseModel):
-    """Prices of a task in US dollars per hour; the default is the price in us-east-1."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    vcpu_hour: float | None = Field(
-        None, ge=0, description="One vCPU for an hour. Default: the price in us-east-1"
-    )
-    gb_hour: float | None = Field(
-        None, ge=0, description="One GB of memory for an hour. Default: the price in us-east-1"
-    )
-    disk_gb_hour: float | None = Field(
-        None,
-        ge=0,
-        description="One GB of disk beyond 20 GB for an hour. Default: the price in us-east-1",
-    )
-
-    @property
-    def prices(self) -> FargatePrices:
-        given = {name: price for name, price in self if price is not None}
-        return FargatePrices(**{**asdict(prices_of(platform.machine())), **given})
 
 
 class ExecutedRun(BaseModel):

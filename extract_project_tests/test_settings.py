@@ -7,11 +7,12 @@ import os
 import pytest
 
 from extract_project.errors import SettingsError
+from extract_project.fargate import FargateSettings
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.parsing import parse_extract
 from extract_project.prices import X86
 from extract_project.schema.choices import TypeChoices
-from extract_project.settings import FargateSettings, Settings, load_settings
+from extract_project.settings import Settings, load_settings
 from extract_project.source import SqlSource
 from extract_project.sql.snowflake import Snowflake
 from extract_project.warehouses.snowflake import SnowflakeWarehouse

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from extract_project.alerts.settings import AlertSettings
 from extract_project.eventbridge.settings import SchedulerSettings
-from extract_project.settings import PREFIX, FargateSettings, Settings
+from extract_project.fargate import FargateSettings
+from extract_project.settings import PREFIX, Settings
 from extract_project.store.settings import DestinationSettings
 from extract_project.warehouses import AnyWarehouse
 from reference.schema import properties, purpose_and_default, table

@@ -9,7 +9,6 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 
 from deploy.stack.dashboard import LOCATION, NAMESPACE
-from deploy.stack.identity import run_family
 from deploy.stack.parameters import (
     ALARM_EMAIL,
     NONE,
@@ -22,6 +21,7 @@ from deploy.stack.parameters import (
     ref,
     ref_number,
 )
+from deploy.stack.rights import run_family
 
 _MINUTE, _GIB = 60, 2**30
 _TOLD_BY_TASKS = [0, 1]

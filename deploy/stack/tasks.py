@@ -10,9 +10,9 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
 
 from deploy.stack.environment import environment, secrets
-from deploy.stack.identity import run_family
 from deploy.stack.parameters import IMAGE, SERVICES, att, either, only_if, ref, ref_number
 from deploy.stack.processes import Process, in_one_task, processes
+from deploy.stack.rights import run_family
 
 _USER = "10001:10001"
 _STOP_SECONDS = 120
