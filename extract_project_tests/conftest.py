@@ -47,6 +47,7 @@ S3_SERVERS = ("seaweedfs", "ministack")
 LONGEST_FIRST = (
     *("test_ecs", "installation", "test_model", "test_memory", "test_storm", "test_cancel"),
     *("test_stalls", "test_split", "test_requests", "test_publishing", "test_component"),
+    "test_locations",
 )
 """Files and folders that take long: begun last, one worker would go on with them alone."""
 

@@ -27,7 +27,7 @@ from extract_project_tests.support.buckets import Buckets
 from extract_project_tests.support.several_locations import CodeServer, Several, several
 from extract_project_tests.support.waiting import await_value
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 _SECONDS = 180
 _EVERY_MINUTE = "/*---\nschedule: '* * * * *'\nunchanged: publish\n---*/\n"
