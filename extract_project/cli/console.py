@@ -44,8 +44,9 @@ class Terminal(Console):
     Coloured text is a `Text`, as `marked` makes it.
     """
 
-    def __init__(self, stream: TextIO, *, stderr: bool = False) -> None:
-        width = None if stream.isatty() else _PIPED_WIDTH
+    def __init__(self, stream: TextIO | None, *, stderr: bool = False) -> None:
+        """`stream` is None where the process was started with it closed."""
+        width = None if stream is not None and stream.isatty() else _PIPED_WIDTH
         super().__init__(
             stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True, width=width
         )

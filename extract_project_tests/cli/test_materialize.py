@@ -109,7 +109,7 @@ def test_an_alert_that_cannot_be_sent_is_said(configured: Site, sns: SnsServer) 
     sns.topics.clear()
     configured.put_sql("a/b", REFUSED)
     ended = call("materialize", "a/b")
-    assert ended.exit_code == 1
+    assert ended.exit_code == 2  # the alarm for tasks does not look at 1
     assert f"! sns: topic {TOPIC} does not exist" in ended.stderr
 
 
@@ -225,6 +225,51 @@ def test_g8_a_signal_cancels_the_query(
     assert configured.version_ids(KEY) == []
     assert configured.open_uploads() == 0
     assert len(sns.published) == (1 if number is signal.SIGTERM else 0)
+
+
+def test_g8_sigterm_before_the_first_query_is_an_alert(
+    configured: Site, server: S3Server, sns: SnsServer
+) -> None:
+    """It arrives while the manifest is listed."""
+    configured.put_sql("a/b", "select 1 as n")
+    stopped: list[subprocess.Popen[bytes]] = []
+
+    def stop(request: Request) -> None:
+        if request.bucket == configured.manifest.bucket and not stopped:
+            stopped.append(process)
+            process.send_signal(signal.SIGTERM)
+
+    with fault_proxy(server.endpoint) as proxy, proxy.choosing(stop):
+        environment = {**os.environ, "AWS_ENDPOINT_URL_S3": proxy.endpoint}
+        command = [str(PROGRAM), "materialize", "a/b", "--json"]
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        stdout, _ = process.communicate(timeout=60)
+    assert stopped
+    assert process.returncode == 130
+    assert json.loads(stdout) == {"error": "interrupted"}
+    ((_, subject, text),) = sns.published
+    assert "a/b" in subject
+    assert "stopped from outside" in text
+
+
+def test_a_closed_standard_output_ends_neither_the_work_nor_the_alert(
+    configured: Site, sns: SnsServer
+) -> None:
+    configured.put_sql("a/a", REFUSED)
+    configured.put_sql("a/b", "select 1 as n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run(
+            [PROGRAM, "materialize", "a/*"], stdout=writing, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(writing)
+    assert ended.returncode == 1, ended.stderr
+    assert len(sns.published) == 1
+    assert configured.version_ids(KEY)
 
 
 def test_a_dagster_instance_learns_what_was_materialized(

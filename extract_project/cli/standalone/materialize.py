@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from extract_project.cli.answers import print_answer
 from extract_project.cli.completion import extract_names
 from extract_project.cli.console import (
     BAD,
+    CANNOT,
     GOOD,
     INTERRUPTED,
     NO,
@@ -62,7 +64,7 @@ def materialize(
     It does what a run does, with the newest SQL in the bucket: one extract after the other,
     upstream first. It waits for no upstream extract that is not named. A failure is sent to the
     channels of EXTRACT_ALERTS__… at once. Ctrl-C and SIGTERM cancel the query. Exit code 1 when one
-    fails, 130 when it was interrupted.
+    fails, 2 when that could not be sent, 130 when it was interrupted.
 
     \b
     extract materialize sales/orders
@@ -86,17 +88,20 @@ def materialize(
                 done.append(each)
                 if not as_json:
                     _say(each)
-        except Exception as error:  # whatever it is: of a task nobody reads the standard error
-            _warn(alert_error(settings, extracts, error))
+        except (Exception, KeyboardInterrupt) as error:  # nobody reads the standard error of a task
+            if signals.from_outside or not isinstance(error, KeyboardInterrupt):
+                _warn(alert_error(settings, extracts, error, done))
             raise
         interrupted = signals.arrived and any(each.stopped for each in done)
+        unsent: Sequence[str] = ()
         if signals.from_outside or not interrupted:
-            _warn(alert_failures(settings, done))
+            unsent = alert_failures(settings, done)
+            _warn(unsent)
     if as_json:
         answer = {"snapshot": snapshot_id, "extracts": [_plain(each) for each in done]}
         print_answer(MaterializeAnswer, answer)
     well = all(each.result for each in done)
-    raise SystemExit(INTERRUPTED if interrupted else OK if well else NO)
+    raise SystemExit(INTERRUPTED if interrupted else CANNOT if unsent else OK if well else NO)
 
 
 def _begun(
@@ -140,11 +145,13 @@ def _begun(
 
 
 def _say(done: Materialized) -> None:
-    if done.result:
-        out.print(marked(GOOD, f"{done.chosen.name}: {done.result}"))
-    else:
-        out.print(marked(BAD, done.chosen.name))
-        out.print(done.failure_report)
+    """Print what became of it; where nobody reads that, the work goes on."""
+    with suppress(OSError, SystemExit):  # rich ends the process when its pipe is closed
+        if done.result:
+            out.print(marked(GOOD, f"{done.chosen.name}: {done.result}"))
+        else:
+            out.print(marked(BAD, done.chosen.name))
+            out.print(done.failure_report)
 
 
 def _warn(messages: Sequence[str]) -> None:

@@ -34,7 +34,7 @@ from extract_project.process import without_collection
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
 """The journal says what happens; Dagster's own events would be some thirty lines more."""
-_STOPPED = "the run was stopped from outside"
+STOPPED = "the run was stopped from outside"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def materialize(
             upstream = without_result.intersection(each.extract.header.depends_on)
             if signals.arrived:
                 done = Materialized(
-                    each, State.SKIPPED, failure_report=_not_tried(each, _STOPPED), stopped=True
+                    each, State.SKIPPED, failure_report=_not_tried(each, STOPPED), stopped=True
                 )
             elif upstream:
                 reason = f"{', '.join(sorted(upstream))}, on which it depends, has failed"
@@ -164,7 +164,7 @@ def _outcome(
 
 
 def _not_done(chosen: Chosen) -> str:
-    return f"{chosen.extract.file}: {_STOPPED} while it waited for its next attempt"
+    return f"{chosen.extract.file}: {STOPPED} while it waited for its next attempt"
 
 
 def _events(

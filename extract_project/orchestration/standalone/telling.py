@@ -16,7 +16,7 @@ from extract_project.alerts.message import Alert, Kind, compose
 from extract_project.errors import AlertError, Cause, ExtractError
 from extract_project.orchestration.run.failures import cause_of
 from extract_project.orchestration.standalone.chosen import Chosen
-from extract_project.orchestration.standalone.materializing import Materialized
+from extract_project.orchestration.standalone.materializing import STOPPED, Materialized
 from extract_project.settings import Settings
 
 _RELEASE = re.compile(r"; to publish this one: extract release .*")
@@ -44,10 +44,18 @@ def alert_failures(settings: Settings, everything: Iterable[Materialized]) -> li
 
     A run that was superseded is none of it: readers have newer data than its own.
     """
-    failed = [
+    failed = _failed(everything)
+    return _send(settings, _alerts(failed), [_again(each.chosen) for each in failed])
+
+
+def _failed(everything: Iterable[Materialized]) -> list[Materialized]:
+    return [
         each for each in everything if each.failure_report and each.cause is not Cause.SUPERSEDED
     ]
-    alerts = [
+
+
+def _alerts(failed: Iterable[Materialized]) -> list[Alert]:
+    return [
         Alert(
             kind=Kind.REFUSED if each.cause is Cause.AUDIT else Kind.FAILED,
             extract=each.chosen.extract.path,
@@ -59,16 +67,24 @@ def alert_failures(settings: Settings, everything: Iterable[Materialized]) -> li
         )
         for each in failed
     ]
-    return _send(settings, alerts, [_again(each.chosen) for each in failed])
 
 
-def alert_error(settings: Settings, names: Sequence[str], error: Exception) -> list[str]:
-    """The same about an error that came before any extract could be run."""
-    known = isinstance(error, ExtractError)
-    report = str(error) if known else f"an unexpected {type(error).__name__}: {error}"
-    cause = cause_of(error).value
-    alerts = [Alert(Kind.FAILED, name, None, cause, report, None, None) for name in names]
-    return _send(settings, alerts, [f"{_COMMAND} {' '.join(names)}"])
+def alert_error(
+    settings: Settings,
+    names: Sequence[str],
+    error: Exception | KeyboardInterrupt,
+    before: Iterable[Materialized],
+) -> list[str]:
+    """The same about an error that ended the command, and about what had failed before it."""
+    if isinstance(error, KeyboardInterrupt):
+        report, cause = STOPPED, Cause.CANCELLED
+    else:
+        known = isinstance(error, ExtractError)
+        report = str(error) if known else f"an unexpected {type(error).__name__}: {error}"
+        cause = cause_of(error)
+    alerts = [Alert(Kind.FAILED, name, None, cause.value, report, None, None) for name in names]
+    everything = [*_alerts(_failed(before)), *alerts]
+    return _send(settings, everything, [f"{_COMMAND} {' '.join(names)}"])
 
 
 def _send(settings: Settings, alerts: Sequence[Alert], commands: Sequence[str]) -> list[str]:
