@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Literal
 
 from extract_project.errors import SchedulesError
@@ -18,6 +19,8 @@ from extract_project.eventbridge.wanted import Schedule, Wanted
 
 _READERS = 8
 _LONGEST_DESCRIPTION = 512
+_LONGEST_MANIFEST = 256
+"""Characters of the manifest's address in a description, which a person has to read too."""
 _COMPARED = (
     *("ScheduleExpression", "ScheduleExpressionTimezone", "State", "Description"),
     *("FlexibleTimeWindow", "Target"),
@@ -58,7 +61,7 @@ class Deployed:
         import boto3
 
         self._settings = settings
-        self._mark = f"extract deploy-schedules from {manifest}: "
+        self._mark = f"extract deploy-schedules from {_shortened(manifest)}: "
         with _explained():
             self._scheduler: Any = boto3.client("scheduler")
             self._ecs: Any = boto3.client("ecs")
@@ -144,6 +147,14 @@ class Deployed:
             "State": "ENABLED",
             "Target": task.target(schedule, self._settings),
         }
+
+
+def _shortened(manifest: str) -> str:
+    """The same, or its beginning and a digest that no other manifest has."""
+    if len(manifest) <= _LONGEST_MANIFEST:
+        return manifest
+    digest = sha256(manifest.encode()).hexdigest()
+    return f"{manifest[: _LONGEST_MANIFEST - len(digest) - 1]}-{digest}"
 
 
 def _change(

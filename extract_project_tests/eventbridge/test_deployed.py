@@ -97,6 +97,17 @@ def test_what_has_changed_is_changed_and_what_is_gone_removed(
     assert set(deploy()["changes"].values()) == {"unchanged"}
 
 
+def test_a_manifest_with_a_long_address_finds_its_schedules_again(
+    site: Site, account: LocalEcs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A description has no room for it."""
+    folder = "/".join(["x" * 250] * 2)
+    monkeypatch.setenv("EXTRACT_MANIFEST", f"{site.manifest.uri}/{folder}")
+    site.put_sql(f"{folder}/a/b", DAILY.format("daily"))
+    assert deploy("--yes")["changes"] == {"a/b": "created"}
+    assert deploy("--yes")["changes"] == {"a/b": "unchanged"}
+
+
 def test_what_it_did_not_make_is_not_touched(site: Site, account: LocalEcs) -> None:
     """Also what it made from another manifest."""
     site.put_sql("a/b", DAILY.format("daily"))
