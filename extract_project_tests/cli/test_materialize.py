@@ -140,6 +140,14 @@ def test_a_partition_is_named_or_follows_from_the_tick(
     assert all(configured.version_ids(f"extracts/a/b/partition={day}/b.parquet") for day in days)
 
 
+def test_a_tick_of_an_extract_that_is_not_enabled_publishes_nothing(configured: Site) -> None:
+    """Its schedule is there until somebody runs deploy-schedules; by its name alone it can run."""
+    configured.put_sql("a/b", "/*---\nschedule: daily\nenabled: false\n---*/\nselect 1 as n")
+    assert materialize("a/b", "--tick", "2026-01-05T00:00:00Z") == []
+    assert configured.version_ids(KEY) == []
+    assert materialize("a/b")[0]["outcome"] == "succeeded"
+
+
 def test_without_a_partition_the_error_says_how(configured: Site) -> None:
     configured.put_sql("a/b", DAILY)
     ended = call("materialize", "a/b")

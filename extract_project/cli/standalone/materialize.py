@@ -130,7 +130,7 @@ def _begun(
     )
     work = choose(snapshot, names, partition, tick)
     if not work:
-        err.print("nothing is due: the first partition is not over yet")
+        err.print("nothing is due: it is not enabled, or its first partition is not over yet")
     location = CodeLocation(settings, settings.connect, snapshot_id)
     tags = {FULL_REFRESH_TAG: "true"} if full_refresh else {}
 

@@ -37,8 +37,9 @@ def choose(
 ) -> list[Chosen]:
     """The extracts that the names and patterns mean, each with its partition.
 
-    For a `tick` of the schedule, the partitions that are due then. Raises ManifestError for a name
-    without an extract, for an invalid extract, and for a missing or a wrong partition.
+    For a `tick` of the schedule, the partitions that are due then: none of an extract that is not
+    enabled, whose schedule may be there until the next deploy-schedules. Raises ManifestError for a
+    name without an extract, for an invalid extract, and for a missing or a wrong partition.
     """
     known = {each.path: each for each in snapshot.extracts}
     invalid = {each.path: each for each in snapshot.invalid}
@@ -81,6 +82,8 @@ def _partitions(
     if partition is not None:
         require_partition(extract, partition)
         return [partition]
+    if tick is not None and not extract.header.enabled:
+        return []
     if tick is not None:
         return due_partitions(extract.header, tick)
     example = example_partition(extract)
