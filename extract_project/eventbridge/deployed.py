@@ -34,6 +34,13 @@ _SHOWN = {
     "Target": "task",
 }
 _OPTIONAL = "DeadLetterConfig"
+_GRANT = "correct EXTRACT_SCHEDULER__…, or grant what is missing (docs/none.md lists the actions)"
+_NEXT_STEPS = {
+    "ConflictException": "somebody else has made or changed it: look at it, and plan again",
+    "ServiceQuotaExceededException": "ask AWS for a higher quota of schedules",
+    "ThrottlingException": "run the command again in a minute",
+}
+"""What to do next, by AWS's code; `_GRANT` for others."""
 
 Kind = Literal["created", "changed", "removed", "unchanged", "kept"]
 
@@ -198,9 +205,9 @@ def _explained() -> Iterator[None]:
         yield
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+        next_step = _NEXT_STEPS.get(code, _GRANT)
         raise SchedulesError(
-            f"AWS refused {error.operation_name} ({code}): {message}; correct "
-            f"EXTRACT_SCHEDULER__…, or grant what is missing (docs/none.md lists the actions)"
+            f"AWS refused {error.operation_name} ({code}): {message}; {next_step}"
         ) from None
     except BotoCoreError as error:
         raise SchedulesError(

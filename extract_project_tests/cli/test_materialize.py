@@ -148,6 +148,15 @@ def test_a_tick_of_an_extract_that_is_not_enabled_publishes_nothing(configured: 
     assert materialize("a/b")[0]["outcome"] == "succeeded"
 
 
+def test_a_window_that_is_not_over_is_refused(configured: Site) -> None:
+    """A deployment has no such partition, and half of its rows may be missing."""
+    configured.put_sql("a/b", DAILY)
+    ended = call("materialize", "a/b", "--partition", "2999-01-01")
+    assert ended.exit_code == 2
+    assert "has no partition '2999-01-01' yet, because its window is not over" in ended.stderr
+    assert configured.version_ids("extracts/a/b/partition=2999-01-01/b.parquet") == []
+
+
 def test_without_a_partition_the_error_says_how(configured: Site) -> None:
     configured.put_sql("a/b", DAILY)
     ended = call("materialize", "a/b")

@@ -97,6 +97,27 @@ def test_what_has_changed_is_changed_and_what_is_gone_removed(
     assert set(deploy()["changes"].values()) == {"unchanged"}
 
 
+def test_an_error_midway_says_what_was_done(site: Site, account: LocalEcs) -> None:
+    site.put_sql("a/b", DAILY.format("daily"))
+    site.put_sql("a/c", DAILY.format("daily"))
+    _, taken = deploy()["schedules"]
+    scheduler, name = account.client("scheduler"), {"GroupName": "extracts", "Name": taken["name"]}
+    scheduler.create_schedule_group(Name="extracts")
+    scheduler.create_schedule(
+        **name,
+        Description="somebody's own",
+        ScheduleExpression="rate(1 day)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": ROLE, "RoleArn": ROLE},
+    )
+    refused = call("deploy-schedules", "--yes")
+    assert refused.exit_code == 2
+    assert "somebody else has made or changed it" in refused.stderr
+    assert "done before it: 1 created; the same command does the rest" in refused.stderr
+    scheduler.delete_schedule(**name)
+    assert deploy("--yes")["changes"] == {"a/b": "unchanged", "a/c": "created"}
+
+
 def test_a_manifest_with_a_long_address_finds_its_schedules_again(
     site: Site, account: LocalEcs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,12 +11,13 @@ from rich.text import Text
 
 from extract_project.cli.answers import Answer, print_answer
 from extract_project.cli.console import BAD, NO, OK, err, explains_itself, json_option, marked, out
+from extract_project.errors import SchedulesError
 from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.snapshot import marked_snapshot
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
-    from extract_project.eventbridge.deployed import Change, Kind
+    from extract_project.eventbridge.deployed import Change, Deployed, Kind
     from extract_project.eventbridge.wanted import Wanted
 
 _MARKS: Mapping[Kind, Text] = {
@@ -98,14 +99,27 @@ def deploy_schedules(*, yes: bool, as_json: bool) -> None:
     if not as_json:
         _say(changes, wanted, settings.scheduler.group)
     if yes:
-        done = Counter(each.kind for each in deployed.apply(changes))
-        told = ", ".join(f"{done[kind]} {kind}" for kind in _MARKS if done[kind])
-        err.print(told or "nothing to do")
+        _apply(deployed, changes)
     elif any(each.kind in _MARKS for each in changes):
         err.print("nothing was changed: to apply this, add --yes")
     if as_json:
         print_answer(DeploySchedulesAnswer, _plain(settings.scheduler.group, yes, changes, wanted))
     raise SystemExit(NO if wanted.refused else OK)
+
+
+def _apply(deployed: Deployed, changes: Sequence[Change]) -> None:
+    done: Counter[Kind] = Counter()
+
+    def told() -> str:
+        return ", ".join(f"{done[kind]} {kind}" for kind in _MARKS if done[kind])
+
+    try:
+        for each in deployed.apply(changes):
+            done[each.kind] += 1
+    except SchedulesError as error:
+        before = f"done before it: {told() or 'nothing'}"
+        raise SchedulesError(f"{error}\n{before}; the same command does the rest") from None
+    err.print(told() or "nothing to do")
 
 
 def _say(changes: Sequence[Change], wanted: Wanted, group: str) -> None:

@@ -12,7 +12,7 @@ from extract_project.manifest.example_partition import example_partition, requir
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.names import expanded, no_extract
 from extract_project.manifest.snapshot import Snapshot
-from extract_project.orchestration.names.partitions import due_partitions
+from extract_project.orchestration.names.partitions import due_partitions, partitions_of
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ def _partitions(
 ) -> Sequence[str | None]:
     if partition is not None:
         require_partition(extract, partition)
+        _require_over(extract, partition)
         return [partition]
     if tick is not None and not extract.header.enabled:
         return []
@@ -93,3 +94,14 @@ def _partitions(
             f"one that is due at a time, as in --tick 2026-01-01T06:00"
         )
     return [None]
+
+
+def _require_over(extract: Extract, partition: str) -> None:
+    """Raise ManifestError for a window that is not over: a deployment has no such partition yet."""
+    definition = partitions_of(extract.header)
+    if definition is not None and not definition.has_partition_key(partition):
+        last = definition.get_last_partition_key()
+        raise ManifestError(
+            f"{extract.path} has no partition {partition!r} yet, because its window is not over: "
+            f"{f'the newest is {last}' if last else 'the first is not over either'}"
+        )

@@ -22,6 +22,7 @@ NOT_APPLIED = {
 }
 """Codes of a conditional write that was not carried out."""
 
+_SIGN_IN = "sign in (aws sso login), or set AWS_PROFILE, or give the process a role"
 _PERMISSION = {*DENIED, "KMS.AccessDeniedException", "AllAccessDisabled"}
 _TRANSIENT = {
     *("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "503", "500"),
@@ -67,5 +68,5 @@ def unreachable(error: BotoCoreError, about: str = "") -> StoreUnreachable:
 
     told = f"{about}{error}"
     if isinstance(error, NoCredentialsError):
-        return StoreUnreachable(told, cause=Cause.SETTINGS, transient=False)
+        return StoreUnreachable(f"{told}: {_SIGN_IN}", cause=Cause.SETTINGS, transient=False)
     return StoreUnreachable(told, cause=Cause.NETWORK, transient=True)
