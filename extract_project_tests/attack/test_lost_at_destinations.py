@@ -136,6 +136,7 @@ def test_g1_g2_a_destination_that_stops_answering_is_left_out(
     assert failed > requests / 2
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 @pytest.mark.parametrize("spoilt", NAMES)
 def test_g8_a_timeout_at_a_destination_that_does_not_answer_names_it(

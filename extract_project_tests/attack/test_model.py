@@ -38,6 +38,7 @@ def test_g1_g2_g4_g10_g12_in_any_order(site: Site, proxy: FaultProxy, is_split: 
     run_state_machine_as_test(machine, settings=WALKS)
 
 
+@pytest.mark.soak
 def test_g2_g4_increments_in_any_order(site: Site, proxy: FaultProxy, tmp_path: Path) -> None:
     machine = incremental_key(site, proxy, count(), tmp_path)
     run_state_machine_as_test(machine, settings=WALKS)

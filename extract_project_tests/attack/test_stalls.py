@@ -109,6 +109,7 @@ def test_g8_a_timeout_ends_an_attempt_that_waits_for_s3(
     assert rig.current() is None
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("shape", "operation", "nth"),
     [
@@ -166,6 +167,7 @@ def _attempt(endpoint: str, buckets: tuple[Location, Location], shape: Shape, to
         )
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("operation", "shape", "refused"),
     [

@@ -81,6 +81,7 @@ def teams(
             yield Teams(sales, crm, running)
 
 
+@pytest.mark.soak
 def test_commands_use_the_location_that_has_the_extract(teams: Teams) -> None:
     ran = teams.call("run", "sales/orders")
     assert ran.exit_code == 0, ran.output
@@ -121,6 +122,7 @@ def test_status_and_failed_show_all_locations(teams: Teams) -> None:
     assert told["locations"] == ["crm", "sales"]
 
 
+@pytest.mark.soak
 def test_what_failed_runs_again_in_the_location_that_has_it(teams: Teams) -> None:
     for path in ("sales/bad", "crm/bad"):
         teams.call("run", path)

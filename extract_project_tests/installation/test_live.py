@@ -80,6 +80,7 @@ def test_a_removed_file_is_gone_and_a_broken_one_red(installed: Installation) ->
     installed.await_extract("live/first")
 
 
+@pytest.mark.soak
 def test_a_push_of_many_files_is_one_reload(installed: Installation) -> None:
     before = len(installed.reloads())
     for number in range(100):

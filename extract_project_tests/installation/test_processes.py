@@ -155,7 +155,7 @@ def test_g8_a_terminated_run_is_cancelled_and_so_is_its_query(
     assert installed.site.open_uploads() == 0
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_g6_a_process_that_is_killed_takes_no_neighbour_along(
     installed: Installation, snowflake: SnowflakeServer
 ) -> None:

@@ -506,10 +506,8 @@ def current_etag(site: Site) -> str:
     return require_version(site.data.store, KEY).object.token
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "phase", ["staged", pytest.param("parts completed", marks=pytest.mark.soak)]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("phase", ["staged", "parts completed"])
 def test_g2_a_killed_increment_moves_nothing(source: Source, site: Site, phase: str) -> None:
     source.add((1, "08:00"))
     extract = source.extract(keys="split: {rows: 10}")

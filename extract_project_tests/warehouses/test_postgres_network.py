@@ -41,7 +41,10 @@ def silent(postgres: PostgresWarehouse, after: bytes) -> Iterator[tuple[Relay, P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment",
+    [each if each == "copying" else pytest.param(each, marks=pytest.mark.soak) for each in MOMENTS],
+)
 def test_g8_a_silent_network_is_left_at_a_cancel(postgres: PostgresWarehouse, moment: str) -> None:
     """The reply never comes; other threads run meanwhile, this one's cancel among them."""
     with silent(postgres, MOMENTS[moment]) as (network, warehouse):

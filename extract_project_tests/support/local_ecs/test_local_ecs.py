@@ -86,7 +86,8 @@ def test_stopping_is_sigterm_and_then_sigkill(ecs: LocalEcs) -> None:
     polite, deaf = run(ecs), run(ecs, DEAF)
     for arn in (polite, deaf):
         await_status(ecs, arn, "RUNNING")
-    await_value("its handler", (ecs.directory / f"{deaf.rpartition('/')[2]}.log").read_text)
+    log = ecs.directory / f"{deaf.rpartition('/')[2]}.log"
+    await_value("its handler", lambda: "deaf" in log.read_text())
     for arn in (polite, deaf):
         ecs.client("ecs").stop_task(cluster=CLUSTER, task=arn, reason="enough")
     assert await_stopped(ecs, polite) == ("UserInitiated", "enough", 143)
