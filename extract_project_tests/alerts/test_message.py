@@ -170,6 +170,7 @@ def heavy(shape: str) -> list[Alert]:
     return [failed(f"t{n}", f"cause {n % 20}", f"{n}\n" + "x\n" * 5_000) for n in range(MANY)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape",
     [
@@ -223,6 +224,7 @@ alerts_of_any_kind = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(alerts_of_any_kind, st.text(max_size=150), st.randoms(use_true_random=False))
 def test_any_alerts_make_a_message_that_every_channel_takes(
     alerts: list[Alert], deployment: str, chance: random.Random

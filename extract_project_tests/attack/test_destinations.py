@@ -28,6 +28,7 @@ def others(site: Site, buckets: Buckets) -> Iterator[Folder]:
         yield folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoilt", ["crm", "data"])
 @pytest.mark.parametrize(
     "shape",

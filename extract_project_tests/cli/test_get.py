@@ -41,6 +41,7 @@ def get(
     return done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -146,6 +146,7 @@ def test_a_draft_is_a_valid_file() -> None:
     assert isinstance(parse(draft("t", columns, [names, names[:1]], "duckdb")), Extract)
 
 
+@pytest.mark.slow
 def test_init_writes_what_the_first_commands_need(site: Site, tmp_path: Path) -> None:
     arguments = ["--manifest", site.manifest.uri, "--data", site.data.uri, "--type", "duckdb"]
     environment = {name: value for name, value in os.environ.items() if "EXTRACT_" not in name}

@@ -155,6 +155,7 @@ def test_what_stays_does_not_stand_on_what_goes() -> None:
     assert {name for each in kept for name in used(resources[each])} <= kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameters", "absent"),
     [
@@ -190,6 +191,7 @@ def _require_complete(made: Deployed, parameters: Mapping[str, str]) -> None:
     assert not re.search(r"\$\{|None|<moto|!Ref", " ".join(made.outputs.values()))
 
 
+@pytest.mark.slow
 def test_without_a_service_a_schedule_starts_a_run_that_tells_what_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

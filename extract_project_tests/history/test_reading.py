@@ -29,6 +29,7 @@ HEADERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_an_extract_may_be_named_like_a_file_of_another_format(site: Site, name: str) -> None:
     """`daily.csv.jsonl` was read as CSV: two rows came back as one."""

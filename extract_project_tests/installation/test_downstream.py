@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from dagster import (
     AssetKey,
     AssetMaterialization,
@@ -42,6 +43,7 @@ def used_columns(installed: Installation, *columns: str) -> None:
         )
 
 
+@pytest.mark.slow
 def test_assets_of_dagster_that_a_change_breaks_are_named(
     installed: Installation, tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ def test_a_run_of_one_extract_publishes_one_version(installed: Installation) -> 
     assert len(installed.site.version_ids("extracts/sales/orders.parquet")) == 1
 
 
+@pytest.mark.slow
 def test_g6_a_run_of_several_publishes_all_but_the_refused(installed: Installation) -> None:
     finished = installed.run("sales/orders", "sales/refused")
     assert finished.status == "FAILURE"
@@ -98,6 +99,7 @@ def test_g3_a_run_executes_the_defaults_that_it_was_launched_with(
     assert b"old" in site.body("extracts/inherits/pinned.parquet")
 
 
+@pytest.mark.slow
 def test_g10_a_snowflake_run_leads_to_its_query(
     installed: Installation, snowflake: SnowflakeServer
 ) -> None:

@@ -118,6 +118,7 @@ def test_it_fits_a_phone_and_both_themes(
     tab.close()
 
 
+@pytest.mark.slow
 def test_thousands_of_extracts_make_a_page_that_opens(browser: Browser, tmp_path: Path) -> None:
     part = morning_part(fine=5_000)
     began = perf_counter()

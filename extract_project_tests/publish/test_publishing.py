@@ -123,6 +123,7 @@ def kill_when_staged(site: Site, rows: int) -> None:
     kill(process)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [0, 1, 3], ids=["before the upload", "one part", "three parts"])
 def test_g2_kill_9_during_the_upload(site: Site, parts: int) -> None:
     before = materialize(site, site.extract("a/b", ROWS.format(rows=10)))
@@ -136,6 +137,7 @@ def test_g2_kill_9_during_the_upload(site: Site, parts: int) -> None:
     assert_swept(site, key)
 
 
+@pytest.mark.slow
 def test_g2_kill_9_when_everything_is_staged(site: Site) -> None:
     before = materialize(site, site.extract("a/b", ROWS.format(rows=10)))
     key = site.target(site.extract("a/b", ROWS.format(rows=MANY))).key
@@ -145,6 +147,7 @@ def test_g2_kill_9_when_everything_is_staged(site: Site) -> None:
     assert_swept(site, key)
 
 
+@pytest.mark.slow
 def test_g2_killed_after_publishing_leaves_the_whole_result(site: Site) -> None:
     site.put_sql("a/b", ROWS.format(rows=MANY))
     process = start_process(site, "a/b")

@@ -305,6 +305,7 @@ def test_a_byte_order_mark_and_crlf_are_fine() -> None:
     assert reasons(b"/*---\r\n---*/\r\nselect 1;\r\ndrop table t")[0].startswith("4:1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", ALL)
 def test_a_file_over_1_mib(dialect: str) -> None:
     numbers = ", ".join(f"{n} as column_{n}" for n in range(60_000))
@@ -324,6 +325,7 @@ NESTED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", ALL)
 @pytest.mark.parametrize("sql", NESTED, ids=lambda sql: sql[:20])
 def test_g6_nesting_without_end_takes_nothing_down(sql: str, dialect: str) -> None:

@@ -47,6 +47,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path
 
 
+@pytest.mark.slow
 def test_g9_sorting_more_than_memory_holds_spills(large: str) -> None:
     with DuckDBWarehouse(type="duckdb", path=large).connect(LABEL, HOUR) as session:
         batches = session.execute(Query(SORTED)).batches()
