@@ -62,6 +62,7 @@ def test_standard_output_gets_the_bytes_and_nothing_else(
     assert not Path("-").exists()
 
 
+@pytest.mark.slow
 def test_standard_output_may_be_a_file(configured: Site, tmp_path: Path) -> None:
     publish(configured, "a/b", CSV)
     for name in ("-", "/dev/stdout"):

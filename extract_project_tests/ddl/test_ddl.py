@@ -106,6 +106,7 @@ def test_duckdb_reads_only_the_parts_that_the_manifest_names(site: Site, tmp_pat
     assert in_duckdb(site, made(site, extract, "duckdb"), tmp_path) == ROWS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", FORMATS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(

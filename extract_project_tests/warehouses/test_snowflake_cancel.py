@@ -116,6 +116,7 @@ def test_g8_a_query_that_ends_by_itself_meanwhile_needs_no_abort(
 # Connections that say nothing.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/queries/v1/query-request", "/result"])
 @pytest.mark.parametrize("kind", ["silence", "stall"])
 def test_g8_a_cancel_ends_a_request_that_is_not_answered(
