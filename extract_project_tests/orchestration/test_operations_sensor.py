@@ -10,10 +10,11 @@ import dagster as dg
 import pytest
 
 from extract_project.deployment.tags import FAILURE_TAG
+from extract_project.errors import Cause
 from extract_project.layout import OPERATIONS_KEPT, OPERATIONS_PAGE
 from extract_project.operations.activity import Activity
 from extract_project.operations.keeping import kept_activity
-from extract_project.orchestration.names.keys import asset_key
+from extract_project.orchestration.names.keys import asset_key, op_name
 from extract_project.orchestration.reports.operations import OperationsCursor
 from extract_project.outcome import Outcome
 from extract_project.settings import Settings
@@ -100,6 +101,24 @@ def test_extracts_of_one_run_have_outcomes_of_their_own(
     (bar,) = sensor.activity.bars["a/broken"].values()
     assert bar.end is not None
     assert bar.start <= bar.end
+
+
+def test_what_runs_when_its_run_ends_has_failed_and_was_not_refused(
+    site: Site, settings: Settings, instance: dg.DagsterInstance, sensor: Sensor
+) -> None:
+    """The tag of a run of several tells of one that was refused, and not of the others."""
+    site.put_sql("a/b", "select 1 as n")
+    site.put_sql("a/refused", REFUSED)
+    job = definitions(site, settings).resolve_implicit_global_asset_job_def()
+    keys = frozenset({asset_key("a/b"), asset_key("a/refused")})
+    run = instance.create_run_for_job(
+        job, asset_selection=keys, tags={FAILURE_TAG: Cause.AUDIT.value}
+    )
+    started = dg.DagsterEvent("STEP_START", job.name, step_key=op_name("a/b"))
+    instance.report_dagster_event(started, run.run_id)
+    instance.report_run_failed(run)
+    sensor.tick()
+    assert sensor.outcomes("a/b") == [Outcome.FAILED]
 
 
 def test_a_run_that_waits_is_shown_until_it_has_ended(

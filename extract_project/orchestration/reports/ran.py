@@ -92,7 +92,7 @@ def _bars(
         if path is None or outcome is None or step.start_time is None:
             continue
         if outcome is Outcome.RUNNING and run.is_finished:
-            outcome = whole.outcome
+            outcome = outcome_of(run.status.value, None)  # the cause may be another extract's
         yield (
             path,
             whole.model_copy(
