@@ -60,54 +60,23 @@ def define_roles(stack: cdk.Stack) -> None:
     _role(stack, "RunRole", [*read_manifest(), *publish(), write_logs(), use_key("s3")])
     # A run of several extracts starts a task for each. A separate policy, because it names its own
     # role.
-    iam.CfnRolePolicy(
-        stack,
-        "RunTasks",
-        role_name=ref("RunRole"),
-        policy_name="tasks",
-        policy_document=iam.PolicyDocument(statements=[*launch(), *watch_and_stop()]),
-    )
+    _policy(stack, "RunTasks", "RunRole", "tasks", [*launch(), *watch_and_stop()])
     # In the small footprint the containers of one task share its role: the code server's, so that
     # the users of warehouses that stand for this role stay the same, with what the others do.
-    shared = iam.CfnRolePolicy(
-        stack,
-        "SmallTasks",
-        role_name=ref("CodeRole"),
-        policy_name="tasks",
-        policy_document=iam.PolicyDocument(statements=[*launch(), *watch_and_stop()]),
-    )
+    shared = _policy(stack, "SmallTasks", "CodeRole", "tasks", [*launch(), *watch_and_stop()])
     only_if(shared, SMALL)
     # Without a service no sensor tells of failures: the run does.
-    alerts = iam.CfnRolePolicy(
-        stack,
-        "RunAlerts",
-        role_name=ref("RunRole"),
-        policy_name="alerts",
-        policy_document=iam.PolicyDocument(
-            statements=[alert(), use_key("sns", sid="UseKeyToAlert")]
-        ),
+    alerts = _policy(
+        stack, "RunAlerts", "RunRole", "alerts", [alert(), use_key("sns", sid="UseKeyToAlert")]
     )
     only_if(alerts, NONE)
     schedules = _role(stack, "ScheduleRole", start_scheduled(), "scheduler")
     only_if(schedules, NONE)
+    assuming = [allow("AssumeRoles", ["sts:AssumeRole"], destination_roles())]
     for name in ("Code", "Run"):
-        policy = iam.CfnRolePolicy(
-            stack,
-            f"{name}Destinations",
-            role_name=ref(f"{name}Role"),
-            policy_name="destinations",
-            policy_document=iam.PolicyDocument(
-                statements=[allow("AssumeRoles", ["sts:AssumeRole"], destination_roles())]
-            ),
-        )
+        policy = _policy(stack, f"{name}Destinations", f"{name}Role", "destinations", assuming)
         only_if(policy, DESTINATIONS)
-    glue = iam.CfnRolePolicy(
-        stack,
-        "GlueTables",
-        role_name=ref("CodeRole"),
-        policy_name="glue",
-        policy_document=iam.PolicyDocument(statements=[keep_glue_tables()]),
-    )
+    glue = _policy(stack, "GlueTables", "CodeRole", "glue", [keep_glue_tables()])
     only_if(glue, GLUE)
     database = ref("DatabaseSecret")
     for name, warehouse in (("Core", False), ("Code", True)):
@@ -146,6 +115,19 @@ def _role(
                 policy_name="own", policy_document=iam.PolicyDocument(statements=list(statements))
             )
         ],
+    )
+
+
+def _policy(
+    stack: cdk.Stack, name: str, role: str, shown: str, statements: Sequence[iam.PolicyStatement]
+) -> iam.CfnRolePolicy:
+    """More rights of a role, under a name of their own."""
+    return iam.CfnRolePolicy(
+        stack,
+        name,
+        role_name=ref(role),
+        policy_name=shown,
+        policy_document=iam.PolicyDocument(statements=list(statements)),
     )
 
 

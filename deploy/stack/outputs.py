@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 
-from deploy.stack.parameters import ARM, NONE, SECRET, SERVICES, either, ref
+from deploy.stack.parameters import ARM, NONE, SECRET, SERVICES, either, known_condition, ref
 
 _COMMANDS = {
     "PushImage": (
@@ -52,25 +52,19 @@ def define_outputs(stack: cdk.Stack) -> None:
         value = cdk.Fn.sub(command, given) if "${" in command else command
         output = cdk.CfnOutput(stack, f"{name}Next", value=value, description=description)
         if name in _OF_SERVICES:
-            services = stack.node.find_child(SERVICES)
-            assert isinstance(services, cdk.CfnCondition)
-            output.condition = services
-    schedules = stack.node.find_child(NONE)
-    assert isinstance(schedules, cdk.CfnCondition)
+            output.condition = known_condition(stack, SERVICES)
     cdk.CfnOutput(
         stack,
         "SchedulesNext",
         description="makes the schedules, with the settings of PushSql and of the warehouses",
         value=cdk.Fn.sub(_SCHEDULES),
-        condition=schedules,
+        condition=known_condition(stack, NONE),
     )
-    condition = stack.node.find_child(SECRET)
-    assert isinstance(condition, cdk.CfnCondition)
     cdk.CfnOutput(
         stack,
         "FillSecretNext",
         description="the warehouses' secrets, before Start",
         value=f"aws secretsmanager put-secret-value --secret-id {ref('WarehouseSecret')} "
         "--secret-string file://secret.json",
-        condition=condition,
+        condition=known_condition(stack, SECRET),
     )

@@ -257,9 +257,14 @@ def of_footprint(only: str | None, small: Any, standard: Any) -> Any:
 
 def only_if(resource: cdk.CfnResource, condition_name: str) -> None:
     """Create the resource only if the condition holds."""
-    found = resource.stack.node.find_child(condition_name)
+    resource.cfn_options.condition = known_condition(resource.stack, condition_name)
+
+
+def known_condition(stack: cdk.Stack, name: str) -> cdk.CfnCondition:
+    """A condition of the template, by its name."""
+    found = stack.node.find_child(name)
     assert isinstance(found, cdk.CfnCondition)
-    resource.cfn_options.condition = found
+    return found
 
 
 def excused(resource: cdk.CfnResource, reasons: dict[str, str]) -> None:

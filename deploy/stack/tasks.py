@@ -10,7 +10,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
 
 from deploy.stack.environment import environment, secrets
-from deploy.stack.parameters import IMAGE, SERVICES, att, either, only_if, ref, ref_number
+from deploy.stack.parameters import IMAGE, SERVICES, SMALL, att, either, only_if, ref, ref_number
 from deploy.stack.processes import Process, in_one_task, processes
 from deploy.stack.rights import run_family
 
@@ -30,7 +30,7 @@ def define_tasks(stack: cdk.Stack) -> None:
         task = _task(stack, f"{process.name}Task", process)
         only_if(task, process.only or SERVICES)
     # The code server comes first: its role is that of the whole task, and it has the secrets.
-    _task(stack, "SmallTask", *in_one_task(services))
+    only_if(_task(stack, "SmallTask", *in_one_task(services)), SMALL)
     options = _task(stack, "RunTask", run, family=run_family()).cfn_options
     # A run of several that is under way during an upgrade starts the rest of its tasks with the
     # revision that it began with; ECS starts nothing with one that was deregistered.
@@ -45,7 +45,7 @@ def _task(
     definition = ecs.CfnTaskDefinition
     disk = definition.EphemeralStorageProperty(size_in_gib=process.disk) if process.disk else None
     containers = (process, *beside)
-    task = definition(
+    return definition(
         stack,
         name,
         family=family,
@@ -64,9 +64,6 @@ def _task(
         ],
         container_definitions=[_container(each) for each in containers],
     )
-    if process.only:
-        only_if(task, process.only)
-    return task
 
 
 def _container(process: Process) -> ecs.CfnTaskDefinition.ContainerDefinitionProperty:

@@ -18,14 +18,9 @@ from extract_project.alerts.channels import Channel, EmailChannel, SlackChannel,
 from extract_project.alerts.channels.email import Address, Addresses, Security
 from extract_project.alerts.channels.slack import Webhook
 from extract_project.alerts.channels.sns import TopicArn
+from extract_project.separated import separated
 
 _PORTS: dict[Security, int] = {"starttls": 587, "tls": 465, "none": 25}
-
-
-def _listed(value: Any) -> Any:
-    if isinstance(value, str):
-        return [each.strip() for each in value.split(",") if each.strip()]
-    return value
 
 
 class AlertSettings(BaseModel):
@@ -39,7 +34,7 @@ class AlertSettings(BaseModel):
     slack_webhook: Webhook | None = Field(
         default=None, description="Address of the Slack incoming webhook for alerts."
     )
-    email_to: Annotated[Addresses, NoDecode, BeforeValidator(_listed)] = Field(
+    email_to: Annotated[Addresses, NoDecode, BeforeValidator(separated)] = Field(
         default=[], description="Addresses to which alerts are mailed, separated by commas."
     )
     email_from: Address | None = Field(

@@ -9,7 +9,7 @@ from extract_project.deployment.loaded import Loaded, ask_loaded
 from extract_project.deployment.locations import Locations, find_locations
 from extract_project.errors import ExtractError
 from extract_project.manifest.extract import SUFFIX, is_sql
-from extract_project.manifest.names import is_meant, no_extract
+from extract_project.manifest.names import is_meant, no_extract, some
 from extract_project.settings import Settings
 
 _SHOWN = 3
@@ -30,7 +30,7 @@ def location_having(settings: Settings, extracts: Collection[str]) -> Deployment
     if not found:
         raise ExtractError(_not_found(locations, extracts, asked.unknown))
     if len(found) > 1:
-        each = "; ".join(f"{name} has {_some(paths)}" for name, paths in sorted(found.items()))
+        each = "; ".join(f"{name} has {some(has, _SHOWN)}" for name, has in sorted(found.items()))
         raise ExtractError(
             f"several code locations have what is meant: {each}: this command is for one location, "
             f"so choose it with EXTRACT_LOCATION"
@@ -51,8 +51,3 @@ def _not_found(locations: Locations, extracts: Collection[str], unknown: Mapping
         for name, reason in sorted(unknown.items())
     )
     return "".join([no_extract(next(iter(extracts)), known), *unsure])
-
-
-def _some(paths: list[str]) -> str:
-    more = f" and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else ""
-    return f"{', '.join(paths[:_SHOWN])}{more}"

@@ -66,6 +66,19 @@ class Result:
     version_id: str | None
     sql_version: str | None
 
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Result:
+        """From the values in the metadata of a materialization."""
+        version = metadata.get("sql_version")
+        return cls(
+            outcome=str(metadata["outcome"]),
+            rows=int(metadata.get("dagster/row_count") or 0),
+            bytes=int(metadata.get("bytes") or 0),
+            uri=str(metadata["dagster/uri"]),
+            version_id=metadata.get("s3_version_id"),
+            sql_version=None if version == UNVERSIONED else version,
+        )
+
     def __str__(self) -> str:
         return f"{self.rows:,} rows, {format_bytes(self.bytes)}: {self.outcome}\n{self.uri}"
 
@@ -175,15 +188,4 @@ def _result(entries: Sequence[Mapping[str, Any]]) -> Result | None:
     known = {each["label"]: each.get("text") or each.get("intRepr") for each in entries}
     if "outcome" not in known or known.get("bytes") is None:
         return None
-    return Result(
-        outcome=str(known["outcome"]),
-        rows=int(known["dagster/row_count"] or 0),
-        bytes=int(known["bytes"] or 0),
-        uri=str(known["dagster/uri"]),
-        version_id=known.get("s3_version_id"),
-        sql_version=_known(known.get("sql_version")),
-    )
-
-
-def _known(sql_version: str | None) -> str | None:
-    return None if sql_version == UNVERSIONED else sql_version
+    return Result.of(known)

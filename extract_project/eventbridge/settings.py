@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_settings import NoDecode
 
 from extract_project.errors import SettingsError
+from extract_project.separated import separated
 from extract_project.units import Duration, format_duration
 
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=1)
 
 
-def _listed(value: Any) -> Any:
-    if isinstance(value, str):
-        return [each.strip() for each in value.split(",") if each.strip()]
-    return value
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(separated)]
 
 
 class SchedulerSettings(BaseModel):

@@ -1,13 +1,23 @@
-"""Names of extracts: the error for an unknown name, and the expansion of patterns."""
+"""Names of extracts: how they are shown, errors about them, and the expansion of patterns."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 _LISTED = 5
 _WILD = "*?["
+
+
+def name_of(path: str, partition: str | None) -> str:
+    """`sales/orders`, or `sales/orders 2026-01-01`."""
+    return f"{path} {partition}" if partition else path
+
+
+def cannot_run(path: str, reasons: Iterable[str]) -> str:
+    """The error for an extract whose file is invalid."""
+    return "\n".join([f"{path} is invalid, so it cannot run: fix it, push it", *reasons])
 
 
 def no_extract(path: str, known: Collection[str]) -> str:
@@ -19,13 +29,13 @@ def no_extract(path: str, known: Collection[str]) -> str:
     inside = sorted(each for each in known if each.startswith(f"{wanted}/"))
     if inside:
         return (
-            f"{wanted!r} is a folder with {_some(inside)}: name one of them, or all of them in "
+            f"{wanted!r} is a folder with {some(inside)}: name one of them, or all of them in "
             f"'extract run': '{wanted}/*'"
         )
     hint = _close(wanted, known)
     if hint is None:
-        some = f"there are {_some(sorted(known))}" if known else "there are none"
-        return f"no extract {path!r}: {some}"
+        there = f"there are {some(sorted(known))}" if known else "there are none"
+        return f"no extract {path!r}: {there}"
     return f"no extract {path!r}: did you mean {hint!r}?"
 
 
@@ -62,6 +72,7 @@ def _close(wanted: str, known: Collection[str]) -> str | None:
     return names[alike[0]] if alike else None
 
 
-def _some(paths: list[str]) -> str:
-    more = f" and {len(paths) - _LISTED:,} more" if len(paths) > _LISTED else ""
-    return f"{', '.join(paths[:_LISTED])}{more}"
+def some(paths: Sequence[str], most: int = _LISTED) -> str:
+    """The first paths, and how many more there are."""
+    more = f" and {len(paths) - most:,} more" if len(paths) > most else ""
+    return f"{', '.join(paths[:most])}{more}"

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from extract_project.manifest.names import name_of
 from extract_project.outcome import Outcome
 from extract_project.status.facts import Attempt, ExtractFacts, Facts
 from extract_project.status.reason import headline
@@ -89,7 +90,7 @@ def failed_report(
             *(_attempt(facts, *each, location) for each in attempts),
         ),
         running=tuple(
-            f"{each.extract} {attempt.partition}" if attempt.partition else each.extract
+            name_of(each.extract, attempt.partition)
             for each in chosen
             for attempt in each.attempts
             if attempt.outcome in (Outcome.QUEUED, Outcome.RUNNING)

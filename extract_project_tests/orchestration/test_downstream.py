@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from extract_project.manifest.upstream import with_all_upstream
 from extract_project.orchestration.starts.downstream import (
     DownstreamCursor,
     Evaluation,
@@ -17,7 +18,7 @@ from extract_project.orchestration.starts.downstream import (
     waits_at_ticks,
 )
 from extract_project.orchestration.starts.observed import observe
-from extract_project.orchestration.starts.readiness import Readiness, with_all_upstream
+from extract_project.orchestration.starts.readiness import Readiness
 from extract_project.orchestration.starts.schedules import schedules
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site

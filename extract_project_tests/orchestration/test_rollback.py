@@ -11,6 +11,7 @@ from dagster import DagsterInstance
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from extract_project.history.versions import require_version
+from extract_project.manifest.upstream import with_all_upstream
 from extract_project.orchestration.run.rollback import rollback_config
 from extract_project.orchestration.starts.downstream import (
     DownstreamCursor,
@@ -18,7 +19,7 @@ from extract_project.orchestration.starts.downstream import (
     evaluate,
 )
 from extract_project.orchestration.starts.observed import observe
-from extract_project.orchestration.starts.readiness import Readiness, with_all_upstream
+from extract_project.orchestration.starts.readiness import Readiness
 from extract_project.publish.rollback import Order
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site

@@ -20,7 +20,7 @@ from extract_project.cli.console import (
 from extract_project.cli.listing import Column, Listing, print_listing, wide_option
 from extract_project.cli.running.unknown import show_unknown
 from extract_project.errors import ExtractError
-from extract_project.manifest.names import expanded, no_extract
+from extract_project.manifest.names import expanded, name_of, no_extract
 from extract_project.settings import load_settings
 from extract_project.status import words
 from extract_project.status.failures import FailedReport, FailedRow, failed_report, merged
@@ -120,7 +120,7 @@ def _show(report: FailedReport, options: str, *, wide: bool) -> None:
 
 
 def _show_whole(row: FailedRow, report: FailedReport) -> None:
-    name = f"{row.extract} {row.partition}" if row.partition else row.extract
+    name = name_of(row.extract, row.partition)
     at = f", {words.at(row.at, report.at)}" if row.at else ""
     out.print(Text.assemble((name, "bold"), f" {row.state}{at}"))
     out.print(row.failure_report or row.what)

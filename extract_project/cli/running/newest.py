@@ -10,6 +10,7 @@ import click
 
 from extract_project.cli.console import err
 from extract_project.errors import DeploymentError, ManifestError
+from extract_project.manifest.names import cannot_run
 
 if TYPE_CHECKING:
     from extract_project.deployment.client import Deployment
@@ -56,8 +57,7 @@ def require_valid(loaded: Loaded, paths: Collection[str]) -> None:
     """Raise ManifestError with the reasons if one of the extracts is invalid."""
     for path in paths:
         if path in loaded.invalid:
-            reasons = "\n".join(loaded.invalid[path])
-            raise ManifestError(f"{path} is invalid, so it cannot run: fix it, push it\n{reasons}")
+            raise ManifestError(cannot_run(path, loaded.invalid[path]))
 
 
 def known_extracts(deployment: Deployment, loaded: Loaded) -> dict[str, str]:

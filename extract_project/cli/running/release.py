@@ -19,6 +19,7 @@ from extract_project.cli.outcomes import ReleaseAnswer
 from extract_project.cli.running.launching import launch_and_watch
 from extract_project.cli.running.run import watch
 from extract_project.errors import Cause, ReleaseError
+from extract_project.manifest.names import name_of
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def release(
 
 def _refused(answered: Answer, extract: str, partition: str | None) -> tuple[Rerun, FailedExtract]:
     """The latest attempt; raises ReleaseError unless an audit refused it."""
-    name = f"{extract} {partition}" if partition else extract
+    name = name_of(extract, partition)
     for rerun in answered.reruns:
         for member in rerun.members:
             if member.name != name:

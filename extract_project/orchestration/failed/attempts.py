@@ -20,6 +20,7 @@ from dagster import DagsterEventType
 
 from extract_project.errors import Cause
 from extract_project.manifest.extract import Extract
+from extract_project.manifest.names import name_of
 from extract_project.orchestration.dagster_internals import StepEventStatus, StepFailureData
 from extract_project.orchestration.names.keys import asset_key, op_name
 from extract_project.orchestration.names.latest import Latest, read_latest
@@ -63,8 +64,7 @@ class LatestAttempt:
     @property
     def name(self) -> str:
         """`sales/orders`, or `sales/orders 2026-01-01`."""
-        path = self.extract.path
-        return f"{path} {self.partition}" if self.partition else path
+        return name_of(self.extract.path, self.partition)
 
 
 @dataclass(frozen=True)

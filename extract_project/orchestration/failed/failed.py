@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import AwareDatetime, BaseModel
 
 from extract_project.manifest.extract import Extract
+from extract_project.manifest.names import name_of
 from extract_project.orchestration.failed.attempts import (
     LatestAttempt,
     State,
@@ -50,7 +51,7 @@ class FailedExtract(BaseModel):
 
     @property
     def name(self) -> str:
-        return f"{self.extract} {self.partition}" if self.partition else self.extract
+        return name_of(self.extract, self.partition)
 
 
 class Rerun(BaseModel):

@@ -10,8 +10,9 @@ from graphlib import TopologicalSorter
 from extract_project.errors import ManifestError
 from extract_project.manifest.example_partition import example_partition, require_partition
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.names import expanded, no_extract
+from extract_project.manifest.names import cannot_run, expanded, name_of, no_extract
 from extract_project.manifest.snapshot import Snapshot
+from extract_project.manifest.upstream import with_all_upstream
 from extract_project.orchestration.names.partitions import due_partitions, partitions_of
 
 
@@ -25,8 +26,7 @@ class Chosen:
     @property
     def name(self) -> str:
         """`sales/orders`, or `sales/orders 2026-01-01`."""
-        path = self.extract.path
-        return f"{path} {self.partition}" if self.partition else path
+        return name_of(self.extract.path, self.partition)
 
 
 def choose(
@@ -46,8 +46,7 @@ def choose(
     paths = expanded(names, known)
     for path in paths:
         if path in invalid:
-            reasons = "\n".join(invalid[path].reasons)
-            raise ManifestError(f"{path} is invalid, so it cannot run: fix it, push it\n{reasons}")
+            raise ManifestError(cannot_run(path, invalid[path].reasons))
         if path not in known:
             raise ManifestError(no_extract(path, known))
     return [
@@ -60,20 +59,9 @@ def choose(
 def _upstream_first(paths: Iterable[str], known: Mapping[str, Extract]) -> list[str]:
     """The paths in the order of their dependencies, also of those through others in between."""
     wanted = list(paths)
-    graph = {path: known[path].header.depends_on for path in sorted(_with_upstream(wanted, known))}
-    ordered = TopologicalSorter(graph).static_order()
-    return [path for path in ordered if path in wanted]
-
-
-def _with_upstream(paths: Sequence[str], known: Mapping[str, Extract]) -> set[str]:
-    found: set[str] = set()
-    coming = list(paths)
-    while coming:
-        path = coming.pop()
-        if path not in found and path in known:
-            found.add(path)
-            coming.extend(known[path].header.depends_on)
-    return found
+    involved = with_all_upstream([known[path] for path in wanted], known)
+    graph = {path: involved[path].header.depends_on for path in sorted(involved)}
+    return [path for path in TopologicalSorter(graph).static_order() if path in wanted]
 
 
 def _partitions(

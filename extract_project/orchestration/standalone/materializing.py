@@ -11,12 +11,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
 
 from extract_project.deployment.run import Result
-from extract_project.deployment.tags import PARTITION_TAG, UNVERSIONED
+from extract_project.deployment.tags import PARTITION_TAG
 from extract_project.errors import Cause, ManifestError
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.dagster_internals import CheckError, InMemoryJob, execute_run
@@ -149,7 +148,8 @@ def _outcome(
     done = Materialized(chosen, State.SUCCEEDED, run_id, events=events)
     if ended is not None and ended.is_success:
         (published,) = (each for each in events if isinstance(each, dg.AssetMaterialization))
-        return replace(done, result=_result(published.metadata))
+        metadata = {name: each.value for name, each in published.metadata.items()}
+        return replace(done, result=Result.of(metadata))
     attempt = explained(
         instance,
         LatestAttempt(chosen.extract, chosen.partition, State.FAILED, run_id, datetime.now(UTC)),
@@ -184,18 +184,3 @@ def _events(
         else:
             found.append(event.asset_check_evaluation_data)
     return found
-
-
-def _result(metadata: Mapping[str, Any]) -> Result:
-    def value(name: str) -> Any:
-        return metadata[name].value if name in metadata else None
-
-    version = value("sql_version")
-    return Result(
-        outcome=str(value("outcome")),
-        rows=int(value("dagster/row_count") or 0),
-        bytes=int(value("bytes") or 0),
-        uri=str(value("dagster/uri")),
-        version_id=value("s3_version_id"),
-        sql_version=None if version == UNVERSIONED else version,
-    )

@@ -17,6 +17,7 @@ import dagster as dg
 from pydantic import BaseModel
 
 from extract_project.manifest.extract import Extract
+from extract_project.manifest.upstream import with_all_upstream
 from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.partitions import due_partitions, partitions_of
 from extract_project.orchestration.names.requests import run_request
@@ -27,7 +28,6 @@ from extract_project.orchestration.starts.readiness import (
     Extracts,
     Readiness,
     upstream_of,
-    with_all_upstream,
 )
 
 DOWNSTREAM_SENSOR = "following"

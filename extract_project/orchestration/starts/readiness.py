@@ -28,18 +28,6 @@ def upstream_of(extract: Extract, extracts: Extracts) -> list[Extract]:
     return [each for each in found if each.header.enabled]
 
 
-def with_all_upstream(downstream: Sequence[Extract], extracts: Extracts) -> Extracts:
-    """The given extracts, and all that they depend on, directly or indirectly."""
-    found: dict[str, Extract] = {}
-    coming = [each.path for each in downstream]
-    while coming:
-        path = coming.pop()
-        if path in extracts and path not in found:
-            found[path] = extracts[path]
-            coming += extracts[path].header.depends_on
-    return found
-
-
 @dataclass(frozen=True)
 class Readiness:
     """Tells which extracts are ready for their downstream extracts, at the observed moment."""

@@ -15,11 +15,12 @@ import dagster as dg
 
 from extract_project.deployment.questions import question_in
 from extract_project.manifest.extract import InvalidExtract
+from extract_project.manifest.upstream import with_all_upstream
 from extract_project.orchestration.load.loading import RefusedManifest
 from extract_project.orchestration.names.instigators import instigator_states, location_of
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.downstream import DOWNSTREAM_SENSOR, DownstreamCursor
-from extract_project.orchestration.starts.readiness import Extracts, with_all_upstream
+from extract_project.orchestration.starts.readiness import Extracts
 from extract_project.orchestration.status import surroundings
 from extract_project.orchestration.status.extracts import extract_facts
 from extract_project.outcome import Outcome
