@@ -29,7 +29,7 @@ def others(site: Site, buckets: Buckets) -> Iterator[Folder]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spoilt", ["crm", "data"])
+@pytest.mark.parametrize("spoilt", ["crm", pytest.param("data", marks=pytest.mark.soak)])
 @pytest.mark.parametrize(
     "shape",
     [each if each == "one put" else pytest.param(each, marks=pytest.mark.soak) for each in SHAPES],

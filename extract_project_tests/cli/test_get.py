@@ -47,7 +47,9 @@ def get(
     [
         pytest.param("-", CSV, id="small"),
         pytest.param("-", LARGE, id="several ranges"),
-        *(("/dev/stdout", LARGE), ("/dev/fd/1", LARGE), ("/proc/self/fd/1", LARGE)),
+        ("/dev/stdout", LARGE),
+        pytest.param("/dev/fd/1", LARGE, marks=pytest.mark.soak),
+        pytest.param("/proc/self/fd/1", LARGE, marks=pytest.mark.soak),
     ],
 )
 def test_standard_output_gets_the_bytes_and_nothing_else(

@@ -87,10 +87,8 @@ def test_from_red_to_green(morning: Installation, file: DuckDBFile, page: Page) 
     morning.site.put_sql("story/renamed", RENAMED.replace("order_id", "id as order_id"))
     await_value("the fixed SQL", lambda: mended_is_live(morning), 120)
 
-    page.goto(
-        f"{morning.server.url}/locations/extract_project/jobs/rerun_failed_extracts/playground"
-    )
-    page.get_by_role("button", name="Launch Run").click()
+    launchpad = "locations/extract_project/jobs/rerun_failed_extracts/playground"
+    await_value("a run", lambda: launched(page, f"{morning.server.url}/{launchpad}"), 180)
     for path in ("story/renamed", "story/duplicates", "story/by_day/partition=2026-11-23/by_day"):
         assert len(morning.await_versions(path, 1)) == 1
     await_value("nothing to be red or running", lambda: all_well(morning), 120)
@@ -99,6 +97,20 @@ def test_from_red_to_green(morning: Installation, file: DuckDBFile, page: Page) 
     assert runs == {"story/good": 0, "story/renamed": 1, "story/duplicates": 1, "story/by_day": 3}
     page.goto(f"{morning.server.url}/assets/story/by_day?view=partitions")
     expect(page.get_by_text("Failed (0)").first).to_be_visible()
+
+
+def launched(page: Page, launchpad: str) -> bool:
+    """Whether a click on the launchpad's button has led to the page of a run.
+
+    Dagster refuses one while it loads the location, as it may soon after a change of a file.
+    """
+    page.goto(launchpad)
+    page.get_by_role("button", name="Launch Run").click()
+    try:
+        expect(page).to_have_url(re.compile("/runs/"), timeout=20_000)
+    except AssertionError:
+        return False
+    return True
 
 
 def all_well(running: Installation) -> bool:
