@@ -25,7 +25,8 @@ from extract_project.store.destination import DATA
 from extract_project.store.folder import Location
 from extract_project.store.settings import DestinationSettings, StoreLocation, fault_of_destinations
 from extract_project.store.stores import Folders, Stores
-from extract_project.warehouses import WAREHOUSE_TYPES, WarehouseSettings, warehouse_fields
+from extract_project.warehouses import BUILT_IN, WarehouseSettings, warehouse_fields
+from extract_project.warehouses.configured import NO_TYPE, WRONG_TYPE
 
 if TYPE_CHECKING:
     from extract_project.manifest.parsing import Dialects
@@ -86,7 +87,7 @@ class Settings(BaseSettings):
         min_length=1,
         description="at least one warehouse, under a name of your choice, as in "
         "EXTRACT_WAREHOUSES__SHOP__TYPE=duckdb and EXTRACT_WAREHOUSES__SHOP__PATH=/data/shop.duckdb"
-        f" (types: {', '.join(WAREHOUSE_TYPES)}); docs/settings.md lists the fields of each",
+        f" (types: {', '.join(BUILT_IN)}); docs/settings.md lists the fields of each",
     )
     kms_key_id: str | None = Field(
         None,
@@ -286,10 +287,10 @@ def _explain(item: Any, given: Mapping[str, Any]) -> str:
         known = [each.lower() for each in warehouse_fields(kind)]
         hint = suggestion(path[-1], known)
         return f"{variable} is not a setting of a {kind} warehouse: {hint}"
-    if error == "union_tag_invalid":
-        return f"{kind_of} is {context['tag']!r}: expected one of {context['expected_tags']}"
-    if error == "union_tag_not_found":
-        return f"{kind_of} is not set: expected one of {', '.join(WAREHOUSE_TYPES)}"
+    if error == WRONG_TYPE:
+        return f"{kind_of} is {context['kind']!r}: {context['reason']}"
+    if error == NO_TYPE:
+        return f"{kind_of} is not set: {item['msg']}"
     if error in ("dict_type", "model_type", "model_attributes_type"):
         if path[0] in given:
             return f"{variable} is not a mapping: expected one of names to values"

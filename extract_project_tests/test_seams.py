@@ -232,17 +232,9 @@ def test_a_check(site: Site, copy: Copy) -> None:
 def test_a_warehouse(site: Site, copy: Copy) -> None:
     """With an SQL of its own."""
     copy.add("warehouses/numbers.py", _NUMBERS)
-    copy.edit(
-        "warehouses/__init__.py",
-        "from extract_project.warehouses.duckdb import DuckDBWarehouse\n",
-        "from extract_project.warehouses.duckdb import DuckDBWarehouse\n"
-        "from extract_project.warehouses.numbers import NumbersWarehouse\n",
-    )
-    copy.edit(
-        "warehouses/__init__.py",
-        "AnyWarehouse = DuckDBWarehouse |",
-        "AnyWarehouse = NumbersWarehouse | DuckDBWarehouse |",
-    )
+    duckdb = '    "duckdb": "extract_project.warehouses.duckdb:DuckDBWarehouse",\n'
+    numbers = '    "numbers": "extract_project.warehouses.numbers:NumbersWarehouse",\n'
+    copy.edit("warehouses/registry.py", duckdb, duckdb + numbers)
     site.put_sql("a/b", "count to the end")
     site.put_sql("a/c", "skip to the end")
     shop = {"EXTRACT_WAREHOUSES__SHOP__TYPE": "numbers", "EXTRACT_WAREHOUSES__SHOP__UPTO": "3"}

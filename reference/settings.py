@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import get_args
 
 from pydantic import BaseModel
 
@@ -12,7 +11,7 @@ from extract_project.eventbridge.settings import SchedulerSettings
 from extract_project.fargate import FargateSettings
 from extract_project.settings import PREFIX, Settings
 from extract_project.store.settings import DestinationSettings
-from extract_project.warehouses import AnyWarehouse
+from extract_project.warehouses import BUILT_IN, warehouse_model
 from reference.schema import properties, purpose_and_default, table
 
 _HEAD = """\
@@ -80,10 +79,9 @@ _COLUMNS = ("variable", "value", "default", "what it is for")
 def settings_page() -> str:
     """The page: the variables, the warehouses by type, alerts and prices."""
     text = _HEAD + table(("variable", "default", "what it is for"), _variables()) + _WAREHOUSES
-    for model in get_args(AnyWarehouse):
-        (kind,) = get_args(model.model_fields["type"].annotation)
+    for kind in BUILT_IN:
         text += f"\n### {kind}\n\n{_NOTES.get(kind, kind)}.\n\n"
-        text += table(_COLUMNS, _fields(model, "…__"))
+        text += table(_COLUMNS, _fields(warehouse_model(kind), "…__"))
     text += _DESTINATIONS
     text += table(_COLUMNS, _fields(DestinationSettings, f"{PREFIX}DESTINATIONS__<NAME>__"))
     text += _ALERTS + table(_COLUMNS, _fields(AlertSettings, f"{PREFIX}ALERTS__"))

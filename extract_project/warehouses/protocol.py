@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "Driver",
     "FunctionNames",
     "Label",
     "Placeholder",
@@ -136,8 +137,21 @@ FunctionNames = Annotated[
 """Names in lower case: `f` in any schema, or `s.f`."""
 
 
+@dataclass(frozen=True)
+class Driver:
+    """The client of a warehouse, where it is installed separately."""
+
+    module: str
+    """Whether it is there, is found out by looking for this module, without importing it."""
+    install: str
+    """The command that installs it."""
+
+
 class Warehouse(Protocol):
-    """Connection settings that know how to connect."""
+    """Connection settings that know how to connect.
+
+    A class may have `driver`, a `Driver`: settings without it are refused.
+    """
 
     @property
     def type(self) -> str: ...

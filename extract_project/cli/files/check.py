@@ -22,14 +22,14 @@ from extract_project.manifest.folder import (
 from extract_project.manifest.parsing import Dialects
 from extract_project.problem import Problem
 from extract_project.settings import load_settings
-from extract_project.warehouses import WAREHOUSE_TYPES, dialect_of
+from extract_project.warehouses import dialect_of, warehouse_types
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--dialect",
-    type=click.Choice(WAREHOUSE_TYPES),
+    type=click.Choice(warehouse_types()),
     help="The SQL dialect, if no warehouse is configured.",
 )
 @json_option

@@ -14,7 +14,7 @@ from extract_project.cli.files.starter import DEFAULTS, SAMPLE, environment_file
 from extract_project.doctor import examine
 from extract_project.errors import SettingsError
 from extract_project.settings import PREFIX, Settings, load_settings
-from extract_project.warehouses import WAREHOUSE_TYPES, warehouse_model
+from extract_project.warehouses import warehouse_model, warehouse_types
 
 _LATER = ("dagster", "schedules and sensors")
 """Checks of a running Dagster, which is started after init."""
@@ -25,9 +25,7 @@ _WORKFLOW = Path(".github/workflows/extracts.yml")
 @click.command()
 @click.option("--manifest", help="Where SQL files go, as s3://bucket/prefix.")
 @click.option("--data", help="Where extracts are published, as s3://bucket/prefix.")
-@click.option(
-    "--type", "kind", type=click.Choice(sorted(WAREHOUSE_TYPES)), help="Of the warehouse."
-)
+@click.option("--type", "kind", type=click.Choice(warehouse_types()), help="Of the warehouse.")
 @click.option("--warehouse", default="main", show_default=True, help="A name for the warehouse.")
 @click.option(
     "--set",
@@ -71,7 +69,7 @@ def init(
     """
     manifest = manifest or click.prompt("S3 location of the SQL files (s3://bucket/prefix)")
     data = data or click.prompt("S3 location of the published extracts (s3://bucket/prefix)")
-    kind = kind or click.prompt("Type of the warehouse", type=click.Choice(sorted(WAREHOUSE_TYPES)))
+    kind = kind or click.prompt("Type of the warehouse", type=click.Choice(warehouse_types()))
     model = warehouse_model(kind)
     fields = {"type": kind, **dict(_field(each) for each in given)}
     fields |= {name: click.prompt(f"{kind}: {said}") for name, said in _missing(model, fields)}
