@@ -34,7 +34,7 @@ def _configured(given: Any) -> Any:
         raise PydanticCustomError(NO_TYPE, "expected one of {types}", {"types": expected})
     try:
         model = warehouse_model(kind)
-        _require_driver(kind, getattr(model, "driver", None))
+        _require_driver(getattr(model, "driver", None))
     except UnknownType:
         expected = ", ".join(warehouse_types())
         raise _wrong(kind, f"expected one of {expected}") from None
@@ -53,7 +53,7 @@ def _from_json(text: str) -> Any:
         raise PydanticKnownError("dict_type") from None
 
 
-def _require_driver(kind: str, driver: Driver | None) -> None:
+def _require_driver(driver: Driver | None) -> None:
     """Raises SettingsError with the command that installs the driver, if it is not there."""
     if driver is None:
         return
@@ -63,7 +63,7 @@ def _require_driver(kind: str, driver: Driver | None) -> None:
         missing = True
     if missing:
         raise SettingsError(
-            f"a {kind} warehouse needs the module {driver.module}, which is not installed: "
+            f"such a warehouse needs the module {driver.module}, which is not installed: "
             f"{driver.install}"
         )
 

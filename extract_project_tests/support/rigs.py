@@ -2,71 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import psycopg
-import pyarrow as pa
 
-from extract_project.manifest.extract import Extract
-from extract_project.manifest.parsing import Dialects, parse_extract
-from extract_project.schema.choices import DEFAULTS, TypeChoices
-from extract_project.source import SqlSource
+from extract_project.warehouses.conformance.rig import LABEL, Rig, read
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
-from extract_project.warehouses.protocol import Label, Query, Session, Warehouse
 from extract_project.warehouses.snowflake import SnowflakeWarehouse
 from extract_project_tests.support.snowflake_server import Engine, Service, SnowflakeServer
 
-LABEL = Label("sales/orders", "v1", "run-1")
-
-
-@dataclass(frozen=True)
-class Rig:
-    """A warehouse with a table `shop.orders` (one row: id 1), and the queries of the tests."""
-
-    warehouse: Warehouse
-    series: Callable[[int], str]
-    """`select n from …` that returns the integers from 1 to a limit."""
-    slow: str
-    """A query that does not end by itself."""
-    running: Callable[[], int]
-    """The number of queries of the session that run in the warehouse."""
-    insert: Callable[[], object]
-    """Add a row to shop.orders."""
-    unreachable: Warehouse
-
-    @contextmanager
-    def session(self, timeout: timedelta = timedelta(hours=1)) -> Iterator[Session]:
-        with self.warehouse.connect(LABEL, timeout) as session:
-            yield session
-
-    def query(self, text: str, **params: Any) -> Query:
-        """Prepare a statement as the manifest does: placeholders, and the end of the statement."""
-        names = ", ".join(f"{name}: 0" for name in params)
-        header = f"/*---\nparams: {{{names}}}\n---*/\n" if params else ""
-        source = SqlSource(key="k", version_id="v", etag="e", sha256="s")
-        extract = parse_extract(
-            "a/b", f"{header}{text}".encode(), source, Dialects({"w": self.warehouse.dialect}, "w")
-        )
-        assert isinstance(extract, Extract), extract.reasons
-        return replace(extract.query(), values=params)
-
-    def table(self, text: str, **params: Any) -> pa.Table:
-        with self.session() as session:
-            result = session.execute(self.query(text, **params))
-            return pa.Table.from_batches(list(result.batches()), result.schema)
-
-
-def read(session: Session, sql: str, types: TypeChoices = DEFAULTS) -> pa.Table:
-    """The whole result of a statement without parameters."""
-    result = session.execute(Query(sql, types=types))
-    return pa.Table.from_batches(list(result.batches()), result.schema)
+__all__ = ["LABEL", "Rig", "read"]
 
 
 def duckdb_rig(directory: Path) -> Rig:
@@ -84,6 +32,9 @@ def duckdb_rig(directory: Path) -> Rig:
         running=lambda: 0,  # it runs in this very process
         insert=lambda: execute("insert into shop.orders values (2)"),
         unreachable=DuckDBWarehouse(type="duckdb", path=str(directory / "nothing.duckdb")),
+        unreachable_name="nothing.duckdb",
+        runs_here=True,
+        knows_no_tables=True,
     )
 
 
@@ -110,6 +61,8 @@ def postgres_rig(warehouse: PostgresWarehouse) -> Rig:
         ),
         insert=lambda: execute("insert into shop.orders values (2)"),
         unreachable=warehouse.model_copy(update={"host": "/nowhere"}),
+        unreachable_name="/nowhere",
+        refuses_wide_years=True,
     )
 
 
@@ -130,6 +83,7 @@ def snowflake_rig(server: SnowflakeServer) -> Rig:
         running=lambda: sum(query.state == "RUNNING" for query in service.queries),
         insert=change,
         unreachable=warehouse.model_copy(update={"port": 1}),
+        unreachable_name="acme-prod",
     )
 
 
