@@ -7,13 +7,13 @@ record in any other form than the one known here is read by Dagster.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+from pydantic_core import from_json
 
 from extract_project.orchestration.dagster_internals import stored_asset_rows
 from extract_project.orchestration.names.keys import asset_key
@@ -80,7 +80,7 @@ def _from_row(row: Mapping[str, Any]) -> Latest:
         raise ValueError("a wiped asset: what was before does not count")
     if written is None:
         return Latest(run_id, None)
-    record = json.loads(written)
+    record = from_json(written)
     entry = record["event_log_entry"]
     event = entry["dagster_event"]["event_specific_data"]["materialization"]
     data = ((each["label"], each["entry_data"]) for each in event["metadata_entries"])
