@@ -5,8 +5,10 @@ The description of each field explains its variable; docs/settings.md is generat
 
 from __future__ import annotations
 
+import difflib
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -36,6 +38,9 @@ LOCATION = "extract_project"
 """Name of this project's code location. In another Dagster project its own name applies."""
 _TYPED = 2
 """Index of a warehouse's type in the location of a pydantic error: after `warehouses` and name."""
+
+_ALMOST = 0.8
+"""How similar a variable has to be to a setting to be taken for a misspelt one, from 0 to 1."""
 
 Metrics = Literal["emf", "emf-alarms", "otlp"]
 """Where metrics go; each has its exporter in `telemetry/exporting.py`."""
@@ -232,6 +237,9 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
     Raises SettingsError with one line per error. Each line begins with the environment variable, or
     with the key in `given`.
     """
+    misspelt = _misspelt(os.environ)
+    if misspelt:
+        raise SettingsError("\n".join(misspelt))
     try:
         return Settings(**(given or {}))
     except BrokenJson as error:  # its text names the field and quotes nothing of the value
@@ -243,6 +251,23 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
     except ValidationError as error:
         lines = [_explain(item, given or {}) for item in error.errors(include_url=False)]
         raise SettingsError("\n".join(lines)) from None
+
+
+def _misspelt(environment: Iterable[str]) -> list[str]:
+    """A line for each variable that is almost a setting: ignored, it would do nothing unseen.
+
+    Others that begin with EXTRACT_ may be another program's.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    found = []
+    for variable in sorted(environment):
+        root, nested, rest = variable.upper().removeprefix(PREFIX).partition("__")
+        if not variable.upper().startswith(PREFIX) or root in known:
+            continue
+        for close in difflib.get_close_matches(root, known, n=1, cutoff=_ALMOST):
+            meant = f"{PREFIX}{close}{nested}{rest}"
+            found.append(f"{variable} is not a setting: did you mean {meant}?")
+    return found
 
 
 def _at(message: str, *path: str) -> PydanticCustomError:

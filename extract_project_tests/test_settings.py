@@ -143,6 +143,30 @@ def test_a_variable_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) ->
     assert (settings.state, settings.kms_key_id, settings.fargate.vcpu_hour) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("EXTRACT_KMS_KEY", "EXTRACT_KMS_KEY_ID"),
+        ("EXTRACT_METRIC", "EXTRACT_METRICS"),
+        ("EXTRACT_ALERT__SLACK__URL", "EXTRACT_ALERTS__SLACK__URL"),
+        ("extract_warehosues__shop__type", "EXTRACT_WAREHOUSES__SHOP__TYPE"),
+    ],
+)
+def test_a_misspelt_variable_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, variable: str, meant: str
+) -> None:
+    monkeypatch.setenv(variable, "x")
+    with pytest.raises(SettingsError) as refused:
+        load(monkeypatch, TYPE="duckdb")
+    assert str(refused.value) == f"{variable} is not a setting: did you mean {meant}?"
+
+
+def test_a_variable_of_another_program_is_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("EXTRACT_DATE", "EXTRACT_DATABASE", "EXTRACT_CODE_SERVER_HOST", "EXTRACTS"):
+        monkeypatch.setenv(variable, "x")
+    assert load(monkeypatch, TYPE="duckdb").warehouses
+
+
 def test_a_warehouse_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXTRACT_WAREHOUSES____TYPE", "duckdb")
     with pytest.raises(SettingsError, match=r"EXTRACT_WAREHOUSES____…: a warehouse has no name"):
