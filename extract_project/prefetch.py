@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -22,8 +22,17 @@ class _End:
 
 
 @contextmanager
-def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iterator[Iterator[T]]:
+def prefetch(
+    items: Iterator[T],
+    depth: int,
+    cancel: Callable[[], None],
+    *,
+    is_heavy: Callable[[T], bool] | None = None,
+) -> Iterator[Iterator[T]]:
     """Produce `items` in a thread, at most `depth` ahead of the consumer.
+
+    After a heavy item the thread waits until the consumer asks for the next one, so that no other
+    is in memory with it.
 
     The consumer waits in Python, so a signal reaches it even while the producer is stuck in a
     driver. If the block is left early, `cancel` is called repeatedly until the thread has ended; it
@@ -45,7 +54,11 @@ def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iter
     def produce() -> None:
         try:
             for item in () if stopped.is_set() else items:
+                heavy = is_heavy is not None and is_heavy(item)
                 put(item)
+                del item  # memory holds it no longer than the consumer does
+                if heavy:
+                    _await_consumer(waiting, stopped)
                 if stopped.is_set():
                     return
         except BaseException as error:
@@ -63,6 +76,8 @@ def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iter
                     raise item.error
                 return
             yield item
+            del item
+            waiting.task_done()
 
     thread = threading.Thread(target=produce, name="fetch", daemon=True)
     try:
@@ -78,6 +93,13 @@ def prefetch(items: Iterator[T], depth: int, cancel: Callable[[], None]) -> Iter
             ended = not thread.is_alive()
         if thread.is_alive():
             thread.join()
+
+
+def _await_consumer(waiting: queue.Queue[Any], stopped: threading.Event) -> None:
+    """Wait until the consumer has finished with everything that it was given."""
+    with waiting.all_tasks_done:
+        while waiting.unfinished_tasks and not stopped.is_set():
+            waiting.all_tasks_done.wait(_WAIT_SECONDS)
 
 
 def in_thread(name: str, work: Callable[[], T], timeout: float | None = None) -> T:

@@ -22,11 +22,11 @@ Sizes = npt.NDArray[np.int64]
 
 
 def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Groups of at most 245,760 rows; a group ends with the row that reaches 12 MiB.
+    """Groups of at most 245,760 rows; a group ends with the row that reaches `group_bytes`.
 
-    Of more than 768 columns, it ends with 16 KiB for each.
+    A row that reaches it alone is a group by itself: joined to others, it would be copied.
     """
-    most = max(_GROUP_BYTES, len(schema) * _COLUMN_BYTES)
+    most = group_bytes(schema)
     group: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
@@ -35,15 +35,29 @@ def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator
         while start < batch.num_rows:
             reached = int(np.searchsorted(ends, ends[start] + most - size))
             stop = min(reached, start + _GROUP_ROWS - rows, batch.num_rows)
+            ends_here = rows + stop - start > 1 and ends[stop] - ends[stop - 1] >= most
+            if ends_here:  # before a long row
+                stop -= 1
             group.append(batch.slice(start, stop - start))
             rows += stop - start
             size += int(ends[stop] - ends[start])
             start = stop
-            if rows == _GROUP_ROWS or size >= most:
+            if ends_here or rows == _GROUP_ROWS or size >= most:
                 yield pa.Table.from_batches(group, schema).combine_chunks()
                 group, rows, size = [], 0, 0
+        del batch  # a long one is freed before the next is fetched
     if group:
         yield pa.Table.from_batches(group, schema).combine_chunks()
+
+
+def group_bytes(schema: pa.Schema) -> int:
+    """The size that ends a row group: 12 MiB; of more than 768 columns, 16 KiB for each."""
+    return max(_GROUP_BYTES, len(schema) * _COLUMN_BYTES)
+
+
+def is_long(rows: pa.Table) -> bool:
+    """Whether a row group is larger than others, because a value in it is long."""
+    return bool(rows.nbytes >= 2 * group_bytes(rows.schema))
 
 
 def _row_ends(batch: pa.RecordBatch) -> Sizes:

@@ -21,7 +21,7 @@ from extract_project.pipeline.file_columns import as_written, promised_schema, w
 from extract_project.pipeline.lanes import Lane, lowest_bound
 from extract_project.pipeline.passes import Passes
 from extract_project.pipeline.profile import Profile
-from extract_project.pipeline.rowgroups import row_groups
+from extract_project.pipeline.rowgroups import is_long, row_groups
 from extract_project.pipeline.schema_drift import compare_with_version
 from extract_project.prefetch import prefetch
 from extract_project.publish.clock import Clock
@@ -98,7 +98,9 @@ def stream(
     stop.at(Stage.QUERYING)
     with (
         stop.cancelling(cancel),
-        prefetch(_produce(session, lanes, passes), _GROUPS_AHEAD, cancel) as items,
+        prefetch(
+            _produce(session, lanes, passes), _GROUPS_AHEAD, cancel, is_heavy=_is_heavy
+        ) as items,
     ):
         with clock.stage("query"):
             begun = next(items)
@@ -116,6 +118,7 @@ def stream(
                 _take(found[-1], item, clock, stop)
             else:
                 break
+            del item  # a long value is freed before the next one is fetched
     require_one(branches)
     return [each for each in found if each.lane.is_alive]
 
@@ -169,6 +172,11 @@ def _produce(
         for rows in row_groups(new_rows, schema):
             profile.observe(rows)
             yield rows
+            del rows
+
+
+def _is_heavy(item: Begun | _LaneBegins | pa.Table) -> bool:
+    return isinstance(item, pa.Table) and is_long(item)
 
 
 def worst_of(found: Sequence[tuple[Passed, tuple[Outcome, ...]]]) -> tuple[Outcome, ...]:

@@ -361,3 +361,11 @@ def test_g8_cancel_ends_the_query_in_the_server(
 def test_g11_the_password_is_in_no_text_of_the_settings() -> None:
     warehouse = PostgresWarehouse(type="postgres", host="h", user="u", password="s3cret")
     assert "s3cret" not in f"{warehouse!r} {warehouse} {warehouse.model_dump_json()}"
+
+
+def test_g9_rows_that_are_a_block_by_themselves_keep_their_place(session: PostgresSession) -> None:
+    sql = "select n, repeat(md5(n::text), case when n % 3 = 0 then 200000 else 1 end) as text"
+    rows = table(session, f"{sql} from generate_series(1, 8) n")
+    assert rows["n"].to_pylist() == list(range(1, 9))
+    lengths = [len(text) for text in rows["text"].to_pylist()]
+    assert lengths == [32, 32, 6_400_000, 32, 32, 6_400_000, 32, 32]

@@ -92,10 +92,15 @@ class S3Upload:
 
     def write(self, data: bytes | memoryview) -> int:
         self._digest.update(data)
-        self._buffer += data
         self.size += len(data)
-        while len(self._buffer) > part_size(len(self._parts) + 1):
-            self._send(part_size(len(self._parts) + 1))
+        rest = memoryview(data)
+        while rest:  # a part at a time: a long value is not copied as a whole
+            room = part_size(len(self._parts) + 1) - len(self._buffer)
+            if not room:
+                self._send(len(self._buffer))
+                continue
+            self._buffer += rest[:room]
+            rest = rest[room:]
         return len(data)
 
     def flush(self) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
 
 _BLOCK_BYTES = 1 << 20
+LONG_ROW_BYTES = 4 << 20
+"""A row as long as this is a block by itself, which is not copied."""
 _POLL_MILLISECONDS = 500
 _GRACE_SECONDS = 5.0
 """Seconds that the server may take to answer after its query has been cancelled."""
@@ -108,7 +110,7 @@ class Connection:
         self._flush()
         return _checked(self._next()).nfields
 
-    def blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Iterator[bytes | memoryview]:
         """Whole rows, about a mebibyte at a time. Afterwards `copied` is the server's count of
         rows.
 
@@ -122,7 +124,13 @@ class Connection:
         try:
             while True:
                 size, row = server.get_copy_data(1)
-                if size > 0:
+                if size >= LONG_ROW_BYTES:
+                    if block:
+                        yield bytes(block)
+                        block.clear()
+                    yield row
+                    del row
+                elif size > 0:
                     block += row
                     if len(block) >= _BLOCK_BYTES:
                         yield bytes(block)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from extract_project.errors import Cause, WarehouseError
 from extract_project.prefetch import prefetch
+from extract_project.warehouses.postgres.connection import LONG_ROW_BYTES
 from extract_project.warehouses.postgres.transaction import LOCKING
 from extract_project.warehouses.protocol import Rendered
 
@@ -54,11 +55,18 @@ class PostgresResult:
         rows = 0
         with self._session.explaining(self._statement, before):
             try:
-                with prefetch(self._blocks(copy), _BLOCKS_AHEAD, self._session.cancel) as blocks:
+                with prefetch(
+                    self._blocks(copy),
+                    _BLOCKS_AHEAD,
+                    self._session.cancel,
+                    is_heavy=lambda block: len(block) >= LONG_ROW_BYTES,
+                ) as blocks:
                     for block in blocks:
                         batch = self._columns.parse(block, rows)
+                        del block  # a long one takes as much memory again
                         rows += batch.num_rows
                         yield batch
+                        del batch
             except psycopg.Error as error:
                 if _names_nothing(error):
                     raise _changed(str(error.diag.message_primary)) from None
@@ -76,7 +84,7 @@ class PostgresResult:
                 raise _changed("other columns")
         self._session.end()
 
-    def _blocks(self, copy: str) -> Iterator[bytes]:
+    def _blocks(self, copy: str) -> Iterator[bytes | memoryview]:
         found = self._connection.start_copy(copy)
         if found != len(self.schema):
             raise _changed(f"{found} columns, and not {len(self.schema)}")

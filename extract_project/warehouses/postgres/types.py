@@ -64,7 +64,7 @@ class CopyColumns:
             before, after = f"{before}select {columns} from (", f"\n) as result{after[1:]}"
         return f"{before}{statement}{after}", len(before)
 
-    def parse(self, block: bytes, rows_before: int) -> pa.RecordBatch:
+    def parse(self, block: bytes | memoryview, rows_before: int) -> pa.RecordBatch:
         """Whole rows of CSV as one batch; raises TypeMappingError with the column at fault.
 
         `rows_before` came in earlier blocks.
@@ -93,7 +93,9 @@ class CopyColumns:
             declared = field.name in self.declared
             raise refused(field.name, rows_before, misfit, declared) from None
 
-    def _refused(self, error: Exception, block: bytes, rows_before: int) -> TypeMappingError:
+    def _refused(
+        self, error: Exception, block: bytes | memoryview, rows_before: int
+    ) -> TypeMappingError:
         """Arrow's complaint about a value, with the column's name; of integers, with their row."""
         found = _COLUMN.search(str(error))
         if not found:  # without Arrow's words, which quote the row
@@ -110,7 +112,7 @@ class CopyColumns:
         )
 
 
-def _read(block: bytes, types: Sequence[pa.DataType]) -> list[pa.Array]:
+def _read(block: bytes | memoryview, types: Sequence[pa.DataType]) -> list[pa.Array]:
     """Whole rows of CSV as columns of these types; raises ArrowInvalid."""
     names = [str(index) for index in range(len(types))]
     table = pa.csv.read_csv(
