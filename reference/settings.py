@@ -42,6 +42,7 @@ export EXTRACT_WAREHOUSES__SHOP__USER=extracts
 ```
 """
 _NOTES = {
+    "databricks": "Databricks SQL: see also [Databricks](databricks.md)",
     "duckdb": "DuckDB, embedded in each run",
     "postgres": "PostgreSQL: see also [Postgres](postgres.md)",
     "snowflake": "Snowflake: set exactly one way to [sign in](snowflake.md#signing-in)",

@@ -6,21 +6,16 @@ and Snowflake decides whether it is valid.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-from extract_project.problem import Problem, position, refuse
+from extract_project.problem import position, refuse
 from extract_project.sql import fallback, tokens
-from extract_project.sql.dialect import Call, Comparison, Name, Reading, Text
-from extract_project.sql.query import Rendered
+from extract_project.sql.dialect import Call, Name, Reading, Text
 from extract_project.sql.tokens import Token, name_of
+from extract_project.sql.tree import reading_by_tree
 from extract_project.sql.words import words
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 _SHOWS = ("show", "desc", "describe")
 # The information functions of Snowflake's reference that start with SYSTEM$ and only report.
@@ -54,7 +49,6 @@ _SYSTEM_READS = words(
     """
 )
 _SEQUENCES = ("nextval", "getnextval")
-_CLASS = re.compile(r"<class '[\w.]*\.(\w+)'>")
 
 
 class Snowflake:
@@ -73,7 +67,7 @@ class Snowflake:
             _require_columns(replace(text, tokens=step))
         calls = (*fallback.calls(text.tokens), *_sequences(text.tokens))
         if len(steps) == len(queries) == 1:
-            return _with_tree(text, calls)
+            return reading_by_tree(text, calls, "snowflake", "Snowflake")
         tables = frozenset[Name]().union(*map(fallback.tables, queries))
         return Reading(calls, tables, tuple(fallback.strictly_after(text)))
 
@@ -139,111 +133,3 @@ def _sequences(found: Sequence[Token]) -> Iterator[Call]:
             and name_of(token).lower() == "nextval"
         ):
             yield Call(("nextval",), token.start)
-
-
-def _with_tree(text: Text, calls: tuple[Call, ...]) -> Reading:
-    """The statement's facts from sqlglot's tree; its tokens have already been checked."""
-    from sqlglot import exp
-
-    rendered = text.render("_{}".format)  # as a column, to find it again in the tree
-    tree = _parse(text, rendered)
-    if isinstance(tree, Problem) and text.placeholders:  # a number is allowed in more places
-        tree = _parse(text, text.render(lambda _: "1"))
-    beside = tuple(fallback.strictly_after(text))
-    if isinstance(tree, Problem):
-        return Reading(calls, fallback.tables(text.tokens), beside, (tree,))
-    acting = tree.find(exp.DML, exp.DDL, exp.Into, exp.Lock, exp.Command, exp.Copy, exp.Set)
-    if acting:
-        raise fallback.would_run(text.source, text.tokens[0], acting.key)
-    tables = {*_tables(tree), *fallback.tables_in_strings(text.tokens)}
-    return Reading(calls, frozenset(tables), (*_strictly_after(text, rendered, tree), *beside))
-
-
-def _parse(text: Text, rendered: Rendered) -> exp.Expr | Problem:
-    import sqlglot
-    from sqlglot import exp
-    from sqlglot.errors import SqlglotError
-
-    line, column = position(text.source, text.tokens[0].start)
-    try:
-        trees = [tree for tree in sqlglot.parse(rendered.text, read="snowflake") if tree]
-    except SqlglotError as error:
-        first = (getattr(error, "errors", None) or [{}])[0]
-        reason = _CLASS.sub(r"\1", first.get("description") or str(error).splitlines()[0])
-        reason = f"{reason[:1].lower()}{reason[1:].rstrip('.')}"
-        if first.get("highlight"):
-            begin = max(1, first["col"] - len(first["highlight"]) + 1)
-            offset = rendered.source_offset(rendered.offset_of(first["line"], begin))
-            line, column = position(text.source, offset)
-            reason = f"near {fallback.token_at(text.tokens, offset).text!r}: {reason}"
-        return _unsure(line, column, reason)
-    except RecursionError:
-        return _unsure(line, column, "it nests too deeply")
-    except Exception as error:  # a bug of the parser affects only this file, not the manifest
-        return _unsure(line, column, repr(error))
-    if len(trees) != 1 or not isinstance(trees[0], exp.Expr):
-        return _unsure(line, column, "it is not read as one statement")
-    return trees[0]
-
-
-def _unsure(line: int, column: int, reason: str) -> Problem:
-    return Problem(
-        line=line,
-        column=column,
-        message=f"the checker does not understand this Snowflake SQL ({reason}): by its words it "
-        f"only reads, and Snowflake decides whether it is valid",
-    )
-
-
-def _tables(tree: exp.Expr) -> Iterator[Name]:
-    """The tables after `from` and `join`, without common table expressions."""
-    from sqlglot import exp
-
-    for table in tree.find_all(exp.Table):
-        if not isinstance(table.parent, (exp.From, exp.Join, exp.Subquery, exp.Lateral)):
-            continue
-        parts = [table.args.get(part) for part in ("catalog", "db", "this")]
-        if not isinstance(parts[-1], exp.Identifier):
-            continue
-        name = tuple(_folded(part) for part in parts if isinstance(part, exp.Identifier))
-        if parts[0] and not parts[1]:  # `db..t` leaves the schema out
-            name = (name[0], "public", name[-1])
-        if len(name) > 1 or name[0] not in _hidden(table):
-            yield name
-
-
-def _hidden(table: exp.Expr) -> set[str]:
-    """The names of the common table expressions that are visible at a table's position."""
-    from sqlglot import exp
-
-    found: set[str] = set()
-    inside: exp.Expr | None = None
-    node: exp.Expr | None = table
-    while node is not None:
-        clause = node.args.get("with_") or node.args.get("with")
-        if isinstance(clause, exp.With):
-            for cte in clause.expressions:
-                if cte is inside and not clause.recursive:
-                    break
-                found.add(_folded(cte.args["alias"].this))
-        if isinstance(node, exp.CTE):
-            inside = node
-        node = node.parent
-    return found
-
-
-def _folded(identifier: exp.Expr) -> str:
-    return identifier.name if identifier.args.get("quoted") else identifier.name.lower()
-
-
-def _strictly_after(text: Text, rendered: Rendered, tree: exp.Expr) -> Iterator[Comparison]:
-    from sqlglot import exp
-
-    starts = {each.start: each for each in text.placeholders}
-    for comparison in tree.find_all(exp.GT, exp.LT) if starts else ():
-        greater = isinstance(comparison, exp.GT)
-        lesser = comparison.expression if greater else comparison.this
-        for column in lesser.find_all(exp.Column):
-            placeholder = starts.get(rendered.source_offset(column.this.meta.get("start", 0)))
-            if placeholder:
-                yield Comparison(placeholder, ">" if greater else "<")

@@ -41,6 +41,8 @@ class Lexicon:
     """
     line_ends: re.Pattern[str] | None = None
     """Characters that may or may not end a `--` comment."""
+    quotes: str = "'\"$"
+    """What opens a string or a quoted name."""
 
 
 _DIGITS = r"(?:\d[\d_]*(?:\.(?!\.)[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?\w*"
@@ -52,12 +54,19 @@ _E_STRING = (
 
 
 def token_pattern(
-    *, space: str, comment: str, string: str, word: str, parameter: str, signs: str = _SIGNS
+    *,
+    space: str,
+    comment: str,
+    string: str,
+    word: str,
+    parameter: str,
+    name: str = r'(?:[uU]&)?"[^"]*(?:""[^"]*)*"',
+    signs: str = _SIGNS,
 ) -> re.Pattern[str]:
     return re.compile(
         rf"{space}*(?:(?P<comment>{comment}|/\*)"
         rf"|(?P<string>{string})"
-        r'|(?P<name>(?:[uU]&)?"[^"]*(?:""[^"]*)*")'
+        rf"|(?P<name>{name})"
         rf"|(?P<number>{_DIGITS})|(?P<word>{word})|(?P<parameter>{parameter})"
         rf"|(?P<sign>{signs})|(?P<end>\Z))",
         re.DOTALL,
@@ -102,7 +111,21 @@ SNOWFLAKE = Lexicon(
     line_ends=re.compile("\r(?!\n|\\Z)|[\v\f\x85\u2028\u2029]"),
 )
 
-_OPENERS = {"'": "string", '"': "quoted name", "$": "string between dollars"}
+DATABRICKS = Lexicon(
+    token_pattern(
+        space=r"\s",
+        comment=r"--(?:\\\n|[^\r\n])*",  # a backslash at the end of a line continues it
+        string=r"[rR](?:'[^']*'|\"[^\"]*\")"
+        r"|[xX]?(?:'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'|\"[^\"\\]*(?:(?:\"\"|\\.)[^\"\\]*)*\")",
+        name=r"`[^`]*(?:``[^`]*)*`",
+        word=r"[^\W\d]\w*",
+        parameter=r"\?",
+    ),
+    nested_comments=True,
+    quotes="'\"`",
+)
+
+_OPENERS = {"'": "string", '"': "quoted name", "$": "string between dollars", "`": "quoted name"}
 
 
 def tokenize(text: str, lexicon: Lexicon) -> list[Token]:
@@ -130,7 +153,7 @@ def _tokens(text: str, lexicon: Lexicon) -> Iterator[Token]:
             if lexicon.signs_before_comment:
                 _require_plain(text, start, end, last, lexicon)
         else:
-            if piece in _OPENERS and (piece != "$" or text.startswith("$$", start)):
+            if piece in lexicon.quotes and (piece != "$" or text.startswith("$$", start)):
                 raise refuse(
                     *position(text, start), f"the {_OPENERS[piece]} that begins here is not closed"
                 )
@@ -196,6 +219,8 @@ def name_of(token: Token) -> str:
     """The name that a token stands for: a word in lower case, a quoted name unchanged."""
     if token.kind == "word":
         return token.text.lower()
+    if token.text[0] == "`":
+        return token.text[1:-1].replace("``", "`")
     name = token.text[token.text.index('"') + 1 : -1].replace('""', '"')
     if token.text[0] not in "uU":
         return name

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import psycopg
 
-from extract_project.warehouses.conformance.rig import LABEL, Rig, read
+from extract_project.warehouses.conformance.rig import LABEL, Rig, TypeNames, read
+from extract_project.warehouses.databricks import DatabricksWarehouse
+from extract_project.warehouses.databricks.http import Patience
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.snowflake import SnowflakeWarehouse
+from extract_project_tests.support import databricks_server
+from extract_project_tests.support.databricks_server import DatabricksServer
 from extract_project_tests.support.snowflake_server import Engine, Service, SnowflakeServer
 
 __all__ = ["LABEL", "Rig", "read"]
@@ -101,6 +106,59 @@ def snowflake_warehouse(server: SnowflakeServer, **fields: Any) -> SnowflakeWare
             **(fields or sign_in),
         }
     )
+
+
+def databricks_rig(server: DatabricksServer) -> Rig:
+    service = server.service
+    versions = iter(range(1, 1000))
+
+    def change() -> None:
+        """Add a version, which this double does not record itself."""
+        now = datetime.now(UTC)
+        history = service.engine.history.setdefault("shop.orders", [])
+        history.insert(0, (next(versions), now, "WRITE"))
+
+    change()
+    warehouse = databricks_warehouse(server)
+    return Rig(
+        warehouse=warehouse,
+        series=lambda limit: f"select n from range(1, {limit} + 1) t(n)",
+        slow="select count(*) as n from range(100000000000) t(n) where n % 7 = 3",
+        running=lambda: sum(each.state == "RUNNING" for each in service.statements),
+        insert=change,
+        unreachable=warehouse.model_copy(update={"port": 1}),
+        unreachable_name="databricks 127.0.0.1:1",
+        types=TypeNames("string", "double", "timestamp_ntz", "timestamp"),
+    )
+
+
+class ImpatientDatabricks(DatabricksWarehouse):
+    """One that tries again at once, and does not wait long."""
+
+    patience: ClassVar[Patience] = Patience(
+        answer_seconds=5, stall_seconds=2, tries=4, first_pause=0.02, quiet_seconds=0.05
+    )
+
+
+def databricks_warehouse(server: DatabricksServer, **fields: Any) -> DatabricksWarehouse:
+    """Settings that find the server; signs in with a token unless told otherwise."""
+    return ImpatientDatabricks.model_validate(
+        {
+            "type": "databricks",
+            "host": server.host,
+            "port": server.port,
+            "protocol": "http",
+            "warehouse_id": "/sql/1.0/warehouses/abc123",
+            **(fields or {"token": "pat"}),
+        }
+    )
+
+
+def databricks_service(chunk_rows: int = 10_000) -> databricks_server.Service:
+    """A service that accepts `databricks_warehouse`, with a table `shop.orders`."""
+    engine = databricks_server.Engine(chunk_rows=chunk_rows)
+    engine.cursor().execute("create schema shop; create table shop.orders as select 1 as id")
+    return databricks_server.Service(engine, tokens={"pat"}, clients={"principal": "hunter2"})
 
 
 def snowflake_settings(server: SnowflakeServer) -> dict[str, str]:

@@ -10,7 +10,10 @@ import pytest
 from extract_project.warehouses.conformance.rig import Rig
 from extract_project.warehouses.conformance.suite import *  # noqa: F403 - the tests
 from extract_project.warehouses.postgres import PostgresWarehouse
+from extract_project_tests.support.databricks_server import databricks_server
 from extract_project_tests.support.rigs import (
+    databricks_rig,
+    databricks_service,
     duckdb_rig,
     postgres_rig,
     snowflake_rig,
@@ -19,7 +22,7 @@ from extract_project_tests.support.rigs import (
 from extract_project_tests.support.snowflake_server import snowflake_server
 
 
-@pytest.fixture(params=["duckdb", "postgres", "snowflake"])
+@pytest.fixture(params=["duckdb", "postgres", "snowflake", "databricks"])
 def rig(
     request: pytest.FixtureRequest, tmp_path: Path, postgres: PostgresWarehouse
 ) -> Iterator[Rig]:
@@ -27,6 +30,9 @@ def rig(
         yield duckdb_rig(tmp_path)
     elif request.param == "postgres":
         yield postgres_rig(postgres)
+    elif request.param == "databricks":
+        with databricks_server(databricks_service()) as workspace:
+            yield databricks_rig(workspace)
     else:
         with snowflake_server(snowflake_service()) as server:
             yield snowflake_rig(server)

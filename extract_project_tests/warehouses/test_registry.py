@@ -74,7 +74,7 @@ def test_a_package_adds_a_type_and_only_who_names_it_imports_it(tmp_path: Path) 
     assert "EXTRACT_WAREHOUSES__SHOP__PATHH is not a setting of a acme warehouse" in wrong
     assert "SHOP__PATH is not set: expected the path of this acme warehouse" in wrong
     unknown = run(tmp_path, "-c", _LOAD, TYPE="acmee")
-    assert "'acmee': expected one of acme, duckdb, postgres, snowflake" in unknown
+    assert "'acmee': expected one of acme, databricks, duckdb, postgres, snowflake" in unknown
     (tmp_path / "a.sql").write_text("select 1 as n from a join b using (n) where read_csv('x')")
     check = (
         "from extract_project.cli.main import main; main(['check', 'a.sql', '--dialect', 'acme'])"

@@ -15,9 +15,9 @@ from extract_project.stopping import Stop, supervised
 from extract_project.warehouses.protocol import Query
 from extract_project.warehouses.snowflake import SnowflakeSession
 from extract_project.warehouses.snowflake.chunks import Patience
+from extract_project_tests.support.http_faults import Kind
 from extract_project_tests.support.rigs import read
 from extract_project_tests.support.snowflake_server import SnowflakeServer
-from extract_project_tests.support.snowflake_server.faults import Kind
 from extract_project_tests.support.waiting import await_value
 
 SLOW = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from extract_project.errors import Cause, WarehouseError
-from extract_project.warehouses.snowflake.waiting import Cancellation, begin
+from extract_project.warehouses.waiting import Cancellation, begin
 
 if TYPE_CHECKING:
     import pyarrow as pa

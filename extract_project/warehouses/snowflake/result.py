@@ -11,7 +11,7 @@ from extract_project.warehouses.protocol import Query
 from extract_project.warehouses.snowflake.chunks import Chunks, Patience
 from extract_project.warehouses.snowflake.errors import explained
 from extract_project.warehouses.snowflake.usage import usage_of
-from extract_project.warehouses.snowflake.waiting import Cancellation
+from extract_project.warehouses.waiting import Cancellation
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -22,7 +22,7 @@ from extract_project.warehouses.snowflake.chunks import Patience
 from extract_project.warehouses.snowflake.facts import table_facts
 from extract_project.warehouses.snowflake.history import query_url
 from extract_project.warehouses.snowflake.result import SnowflakeResult
-from extract_project.warehouses.snowflake.waiting import Cancellation, begin
+from extract_project.warehouses.waiting import Cancellation, begin
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from extract_project_tests.support.http_faults import Faults
 from extract_project_tests.support.snowflake_server.engine import (
     CANCELLED,
     Answer,
     Engine,
     SnowflakeError,
 )
-from extract_project_tests.support.snowflake_server.faults import Faults
 from extract_project_tests.support.snowflake_server.parameters import Parameters, applied
 from extract_project_tests.support.snowflake_server.wire import Column
 

@@ -1,6 +1,6 @@
-"""Waiting for the connector, in a way that a cancel ends.
+"""Waiting for a server, in a way that a cancel ends.
 
-The connector blocks in its own code, for minutes where a connection has died without a word, and
+A client blocks in its own code, for minutes where a connection has died without a word, and
 nothing ends such a call. So each runs in a thread of its own, and whoever waits for it looks
 whether the run has been cancelled meanwhile. A call that is given up ends by itself, some time.
 """

@@ -23,6 +23,8 @@ class Fault:
     kind: Kind
     times: int = 1
     status: int = 503
+    retry_after: str = ""
+    """What a `status` says of when to come back."""
 
 
 @dataclass
@@ -32,9 +34,11 @@ class Faults:
     pending: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, path: str, kind: Kind, times: int = 1, status: int = 503) -> None:
+    def add(
+        self, path: str, kind: Kind, times: int = 1, status: int = 503, retry_after: str = ""
+    ) -> None:
         with self._lock:
-            self.pending.append(Fault(path, kind, times, status))
+            self.pending.append(Fault(path, kind, times, status, retry_after))
 
     def take(self, path: str) -> Fault | None:
         """Take the fault for this request, if there is one."""

@@ -1,0 +1,137 @@
+"""Download a result chunk by chunk: a few at a time, in order, complete.
+
+Each chunk is behind a link that is valid for some minutes: it is asked for when the download
+begins, and anew when the download is tried again. No token is sent to it. What arrives is compared
+with the manifest: a stream that ends early may look whole, but does not have all rows.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.request import Request
+
+from extract_project.errors import Cause, WarehouseError
+from extract_project.warehouses.databricks.client import Client, Link
+from extract_project.warehouses.databricks.errors import RequestRefused
+from extract_project.warehouses.databricks.http import opener
+from extract_project.warehouses.databricks.manifest import Chunk, incomplete
+from extract_project.warehouses.waiting import begin
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_DOWNLOADS = 4
+_BYTES_AHEAD = 32 << 20
+_SLOWEST_BYTES_PER_SECOND = 256 << 10
+_GONE = 404
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """The chunks of one result.
+
+    Memory: `_BYTES_AHEAD` of Arrow data, but at least the chunk being read and the next one.
+    """
+
+    client: Client
+    statement_id: str
+    chunks: Sequence[Chunk]
+
+    def read(self) -> Iterator[pa.Table]:
+        """The chunks, in order.
+
+        Raises a transient WarehouseError if one cannot be downloaded, QueryCancelled on a cancel.
+        """
+        waiting: deque[_Download] = deque()
+        coming = deque(self.chunks)
+        ahead = 0
+        while coming or waiting:
+            while coming and self._fits(waiting, ahead + coming[0].size):
+                waiting.append(_Download(self, coming.popleft()))
+                ahead += waiting[-1].chunk.size
+            head = waiting.popleft()
+            yield head.table()
+            ahead -= head.chunk.size
+
+    def _fits(self, waiting: deque[_Download], ahead: int) -> bool:
+        return not waiting or (len(waiting) < _DOWNLOADS and ahead <= _BYTES_AHEAD)
+
+
+class _Download:
+    """The download of one chunk, retried until it is complete."""
+
+    def __init__(self, chunks: Chunks, chunk: Chunk) -> None:
+        self.chunk = chunk
+        self._chunks = chunks
+        self._start()
+
+    def _start(self) -> None:
+        """Start it in a separate thread, because a stalled download cannot be ended."""
+        chunk, client, statement = self.chunk, self._chunks.client, self._chunks.statement_id
+        seconds = client.http.patience.stall_seconds
+        self._whole: Future[pa.Table] = begin(
+            "chunk", lambda: _downloaded(client.link(statement, chunk.number), chunk, seconds)
+        )
+
+    def table(self) -> pa.Table:
+        """Wait for it; each new try has a new link."""
+        import pyarrow as pa
+
+        http = self._chunks.client.http
+        limit = http.patience.stall_seconds + self.chunk.size / _SLOWEST_BYTES_PER_SECOND
+        for tries in range(1, http.patience.tries + 1):
+            try:
+                return http.cancellation.result(self._whole, limit)
+            except TimeoutError:
+                reason = f"it was not there after {limit:.0f} s"
+            except HTTPError as error:
+                reason = f"its link gave HTTP {error.code}"
+            except (OSError, HTTPException, pa.ArrowInvalid) as error:
+                reason = str(error) or type(error).__name__
+            except WarehouseError as error:
+                raise self._explained(error) from None
+            if tries < http.patience.tries:
+                http.cancellation.pause(http.patience.pause(tries))
+                self._start()
+        raise incomplete(
+            f"{self._which} did not arrive whole in {http.patience.tries} tries ({reason})"
+        )
+
+    @property
+    def _which(self) -> str:
+        return f"chunk {self.chunk.number + 1} of {len(self._chunks.chunks)} of the result"
+
+    def _explained(self, error: WarehouseError) -> WarehouseError:
+        """Databricks keeps a result for an hour."""
+        if not isinstance(error, RequestRefused) or error.status != _GONE:
+            return error
+        return WarehouseError(
+            f"{self._which} is no longer there: databricks keeps a result for one hour, and it was "
+            f"not read by then: give the extract a larger task ('cpu', 'memory'), or publish less "
+            f"at a time, as with 'partitions' in the header",
+            cause=Cause.TIMEOUT,
+        )
+
+
+def _downloaded(link: Link, chunk: Chunk, seconds: float) -> pa.Table:
+    """The rows behind a link; raises ArrowInvalid where they are not those of the manifest."""
+    import pyarrow as pa
+
+    if (link.first_row, link.rows) != (chunk.first_row, chunk.rows):
+        raise pa.ArrowInvalid(
+            f"its link is to {link.rows:,} rows from {link.first_row:,}, not to {chunk.rows:,} "
+            f"from {chunk.first_row:,}"
+        )
+    request = Request(link.address, headers=dict(link.headers))
+    with opener().open(request, timeout=seconds) as reply:
+        body = reply.read()
+    table = pa.ipc.open_stream(body).read_all()
+    if table.num_rows != chunk.rows:
+        raise pa.ArrowInvalid(f"{table.num_rows:,} of {chunk.rows:,} rows arrived")
+    return table

@@ -1,0 +1,115 @@
+"""The requests of the Statement Execution API, and those of sessions.
+
+Statements: https://docs.databricks.com/api/workspace/statementexecution. Sessions are the only way
+to set parameters for a statement; the reference does not have them, and Databricks' own clients do
+(databricks-sql-connector, `backend/sea/`), from which their requests were taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+from extract_project.warehouses.databricks.http import Http
+from extract_project.warehouses.databricks.manifest import incomplete
+from extract_project.warehouses.waiting import Cancellation
+
+_BASE = "/api/2.0/sql"
+
+
+@dataclass(frozen=True)
+class Link:
+    """Where a chunk is for some minutes. Address and headers are secrets."""
+
+    address: str
+    headers: Mapping[str, str]
+    number: int
+    first_row: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Client:
+    """The requests of one SQL warehouse."""
+
+    http: Http
+    warehouse_id: str
+
+    def detached(self) -> Client:
+        """The same, for requests that a cancel must not end: those that carry it out."""
+        return replace(self, http=replace(self.http, cancellation=Cancellation()))
+
+    def open_session(
+        self, parameters: Mapping[str, str], catalog: str | None, schema: str | None
+    ) -> str:
+        """The id of a session with these parameters."""
+        body = {
+            "warehouse_id": self.warehouse_id,
+            "session_confs": parameters,
+            **({"catalog": catalog} if catalog else {}),
+            **({"schema": schema} if schema else {}),
+        }
+        answer = self.http.ask("POST", f"{_BASE}/sessions", body, doing="signing in")
+        if not answer.get("session_id"):
+            raise incomplete("databricks opened a session without an id")
+        return str(answer["session_id"])
+
+    def close_session(self, session_id: str) -> None:
+        body = {"warehouse_id": self.warehouse_id, "session_id": session_id}
+        self.http.ask("DELETE", f"{_BASE}/sessions/{quote(session_id)}", body)
+
+    def submit(
+        self,
+        session_id: str,
+        statement: str,
+        parameters: Sequence[Mapping[str, Any]],
+        tags: Sequence[Mapping[str, str]],
+    ) -> dict[str, Any]:
+        """Start a statement; the answer has its id. It is sent once: another could run twice."""
+        body = {
+            "warehouse_id": self.warehouse_id,
+            "session_id": session_id,
+            "statement": statement,
+            "disposition": "EXTERNAL_LINKS",
+            "format": "ARROW_STREAM",
+            "wait_timeout": "0s",
+            "query_tags": tags,
+            **({"parameters": parameters} if parameters else {}),
+        }
+        answer = self.http.ask("POST", f"{_BASE}/statements", body, repeatable=False)
+        if not answer.get("statement_id"):
+            raise incomplete("databricks started a statement without an id")
+        return answer
+
+    def statement(self, statement_id: str) -> dict[str, Any]:
+        """Its status; if it has succeeded, its manifest too."""
+        return self.http.ask("GET", f"{_BASE}/statements/{statement_id}")
+
+    def cancel(self, statement_id: str) -> None:
+        """Ask for the end of a statement; whether it has ended, its status says."""
+        self.http.ask("POST", f"{_BASE}/statements/{statement_id}/cancel", {})
+
+    def link(self, statement_id: str, number: int) -> Link:
+        """A fresh link to a chunk."""
+        answer = self.http.ask(
+            "GET",
+            f"{_BASE}/statements/{statement_id}/result/chunks/{number}",
+            doing="asked for a link to the result",
+        )
+        for each in answer.get("external_links") or ():
+            if each.get("chunk_index", 0) == number and each.get("external_link"):
+                return Link(
+                    str(each["external_link"]),
+                    each.get("http_headers") or {},
+                    number,
+                    int(each.get("row_offset") or 0),
+                    int(each.get("row_count") or 0),
+                )
+        raise incomplete(f"databricks gave no link to chunk {number} of the result")
+
+    def warehouse_state(self) -> str:
+        """As in STARTING; raises WarehouseError, also without the right to ask."""
+        answer = self.http.ask("GET", f"{_BASE}/warehouses/{quote(self.warehouse_id)}")
+        return str(answer.get("state") or "UNKNOWN")

@@ -1,0 +1,101 @@
+"""What the API says of a finished result: its columns, its chunks and its number of rows.
+
+Everything that is fetched afterwards is compared with it: a result that is cut, or of which a chunk
+is missing, is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from extract_project.errors import Cause, WarehouseError
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as Databricks describes it, before any row."""
+
+    name: str
+    type_text: str
+    """The SQL type, as in `DECIMAL(10,2)` or `ARRAY<INT>`."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A chunk of the result: which rows are in it."""
+
+    number: int
+    first_row: int
+    rows: int
+    size: int
+    """Bytes, roughly: the service counts its own form."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The whole result."""
+
+    columns: tuple[Column, ...]
+    chunks: tuple[Chunk, ...]
+    rows: int
+
+
+def manifest_of(answer: Mapping[str, Any]) -> Manifest:
+    """The manifest of a statement that has succeeded.
+
+    Raises WarehouseError where the result is truncated, and a transient one where the manifest is
+    missing or does not agree with itself.
+    """
+    said = answer.get("manifest")
+    if not isinstance(said, Mapping) or not (said.get("schema") or {}).get("columns"):
+        raise incomplete("databricks said that the query had succeeded, and described no result")
+    if said.get("truncated"):
+        raise WarehouseError(
+            f"databricks truncated the result, at {int(said.get('total_row_count') or 0):,} rows: "
+            f"it hands out 100 GiB of one query at most; publish less at a time, as with "
+            f"'partitions' in the header",
+            cause=Cause.SQL,
+        )
+    if said.get("format", "ARROW_STREAM") != "ARROW_STREAM":
+        raise incomplete(f"databricks sent the result as {said['format']}, not as ARROW_STREAM")
+    columns = tuple(
+        Column(str(each.get("name") or ""), str(each.get("type_text") or each["type_name"]))
+        for each in said["schema"]["columns"]
+    )
+    count = (said["schema"]).get("column_count")
+    if count is not None and count != len(columns):
+        raise incomplete(f"databricks announced {count} columns and described {len(columns)}")
+    rows = int(said.get("total_row_count") or 0)
+    chunks = tuple(
+        Chunk(
+            int(each.get("chunk_index") or 0),
+            int(each.get("row_offset") or 0),
+            int(each.get("row_count") or 0),
+            int(each.get("byte_count") or 0),
+        )
+        for each in said.get("chunks") or ()
+    )
+    _require_whole(chunks, rows, said.get("total_chunk_count"))
+    return Manifest(columns, chunks, rows)
+
+
+def _require_whole(chunks: Sequence[Chunk], rows: int, count: Any) -> None:
+    if count is not None and int(count) != len(chunks):
+        raise incomplete(f"databricks announced {count} chunks and listed {len(chunks)}")
+    first_row = 0
+    for number, each in enumerate(chunks):
+        if (each.number, each.first_row) != (number, first_row):
+            raise incomplete(
+                f"databricks listed chunk {each.number} with rows from {each.first_row:,}: "
+                f"expected chunk {number} with rows from {first_row:,}"
+            )
+        first_row += each.rows
+    if first_row != rows:
+        raise incomplete(f"databricks announced {rows:,} rows, and chunks of {first_row:,}")
+
+
+def incomplete(said: str) -> WarehouseError:
+    """The transient error for a result of which something is missing, or too much."""
+    return WarehouseError(f"{said}: run it again", cause=Cause.NETWORK, transient=True)

@@ -1,0 +1,91 @@
+"""The values of `:name`s as the API takes them, and the parameters of a session.
+
+Databricks has `:name` itself, so the text is sent as the author wrote it. The types are those of
+the value; the server casts the text to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from extract_project.values import Value
+from extract_project.warehouses.protocol import Label, Query
+
+_BIGINT = 2**63
+_LATE = timedelta(minutes=1)
+"""How long after our own deadline the server ends a statement by itself."""
+_TAG_CHARACTERS = 128
+
+
+def session_parameters(timeout: timedelta) -> dict[str, str]:
+    """What decides rows and values in a session, whatever the workspace has set.
+
+    All parameters of https://docs.databricks.com/en/sql/language-manual/sql-ref-parameters that
+    change rows or values; USE_CACHED_RESULT changes neither.
+    """
+    return {
+        "ANSI_MODE": "true",  # false turns a value that does not fit into NULL
+        "TIMEZONE": "UTC",  # current_date, casts to and from TIMESTAMP
+        "LEGACY_TIME_PARSER_POLICY": "EXCEPTION",  # text that is read as a time
+        "STATEMENT_TIMEOUT": str(max(1, int((timeout + _LATE).total_seconds()))),
+    }
+
+
+def query_tags(label: Label) -> list[dict[str, str]]:
+    """What the query history shows with a statement."""
+    tags = {
+        "extract": label.extract,
+        "sql_version": label.sql_version,
+        "run_id": label.run_id,
+        "partition": label.partition,
+    }
+    return [{"key": k, "value": v[:_TAG_CHARACTERS]} for k, v in tags.items() if v is not None]
+
+
+def markers(query: Query) -> Callable[[str], str]:
+    """`:name` as it is; of names that differ in case only, all but the first are numbered."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in query.ordinals:
+        marker, number = name, 2
+        while marker.casefold() in taken:
+            marker, number = f"{name}_{number}", number + 1
+        taken.add(marker.casefold())
+        names[name] = marker
+    return lambda name: f":{names[name]}"
+
+
+def bound(query: Query) -> list[dict[str, Any]]:
+    """The values by the name of their marker."""
+    marker = markers(query)
+    return [_bound(marker(name)[1:], value) for name, value in query.bound.items()]
+
+
+def _bound(name: str, value: Value) -> dict[str, Any]:
+    if value is None:
+        return {"name": name, "value": None}
+    kind, text = _typed(value)
+    return {"name": name, "type": kind, "value": text}
+
+
+def _typed(value: Any) -> tuple[str, str]:
+    if isinstance(value, bool):
+        return "BOOLEAN", "true" if value else "false"
+    if isinstance(value, int):
+        return ("BIGINT" if -_BIGINT <= value < _BIGINT else "DECIMAL(38,0)"), str(value)
+    if isinstance(value, Decimal):
+        return _decimal(value)
+    if isinstance(value, datetime):
+        return ("TIMESTAMP" if value.tzinfo else "TIMESTAMP_NTZ"), value.isoformat(" ")
+    if isinstance(value, date):
+        return "DATE", value.isoformat()
+    return "STRING", str(value)
+
+
+def _decimal(value: Decimal) -> tuple[str, str]:
+    text = format(value, "f")
+    whole, _, fraction = text.lstrip("-").partition(".")
+    return f"DECIMAL({max(1, len(whole.lstrip('0')) + len(fraction))},{len(fraction)})", text
