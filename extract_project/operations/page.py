@@ -10,15 +10,21 @@ from html import escape
 from importlib import resources
 from urllib.parse import quote
 
+from extract_project.manifest.names import some
 from extract_project.operations.part import Part
 from extract_project.operations.plots import axis, month, timeline
+from extract_project.outcome import Outcome
 from extract_project.status.facts import ExtractFacts
 from extract_project.status.reason import Reason, State, headline, state_of
 from extract_project.status.reasons import reasons
+from extract_project.status.table import next_start
 from extract_project.status.words import ago, span
+from extract_project.status.words import at as words_at
 from extract_project.visible import one_line
 
 _MOST_TROUBLES, _MOST_LINES = 100, 500
+_UNUSUAL = 2
+"""How many times its usual duration a run has to take to be marked."""
 _SIGNS = {
     State.FAILED: "×",  # noqa: RUF001 - it is a sign, not a letter
     State.REFUSED: "!",
@@ -105,9 +111,9 @@ def _top(parts: Sequence[Part], lines: Sequence[Line], now: datetime) -> str:
     )
     dagster = f"{_dagster(parts[0])} · " if len(parts) == 1 else ""
     return (
+        f'<p id="age" role="alert" data-at="{now.isoformat()}"></p>'
         f'<h1>Operations</h1><p class="quiet">As of {_time(now)}; times in sentences are '
         f"{now.astimezone().tzname()}. "
-        f'<span id="age" data-at="{now.isoformat()}"></span> '
         f'{dagster}<a href="index.html">Catalogue</a></p><ul class="chips">{chips}</ul>'
     )
 
@@ -135,12 +141,18 @@ def _warnings_of(part: Part, now: datetime) -> Iterator[str]:
         heard = daemon.last_heartbeat
         since = f"was last heard of {ago(heard, found.at)}" if heard else "was never heard of"
         yield (
-            f"The daemon's thread {daemon.name} {since}: nothing starts. Start the daemon again."
+            f"The daemon's thread {daemon.name} {since}: nothing starts. Start the daemon again: "
+            f"dagster-daemon run, or its service on ECS."
         )
     if found.manifest.refused:
         yield f"The newest manifest does not load: {found.manifest.refused}"
     for each in found.switched_off:
-        yield f"The {each.kind} {each.name} is switched off."
+        started = [path for path, e in part.facts.extracts.items() if e.starter == each.name]
+        effect = f": it starts {some(started)}" if started else ""
+        yield (
+            f"The {each.kind} {each.name} is switched off{effect}. Switch it on: Automation → "
+            f"{each.name} in Dagster."
+        )
 
 
 def _loads(parts: Sequence[Part], *, several: bool) -> str:
@@ -179,6 +191,7 @@ def _trouble(line: Line, now: datetime, *, several: bool) -> str:
         *([", ".join(line.facts.owners)] if line.facts.owners else ()),
         *([line.part.manifest] if several else ()),
         _success(line, now),
+        *([_next(line, now)] if line.state is not State.INVALID else ()),
     ]
     return (
         f"<li>{_mark(line.state)} {_asset(line)}"
@@ -195,12 +208,21 @@ def _success(line: Line, now: datetime) -> str:
     return f"last success {ago(success.at, now)}"
 
 
+def _next(line: Line, now: datetime) -> str:
+    """When it starts by itself, as `next start Tue 06:00 (in 23 h)`."""
+    text = next_start(line.facts, line.part.facts.deployment)
+    tick = line.facts.next_tick
+    if tick is None or text.startswith("never"):
+        return f"next start: {text}"
+    return f"next start {words_at(tick, now)}"
+
+
 def _day(lines: Sequence[Line], now: datetime) -> str:
     shown = lines[:_MOST_LINES]
     more = len(lines) - len(shown)
     rest = f"<p>And {more:,} more, all of them in a better state.</p>" if more > 0 else ""
     return (
-        "<h2>The last 24 hours</h2>"
+        '<h2>The last 24 hours<span id="zone" class="quiet"></span></h2>'
         f'<p class="legend">{"".join(_legend())}</p>'
         '<div class="lines"><div class="line head"><div>Extract</div>'
         f'<div class="hours">{axis(now)}</div><div>Duration, 30 days</div>'
@@ -222,24 +244,46 @@ def _legend() -> Iterator[str]:
             f'<text class="sign" x="10" y="12" text-anchor="middle">{sign}</text>' if sign else ""
         )
         yield (
-            f'<span><svg width="20" height="16"><rect class="{form}" x="2" width="16" '
+            f'<span><svg width="20" height="16"><rect class="{form} badge" x="2" width="16" '
             f'y="{(16 - height) / 2}" height="{height}" rx="1"/>{text}</svg> {name}</span> '
         )
 
 
 def _row(line: Line, now: datetime) -> str:
-    activity = line.part.activity
+    activity, success = line.part.activity, line.facts.success
     bars, days = activity.bars.get(line.path, {}), activity.days.get(line.path, {})
     last = days[max(days)] if days else None
     seconds = span(last.seconds) if last else ""
     rows = f"{last.rows:,}" if last else ""
+    usual = success.usual_seconds if success else None
+    change = success.rows_change if success else None
     today = now.date()
     return (
-        f'<div class="line"><div class="name">{_mark(line.state)} {_asset(line)}</div>'
+        f'<div class="line"><div class="name">{_mark(line.state)} {_asset(line)}'
+        f"{_since(line, now)}</div>"
         f"<div>{timeline(bars.values(), now, f'{line.url}/runs')}</div>"
-        f"<div>{month(days, today, 'seconds', seconds, 'seconds')} {seconds}</div>"
-        f"<div>{month(days, today, 'rows', rows, 'rows')} {rows}</div></div>"
+        f"<div>{month(days, today, 'seconds', seconds, 'seconds')} {seconds}"
+        f"{_note(f'usually {span(usual)}') if usual is not None else ''}</div>"
+        f"<div>{month(days, today, 'rows', rows, 'rows')} {rows}"
+        f"{_note(f'{change:+,} at the last run') if change is not None else ''}</div></div>"
     )
+
+
+def _since(line: Line, now: datetime) -> str:
+    """How long it has been running, against what is usual."""
+    running = [each for each in line.facts.attempts if each.outcome is Outcome.RUNNING]
+    if not running:
+        return ""
+    success = line.facts.success
+    usual = success.usual_seconds or success.seconds if success else None
+    took = now - running[0].at
+    against = f"; usually {span(usual)}" if usual is not None else ""
+    over = usual is not None and took.total_seconds() > _UNUSUAL * usual
+    return _note(f"running for {span(took)}{against}", over=over)
+
+
+def _note(text: str, *, over: bool = False) -> str:
+    return f'<span class="row-note{" over" if over else ""}">{_safe(text)}</span>'
 
 
 def _mark(state: State, text: str | None = None) -> str:

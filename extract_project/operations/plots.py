@@ -18,8 +18,14 @@ HEIGHT = 24
 """Of the line of a day, in pixels."""
 _WIDTH, _TALL = 120, 28
 """Of a small plot, in pixels."""
-_AFTER = timedelta(minutes=25)
-"""How far a line goes beyond now, so that the sign of the newest run is whole."""
+_LATELY, _LATELY_FROM = timedelta(hours=2), 58.0
+"""The last two hours, which matter most, begin at this percentage of the line."""
+_NOW_AT = 98.0
+"""Where now is on the line, in percent, so that the sign of the newest run is whole."""
+_SHORTEST = 0.35
+"""The width of the shortest run, in percent of the line."""
+_SIGN = 14
+"""The width and height of a sign, in pixels."""
 _FORMS = {  # top and height, in pixels
     Outcome.SUCCEEDED: (8, 8),
     Outcome.REFUSED: (2, 20),
@@ -33,29 +39,42 @@ _SIGNS = {Outcome.REFUSED: "!", Outcome.FAILED: "×"}  # noqa: RUF001 - it is a 
 
 def timeline(bars: Iterable[Bar], now: datetime, runs_url: str) -> str:
     """The runs of the 24 hours before `now`, each a link to its page."""
-    start = now - HOURS
-    drawn = [f'<line class="hour" x1="{x}%" x2="{x}%" y1="0" y2="{HEIGHT}"/>' for x in _hours(now)]
-    x = f"{_percent(HOURS):.2f}%"
-    drawn.append(f'<line class="now" x1="{x}" x2="{x}" y1="0" y2="{HEIGHT}"/>')
+    drawn = [
+        f'<rect class="lately" x="{_LATELY_FROM}%" width="{100 - _LATELY_FROM}%" '
+        f'y="0" height="{HEIGHT}"/>',
+        *(
+            f'<line class="hour" x1="{x}%" x2="{x}%" y1="0" y2="{HEIGHT}"/>'
+            for x in (_place(mark, now) for mark in _marks(now))
+        ),
+        f'<line class="now" x1="{_NOW_AT}%" x2="{_NOW_AT}%" y1="0" y2="{HEIGHT}"/>',
+    ]
     for bar in sorted(bars, key=lambda each: (each.outcome in _SIGNS, each.start)):
         end = bar.end or now
-        if end <= start or bar.start >= now:
+        if end <= now - HOURS or bar.start >= now:
             continue
-        left = _percent(max(bar.start, start) - start)
-        width = max(_percent(min(end, now) - start) - left, 0.1)
+        left = _place(bar.start, now)
+        width = max(_place(end, now) - left, _SHORTEST)
         top, height = _FORMS[bar.outcome]
         form = (
-            f'<rect class="{bar.outcome}" x="{left:.2f}%" width="{width:.2f}%" '
+            f'<rect class="{bar.outcome}" x="{left}%" width="{width:.2f}%" '
             f'y="{top}" height="{height}" rx="1"/>'
         )
         if bar.outcome in _SIGNS:
-            form += (
-                f'<text class="sign" x="{left + width / 2:.2f}%" y="16" '
-                f'text-anchor="middle">{_SIGNS[bar.outcome]}</text>'
-            )
+            form += _sign(bar.outcome, left + width)
         url = escape(f"{runs_url}/{bar.run_id}")
         drawn.append(f'<a href="{url}"><title>{escape(told(bar, now))}</title>{form}</a>')
     return f'<svg class="day" role="img" aria-label="runs">{"".join(drawn)}</svg>'
+
+
+def _sign(outcome: Outcome, at: float) -> str:
+    """The sign of an outcome at the end of its run: as large as in the legend, however short."""
+    half, top = _SIGN / 2, (HEIGHT - _SIGN) / 2
+    sign = _SIGNS[outcome]
+    return (
+        f'<svg x="{at:.2f}%" y="{top}" overflow="visible">'
+        f'<rect class="{outcome} badge" x="-{half}" width="{_SIGN}" height="{_SIGN}" rx="2"/>'
+        f'<text class="sign" x="0" y="{half + 4}" text-anchor="middle">{sign}</text></svg>'
+    )
 
 
 def told(bar: Bar, now: datetime) -> str:
@@ -96,27 +115,35 @@ def _stick(x: float, share: float, step: float) -> str:
 
 
 def axis(now: datetime) -> str:
-    """The hours above the lines, as `<time>`, which the page shows in the reader's zone."""
-    marks = []
-    for x, hour in zip(_hours(now), _whole_hours(now), strict=True):
-        marks.append(
-            f'<time style="left:{x}%" datetime="{hour.isoformat()}" data-form="hour">'
-            f"{hour:%H:%M}</time>"
-        )
+    """The times above the lines, as `<time>`, which the page shows in the reader's zone."""
+    marks = [
+        f'<time style="left:{_place(mark, now)}%" datetime="{mark.isoformat()}" data-form="hour">'
+        f"{mark:%H:%M}</time>"
+        for mark in _marks(now)
+    ]
     return "".join(marks)
 
 
-def _hours(now: datetime) -> Sequence[float]:
-    return [round(_percent(hour - (now - HOURS)), 2) for hour in _whole_hours(now)]
+def _marks(now: datetime) -> Sequence[datetime]:
+    """Every fourth hour of the day before now, and every half hour of the last two."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    hours = [hour - timedelta(hours=back) for back in range(24)]
+    far = [
+        each
+        for each in hours
+        if each.hour % 4 == 0
+        and now - HOURS + timedelta(hours=1) < each < now - _LATELY - timedelta(hours=1)
+    ]
+    halves = [hour + timedelta(minutes=30 * step) for step in range(-4, 2)]
+    near = [each for each in halves if now - _LATELY <= each <= now - timedelta(minutes=8)]
+    return [*reversed(far), *near]
 
 
-def _whole_hours(now: datetime) -> Sequence[datetime]:
-    """Every third hour of the 24 before now."""
-    latest = now.replace(minute=0, second=0, microsecond=0)
-    latest -= timedelta(hours=latest.hour % 3)
-    hours = [latest - timedelta(hours=3 * number) for number in range(8)]
-    return [each for each in reversed(hours) if now - HOURS + timedelta(minutes=20) < each]
-
-
-def _percent(distance: timedelta) -> float:
-    return distance / (HOURS + _AFTER) * 100
+def _place(moment: datetime, now: datetime) -> float:
+    """Where a moment of the last 24 hours is on the line, in percent of its width."""
+    back = min(max(now - moment, timedelta()), HOURS)
+    if back <= _LATELY:
+        place = _NOW_AT - back / _LATELY * (_NOW_AT - _LATELY_FROM)
+    else:
+        place = (HOURS - back) / (HOURS - _LATELY) * _LATELY_FROM
+    return round(place, 2)

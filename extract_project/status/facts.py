@@ -32,6 +32,11 @@ class Trigger(StrEnum):
     DEMAND = "demand"
     """A person, and nothing else."""
 
+    @property
+    def ticks(self) -> bool:
+        """Whether it starts at ticks of a schedule."""
+        return self in (Trigger.SCHEDULE, Trigger.TICK_AFTER_UPSTREAM)
+
 
 class Starter(_Fact):
     """A schedule or sensor of the deployment."""

@@ -155,6 +155,15 @@ def _not_due(facts: Facts, extract: ExtractFacts) -> Iterator[Reason]:
             evidence=f"schedule {extract.schedule}",
             remedy=run,
         )
+    elif extract.trigger.ticks:
+        yield Reason(
+            kind=Kind.NOT_DUE,
+            state=State.FINE,
+            what="no tick runs it any more: its last partition is over",
+            evidence=f"schedule {extract.schedule}; its partitions have an end",
+            remedy=f"to go on, remove the key end of its partitions; to run one of them again: "
+            f"extract run {extract.extract} --partition KEY",
+        )
 
 
 def _last_look(starter: Starter | None, now: datetime) -> str:

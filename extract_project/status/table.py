@@ -163,6 +163,8 @@ def next_start(extract: ExtractFacts, deployment: DeploymentFacts) -> str:
         return "never: invalid"
     if not extract.enabled:
         return "never: enabled is false"
+    if extract.trigger.ticks and extract.next_tick is None:
+        return "never: its last partition is over"
     starter = deployment.starters.get(extract.starter or "")
     if starter is not None and not starter.on:
         return f"never: {starter.name} is switched off"

@@ -71,6 +71,12 @@ def test_before_the_first_window_nothing_is_due() -> None:
     assert due_partitions(header, datetime(2026, 11, 25, 6, tzinfo=UTC)) == []
 
 
+def test_after_the_last_window_nothing_is_due() -> None:
+    header = partitioned("{type: daily, start: 2026-11-20, end: 2026-11-24}").header
+    due = [due_partitions(header, datetime(2026, 11, day, 6, tzinfo=UTC)) for day in range(23, 27)]
+    assert due == [["2026-11-22"], ["2026-11-23"], [], []]
+
+
 def test_a_list_of_keys_is_due_as_a_whole() -> None:
     header = partitioned("[eu, us, 2026, no]", BY_KEY).header
     assert due_partitions(header, datetime.now(UTC)) == ["eu", "us", "2026", "no"]

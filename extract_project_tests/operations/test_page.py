@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
@@ -14,6 +15,7 @@ from extract_project.operations.page import page
 from extract_project_tests.support.mornings import (
     MALICE,
     MANIFEST,
+    NOW,
     OTHER_MANIFEST,
     OTHER_URL,
     URL,
@@ -43,9 +45,10 @@ def test_what_is_wrong_stands_on_top_worst_first(opened: Page) -> None:
     expect(first).to_contain_text("sales/renamed.sql:3:8: column amount does not exist")
     expect(first).to_contain_text("next: extract failed sales/renamed")
     expect(first.locator("a")).to_have_attribute("href", f"{URL}/assets/sales/renamed")
-    warning = opened.get_by_role("alert")
+    expect(first).to_contain_text("last success 31 h ago · next start Thu 05:58 (in 23 h)")
+    warning = opened.locator(".warning")
     expect(warning).to_contain_text("The daemon's thread SENSOR was last heard of 30 min ago")
-    expect(warning).to_contain_text("The schedule hourly_utc is switched off.")
+    expect(warning).to_contain_text("The schedule hourly_utc is switched off. Switch it on:")
     chips = opened.locator(".chips li").all_inner_texts()
     assert chips[:2] == ["× 1 failed", "! 1 refused"]  # noqa: RUF001
     assert chips[-1] == "✓ 12 fine"
@@ -86,7 +89,41 @@ def test_hours_are_those_of_the_reader(opened: Page) -> None:
 
 
 def test_an_old_page_says_that_it_is_old(opened: Page) -> None:
-    expect(opened.locator("#age")).to_contain_text("ago: load the page again")
+    old = opened.get_by_role("alert").first
+    expect(old).to_contain_text(re.compile(r"^This page is \d+ hours old: .+ Load it again"))
+    faded = opened.locator(".warning").evaluate("e => getComputedStyle(e).opacity")
+    assert float(faded) < 1
+
+
+def test_a_page_of_now_says_nothing_of_its_age(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "operations.html"
+    file.write_bytes(page([morning_part()]))
+    tab = browser.new_page()
+    tab.clock.set_fixed_time(NOW)
+    tab.goto(file.as_uri())
+    expect(tab.locator("#age")).to_be_hidden()
+    assert tab.locator(".warning").evaluate("e => getComputedStyle(e).opacity") == "1"
+
+
+def test_the_last_two_hours_have_room(opened: Page) -> None:
+    """A run of a minute, nine minutes ago, is read beside one of now."""
+    hours = opened.locator(".hours time").all_inner_texts()
+    assert hours[-4:] == ["13:30", "14:00", "14:30", "15:00"]  # of the reader, in Tokyo
+    widths = (
+        opened.locator(".line", has_text="sales/by_day")
+        .locator("svg.day")
+        .evaluate(
+            "e => [e.getBBox().width, e.querySelector('a:last-of-type rect').getBBox().width]"
+        )
+    )
+    assert widths[1] > widths[0] / 24 / 60 * 2
+
+
+def test_what_runs_says_for_how_long(opened: Page) -> None:
+    row = opened.locator(".line", has_text="sales/orders_of_all_countries")
+    note = row.locator(".row-note").first
+    expect(note).to_have_text("running for 5 min; usually 30 s")
+    expect(note).to_have_class(re.compile("over"))
 
 
 def test_the_month_is_told_in_words_too(opened: Page) -> None:
@@ -152,7 +189,7 @@ def test_each_extract_belongs_to_its_manifest_and_its_dagster(
     parts = tab.locator(".parts li")
     expect(parts.first).to_contain_text(f"{OTHER_MANIFEST} · 2 extracts · 0 runs are running")
     expect(parts.last.get_by_role("link")).to_have_attribute("href", URL)
-    warning = tab.get_by_role("alert")
+    warning = tab.locator(".warning")
     expect(warning).to_contain_text(f"{MANIFEST}: The schedule hourly_utc is switched off.")
     expect(warning).not_to_contain_text(OTHER_MANIFEST)
     tab.close()

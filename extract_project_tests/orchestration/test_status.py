@@ -19,6 +19,7 @@ from extract_project.status.facts import DeploymentFacts, Facts, Pool, Trigger
 from extract_project.status.question import StatusQuestion
 from extract_project.status.reason import State, headline, state_of
 from extract_project.status.reasons import reasons
+from extract_project.status.table import status_report
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.executing import definitions, execute, planned
 
@@ -152,6 +153,28 @@ def test_partitions_are_told_apart(
     assert parted.success is not None
     assert parted.success.partition == "eu"
     assert [(each.partition, each.outcome) for each in parted.attempts] == [("us", Outcome.FAILED)]
+
+
+def test_after_the_last_partition_no_tick_is_awaited(
+    site: Site, settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    windows = "schedule: '0 6 * * *'\npartitions: {type: daily, start: 2024-01-01%s}"
+    sql = "select 1 as a where timestamp '2024-01-01' between :partition_start and :partition_end"
+    put(site, "a/ended", windows % ", end: 2024-01-10", sql=sql)
+    put(site, "a/endless", windows % "", sql=sql)
+    put(site, "a/coming", windows.replace("2024", "2094") % ", end: 2095-01-01", sql=sql)
+    facts = asked(site, settings, instance)
+    deployment = facts.deployment.model_copy(update={"daemons": ()})
+    facts = facts.model_copy(update={"deployment": deployment})
+    rows = {row.extract: row for row in status_report(facts, "here").extracts}
+    ended = rows["a/ended"]
+    assert (ended.next_start_at, ended.next_start) == (None, "never: its last partition is over")
+    assert ended.state is State.FINE
+    assert "no tick runs it any more" in ended.why
+    assert rows["a/endless"].next_start_at is not None
+    assert facts.extracts["a/endless"].last_tick is not None
+    assert rows["a/coming"].next_start_at is not None
+    assert facts.extracts["a/coming"].last_tick is None
 
 
 def test_a_pool_tells_its_limit(

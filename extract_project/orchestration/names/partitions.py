@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.fields.partitions import Partition
+from extract_project.manifest.fields.partitions import Partition, Partitions
 from extract_project.manifest.header.model import Header
 
 
@@ -19,10 +20,16 @@ def partitions_of(header: Header) -> dg.PartitionsDefinition[str] | None:
         return None
     if partitions.type == "static":
         return dg.StaticPartitionsDefinition(list(partitions.keys))
+    return _windows(header, partitions, partitions.end)
+
+
+def _windows(
+    header: Header, partitions: Partitions, end: datetime | None
+) -> dg.TimeWindowPartitionsDefinition:
     return dg.TimeWindowPartitionsDefinition(
         cron_schedule=partitions.cron,
         start=partitions.start,
-        end=partitions.end,
+        end=end,
         fmt=partitions.key_format,
         timezone=header.partition_timezone,
     )
@@ -47,13 +54,23 @@ def partition_of(context: dg.AssetExecutionContext, extract: Extract) -> Partiti
 
 
 def due_partitions(header: Header, at: datetime) -> Sequence[str | None]:
-    """The partitions that a tick at this time runs: the newest complete window, or all static
-    keys."""
-    definition = partitions_of(header)
-    if definition is None:
+    """The partitions that a tick at this time runs: the newest complete window, or all static keys.
+
+    None when the newest window is after the `end` of the partitions: the last of them has run.
+    """
+    partitions, definition = header.partitions, partitions_of(header)
+    if partitions is None or definition is None:
         return [None]
     if not isinstance(definition, dg.TimeWindowPartitionsDefinition):
         return definition.get_partition_keys()
     with dg.partition_loading_context(at):
-        newest = definition.get_last_partition_key()
-    return [] if newest is None else [newest]
+        newest = _windows(header, partitions, None).get_last_partition_key()
+        return [newest] if newest and definition.has_partition_key(newest) else []
+
+
+def are_over(header: Header, at: datetime) -> bool:
+    """Whether no tick from this time on runs a partition, because the last one is over."""
+    partitions = header.partitions
+    if partitions is None or partitions.end is None or due_partitions(header, at):
+        return False
+    return partitions.end < at.astimezone(ZoneInfo(header.partition_timezone)).replace(tzinfo=None)

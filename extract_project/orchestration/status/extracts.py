@@ -20,6 +20,7 @@ from extract_project.orchestration.failed.attempts import (
 )
 from extract_project.orchestration.names.keys import group_name
 from extract_project.orchestration.names.latest import Latest, Materialization, read_latest
+from extract_project.orchestration.names.partitions import are_over, due_partitions
 from extract_project.orchestration.names.schedule_names import schedule_name
 from extract_project.orchestration.names.ticks import last_tick, next_tick, ticks_between
 from extract_project.orchestration.starts.downstream import (
@@ -46,7 +47,8 @@ def extract_facts(
     now: datetime,
 ) -> dict[str, ExtractFacts]:
     """The facts about each extract, by path; `waiting` is the cursor of the downstream sensor."""
-    latest = read_latest(instance, extracts)
+    broken = list(invalid)
+    latest = read_latest(instance, [*extracts, *(each.path for each in broken)])
     attempts = unfinished_business(instance, extracts.values(), latest)
     told = _explained(instance, attempts)
     by_path: dict[str, list[Attempt]] = {}
@@ -58,7 +60,7 @@ def extract_facts(
     known = _Known(latest, by_path, readiness, waiting, now)
     return {
         **{path: _facts(extract, known) for path, extract in extracts.items()},
-        **{each.path: _invalid_facts(each) for each in invalid},
+        **{each.path: _invalid_facts(each, latest.get(each.path)) for each in broken},
     }
 
 
@@ -77,11 +79,17 @@ class _Known:
     """Results of `ticks`: thousands of extracts share some dozens of schedules."""
 
     def ticks(self, header: Header) -> tuple[datetime | None, datetime | None]:
-        """The newest tick of its schedule, and the next one."""
+        """The newest tick of its schedule, and the next one, of those that run something."""
         key = header.schedule, header.timezone
         if key not in self._ticks:
             self._ticks[key] = last_tick(header, self.now), next_tick(header, self.now)
-        return self._ticks[key]
+        last, coming = self._ticks[key]
+        if header.partitions is None:
+            return last, coming
+        return (
+            last if last and due_partitions(header, last) else None,
+            coming if coming and not are_over(header, coming) else None,
+        )
 
 
 def _facts(extract: Extract, known: _Known) -> ExtractFacts:
@@ -103,7 +111,7 @@ def _facts(extract: Extract, known: _Known) -> ExtractFacts:
         pool=header.pool or extract.warehouse,
         depends_on=tuple(header.depends_on),
         tables=extract.tables,
-        success=_success(extract, made) if made else None,
+        success=_success(made, extract.code_version) if made else None,
         attempts=tuple(known.attempts.get(extract.path, ())),
         last_tick=last,
         next_tick=coming,
@@ -113,9 +121,14 @@ def _facts(extract: Extract, known: _Known) -> ExtractFacts:
     )
 
 
-def _invalid_facts(extract: InvalidExtract) -> ExtractFacts:
+def _invalid_facts(extract: InvalidExtract, latest: Latest | None) -> ExtractFacts:
+    """Readers keep what was published when the file was valid."""
+    made = latest.materialized if latest else None
     return ExtractFacts(
-        extract=extract.path, group=group_name(extract), invalid=tuple(extract.reasons)
+        extract=extract.path,
+        group=group_name(extract),
+        invalid=tuple(extract.reasons),
+        success=_success(made, None) if made else None,
     )
 
 
@@ -158,8 +171,9 @@ def _waits(
     return None, ()
 
 
-def _success(extract: Extract, made: Materialization) -> Success:
-    entries = made.metadata
+def _success(made: Materialization, code_version: str | None) -> Success:
+    """`code_version`: of the loaded SQL, if it is valid."""
+    entries, by = made.metadata, made.tags.get(CODE_VERSION_TAG)
     return Success(
         at=made.at,
         run_id=made.run_id,
@@ -171,7 +185,7 @@ def _success(extract: Extract, made: Materialization) -> Success:
         usual_seconds=entries.get("seconds_usual"),
         uri=entries.get("dagster/uri"),
         version_id=entries.get("s3_version_id"),
-        by_other_sql=made.tags.get(CODE_VERSION_TAG, extract.code_version) != extract.code_version,
+        by_other_sql=None not in (by, code_version) and by != code_version,
     )
 
 
@@ -212,6 +226,7 @@ def _cancelled(
         found.run_id: path
         for path, found in latest.items()
         if found.run_id
+        and path in extracts
         and path not in attempts
         and not extracts[path].header.partitions
         and (found.materialized is None or found.materialized.run_id != found.run_id)
