@@ -16,6 +16,7 @@ from extract_project.catalog.model import CatalogEntry
 from extract_project.catalog.tables import table_of
 from extract_project.ddl.athena import hive_table
 from extract_project.ddl.table import PARTITION, NoSuchTable
+from extract_project.wording import some
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -66,8 +67,7 @@ def keep_tables(
 
 def shown(refusals: list[Refusal]) -> str:
     """Refusals on one line."""
-    some = "; ".join(f"{each.path}: {each.reason}" for each in refusals[:_SHOWN])
-    return f"{some}; and {len(refusals) - _SHOWN} more" if len(refusals) > _SHOWN else some
+    return some([f"{each.path}: {each.reason}" for each in refusals], _SHOWN, "; ")
 
 
 class _NotOurs(Exception):

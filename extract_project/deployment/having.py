@@ -9,8 +9,9 @@ from extract_project.deployment.loaded import Loaded, ask_loaded
 from extract_project.deployment.locations import Locations, find_locations
 from extract_project.errors import ExtractError
 from extract_project.manifest.extract import SUFFIX, is_sql
-from extract_project.manifest.names import is_meant, no_extract, some
+from extract_project.manifest.names import is_meant, no_extract
 from extract_project.settings import Settings
+from extract_project.wording import some
 
 _SHOWN = 3
 

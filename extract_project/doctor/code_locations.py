@@ -10,6 +10,7 @@ from extract_project.errors import ExtractError
 from extract_project.settings import Settings
 from extract_project.status.facts import Facts
 from extract_project.status.table import in_several
+from extract_project.wording import some
 
 if TYPE_CHECKING:
     from extract_project.deployment.client import Deployment
@@ -50,12 +51,9 @@ def _apart(answered: Mapping[str, Facts]) -> Finding:
     found = in_several({name: tuple(facts.extracts) for name, facts in answered.items()})
     if not found:
         return Finding("code locations", True, f"{', '.join(answered)}: no extract is in two")
-    shown = "; ".join(
-        f"{path} is in {' and '.join(names)}" for path, names in list(found.items())[:_SHOWN]
-    )
-    more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+    shown = some([f"{path} is in {' and '.join(n)}" for path, n in found.items()], separator="; ")
     fix = "rename one of each: they are one asset, and one replaces what the other publishes"
-    return Finding("code locations", False, f"{shown}{more}", fix)
+    return Finding("code locations", False, shown, fix)
 
 
 def _loaded(url: str, location: str, deployment: Deployment) -> Finding:

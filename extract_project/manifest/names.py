@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
-_LISTED = 5
+from extract_project.wording import some
+
 _WILD = "*?["
 
 
@@ -70,9 +71,3 @@ def _close(wanted: str, known: Collection[str]) -> str | None:
     names = {each.rpartition("/")[2]: folded[each] for each in folded}
     alike = difflib.get_close_matches(wanted.casefold().rpartition("/")[2], names, n=1)
     return names[alike[0]] if alike else None
-
-
-def some(paths: Sequence[str], most: int = _LISTED) -> str:
-    """The first paths, and how many more there are."""
-    more = f" and {len(paths) - most:,} more" if len(paths) > most else ""
-    return f"{', '.join(paths[:most])}{more}"

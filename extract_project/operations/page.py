@@ -10,7 +10,6 @@ from html import escape
 from importlib import resources
 from urllib.parse import quote
 
-from extract_project.manifest.names import some
 from extract_project.operations.part import Part
 from extract_project.operations.plots import axis, month, timeline
 from extract_project.outcome import Outcome
@@ -21,6 +20,7 @@ from extract_project.status.table import next_start
 from extract_project.status.words import ago, span
 from extract_project.status.words import at as words_at
 from extract_project.visible import one_line
+from extract_project.wording import some
 
 _MOST_TROUBLES, _MOST_LINES = 100, 500
 _UNUSUAL = 2

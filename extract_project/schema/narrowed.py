@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from extract_project.schema.spelling import spelled
 from extract_project.schema.wanted import UNBOUNDED
+from extract_project.wording import some
 
 _INTEGERS, _TIMESTAMPS, _NUMERIC = "integers: decimal", "timestamps: ns", "numeric: text"
-_SHOWN_NAMES = 5
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,10 @@ class Narrowed:
     """The header keys that keep every value."""
 
     def __str__(self) -> str:
-        more = len(self.columns) - _SHOWN_NAMES
-        names = ", ".join(self.columns[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
         kept = " and ".join(f"'{key}'" for key in self.keys)
         keep = "keeps" if len(self.keys) == 1 else "keep"
         return (
-            f"{names}: {self.warehouse} in the warehouse, {self.file} in the file; "
+            f"{some(self.columns)}: {self.warehouse} in the warehouse, {self.file} in the file; "
             f"a value that does not fit is refused; {kept} {keep} it"
         )
 

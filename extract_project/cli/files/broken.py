@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from extract_project.cli.console import err
-from extract_project.cli.running.newest import some
 from extract_project.errors import DeploymentError
 from extract_project.planning.breaking import Breaking, DownstreamAsset, breaking, changes
 from extract_project.planning.describe import Described
 from extract_project.planning.plan import Planned
 from extract_project.settings import Settings
+from extract_project.wording import some
 
 _PATIENCE = 10
 """In seconds: the plan is right without Dagster, only less complete."""

@@ -7,10 +7,10 @@ from contextlib import suppress
 
 from extract_project.cli.console import BAD, GOOD, Terminal, err, marked
 from extract_project.cli.outcomes import InvalidExtract, LoadedFiles
-from extract_project.cli.running.newest import some
 from extract_project.errors import DeploymentError
 from extract_project.manifest.extract import SUFFIX, is_sql
 from extract_project.settings import Settings
+from extract_project.wording import some
 
 
 def announce(settings: Settings) -> None:

@@ -11,6 +11,7 @@ import click
 from extract_project.cli.console import err
 from extract_project.errors import DeploymentError, ManifestError
 from extract_project.manifest.names import cannot_run
+from extract_project.wording import some
 
 if TYPE_CHECKING:
     from extract_project.deployment.client import Deployment
@@ -89,10 +90,4 @@ def say_versions(loaded: Loaded, paths: Sequence[str]) -> None:
         newer = "; the bucket has newer SQL, which is not loaded" if is_behind else ""
         err.print(f"{path}: SQL version {version}{newer}")
     if len(paths) > _SHOWN:
-        err.print(f"… and {len(paths) - _SHOWN} more")
-
-
-def some(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"
+        err.print(f"… and {len(paths) - _SHOWN:,} more")

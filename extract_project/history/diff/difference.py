@@ -22,8 +22,7 @@ from extract_project.manifest.header.frontmatter import read_front_matter
 from extract_project.problem import Refused
 from extract_project.schema.change import SchemaChange, compare_schemas
 from extract_project.source import DefaultsFile
-
-_NAMED = 5
+from extract_project.wording import some
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def _changed_defaults(old: Sequence[DefaultsFile], new: Sequence[DefaultsFile]) 
 def _schema_words(schema: SchemaChange) -> str:
     """`region added, total retyped`"""
     places = ((change.after or change.before, change.kind) for change in schema.changes)
-    return _names([f"{place.name} {kind}" for place, kind in places if place])
+    return some([f"{place.name} {kind}" for place, kind in places if place])
 
 
 def _row_words(rows: RowDifference | None, in_common: bool) -> str:
@@ -152,14 +151,9 @@ def _row_words(rows: RowDifference | None, in_common: bool) -> str:
     counts = {
         "added": rows.added,
         "removed": rows.removed,
-        f"changed (in {_names(names)})": rows.changed,
+        f"changed (in {some(names)})": rows.changed,
     }
     parts = [f"{count:,} {what}" for what, count in counts.items() if count]
     parts[0] = parts[0].replace(" ", " row " if parts[0].startswith("1 ") else " rows ", 1)
     counted = "" if rows.key else " (there is no key: a changed row is one removed and one added)"
     return f"the data differs: {', '.join(parts)}{counted}"
-
-
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

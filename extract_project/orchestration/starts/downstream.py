@@ -29,6 +29,7 @@ from extract_project.orchestration.starts.readiness import (
     Readiness,
     upstream_of,
 )
+from extract_project.wording import some
 
 DOWNSTREAM_SENSOR = "following"
 """Do not rename it: Dagster stores the cursor and whether it is on under this name."""
@@ -107,10 +108,7 @@ class Evaluation:
 
     @property
     def reason(self) -> str:
-        if not self.held:
-            return "nothing is due"
-        more = f"; and {len(self.held) - _SHOWN} more" if len(self.held) > _SHOWN else ""
-        return "; ".join(self.held[:_SHOWN]) + more
+        return some(self.held, _SHOWN, "; ") or "nothing is due"
 
 
 def evaluate(
