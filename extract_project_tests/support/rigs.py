@@ -136,7 +136,14 @@ class ImpatientDatabricks(DatabricksWarehouse):
     """One that tries again at once, and does not wait long."""
 
     patience: ClassVar[Patience] = Patience(
-        answer_seconds=5, stall_seconds=2, tries=4, first_pause=0.02, quiet_seconds=0.05
+        answer_seconds=5,
+        stall_seconds=2,
+        busy_seconds=1,
+        tries=4,
+        first_pause=0.02,
+        start_seconds=0.5,
+        abort_seconds=1,
+        quiet_seconds=0.05,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +14,7 @@ from extract_project.stopping import Stop, supervised
 from extract_project.warehouses.protocol import Query
 from extract_project.warehouses.snowflake import SnowflakeSession
 from extract_project.warehouses.snowflake.chunks import Patience
+from extract_project_tests.support.background import Run
 from extract_project_tests.support.http_faults import Kind
 from extract_project_tests.support.rigs import read
 from extract_project_tests.support.snowflake_server import SnowflakeServer
@@ -24,25 +24,6 @@ SLOW = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"
 MANY = "select i as a from range(20000) t(i) order by i"
 NEVER = Patience(stall_seconds=10_000)
 """Nothing ends a download but a cancel."""
-
-
-class Run:
-    """Work of a session in a thread of its own."""
-
-    def __init__(self, work: Callable[[], object]) -> None:
-        self.error: Exception | None = None
-        self._work = work
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._work()
-        except Exception as error:
-            self.error = error
-
-    def ended(self) -> bool:
-        return not self._thread.is_alive()
 
 
 def cancelled(run: Run, session: SnowflakeSession) -> Exception | None:

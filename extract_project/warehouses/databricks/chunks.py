@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import Request
@@ -92,6 +92,8 @@ class _Download:
                 reason = f"it was not there after {limit:.0f} s"
             except HTTPError as error:
                 reason = f"its link gave HTTP {error.code}"
+            except InvalidURL:  # whose text would be the link, a secret
+                reason = "its link is not valid"
             except (OSError, HTTPException, pa.ArrowInvalid) as error:
                 reason = str(error) or type(error).__name__
             except WarehouseError as error:
@@ -128,6 +130,8 @@ def _downloaded(link: Link, chunk: Chunk, seconds: float) -> pa.Table:
             f"its link is to {link.rows:,} rows from {link.first_row:,}, not to {chunk.rows:,} "
             f"from {chunk.first_row:,}"
         )
+    if not link.address.startswith(("https://", "http://")):
+        raise InvalidURL
     request = Request(link.address, headers=dict(link.headers))
     with opener().open(request, timeout=seconds) as reply:
         body = reply.read()

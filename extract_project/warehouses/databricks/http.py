@@ -6,11 +6,13 @@ The standard library sends them. It follows no redirect, which would carry the t
 from __future__ import annotations
 
 import json
+import logging
 import random
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
@@ -26,8 +28,8 @@ from extract_project.warehouses.waiting import Cancellation, begin
 _UNAUTHORIZED = 401
 _NOT_ACCEPTED = (429, 503)
 """The service has not begun with the request: any can be sent again."""
-_AGAIN = (*_NOT_ACCEPTED, 408, 500, 502, 504)
-_LONGEST_PAUSE = 60.0
+_AGAIN = (408, 500, 502, 504)
+_LONGEST_PAUSE, _LONGEST_RETRY_AFTER = 15.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -38,18 +40,33 @@ class Patience:
     """How long an answer of the API may take."""
     stall_seconds: float = 60
     """How long the download of a small chunk may take."""
+    busy_seconds: float = 900
+    """How long the service may say that it is busy, or that a warehouse is not there yet."""
     tries: int = 6
     first_pause: float = 0.2
     """Seconds before the second try; each later pause is three times as long."""
+    start_seconds: float = 5
+    """How long a cancelled run waits for the id of the statement that it is just starting."""
     abort_seconds: float = 15
     """How long cancelling a statement is repeated until it has ended."""
     quiet_seconds: float = 3
-    """How long a statement waits for the warehouse before that is logged, and between two logs."""
+    """How long a wait for the warehouse lasts before it is logged, and between two logs."""
 
     def pause(self, tries: int) -> float:
         """Seconds to wait after that many tries."""
-        longest: float = self.first_pause * 3.0 ** (tries - 1)
+        longest: float = min(self.first_pause * 3.0 ** (tries - 1), _LONGEST_PAUSE)
         return random.uniform(0.5, 1.0) * longest
+
+
+class _Refusal(Exception):
+    """An answer with another status than 200."""
+
+    def __init__(self, status: int, retry_after: str, body: str) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+        self.body = body
+        is_number = retry_after.replace(".", "", 1).isdigit()  # and not a date
+        self.seconds = min(float(retry_after), _LONGEST_RETRY_AFTER) if is_number else 0.0
 
 
 @dataclass(frozen=True)
@@ -75,29 +92,40 @@ class Http:
         A request that is not `repeatable` is sent again only if the service has said that it did
         not begin with it. Raises WarehouseError, and QueryCancelled when the run is cancelled.
         """
+        begun = said = time.monotonic()
         renewed = False
         tries = 0
         while True:
             tries += 1
             token = self.tokens.current(self.cancellation)
-            asked = begin("request", lambda token=token: self._sent(method, path, body, token))  # type: ignore[misc]
+            asked = begin("request", partial(self._sent, method, path, body, token))
             try:
                 return self.cancellation.result(asked, self.patience.answer_seconds)
-            except HTTPError as error:
-                if error.code == _UNAUTHORIZED and not renewed and self.tokens.can_renew:
+            except _Refusal as refusal:
+                if refusal.status == _UNAUTHORIZED and not renewed and self.tokens.can_renew:
                     renewed = True
                     self.tokens.renew(token)
                     continue
-                again = error.code in (_AGAIN if repeatable else _NOT_ACCEPTED)
-                fault: WarehouseError = of_status(error.code, _body(error), self._what(doing))
-                pause = _retry_after(error)
+                fault: WarehouseError = of_status(refusal.status, refusal.body, self._what(doing))
+                pause = refusal.seconds
+                if refusal.status in _NOT_ACCEPTED:
+                    now = time.monotonic()
+                    again = now - begun < self.patience.busy_seconds
+                    if now - said >= self.patience.quiet_seconds:
+                        said = now
+                        self._log_wait(fault, now - begun)
+                else:
+                    again = repeatable and refusal.status in _AGAIN and self._has_tries(tries)
             except (OSError, HTTPException, ValueError) as error:
-                again = repeatable
+                again = repeatable and self._has_tries(tries)
                 pause = 0.0
                 fault = self._unreachable(error, doing)
-            if not again or tries >= self.patience.tries:
+            if not again:
                 raise fault from None
-            self.cancellation.pause(max(self.patience.pause(tries), pause))
+            self.cancellation.pause(pause or self.patience.pause(tries))
+
+    def _has_tries(self, tries: int) -> bool:
+        return tries < self.patience.tries
 
     def _sent(
         self, method: str, path: str, body: Mapping[str, Any] | None, token: str
@@ -108,8 +136,12 @@ class Http:
             headers["content-type"] = "application/json"
             data = json.dumps(body).encode()
         request = Request(f"{self.address}{path}", data, headers, method=method)
-        with opener().open(request, timeout=self.patience.answer_seconds) as reply:
-            text = reply.read()
+        try:
+            with opener().open(request, timeout=self.patience.answer_seconds) as reply:
+                text = reply.read()
+        except HTTPError as error:
+            retry_after = error.headers.get("retry-after") or ""
+            raise _Refusal(error.code, retry_after, _body(error)) from None
         answer = json.loads(text) if text.strip() else {}
         if not isinstance(answer, dict):
             raise ValueError("the answer is no JSON object")
@@ -117,6 +149,9 @@ class Http:
 
     def _what(self, doing: str) -> str:
         return f"databricks {self.address.partition('://')[2]}{doing and f', {doing}'}"
+
+    def _log_wait(self, fault: WarehouseError, seconds: float) -> None:
+        logging.getLogger(__name__).warning("waiting for %.0f s so far: %s", seconds, fault)
 
     def _unreachable(self, error: Exception, doing: str) -> WarehouseError:
         reason = str(error) or type(error).__name__
@@ -138,12 +173,6 @@ def opener() -> OpenerDirector:
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return build_opener(HTTPSHandler(context=context), _NoRedirect())
-
-
-def _retry_after(error: HTTPError) -> float:
-    """Seconds; 0 where the service does not say, or says a date."""
-    said = error.headers.get("retry-after") or ""
-    return min(float(said), _LONGEST_PAUSE) if said.replace(".", "", 1).isdigit() else 0.0
 
 
 def _body(error: HTTPError) -> str:

@@ -75,7 +75,7 @@ def manifest_of(answer: Mapping[str, Any]) -> Manifest:
             int(each.get("row_count") or 0),
             int(each.get("byte_count") or 0),
         )
-        for each in said.get("chunks") or ()
+        for each in sorted(said.get("chunks") or (), key=lambda each: each.get("chunk_index") or 0)
     )
     _require_whole(chunks, rows, said.get("total_chunk_count"))
     return Manifest(columns, chunks, rows)

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "CLOSED")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
-_START_SECONDS = 5
-"""How long a cancelled run waits for the id of the statement that it is just starting."""
 _BEFORE, _AFTER = "select * from (", "\n) limit 0"
 
 
@@ -98,7 +96,8 @@ class DatabricksSession:
         except QueryCancelled:
             self._abort(statement_id)
             raise
-        except WarehouseError as error:
+        except WarehouseError as error:  # nobody else would end it
+            self._has_ended(statement_id, self._client.http.patience.start_seconds)
             raise self._located(error, answer) from None
         return {**ended, "statement_id": statement_id}
 
@@ -112,7 +111,7 @@ class DatabricksSession:
             return cancellation.result(asked)
         except QueryCancelled as cancelled:
             try:
-                answer = asked.result(_START_SECONDS)
+                answer = asked.result(self._client.http.patience.start_seconds)
             except Exception:  # it has not started, or nobody can tell
                 raise cancelled from None
             self._abort(str(answer["statement_id"]))

@@ -1,0 +1,329 @@
+"""Databricks, when the network, the service or a chunk is not as it should be.
+
+A result is whole, or the run fails (G1). A cancel reaches the statement wherever the run waits
+(G8).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from extract_project.errors import Cause, QueryCancelled, QueryTimeout, WarehouseError
+from extract_project.stopping import Stop, supervised
+from extract_project.warehouses.databricks import DatabricksSession
+from extract_project.warehouses.protocol import Query
+from extract_project_tests.support.background import Run
+from extract_project_tests.support.databricks_server import (
+    DatabricksServer,
+    databricks_server,
+    table,
+)
+from extract_project_tests.support.http_faults import Kind
+from extract_project_tests.support.rigs import (
+    LABEL,
+    databricks_service,
+    databricks_warehouse,
+    read,
+)
+from extract_project_tests.support.waiting import await_value
+
+MANY = "select i as a from range(8000) t(i) order by i"
+SLOW = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"
+
+
+@pytest.fixture
+def server() -> Iterator[DatabricksServer]:
+    with databricks_server(databricks_service(chunk_rows=1000)) as server:
+        yield server
+
+
+@pytest.fixture
+def session(server: DatabricksServer) -> Iterator[DatabricksSession]:
+    with databricks_warehouse(server).connect(LABEL, timedelta(hours=1)) as session:
+        yield session
+
+
+def whole(found: pa.Table) -> bool:
+    return bool(found.column(0).to_pylist() == list(range(8000)))
+
+
+def taken(server: DatabricksServer) -> bool:
+    """Whether each fault has met a request."""
+    return all(not fault.times for fault in server.service.faults.pending)
+
+
+def cancelled(run: Run, session: DatabricksSession) -> Exception | None:
+    session.cancel()
+    await_value("the end of the run", run.ended)
+    return run.error
+
+
+# Requests.
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("/statements", "status", 429, "0.05"),
+        ("/statements", "status", 503, ""),
+        ("/result/chunks/3", "status", 503, "0.05"),
+        ("/result/chunks/3", "status", 500, ""),
+        ("/result/chunks/3", "drop", 0, ""),
+        ("/external/", "status", 503, ""),
+        ("/external/", "drop", 0, ""),
+        ("/external/", "truncate", 0, ""),
+        ("/external/", "short", 0, ""),
+        ("/external/", "stall", 0, ""),
+    ],
+)
+def test_a_fault_on_the_way_is_survived(
+    server: DatabricksServer,
+    session: DatabricksSession,
+    fault: tuple[str, Kind, int, str],
+) -> None:
+    path, kind, status, after = fault
+    server.service.faults.add(path, kind, times=2, status=status, retry_after=after)
+    assert whole(read(session, MANY))
+    assert taken(server)
+    assert len(server.service.statements) == 1, "the query ran once"
+
+
+def test_a_statement_that_may_have_started_is_not_started_again(
+    server: DatabricksServer, session: DatabricksSession
+) -> None:
+    server.service.faults.add("/statements", "drop")
+    with pytest.raises(WarehouseError, match="no proper answer") as raised:
+        read(session, MANY)
+    assert (raised.value.cause, raised.value.transient) == (Cause.NETWORK, True)
+    assert len(server.service.statements) == 1
+
+
+def test_a_service_that_stays_busy_is_a_transient_failure_and_logged(
+    server: DatabricksServer, session: DatabricksSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.service.faults.add("/statements", "status", 10_000, 429, retry_after="0.05")
+    with pytest.raises(WarehouseError, match="HTTP 429") as raised:
+        read(session, MANY)
+    assert (raised.value.cause, raised.value.transient) == (Cause.BUSY, True)
+    assert "waiting for" in caplog.text
+    assert server.service.statements == []
+
+
+def test_a_poll_that_fails_for_good_ends_the_statement(
+    server: DatabricksServer, session: DatabricksSession
+) -> None:
+    server.service.running.clear()
+
+    def fail() -> dict[str, Any]:
+        server.service.faults.add(server.service.statements[-1].id, "status", 1, 400)
+        return {"state": "STARTING"}
+
+    server.service.warehouse = fail  # type: ignore[method-assign]
+    with pytest.raises(WarehouseError, match="HTTP 400") as raised:
+        session.execute(Query(SLOW))
+    assert raised.value.query_id == server.service.statements[-1].id
+    assert server.service.statements[-1].state == "CANCELED"
+
+
+def test_a_warehouse_that_starts_is_waited_for_and_the_wait_is_logged(
+    server: DatabricksServer, session: DatabricksSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.service.running.clear()
+    with caplog.at_level(logging.WARNING):
+        run = Run(lambda: read(session, MANY))
+        await_value("the log", lambda: "whose state is starting" in caplog.text or None)
+    server.service.running.set()
+    await_value("the end of the run", run.ended)
+    assert run.error is None
+    assert server.service.statements[-1].id in caplog.text
+
+
+# Results that are not what was announced.
+
+
+def test_links_that_have_expired_are_asked_for_again(
+    server: DatabricksServer, session: DatabricksSession
+) -> None:
+    result = session.execute(Query(MANY))
+    batches = [next(rows := result.batches())]
+    asked = server.service.links
+    server.service.expire_links()
+    batches += rows
+    assert whole(pa.Table.from_batches(batches))
+    assert server.service.links > asked
+
+
+@pytest.mark.parametrize("kind", ["truncate", "short", "drop", "status", "stall"])
+def test_g1_a_chunk_that_never_arrives_whole_is_a_transient_failure(
+    server: DatabricksServer, session: DatabricksSession, kind: Kind
+) -> None:
+    http = replace(session._client.http, patience=replace(session._client.http.patience, tries=2,
+                                                          stall_seconds=0.2))  # fmt: skip
+    session._client = replace(session._client, http=http)
+    server.service.faults.add("/external/", kind, 10_000, 403)
+    with pytest.raises(WarehouseError) as raised:
+        read(session, MANY)
+    assert "chunk 1 of 8 of the result did not arrive whole in 2 tries" in str(raised.value)
+    assert (raised.value.cause, raised.value.transient) == (Cause.NETWORK, True)
+    assert "hunter2" not in str(raised.value), "a link is a secret"
+
+
+_CHUNKS = [{"chunk_index": n, "row_offset": 2 * n, "row_count": 2} for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({"truncated": True}, "truncated the result"),
+        ({"total_row_count": 7}, "announced 7 rows, and chunks of 6"),
+        ({"total_chunk_count": 4}, "announced 4 chunks and listed 3"),
+        ({"chunks": _CHUNKS[:2], "total_chunk_count": 2}, "announced 6 rows, and chunks of 4"),
+        ({"chunks": _CHUNKS[1:], "total_chunk_count": 2}, "listed chunk 1 with rows from 2"),
+        ({"chunks": [_CHUNKS[0], *_CHUNKS], "total_chunk_count": 4}, "listed chunk 0 with rows"),
+        (
+            {
+                "chunks": [*_CHUNKS, {"chunk_index": 3, "row_offset": 6, "row_count": 1}],
+                "total_chunk_count": 4,
+                "total_row_count": 7,
+            },
+            "no longer there",
+        ),
+        (
+            {"chunks": [{**_CHUNKS[0], "row_count": 3}, {**_CHUNKS[1], "row_offset": 3},
+                        {**_CHUNKS[2], "row_offset": 5, "row_count": 1}]},
+            "did not arrive whole",
+        ),
+        ({"format": "JSON_ARRAY"}, "not as ARROW_STREAM"),
+        ({"schema": {"column_count": 2, "columns": [{"name": "a", "type_text": "BIGINT"}]}},
+         "announced 2 columns and described 1"),
+        ({"schema": {"columns": [{"name": "b", "type_text": "BIGINT"}]}},
+         "column 1 is 'b', but was sent as 'a'"),
+        ({"schema": {"columns": [{"name": "a", "type_text": "INT"}]}},
+         "was described as INT, and sent as int64"),
+        ({"schema": {"columns": [{"name": n, "type_text": "BIGINT"} for n in "ab"]}},
+         "2 columns were described, 1 sent"),
+        ({"schema": None}, "described no result"),
+    ],
+)  # fmt: skip
+def test_g1_a_result_that_is_not_what_was_announced_is_an_error(
+    server: DatabricksServer, session: DatabricksSession, claims: dict[str, Any], said: str
+) -> None:
+    rows = {"a": ("BIGINT", pa.array(range(6)))}
+    server.service.engine.script("select a", table(rows, 2, **claims))
+    with pytest.raises(WarehouseError) as raised:
+        read(session, "select a")
+    assert said in str(raised.value)
+    assert raised.value.transient is (said not in ("truncated the result", "no longer there"))
+
+
+# Cancels.
+
+
+@pytest.mark.parametrize("times", [0, 1, 3])
+def test_g8_a_cancel_that_is_lost_is_sent_again_until_the_statement_has_ended(
+    server: DatabricksServer, session: DatabricksSession, times: int
+) -> None:
+    run = Run(lambda: read(session, SLOW))
+    await_value("the statement", lambda: server.service.statements or None)
+    server.service.cancels_refused = times
+    assert isinstance(cancelled(run, session), QueryCancelled)
+    assert server.service.statements[-1].state == "CANCELED"
+    assert server.service.cancels > times
+
+
+def test_g8_a_cancel_that_is_never_heeded_does_not_hold_up_the_run(
+    server: DatabricksServer, session: DatabricksSession
+) -> None:
+    run = Run(lambda: read(session, SLOW))
+    (statement,) = await_value("the statement", lambda: server.service.statements or None)
+    server.service.cancels_refused = 10_000
+    error = cancelled(run, session)
+    assert f"has not confirmed that statement {statement.id} was" in str(error)
+    server.service.cancels_refused = 0
+    server.service.cancel(statement.id)
+
+
+def test_g8_a_cancel_before_the_statement_has_an_id_still_ends_it(
+    server: DatabricksServer, session: DatabricksSession
+) -> None:
+    original = server.service.submit
+
+    def submit(body: Any) -> dict[str, Any]:
+        reply = original(body)
+        session.cancel()
+        threading.Event().wait(0.3)  # longer than it takes a run to notice, which nobody can see
+        return reply
+
+    server.service.submit = submit  # type: ignore[method-assign]
+    run = Run(lambda: read(session, SLOW))
+    await_value("the end of the run", run.ended)
+    assert isinstance(run.error, QueryCancelled)
+    assert server.service.statements[-1].state == "CANCELED"
+
+
+@pytest.mark.parametrize("path", ["/statements", "/result/chunks/0"])
+@pytest.mark.parametrize("kind", ["silence", "stall"])
+def test_g8_a_cancel_ends_a_request_that_is_not_answered(
+    server: DatabricksServer, session: DatabricksSession, path: str, kind: Kind
+) -> None:
+    server.service.faults.add(path, kind)
+    run = Run(lambda: read(session, MANY))
+    await_value("the request", lambda: taken(server) or None)
+    assert isinstance(cancelled(run, session), QueryCancelled)
+
+
+@pytest.mark.parametrize("kind", ["stall", "trickle", "silence"])
+def test_g8_a_cancel_ends_a_download_at_once(
+    server: DatabricksServer, session: DatabricksSession, kind: Kind
+) -> None:
+    server.service.faults.add("/external/", kind, times=4)
+    run = Run(lambda: read(session, MANY))
+    await_value("the downloads", lambda: taken(server) or None)
+    assert isinstance(cancelled(run, session), QueryCancelled)
+
+
+def test_g8_a_cancel_ends_the_wait_that_the_service_asks_for(
+    server: DatabricksServer, session: DatabricksSession
+) -> None:
+    server.service.faults.add("/statements", "status", status=503, retry_after="60")
+    run = Run(lambda: read(session, MANY))
+    await_value("the request", lambda: taken(server) or None)
+    assert isinstance(cancelled(run, session), QueryCancelled)
+
+
+@pytest.mark.parametrize("ask", ["describe", "last_changes", "facts"])
+def test_g8_a_cancel_ends_questions_too(
+    server: DatabricksServer, session: DatabricksSession, ask: str
+) -> None:
+    server.service.running.clear()
+    asked: dict[str, Callable[[], Any]] = {
+        "describe": lambda: session.describe(Query(MANY)),
+        "last_changes": lambda: session.last_changes(["shop.orders"]),
+        "facts": lambda: session.facts("shop.orders"),
+    }
+    run = Run(asked[ask])
+    await_value("the statement", lambda: server.service.statements or None)
+    assert isinstance(cancelled(run, session), QueryCancelled)
+    assert server.service.statements[-1].state == "CANCELED"
+
+
+def test_g8_the_end_of_timeout_ends_the_statement(
+    server: DatabricksServer, session: DatabricksSession
+) -> None:
+    stop = Stop(timedelta(seconds=0.5))
+
+    def work() -> None:
+        with stop.cancelling(session.cancel):
+            read(session, SLOW)
+
+    with pytest.raises(QueryTimeout, match="'timeout' in the header"):
+        supervised(work, stop)
+    assert server.service.statements[-1].state == "CANCELED"
