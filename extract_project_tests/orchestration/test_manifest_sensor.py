@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 import pytest
 
@@ -10,6 +12,7 @@ from extract_project.orchestration.load import live
 from extract_project.orchestration.load.compose import compose
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings
+from extract_project.store.protocol import ListedObject
 from extract_project_tests.conftest import Site
 
 EAGER = "/*---\non_change: materialize\n---*/\n"
@@ -97,3 +100,37 @@ def test_how_often_the_manifest_is_looked_at_is_a_setting(site: Site, settings: 
         sensor = defs.get_repository_def().get_sensor_def("manifest")
         found.append(sensor.minimum_interval_seconds)
     assert found == [3, 58]
+
+
+NOW = datetime(2026, 11, 29, 6, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ([60, 3], 0),
+        ([60, 2.5], 0.5),
+        ([60, 0.5], 2),
+        ([-3600], 2),  # by a clock that is an hour ahead
+        ([None], 2),
+    ],
+)
+def test_a_change_that_stands_still_is_loaded_at_once(
+    written: list[float | None], seconds: float
+) -> None:
+    files = {
+        f"{number}.sql": ListedObject(
+            f"{number}.sql", "new", None if ago is None else NOW - timedelta(seconds=ago)
+        )
+        for number, ago in enumerate(written)
+    }
+    assert live.to_settle({}, files, NOW) == timedelta(seconds=seconds)
+
+
+def test_only_changes_are_waited_for_and_a_removal_always() -> None:
+    same = ListedObject("same.sql", "same", NOW)
+    changed = ListedObject("changed.sql", "new", NOW - timedelta(minutes=1))
+    files = {each.key: each for each in (same, changed)}
+    loaded = {"same.sql": "same", "changed.sql": "old"}
+    assert live.to_settle(loaded, files, NOW) == timedelta()
+    assert live.to_settle({**loaded, "gone.sql": "x"}, files, NOW) == timedelta(seconds=2)

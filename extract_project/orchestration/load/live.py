@@ -1,9 +1,10 @@
 """Live SQL: changes in the manifest bucket are loaded within seconds.
 
 A sensor compares the bucket's listing (keys and ETags, never times) with that of the loaded
-definitions. A change must be unchanged at a second look, so that a push of many files is one
-reload. Then the manifest is read on trial: working definitions are only given up for a manifest
-that can be read. Webserver and daemon follow the code location by themselves.
+definitions. A change must have stood still for a moment, so that a push of many files is one
+reload; S3's times only tell whether it already has. Then the manifest is read on trial: working
+definitions are only given up for a manifest that can be read. Webserver and daemon follow the code
+location by themselves.
 
 The cursor is a digest of the code versions that were checked for `on_change` runs. They are
 checked once per load, and again if the daemon died before it had launched the runs. With a
@@ -15,6 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import dagster as dg
@@ -32,11 +34,15 @@ from extract_project.orchestration.names.instigators import location_of
 from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.requests import run_request
 from extract_project.orchestration.run.code_location import CodeLocation
+from extract_project.store.protocol import ListedObject
 
 # The daemon evaluates sensors every 5 seconds. With an interval of exactly 5 seconds, every other
 # evaluation would come some milliseconds too early.
 _EARLY_SECONDS = 2
-_SETTLED_SECONDS = 2
+_SETTLED = timedelta(seconds=2)
+"""How long a change must stand still."""
+_WHOLE_SECOND = timedelta(seconds=1)
+"""S3 cuts off the fractions of a second when it says when an object was written."""
 _ANNOUNCED_SECONDS = 60
 """How long an announced reload may take, before the sensor asks for one itself."""
 _SHOWN = 10
@@ -80,10 +86,8 @@ def manifest_sensor(
     def manifest(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         folders = location.connect()
 
-        def look() -> Files:
-            return {file.key: file.token for file in list_files(folders.manifest)}
-
-        listed = look()
+        files = {file.key: file for file in list_files(folders.manifest)}
+        listed = tokens(files)
         if question := question_in(context.cursor, Question):
             if question.reloads:
                 reloads.announced_until = time.monotonic() + _ANNOUNCED_SECONDS
@@ -113,9 +117,11 @@ def manifest_sensor(
             )
         if time.monotonic() < reloads.announced_until:
             return dg.SkipReason(f"{changes}: somebody else has them loaded right now")
-        time.sleep(_SETTLED_SECONDS)
-        if look() != listed or time.monotonic() < reloads.announced_until:
-            return dg.SkipReason(f"{changes}: reloaded when they have settled")
+        if wait := to_settle(loaded, files, datetime.now(UTC)):
+            time.sleep(wait.total_seconds())
+            again = {file.key: file for file in list_files(folders.manifest)}
+            if tokens(again) != listed or time.monotonic() < reloads.announced_until:
+                return dg.SkipReason(f"{changes}: reloaded when they have settled")
         current_snapshot(folders, location.settings.dialects, snapshot)
         settings = location.settings
         Deployment(settings.dagster_url, location_of(context, settings)).reload()
@@ -123,6 +129,24 @@ def manifest_sensor(
         return dg.SkipReason(f"{changes}: reloaded")
 
     return manifest
+
+
+def tokens(files: Mapping[str, ListedObject]) -> Files:
+    """The ETag of each file."""
+    return {key: file.token for key, file in files.items()}
+
+
+def to_settle(loaded: Files, files: Mapping[str, ListedObject], now: datetime) -> timedelta:
+    """How long to wait until a change has stood still for a moment; zero if it already has.
+
+    Nothing tells when a file was removed. A clock that is fast costs a second reload at most.
+    """
+    changed = [each for key, each in files.items() if loaded.get(key) != each.token]
+    times = [each.modified for each in changed if each.modified is not None]
+    if loaded.keys() - files.keys() or len(times) < len(changed) or not times:
+        return _SETTLED
+    stood = now - max(times) - _WHOLE_SECOND
+    return min(max(_SETTLED - stood, timedelta()), _SETTLED)
 
 
 def difference(before: Files, after: Files) -> str:
