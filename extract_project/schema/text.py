@@ -64,19 +64,23 @@ def json_text(values: pa.Array) -> pa.StringArray:
     return text if pa.types.is_nested(kind) else _json_string(text)
 
 
-def json_rows(batch: pa.RecordBatch) -> pa.StringArray:
-    """Each row as a JSON object. Equal rows of one schema have equal texts."""
-    return json_objects(batch.schema.names, batch.columns)
+def json_rows(batch: pa.RecordBatch, end: str = "") -> pa.StringArray:
+    """Each row as a JSON object, with `end` behind it. Equal rows of one schema have equal
+    texts.
+    """
+    return json_objects(batch.schema.names, batch.columns, end)
 
 
-def json_objects(names: Sequence[str], columns: Sequence[pa.Array]) -> pa.StringArray:
-    """One JSON object for each position of the columns."""
+def json_objects(
+    names: Sequence[str], columns: Sequence[pa.Array], end: str = ""
+) -> pa.StringArray:
+    """One JSON object for each position of the columns, with `end` behind it."""
     pieces: list[object] = []
     for number, (name, column) in enumerate(zip(names, columns, strict=True)):
         opening = f"{',' if number else '{'}{json.dumps(name, ensure_ascii=False)}:"
         pieces += [opening, json_text(column)]
     return pc.binary_join_element_wise(
-        *pieces, "}", "", null_handling="replace", null_replacement="null"
+        *pieces, f"}}{end}", "", null_handling="replace", null_replacement="null"
     )
 
 

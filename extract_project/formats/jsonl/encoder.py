@@ -7,7 +7,6 @@ numbers, are strings.
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from extract_project.formats.protocol import FileFormat, Sink
 from extract_project.formats.stream import TextStream
@@ -22,7 +21,7 @@ class JsonlEncoder:
 
     def write(self, rows: pa.Table) -> None:
         for batch in rows.to_batches():
-            self._stream.write(pc.binary_join_element_wise(json_rows(batch), "\n", ""))
+            self._stream.write(json_rows(batch, end="\n"))
 
     def close(self) -> None:
         self._stream.close()
