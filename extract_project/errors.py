@@ -20,6 +20,7 @@
     ├── ReleaseError           the release does not match a refusal
     ├── StagingError           the result could not be encoded or uploaded
     ├── DiskFull               the local disk is full
+    ├── OutOfMemory            the next step would need more memory than there is
     ├── Superseded             a run that started later has already published
     ├── DeploymentError        the Dagster deployment does not answer, or refuses a request
     ├── AlertError             a channel could not send a message (transient or not)
@@ -233,6 +234,14 @@ class DiskFull(ExtractError):
     """Checks and comparisons need more local disk than there is; the text names the path."""
 
     cause = Cause.DISK
+
+
+class OutOfMemory(ExtractError):
+    """The next step would need more memory than this process may take; the text has the size that
+    is enough.
+    """
+
+    cause = Cause.MEMORY
 
 
 class Superseded(ExtractError):

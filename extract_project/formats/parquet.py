@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from extract_project.formats.protocol import FileFormat, Format, Sink, buffered
+from extract_project.memory import require_room
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,6 +17,11 @@ _DICTIONARY_RATIO = 0.2
 _LONG = 4096
 """Arrow writes no longer value into the statistics of a column, and yet copies it six times."""
 
+_CHUNKS = 30_000
+"""Each time that a file has so many more column chunks, memory for its end is required."""
+_CHUNK_BYTES = 1_100
+"""What the end of a file takes for each column chunk, beside the 850 bytes that it has already."""
+
 
 class Parquet(Format):
     """Apache Parquet, the format that most readers expect."""
@@ -23,6 +29,10 @@ class Parquet(Format):
     name = "parquet"
     content_type = "application/vnd.apache.parquet"
     codecs = ("zstd", "snappy", "lz4", "gzip", "none")
+
+    def copies_of_long(self, rows_before: int) -> int:
+        # Statistics, which copy a value six times, are decided by the first row group.
+        return 10 if rows_before else 4
 
     def encoder(self, sink: Sink, schema: pa.Schema, file_format: FileFormat) -> ParquetEncoder:
         return ParquetEncoder(sink, schema, file_format)
@@ -51,8 +61,11 @@ class ParquetEncoder:
         self._schema = schema
         self._format = file_format
         self._writer: pq.ParquetWriter | None = None
+        self._groups = 0
 
     def write(self, rows: pa.Table) -> None:
+        self._groups += 1
+        self._require_room()
         if self._writer is None:
             self._writer = self._open(_dictionary_columns(rows), _short_columns(rows))
         self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
@@ -61,6 +74,18 @@ class ParquetEncoder:
         writer = self._writer or self._open([], self._schema.names)
         writer.close()
         self._sink.flush()
+
+    def _require_room(self) -> None:
+        """Raise OutOfMemory while the file can still be given up, if its end would not fit."""
+        columns = len(self._schema)
+        chunks = self._groups * columns
+        if chunks // _CHUNKS > (chunks - columns) // _CHUNKS:
+            require_room(
+                (chunks + _CHUNKS) * _CHUNK_BYTES,
+                f"the end of a Parquet file with {self._groups:,} row groups of {columns:,} "
+                f"columns",
+                "cut it into several files, as in 'split: {bytes: 1GB}'",
+            )
 
     def _open(self, dictionary: list[str], short: list[str]) -> pq.ParquetWriter:
         import pyarrow.parquet as pq

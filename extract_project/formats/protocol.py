@@ -94,6 +94,12 @@ class Format(ABC):
         """The Content-Type of a file that is not compressed as a whole."""
         return self.content_type
 
+    def copies_of_long(self, rows_before: int) -> int:
+        """How often a long value is in memory, at most, while it is encoded and uploaded;
+        `rows_before` are in earlier row groups. Measured.
+        """
+        return 4
+
     @abstractmethod
     def encoder(self, sink: Sink, schema: pa.Schema, file_format: FileFormat) -> Encoder:
         """Start a file; a file without any group is valid and has the schema."""

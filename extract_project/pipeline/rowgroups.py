@@ -55,6 +55,11 @@ def group_bytes(schema: pa.Schema) -> int:
     return max(_GROUP_BYTES, len(schema) * _COLUMN_BYTES)
 
 
+def is_wide(schema: pa.Schema) -> bool:
+    """Whether row groups are larger because there are so many columns."""
+    return group_bytes(schema) > _GROUP_BYTES
+
+
 def is_long(rows: pa.Table) -> bool:
     """Whether a row group is larger than others, because a value in it is long."""
     return bool(rows.nbytes >= 2 * group_bytes(rows.schema))

@@ -21,6 +21,7 @@ from extract_project.pipeline.file_columns import as_written, promised_schema, w
 from extract_project.pipeline.lanes import Lane, lowest_bound
 from extract_project.pipeline.passes import Passes
 from extract_project.pipeline.profile import Profile
+from extract_project.pipeline.room import require_room_for_columns, require_room_for_rows
 from extract_project.pipeline.rowgroups import is_long, row_groups
 from extract_project.pipeline.schema_drift import compare_with_version
 from extract_project.prefetch import prefetch
@@ -162,6 +163,7 @@ def _produce(
     result = session.execute(extract.query(partition, lowest_bound(lanes)))
     promised = promised_schema(extract, result.schema)
     schema, baseline = required(promised, ()), first.baseline
+    require_room_for_columns(schema)
     drift = compare_with_version(baseline.state, extract.header, baseline.readers_have, promised)
     yield Begun(result, schema, promised, drift)
     batches = written_years(kept(result.batches(), schema), extract.file_format)
@@ -170,6 +172,7 @@ def _produce(
         profile = Profile(written)
         yield _LaneBegins(lane, written, profile)
         for rows in row_groups(new_rows, schema):
+            require_room_for_rows(rows, profile.rows, extract.file_format)
             profile.observe(rows)
             yield rows
             del rows

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from extract_project.errors import Cause, WarehouseError
+from extract_project.memory import require_room
 from extract_project.prefetch import prefetch
 from extract_project.warehouses.postgres.connection import LONG_ROW_BYTES
 from extract_project.warehouses.postgres.transaction import LOCKING
@@ -62,6 +63,7 @@ class PostgresResult:
                     is_heavy=lambda block: len(block) >= LONG_ROW_BYTES,
                 ) as blocks:
                     for block in blocks:
+                        _require_room(block, rows)
                         batch = self._columns.parse(block, rows)
                         del block  # a long one takes as much memory again
                         rows += batch.num_rows
@@ -89,6 +91,16 @@ class PostgresResult:
         if found != len(self.schema):
             raise _changed(f"{found} columns, and not {len(self.schema)}")
         yield from self._connection.blocks()
+
+
+def _require_room(block: bytes | memoryview, rows_before: int) -> None:
+    """Raise OutOfMemory if a long row cannot be parsed, which takes it three times again."""
+    if len(block) >= LONG_ROW_BYTES:
+        require_room(
+            3 * len(block),
+            f"row {rows_before + 1:,} has {len(block) >> 20:,} MiB: reading such a row",
+            "select less of its longest value",
+        )
 
 
 def _rows_of(csv: bytes) -> int:

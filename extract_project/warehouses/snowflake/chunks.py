@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from extract_project.errors import Cause, WarehouseError
+from extract_project.memory import require_room
 from extract_project.warehouses.waiting import Cancellation, begin
 
 if TYPE_CHECKING:
@@ -68,10 +69,10 @@ class Chunks:
         while coming or waiting:
             while coming and self._fits(waiting, ahead, coming[0]):
                 waiting.append(_Download(self, coming.popleft()))
-                ahead += self._size(waiting[-1].number)
+                ahead += self.size(waiting[-1].number)
             head = waiting.popleft()
             yield head.table()
-            ahead -= self._size(head.number)
+            ahead -= self.size(head.number)
 
     def refresh(self, seen: int) -> None:
         """Get fresh addresses, unless they are already newer than the generation `seen`."""
@@ -90,9 +91,10 @@ class Chunks:
     def _fits(self, waiting: deque[_Download], ahead: int, number: int) -> bool:
         if not waiting:
             return True
-        return len(waiting) < _DOWNLOADS and ahead + self._size(number) <= _BYTES_AHEAD
+        return len(waiting) < _DOWNLOADS and ahead + self.size(number) <= _BYTES_AHEAD
 
-    def _size(self, number: int) -> int:
+    def size(self, number: int) -> int:
+        """Bytes of a chunk in memory; 0 if Snowflake does not say."""
         return self.batches[number].uncompressed_size or 0
 
 
@@ -106,10 +108,21 @@ class _Download:
 
     def _start(self) -> None:
         """Start it in a separate thread, because a stalled download cannot be ended."""
+        self._require_room()
         self._generation = self._chunks.generation
         self._batch = self._chunks.batches[self.number]
         batch, connection = self._batch, self._chunks.connection
         self._whole: Future[pa.Table] = begin("chunk", lambda: _downloaded(batch, connection))
+
+    def _require_room(self) -> None:
+        """Raise OutOfMemory if a chunk of long values has no place: compressed, whole, as Arrow."""
+        size = self._chunks.size(self.number)
+        if size > _BYTES_AHEAD:
+            require_room(
+                3 * size,
+                f"chunk {self.number + 1} of the result has {size >> 20:,} MiB: downloading it",
+                "select less of its longest values",
+            )
 
     def table(self) -> pa.Table:
         """Wait for it; from the second failure on, ask for fresh addresses."""
