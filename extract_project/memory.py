@@ -53,11 +53,12 @@ def require_room(needed: int, purpose: str, instead: str) -> None:
     room = least_room()
     if room is None or room.left >= needed:
         return
-    enough = ceil((room.limit - room.left + needed) / _GIB)
+    resident = _numbers(Path("/proc/self/status")).get("VmRSS:", 0) * 1024
+    enough = f"{ceil((resident + needed) / _GIB)}GB"
     raise OutOfMemory(
         f"{purpose} takes about {needed / _MIB:,.0f} MiB, and of the {room.limit / _MIB:,.0f} MiB "
-        f"that {room.of} allows {max(0, room.left) / _MIB:,.0f} are left: write "
-        f"'memory: {enough}GB' in the header, or {instead}"
+        f"that {room.of} allows {max(0, room.left) / _MIB:,.0f} are left: give the process "
+        f"{enough} ('memory: {enough}' in the header, where it is a task on ECS), or {instead}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,7 +105,8 @@ def test_g9_too_many_columns_are_refused_before_the_kernel_kills(site: Site) -> 
     error = refused(site, DuckDBWarehouse(type="duckdb"), sql, 500 * MIB)
     assert error.startswith("a result of 3,000 columns takes about 586 MiB, and of the ")
     assert "that 'ulimit -v' allows" in error
-    assert "GB' in the header, or select fewer columns" in error
+    advice = r"give the process (\dGB) \('memory: \1' in the header, .*\), or select fewer columns$"
+    assert re.search(advice, error), error
 
 
 def test_g9_too_long_a_row_is_refused_before_it_is_parsed(
@@ -113,7 +115,7 @@ def test_g9_too_long_a_row_is_refused_before_it_is_parsed(
     sql = "select n, repeat('0123456789', n * 20000000) as text from generate_series(0, 1) n"
     error = refused(site, postgres, sql, 850 * MIB)
     assert error.startswith("row 2 has 190 MiB: reading such a row takes about 572 MiB")
-    assert "GB' in the header, or select less of its longest value" in error
+    assert error.endswith("or select less of its longest value")
 
 
 def test_g9_too_long_a_value_is_refused_before_it_is_written(site: Site) -> None:
@@ -121,4 +123,4 @@ def test_g9_too_long_a_value_is_refused_before_it_is_written(site: Site) -> None
     sql = "select i, repeat('0123456789', i * 3000000) as text from range(2) t(i)"
     error = refused(site, DuckDBWarehouse(type="duckdb"), sql, 280 * MIB)
     assert error.startswith("column 'text' has 29 MiB in row 2: writing such a value takes")
-    assert "GB' in the header, or select less of it" in error
+    assert error.endswith("or select less of it")
