@@ -105,7 +105,7 @@ class Trio:
         starts: dict[int, float] = {}
         with DagsterInstance.from_config(str(self._server.home)) as instance:
             while True:
-                for pid in family(_child("code-server")):
+                for pid in family(_child("dagster-daemon")):
                     peaks[pid] = max(peaks.get(pid, 0), high_water(pid))
                     with suppress(OSError):
                         starts.setdefault(pid, _started_at(pid))

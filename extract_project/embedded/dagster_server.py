@@ -33,6 +33,10 @@ _INSTANCE: Mapping[str, Any] = {
         "class": "QueuedRunCoordinator",
         "config": {"dequeue_interval_seconds": 1},  # by default a run waits for up to five
     },
+    "run_launcher": {
+        "module": "extract_project.orchestration.one_machine.launcher",
+        "class": "ForkingRunLauncher",
+    },
     "run_monitoring": {"enabled": True, "poll_interval_seconds": 5},
 }
 _WORKSPACE = """\
@@ -94,7 +98,8 @@ def dagster_processes(
     `location` is the name of its code location.
     """
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(yaml.safe_dump({**_INSTANCE, **(sections or {})}))
+    written = {**_INSTANCE, "compute_logs": _logs(home), **(sections or {})}
+    (home / "dagster.yaml").write_text(yaml.safe_dump(written))
     workspace = home / "workspace.yaml"
     grpc_port, port = free_port(), port or free_port()
     workspace.write_text(_WORKSPACE.format(port=grpc_port, location=location))
@@ -136,6 +141,14 @@ def dagster_server(
         for name in processes.commands:
             stack.enter_context(processes.started(name))
         yield processes.server
+
+
+def _logs(home: Path) -> Mapping[str, Any]:
+    return {
+        "module": "extract_project.orchestration.one_machine.logs",
+        "class": "FilesOnly",
+        "config": {"base_dir": str((home / "storage").resolve())},
+    }
 
 
 def _answers(url: str) -> bool:

@@ -25,6 +25,7 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.errors import raise_execution_interrupts
 from dagster._core.events import EngineEventData
 from dagster._core.execution.api import execute_run
+from dagster._core.execution.compute_logs import redirect_to_file
 from dagster._core.execution.context.system import IStepContext, PlanOrchestrationContext
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData, UserFailureData
 from dagster._core.execution.plan.plan import ExecutionPlan
@@ -43,7 +44,13 @@ from dagster._core.executor.step_delegating import (
     StepHandler,
     StepHandlerContext,
 )
-from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.launcher.base import (
+    CheckRunHealthResult,
+    LaunchRunContext,
+    RunLauncher,
+    WorkerStatus,
+)
 from dagster._core.scheduler.instigation import (
     InstigatorState,
     InstigatorStatus,
@@ -52,6 +59,11 @@ from dagster._core.scheduler.instigation import (
     SensorInstigatorData,
     TickStatus,
 )
+from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType
+from dagster._core.storage.local_compute_log_manager import (
+    IO_TYPE_EXTENSION,
+    LocalComputeLogManager,
+)
 from dagster._core.storage.tags import (
     BACKFILL_ID_TAG,
     MAX_RETRIES_TAG,
@@ -59,8 +71,13 @@ from dagster._core.storage.tags import (
     RETRY_STRATEGY_TAG,
     WILL_RETRY_TAG,
 )
+from dagster._grpc.impl import core_execute_run
 from dagster._grpc.types import ExecuteStepArgs
+from dagster._serdes import ConfigurableClass, ConfigurableClassData
+from dagster._utils import get_run_crash_explanation
 from dagster._utils.backoff import backoff
+from dagster._utils.hosted_user_process import recon_job_from_origin
+from dagster._utils.interrupts import capture_interrupts
 from dagster._utils.schedules import schedule_execution_time_iterator
 from dagster_shared.check import CheckError
 from dagster_shared.error import SerializableErrorInfo
@@ -134,6 +151,24 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     "RETRY_STRATEGY_TAG",
     "WILL_RETRY_TAG",
     "backoff",
+    # Executing a run in a process of ours, as the code server and `dagster api execute_run` do, and
+    # launching it. A launcher for elsewhere (dagster-aws, dagster-k8s) is built on the same names.
+    "RunLauncher",
+    "LaunchRunContext",
+    "InstanceRef",
+    "capture_interrupts",
+    "core_execute_run",
+    "recon_job_from_origin",
+    "get_run_crash_explanation",
+    # What runs on one machine print: Dagster's own log manager, without its copy on the console.
+    # Each class that `dagster.yaml` names is a `ConfigurableClass`.
+    "ConfigurableClass",
+    "ConfigurableClassData",
+    "LocalComputeLogManager",
+    "IO_TYPE_EXTENSION",
+    "CapturedLogContext",
+    "ComputeIOType",
+    "redirect_to_file",
 ]
 
 

@@ -2,14 +2,17 @@
 
 A run of one extract needs no second Python process, which would double its memory and add
 seconds. In a run of several, separate processes isolate one extract's failure, or its running out
-of memory, from the others. They are forked from one that has imported what each of them needs; on
+of memory, from the others. They are forked from one that has imported what each of them needs: on
+one machine from the run's own process, which has the definitions too, else from a fork server. On
 ECS, each gets its own task.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 from dagster import DagsterEvent, Executor, InitExecutorContext
@@ -26,9 +29,18 @@ from extract_project.orchestration.run.interrupts import ending_at_interrupts
 _PRELOADED = "extract_project.orchestration.run.preloaded"
 
 
-def _can_fork() -> bool:
-    """Whether this system has a fork server, which Windows has not."""
-    return "forkserver" in multiprocessing.get_all_start_methods()
+def _start_method(instance: dg.DagsterInstance) -> str:
+    """How the processes of a run's steps start, as multiprocessing calls it.
+
+    Only a process with a single thread can be forked: other threads might hold locks. Dagster's own
+    launcher leaves one in each run's process.
+    """
+    from extract_project.orchestration.one_machine.launcher import ForkingRunLauncher
+
+    forked = isinstance(instance.run_launcher, ForkingRunLauncher)
+    if forked and sys.platform == "linux" and len([*Path("/proc/self/task").iterdir()]) == 1:
+        return "fork"
+    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
 class OneOrMany(Executor):
@@ -62,7 +74,7 @@ class OneOrMany(Executor):
         return MultiprocessExecutor(
             retries=self._retries,
             max_concurrent=self._max_concurrent,
-            start_method="forkserver" if _can_fork() else "spawn",
+            start_method=_start_method(instance),
             explicit_forkserver_preload=[_PRELOADED],
         )
 
