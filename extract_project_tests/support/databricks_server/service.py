@@ -123,7 +123,7 @@ class Service:
         self._require_warehouse(body)
         if (body["disposition"], body["format"]) != ("EXTERNAL_LINKS", "ARROW_STREAM"):
             raise Refused(400, "INVALID_PARAMETER_VALUE", "this double has no other form of result")
-        session = self.sessions.get(str(body.get("session_id")))
+        session = self.sessions.get(str(body["session_id"])) if "session_id" in body else {}
         if session is None:
             raise Refused(404, "RESOURCE_DOES_NOT_EXIST", "there is no such session")
         statement = Statement(str(uuid4()), str(body["statement"]), body, session)
