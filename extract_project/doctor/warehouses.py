@@ -13,6 +13,7 @@ from extract_project.warehouses.protocol import Label, Query, Warehouse
 _TIMEOUT = timedelta(seconds=60)
 _LABEL = Label("doctor", "none", "doctor")
 _POWERS = {
+    "databricks": "select is_member('admins') as answer",
     "postgres": "select usesuper as answer from pg_user where usename = current_user",
     "snowflake": "select current_role() in "
     "('ACCOUNTADMIN', 'SECURITYADMIN', 'SYSADMIN', 'ORGADMIN', 'USERADMIN') as answer",

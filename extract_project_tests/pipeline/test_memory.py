@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from extract_project.history.receipt import load_receipt
 from extract_project.history.versions import find_version
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.databricks_server import Answer as ComputedAnswer
+from extract_project_tests.support.databricks_server import databricks_server
 from extract_project_tests.support.killable import await_line, start_process
-from extract_project_tests.support.rigs import snowflake_service, snowflake_settings
+from extract_project_tests.support.rigs import (
+    databricks_service,
+    databricks_settings,
+    snowflake_service,
+    snowflake_settings,
+)
 from extract_project_tests.support.snowflake_server import Answer, Column, snowflake_server, table
 
 pytestmark = pytest.mark.slow
@@ -71,6 +79,22 @@ def test_g9_a_snowflake_result_takes_the_same_memory_at_any_length(site: Site) -
             peaks.append(peak_memory(site, sql, **snowflake_settings(server)))
     assert peaks[1] < 440 * MIB
     assert peaks[1] < peaks[0] + 96 * MIB  # of 1.4 GB more: the heap has more holes then
+
+
+@pytest.mark.soak
+def test_g9_a_databricks_result_takes_the_same_memory_at_any_length(site: Site) -> None:
+    """Chunks of 4 MB, as above."""
+    texts = [f"some text that makes a row longer, {n}" for n in range(60_000)]
+    chunk = pa.record_batch({"n": pa.array(range(60_000)), "t": pa.array(texts)})
+    peaks = []
+    with databricks_server(databricks_service()) as workspace:
+        for times in (40, 400):
+            answer = ComputedAnswer(["BIGINT", "STRING"], [chunk] * times, chunk.schema)
+            workspace.service.engine.script("select * from t", answer)
+            sql = "/*---\nwarehouse: bricks\n---*/\nselect * from t"
+            peaks.append(peak_memory(site, sql, **databricks_settings(workspace)))
+    assert peaks[1] < 440 * MIB
+    assert peaks[1] < peaks[0] + 96 * MIB
 
 
 def test_g9_one_long_value_takes_less_than_four_times_its_size(site: Site) -> None:

@@ -89,6 +89,7 @@ def snowflake_rig(server: SnowflakeServer) -> Rig:
         insert=change,
         unreachable=warehouse.model_copy(update={"port": 1}),
         unreachable_name="acme-prod",
+        has_pages=True,
     )
 
 
@@ -128,6 +129,7 @@ def databricks_rig(server: DatabricksServer) -> Rig:
         insert=change,
         unreachable=warehouse.model_copy(update={"port": 1}),
         unreachable_name="databricks 127.0.0.1:1",
+        has_pages=True,
         types=TypeNames("string", "double", "timestamp_ntz", "timestamp"),
     )
 
@@ -159,6 +161,20 @@ def databricks_warehouse(server: DatabricksServer, **fields: Any) -> DatabricksW
             **(fields or {"token": "pat"}),
         }
     )
+
+
+def databricks_settings(server: DatabricksServer) -> dict[str, str]:
+    """The same as environment variables: warehouse `bricks`, beside the default `shop`."""
+    fields = databricks_warehouse(server).model_dump(exclude_none=True, exclude={"token"})
+    return {
+        "EXTRACT_WAREHOUSE": "shop",
+        "EXTRACT_WAREHOUSES__BRICKS__TOKEN": "pat",
+        **{
+            f"EXTRACT_WAREHOUSES__BRICKS__{name.upper()}": str(value)
+            for name, value in fields.items()
+            if name != "forbidden_functions"
+        },
+    }
 
 
 def databricks_service(chunk_rows: int = 10_000) -> databricks_server.Service:

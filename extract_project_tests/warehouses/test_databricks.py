@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from extract_project.doctor.warehouses import sign_in
 from extract_project.errors import Cause, QueryCancelled, QueryTimeout, TypeMappingError
 from extract_project.errors import WarehouseError as Failed
 from extract_project.warehouses.databricks import DatabricksSession, DatabricksWarehouse
@@ -330,6 +331,16 @@ def test_g8_a_query_cancelled_by_somebody_else_is_no_transient_failure(
     with pytest.raises(QueryCancelled, match="but not by this run") as raised:
         session.execute(Query("select 1 as a"))
     assert not raised.value.transient
+
+
+@pytest.mark.parametrize("admin", [True, False])
+def test_the_doctor_signs_in_and_minds_an_administrator(
+    server: DatabricksServer, admin: bool
+) -> None:
+    answer = table({"answer": ("BOOLEAN", pa.array([admin]))})
+    server.service.engine.script("select is_member('admins') as answer", answer)
+    signed_in, rights = sign_in("bricks", databricks_warehouse(server))
+    assert (signed_in.ok, rights.ok) == (True, not admin)
 
 
 # Tables.

@@ -176,6 +176,20 @@ def test_g1_a_chunk_that_never_arrives_whole_is_a_transient_failure(
     assert "hunter2" not in str(raised.value), "a link is a secret"
 
 
+def test_g1_a_link_to_another_chunk_is_not_followed(
+    server: DatabricksServer, session: DatabricksSession
+) -> None:
+    original = server.service.link
+
+    def link(statement_id: str, number: int) -> dict[str, Any]:
+        (other,) = original(statement_id, (number + 1) % 7)["external_links"]
+        return {"external_links": [{**other, "chunk_index": number}]}
+
+    server.service.link = link  # type: ignore[method-assign]
+    with pytest.raises(WarehouseError, match="its link is to 1000 rows from 1000, not to 1000"):
+        read(session, MANY)
+
+
 _CHUNKS = [{"chunk_index": n, "row_offset": 2 * n, "row_count": 2} for n in range(3)]
 
 

@@ -49,6 +49,8 @@ class Rig:
     unreachable_name: str
     """What the error about that must name."""
     types: TypeNames = field(default_factory=TypeNames)
+    has_pages: bool = False
+    """Whether the warehouse has an id for each query, and a page about it."""
     runs_here: bool = False
     """Whether queries run in this process: then `running` is 0."""
     knows_no_tables: bool = False

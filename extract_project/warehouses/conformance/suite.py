@@ -228,6 +228,19 @@ def test_a_table_that_is_not_there_is_named_and_not_tried_again(rig: Rig) -> Non
     assert not raised.value.transient
 
 
+def test_a_query_and_its_error_lead_to_their_page(rig: Rig) -> None:
+    with rig.session() as session:
+        result = session.execute(rig.query("select id from shop.orders"))
+        with pytest.raises(WarehouseError) as raised:
+            session.execute(Query("select nope from shop.orders"))
+    if rig.has_pages:
+        for found in (result, raised.value):
+            assert found.query_id
+            assert found.query_url
+            assert found.query_id in found.query_url
+        assert result.query_id != raised.value.query_id
+
+
 def test_a_warehouse_that_cannot_be_reached_says_where(rig: Rig) -> None:
     with (
         pytest.raises(WarehouseError) as raised,

@@ -26,8 +26,9 @@ class Link:
     address: str
     headers: Mapping[str, str]
     number: int
-    first_row: int
-    rows: int
+    first_row: int | None
+    """None, as in `rows`, where the service does not say."""
+    rows: int | None
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,8 @@ class Client:
                     str(each["external_link"]),
                     each.get("http_headers") or {},
                     number,
-                    int(each.get("row_offset") or 0),
-                    int(each.get("row_count") or 0),
+                    each.get("row_offset"),
+                    each.get("row_count"),
                 )
         raise incomplete(f"databricks gave no link to chunk {number} of the result")
 
