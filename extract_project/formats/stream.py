@@ -7,6 +7,9 @@ import zlib
 import pyarrow as pa
 
 from extract_project.formats.protocol import FileFormat, Sink
+from extract_project.schema.text import bytes_of
+
+_PIECE = 32 << 20
 
 
 class TextStream:
@@ -31,7 +34,10 @@ class TextStream:
     def write_bytes(self, data: bytes | memoryview) -> None:
         """Write bytes that are already encoded."""
         if self._gzip:
-            self._sink.write(self._gzip.compress(data))
+            rest = memoryview(data)
+            while rest:  # what a long value becomes is passed on piece by piece
+                self._sink.write(self._gzip.compress(rest[:_PIECE]))
+                rest = rest[_PIECE:]
         elif self._zstd:
             self._zstd.write(data)
         else:
@@ -42,12 +48,3 @@ class TextStream:
             self._sink.write(self._gzip.flush())
         elif self._zstd:
             self._zstd.close()
-
-
-def bytes_of(text: pa.StringArray) -> memoryview:
-    """The characters of a string array as one contiguous buffer."""
-    _, offsets, data = text.buffers()
-    if data is None or not len(text):
-        return memoryview(b"")
-    ends = pa.Array.from_buffers(pa.int32(), len(text) + 1, [None, offsets], offset=text.offset)
-    return memoryview(data)[ends[0].as_py() : ends[len(text)].as_py()]

@@ -8,13 +8,19 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from extract_project.schema.years import expanded, is_beyond
 
 _ESCAPED = r'["\\\x00-\x1f]'
+_ESCAPES = {each: json.dumps(each)[1:-1] for each in ("\\", '"', *map(chr, range(0x20)))}
+_BLOCK = 1 << 16
+_LONG = 1 << 16
+"""Texts that are longer on average, in bytes, are escaped one character after the other."""
 
 
 def plain_text(values: pa.Array) -> pa.StringArray:
@@ -31,7 +37,7 @@ def plain_text(values: pa.Array) -> pa.StringArray:
     if pa.types.is_timestamp(kind) or pa.types.is_date32(kind):
         return _plain_times(values)
     if pa.types.is_binary(kind):
-        encoded = [None if v is None else base64.b64encode(v).decode() for v in values.to_pylist()]
+        encoded = [None if v is None else base64.b64encode(v) for v in values.to_pylist()]
         return pa.array(encoded, pa.string())
     if pa.types.is_struct(kind):
         return _objects(values)
@@ -87,11 +93,42 @@ def json_objects(
 def _json_string(text: pa.StringArray) -> pa.StringArray:
     escapes = pc.match_substring_regex(text, _ESCAPED)
     if pc.any(escapes).as_py():
+        if text.nbytes > len(text) * _LONG:
+            return pc.binary_join_element_wise('"', _escaped(text), '"', "")
         escaped = [
             None if v is None else json.dumps(v, ensure_ascii=False) for v in text.to_pylist()
         ]
         return pa.array(escaped, pa.string())
     return pc.binary_join_element_wise('"', text, '"', "")
+
+
+def _escaped(text: pa.StringArray) -> pa.StringArray:
+    """Long texts with what JSON escapes, as `json.dumps` writes it: as Python texts, they would
+    take four bytes for each character.
+    """
+    found = _bytes_in(text)
+    for character, escape in _ESCAPES.items():
+        if found[ord(character)]:
+            text = pc.replace_substring(text, character, escape)
+    return text
+
+
+def _bytes_in(text: pa.StringArray) -> Any:
+    """How often each byte occurs, at its index; the text is not copied as a whole."""
+    data = np.frombuffer(bytes_of(text), np.uint8)
+    found = np.zeros(256, np.int64)
+    for start in range(0, len(data), _BLOCK):
+        found += np.bincount(data[start : start + _BLOCK], minlength=256)
+    return found
+
+
+def bytes_of(text: pa.StringArray) -> memoryview:
+    """The characters of a string array as one contiguous buffer."""
+    _, offsets, data = text.buffers()
+    if data is None or not len(text):
+        return memoryview(b"")
+    ends = pa.Array.from_buffers(pa.int32(), len(text) + 1, [None, offsets], offset=text.offset)
+    return memoryview(data)[ends[0].as_py() : ends[len(text)].as_py()]
 
 
 def _objects(values: pa.StructArray) -> pa.StringArray:

@@ -7,6 +7,7 @@ import pytest
 
 from extract_project.history.receipt import load_receipt
 from extract_project.history.versions import find_version
+from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.databricks_server import Answer as ComputedAnswer
 from extract_project_tests.support.databricks_server import databricks_server
@@ -101,6 +102,22 @@ def test_g9_one_long_value_takes_less_than_four_times_its_size(site: Site) -> No
     """It took eleven times: Parquet's statistics, and the extremes of the profile, copied it."""
     peak = peak_memory(site, "select 1 as i, repeat('0123456789', 30000000) as text")
     assert peak < 1_500 * MIB
+
+
+def test_g9_long_values_of_many_rows_take_little_more_than_one(
+    site: Site, postgres: PostgresWarehouse
+) -> None:
+    """One is fetched when the one before it is written: of these, four were in memory at once."""
+    settings = {
+        "EXTRACT_WAREHOUSE": "shop",
+        "EXTRACT_WAREHOUSES__PG__TYPE": "postgres",
+        "EXTRACT_WAREHOUSES__PG__HOST": postgres.host,
+        "EXTRACT_WAREHOUSES__PG__USER": "postgres",
+    }
+    header = "/*---\nwarehouse: pg\n---*/\n"
+    sql = "select n, repeat(md5(n::text), 2000000) as text from generate_series(1, {rows}) n"
+    one, many = (peak_memory(site, header + sql.format(rows=n), **settings) for n in (1, 8))
+    assert many < one + 110 * MIB  # of 61 MiB each; it was 185 more
 
 
 def test_g9_three_thousand_columns_have_large_row_groups(site: Site) -> None:

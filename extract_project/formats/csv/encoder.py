@@ -18,8 +18,8 @@ from extract_project.formats.csv.patterns import Pattern
 from extract_project.formats.csv.quoting import Misquoted, Quoting
 from extract_project.formats.csv.times import first_lossy, patterned
 from extract_project.formats.protocol import FileFormat, Sink, Unwritable
-from extract_project.formats.stream import TextStream, bytes_of
-from extract_project.schema.text import plain_text, text_of
+from extract_project.formats.stream import TextStream
+from extract_project.schema.text import bytes_of, plain_text, text_of
 
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -62,7 +62,9 @@ class CsvEncoder:
             null_handling="replace",
             null_replacement=self._dialect.null,
         )
+        del fields  # a long value is in memory as often as these texts are
         text = bytes_of(pc.binary_join_element_wise(lines, self._end, ""))
+        del lines
         self._stream.write_bytes(self._encoded(text, batch))
 
     def _field(self, field: pa.Field) -> Callable[[str, pa.Array], pa.StringArray]:
