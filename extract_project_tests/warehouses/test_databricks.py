@@ -97,6 +97,8 @@ def scripted(
         ("BINARY", pa.array([b"\x00\xff"]), pa.binary(), b"\x00\xff"),
         ("VARIANT", pa.array(['{"a":1}']), pa.string(), '{"a":1}'),
         ("ARRAY<INT>", pa.array(["[1,2]"]), pa.string(), "[1,2]"),
+        ("STRING", pa.array(["x"], pa.large_string()), pa.string(), "x"),
+        ("BINARY", pa.array([b"x"], pa.large_binary()), pa.binary(), b"x"),
         ("VOID", pa.nulls(1), pa.string(), None),
     ],
 )
@@ -189,6 +191,34 @@ def test_a_run_says_who_asks_and_what_decides_its_values(server: DatabricksServe
     assert found.query_id == server.service.statements[-1].id
     assert found.query_url == f"{server.service.address}/sql/history?queryId={found.query_id}"
     assert (server.service.sessions, server.service.closed_sessions) == ({}, 1)
+
+
+def test_a_service_without_sessions_gets_the_names_with_each_statement_and_it_is_logged(
+    server: DatabricksServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.service.has_sessions = False
+    warehouse = databricks_warehouse(server, token="pat", catalog="main", schema="shop")
+    with warehouse.connect(LABEL, HOUR) as session:
+        assert read(session, "select 1 as a").num_rows == 1
+    request = server.service.statements[-1].request
+    assert (request["catalog"], request["schema"]) == ("main", "shop")
+    assert "ANSI_MODE, TIMEZONE, LEGACY_TIME_PARSER_POLICY, STATEMENT_TIMEOUT are those" in (
+        caplog.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "address"),
+    [
+        ({"host": "dbc-1.cloud.databricks.com"}, "https://dbc-1.cloud.databricks.com"),
+        ({"host": "https://dbc-1.cloud.databricks.com/"}, "https://dbc-1.cloud.databricks.com"),
+        ({"host": "http://127.0.0.1:8080"}, "http://127.0.0.1:8080"),
+        ({"host": "h", "port": "8443"}, "https://h:8443"),
+    ],
+)
+def test_a_host_is_given_in_any_form(fields: dict[str, str], address: str) -> None:
+    given = {"type": "databricks", "warehouse_id": "w", "token": "t", **fields}
+    assert DatabricksWarehouse.model_validate(given).address == address
 
 
 def test_the_text_is_sent_as_it_stands_and_values_beside_it(

@@ -190,6 +190,18 @@ def test_g1_a_link_to_another_chunk_is_not_followed(
         read(session, MANY)
 
 
+def test_a_manifest_that_lists_no_chunks_leaves_them_to_the_links(
+    server: DatabricksServer, session: DatabricksSession
+) -> None:
+    answer = table({"a": ("BIGINT", pa.array(range(8000)))}, 1000)
+    server.service.engine.script("select a", replace(answer, without=("chunks",)))
+    assert whole(read(session, "select a"))
+    fewer = replace(answer, without=("chunks",), manifest={"total_chunk_count": 7})
+    server.service.engine.script("select a", fewer)
+    with pytest.raises(WarehouseError, match="announced 8,000 rows and sent 7,000"):
+        read(session, "select a")
+
+
 _CHUNKS = [{"chunk_index": n, "row_offset": 2 * n, "row_count": 2} for n in range(3)]
 
 

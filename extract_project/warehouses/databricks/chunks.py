@@ -125,7 +125,7 @@ def _downloaded(link: Link, chunk: Chunk, seconds: float) -> pa.Table:
     """The rows behind a link; raises ArrowInvalid where they are not those of the manifest."""
     import pyarrow as pa
 
-    if link.first_row not in (None, chunk.first_row) or link.rows not in (None, chunk.rows):
+    if _differ(link.first_row, chunk.first_row) or _differ(link.rows, chunk.rows):
         raise pa.ArrowInvalid(
             f"its link is to {link.rows} rows from {link.first_row}, not to {chunk.rows} from "
             f"{chunk.first_row}"
@@ -136,6 +136,12 @@ def _downloaded(link: Link, chunk: Chunk, seconds: float) -> pa.Table:
     with opener().open(request, timeout=seconds) as reply:
         body = reply.read()
     table = pa.ipc.open_stream(body).read_all()
-    if table.num_rows != chunk.rows:
-        raise pa.ArrowInvalid(f"{table.num_rows:,} of {chunk.rows:,} rows arrived")
+    rows = link.rows if chunk.rows is None else chunk.rows
+    if _differ(table.num_rows, rows):
+        raise pa.ArrowInvalid(f"{table.num_rows:,} of {rows:,} rows arrived")
     return table
+
+
+def _differ(one: int | None, other: int | None) -> bool:
+    """Whether two numbers differ that are both known."""
+    return one is not None and other is not None and one != other

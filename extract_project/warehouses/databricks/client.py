@@ -7,16 +7,23 @@ to set parameters for a statement; the reference does not have them, and Databri
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
+from extract_project.warehouses.databricks.errors import RequestRefused
 from extract_project.warehouses.databricks.http import Http
 from extract_project.warehouses.databricks.manifest import incomplete
 from extract_project.warehouses.waiting import Cancellation
 
 _BASE = "/api/2.0/sql"
+_NOT_FOUND = 404
+_NO_SESSIONS = ("", "ENDPOINT_NOT_FOUND")
+
+Names = Mapping[str, str]
+"""The session, or the catalog and the schema, of a statement."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +51,29 @@ class Client:
 
     def open_session(
         self, parameters: Mapping[str, str], catalog: str | None, schema: str | None
-    ) -> str:
-        """The id of a session with these parameters."""
-        body = {
-            "warehouse_id": self.warehouse_id,
-            "session_confs": parameters,
+    ) -> Names:
+        """What a statement is sent with: the id of a session with these parameters.
+
+        Where the service does not have sessions, catalog and schema alone, which is logged.
+        """
+        names = {
             **({"catalog": catalog} if catalog else {}),
             **({"schema": schema} if schema else {}),
         }
-        answer = self.http.ask("POST", f"{_BASE}/sessions", body, doing="signing in")
+        body = {"warehouse_id": self.warehouse_id, "session_confs": parameters, **names}
+        try:
+            answer = self.http.ask("POST", f"{_BASE}/sessions", body, doing="signing in")
+        except RequestRefused as refused:
+            if refused.status != _NOT_FOUND or refused.code not in _NO_SESSIONS:
+                raise
+            logging.getLogger(__name__).warning(
+                "databricks has no sessions here: %s are those of the workspace",
+                ", ".join(parameters),
+            )
+            return names
         if not answer.get("session_id"):
             raise incomplete("databricks opened a session without an id")
-        return str(answer["session_id"])
+        return {"session_id": str(answer["session_id"])}
 
     def close_session(self, session_id: str) -> None:
         body = {"warehouse_id": self.warehouse_id, "session_id": session_id}
@@ -63,7 +81,7 @@ class Client:
 
     def submit(
         self,
-        session_id: str,
+        session: Names,
         statement: str,
         parameters: Sequence[Mapping[str, Any]],
         tags: Sequence[Mapping[str, str]],
@@ -71,7 +89,7 @@ class Client:
         """Start a statement; the answer has its id. It is sent once: another could run twice."""
         body = {
             "warehouse_id": self.warehouse_id,
-            "session_id": session_id,
+            **session,
             "statement": statement,
             "disposition": "EXTERNAL_LINKS",
             "format": "ARROW_STREAM",
@@ -100,7 +118,7 @@ class Client:
             doing="asked for a link to the result",
         )
         for each in answer.get("external_links") or ():
-            if each.get("chunk_index", 0) == number and each.get("external_link"):
+            if each.get("chunk_index", number) == number and each.get("external_link"):
                 return Link(
                     str(each["external_link"]),
                     each.get("http_headers") or {},

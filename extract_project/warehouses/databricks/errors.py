@@ -108,9 +108,10 @@ def of_statement(
 
 
 class RequestRefused(WarehouseError):
-    """The API refused a request; `status` is that of HTTP."""
+    """The API refused a request; `status` is that of HTTP, `code` the API's own."""
 
     status: int = 0
+    code: str = ""
 
 
 class StatementFailed(WarehouseError):
@@ -133,7 +134,7 @@ def of_status(status: int, body: str, what: str) -> RequestRefused:
     parts = [f"{what}: HTTP {status}{code and f' {code}'}", *([message] if message else [])]
     parts += [known.hint] if known.hint else []
     refused = RequestRefused(": ".join(parts), cause=known.cause, transient=known.transient)
-    refused.status = status
+    refused.status, refused.code = status, code
     return refused
 
 

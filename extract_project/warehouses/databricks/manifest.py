@@ -27,8 +27,9 @@ class Chunk:
     """A chunk of the result: which rows are in it."""
 
     number: int
-    first_row: int
-    rows: int
+    first_row: int | None
+    """None, as in `rows`, where the manifest lists no chunks: then their links say it."""
+    rows: int | None
     size: int
     """Bytes, roughly: the service counts its own form."""
 
@@ -61,13 +62,15 @@ def manifest_of(answer: Mapping[str, Any]) -> Manifest:
     if said.get("format", "ARROW_STREAM") != "ARROW_STREAM":
         raise incomplete(f"databricks sent the result as {said['format']}, not as ARROW_STREAM")
     columns = tuple(
-        Column(str(each.get("name") or ""), str(each.get("type_text") or each["type_name"]))
-        for each in said["schema"]["columns"]
+        Column(str(each.get("name") or ""), _type_of(each)) for each in said["schema"]["columns"]
     )
     count = (said["schema"]).get("column_count")
     if count is not None and count != len(columns):
         raise incomplete(f"databricks announced {count} columns and described {len(columns)}")
     rows = int(said.get("total_row_count") or 0)
+    if said.get("chunks") is None and said.get("total_chunk_count"):
+        numbers = range(int(said["total_chunk_count"]))
+        return Manifest(columns, tuple(Chunk(each, None, None, 0) for each in numbers), rows)
     chunks = tuple(
         Chunk(
             int(each.get("chunk_index") or 0),
@@ -86,6 +89,7 @@ def _require_whole(chunks: Sequence[Chunk], rows: int, count: Any) -> None:
         raise incomplete(f"databricks announced {count} chunks and listed {len(chunks)}")
     first_row = 0
     for number, each in enumerate(chunks):
+        assert each.rows is not None
         if (each.number, each.first_row) != (number, first_row):
             raise incomplete(
                 f"databricks listed chunk {each.number} with rows from {each.first_row:,}: "
@@ -94,6 +98,15 @@ def _require_whole(chunks: Sequence[Chunk], rows: int, count: Any) -> None:
         first_row += each.rows
     if first_row != rows:
         raise incomplete(f"databricks announced {rows:,} rows, and chunks of {first_row:,}")
+
+
+def _type_of(column: Mapping[str, Any]) -> str:
+    if column.get("type_text"):
+        return str(column["type_text"])
+    name = str(column.get("type_name") or "")
+    if column.get("type_precision") is None:
+        return name
+    return f"{name}({column['type_precision']},{column.get('type_scale') or 0})"
 
 
 def incomplete(said: str) -> WarehouseError:

@@ -36,6 +36,10 @@ def as_json(column: pa.Array, name: str, rows_before: int) -> pa.Array:
     return pa.array(texts, pa.string())
 
 
+def is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
 def _text(scalar: pa.Scalar) -> str:
     """The JSON of an Arrow value; a STRUCT may have two fields of one name, so no dict is made."""
     kind = scalar.type
@@ -51,7 +55,7 @@ def _text(scalar: pa.Scalar) -> str:
         keys, items = entries.field(0), entries.field(1)
         pairs = [f"{_key(keys[i])}:{_text(items[i])}" for i in range(len(entries))]
         return "{" + ",".join(pairs) + "}"
-    if pa.types.is_list(kind):
+    if is_list(kind):
         return "[" + ",".join(_text(each) for each in scalar.values) + "]"
     return _plain(scalar.as_py())
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from extract_project.errors import QueryCancelled, WarehouseError
 from extract_project.prefetch import in_thread
 from extract_project.warehouses.databricks.changes import last_changes
-from extract_project.warehouses.databricks.client import Client
+from extract_project.warehouses.databricks.client import Client, Names
 from extract_project.warehouses.databricks.errors import of_statement
 from extract_project.warehouses.databricks.facts import table_facts
 from extract_project.warehouses.databricks.manifest import manifest_of
@@ -38,12 +38,12 @@ class DatabricksSession:
     def __init__(
         self,
         client: Client,
-        session_id: str,
+        session: Names,
         tags: Sequence[Mapping[str, str]],
         catalog: str | None = None,
     ) -> None:
         self._client = client
-        self._session_id = session_id
+        self._session = session
         self._tags = tags
         self._catalog = catalog
 
@@ -106,7 +106,7 @@ class DatabricksSession:
         cancellation = self._client.http.cancellation
         cancellation.require_not()
         detached = self._client.detached()
-        asked = begin("start", lambda: detached.submit(self._session_id, text, values, self._tags))
+        asked = begin("start", lambda: detached.submit(self._session, text, values, self._tags))
         try:
             return cancellation.result(asked)
         except QueryCancelled as cancelled:

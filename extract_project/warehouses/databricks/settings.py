@@ -63,8 +63,9 @@ class DatabricksWarehouse(BaseModel):
 
     @property
     def address(self) -> str:
-        host = self.host.partition("://")[2] or self.host
-        return f"{self.protocol}://{host.rstrip('/')}{f':{self.port}' if self.port else ''}"
+        given, _, host = self.host.rpartition("://")
+        port = f":{self.port}" if self.port else ""
+        return f"{given or self.protocol}://{host.rstrip('/')}{port}"
 
     @model_validator(mode="after")
     def _one_way_to_sign_in(self) -> Self:
@@ -87,11 +88,12 @@ class DatabricksWarehouse(BaseModel):
         """Open a session; raises WarehouseError with the service's reason."""
         http = Http(self.address, self._tokens(), Cancellation(), self.patience)
         client = Client(http, self.warehouse_id.rpartition("/")[2])
-        session_id = client.open_session(session_parameters(timeout), self.catalog, self.schema_)
+        session = client.open_session(session_parameters(timeout), self.catalog, self.schema_)
         try:
-            yield DatabricksSession(client, session_id, query_tags(label), self.catalog)
+            yield DatabricksSession(client, session, query_tags(label), self.catalog)
         finally:
-            _close(client, session_id)
+            if "session_id" in session:
+                _close(client, session["session_id"])
 
     def _tokens(self) -> Tokens:
         if self.token is not None:

@@ -18,7 +18,7 @@ from extract_project.errors import TypeMappingError
 from extract_project.schema.conform import conform
 from extract_project.schema.types import file_schema
 from extract_project.warehouses.databricks.manifest import Column, incomplete
-from extract_project.warehouses.databricks.nested import as_json
+from extract_project.warehouses.databricks.nested import as_json, is_list
 from extract_project.warehouses.protocol import Query
 
 _PLAIN = {
@@ -150,13 +150,21 @@ def _is_form_of(sent: pa.DataType, column: Column, wide: pa.DataType) -> bool:
     """Whether values of this Arrow type can be what was described."""
     kind = _kind(column)
     if kind in _JSON:
-        nested = {"ARRAY": pa.types.is_list, "MAP": pa.types.is_map, "STRUCT": pa.types.is_struct}
-        return bool(sent == pa.string() or (kind in nested and nested[kind](sent)))
+        nested = {"ARRAY": is_list, "MAP": pa.types.is_map, "STRUCT": pa.types.is_struct}
+        return bool(_is_text(sent) or (kind in nested and nested[kind](sent)))
     if kind in ("VOID", "NULL"):
-        return bool(pa.types.is_null(sent) or sent == pa.string())
+        return bool(pa.types.is_null(sent) or _is_text(sent))
     if pa.types.is_timestamp(wide) and pa.types.is_timestamp(sent):
         return bool(sent.unit == "us" and (sent.tz is None) == (wide.tz is None))
+    if wide == pa.string():
+        return _is_text(sent)
+    if wide == pa.binary():
+        return bool(pa.types.is_binary(sent) or pa.types.is_large_binary(sent))
     return bool(sent.equals(wide))
+
+
+def _is_text(sent: pa.DataType) -> bool:
+    return bool(pa.types.is_string(sent) or pa.types.is_large_string(sent))
 
 
 def _described(column: pa.Array, field: pa.Field, rows_before: int) -> pa.Array:

@@ -57,6 +57,7 @@ class Service:
     clients: dict[str, str] = field(default_factory=dict)
     """Secrets of service principals, by application id."""
     address: str = ""
+    has_sessions: bool = True
     running: threading.Event = field(default_factory=threading.Event)
     """Whether the warehouse has started; statements wait for it."""
     cancels_refused: int = 0
@@ -106,6 +107,8 @@ class Service:
             )
 
     def open_session(self, body: Mapping[str, Any]) -> Reply:
+        if not self.has_sessions:
+            raise Refused(404, "ENDPOINT_NOT_FOUND", "No API found for 'POST /sql/sessions'")
         self._require_warehouse(body)
         given = dict(body.get("session_confs") or {})
         unknown = given.keys() - _PARAMETERS
