@@ -241,6 +241,12 @@ def test_the_text_is_sent_as_it_stands_and_values_beside_it(
     ]
 
 
+def test_a_timeout_is_never_longer_than_databricks_allows(server: DatabricksServer) -> None:
+    with databricks_warehouse(server).connect(LABEL, timedelta(days=9)):
+        (parameters,) = server.service.sessions.values()
+    assert parameters["STATEMENT_TIMEOUT"] == "172800"
+
+
 # Signing in.
 
 

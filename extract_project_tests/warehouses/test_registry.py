@@ -17,6 +17,9 @@ import sys
 from extract_project.settings import load_settings
 print(load_settings().warehouses["shop"])
 print(sorted(name for name in sys.modules if "_warehouse" in name))
+own = [name for name in sys.modules if name.startswith("extract_project.warehouses.")]
+ours = {name.split(".")[2] for name in own}
+assert len(ours & {"databricks", "duckdb", "postgres", "snowflake", "conformance"}) <= 1, ours
 """
 
 

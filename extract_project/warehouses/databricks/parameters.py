@@ -17,6 +17,8 @@ from extract_project.warehouses.protocol import Label, Query
 _BIGINT = 2**63
 _LATE = timedelta(minutes=1)
 """How long after our own deadline the server ends a statement by itself."""
+_LONGEST = 172_800
+"""The seconds that Databricks allows."""
 _TAG_CHARACTERS = 128
 
 
@@ -30,7 +32,8 @@ def session_parameters(timeout: timedelta) -> dict[str, str]:
         "ANSI_MODE": "true",  # false turns a value that does not fit into NULL
         "TIMEZONE": "UTC",  # current_date, casts to and from TIMESTAMP
         "LEGACY_TIME_PARSER_POLICY": "EXCEPTION",  # text that is read as a time
-        "STATEMENT_TIMEOUT": str(max(1, int((timeout + _LATE).total_seconds()))),
+        # That of a session counts, also where the workspace's is lower, which it cannot know.
+        "STATEMENT_TIMEOUT": str(min(max(1, int((timeout + _LATE).total_seconds())), _LONGEST)),
     }
 
 
