@@ -32,10 +32,10 @@ def require_room_for_rows(rows: pa.Table, rows_before: int, file_format: FileFor
         return
     sizes = [column.nbytes for column in rows.columns]
     longest = max(range(len(sizes)), key=sizes.__getitem__)
-    name = rows.schema.names[longest]
+    name, last = rows.schema.names[longest], rows_before + rows.num_rows
+    place = f"row {last:,}" if rows.num_rows == 1 else f"rows {rows_before + 1:,} to {last:,}"
     require_room(
         sum(sizes) * file_format.format.copies_of_long(rows_before),
-        f"column {name!r} has {sizes[longest] / _MIB:,.0f} MiB in row {rows_before + 1:,}: writing "
-        f"such a value",
+        f"column {name!r} has {sizes[longest] / _MIB:,.0f} MiB in {place}: writing such a value",
         "select less of it",
     )

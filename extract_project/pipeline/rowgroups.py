@@ -24,18 +24,22 @@ Sizes = npt.NDArray[np.int64]
 def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     """Groups of at most 245,760 rows; a group ends with the row that reaches `group_bytes`.
 
-    A row that reaches it alone is a group by itself: joined to others, it would be copied.
+    A row that reaches it alone is a group by itself: joined to others, it would be copied. Not so
+    in the first group, which decides how Parquet writes its columns: without a long value in it,
+    their statistics would copy each one six times.
     """
     most = group_bytes(schema)
     group: list[pa.RecordBatch] = []
     rows = size = 0
+    is_first = True
     for batch in batches:
         ends = _row_ends(batch)
         start = 0
         while start < batch.num_rows:
             reached = int(np.searchsorted(ends, ends[start] + most - size))
             stop = min(reached, start + _GROUP_ROWS - rows, batch.num_rows)
-            ends_here = rows + stop - start > 1 and ends[stop] - ends[stop - 1] >= most
+            stays = is_first or rows + stop - start == 1
+            ends_here = not stays and ends[stop] - ends[stop - 1] >= most
             if ends_here:  # before a long row
                 stop -= 1
             group.append(batch.slice(start, stop - start))
@@ -44,7 +48,7 @@ def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator
             start = stop
             if ends_here or rows == _GROUP_ROWS or size >= most:
                 yield pa.Table.from_batches(group, schema).combine_chunks()
-                group, rows, size = [], 0, 0
+                group, rows, size, is_first = [], 0, 0, False
         del batch  # a long one is freed before the next is fetched
     if group:
         yield pa.Table.from_batches(group, schema).combine_chunks()
