@@ -5,8 +5,8 @@ and Dagster's processes are killed. Afterwards every tick is accounted for, ever
 holds what the SQL of its run says, and every failure is rerun once and only once. Of the ticks that
 it has missed Dagster evaluates the newest, so that those during an outage may be left out.
 
-Not covered: the death of run workers, which Dagster's own launcher for one machine does not notice
-(`EcsRunLauncher` does); more than one code server.
+Not covered: the death of run workers (see `orchestration/test_one_machine.py`); more than one code
+server.
 """
 
 from __future__ import annotations
