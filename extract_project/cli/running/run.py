@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from extract_project.deployment.client import Deployment
     from extract_project.deployment.run import Run
 
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.2
 _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD, "SKIPPED": Text("-", "yellow")}
 
 
