@@ -60,6 +60,13 @@ def taken(server: DatabricksServer) -> bool:
     return all(not fault.times for fault in server.service.faults.pending)
 
 
+def has_patience(session: DatabricksSession, **fields: float) -> None:
+    """Change these timeouts of a session."""
+    http = session._client.http
+    changed: Any = replace(http.patience, **fields)  # type: ignore[arg-type]
+    session._client = replace(session._client, http=replace(http, patience=changed))
+
+
 def cancelled(run: Run, session: DatabricksSession) -> Exception | None:
     session.cancel()
     await_value("the end of the run", run.ended)
@@ -165,9 +172,7 @@ def test_links_that_have_expired_are_asked_for_again(
 def test_g1_a_chunk_that_never_arrives_whole_is_a_transient_failure(
     server: DatabricksServer, session: DatabricksSession, kind: Kind
 ) -> None:
-    http = replace(session._client.http, patience=replace(session._client.http.patience, tries=2,
-                                                          stall_seconds=0.2))  # fmt: skip
-    session._client = replace(session._client, http=http)
+    has_patience(session, tries=2, stall_seconds=0.2)
     server.service.faults.add("/external/", kind, 10_000, 403)
     with pytest.raises(WarehouseError) as raised:
         read(session, MANY)
@@ -280,6 +285,7 @@ def test_g8_a_cancel_that_is_never_heeded_does_not_hold_up_the_run(
 def test_g8_a_cancel_before_the_statement_has_an_id_still_ends_it(
     server: DatabricksServer, session: DatabricksSession
 ) -> None:
+    has_patience(session, start_seconds=30)
     original = server.service.submit
 
     def submit(body: Any) -> dict[str, Any]:
