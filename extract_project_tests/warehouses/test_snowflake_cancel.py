@@ -103,10 +103,13 @@ def test_g8_a_query_that_ends_by_itself_meanwhile_needs_no_abort(
 def test_g8_a_cancel_ends_a_request_that_is_not_answered(
     server: SnowflakeServer, session: SnowflakeSession, path: str, kind: Kind
 ) -> None:
+    session.patience = Patience(abort_seconds=1)
     server.service.faults.add(path, kind)
     run = Run(lambda: read(session, SLOW))
     await_value("the request", lambda: taken(server) or None)
-    assert isinstance(cancelled(run, session), QueryCancelled)
+    error = cancelled(run, session)
+    assert isinstance(error, QueryCancelled)
+    assert ("has not said whether it has" in str(error)) == path.startswith("/queries")
 
 
 @pytest.mark.parametrize("ask", ["describe", "last_changes"])

@@ -45,7 +45,7 @@ class Patience:
     tries: int = 6
     first_pause: float = 0.2
     """Seconds before the second try; each later pause is three times as long."""
-    start_seconds: float = 5
+    start_seconds: float = 15
     """How long a cancelled run waits for the id of the statement that it is just starting."""
     abort_seconds: float = 15
     """How long cancelling a statement is repeated until it has ended."""

@@ -112,7 +112,12 @@ class DatabricksSession:
         except QueryCancelled as cancelled:
             try:
                 answer = asked.result(self._client.http.patience.start_seconds)
-            except Exception:  # it has not started, or nobody can tell
+            except TimeoutError:
+                raise QueryCancelled(
+                    "the run was ended while its statement was starting, and databricks has not "
+                    "said whether it has: if so, it ends by itself at its timeout"
+                ) from None
+            except Exception:  # it has not started
                 raise cancelled from None
             self._abort(str(answer["statement_id"]))
             raise

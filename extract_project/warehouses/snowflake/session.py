@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 _QUICK_SECONDS = 0.25
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
-_START_SECONDS = 5
-"""How long a cancelled run waits for the id of the query that it is just starting."""
 
 
 class SnowflakeSession:
@@ -97,8 +95,13 @@ class SnowflakeSession:
             return self._cancellation.result(asked)
         except QueryCancelled as cancelled:
             try:
-                query_id = asked.result(_START_SECONDS)
-            except Exception:  # it has not started, or nobody can tell
+                query_id = asked.result(self.patience.abort_seconds)
+            except TimeoutError:
+                raise QueryCancelled(
+                    "the run was ended while its query was starting, and snowflake has not said "
+                    "whether it has: if so, it ends by itself within five minutes"
+                ) from None
+            except Exception:  # it has not started
                 raise cancelled from None
             self._abort(query_id)
             raise
