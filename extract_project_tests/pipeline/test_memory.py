@@ -104,6 +104,7 @@ def test_g9_one_long_value_takes_less_than_four_times_its_size(site: Site) -> No
     assert peak < 1_500 * MIB
 
 
+@pytest.mark.soak
 def test_g9_long_values_of_many_rows_take_little_more_than_one(
     site: Site, postgres: PostgresWarehouse
 ) -> None:
