@@ -123,6 +123,7 @@ def test_status_and_failed_show_all_locations(teams: Teams) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.soak
 def test_what_failed_runs_again_in_the_location_that_has_it(teams: Teams) -> None:
     for path in ("sales/bad", "crm/bad"):
         teams.call("run", path)

@@ -209,6 +209,7 @@ def test_of_several_in_one_run_each_has_a_task_of_its_own(
     assert sizes == [512, 9 * 1024, 2048, 512, 2048]  # each its own, not the coordinator's
 
 
+@pytest.mark.soak
 def test_in_a_run_of_several_what_happens_to_one_task_is_no_business_of_the_others(
     running: Installation, ecs: LocalEcs
 ) -> None:
@@ -361,6 +362,7 @@ def test_terminating_a_run_stops_its_task(running: Installation, ecs: LocalEcs) 
     assert running.site.open_uploads() == 0
 
 
+@pytest.mark.soak
 @pytest.mark.soak
 def test_the_request_stays_small_however_many_extracts_there_are(
     running: Installation, ecs: LocalEcs

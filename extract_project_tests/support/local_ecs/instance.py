@@ -14,6 +14,12 @@ def on_ecs(ecs: LocalEcs, environment: Mapping[str, str]) -> dict[str, Any]:
     return {
         "run_coordinator": {"module": "dagster", "class": "QueuedRunCoordinator"},
         "run_retries": {"enabled": True, "max_retries": 0},
+        # What a task prints is in its log, as in CloudWatch.
+        "compute_logs": {
+            "module": "dagster._core.storage.local_compute_log_manager",
+            "class": "LocalComputeLogManager",
+            "config": {"base_dir": str(ecs.directory / "printed")},
+        },
         "run_launcher": {
             "module": "extract_project.orchestration.ecs",
             "class": "ExtractEcsRunLauncher",
