@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from extract_project.formats.protocol import FileFormat, Format, Sink, buffered
-from extract_project.memory import require_room
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,6 +76,9 @@ class ParquetEncoder:
 
     def _require_room(self) -> None:
         """Raise OutOfMemory while the file can still be given up, if its end would not fit."""
+        # Imported here: who only reads files may be on Windows, which cannot tell its memory so.
+        from extract_project.memory import require_room
+
         columns = len(self._schema)
         chunks = self._groups * columns
         if chunks // _CHUNKS > (chunks - columns) // _CHUNKS:

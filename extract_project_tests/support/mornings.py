@@ -68,7 +68,7 @@ def morning(fine: int = 12) -> tuple[Facts, Activity]:
     extracts = [
         extract("sales/renamed", success=old, attempts=(failed,)),
         extract("sales/by_day", success=old, attempts=(refused,)),
-        extract("ops/typo", invalid=("ops/typo.sql:2:1: unknown key 'shedule'",), success=old),
+        extract("ops/typo", invalid=("ops/typo.sql:2:1: unknown key 'shedule'",), success=None),
         extract("finance/revenue", success=old, freshness_seconds=86_400, last_tick=None),
         extract("ops/missed", success=old),
         extract("sales/summary", waits_for=("sales/by_day",), waiting_since=ago(minutes=10)),
