@@ -28,6 +28,7 @@ def others(site: Site, buckets: Buckets) -> Iterator[Folder]:
         yield folder
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 @pytest.mark.parametrize("spoilt", ["crm", pytest.param("data", marks=pytest.mark.soak)])
 @pytest.mark.parametrize(

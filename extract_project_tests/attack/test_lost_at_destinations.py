@@ -236,6 +236,7 @@ class Losing:
         assert_rerun_publishes_what_is_lacking(self.two, former, new, text)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("server", ["ministack"], indirect=True)  # takes any key
 def test_g1_g2_a_role_that_is_lost_at_the_start_and_while_publishing(
     site: Site, others: Folder, sts: Sts

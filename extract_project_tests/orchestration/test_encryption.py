@@ -97,6 +97,7 @@ def loaded() -> dg.Definitions:
         return served.definitions()
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_all_works_where_nothing_else_may_be_written(
     site: Site, demanding: FaultProxy, tmp_path: Path

@@ -124,7 +124,14 @@ def kill_when_staged(site: Site, rows: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parts", [0, 1, 3], ids=["before the upload", "one part", "three parts"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param(0, id="before the upload"),
+        pytest.param(1, id="one part", marks=pytest.mark.soak),
+        pytest.param(3, id="three parts"),
+    ],
+)
 def test_g2_kill_9_during_the_upload(site: Site, parts: int) -> None:
     before = materialize(site, site.extract("a/b", ROWS.format(rows=10)))
     key = site.target(site.extract("a/b", ROWS.format(rows=3_000_000))).key
