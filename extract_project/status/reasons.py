@@ -88,7 +88,9 @@ def _attempt(facts: Facts, extract: ExtractFacts, attempt: Attempt) -> Iterator[
         yield Reason(
             kind=Kind.REFUSED,
             state=State.REFUSED,
-            what="an audit refused its latest result; readers keep the version before",
+            what="an audit refused its latest result; readers keep the version before"
+            if extract.success
+            else "an audit refused its result, and nothing has been published before",
             evidence=evidence,
             remedy=f"fix the data or the rule, then extract rerun {path}; if the result is right: "
             f"extract release {path}",

@@ -84,7 +84,7 @@ def test_it_is_built_at_first_after_runs_and_when_ages_have_grown(
     assert sensor.outcomes("a/refused") == [Outcome.REFUSED]
     (day,) = sensor.activity.days["a/b"].values()
     assert day.rows == 5
-    assert "audit refused its latest result" in sensor.page
+    assert "audit refused its result, and nothing has been published before" in sensor.page
     assert sensor.tick() == "nothing has changed since the page was built"
     assert "1 refused" in sensor.tick(later=timedelta(minutes=11))
 
@@ -94,11 +94,14 @@ def test_extracts_of_one_run_have_outcomes_of_their_own(
 ) -> None:
     site.put_sql("a/b", "select 1 as n")
     site.put_sql("a/broken", "select nope")
+    site.put_sql("a/refused", REFUSED)
     execute(definitions(site, settings), instance)
     sensor.tick()
     assert sensor.outcomes("a/b") == [Outcome.SUCCEEDED]
     assert sensor.outcomes("a/broken") == [Outcome.FAILED]
+    assert sensor.outcomes("a/refused") == [Outcome.REFUSED]
     (bar,) = sensor.activity.bars["a/broken"].values()
+    assert bar.cause == Cause.SQL
     assert bar.end is not None
     assert bar.start <= bar.end
 

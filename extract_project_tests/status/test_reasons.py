@@ -152,6 +152,10 @@ def test_attempts_come_before_what_starts_it() -> None:
     )
     refused = attempt(Outcome.REFUSED)
     assert kinds(extract(attempts=(refused,)))[0] is State.REFUSED
+    for known, told in ((None, "nothing has been published before"), (YESTERDAY, "readers keep")):
+        one = extract(success=known, attempts=(refused,))
+        found = reasons(Facts(deployment=deployment(), extracts={one.extract: one}), one.extract)
+        assert told in headline(found).what
     cancelled = extract(**SCHEDULED, success=YESTERDAY, attempts=(attempt(Outcome.CANCELLED),))
     assert kinds(cancelled) == (State.OVERDUE, [Kind.CANCELLED, Kind.TICK_MISSED])
 

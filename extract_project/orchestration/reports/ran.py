@@ -11,10 +11,12 @@ from dagster import DagsterEventType
 
 from extract_project.deployment.outcome import outcome_of
 from extract_project.deployment.tags import PARTITION_TAG
+from extract_project.errors import Cause
 from extract_project.operations.activity import DAYS, Bar, Result
-from extract_project.orchestration.dagster_internals import StepEventStatus
+from extract_project.orchestration.dagster_internals import StepEventStatus, StepFailureData
 from extract_project.orchestration.names.keys import asset_key, op_name
 from extract_project.orchestration.run.failure_tag import tag_end
+from extract_project.orchestration.run.failures import CAUSE
 from extract_project.outcome import Outcome
 from extract_project.units import moment_of
 
@@ -86,26 +88,45 @@ def _bars(
     if not run.is_finished and record.start_time is None:
         yield from ((path, whole) for path in sorted(chosen & known))
         return
-    for step in instance.get_run_step_stats(run.run_id):
+    stats = instance.get_run_step_stats(run.run_id)
+    has_failed = any(step.status is StepEventStatus.FAILURE for step in stats)
+    causes = _causes(instance, run.run_id) if has_failed else {}
+    for step in stats:
         path = steps.get(step.step_key)
         outcome = _OF_STEPS.get(StepEventStatus(step.status)) if step.status else None
         if path is None or outcome is None or step.start_time is None:
             continue
         if outcome is Outcome.RUNNING and run.is_finished:
             outcome = outcome_of(run.status.value, None)  # the cause may be another extract's
+        own = causes.get(step.step_key) if outcome is Outcome.FAILED else None
         yield (
             path,
             whole.model_copy(
                 update={
-                    "outcome": outcome,
+                    "outcome": Outcome.REFUSED if own == Cause.AUDIT else outcome,
                     "start": moment_of(step.start_time),
                     "end": moment_of(
                         step.end_time or (record.end_time if run.is_finished else None)
                     ),
-                    "cause": None,
+                    "cause": own,
                 }
             ),
         )
+
+
+def _causes(instance: dg.DagsterInstance, run_id: str) -> Mapping[str, str]:
+    """Why steps of a run have failed, by step; steps whose process died are missing."""
+    found = {}
+    failures = instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_FAILURE)
+    for record in failures.records:
+        event = record.event_log_entry.dagster_event
+        data = event.event_specific_data if event else None
+        if event and event.step_key and isinstance(data, StepFailureData):
+            told = data.user_failure_data
+            cause = ((told and told.metadata) or {}).get(CAUSE)
+            if cause is not None:
+                found[event.step_key] = str(cause.value)
+    return found
 
 
 def _bar(record: dg.RunRecord, cause: str | None) -> Bar:
