@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from extract_project.deployment.client import Deployment
 
 _STARTERS = "schedules and sensors"
-_SHOWN = 5
 
 
 def code_locations(settings: Settings) -> Iterator[Finding]:

@@ -86,8 +86,11 @@ def manifest_sensor(
     def manifest(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         folders = location.connect()
 
-        files = {file.key: file for file in list_files(folders.manifest)}
-        listed = tokens(files)
+        def look() -> Mapping[str, ListedObject]:
+            return {file.key: file for file in list_files(folders.manifest)}
+
+        files = look()
+        listed = {key: file.token for key, file in files.items()}
         if question := question_in(context.cursor, Question):
             if question.reloads:
                 reloads.announced_until = time.monotonic() + _ANNOUNCED_SECONDS
@@ -119,8 +122,7 @@ def manifest_sensor(
             return dg.SkipReason(f"{changes}: somebody else has them loaded right now")
         if wait := to_settle(loaded, files, datetime.now(UTC)):
             time.sleep(wait.total_seconds())
-            again = {file.key: file for file in list_files(folders.manifest)}
-            if tokens(again) != listed or time.monotonic() < reloads.announced_until:
+            if look() != files or time.monotonic() < reloads.announced_until:
                 return dg.SkipReason(f"{changes}: reloaded when they have settled")
         current_snapshot(folders, location.settings.dialects, snapshot)
         settings = location.settings
@@ -129,11 +131,6 @@ def manifest_sensor(
         return dg.SkipReason(f"{changes}: reloaded")
 
     return manifest
-
-
-def tokens(files: Mapping[str, ListedObject]) -> Files:
-    """The ETag of each file."""
-    return {key: file.token for key, file in files.items()}
 
 
 def to_settle(loaded: Files, files: Mapping[str, ListedObject], now: datetime) -> timedelta:

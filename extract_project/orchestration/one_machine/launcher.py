@@ -99,9 +99,8 @@ class ForkingRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether a run's process lives, also if an earlier daemon launched it."""
-        if living(self._instance, run.run_id) is not None:
-            return CheckRunHealthResult(WorkerStatus.RUNNING)
-        if run.run_id in self._processes:  # whoever watches it says how it ended
+        is_watched = run.run_id in self._processes  # whoever watches it says how it ended
+        if is_watched or living(self._instance, run.run_id) is not None:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the run's process has ended")
 

@@ -73,23 +73,21 @@ class _Known:
     readiness: Readiness
     waiting: DownstreamCursor
     now: datetime
-    _ticks: dict[tuple[object, str], tuple[datetime | None, datetime | None]] = field(
+    _ticks: dict[tuple[object, ...], tuple[datetime | None, datetime | None]] = field(
         default_factory=dict
     )
     """Results of `ticks`: thousands of extracts share some dozens of schedules."""
 
     def ticks(self, header: Header) -> tuple[datetime | None, datetime | None]:
         """The newest tick of its schedule, and the next one, of those that run something."""
-        key = header.schedule, header.timezone
+        key = header.schedule, header.timezone, header.partitions
         if key not in self._ticks:
-            self._ticks[key] = last_tick(header, self.now), next_tick(header, self.now)
-        last, coming = self._ticks[key]
-        if header.partitions is None:
-            return last, coming
-        return (
-            last if last and due_partitions(header, last) else None,
-            coming if coming and not are_over(header, coming) else None,
-        )
+            last, coming = last_tick(header, self.now), next_tick(header, self.now)
+            self._ticks[key] = (
+                last if last and due_partitions(header, last) else None,
+                coming if coming and not are_over(header, coming) else None,
+            )
+        return self._ticks[key]
 
 
 def _facts(extract: Extract, known: _Known) -> ExtractFacts:

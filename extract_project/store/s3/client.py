@@ -6,8 +6,8 @@ AWS is configured as the AWS SDK documents it (region, roles, `AWS_ENDPOINT_URL_
 from __future__ import annotations
 
 import os
-import weakref
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from extract_project.store.s3.role import Role, session_as
 
@@ -46,21 +46,25 @@ def connect(kms_key_id: str | None = None, role: Role | None = None) -> S3Client
     )
     if kms_key_id:
         encrypt(s3, kms_key_id)
-    _connect_anew_when_forked(s3)
+    _CLIENTS.add(s3)
     return s3
 
 
-def _connect_anew_when_forked(s3: S3Client) -> None:
+_CLIENTS: WeakSet[S3Client] = WeakSet()
+"""Those that are in use. One handler for all: a handler stays until its process ends, and a code
+server connects at each tick."""
+
+
+def _connect_anew() -> None:
     """Close inherited connections in a forked process: two processes that used one connection would
     read each other's answers.
     """
-    client = weakref.ref(s3)
+    for inherited in list(_CLIENTS):
+        inherited.close()
 
-    def close() -> None:
-        if (inherited := client()) is not None:
-            inherited.close()
 
-    os.register_at_fork(after_in_child=close)
+if hasattr(os, "register_at_fork"):  # not on Windows, where who only reads files may be
+    os.register_at_fork(after_in_child=_connect_anew)
 
 
 def encrypt(s3: S3Client, kms_key_id: str) -> None:
