@@ -17,14 +17,12 @@ from extract_project.status.facts import ExtractFacts
 from extract_project.status.reason import Reason, State, headline, state_of
 from extract_project.status.reasons import reasons
 from extract_project.status.table import next_start
-from extract_project.status.words import ago, span
+from extract_project.status.words import ago, is_slow, span
 from extract_project.status.words import at as words_at
 from extract_project.visible import one_line
 from extract_project.wording import some
 
 _MOST_TROUBLES, _MOST_LINES = 100, 500
-_UNUSUAL = 2
-"""How many times its usual duration a run has to take to be marked."""
 _SIGNS = {
     State.FAILED: "×",  # noqa: RUF001 - it is a sign, not a letter
     State.REFUSED: "!",
@@ -278,7 +276,7 @@ def _since(line: Line, now: datetime) -> str:
     usual = success.usual_seconds or success.seconds if success else None
     took = now - running[0].at
     against = f"; usually {span(usual)}" if usual is not None else ""
-    over = usual is not None and took.total_seconds() > _UNUSUAL * usual
+    over = usual is not None and is_slow(took.total_seconds(), usual)
     return _note(f"running for {span(took)}{against}", over=over)
 
 

@@ -37,7 +37,6 @@ _ELSEWHERE = {
 _LARGEST_128, _LARGEST_256 = 38, 76
 _DEEPEST = 16
 _SHOWN = 40
-_DIGITS = {"6": "us", "9": "ns"}
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 PATTERN = (

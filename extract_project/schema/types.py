@@ -6,7 +6,8 @@ the first batch. `conform` then casts each batch; a value that does not fit is a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -49,16 +50,40 @@ def file_schema(
     """
     if not len(schema):
         raise TypeMappingError("the result has no columns: select at least one")
-    faults = _name_faults(schema.names)
+
+    def wanted(column: pa.Field) -> pa.DataType:
+        return file_type(column.type, Wanted(choices, (declared or {}).get(column.name)))
+
+    return schema_of(schema, wanted, _name_faults(schema.names))
+
+
+class Named(Protocol):
+    """A column as a warehouse describes it."""
+
+    @property
+    def name(self) -> str: ...
+
+
+C = TypeVar("C", bound=Named)
+
+
+def schema_of(
+    columns: Iterable[C], type_of: Callable[[C], pa.DataType], faults: Iterable[str] = ()
+) -> pa.Schema:
+    """The schema of described columns.
+
+    Raises TypeMappingError with `faults`, which are known already, and with each column for which
+    `type_of` raises it.
+    """
+    found = list(faults)
     fields = []
-    for column in schema:
-        wanted = Wanted(choices, (declared or {}).get(column.name))
+    for column in columns:
         try:
-            fields.append(pa.field(column.name, file_type(column.type, wanted), nullable=True))
+            fields.append(pa.field(column.name, type_of(column)))
         except TypeMappingError as error:
-            faults.append(f"column {column.name!r}: {error}")
-    if faults:
-        raise TypeMappingError("; ".join(faults))
+            found.append(f"column {column.name!r}: {error}")
+    if found:
+        raise TypeMappingError("; ".join(found))
     return pa.schema(fields)
 
 

@@ -18,6 +18,11 @@ def span(value: timedelta | float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
+def is_slow(seconds: float, usual: float) -> bool:
+    """Whether something takes more than twice as long as usual, and by more than a second."""
+    return seconds > 2 * usual and seconds - usual > 1
+
+
 def ago(moment: datetime, now: datetime) -> str:
     """`5 h ago`."""
     return f"{span(now - moment)} ago"

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from extract_project.errors import QueryCancelled
+from extract_project.prefetch import in_thread
 
 T = TypeVar("T")
 
@@ -34,6 +35,31 @@ def begin(name: str, work: Callable[[], T]) -> Future[T]:
     return outcome
 
 
+def is_confirmed(
+    ask: Callable[[float], bool], seconds: float, first_pause: float, longest_pause: float
+) -> bool:
+    """Ask until the answer is yes, for so many seconds at most; `ask` gets those that are left.
+
+    A refusal and a request that fails are the same: the question is asked again.
+    """
+    end = time.monotonic() + seconds
+    pause = first_pause
+    while time.monotonic() < end:
+        if ask(end - time.monotonic()):
+            return True
+        time.sleep(pause)
+        pause = min(2 * pause, longest_pause)
+    return False
+
+
+def answer_of(ask: Callable[[], bool], seconds: float) -> bool:
+    """The answer to whether a query has ended, in a thread; no, if there is none."""
+    try:
+        return in_thread("abort", ask, seconds)
+    except Exception:  # whatever went wrong: nobody has said that it has ended
+        return False
+
+
 class Cancellation:
     """Whether the run has been cancelled; safe from any thread."""
 
@@ -50,6 +76,26 @@ class Cancellation:
         """Raises QueryCancelled when it has."""
         if self._event.is_set():
             raise QueryCancelled("the run was ended, and its query cancelled")
+
+    def started(
+        self, asked: Future[T], seconds: float, untold: str, abort: Callable[[T], None]
+    ) -> T:
+        """What a query that is being started gives, as its id.
+
+        One that starts while the run is being cancelled is ended by `abort`. Raises QueryCancelled,
+        with the words `untold` if nobody has said for so many seconds whether it has started.
+        """
+        try:
+            return self.result(asked)
+        except QueryCancelled as cancelled:
+            try:
+                found = asked.result(seconds)
+            except TimeoutError:
+                raise QueryCancelled(untold) from None
+            except Exception:  # it has not started
+                raise cancelled from None
+            abort(found)
+            raise
 
     def pause(self, seconds: float) -> None:
         """Sleep; raises QueryCancelled as soon as the run is cancelled."""

@@ -44,8 +44,6 @@ _COLUMNS = (
     Column("+/-", drop=3, right=True),
     Column("why"),
 )
-_UNUSUAL = 2
-"""How many times its usual duration a run has to take to be marked."""
 
 
 @click.command()
@@ -172,5 +170,5 @@ def _took(row: StatusRow) -> str:
     took = words.span(row.seconds)
     if row.usual_seconds is None:
         return took
-    slow = row.seconds > _UNUSUAL * row.usual_seconds and row.seconds - row.usual_seconds > 1
+    slow = words.is_slow(row.seconds, row.usual_seconds)
     return f"{took} ({words.span(row.usual_seconds)}){' slow' if slow else ''}"

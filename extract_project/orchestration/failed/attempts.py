@@ -110,26 +110,39 @@ def explained(instance: dg.DagsterInstance, attempt: LatestAttempt) -> LatestAtt
     if attempt.state is not State.FAILED:
         return attempt
     step = op_name(attempt.extract.path)
-    for record in instance.get_records_for_run(
-        attempt.run_id, of_type=DagsterEventType.STEP_FAILURE
-    ).records:
-        event = record.event_log_entry.dagster_event
-        if event is None or event.step_key != step:
+    for key, data in step_failures(instance, attempt.run_id):
+        if key != step:
             continue
-        data = event.event_specific_data
-        if isinstance(data, StepFailureData) and data.user_failure_data:
-            told = data.user_failure_data
-            cause = (told.metadata or {}).get(CAUSE)
+        if data.user_failure_data:
             return replace(
                 attempt,
-                cause=Cause(str(cause.value)) if cause else Cause.OURS,
-                failure_report=told.description or "",
+                cause=told_cause(data) or Cause.OURS,
+                failure_report=data.user_failure_data.description or "",
             )
-        if isinstance(data, StepFailureData) and data.error:
+        if data.error:
             return replace(attempt, cause=Cause.KILLED, failure_report=data.error.message.strip())
     ended = end_of_run(instance, attempt.run_id)
     report = end_of_process(Attempt(attempt.extract, attempt.partition).place(), ended)
     return replace(attempt, cause=cause_of_end(ended), failure_report=report)
+
+
+def step_failures(
+    instance: dg.DagsterInstance, run_id: str
+) -> Iterator[tuple[str, StepFailureData]]:
+    """The failed steps of a run, with what is known of each."""
+    failures = instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_FAILURE)
+    for record in failures.records:
+        event = record.event_log_entry.dagster_event
+        data = event.event_specific_data if event else None
+        if event and event.step_key and isinstance(data, StepFailureData):
+            yield event.step_key, data
+
+
+def told_cause(data: StepFailureData) -> Cause | None:
+    """The cause that the step itself told, before it ended."""
+    told = data.user_failure_data
+    cause = ((told and told.metadata) or {}).get(CAUSE)
+    return Cause(str(cause.value)) if cause else None
 
 
 def _planned(

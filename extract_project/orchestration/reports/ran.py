@@ -13,10 +13,10 @@ from extract_project.deployment.outcome import outcome_of
 from extract_project.deployment.tags import PARTITION_TAG
 from extract_project.errors import Cause
 from extract_project.operations.activity import DAYS, Bar, Result
-from extract_project.orchestration.dagster_internals import StepEventStatus, StepFailureData
+from extract_project.orchestration.dagster_internals import StepEventStatus
+from extract_project.orchestration.failed.attempts import step_failures, told_cause
 from extract_project.orchestration.names.keys import asset_key, op_name
 from extract_project.orchestration.run.failure_tag import tag_end
-from extract_project.orchestration.run.failures import CAUSE
 from extract_project.outcome import Outcome
 from extract_project.units import moment_of
 
@@ -90,7 +90,8 @@ def _bars(
         return
     stats = instance.get_run_step_stats(run.run_id)
     has_failed = any(step.status is StepEventStatus.FAILURE for step in stats)
-    causes = _causes(instance, run.run_id) if has_failed else {}
+    failures = step_failures(instance, run.run_id) if has_failed else ()
+    causes = {key: told_cause(data) for key, data in failures}
     for step in stats:
         path = steps.get(step.step_key)
         outcome = _OF_STEPS.get(StepEventStatus(step.status)) if step.status else None
@@ -103,7 +104,7 @@ def _bars(
             path,
             whole.model_copy(
                 update={
-                    "outcome": Outcome.REFUSED if own == Cause.AUDIT else outcome,
+                    "outcome": Outcome.REFUSED if own is Cause.AUDIT else outcome,
                     "start": moment_of(step.start_time),
                     "end": moment_of(
                         step.end_time or (record.end_time if run.is_finished else None)
@@ -112,21 +113,6 @@ def _bars(
                 }
             ),
         )
-
-
-def _causes(instance: dg.DagsterInstance, run_id: str) -> Mapping[str, str]:
-    """Why steps of a run have failed, by step; steps whose process died are missing."""
-    found = {}
-    failures = instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_FAILURE)
-    for record in failures.records:
-        event = record.event_log_entry.dagster_event
-        data = event.event_specific_data if event else None
-        if event and event.step_key and isinstance(data, StepFailureData):
-            told = data.user_failure_data
-            cause = ((told and told.metadata) or {}).get(CAUSE)
-            if cause is not None:
-                found[event.step_key] = str(cause.value)
-    return found
 
 
 def _bar(record: dg.RunRecord, cause: str | None) -> Bar:

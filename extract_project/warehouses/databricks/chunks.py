@@ -7,16 +7,18 @@ with the manifest: a stream that ends early may look whole, but does not have al
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException, InvalidURL
+from operator import attrgetter
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import Request
 
 from extract_project.errors import Cause, WarehouseError
+from extract_project.warehouses.ahead import tables
 from extract_project.warehouses.databricks.client import Client, Link
 from extract_project.warehouses.databricks.errors import RequestRefused
 from extract_project.warehouses.databricks.http import opener
@@ -26,18 +28,13 @@ from extract_project.warehouses.waiting import begin
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_DOWNLOADS = 4
-_BYTES_AHEAD = 32 << 20
 _SLOWEST_BYTES_PER_SECOND = 256 << 10
 _GONE = 404
 
 
 @dataclass(frozen=True)
 class Chunks:
-    """The chunks of one result.
-
-    Memory: `_BYTES_AHEAD` of Arrow data, but at least the chunk being read and the next one.
-    """
+    """The chunks of one result."""
 
     client: Client
     statement_id: str
@@ -48,19 +45,7 @@ class Chunks:
 
         Raises a transient WarehouseError if one cannot be downloaded, QueryCancelled on a cancel.
         """
-        waiting: deque[_Download] = deque()
-        coming = deque(self.chunks)
-        ahead = 0
-        while coming or waiting:
-            while coming and self._fits(waiting, ahead + coming[0].size):
-                waiting.append(_Download(self, coming.popleft()))
-                ahead += waiting[-1].chunk.size
-            head = waiting.popleft()
-            yield head.table()
-            ahead -= head.chunk.size
-
-    def _fits(self, waiting: deque[_Download], ahead: int) -> bool:
-        return not waiting or (len(waiting) < _DOWNLOADS and ahead <= _BYTES_AHEAD)
+        return tables(self.chunks, attrgetter("size"), partial(_Download, self))
 
 
 class _Download:

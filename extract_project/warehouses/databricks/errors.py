@@ -10,39 +10,30 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from extract_project.errors import Cause, QueryCancelled, QueryTimeout, WarehouseError
+from extract_project.warehouses.meaning import Meaning
 from extract_project.warehouses.protocol import Rendered
 
 _SHOWN = 500
 
 
-@dataclass(frozen=True)
-class _Code:
-    """The meaning of a code: cause, whether it is transient, and a hint."""
-
-    cause: Cause = Cause.SQL
-    transient: bool = False
-    hint: str = ""
-
-
-_BUSY = _Code(Cause.BUSY, transient=True)
-_NETWORK = _Code(Cause.NETWORK, transient=True)
-_RIGHTS = _Code(
+_BUSY = Meaning(Cause.BUSY, transient=True)
+_NETWORK = Meaning(Cause.NETWORK, transient=True)
+_RIGHTS = Meaning(
     Cause.PERMISSION,
     hint="grant USE CATALOG, USE SCHEMA and SELECT to who signs in: see docs/databricks.md",
 )
 _STATES = {
     "42501": _RIGHTS,
-    "42P01": _Code(hint="check the name, and CATALOG and SCHEMA of the warehouse's settings"),
-    "42704": _Code(hint="check the name, and CATALOG and SCHEMA of the warehouse's settings"),
-    "53200": _Code(Cause.BUSY, transient=True),
+    "42P01": Meaning(hint="check the name, and CATALOG and SCHEMA of the warehouse's settings"),
+    "42704": Meaning(hint="check the name, and CATALOG and SCHEMA of the warehouse's settings"),
+    "53200": Meaning(Cause.BUSY, transient=True),
 }
 _CLASSES = {
     "08": _NETWORK,
-    "28": _Code(Cause.SIGN_IN),
+    "28": Meaning(Cause.SIGN_IN),
     "53": _BUSY,
     "57": _BUSY,
     "58": _BUSY,
@@ -56,18 +47,18 @@ _SERVICE = {
     "ABORTED": _BUSY,
     "IO_ERROR": _BUSY,
     "INTERNAL_ERROR": _BUSY,
-    "UNAUTHENTICATED": _Code(Cause.SIGN_IN, hint="check TOKEN, or CLIENT_ID and CLIENT_SECRET"),
+    "UNAUTHENTICATED": Meaning(Cause.SIGN_IN, hint="check TOKEN, or CLIENT_ID and CLIENT_SECRET"),
 }
 _HTTP = {
-    401: _Code(Cause.SIGN_IN, hint="check TOKEN, or CLIENT_ID and CLIENT_SECRET"),
-    403: _Code(
+    401: Meaning(Cause.SIGN_IN, hint="check TOKEN, or CLIENT_ID and CLIENT_SECRET"),
+    403: Meaning(
         Cause.PERMISSION,
         hint="who signs in needs CAN USE on the SQL warehouse, and an address that no IP access "
         "list keeps out; a token that is not of this workspace does it too",
     ),
-    404: _Code(Cause.SETTINGS, hint="check HOST and WAREHOUSE_ID"),
+    404: Meaning(Cause.SETTINGS, hint="check HOST and WAREHOUSE_ID"),
     408: _NETWORK,
-    429: _Code(Cause.BUSY, transient=True),
+    429: Meaning(Cause.BUSY, transient=True),
 }
 _PLACE = re.compile(r"\(?\bline (\d+), pos (\d+)\)?|; line (\d+) pos (\d+)")
 _TABLE_IS_NOT_THERE = ("42P01", "42704", "42501", "42809", "0AKD1", "56038")
@@ -96,7 +87,7 @@ def of_statement(
     if timed_out and state[:2] in ("", "57", "HY"):
         return QueryTimeout(f"Databricks ended the query: {message}")
     known = _STATES.get(state) or _SERVICE.get(str(error.get("error_code")))
-    known = known or _CLASSES.get(state[:2], _Code())
+    known = known or _CLASSES.get(state[:2], Meaning())
     line, column = _place(message, rendered, before)
     told = f" ({state})" if state and state not in message else ""
     parts = [f"databricks: {message}{told}", *([known.hint] if known.hint else [])]
@@ -130,7 +121,7 @@ def of_status(status: int, body: str, what: str) -> RequestRefused:
     code, message = _told(body)
     known = _HTTP.get(status) or _SERVICE.get(code)
     if known is None:
-        known = _NETWORK if status >= 500 else _Code(Cause.SETTINGS)  # noqa: PLR2004
+        known = _NETWORK if status >= 500 else Meaning(Cause.SETTINGS)  # noqa: PLR2004
     parts = [f"{what}: HTTP {status}{code and f' {code}'}", *([message] if message else [])]
     parts += [known.hint] if known.hint else []
     refused = RequestRefused(": ".join(parts), cause=known.cause, transient=known.transient)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from extract_project.errors import QueryCancelled, WarehouseError
-from extract_project.prefetch import in_thread
 from extract_project.warehouses.databricks.changes import last_changes
 from extract_project.warehouses.databricks.client import Client, Names
 from extract_project.warehouses.databricks.errors import of_statement
@@ -22,7 +22,7 @@ from extract_project.warehouses.databricks.parameters import bound, markers
 from extract_project.warehouses.databricks.result import DatabricksResult
 from extract_project.warehouses.facts import TableFacts
 from extract_project.warehouses.protocol import Query, Rendered, TableChange
-from extract_project.warehouses.waiting import begin
+from extract_project.warehouses.waiting import answer_of, begin, is_confirmed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,24 +103,16 @@ class DatabricksSession:
 
     def _start(self, text: str, values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The answer with its id. One that starts while the run is being cancelled is ended too."""
-        cancellation = self._client.http.cancellation
-        cancellation.require_not()
+        http = self._client.http
+        http.cancellation.require_not()
         detached = self._client.detached()
-        asked = begin("start", lambda: detached.submit(self._session, text, values, self._tags))
-        try:
-            return cancellation.result(asked)
-        except QueryCancelled as cancelled:
-            try:
-                answer = asked.result(self._client.http.patience.start_seconds)
-            except TimeoutError:
-                raise QueryCancelled(
-                    "the run was ended while its statement was starting, and databricks has not "
-                    "said whether it has: if so, it ends by itself at its timeout"
-                ) from None
-            except Exception:  # it has not started
-                raise cancelled from None
-            self._abort(str(answer["statement_id"]))
-            raise
+        return http.cancellation.started(
+            begin("start", lambda: detached.submit(self._session, text, values, self._tags)),
+            http.patience.start_seconds,
+            "the run was ended while its statement was starting, and databricks has not "
+            "said whether it has: if so, it ends by itself at its timeout",
+            lambda answer: self._abort(str(answer["statement_id"])),
+        )
 
     def _await(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
         """Ask for its status until it has ended. The wait for a warehouse to start is logged."""
@@ -161,19 +153,14 @@ class DatabricksSession:
         Raises QueryCancelled with what is known where it does not, which must not hold up the end
         of the run for ever.
         """
-        patience = self._client.http.patience
-        end = time.monotonic() + patience.abort_seconds
-        pause = _FIRST_PAUSE
-        while time.monotonic() < end:
-            if self._has_ended(statement_id, end - time.monotonic()):
-                return
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-        raise QueryCancelled(
-            f"the run was ended, and databricks has not confirmed that statement {statement_id} "
-            f"was: it ends by itself at its timeout, or run: "
-            f"databricks api post /api/2.0/sql/statements/{statement_id}/cancel"
-        )
+        has_ended = partial(self._has_ended, statement_id)
+        seconds = self._client.http.patience.abort_seconds
+        if not is_confirmed(has_ended, seconds, _FIRST_PAUSE, _LONGEST_PAUSE):
+            raise QueryCancelled(
+                f"the run was ended, and databricks has not confirmed that statement "
+                f"{statement_id} was: it ends by itself at its timeout, or run: "
+                f"databricks api post /api/2.0/sql/statements/{statement_id}/cancel"
+            )
 
     def _has_ended(self, statement_id: str, seconds: float) -> bool:
         detached = self._client.detached()
@@ -183,10 +170,7 @@ class DatabricksSession:
             status = detached.statement(statement_id).get("status") or {}
             return status.get("state") in _ENDED
 
-        try:
-            return in_thread("abort", ask, seconds)
-        except Exception:  # whatever went wrong: nobody has said that it has ended
-            return False
+        return answer_of(ask, seconds)
 
     def _located(self, error: WarehouseError, answer: Mapping[str, Any]) -> WarehouseError:
         error.query_id = str(answer["statement_id"])

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from extract_project.errors import TypeMappingError
 from extract_project.schema.conform import conform
-from extract_project.schema.types import file_schema
+from extract_project.schema.types import file_schema, schema_of
 from extract_project.warehouses.databricks.manifest import Column, incomplete
 from extract_project.warehouses.databricks.nested import as_json, is_list
 from extract_project.warehouses.protocol import Query
@@ -107,16 +107,7 @@ def databricks_columns(described: Sequence[Column], query: Query) -> DatabricksC
 
     Raises TypeMappingError naming every column that no file keeps exactly.
     """
-    faults = []
-    fields = []
-    for column in described:
-        try:
-            fields.append(pa.field(column.name, _arrow_type(column)))
-        except TypeMappingError as error:
-            faults.append(f"column {column.name!r}: {error}")
-    if faults:
-        raise TypeMappingError("; ".join(faults))
-    wide = pa.schema(fields)
+    wide = schema_of(described, _arrow_type)
     schema = file_schema(wide, query.types, query.declared)
     return DatabricksColumns(schema, wide, tuple(described), query.declared)
 

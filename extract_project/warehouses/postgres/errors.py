@@ -5,10 +5,10 @@ Codes are the same in every language of a server; its messages are not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extract_project.errors import Cause, WarehouseError
+from extract_project.warehouses.meaning import Meaning
 from extract_project.warehouses.protocol import Rendered
 
 if TYPE_CHECKING:
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
 CANCELED = "57014"
 """The code of a cancel, and also of a `statement_timeout`."""
 TRANSACTION_TIMEOUT = "25P04"
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """The meaning of a code: cause, whether it is transient, and a hint."""
-
-    cause: Cause = Cause.SQL
-    transient: bool = False
-    hint: str = ""
 
 
 _LOST = Meaning(Cause.NETWORK, transient=True)

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from extract_project.errors import Cause
-from extract_project.warehouses.postgres.errors import Meaning, meaning
+from extract_project.warehouses.meaning import Meaning
+from extract_project.warehouses.postgres.errors import meaning
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn

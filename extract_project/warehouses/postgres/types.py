@@ -12,7 +12,7 @@ import pyarrow.csv
 from extract_project.errors import TypeMappingError
 from extract_project.schema.exact import Misfit, exact_number
 from extract_project.schema.refusal import refused
-from extract_project.schema.types import file_schema, number
+from extract_project.schema.types import file_schema, number, schema_of
 from extract_project.schema.wanted import Wanted
 from extract_project.sql.query import Query
 from extract_project.sql_quoting import identifier
@@ -144,17 +144,11 @@ def copy_columns(
     `elements` are the types that are arrays, and what they are arrays of.
     Raises TypeMappingError naming every column that no file keeps exactly.
     """
-    faults = []
-    fields = []
-    for column in columns:
-        wanted = Wanted(query.types, query.declared.get(column.name))
-        try:
-            fields.append(pa.field(column.name, _file_type(column, elements, wanted)))
-        except TypeMappingError as error:
-            faults.append(f"column {column.name!r}: {error}")
-    if faults:
-        raise TypeMappingError("; ".join(faults))
-    schema = file_schema(pa.schema(fields), query.types, query.declared)
+
+    def wanted(column: Column) -> pa.DataType:
+        return _file_type(column, elements, Wanted(query.types, query.declared.get(column.name)))
+
+    schema = file_schema(schema_of(columns, wanted), query.types, query.declared)
     numbers = {each.name for each in schema if not pa.types.is_string(each.type)}
     return CopyColumns(
         tuple(columns),

@@ -11,14 +11,15 @@ for it at once. Its stream is used unchanged
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from extract_project.errors import Cause, WarehouseError
 from extract_project.memory import require_room
+from extract_project.warehouses.ahead import BYTES_AHEAD, tables
 from extract_project.warehouses.waiting import Cancellation, begin
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
     from snowflake.connector.result_batch import ResultBatch
 
-_DOWNLOADS = 4
-_BYTES_AHEAD = 32 << 20
 _SLOWEST_BYTES_PER_SECOND = 256 << 10
 
 
@@ -46,10 +45,7 @@ class Patience:
 
 @dataclass
 class Chunks:
-    """The chunks of one result; `renew` gets fresh addresses for them.
-
-    Memory: `_BYTES_AHEAD` of Arrow data, but at least the chunk being read and the next one.
-    """
+    """The chunks of one result; `renew` gets fresh addresses for them."""
 
     connection: SnowflakeConnection
     batches: Sequence[ResultBatch]
@@ -63,16 +59,7 @@ class Chunks:
 
         Raises a transient WarehouseError if one cannot be downloaded, QueryCancelled on a cancel.
         """
-        waiting: deque[_Download] = deque()
-        coming = deque(range(len(self.batches)))
-        ahead = 0
-        while coming or waiting:
-            while coming and self._fits(waiting, ahead, coming[0]):
-                waiting.append(_Download(self, coming.popleft()))
-                ahead += self.size(waiting[-1].number)
-            head = waiting.popleft()
-            yield head.table()
-            ahead -= self.size(head.number)
+        return tables(range(len(self.batches)), self.size, partial(_Download, self))
 
     def refresh(self, seen: int) -> None:
         """Get fresh addresses, unless they are already newer than the generation `seen`."""
@@ -87,11 +74,6 @@ class Chunks:
             )
         self.batches = batches
         self.generation += 1
-
-    def _fits(self, waiting: deque[_Download], ahead: int, number: int) -> bool:
-        if not waiting:
-            return True
-        return len(waiting) < _DOWNLOADS and ahead + self.size(number) <= _BYTES_AHEAD
 
     def size(self, number: int) -> int:
         """Bytes of a chunk in memory; 0 if Snowflake does not say."""
@@ -117,7 +99,7 @@ class _Download:
     def _require_room(self) -> None:
         """Raise OutOfMemory if a chunk of long values has no place: compressed, whole, as Arrow."""
         size = self._chunks.size(self.number)
-        if size > _BYTES_AHEAD:
+        if size > BYTES_AHEAD:
             require_room(
                 3 * size,
                 f"chunk {self.number + 1} of the result has {size >> 20:,} MiB: downloading it",

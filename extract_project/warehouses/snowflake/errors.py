@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from extract_project.errors import Cause, QueryCancelled, QueryTimeout, WarehouseError
+from extract_project.warehouses.meaning import Meaning
 from extract_project.warehouses.protocol import Query
 
 IN_PROGRESS = {333333, 333334}
 _CANCELLED, _TIMED_OUT = 604, 630
 
 
-@dataclass(frozen=True)
-class _Code:
-    """The meaning of a code: cause, whether it is transient, and a hint."""
-
-    cause: Cause = Cause.SQL
-    transient: bool = False
-    hint: str = ""
+def _refused(hint: str) -> Meaning:
+    return Meaning(Cause.SIGN_IN, hint=hint)
 
 
-def _refused(hint: str) -> _Code:
-    return _Code(Cause.SIGN_IN, hint=hint)
-
-
-_HTTP = _Code(Cause.NETWORK, transient=True)
-_GONE = _Code(Cause.NETWORK, transient=True)
+_HTTP = Meaning(Cause.NETWORK, transient=True)
+_GONE = Meaning(Cause.NETWORK, transient=True)
 
 # From the connector's source (`sf_core/src/rest/snowflake/mod.rs`, `http/retry.rs`) and the
 # service's documentation and messages.
@@ -36,34 +27,34 @@ _CODES = {
     14: _HTTP,  # the connector's own: no reply in time
     250001: _HTTP,  # sign-in got no proper reply
     252005: _HTTP,  # a batch that could not be read
-    603: _Code(Cause.BUSY, transient=True),  # aborted by an error inside the service
-    606: _Code(
+    603: Meaning(Cause.BUSY, transient=True),  # aborted by an error inside the service
+    606: Meaning(
         Cause.SETTINGS,
         hint="set WAREHOUSE in the warehouse's settings, and grant USAGE on it to the role",
     ),
-    608: _Code(
+    608: Meaning(
         Cause.SETTINGS,
         hint="the warehouse is suspended and does not resume by itself: alter warehouse … resume, "
         "or for good: alter warehouse … set auto_resume = true",
     ),
     612: _GONE,  # the result is no longer there
-    625: _Code(Cause.BUSY, transient=True),  # somebody else holds a lock
-    2003: _Code(
+    625: Meaning(Cause.BUSY, transient=True),  # somebody else holds a lock
+    2003: Meaning(
         Cause.PERMISSION,
         hint="check the name, and that the role has USAGE on its database and schema and "
         "SELECT on it",
     ),
-    2043: _Code(
+    2043: Meaning(
         Cause.PERMISSION,
         hint="check the name, and that the role may use it",
     ),
-    3001: _Code(Cause.PERMISSION, hint="grant what is missing to the role, or set another ROLE"),
-    90073: _Code(
+    3001: Meaning(Cause.PERMISSION, hint="grant what is missing to the role, or set another ROLE"),
+    90073: Meaning(
         Cause.BUSY, hint="a resource monitor has suspended the warehouse: raise its quota"
     ),
-    90105: _Code(Cause.SETTINGS, hint="set DATABASE in the warehouse's settings, or name it"),
-    90106: _Code(Cause.SETTINGS, hint="set SCHEMA in the warehouse's settings, or name it"),
-    370001: _Code(Cause.BUSY, transient=True),  # an error inside the service
+    90105: Meaning(Cause.SETTINGS, hint="set DATABASE in the warehouse's settings, or name it"),
+    90106: Meaning(Cause.SETTINGS, hint="set SCHEMA in the warehouse's settings, or name it"),
+    370001: Meaning(Cause.BUSY, transient=True),  # an error inside the service
     390100: _refused("check user and sign-in method of the warehouse's settings"),
     390101: _refused("check user and sign-in method of the warehouse's settings"),
     390104: _GONE,  # the session's token is not known
@@ -87,8 +78,8 @@ _CODES = {
 
 _CLASSES = {
     "08": _HTTP,  # connection
-    "53": _Code(Cause.BUSY, transient=True),  # resources
-    "57": _Code(Cause.BUSY),  # somebody or something intervened
+    "53": Meaning(Cause.BUSY, transient=True),  # resources
+    "57": Meaning(Cause.BUSY),  # somebody or something intervened
 }
 """The meaning of codes that are not in the table, by the class of their SQLSTATE."""
 
@@ -116,13 +107,13 @@ def explained(error: Exception, what: str, query: Query | None = None) -> Wareho
     )
 
 
-def _known(error: Exception, code: int) -> _Code:
+def _known(error: Exception, code: int) -> Meaning:
     from snowflake.connector import OperationalError
 
     state = str(getattr(error, "sqlstate", None) or "")
     if code <= 0 and isinstance(error, OperationalError):
         return _HTTP  # the connector's own: a reply that it does not understand
-    return _CODES.get(code) or _CLASSES.get(state[:2], _Code())
+    return _CODES.get(code) or _CLASSES.get(state[:2], Meaning())
 
 
 def _place(message: str, query: Query | None) -> tuple[int | None, int | None, str]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from extract_project.errors import QueryCancelled, WarehouseError
-from extract_project.prefetch import in_thread
 from extract_project.values import Value
 from extract_project.warehouses.facts import TableFacts
 from extract_project.warehouses.protocol import Query, Rendered, TableChange
@@ -22,7 +22,7 @@ from extract_project.warehouses.snowflake.chunks import Patience
 from extract_project.warehouses.snowflake.facts import table_facts
 from extract_project.warehouses.snowflake.history import query_url
 from extract_project.warehouses.snowflake.result import SnowflakeResult
-from extract_project.warehouses.waiting import Cancellation, begin
+from extract_project.warehouses.waiting import Cancellation, answer_of, begin, is_confirmed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,21 +90,13 @@ class SnowflakeSession:
 
     def _start(self, cursor: SnowflakeCursor, query: Query) -> str:
         """The query's id. One that starts while the run is being cancelled is aborted too."""
-        asked = begin("start", lambda: str(cursor.execute_async(*_bound(query))["queryId"]))
-        try:
-            return self._cancellation.result(asked)
-        except QueryCancelled as cancelled:
-            try:
-                query_id = asked.result(self.patience.abort_seconds)
-            except TimeoutError:
-                raise QueryCancelled(
-                    "the run was ended while its query was starting, and snowflake has not said "
-                    "whether it has: if so, it ends by itself within five minutes"
-                ) from None
-            except Exception:  # it has not started
-                raise cancelled from None
-            self._abort(query_id)
-            raise
+        return self._cancellation.started(
+            begin("start", lambda: str(cursor.execute_async(*_bound(query))["queryId"])),
+            self.patience.abort_seconds,
+            "the run was ended while its query was starting, and snowflake has not said "
+            "whether it has: if so, it ends by itself within five minutes",
+            self._abort,
+        )
 
     def _await(self, cursor: SnowflakeCursor, query_id: str) -> None:
         """Ask for the result until it is there; Snowflake answers when it has news, or in 45 s."""
@@ -135,32 +127,23 @@ class SnowflakeSession:
     def _abort(self, query_id: str) -> None:
         """Abort a query until Snowflake says that it no longer runs.
 
-        A refusal and a request that fails are the same: ask again. Raises QueryCancelled with what
-        is known where it does not end, which must not hold up the end of the run for ever.
+        Raises QueryCancelled with what is known where it does not end, which must not hold up the
+        end of the run for ever.
         """
-        end = time.monotonic() + self.patience.abort_seconds
-        pause = _FIRST_PAUSE
-        while time.monotonic() < end:
-            if self._has_ended(query_id, end - time.monotonic()):
-                return
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-        raise QueryCancelled(
-            f"the run was ended, and snowflake has not confirmed that query {query_id} was: "
-            f"it ends by itself within five minutes, or run: "
-            f"select system$cancel_query('{query_id}')"
-        )
 
-    def _has_ended(self, query_id: str, seconds: float) -> bool:
-        def ask() -> bool:
+        def has_ended() -> bool:
             self._connection.cursor().abort_query(query_id)
             status = self._connection.get_query_status(query_id)
             return not self._connection.is_still_running(status)
 
-        try:
-            return in_thread("abort", ask, seconds)
-        except Exception:  # whatever went wrong: nobody has said that it has ended
-            return False
+        if not is_confirmed(
+            partial(answer_of, has_ended), self.patience.abort_seconds, _FIRST_PAUSE, _LONGEST_PAUSE
+        ):
+            raise QueryCancelled(
+                f"the run was ended, and snowflake has not confirmed that query {query_id} was: "
+                f"it ends by itself within five minutes, or run: "
+                f"select system$cancel_query('{query_id}')"
+            )
 
     def _explained(self, error: Exception, query: Query, query_id: str | None) -> WarehouseError:
         from extract_project.warehouses.snowflake.errors import explained

@@ -28,7 +28,7 @@ from extract_project.errors import Cause, TypeMappingError, WarehouseError
 from extract_project.schema.exact import Misfit, exact_cast
 from extract_project.schema.refusal import refused
 from extract_project.schema.text import text_of
-from extract_project.schema.types import file_schema
+from extract_project.schema.types import file_schema, schema_of
 from extract_project.sql.query import Query
 
 if TYPE_CHECKING:
@@ -133,16 +133,8 @@ def snowflake_columns(description: Sequence[Column], query: Query) -> SnowflakeC
 
     Raises TypeMappingError naming every column that no file keeps exactly.
     """
-    faults = []
-    fields = []
-    for column in description:
-        try:
-            fields.append(pa.field(column.name, _arrow_type(column)))
-        except TypeMappingError as error:
-            faults.append(f"column {column.name!r}: {error}")
-    if faults:
-        raise TypeMappingError("; ".join(faults))
-    schema = file_schema(pa.schema(fields), query.types, query.declared)
+    wide = schema_of(description, _arrow_type)
+    schema = file_schema(wide, query.types, query.declared)
     return SnowflakeColumns(schema, tuple(description), query.declared)
 
 
