@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -73,6 +74,13 @@ def server(request: pytest.FixtureRequest) -> S3Server:
     name = getattr(request, "param", S3_SERVERS[0])
     running: S3Server = request.getfixturevalue(name)
     return running
+
+
+def pytest_configure() -> None:
+    """Let the processes that tests start be interrupted, also where a shell started all of this in
+    the background: it had them ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from extract_project.deployment.failed import Answer, Question
 from extract_project.errors import Cause
-from extract_project.orchestration.failed.failed import Answer, Question, answer
+from extract_project.orchestration.failed.failed import answer
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.executing import definitions, execute, planned

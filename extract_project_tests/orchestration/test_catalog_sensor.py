@@ -9,11 +9,11 @@ import dagster as dg
 import pytest
 
 from extract_project.catalog.model import Catalog
+from extract_project.deployment.rollback import JOB as ROLLBACK_JOB
+from extract_project.deployment.rollback import rollback_config
 from extract_project.layout import CATALOG_JSON
-from extract_project.orchestration.names.keys import ROLLBACK_JOB
 from extract_project.orchestration.reports.catalog import CatalogCursor, catalog_sensor
 from extract_project.orchestration.run.code_location import CodeLocation
-from extract_project.orchestration.run.rollback import rollback_config
 from extract_project.publish.rollback import Order
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site

@@ -14,9 +14,9 @@ from dagster import DagsterInstance
 from extract_project.catalog.build import build_catalog, keep_catalog
 from extract_project.catalog.recipes import recipes
 from extract_project.catalog.tables import table_of
+from extract_project.deployment.rollback import rollback_config
 from extract_project.history.versions import published_partitions
 from extract_project.manifest.bucket import read_manifest
-from extract_project.orchestration.run.rollback import rollback_config
 from extract_project.publish.rollback import Order
 from extract_project.published import open_published
 from extract_project.settings import Settings, load_settings

@@ -12,10 +12,9 @@ from dagster._core.events import DagsterEventType
 from dagster_graphql import DagsterGraphQLClient
 from playwright.sync_api import Page, expect
 
+from extract_project.deployment.failed import FailedExtract, Question, ask
 from extract_project.deployment.run import Run
 from extract_project.embedded.s3_server import S3Server
-from extract_project.orchestration.failed.failed import FailedExtract, Question
-from extract_project.orchestration.failed.rerun import ask
 from extract_project.prices import FargatePrices
 from extract_project_tests.support.browser import BROWSER_SECONDS
 from extract_project_tests.support.executing import materialization

@@ -22,9 +22,9 @@ from dagster._core.definitions.definitions_load_context import (
 )
 
 from extract_project import definitions as served
+from extract_project.deployment.rollback import rollback_config
+from extract_project.deployment.tags import release_tags
 from extract_project.embedded.s3_server import S3Server
-from extract_project.orchestration.run.release import release_tags
-from extract_project.orchestration.run.rollback import rollback_config
 from extract_project.publish.rollback import Order
 from extract_project.store.s3 import upload as s3_upload
 from extract_project.store.s3.client import connect

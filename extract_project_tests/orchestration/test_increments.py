@@ -9,8 +9,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from extract_project.orchestration.failed.failed import Question, answer
-from extract_project.orchestration.names.requests import FULL_REFRESH_TAG
+from extract_project.deployment.failed import Question
+from extract_project.deployment.tags import FULL_REFRESH_TAG
+from extract_project.orchestration.failed.failed import answer
 from extract_project.settings import load_settings
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.executing import definitions, execute, materialization

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from extract_project.orchestration.names.keys import RERUN_JOB, RERUN_OP, ROLLBACK_JOB, ROLLBACK_OP
+from extract_project.deployment import rollback
+from extract_project.orchestration.names.keys import RERUN_JOB, RERUN_OP
 from extract_project_tests.support.loaded import loaded
 
 VALID = "select 1 as a"
@@ -25,7 +26,7 @@ WORDS = sorted(
         *("lock", "result", "context", "checked_file", "upstream_0", "sql_valid", "default"),
         *("__ASSET_JOB", "__ASSET_JOB_0", "__repository__", "manifest", "following", "alerts"),
         *("invalid_sql_files", "rerun_failed", "sources_shop", "at_6", "definitions"),
-        *(RERUN_JOB, RERUN_OP, ROLLBACK_JOB, ROLLBACK_OP),
+        *(RERUN_JOB, RERUN_OP, rollback.JOB, rollback.OP),
     }
 )
 ODD = [

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 from dagster import DagsterInstance
 
+from extract_project.deployment.tags import release_tags
 from extract_project.history.receipt import Receipt, receipt_of
 from extract_project.history.versions import Version, require_version
-from extract_project.orchestration.run.release import release_tags
 from extract_project.settings import Settings, load_settings
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.executing import definitions, execute, materialization

@@ -10,9 +10,9 @@ import pytest
 from dagster import DagsterInstance
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
+from extract_project.deployment.rollback import rollback_config
 from extract_project.history.versions import require_version
 from extract_project.manifest.upstream import with_all_upstream
-from extract_project.orchestration.run.rollback import rollback_config
 from extract_project.orchestration.starts.downstream import (
     DownstreamCursor,
     downstream_extracts,

@@ -13,7 +13,7 @@ import pytest
 from dagster import DagsterEventType, DagsterInstance
 
 from extract_project.catalog.build import keep_catalog
-from extract_project.orchestration.run.rollback import rollback_config
+from extract_project.deployment.rollback import rollback_config
 from extract_project.publish.rollback import Order
 from extract_project.published import open_published
 from extract_project.settings import Settings, load_settings

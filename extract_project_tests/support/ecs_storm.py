@@ -34,13 +34,12 @@ import pyarrow.parquet as pq
 from dagster import DagsterInstance, DagsterRun, RunsFilter
 
 from extract_project.deployment.client import Deployment
+from extract_project.deployment.failed import Question, ask, launch
 from extract_project.embedded.dagster_server import dagster_processes
 from extract_project.embedded.s3_server import S3Server, s3_server
 from extract_project.errors import DeploymentError
 from extract_project.history.receipt import load_receipt
 from extract_project.history.versions import find_version
-from extract_project.orchestration.failed.failed import Question
-from extract_project.orchestration.failed.rerun import ask, launch
 from extract_project.store.folder import Location
 from extract_project.store.s3.client import connect
 from extract_project_tests.conftest import Site

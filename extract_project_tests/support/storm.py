@@ -31,14 +31,13 @@ from dagster import DagsterInstance, DagsterRun, RunsFilter
 from dagster._core.scheduler.instigation import TickStatus
 
 from extract_project.deployment.client import Deployment
+from extract_project.deployment.failed import Answer, Question, ask, launch
+from extract_project.deployment.tags import PATH_TAG, RERUN_OF_TAG, TICK_TAG
 from extract_project.embedded.dagster_server import DagsterProcesses, dagster_processes
 from extract_project.embedded.s3_server import S3Server, s3_server
 from extract_project.errors import DeploymentError
 from extract_project.history.receipt import load_receipt
 from extract_project.history.versions import list_versions
-from extract_project.orchestration.failed.failed import Answer, Question
-from extract_project.orchestration.failed.rerun import ask, launch
-from extract_project.orchestration.names.requests import PATH_TAG, RERUN_OF_TAG, TICK_TAG
 from extract_project.store.folder import Location
 from extract_project.store.s3.client import connect
 from extract_project_tests.conftest import Site

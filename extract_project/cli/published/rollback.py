@@ -109,20 +109,19 @@ def _through_dagster(
 ) -> _Done:
     """Launch the job and wait for it."""
     from extract_project.deployment.client import Deployment
-    from extract_project.orchestration.names.keys import ROLLBACK_JOB, ROLLBACK_OP
-    from extract_project.orchestration.run.rollback import rollback_config
+    from extract_project.deployment.rollback import JOB, OP, rollback_config
 
     deployment = Deployment(settings.dagster_url, settings.location)
     config = rollback_config(extract.path, partition, order, to=extract.destination)
     try:
-        run_id = deployment.launch_job(ROLLBACK_JOB, config)
+        run_id = deployment.launch_job(JOB, config)
     except DeploymentError as error:
         raise DeploymentError(
             f"{error}\nor restore it with your own AWS credentials, without a record in Dagster: "
             f"--without-dagster"
         ) from None
     with err.status(f"run {run_id[:8]} restores {order.version_id}"):
-        while not (run := deployment.run(run_id, {extract.path: ROLLBACK_OP})).finished:
+        while not (run := deployment.run(run_id, {extract.path: OP})).finished:
             time.sleep(_POLL_SECONDS)
     if run.status != "SUCCESS":
         reasons = [step.error for step in run.steps if step.error]

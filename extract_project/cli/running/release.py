@@ -23,8 +23,8 @@ from extract_project.manifest.names import name_of
 from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
+    from extract_project.deployment.failed import Answer, FailedExtract, Rerun
     from extract_project.deployment.run import Run
-    from extract_project.orchestration.failed.failed import Answer, FailedExtract, Rerun
 
 
 @click.command()
@@ -46,11 +46,9 @@ def release(
     extract release sales/orders --reason 'the shop was closed: there were only a few orders'
     """
     from extract_project.cli.running.ran import run_answer, say_and_exit
+    from extract_project.deployment.failed import Question, ask
     from extract_project.deployment.having import location_having
-    from extract_project.orchestration.failed.failed import Question
-    from extract_project.orchestration.failed.rerun import ask
-    from extract_project.orchestration.names.requests import PATH_TAG
-    from extract_project.orchestration.run.release import release_tags
+    from extract_project.deployment.tags import PATH_TAG, release_tags
 
     deployment = location_having(load_settings(), [extract])
     rerun, refused = _refused(ask(deployment, Question()), extract, partition)

@@ -39,9 +39,9 @@ from extract_project.settings import load_settings
 
 if TYPE_CHECKING:
     from extract_project.deployment.client import Deployment
+    from extract_project.deployment.failed import Answer, Question
     from extract_project.deployment.loaded import Loaded
     from extract_project.deployment.locations import Locations
-    from extract_project.orchestration.failed.failed import Answer, Question
 
 _POLL_SECONDS = 1.0
 _MARKS = {"SUCCESS": GOOD, "FAILURE": BAD}
@@ -87,8 +87,7 @@ def rerun(
     extract rerun --failed --group sales --since 6h
     extract rerun sales/orders
     """
-    from extract_project.orchestration.failed.failed import Question
-    from extract_project.orchestration.failed.rerun import ago, launch
+    from extract_project.deployment.failed import Question, ago, launch
 
     if bool(extracts) == all_failed:
         raise click.UsageError(
@@ -153,7 +152,7 @@ def _failed_in(
     deployment: Deployment, question: Question, extracts: tuple[str, ...], *, as_loaded: bool
 ) -> _Failed:
     """What failed in a code location, once it has loaded the newest SQL of it."""
-    from extract_project.orchestration.failed.rerun import ask
+    from extract_project.deployment.failed import ask
 
     answered = _chosen(ask(deployment, question), extracts)
     failed = sorted({each.extract for each in answered.members})

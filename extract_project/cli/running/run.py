@@ -22,7 +22,6 @@ from extract_project.cli.console import (
     partition_option,
 )
 from extract_project.cli.outcomes import RunAnswer
-from extract_project.cli.published.versions import resolve
 from extract_project.cli.running.launching import cancel_option, launch_and_watch
 from extract_project.cli.running.newest import (
     as_loaded_option,
@@ -85,6 +84,8 @@ def run(
     paths = expanded(extracts, known)
     say_versions(loaded, paths)
     if partition is not None:
+        from extract_project.cli.published.versions import resolve
+
         for path in paths:
             with suppress(UnknownExtract):  # in the manifest of another code location
                 require_partition(resolve(settings, path), partition)
@@ -117,7 +118,7 @@ def run_and_watch(
 
     Returns the finished run.
     """
-    from extract_project.orchestration.names.requests import FULL_REFRESH_TAG
+    from extract_project.deployment.tags import FULL_REFRESH_TAG
 
     known = deployment.extracts()
     for path in paths:

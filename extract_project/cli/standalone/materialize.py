@@ -114,9 +114,9 @@ def _begun(
     signals: Signals,
 ) -> tuple[str, Iterator[Materialized]]:
     """Take a snapshot, and begin; returns its id, and what becomes of each extract."""
+    from extract_project.deployment.tags import FULL_REFRESH_TAG
     from extract_project.manifest.snapshot import marked_snapshot
     from extract_project.orchestration.load.loading import current_snapshot
-    from extract_project.orchestration.names.requests import FULL_REFRESH_TAG
     from extract_project.orchestration.run.code_location import CodeLocation
     from extract_project.orchestration.standalone.chosen import choose
     from extract_project.orchestration.standalone.materializing import materialize as run

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
-from pydantic import AwareDatetime, BaseModel
 
+from extract_project.deployment.failed import Answer, FailedExtract, Question, Rerun
+from extract_project.deployment.tags import FULL_REFRESH_TAG, RERUN_OF_TAG
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.names import name_of
 from extract_project.orchestration.failed.attempts import (
     LatestAttempt,
     State,
@@ -20,57 +20,7 @@ from extract_project.orchestration.failed.attempts import (
     unfinished_business,
 )
 from extract_project.orchestration.names.keys import group_name
-from extract_project.orchestration.names.requests import (
-    FULL_REFRESH_TAG,
-    RERUN_OF_TAG,
-    run_tags,
-    wants_full_refresh,
-)
-
-
-class Question(BaseModel):
-    """A filter on failures; by default, all of them."""
-
-    ask: str = "failed"
-    group: str | None = None
-    since: AwareDatetime | None = None
-
-
-class FailedExtract(BaseModel):
-    """An extract or a partition whose latest attempt failed, or was skipped because another
-    failed."""
-
-    extract: str
-    partition: str | None
-    group: str
-    state: str
-    cause: str | None
-    run_id: str
-    at: AwareDatetime
-    failure_report: str
-
-    @property
-    def name(self) -> str:
-        return name_of(self.extract, self.partition)
-
-
-class Rerun(BaseModel):
-    """The extracts or partitions of one new run, the failed one first."""
-
-    members: tuple[FailedExtract, ...]
-    tags: dict[str, str]
-
-
-class Answer(BaseModel):
-    """All failures, grouped into the runs that would fix them."""
-
-    reruns: tuple[Rerun, ...]
-    running: tuple[str, ...] = ()
-    """Names of extracts that wait or run at this moment: neither failed nor successful."""
-
-    @property
-    def members(self) -> list[FailedExtract]:
-        return [each for rerun in self.reruns for each in rerun.members]
+from extract_project.orchestration.names.requests import run_tags, wants_full_refresh
 
 
 def answer(instance: dg.DagsterInstance, extracts: Sequence[Extract], question: Question) -> Answer:

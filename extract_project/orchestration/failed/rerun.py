@@ -14,26 +14,15 @@ import dagster as dg
 
 from extract_project.deployment import questions
 from extract_project.deployment.client import Deployment
+from extract_project.deployment.failed import SENSOR, Question, ago, launch
+from extract_project.deployment.tags import RERUN_NUMBER_TAG
 from extract_project.errors import Cause
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.failed.attempts import LatestAttempt
-from extract_project.orchestration.failed.failed import (
-    Answer,
-    FailedExtract,
-    Question,
-    answer,
-    failures,
-)
+from extract_project.orchestration.failed.failed import answer, failures
 from extract_project.orchestration.names.keys import RERUN_JOB, RERUN_OP, asset_key
-from extract_project.orchestration.names.requests import (
-    RERUN_NUMBER_TAG,
-    run_request,
-    wants_full_refresh,
-)
+from extract_project.orchestration.names.requests import run_request, wants_full_refresh
 from extract_project.settings import Settings
-from extract_project.units import parse_duration
-
-SENSOR = "rerun_failed"
 
 _INTERVAL_SECONDS = 60
 _PASSING = {Cause.NETWORK, Cause.BUSY, Cause.S3, Cause.KILLED}
@@ -108,26 +97,6 @@ def rerun_job(extracts: Iterable[Extract], settings: Settings) -> dg.JobDefiniti
         launch_reruns()
 
     return rerun_failed_extracts
-
-
-def ask(deployment: Deployment, question: Question) -> Answer:
-    """Ask the running deployment for failures."""
-    return questions.ask(deployment, SENSOR, question, Answer)
-
-
-def launch(
-    deployment: Deployment, answered: Answer
-) -> Iterator[tuple[str, Sequence[FailedExtract]]]:
-    """Launch every rerun; yields each run's id and the names in it."""
-    for rerun in answered.reruns:
-        paths = [each.extract for each in rerun.members]
-        run_id = deployment.launch(paths, rerun.members[0].partition, rerun.tags)
-        yield run_id, rerun.members
-
-
-def ago(text: str | None) -> datetime | None:
-    """`6h` as the time six hours ago; raises ValueError for anything but a duration."""
-    return None if text is None else datetime.now(UTC) - parse_duration(text)
 
 
 def _by_itself(

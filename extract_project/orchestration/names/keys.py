@@ -11,7 +11,6 @@ import dagster as dg
 from extract_project.manifest.extract import Extract, InvalidExtract
 
 RERUN_JOB, RERUN_OP = "rerun_failed_extracts", "launch_reruns"
-ROLLBACK_JOB, ROLLBACK_OP = "rollback_extract", "restore_version"
 
 _SHOWN = re.compile(r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")
 _PLAIN = re.compile(r"^[A-Za-z0-9]+(_[A-Za-z0-9]+)*$")

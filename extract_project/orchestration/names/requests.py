@@ -6,20 +6,18 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from extract_project.deployment.tags import (
+    FULL_REFRESH_TAG,
+    PATH_TAG,
+    PRIORITY_TAG,
+    SQL_VERSION_TAG,
+    WAREHOUSE_TAG,
+)
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.names.keys import asset_key
 
-PATH_TAG, TICK_TAG = "extract/path", "extract/tick"
-WAREHOUSE_TAG, SQL_VERSION_TAG = "extract/warehouse", "extract/sql_version"
-RERUN_OF_TAG, RERUN_NUMBER_TAG = "extract/rerun_of", "extract/rerun_number"
-FULL_REFRESH_TAG = "extract/full_refresh"
-"""Tag: with `true`, the incremental extracts of a run publish everything anew."""
-RELEASE_TAG = "extract/release"
-"""Tag: the id of a run that refused its result. The failed checks only warn in the tagged run."""
-RELEASE_REASON_TAG, RELEASE_BY_TAG = "extract/release_reason", "extract/release_by"
 NOBODY_NAMED = "somebody in the launchpad"
 """The name that is recorded if a person launches a run without giving one."""
-PRIORITY_TAG = "dagster/priority"
 
 
 def run_request(

@@ -11,22 +11,13 @@ import dagster as dg
 from dagster import AssetCheckEvaluation, DagsterEvent, DagsterEventType
 
 from extract_project.checks.anomalies import ANOMALIES
+from extract_project.deployment.tags import RELEASE_BY_TAG, RELEASE_REASON_TAG, RELEASE_TAG
 from extract_project.errors import Cause, ReleaseError
 from extract_project.history.release import Release
 from extract_project.orchestration.dagster_internals import PARENT_RUN_ID_TAG, StepFailureData
 from extract_project.orchestration.names.keys import asset_key, op_name
-from extract_project.orchestration.names.requests import (
-    NOBODY_NAMED,
-    RELEASE_BY_TAG,
-    RELEASE_REASON_TAG,
-    RELEASE_TAG,
-)
+from extract_project.orchestration.names.requests import NOBODY_NAMED
 from extract_project.orchestration.run.failures import CAUSE, SQL_SHA256, Attempt
-
-
-def release_tags(of_run: str, reason: str, by: str) -> dict[str, str]:
-    """The tags of a run that releases the refused result of another run."""
-    return {RELEASE_TAG: of_run, RELEASE_REASON_TAG: reason, RELEASE_BY_TAG: by}
 
 
 def release_of(

@@ -8,17 +8,17 @@ that downstream extracts run again.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import dagster as dg
 
+from extract_project.deployment.rollback import JOB, OP
 from extract_project.errors import ExtractError, NotPublished
 from extract_project.history.receipt import receipt_of
 from extract_project.journal import Journal
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.names import no_extract
 from extract_project.orchestration.dagster_internals import CODE_VERSION_TAG, DATA_VERSION_TAG
-from extract_project.orchestration.names.keys import ROLLBACK_JOB, ROLLBACK_OP, asset_key
+from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.requests import NOBODY_NAMED
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.run.journaling import record_restored
@@ -31,7 +31,7 @@ def rollback_job(extracts: Mapping[str, Extract], location: CodeLocation) -> dg.
     """A job that makes an older version of an extract current again."""
 
     @dg.op(
-        name=ROLLBACK_OP,
+        name=OP,
         config_schema={
             "extract": dg.Field(str, description="folder/name"),
             "version": dg.Field(str, description="the VersionId to go back to"),
@@ -56,7 +56,7 @@ def rollback_job(extracts: Mapping[str, Extract], location: CodeLocation) -> dg.
             raise dg.Failure(description=str(error), allow_retries=False) from None
 
     @dg.job(
-        name=ROLLBACK_JOB,
+        name=JOB,
         description="makes an older version of an extract current again, without a rerun",
         executor_def=dg.in_process_executor,
     )
@@ -64,21 +64,6 @@ def rollback_job(extracts: Mapping[str, Extract], location: CodeLocation) -> dg.
         restore_version()
 
     return rollback_extract
-
-
-def rollback_config(
-    extract: str, partition: str | None, order: Order, *, to: str | None = None
-) -> dict[str, Any]:
-    """The run config of the job."""
-    config = {
-        "extract": extract,
-        "version": order.version_id,
-        "reason": order.reason,
-        "by": order.by,
-        **({"partition": partition} if partition else {}),
-        **({"to": to} if to else {}),
-    }
-    return {"ops": {ROLLBACK_OP: {"config": config}}}
 
 
 def _restore(

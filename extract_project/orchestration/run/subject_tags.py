@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import dagster as dg
 
-from extract_project.deployment.tags import CAUSE_TAG
+from extract_project.deployment.tags import CAUSE_TAG, RERUN_OF_TAG
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.dagster_internals import BACKFILL_ID_TAG, PARENT_RUN_ID_TAG
-from extract_project.orchestration.names.requests import RERUN_OF_TAG, subject_tags
+from extract_project.orchestration.names.requests import subject_tags
 
 
 def tag_subject(instance: dg.DagsterInstance, run: dg.DagsterRun, extract: Extract) -> None:

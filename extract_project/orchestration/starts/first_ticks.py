@@ -19,6 +19,7 @@ from hashlib import sha256
 import dagster as dg
 from pydantic import BaseModel
 
+from extract_project.deployment.tags import PATH_TAG, TICK_TAG
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.dagster_internals import (
     InstigatorState,
@@ -28,7 +29,6 @@ from extract_project.orchestration.dagster_internals import (
 )
 from extract_project.orchestration.names.instigators import instigator_states, location_of
 from extract_project.orchestration.names.keys import asset_key
-from extract_project.orchestration.names.requests import PATH_TAG, TICK_TAG
 from extract_project.orchestration.names.schedule_names import schedule_name
 from extract_project.orchestration.names.ticks import last_tick
 from extract_project.orchestration.starts.schedules import requests_at

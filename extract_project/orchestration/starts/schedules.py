@@ -18,11 +18,11 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from extract_project.deployment.tags import CAUSE_TAG
+from extract_project.deployment.tags import CAUSE_TAG, PATH_TAG, TICK_TAG
 from extract_project.manifest.extract import Extract
 from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.partitions import due_partitions
-from extract_project.orchestration.names.requests import PATH_TAG, TICK_TAG, run_request
+from extract_project.orchestration.names.requests import run_request
 from extract_project.orchestration.names.schedule_names import schedule_name
 from extract_project.orchestration.names.ticks import ticks_between
 
