@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -318,7 +319,7 @@ class Header(BaseModel):
         options = self.format_options.get(self.format)
         return chosen_format(self.format, self.compression, options)
 
-    @property
+    @cached_property
     def crons(self) -> tuple[str, ...]:
         """Its schedule as crons; empty if it has none."""
         if self.on_source_change:

@@ -20,6 +20,9 @@ from extract_project.orchestration.names.keys import asset_key
 
 _BATCH = 2_000
 """Assets in one query; SQLite and Postgres allow 32,766 parameters."""
+_OF_WIPED = ("asset_details", "wipe_timestamp")
+"""Columns that only an asset that was ever wiped has. Whether there is such a column depends on the
+query; `get` of one that a row lacks builds an exception, which took a fifth of the whole time."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def _read(
 def _from_row(row: Mapping[str, Any]) -> Latest:
     """Raises KeyError, TypeError or ValueError if the form is not the one known here."""
     written, run_id = row["last_materialization"], row["last_run_id"] or None
-    if row.get("wipe_timestamp") or row.get("asset_details"):
+    if any(row[name] for name in _OF_WIPED if name in row):
         raise ValueError("a wiped asset: what was before does not count")
     if written is None:
         return Latest(run_id, None)

@@ -59,6 +59,7 @@ def _ticks(crons: frozenset[str]) -> Sequence[str]:
     return sorted(known) + sorted(others)
 
 
+@lru_cache(1_000)
 def _zone(name: str) -> str:
     """`Europe/Berlin` as `europe_berlin`, `Etc/GMT-2` as `etc_gmt_minus_2`."""
     signed = re.sub(r"-(?=\d)", "_minus_", name.replace("+", "_plus_"))

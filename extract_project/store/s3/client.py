@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from extract_project.store.s3.role import Role, session_as
+from extract_project.store.s3.sessions import own_session
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -28,14 +29,13 @@ _CONNECTIONS = 32
 def connect(kms_key_id: str | None = None, role: Role | None = None) -> S3Client:
     """Make a client that retries patiently, encrypts with the key and assumes the role, if given.
 
-    Code that writes gets its client from `Settings.connect`, which knows the key. boto3 is imported
-    here, not above, because that is slow.
+    Code that writes gets its client from `Settings.connect`, which knows the key. The SDK is
+    imported here, not above, because that is slow.
     """
-    import boto3
     from botocore.config import Config
 
-    create = session_as(role).client if role else boto3.client
-    s3 = create(
+    session = session_as(role) if role else own_session()
+    s3 = session.client(
         "s3",
         config=Config(
             retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},

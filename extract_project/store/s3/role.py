@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from extract_project.errors import BucketError
 from extract_project.store.s3.errors import DENIED, error_code, refused, unreachable
+from extract_project.store.s3.sessions import core_session
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -38,7 +39,6 @@ def session_as(role: Role) -> Session:
         CredentialResolver,
         DeferredRefreshableCredentials,
     )
-    from botocore.session import get_session
 
     own = boto3.Session()
 
@@ -51,7 +51,7 @@ def session_as(role: Role) -> Session:
         def load(self) -> DeferredRefreshableCredentials:
             return DeferredRefreshableCredentials(assume, self.METHOD)
 
-    assumed = get_session()
+    assumed = core_session()
     assumed.register_component("credential_provider", CredentialResolver([AssumedRole()]))
     return boto3.Session(botocore_session=assumed)
 
