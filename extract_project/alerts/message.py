@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
+from extract_project.wording import without_place
+
 SUBJECT_CHARACTERS = 99
 """SNS allows fewer than 100."""
 TEXT_BYTES = 200_000
@@ -166,7 +168,8 @@ class _Group:
         self._title = f"{cause}: {_counted(alerts)}" if cause else ""
         outages: dict[str, list[Alert]] = {}
         for alert in alerts:
-            outages.setdefault(_reason(alert), []).append(alert)
+            reason = _line(without_place(alert.failure_report, alert.extract))
+            outages.setdefault(reason, []).append(alert)
         explained = [each for reason, each in _by_size(outages) if reason]
         shown = explained[:REPORTS]
         self.reports = [_indented(each[0].failure_report) for each in shown]
@@ -198,16 +201,6 @@ def _split(alerts: Iterable[Alert]) -> list[tuple[str, list[Alert]]]:
 
 def _by_size(groups: dict[str, list[Alert]]) -> list[tuple[str, list[Alert]]]:
     return sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-
-
-def _reason(alert: Alert) -> str:
-    """The report's first line without the place in the extract's own file that it begins with.
-
-    So the same error of the warehouse groups `a.sql:4:3` with `b.sql:9:1`.
-    """
-    line = _line(next((line for line in alert.failure_report.splitlines() if line.strip()), ""))
-    place, _, rest = line.partition(" ")
-    return rest if rest and place.startswith(alert.extract) else line
 
 
 def _names(alerts: Sequence[Alert], count: int) -> str:

@@ -4,72 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 from importlib import resources
-from urllib.parse import quote
 
+from extract_project.operations.line import Line, asset, dagster, lines_of, mark, safe, time
 from extract_project.operations.part import Part
 from extract_project.operations.plots import axis, month, timeline
+from extract_project.operations.troubles import troubles
 from extract_project.outcome import Outcome
-from extract_project.status.facts import ExtractFacts
-from extract_project.status.reason import Reason, State, headline, state_of
-from extract_project.status.reasons import reasons
-from extract_project.status.table import next_start
+from extract_project.status.reason import State
 from extract_project.status.words import ago, is_slow, span
-from extract_project.status.words import at as words_at
-from extract_project.visible import one_line
 from extract_project.wording import some
 
-_MOST_TROUBLES, _MOST_LINES = 100, 500
-_SIGNS = {
-    State.FAILED: "×",  # noqa: RUF001 - it is a sign, not a letter
-    State.REFUSED: "!",
-    State.INVALID: "!",
-    State.LATE: "◷",
-    State.OVERDUE: "◷",
-    State.WAITING: "…",
-    State.HELD: "…",
-    State.RUNNING: "▸",
-    State.DISABLED: "○",
-    State.FINE: "✓",
-}
-_TONES = {
-    State.FAILED: "bad",
-    State.REFUSED: "bad",
-    State.INVALID: "bad",
-    State.LATE: "late",
-    State.OVERDUE: "late",
-    State.WAITING: "plain",
-    State.HELD: "plain",
-    State.RUNNING: "plain",
-    State.DISABLED: "plain",
-    State.FINE: "good",
-}
-_TROUBLES = (
-    *(State.FAILED, State.REFUSED, State.INVALID, State.LATE, State.OVERDUE),
-    *(State.WAITING, State.HELD),
-)
-
-
-@dataclass(frozen=True)
-class Line:
-    """One extract on the page."""
-
-    part: Part
-    facts: ExtractFacts
-    state: State
-    reason: Reason
-
-    @property
-    def path(self) -> str:
-        return self.facts.extract
-
-    @property
-    def url(self) -> str:
-        """Of the Dagster that runs it."""
-        return self.part.facts.deployment.url.rstrip("/")
+_MOST_LINES = 500
+_MOST_FINE = 30
+"""More lines than these of extracts that are fine are folded away."""
 
 
 def page(parts: Sequence[Part]) -> bytes:
@@ -85,7 +34,7 @@ def page(parts: Sequence[Part]) -> bytes:
             _top(parts, lines, now),
             _warnings(parts, now, several=several),
             _loads(parts, several=several),
-            _troubles(lines, now, several=several),
+            troubles(lines, now, several=several),
             _day(lines, now),
         ]
     )
@@ -93,26 +42,17 @@ def page(parts: Sequence[Part]) -> bytes:
     return template.replace("<!-- body -->", body).encode()
 
 
-def lines_of(part: Part) -> list[Line]:
-    """Every extract of a part with its state, in no order."""
-    found = []
-    for path, extract in part.facts.extracts.items():
-        why = reasons(part.facts, path)
-        found.append(Line(part, extract, state_of(why), headline(why)))
-    return found
-
-
 def _top(parts: Sequence[Part], lines: Sequence[Line], now: datetime) -> str:
     counts = Counter(line.state for line in lines)
     chips = "".join(
-        f"<li>{_mark(state, f'{counts[state]:,} {state}')}</li>" for state in State if counts[state]
+        f"<li>{mark(state, f'{counts[state]:,} {state}')}</li>" for state in State if counts[state]
     )
-    dagster = f"{_dagster(parts[0])} · " if len(parts) == 1 else ""
+    link = f"{dagster(parts[0])} · " if len(parts) == 1 else ""
     return (
         f'<p id="age" role="alert" data-at="{now.isoformat()}"></p>'
-        f'<h1>Operations</h1><p class="quiet">As of {_time(now)}; times in sentences are '
+        f'<h1>Operations</h1><p class="quiet">As of {time(now)}; times in sentences are '
         f"{now.astimezone().tzname()}. "
-        f'{dagster}<a href="index.html">Catalogue</a></p><ul class="chips">{chips}</ul>'
+        f'{link}<a href="index.html">Catalogue</a></p><ul class="chips">{chips}</ul>'
     )
 
 
@@ -123,7 +63,7 @@ def _warnings(parts: Sequence[Part], now: datetime, *, several: bool) -> str:
         for part in parts
         for each in _warnings_of(part, now)
     ]
-    items = "".join(f"<li>{_safe(each)}</li>" for each in told)
+    items = "".join(f"<li>{safe(each)}</li>" for each in told)
     return f'<ul class="warning" role="alert">{items}</ul>' if items else ""
 
 
@@ -156,10 +96,10 @@ def _warnings_of(part: Part, now: datetime) -> Iterator[str]:
 def _loads(parts: Sequence[Part], *, several: bool) -> str:
     """Say how busy each deployment is; of several, name the manifest and link to Dagster."""
     if not several:
-        return f'<p class="quiet">{_safe(_load(parts[0]))}.</p>'
+        return f'<p class="quiet">{safe(_load(parts[0]))}.</p>'
     items = "".join(
-        f"<li>{_safe(part.manifest)} · {len(part.facts.extracts):,} extracts · "
-        f"{_safe(_load(part))} · as of {_time(part.facts.deployment.at)} · {_dagster(part)}</li>"
+        f"<li>{safe(part.manifest)} · {len(part.facts.extracts):,} extracts · "
+        f"{safe(_load(part))} · as of {time(part.facts.deployment.at)} · {dagster(part)}</li>"
         for part in parts
     )
     return f'<ul class="quiet parts">{items}</ul>'
@@ -173,59 +113,26 @@ def _load(part: Part) -> str:
     return f"{load}; full: {', '.join(full)}" if full else load
 
 
-def _troubles(lines: Sequence[Line], now: datetime, *, several: bool) -> str:
-    bad = [line for line in lines if line.state in _TROUBLES]
-    if not bad:
-        return "<h2>Needs attention</h2><p>Nothing: no extract has failed, is late or waits.</p>"
-    items = "".join(_trouble(line, now, several=several) for line in bad[:_MOST_TROUBLES])
-    more = len(bad) - _MOST_TROUBLES
-    rest = f"<p>And {more:,} more: extract status lists all of them.</p>" if more > 0 else ""
-    return f'<h2>Needs attention</h2><ul class="troubles">{items}</ul>{rest}'
-
-
-def _trouble(line: Line, now: datetime, *, several: bool) -> str:
-    remedy = f'<p class="next">next: {_safe(line.reason.remedy)}</p>' if line.reason.remedy else ""
-    about = [
-        *([", ".join(line.facts.owners)] if line.facts.owners else ()),
-        *([line.part.manifest] if several else ()),
-        _success(line, now),
-        *([_next(line, now)] if line.state is not State.INVALID else ()),
-    ]
-    return (
-        f"<li>{_mark(line.state)} {_asset(line)}"
-        f'<span class="quiet"> · {_safe(" · ".join(about))}</span>'
-        f"<p>{_safe(line.reason.what)}</p>"
-        f'<p class="quiet">{_safe(line.reason.evidence)}</p>{remedy}</li>'
-    )
-
-
-def _success(line: Line, now: datetime) -> str:
-    success = line.facts.success
-    if success is None:
-        return "never succeeded"
-    return f"last success {ago(success.at, now)}"
-
-
-def _next(line: Line, now: datetime) -> str:
-    """When it starts by itself, as `next start Tue 06:00 (in 23 h)`."""
-    text = next_start(line.facts, line.part.facts.deployment)
-    tick = line.facts.next_tick
-    if tick is None or text.startswith("never"):
-        return f"next start: {text}"
-    return f"next start {words_at(tick, now)}"
-
-
 def _day(lines: Sequence[Line], now: datetime) -> str:
     shown = lines[:_MOST_LINES]
     more = len(lines) - len(shown)
     rest = f"<p>And {more:,} more, all of them in a better state.</p>" if more > 0 else ""
+    others = [line for line in shown if line.state is not State.FINE]
+    fine = [line for line in shown if line.state is State.FINE]
+    folded = "" if len(fine) > _MOST_FINE else " open"
     return (
         '<h2>The last 24 hours<span id="zone" class="quiet"></span></h2>'
         f'<p class="legend">{"".join(_legend())}</p>'
         '<div class="lines"><div class="line head"><div>Extract</div>'
         f'<div class="hours">{axis(now)}</div><div>Duration, 30 days</div>'
-        f"<div>Rows, 30 days</div></div>{''.join(_row(line, now) for line in shown)}</div>{rest}"
+        f"<div>Rows, 30 days</div></div>{_rows(others, now)}"
+        f"<details{folded}><summary>{len(fine):,} fine</summary>{_rows(fine, now)}</details>"
+        f"</div>{rest}"
     )
+
+
+def _rows(lines: Sequence[Line], now: datetime) -> str:
+    return "".join(_row(line, now) for line in lines)
 
 
 def _legend() -> Iterator[str]:
@@ -253,18 +160,27 @@ def _row(line: Line, now: datetime) -> str:
     last = days[max(days)] if days else None
     seconds = span(last.seconds) if last else ""
     rows = f"{last.rows:,}" if last else ""
-    usual = success.usual_seconds if success else None
     change = success.rows_change if success else None
     today = now.date()
     return (
-        f'<div class="line"><div class="name">{_mark(line.state)} {_asset(line)}'
+        f'<div class="line"><div class="name">{mark(line.state)} {asset(line)}'
         f"{_since(line, now)}</div>"
         f"<div>{timeline(bars.values(), now, f'{line.url}/runs')}</div>"
         f"<div>{month(days, today, 'seconds', seconds, 'seconds')} {seconds}"
-        f"{_note(f'usually {span(usual)}') if usual is not None else ''}</div>"
+        f"{_usual(line)}</div>"
         f"<div>{month(days, today, 'rows', rows, 'rows')} {rows}"
         f"{_note(f'{change:+,} at the last run') if change is not None else ''}</div></div>"
     )
+
+
+def _usual(line: Line) -> str:
+    """How long it usually takes, and whether the last success took much longer."""
+    success = line.facts.success
+    if success is None or success.usual_seconds is None:
+        return ""
+    usual = success.usual_seconds
+    slow = success.seconds is not None and is_slow(success.seconds, usual)
+    return _note(f"{'slow: ' if slow else ''}usually {span(usual)}", over=slow)
 
 
 def _since(line: Line, now: datetime) -> str:
@@ -281,25 +197,4 @@ def _since(line: Line, now: datetime) -> str:
 
 
 def _note(text: str, *, over: bool = False) -> str:
-    return f'<span class="row-note{" over" if over else ""}">{_safe(text)}</span>'
-
-
-def _mark(state: State, text: str | None = None) -> str:
-    sign = f'<span aria-hidden="true">{_SIGNS[state]}</span>'
-    return f'<span class="mark {_TONES[state]}">{sign} {text or state}</span>'
-
-
-def _asset(line: Line) -> str:
-    return f'<a href="{escape(f"{line.url}/assets/{quote(line.path)}")}">{_safe(line.path)}</a>'
-
-
-def _dagster(part: Part) -> str:
-    return f'<a href="{_safe(part.facts.deployment.url)}">Dagster</a>'
-
-
-def _time(moment: datetime) -> str:
-    return f'<time datetime="{moment.isoformat()}">{moment:%Y-%m-%d %H:%M} UTC</time>'
-
-
-def _safe(text: str) -> str:
-    return escape(one_line(text))
+    return f'<span class="row-note{" over" if over else ""}">{safe(text)}</span>'

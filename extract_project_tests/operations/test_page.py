@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Literal
@@ -12,6 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from extract_project.operations.page import page
+from extract_project.outcome import Outcome
+from extract_project.status.facts import Attempt, ExtractFacts
 from extract_project_tests.support.mornings import (
     MALICE,
     MANIFEST,
@@ -20,6 +22,7 @@ from extract_project_tests.support.mornings import (
     OTHER_URL,
     URL,
     ago,
+    extract,
     morning_part,
     other_part,
 )
@@ -52,6 +55,69 @@ def test_what_is_wrong_stands_on_top_worst_first(opened: Page) -> None:
     chips = opened.locator(".chips li").all_inner_texts()
     assert chips[:2] == ["× 1 failed", "! 1 refused"]  # noqa: RUF001
     assert chips[-1] == "✓ 12 fine"
+
+
+def _failed(path: str, line: int, told: str, *, cause: str = "warehouse busy") -> ExtractFacts:
+    attempt = Attempt(
+        outcome=Outcome.FAILED,
+        run_id=f"f-{path}",
+        at=ago(minutes=9),
+        cause=cause,
+        report=f"{path}.sql:{line}:1: {told}",
+    )
+    return extract(path, attempts=(attempt,))
+
+
+def _cards(browser: Browser, tmp_path: Path, failed: Sequence[ExtractFacts]) -> list[str]:
+    part = morning_part(fine=0)
+    facts = part.facts.model_copy(update={"extracts": {each.extract: each for each in failed}})
+    file = tmp_path / "operations.html"
+    file.write_bytes(page([part.model_copy(update={"facts": facts})]))
+    tab = browser.new_page()
+    tab.goto(file.as_uri())
+    cards = tab.locator(".troubles > li").all_inner_texts()
+    tab.close()
+    return cards
+
+
+def test_what_fails_for_one_reason_is_one_thing_to_read(browser: Browser, tmp_path: Path) -> None:
+    down = [_failed(f"sales/by_{n:02}", n + 1, "the warehouse is suspended") for n in range(40)]
+    other = _failed("sales/renamed", 3, "column amount does not exist", cause="sql")
+    first, second = _cards(browser, tmp_path, [*down, other])
+    assert first.startswith("× failed 40 extracts · team:logistics")  # noqa: RUF001
+    assert "sales/by_00.sql:1:1: the warehouse is suspended" in first
+    assert "next: extract failed shows each report; then extract rerun --failed" in first
+    assert "sales/by_00, sales/by_01" in first
+    assert first.endswith("sales/by_11 and 28 more: extract status")
+    assert "sales/renamed" in second
+    assert "column amount does not exist" in second
+
+
+def test_two_that_fail_alike_are_two_cards(browser: Browser, tmp_path: Path) -> None:
+    cards = _cards(browser, tmp_path, [_failed(f"a/{n}", n, "no such role") for n in (1, 2)])
+    assert len(cards) == 2
+
+
+def test_equal_words_of_another_cause_are_another_card(browser: Browser, tmp_path: Path) -> None:
+    busy = [_failed(f"a/{n}", n, "it did not answer") for n in range(3)]
+    lost = [_failed(f"b/{n}", n, "it did not answer", cause="network") for n in range(3)]
+    cards = _cards(browser, tmp_path, [*busy, *lost])
+    assert ["(warehouse busy)" in card for card in cards] == [True, False]
+    assert ["(network)" in card for card in cards] == [False, True]
+
+
+def test_what_is_fine_is_folded_if_there_is_much_of_it(browser: Browser, tmp_path: Path) -> None:
+    for fine, is_open in ((12, True), (300, False)):
+        file = tmp_path / f"{fine}.html"
+        file.write_bytes(page([morning_part(fine)]))
+        tab = browser.new_page()
+        tab.goto(file.as_uri())
+        rows = tab.locator(".line", has_text="fine/extract_0000")
+        assert rows.is_visible() is is_open
+        expect(tab.locator(".line", has_text="sales/renamed")).to_be_visible()
+        tab.get_by_text(f"{fine} fine", exact=True).last.click()
+        assert rows.is_visible() is not is_open
+        tab.close()
 
 
 def test_foreign_text_is_shown_and_not_obeyed(opened: Page) -> None:

@@ -18,7 +18,7 @@ from extract_project.layout import OPERATIONS_PAGE
 from extract_project.manifest.extract import InvalidExtract
 from extract_project.operations.activity import HOURS, Activity
 from extract_project.operations.keeping import keep, kept_activity
-from extract_project.operations.page import lines_of
+from extract_project.operations.line import lines_of
 from extract_project.operations.part import Part
 from extract_project.orchestration.load.loading import RefusedManifest
 from extract_project.orchestration.names.instigators import location_of
