@@ -215,14 +215,17 @@ def _typed(values: Sequence[Value], field: pa.Field, check: str) -> pa.Array:
     """
     import pyarrow as pa
 
+    from extract_project.schema.exact import Misfit, exact_number
     from extract_project.schema.spelling import spelled
 
     text = pa.array([None if value is None else _text(value) for value in values], pa.string())
     try:
         if pa.types.is_timestamp(field.type) and field.type.tz:
             return pa.array([_instant(each, field.type) for each in text], field.type)
+        if pa.types.is_decimal(field.type):
+            return exact_number(text, field.type)
         return text.cast(field.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, Misfit):
         shown = ", ".join(str(value) for value in values)
         raise AuditError(
             f"check {check!r} compares column {field.name!r}, {spelled(field.type)}, with {shown}: "

@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 
 from extract_project.schema.text import text_of
 
+_MOST_DIGITS = {128: 38, 256: 76}
+"""By the width of a decimal."""
 _ANY_INTEGER = pa.decimal128(20, 0)
 """Holds every integer of 64 bits, with or without a sign."""
 
@@ -82,10 +84,34 @@ def exact_number(text: pa.StringArray, target: pa.DataType) -> pa.Array:
 
     Zeros at the end do not count: `1.50` fits a scale of 1.
     """
-    with suppress(pa.ArrowInvalid):
-        return _cast(text, target)
+    if not _has_too_many_digits(text, target).any():
+        with suppress(pa.ArrowInvalid):
+            return _cast(text, target)
     plain = pc.utf8_rtrim(pc.replace_substring_regex(text, r"(\.[0-9]*?)0+$", r"\1"), ".")
+    beyond = _has_too_many_digits(plain, target)
+    if beyond.any():
+        index = int(beyond.argmax())
+        raise Misfit(index, text_of(plain[index]), target)
     return exact_cast(plain, target)
+
+
+def _has_too_many_digits(text: pa.StringArray, target: pa.DataType) -> npt.NDArray[np.bool_]:
+    """Whether each number has, with the target's scale, more digits than any decimal of its width.
+
+    Arrow does not look at that: it wraps around, and makes a wrong number of some of them (seen
+    with 26.0.1, for 39 digits and more).
+    """
+    if not pa.types.is_decimal(target):
+        return np.zeros(len(text), np.bool_)
+    most = _MOST_DIGITS[target.bit_width]
+    longest = pc.max(pc.binary_length(text)).as_py()
+    if longest is None or longest + target.scale <= most:
+        return np.zeros(len(text), np.bool_)
+    plain = pc.utf8_ltrim(text, "-0")
+    whole = pc.utf8_length(pc.replace_substring_regex(plain, r"\..*", ""))
+    digits = pc.utf8_length(pc.replace_substring(plain, ".", ""))
+    beyond = pc.or_(pc.greater(whole, most - target.scale), pc.greater(digits, most))
+    return _bytes(beyond.fill_null(False)).view(np.bool_)
 
 
 def int64_of(wide: pa.Array, *, unsigned: bool = False) -> pa.Array:
@@ -128,7 +154,23 @@ def _cast(column: pa.Array, target: pa.DataType) -> pa.Array:
     if pa.types.is_decimal(target) and pa.types.is_integer(column.type):
         # A direct cast demands room for the largest integer of the type, whatever the values are.
         column = column.cast(_ANY_INTEGER)
+    if pa.types.is_decimal(target) and pa.types.is_decimal(column.type):
+        _require_whole_digits(column, target)
     return pc.cast(column, target, safe=True)
+
+
+def _require_whole_digits(column: pa.Array, target: pa.DataType) -> None:
+    """Raise ArrowInvalid if a decimal has more digits before the point than the target.
+
+    Arrow's own check comes after the digits of the new scale were added, and these may wrap around.
+    """
+    most = target.precision - target.scale
+    if column.type.precision - column.type.scale <= most:
+        return
+    extremes = pc.min_max(column)
+    for value in (extremes["min"].as_py(), extremes["max"].as_py()):
+        if value is not None and value.copy_abs() >= 10**most:
+            raise pa.ArrowInvalid(f"{value} has more than {most} digits before the point")
 
 
 def _first_misfit(column: pa.Array, target: pa.DataType) -> int:

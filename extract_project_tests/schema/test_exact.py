@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -98,6 +99,34 @@ def test_numbers_as_text_are_exact_or_an_error(numbers: list[Decimal | None]) ->
         assert exact_number(text, target).to_pylist() == numbers
 
 
-def test_more_digits_than_any_decimal_has_do_not_wrap_around() -> None:
-    with pytest.raises(Misfit):
-        exact_number(pa.array(["1" * 75]), pa.decimal256(76, 9))
+_WIDE = [pa.decimal128(38, scale) for scale in (0, 2, 9, 37)] + [pa.decimal256(76, 9)]
+
+
+@pytest.mark.parametrize("target", _WIDE, ids=str)
+def test_g5_more_digits_than_a_decimal_has_do_not_wrap_around(target: pa.DataType) -> None:
+    """Arrow makes another number of some of them: the text, or another decimal."""
+    chosen = Random(7)
+    for _ in range(1_000):
+        digits = chosen.randrange(10 ** chosen.randrange(85))
+        fraction = chosen.choice(("", ".5", f".{chosen.randrange(10**9)}"))
+        number = D(f"{chosen.choice(('', '-'))}{digits}{fraction}")
+        columns = [(exact_number, pa.array([f"{number:f}"]))]
+        if len(number.as_tuple().digits) <= 76:
+            source = pa.decimal256(76, len(fraction[1:]))
+            columns.append((exact_cast, pa.array([number], source)))
+        for cast, column in columns:
+            try:
+                found = cast(column, target)[0].as_py()
+            except Misfit:
+                fits = len(fraction[1:].rstrip("0")) <= target.scale
+                assert not fits or digits >= 10 ** (target.precision - target.scale)
+            else:
+                assert found == number
+
+
+@pytest.mark.parametrize("target", _WIDE, ids=str)
+def test_the_largest_decimal_fits(target: pa.DataType) -> None:
+    number = D("9" * target.precision).scaleb(-target.scale, Context(prec=100))
+    assert exact_number(pa.array([f"{number:f}"]), target)[0].as_py() == number
+    wider = pa.decimal256(76, target.scale)
+    assert exact_cast(pa.array([number], wider), target)[0].as_py() == number
