@@ -97,6 +97,19 @@ class Query:
         return {name: i for i, name in enumerate(names, start=1)}
 
     @property
+    def distinct_names(self) -> dict[str, str]:
+        """Each name, and one that differs from the others by more than case: `A_2` beside `a`."""
+        found: dict[str, str] = {}
+        taken: set[str] = set()
+        for name in self.ordinals:
+            distinct, number = name, 2
+            while distinct.casefold() in taken:
+                distinct, number = f"{name}_{number}", number + 1
+            taken.add(distinct.casefold())
+            found[name] = distinct
+        return found
+
+    @property
     def bound(self) -> dict[str, Value]:
         """The values that the text uses."""
         return {each.name: self.values[each.name] for each in self.placeholders}

@@ -1,10 +1,10 @@
-"""What a warehouse's error code means to whoever reads the failure report."""
+"""What a warehouse's answer means to whoever reads the failure report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from extract_project.errors import Cause
+from extract_project.errors import Cause, WarehouseError
 
 
 @dataclass(frozen=True)
@@ -14,3 +14,8 @@ class Meaning:
     cause: Cause = Cause.SQL
     transient: bool = False
     hint: str = ""
+
+
+def incomplete(said: str) -> WarehouseError:
+    """The transient error for a result of which something is missing, or too much."""
+    return WarehouseError(f"{said}: run it again", cause=Cause.NETWORK, transient=True)

@@ -11,9 +11,9 @@ import psycopg
 
 from extract_project.warehouses.conformance.rig import LABEL, Rig, TypeNames, read
 from extract_project.warehouses.databricks import DatabricksWarehouse
-from extract_project.warehouses.databricks.http import Patience
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
+from extract_project.warehouses.rest import Patience
 from extract_project.warehouses.snowflake import SnowflakeWarehouse
 from extract_project_tests.support import databricks_server
 from extract_project_tests.support.databricks_server import DatabricksServer

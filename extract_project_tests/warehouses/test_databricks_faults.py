@@ -277,7 +277,7 @@ def test_g8_a_cancel_that_is_never_heeded_does_not_hold_up_the_run(
     (statement,) = await_value("the statement", lambda: server.service.statements or None)
     server.service.cancels_refused = 10_000
     error = cancelled(run, session)
-    assert f"has not confirmed that statement {statement.id} was" in str(error)
+    assert f"has confirmed that databricks statement {statement.id} was" in str(error)
     server.service.cancels_refused = 0
     server.service.cancel(statement.id)
 

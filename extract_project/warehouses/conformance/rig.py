@@ -29,6 +29,13 @@ class TypeNames:
     """Without a time zone."""
     timestamptz: str = "timestamptz"
     """An instant."""
+    decimal: str = "decimal(15, 2)"
+    decimal_in_file: str = "decimal128(15, 2)"
+    """Arrow's name of the type that a file has for it."""
+    integer: str = "decimal(38, 0)"
+    """Integers; of any size, if there are such."""
+    digits: str = "decimal(38, 0)"
+    """Numbers of 38 digits before the point."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,10 @@ class Rig:
     """Whether the warehouse knows changes of the whole database, but not of a table."""
     refuses_wide_years: bool = False
     """Whether dates of the years 0 and 12022 are refused rather than kept."""
+    has_wide_integers: bool = True
+    """Whether there are integers beyond 64 bits."""
+    fails: str = "select nope from shop.orders"
+    """A statement that fails after it has got an id, if it gets one."""
 
     @contextmanager
     def session(self, timeout: timedelta = timedelta(hours=1)) -> Iterator[Session]:

@@ -29,8 +29,9 @@ from extract_project.warehouses.protocol import Query
 def _one_row(rig: Rig) -> str:
     of = rig.types
     return f"""
-select true as b, 12.50::decimal(15, 2) as d, 12::decimal(38, 0) as n, 0.1::{of.double} as f,
-       'text'::{of.text} as t, date '2026-01-31' as day, {of.timestamp} '2026-01-31 06:00:00' as at
+select true as b, cast(12.50 as {of.decimal}) as d, cast(12 as {of.integer}) as n,
+       cast(0.1 as {of.double}) as f, cast('text' as {of.text}) as t, date '2026-01-31' as day,
+       cast('2026-01-31 06:00:00' as {of.timestamp}) as at
 """
 
 
@@ -40,7 +41,7 @@ def test_g5_no_rows_have_the_same_schema(rig: Rig) -> None:
     assert (one.num_rows, none.num_rows) == (1, 0)
     assert one.schema == none.schema
     assert [str(kind) for kind in one.schema.types] == [
-        *("bool", "decimal128(15, 2)", "int64", "double", "string", "date32[day]"),
+        *("bool", rig.types.decimal_in_file, "int64", "double", "string", "date32[day]"),
         "timestamp[us]",
     ]
 
@@ -54,8 +55,10 @@ def test_g5_values(rig: Rig) -> None:
 
 
 def test_g5_integers_beyond_64_bits_are_refused_or_kept_as_the_author_chooses(rig: Rig) -> None:
+    if not rig.has_wide_integers:
+        pytest.skip("it has no integers beyond 64 bits")
     sql = f"select * from ({rig.series(10_000)}) r union all select 9223372036854775808"
-    text = f"select cast(n as decimal(38, 0)) as n from ({sql}) as s order by 1"
+    text = f"select cast(n as {rig.types.integer}) as n from ({sql}) as s order by 1"
     with pytest.raises(TypeMappingError) as raised:
         rig.table(text)
     said = str(raised.value).lower()
@@ -74,9 +77,10 @@ def test_g5_integers_beyond_64_bits_are_refused_or_kept_as_the_author_chooses(ri
 
 @pytest.mark.parametrize("year", ["12022-01-01", "0000-01-01"])
 def test_g5_a_year_that_python_lacks_is_kept_or_refused_by_column(rig: Rig, year: str) -> None:
-    sql = f"select '{year}'::date as d, 1 as n"
+    sql = f"select cast('{year}' as date) as d, 1 as n"
     if rig.refuses_wide_years:
-        with pytest.raises((TypeMappingError, WarehouseError), match=r"column 'd'|out of range"):
+        said = rf"column 'd'|out of range|{year}"
+        with pytest.raises((TypeMappingError, WarehouseError), match=said):
             rig.table(sql)
     else:
         assert display(rig.table(sql).column(0)) == [f"+{year}"]
@@ -112,7 +116,7 @@ def test_every_row_arrives_once_and_in_order(rig: Rig) -> None:
         (-(2**62), str(-(2**62))),
         ("x' or 1=1 --", "x' or 1=1 --"),
         ("", ""),
-        (Decimal("1.50"), "1.50"),
+        (Decimal("1.25"), "1.25"),
         (date(9999, 12, 31), "9999-12-31"),
         (datetime(9999, 12, 31, 23, 59, 59, 999999), "9999-12-31 23:59:59.999999"),
         (datetime(1, 1, 1, 0, 0, 0, 1), "0001-01-01 00:00:00.000001"),
@@ -121,7 +125,8 @@ def test_every_row_arrives_once_and_in_order(rig: Rig) -> None:
     ids=str,
 )
 def test_values_are_bound_never_spliced(rig: Rig, value: Any, shown: str | None) -> None:
-    found = rig.table(f"select :v::{rig.types.text} as v, count(*) as n from shop.orders", v=value)
+    shown_value = f"cast(:v as {rig.types.text})"
+    found = rig.table(f"select {shown_value} as v, count(*) as n from shop.orders", v=value)
     assert [column.to_pylist()[0] for column in found.columns] == [shown, 1]
 
 
@@ -143,10 +148,13 @@ def test_g5_windows_of_partitions_meet_their_rows(rig: Rig, zone: str) -> None:
     midnight = "00:00" if zone == "UTC" else "05:00"
     first, last = f"2026-01-02 {midnight}:00", f"2026-01-03 {midnight}:00"
     of = rig.types
-    kinds = [(f"'{at}'::{of.timestamp}", f"'{at}+00:00'::{of.timestamptz}") for at in (first, last)]
+    kinds = [
+        (f"cast('{at}' as {of.timestamp})", f"cast('{at}+00:00' as {of.timestamptz})")
+        for at in (first, last)
+    ]
     columns = list(zip(*kinds, strict=True))
     if zone == "UTC":
-        columns.append(("'2026-01-02'::date", "'2026-01-03'::date"))
+        columns.append(("cast('2026-01-02' as date)", "cast('2026-01-03' as date)"))
     for inside, outside in columns:
         found = rig.table(
             f"select count(*) as n from (select {inside} as m union all select {outside}) as r "
@@ -165,7 +173,7 @@ def test_g5_windows_of_partitions_meet_their_rows(rig: Rig, zone: str) -> None:
         ("timestamptz", "2026-01-01 06:00:00+01", datetime(2026, 1, 1, 5, 0, 1, tzinfo=UTC)),
         ("date", "2026-01-01", date(2026, 1, 2)),
         ("bigint", "9007199254740992", 9007199254740993),
-        ("decimal(38,0)", "99999999999999999999999999999999999998", Decimal("9" * 38)),
+        ("digits", "99999999999999999999999999999999999998", Decimal("9" * 38)),
     ],
 )
 def test_a_watermark_is_null_at_first_and_then_a_bound(
@@ -232,7 +240,7 @@ def test_a_query_and_its_error_lead_to_their_page(rig: Rig) -> None:
     with rig.session() as session:
         result = session.execute(rig.query("select id from shop.orders"))
         with pytest.raises(WarehouseError) as raised:
-            session.execute(Query("select nope from shop.orders"))
+            session.execute(Query(rig.fails))
     if rig.has_pages:
         for found in (result, raised.value):
             assert found.query_id

@@ -1,7 +1,7 @@
 """Databricks SQL warehouses, through the Statement Execution API over plain HTTP.
 
-`settings` signs in (`tokens`) and opens a session with our parameters. `client` has the requests of
-the API, `http` carries them out and tries again. `session` runs a query and waits for it so that a
+`settings` signs in (`oauth`) and opens a session with our parameters. `client` has the requests of
+the API, which `warehouses.rest` sends. `session` runs a `statement`, and waits for it so that a
 cancel ends the wait; `changes` and `facts` ask about tables. `result` and `chunks` fetch the rows
 behind links that expire, `manifest` is what they must agree with, and `types` has their types.
 `errors` interprets codes.

@@ -20,9 +20,9 @@ from urllib.request import Request
 from extract_project.errors import Cause, WarehouseError
 from extract_project.warehouses.ahead import tables
 from extract_project.warehouses.databricks.client import Client, Link
-from extract_project.warehouses.databricks.errors import RequestRefused
-from extract_project.warehouses.databricks.http import opener
-from extract_project.warehouses.databricks.manifest import Chunk, incomplete
+from extract_project.warehouses.databricks.manifest import Chunk
+from extract_project.warehouses.meaning import incomplete
+from extract_project.warehouses.rest import RequestRefused, opener
 from extract_project.warehouses.waiting import begin
 
 if TYPE_CHECKING:

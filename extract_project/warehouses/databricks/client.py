@@ -13,10 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from extract_project.warehouses.databricks.errors import RequestRefused
-from extract_project.warehouses.databricks.http import Http
-from extract_project.warehouses.databricks.manifest import incomplete
-from extract_project.warehouses.waiting import Cancellation
+from extract_project.warehouses.meaning import incomplete
+from extract_project.warehouses.rest import Http, RequestRefused
 
 _BASE = "/api/2.0/sql"
 _NOT_FOUND = 404
@@ -47,7 +45,7 @@ class Client:
 
     def detached(self) -> Client:
         """The same, for requests that a cancel must not end: those that carry it out."""
-        return replace(self, http=replace(self.http, cancellation=Cancellation()))
+        return replace(self, http=self.http.detached())
 
     def open_session(
         self, parameters: Mapping[str, str], catalog: str | None, schema: str | None

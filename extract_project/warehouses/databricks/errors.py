@@ -15,6 +15,7 @@ from typing import Any
 from extract_project.errors import Cause, QueryCancelled, QueryTimeout, WarehouseError
 from extract_project.warehouses.meaning import Meaning
 from extract_project.warehouses.protocol import Rendered
+from extract_project.warehouses.rest import RequestRefused
 
 _SHOWN = 500
 
@@ -96,13 +97,6 @@ def of_statement(
     )
     failed.state = state
     return failed
-
-
-class RequestRefused(WarehouseError):
-    """The API refused a request; `status` is that of HTTP, `code` the API's own."""
-
-    status: int = 0
-    code: str = ""
 
 
 class StatementFailed(WarehouseError):

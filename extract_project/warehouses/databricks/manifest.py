@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from extract_project.errors import Cause, WarehouseError
+from extract_project.warehouses.meaning import incomplete
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,3 @@ def _type_of(column: Mapping[str, Any]) -> str:
     if column.get("type_precision") is None:
         return name
     return f"{name}({column['type_precision']},{column.get('type_scale') or 0})"
-
-
-def incomplete(said: str) -> WarehouseError:
-    """The transient error for a result of which something is missing, or too much."""
-    return WarehouseError(f"{said}: run it again", cause=Cause.NETWORK, transient=True)

@@ -49,15 +49,8 @@ def query_tags(label: Label) -> list[dict[str, str]]:
 
 
 def markers(query: Query) -> Callable[[str], str]:
-    """`:name` as it is; of names that differ in case only, all but the first are numbered."""
-    names: dict[str, str] = {}
-    taken: set[str] = set()
-    for name in query.ordinals:
-        marker, number = name, 2
-        while marker.casefold() in taken:
-            marker, number = f"{name}_{number}", number + 1
-        taken.add(marker.casefold())
-        names[name] = marker
+    """`:name` as it is; Databricks does not tell names apart by case."""
+    names = query.distinct_names
     return lambda name: f":{names[name]}"
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from extract_project.metrics import Usage
 from extract_project.warehouses.databricks.chunks import Chunks
 from extract_project.warehouses.databricks.client import Client
-from extract_project.warehouses.databricks.manifest import Manifest, incomplete
+from extract_project.warehouses.databricks.manifest import Manifest
+from extract_project.warehouses.meaning import incomplete
 from extract_project.warehouses.protocol import Query
 
 if TYPE_CHECKING:

@@ -15,11 +15,13 @@ from extract_project.schema.choices import DEFAULTS, Integers, TypeChoices
 from extract_project.sql.databricks import Databricks
 from extract_project.sql.dialect import Dialect
 from extract_project.warehouses.databricks.client import Client
-from extract_project.warehouses.databricks.http import Http, Patience, opener
+from extract_project.warehouses.databricks.errors import of_status
+from extract_project.warehouses.databricks.oauth import machine_to_machine
 from extract_project.warehouses.databricks.parameters import query_tags, session_parameters
 from extract_project.warehouses.databricks.session import DatabricksSession
-from extract_project.warehouses.databricks.tokens import Tokens, machine_to_machine
 from extract_project.warehouses.protocol import FunctionNames, Label
+from extract_project.warehouses.rest import Http, Patience, Service, opener
+from extract_project.warehouses.tokens import Tokens
 from extract_project.warehouses.waiting import Cancellation
 
 _LOGOUT_SECONDS = 10
@@ -86,7 +88,8 @@ class DatabricksWarehouse(BaseModel):
     @contextmanager
     def connect(self, label: Label, timeout: timedelta) -> Iterator[DatabricksSession]:
         """Open a session; raises WarehouseError with the service's reason."""
-        http = Http(self.address, self._tokens(), Cancellation(), self.patience)
+        service = Service("databricks", self.address, "HOST", of_status)
+        http = Http(service, self._tokens(), Cancellation(), self.patience)
         client = Client(http, self.warehouse_id.rpartition("/")[2])
         session = client.open_session(session_parameters(timeout), self.catalog, self.schema_)
         try:

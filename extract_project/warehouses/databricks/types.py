@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 from extract_project.errors import TypeMappingError
 from extract_project.schema.conform import conform
 from extract_project.schema.types import file_schema, schema_of
-from extract_project.warehouses.databricks.manifest import Column, incomplete
+from extract_project.warehouses.databricks.manifest import Column
 from extract_project.warehouses.databricks.nested import as_json, is_list
+from extract_project.warehouses.meaning import incomplete
 from extract_project.warehouses.protocol import Query
 
 _PLAIN = {

@@ -1,71 +1,29 @@
-"""The token of each request: one of the settings, or OAuth's for a service principal.
+"""OAuth machine to machine: tokens for a service principal.
 
-OAuth machine to machine: `POST /oidc/v1/token` with the client's id and secret gives a token for an
-hour (https://docs.databricks.com/aws/en/dev-tools/auth/oauth-m2m).
+`POST /oidc/v1/token` with the client's id and secret gives a token for an hour
+(https://docs.databricks.com/aws/en/dev-tools/auth/oauth-m2m).
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import threading
 import time
-from collections.abc import Callable
 from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import OpenerDirector, Request
 
 from extract_project.errors import Cause, WarehouseError
-from extract_project.warehouses.waiting import Cancellation, begin
+from extract_project.warehouses.tokens import Fetch
 
-_EARLY_SECONDS = 60
-"""How long before its end a token is replaced."""
 _ANSWER_SECONDS = 30
 _TRIES = 4
 _SERVER_ERROR = 500
 _TOO_MANY = 429
-Fetch = Callable[[], tuple[str, float]]
-"""A new token, and for how many seconds it is valid."""
 
 
-class Tokens:
-    """The token to send; safe from any thread."""
-
-    def __init__(self, token: str | None = None, fetch: Fetch | None = None) -> None:
-        """A token that stays as it is, or a way to get one whenever it is needed."""
-        self._token = token
-        self._fetch = fetch
-        self._until = float("inf") if token else 0.0
-        self._lock = threading.Lock()
-
-    @property
-    def can_renew(self) -> bool:
-        return self._fetch is not None
-
-    def current(self, cancellation: Cancellation) -> str:
-        """A valid token; raises WarehouseError, and QueryCancelled when the run is cancelled."""
-        with self._lock:
-            token, until = self._token, self._until
-        if token is not None and time.monotonic() < until:
-            return token
-        assert self._fetch is not None
-        token, seconds = cancellation.result(begin("token", self._fetch))
-        with self._lock:
-            self._token = token
-            self._until = time.monotonic() + max(0.0, seconds - _EARLY_SECONDS)
-        return token
-
-    def renew(self, refused: str) -> None:
-        """Forget a token that the service no longer accepts."""
-        with self._lock:
-            if self._token == refused:
-                self._token = None
-
-
-def machine_to_machine(
-    opener: OpenerDirector, address: str, client_id: str, secret: str
-) -> Callable[[], tuple[str, float]]:
+def machine_to_machine(opener: OpenerDirector, address: str, client_id: str, secret: str) -> Fetch:
     """Tokens for a service principal, from the workspace's own token endpoint."""
     credentials = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
     form = urlencode({"grant_type": "client_credentials", "scope": "all-apis"}).encode()

@@ -1,4 +1,4 @@
-"""Requests of a workspace's API, tried again while that is safe; a cancel ends every wait.
+"""Requests of a service's API in JSON, tried again while that is safe; a cancel ends every wait.
 
 The standard library sends them. It follows no redirect, which would carry the token elsewhere.
 """
@@ -10,8 +10,8 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from http.client import HTTPException
 from typing import Any
@@ -21,13 +21,12 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Re
 import certifi
 
 from extract_project.errors import Cause, WarehouseError
-from extract_project.warehouses.databricks.errors import of_status
-from extract_project.warehouses.databricks.tokens import Tokens
+from extract_project.warehouses.tokens import Tokens
 from extract_project.warehouses.waiting import Cancellation, begin
 
 _UNAUTHORIZED = 401
-_NOT_ACCEPTED = (429, 503)
-"""The service has not begun with the request: any can be sent again."""
+_NOT_ACCEPTED = (403, 429, 503)
+"""If the fault is transient, the service has not begun with the request: any can be sent again."""
 _AGAIN = (408, 500, 502, 504)
 _LONGEST_PAUSE, _LONGEST_RETRY_AFTER = 15.0, 60.0
 
@@ -41,14 +40,14 @@ class Patience:
     stall_seconds: float = 60
     """How long the download of a small chunk may take."""
     busy_seconds: float = 900
-    """How long the service may say that it is busy, or that a warehouse is not there yet."""
+    """How long the service may say that it is busy, or that what it needs is not there yet."""
     tries: int = 6
     first_pause: float = 0.2
     """Seconds before the second try; each later pause is three times as long."""
     start_seconds: float = 15
-    """How long a cancelled run waits for the id of the statement that it is just starting."""
+    """How long a cancelled run waits to hear whether the query that it is starting has started."""
     abort_seconds: float = 15
-    """How long cancelling a statement is repeated until it has ended."""
+    """How long cancelling a query is repeated until it has ended."""
     quiet_seconds: float = 3
     """How long a wait for the warehouse lasts before it is logged, and between two logs."""
 
@@ -69,14 +68,41 @@ class _Refusal(Exception):
         self.seconds = min(float(retry_after), _LONGEST_RETRY_AFTER) if is_number else 0.0
 
 
+class RequestRefused(WarehouseError):
+    """The API refused a request; `status` is that of HTTP, `code` the API's own."""
+
+    status: int = 0
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service with an API, as its errors name it."""
+
+    name: str
+    address: str
+    """As in `https://dbc-a1b2.cloud.databricks.com`."""
+    setting: str
+    """The field of the settings that has its address."""
+    refusal: Callable[[int, str, str], RequestRefused]
+    """The error for an answer: its HTTP status, its body, and which request it was."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.address.partition('://')[2]}"
+
+
 @dataclass(frozen=True)
 class Http:
-    """The API of one workspace at `address`, such as `https://dbc-a1b2.cloud.databricks.com`."""
+    """The requests to one service."""
 
-    address: str
+    service: Service
     tokens: Tokens
     cancellation: Cancellation
     patience: Patience = Patience()
+
+    def detached(self) -> Http:
+        """The same, for requests that a cancel must not end: those that carry it out."""
+        return replace(self, cancellation=Cancellation())
 
     def ask(
         self,
@@ -106,9 +132,9 @@ class Http:
                     renewed = True
                     self.tokens.renew(token)
                     continue
-                fault: WarehouseError = of_status(refusal.status, refusal.body, self._what(doing))
+                fault: WarehouseError = self._refused(refusal, doing)
                 pause = refusal.seconds
-                if refusal.status in _NOT_ACCEPTED:
+                if fault.transient and refusal.status in _NOT_ACCEPTED:
                     now = time.monotonic()
                     again = now - begun < self.patience.busy_seconds
                     if now - said >= self.patience.quiet_seconds:
@@ -135,7 +161,7 @@ class Http:
         if body is not None:
             headers["content-type"] = "application/json"
             data = json.dumps(body).encode()
-        request = Request(f"{self.address}{path}", data, headers, method=method)
+        request = Request(f"{self.service.address}{path}", data, headers, method=method)
         try:
             with opener().open(request, timeout=self.patience.answer_seconds) as reply:
                 text = reply.read()
@@ -147,8 +173,11 @@ class Http:
             raise ValueError("the answer is no JSON object")
         return answer
 
+    def _refused(self, refusal: _Refusal, doing: str) -> RequestRefused:
+        return self.service.refusal(refusal.status, refusal.body, self._what(doing))
+
     def _what(self, doing: str) -> str:
-        return f"databricks {self.address.partition('://')[2]}{doing and f', {doing}'}"
+        return f"{self.service}{doing and f', {doing}'}"
 
     def _log_wait(self, fault: WarehouseError, seconds: float) -> None:
         logging.getLogger(__name__).warning("waiting for %.0f s so far: %s", seconds, fault)
@@ -156,7 +185,8 @@ class Http:
     def _unreachable(self, error: Exception, doing: str) -> WarehouseError:
         reason = str(error) or type(error).__name__
         return WarehouseError(
-            f"{self._what(doing)}: no proper answer ({reason}): check HOST, or run it again",
+            f"{self._what(doing)}: no proper answer ({reason}): check {self.service.setting}, or "
+            f"run it again",
             cause=Cause.NETWORK,
             transient=True,
         )

@@ -1,0 +1,76 @@
+"""One statement at the API: started, asked for, cancelled."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from extract_project.errors import QueryCancelled, WarehouseError
+from extract_project.warehouses.databricks.client import Client, Names
+from extract_project.warehouses.remote import Status
+from extract_project.warehouses.rest import Http
+
+_ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "CLOSED")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement with its values, in a session."""
+
+    client: Client
+    session: Names
+    tags: Sequence[Mapping[str, str]]
+    text: str
+    values: Sequence[Mapping[str, Any]]
+    name = "databricks statement"
+
+    @property
+    def http(self) -> Http:
+        return self.client.http
+
+    def detached(self) -> Statement:
+        return replace(self, client=self.client.detached())
+
+    def start(self) -> Status:
+        return _status(self.client.submit(self.session, self.text, self.values, self.tags))
+
+    def status(self, query_id: str) -> Status:
+        return _status({"statement_id": query_id, **self.client.statement(query_id)})
+
+    def cancel(self, query_id: str) -> None:
+        self.client.cancel(query_id)
+
+    def told_to_wait(self, query_id: str, seconds: float) -> None:
+        """The wait for a warehouse to start is logged."""
+        try:
+            state = self.client.warehouse_state().lower()
+        except QueryCancelled:
+            raise
+        except WarehouseError:  # the right to use a warehouse is not the right to look at it
+            state = "not known"
+        logging.getLogger(__name__).warning(
+            "databricks statement %s has waited %.0f s for SQL warehouse %s, whose state is %s",
+            query_id,
+            seconds,
+            self.client.warehouse_id,
+            state,
+        )
+
+    def located(self, error: WarehouseError, query_id: str) -> WarehouseError:
+        error.query_id = query_id
+        error.query_url = self.url(query_id)
+        return error
+
+    def by_hand(self, query_id: str) -> str:
+        return f"databricks api post /api/2.0/sql/statements/{query_id}/cancel"
+
+    def url(self, query_id: str) -> str:
+        """Its page in the query history."""
+        return f"{self.http.service.address}/sql/history?queryId={query_id}"
+
+
+def _status(answer: Mapping[str, Any]) -> Status:
+    state = (answer.get("status") or {}).get("state")
+    return Status(str(answer["statement_id"]), answer, state in _ENDED, state == "PENDING")
