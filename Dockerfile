@@ -6,8 +6,10 @@ FROM ${PYTHON_IMAGE} AS build
 WORKDIR /build
 RUN python3 -m venv /opt/venv
 # Dependencies first: they change less often than the code, and their layer is the large one.
-COPY requirements.lock ./
-RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r requirements.lock
+# `--build-arg LOCK=requirements-warehouses.lock` adds the drivers of all warehouses that are extras.
+ARG LOCK=requirements.lock
+COPY requirements.lock requirements-warehouses.lock ./
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r "${LOCK}"
 # The build backend is pinned too, and stays out of the image: pip would fetch its newest.
 RUN python3 -m venv /opt/backend \
     && /opt/backend/bin/pip install --no-cache-dir --no-deps --only-binary :all: \

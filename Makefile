@@ -120,6 +120,7 @@ lock: ## pin every dependency with hashes, for every platform
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) pyproject.toml -o requirements.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) --extra dev pyproject.toml -o requirements-dev.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) --extra embedded -c requirements-dev.lock pyproject.toml -o requirements-demo.lock
+	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) --extra bigquery -c requirements-dev.lock pyproject.toml -o requirements-warehouses.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) bench/peers/requirements.in -o bench/peers/requirements.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) deploy/sbom.in -o deploy/sbom.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) extract_project_tests/support/ministack/requirements.in -o extract_project_tests/support/ministack/requirements.lock

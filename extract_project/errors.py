@@ -128,6 +128,8 @@ class WarehouseError(ExtractError):
     cause = Cause.SQL
     query_id: str | None = None
     query_url: str | None = None
+    key: str | None = None
+    """The header key that has to be changed, if it is one: its place is that of the error."""
 
     def __init__(
         self,

@@ -20,12 +20,13 @@ class Metrics(BaseModel):
 
 
 class Usage(BaseModel):
-    """A query's use of a warehouse that is billed by time."""
+    """A query's use of a warehouse that is billed by time, or by what it reads."""
 
     model_config = ConfigDict(frozen=True)
 
     seconds: float
     credits: float | None = None
     """An estimate, where the warehouse's rate is known."""
+    bytes_billed: int | None = None
     basis: str
     """How the numbers were computed, for people."""

@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 EXTRAS: dict[str, tuple[str, ...]] = {
     "requirements.lock": (),
+    "requirements-warehouses.lock": ("bigquery",),
     "requirements-demo.lock": ("embedded",),
     "requirements-dev.lock": ("embedded", "dev"),
 }

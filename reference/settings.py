@@ -42,6 +42,7 @@ export EXTRACT_WAREHOUSES__SHOP__USER=extracts
 ```
 """
 _NOTES = {
+    "bigquery": "BigQuery: see also [BigQuery](bigquery.md)",
     "databricks": "Databricks SQL: see also [Databricks](databricks.md)",
     "duckdb": "DuckDB, embedded in each run",
     "postgres": "PostgreSQL: see also [Postgres](postgres.md)",

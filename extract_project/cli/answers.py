@@ -93,6 +93,8 @@ class PlannedSchema(Answer):
     refusal: str | None
     narrowed: tuple[NarrowedColumns, ...]
     warnings: tuple[str, ...]
+    bytes_billed: int | None
+    """What the query would be billed for, at most; None if the warehouse does not bill bytes."""
 
 
 class PlannedExtract(BaseModel):

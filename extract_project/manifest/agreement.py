@@ -36,6 +36,19 @@ def require_comment_ends(front_matter: FrontMatter, dialect: Dialect) -> None:
         )
 
 
+def require_limits(header: Header, front_matter: FrontMatter, dialect: Dialect) -> None:
+    """Raise Refused for `max_bytes` in a file whose warehouse bills no bytes.
+
+    As a default of a folder it is for the files whose warehouse does.
+    """
+    path = ("max_bytes",)
+    bills_bytes = getattr(dialect, "bills_bytes", False)
+    if header.max_bytes is not None and not bills_bytes and front_matter.set_in(path) is None:
+        raise front_matter.refuse(
+            path, f"'max_bytes' would limit nothing: {dialect.name} bills no bytes; remove it"
+        )
+
+
 def _require_named_columns(header: Header, front_matter: FrontMatter) -> None:
     """Raise Refused if the header declares `columns` and a check names another column."""
     if header.columns is not None:

@@ -129,7 +129,15 @@ class Extract(BaseModel):
             values[WATERMARK] = watermark
         declared = declared_types(self.header.columns)
         end = self.statement_end
-        return Query(self.text, self.placeholders, end, values, declared, self.types)
+        return Query(
+            self.text,
+            self.placeholders,
+            end,
+            values,
+            declared,
+            self.types,
+            self.header.max_bytes,
+        )
 
     @property
     def front_matter(self) -> FrontMatter:

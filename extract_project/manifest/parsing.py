@@ -81,7 +81,11 @@ def _understand(
 ) -> Extract:
     # Imported here because a run worker never parses SQL: it gets parsed extracts from a
     # snapshot.
-    from extract_project.manifest.agreement import require_agreement, require_comment_ends
+    from extract_project.manifest.agreement import (
+        require_agreement,
+        require_comment_ends,
+        require_limits,
+    )
     from extract_project.manifest.code_version import code_version
     from extract_project.manifest.descriptions import descriptions, undescribable
     from extract_project.sql.column_comments import column_comments
@@ -103,6 +107,7 @@ def _understand(
         raise front_matter.refuse(("warehouse",), message)
     _require_destinations(header, front_matter, dialects)
     require_comment_ends(front_matter, dialect)
+    require_limits(header, front_matter, dialect)
     statement = read_statement(
         text,
         dialect,

@@ -28,7 +28,8 @@ from extract_project.schema.change import SchemaChange, compare_schemas
 from extract_project.schema.choices import WIDEST
 from extract_project.store.destination import Destination
 from extract_project.store.stores import Folders
-from extract_project.warehouses.protocol import Label, Query, Session, Warehouse
+from extract_project.units import format_bytes
+from extract_project.warehouses.protocol import BillsBytes, Label, Query, Session, Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,6 +58,8 @@ class Described:
     """Whether readers find columns by position, as in CSV."""
     doubts: tuple[str, ...] = ()
     """What is wrong and does not keep the extract from running, with the position in the file."""
+    bytes_billed: int | None = None
+    """How many bytes the query would be billed for, at most, where a warehouse bills them."""
 
     @property
     def difference(self) -> SchemaChange:
@@ -106,6 +109,7 @@ def _ask(
                     found = session.describe(query)
                     answer = promised_schema(extract, found)
                     wide = _narrowed(session, query, found)
+                    billed = _billed(session, query)
                 except SchemaError as error:
                     refusal = placed_faults(error.faults, extract, extract.file)
                     yield each, extract, Described(None, None, refusal)
@@ -113,13 +117,32 @@ def _ask(
                 except (WarehouseError, TypeMappingError) as error:
                     if error.cause in _UNREACHABLE:
                         raise
-                    yield each, extract, Described(None, None, placed(error, extract.file))
+                    yield each, extract, Described(None, None, placed(error, extract, extract.file))
                     break  # after a failure, the transaction accepts nothing more
-                missing = list(missing_columns(extract.header, answer.names))
-                refusal = placed_faults(missing, extract, extract.file)
+                faults = [*missing_columns(extract.header, answer.names), *_dear(extract, billed)]
+                refusal = placed_faults(faults, extract, extract.file)
                 planned = None if refusal else answer
                 doubts = tuple(undescribed(extract, answer.names))
-                yield each, extract, Described(None, planned, refusal, wide, doubts=doubts)
+                yield (
+                    each,
+                    extract,
+                    Described(None, planned, refusal, wide, doubts=doubts, bytes_billed=billed),
+                )
+
+
+def _billed(session: Session, query: Query) -> int | None:
+    return session.bytes_read(query) if isinstance(session, BillsBytes) else None
+
+
+def _dear(extract: Extract, billed: int | None) -> Faults:
+    """The fault of `max_bytes`, if the query would be billed for more."""
+    limit = extract.header.max_bytes
+    if limit is not None and billed is not None and billed > limit:
+        yield (
+            ("max_bytes",),
+            f"the query would be billed for {format_bytes(billed)}, more than 'max_bytes' allows: "
+            f"read less, as by a partition of the table, or raise it",
+        )
 
 
 def _narrowed(session: Session, query: Query, found: pa.Schema) -> tuple[Narrowed, ...]:
@@ -137,8 +160,11 @@ def placed_faults(faults: Faults, extract: Extract, file: str) -> str:
     return "\n".join(extract.problem(path, fault).at(file) for path, fault in faults)
 
 
-def placed(error: Exception, file: str) -> str:
-    """An error with its position in a SQL file, if the warehouse gave one."""
+def placed(error: Exception, extract: Extract, file: str) -> str:
+    """An error with its position in a SQL file, if it has one."""
+    key = getattr(error, "key", None)
+    if key is not None:
+        return placed_faults([((key,), str(error))], extract, file)
     line, column = getattr(error, "line", None), getattr(error, "column", None)
     return ":".join(str(each) for each in (file, line, column) if each is not None) + f": {error}"
 

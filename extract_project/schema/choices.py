@@ -28,8 +28,9 @@ Timestamps = Annotated[
 Numeric = Annotated[
     Literal["decimal(38,9)", "text"],
     Field(
-        description="Postgres' numeric without a precision, such as `sum(x)` and `avg(x)`: "
-        "`decimal(38,9)` refuses a value that does not fit; `text` keeps every digit."
+        description="Postgres' numeric without a precision, such as `sum(x)` and `avg(x)`, and "
+        "BigQuery's BIGNUMERIC: `decimal(38,9)` refuses a value that does not fit; `text` keeps "
+        "every digit."
     ),
 ]
 

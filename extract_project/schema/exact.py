@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extract_project.schema.text import text_of
+from extract_project.schema.text import plain_text, text_of
 
 _MOST_DIGITS = {128: 38, 256: 76}
 """By the width of a decimal."""
@@ -149,6 +149,8 @@ def _joined(words: npt.NDArray[np.int64], unsigned: bool) -> int:
 
 
 def _cast(column: pa.Array, target: pa.DataType) -> pa.Array:
+    if pa.types.is_decimal(column.type) and pa.types.is_string(target):
+        return _shortest(column)
     if pa.types.is_decimal128(column.type) and not column.type.scale and pa.types.is_int64(target):
         return int64_of(column)
     if pa.types.is_decimal(target) and pa.types.is_integer(column.type):
@@ -157,6 +159,12 @@ def _cast(column: pa.Array, target: pa.DataType) -> pa.Array:
     if pa.types.is_decimal(target) and pa.types.is_decimal(column.type):
         _require_whole_digits(column, target)
     return pc.cast(column, target, safe=True)
+
+
+def _shortest(numbers: pa.Array) -> pa.StringArray:
+    """Each decimal as text, with all its digits but the zeros at its end: `1.5`."""
+    text = plain_text(numbers)
+    return pc.utf8_rtrim(pc.utf8_rtrim(text, "0"), ".") if numbers.type.scale > 0 else text
 
 
 def _require_whole_digits(column: pa.Array, target: pa.DataType) -> None:

@@ -72,7 +72,11 @@ class Reading:
 
 
 class Dialect(Protocol):
-    """A SQL dialect: its tokens, its parser, and the functions of its engine."""
+    """A SQL dialect: its tokens, its parser, and the functions of its engine.
+
+    One whose engine bills what a query reads has `bills_bytes = True`: there, `max_bytes` in a
+    header is a limit.
+    """
 
     name: str
     lexicon: Lexicon

@@ -71,6 +71,8 @@ class Query:
     """Types that the author declares, by column."""
     types: TypeChoices = DEFAULTS
     """What the file makes of wide types that are not declared."""
+    max_bytes: int | None = None
+    """The most bytes that the query may be billed for, where a warehouse bills bytes."""
 
     def render(self, native: Callable[[str], str]) -> Rendered:
         """The text with each `:name` in the warehouse's own form; no line moves."""

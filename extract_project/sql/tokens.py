@@ -125,6 +125,21 @@ DATABRICKS = Lexicon(
     quotes="'\"`",
 )
 
+_RAW = r"(?:[rR][bB]?|[bB][rR]?)?"
+BIGQUERY = Lexicon(
+    token_pattern(
+        space=r"\s",
+        comment=r"(?:--|#)[^\r\n]*",
+        string=rf"{_RAW}(?:'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\""
+        r"|'[^'\\]*(?:\\.[^'\\]*)*'|\"[^\"\\]*(?:\\.[^\"\\]*)*\")",
+        name=r"`[^`\\]*(?:\\.[^`\\]*)*`",
+        word=r"(?:@@)?[^\W\d]\w*",
+        parameter=r"@\w+|\?",
+    ),
+    nested_comments=False,
+    quotes="'\"`",
+)
+
 _OPENERS = {"'": "string", '"': "quoted name", "$": "string between dollars", "`": "quoted name"}
 
 

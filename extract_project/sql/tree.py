@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 _CLASS = re.compile(r"<class '[\w.]*\.(\w+)'>")
 
 
-def reading_by_tree(text: Text, calls: tuple[Call, ...], parser: str, engine: str) -> Reading:
+def reading_by_tree(
+    text: Text, calls: tuple[Call, ...], parser: str, engine: str, *, keeps_case: bool = False
+) -> Reading:
     """The statement's facts from the tree of a parser of sqlglot's, such as `snowflake`.
 
-    Its tokens have already been checked. Raises Refused for a tree that writes.
+    Its tokens have already been checked. `keeps_case`: the engine tells tables apart by case, also
+    those without quotes. Raises Refused for a tree that writes.
     """
     from sqlglot import exp
 
@@ -38,7 +41,7 @@ def reading_by_tree(text: Text, calls: tuple[Call, ...], parser: str, engine: st
     acting = tree.find(exp.DML, exp.DDL, exp.Into, exp.Lock, exp.Command, exp.Copy, exp.Set)
     if acting:
         raise fallback.would_run(text.source, text.tokens[0], acting.key)
-    tables = {*_tables(tree), *fallback.tables_in_strings(text.tokens)}
+    tables = {*_tables(tree, keeps_case), *fallback.tables_in_strings(text.tokens)}
     return Reading(calls, frozenset(tables), (*_strictly_after(text, rendered, tree), *beside))
 
 
@@ -78,7 +81,7 @@ def _unsure(engine: str, line: int, column: int, reason: str) -> Problem:
     )
 
 
-def _tables(tree: exp.Expr) -> Iterator[Name]:
+def _tables(tree: exp.Expr, keeps_case: bool) -> Iterator[Name]:
     """The tables after `from` and `join`, without common table expressions."""
     from sqlglot import exp
 
@@ -88,10 +91,11 @@ def _tables(tree: exp.Expr) -> Iterator[Name]:
         parts = [table.args.get(part) for part in ("catalog", "db", "this")]
         if not isinstance(parts[-1], exp.Identifier):
             continue
-        name = tuple(_folded(part) for part in parts if isinstance(part, exp.Identifier))
+        named = [part for part in parts if isinstance(part, exp.Identifier)]
+        name = tuple(part.name if keeps_case else _folded(part) for part in named)
         if parts[0] and not parts[1]:  # Snowflake's `db..t` leaves the schema out
             name = (name[0], "public", name[-1])
-        if len(name) > 1 or name[0] not in _hidden(table):
+        if len(name) > 1 or _folded(named[0]) not in _hidden(table):
             yield name
 
 

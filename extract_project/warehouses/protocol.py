@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "BillsBytes",
     "Driver",
     "FunctionNames",
     "Label",
@@ -117,6 +118,14 @@ class Session(Protocol):
 
         A query that is about to start may not notice it: call it again until the query has ended.
         """
+
+
+@runtime_checkable
+class BillsBytes(Protocol):
+    """A session of a warehouse that bills what a query reads."""
+
+    def bytes_read(self, query: Query) -> int:
+        """How many bytes the query would be billed for, at most; it does not run."""
 
 
 def _listed(value: Any) -> Any:

@@ -18,6 +18,7 @@ from extract_project.sql.dialect import Dialect
 
 GROUP = "extract_project.warehouses"
 BUILT_IN: Mapping[str, str] = {
+    "bigquery": "extract_project.warehouses.bigquery:BigQueryWarehouse",
     "databricks": "extract_project.warehouses.databricks:DatabricksWarehouse",
     "duckdb": "extract_project.warehouses.duckdb:DuckDBWarehouse",
     "postgres": "extract_project.warehouses.postgres:PostgresWarehouse",

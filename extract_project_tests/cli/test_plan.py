@@ -47,7 +47,7 @@ def test_each_file_and_its_schema(configured: Site, tmp_path: Path) -> None:
     assert told["a/words"]["schema"]["changes"] == []
     assert told["a/new"]["schema"] == {
         "published": None, "planned": {"n": "int64"}, "changes": [], "refusal": None,
-        "narrowed": [], "warnings": [],
+        "narrowed": [], "warnings": [], "bytes_billed": None,
     }  # fmt: skip
     assert f"-{OLD}" in told["a/columns"]["diff"]
     assert "a/gone" not in planned(tmp_path)

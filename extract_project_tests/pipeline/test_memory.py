@@ -9,10 +9,14 @@ from extract_project.history.receipt import load_receipt
 from extract_project.history.versions import find_version
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.bigquery_server import Answer as BigQueryAnswer
+from extract_project_tests.support.bigquery_server import bigquery_server
 from extract_project_tests.support.databricks_server import Answer as ComputedAnswer
 from extract_project_tests.support.databricks_server import databricks_server
 from extract_project_tests.support.killable import await_line, start_process
 from extract_project_tests.support.rigs import (
+    bigquery_service,
+    bigquery_settings,
     databricks_service,
     databricks_settings,
     snowflake_service,
@@ -94,6 +98,24 @@ def test_g9_a_databricks_result_takes_the_same_memory_at_any_length(site: Site) 
             workspace.service.engine.script("select * from t", answer)
             sql = "/*---\nwarehouse: bricks\n---*/\nselect * from t"
             peaks.append(peak_memory(site, sql, **databricks_settings(workspace)))
+    assert peaks[1] < 440 * MIB
+    assert peaks[1] < peaks[0] + 96 * MIB
+
+
+@pytest.mark.soak
+def test_g9_a_bigquery_result_takes_the_same_memory_at_any_length(site: Site) -> None:
+    """Batches of 1 MB in four streams, from a server that could send them faster than they are
+    read."""
+    texts = [f"some text that makes a row longer, {n}" for n in range(15_000)]
+    batch = pa.record_batch({"n": pa.array(range(15_000)), "t": pa.array(texts)})
+    fields = [{"name": "n", "type": "INTEGER"}, {"name": "t", "type": "STRING"}]
+    peaks = []
+    with bigquery_server(bigquery_service()) as project:
+        for times in (160, 1_600):
+            answer = BigQueryAnswer(fields, batch.schema, [batch] * times)
+            project.service.engine.script("select * from t", answer)
+            sql = "/*---\nwarehouse: big\n---*/\nselect * from t"
+            peaks.append(peak_memory(site, sql, **bigquery_settings(project)))
     assert peaks[1] < 440 * MIB
     assert peaks[1] < peaks[0] + 96 * MIB
 

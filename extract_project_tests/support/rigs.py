@@ -9,13 +9,16 @@ from typing import Any, ClassVar
 import duckdb
 import psycopg
 
+from extract_project.warehouses.bigquery import BigQueryWarehouse
 from extract_project.warehouses.conformance.rig import LABEL, Rig, TypeNames, read
 from extract_project.warehouses.databricks import DatabricksWarehouse
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project.warehouses.rest import Patience
 from extract_project.warehouses.snowflake import SnowflakeWarehouse
-from extract_project_tests.support import databricks_server
+from extract_project_tests.support import bigquery_server, databricks_server
+from extract_project_tests.support.bigquery_server import BigQueryServer
+from extract_project_tests.support.bigquery_server.sign_in import workload
 from extract_project_tests.support.databricks_server import DatabricksServer
 from extract_project_tests.support.snowflake_server import Engine, Service, SnowflakeServer
 
@@ -134,19 +137,22 @@ def databricks_rig(server: DatabricksServer) -> Rig:
     )
 
 
+_IMPATIENCE = Patience(
+    answer_seconds=5,
+    stall_seconds=2,
+    busy_seconds=1,
+    tries=4,
+    first_pause=0.02,
+    start_seconds=0.5,
+    abort_seconds=1,
+    quiet_seconds=0.05,
+)
+
+
 class ImpatientDatabricks(DatabricksWarehouse):
     """One that tries again at once, and does not wait long."""
 
-    patience: ClassVar[Patience] = Patience(
-        answer_seconds=5,
-        stall_seconds=2,
-        busy_seconds=1,
-        tries=4,
-        first_pause=0.02,
-        start_seconds=0.5,
-        abort_seconds=1,
-        quiet_seconds=0.05,
-    )
+    patience: ClassVar[Patience] = _IMPATIENCE
 
 
 def databricks_warehouse(server: DatabricksServer, **fields: Any) -> DatabricksWarehouse:
@@ -182,6 +188,81 @@ def databricks_service(chunk_rows: int = 10_000) -> databricks_server.Service:
     engine = databricks_server.Engine(chunk_rows=chunk_rows)
     engine.cursor().execute("create schema shop; create table shop.orders as select 1 as id")
     return databricks_server.Service(engine, tokens={"pat"}, clients={"principal": "hunter2"})
+
+
+def bigquery_rig(server: BigQueryServer) -> Rig:
+    service = server.service
+    changes = iter(range(1, 1000))
+
+    def change() -> None:
+        """Set the time of the change, which this double does not record itself."""
+        service.tables["shop.orders"] = {"lastModifiedTime": str(1_700_000_000_000 + next(changes))}
+
+    change()
+    warehouse = bigquery_warehouse(server)
+    return Rig(
+        warehouse=warehouse,
+        series=lambda limit: f"select n from unnest(generate_array(1, {limit})) as n",
+        slow="select count(*) as n from unnest(generate_array(1, 100000000000)) as i "
+        "where mod(i, 7) = 3",
+        running=lambda: sum(each.state == "RUNNING" for each in service.jobs),
+        insert=change,
+        unreachable=warehouse.model_copy(update={"endpoint": "http://127.0.0.1:1"}),
+        unreachable_name="bigquery 127.0.0.1:1",
+        has_pages=True,
+        refuses_wide_years=True,
+        has_wide_integers=False,
+        fails="select cast(concat('x', cast(id as string)) as int64) as n from shop.orders",
+        types=TypeNames(
+            "string",
+            "float64",
+            "datetime",
+            "timestamp",
+            decimal="numeric",
+            decimal_in_file="decimal128(38, 9)",
+            integer="int64",
+            digits="bignumeric",
+        ),
+    )
+
+
+class ImpatientBigQuery(BigQueryWarehouse):
+    """One that tries again at once, and does not wait long."""
+
+    patience: ClassVar[Patience] = _IMPATIENCE
+
+
+def bigquery_warehouse(server: BigQueryServer, **fields: Any) -> BigQueryWarehouse:
+    """Settings that find the server; signs in by a federation unless told otherwise."""
+    return ImpatientBigQuery.model_validate(
+        {
+            "type": "bigquery",
+            "project": "acme",
+            "endpoint": server.address,
+            "storage_endpoint": server.storage_address,
+            "credentials": workload(server.address),
+            **fields,
+        }
+    )
+
+
+def bigquery_settings(server: BigQueryServer) -> dict[str, str]:
+    """The same as environment variables: warehouse `big`, beside the default `shop`."""
+    fields = bigquery_warehouse(server)
+    return {
+        "EXTRACT_WAREHOUSE": "shop",
+        "EXTRACT_WAREHOUSES__BIG__TYPE": fields.type,
+        "EXTRACT_WAREHOUSES__BIG__PROJECT": fields.project,
+        "EXTRACT_WAREHOUSES__BIG__ENDPOINT": fields.endpoint,
+        "EXTRACT_WAREHOUSES__BIG__STORAGE_ENDPOINT": fields.storage_endpoint,
+        "EXTRACT_WAREHOUSES__BIG__CREDENTIALS": workload(server.address),
+    }
+
+
+def bigquery_service(chunk_rows: int = 10_000) -> bigquery_server.Service:
+    """A service that accepts `bigquery_warehouse`, with a table `shop.orders`."""
+    orders = "create schema shop; create table shop.orders as select 1 as id"
+    return bigquery_server.Service(bigquery_server.Engine(chunk_rows, orders))
 
 
 def snowflake_settings(server: SnowflakeServer) -> dict[str, str]:

@@ -10,8 +10,11 @@ import pytest
 from extract_project.warehouses.conformance.rig import Rig
 from extract_project.warehouses.conformance.suite import *  # noqa: F403 - the tests
 from extract_project.warehouses.postgres import PostgresWarehouse
+from extract_project_tests.support.bigquery_server import bigquery_server
 from extract_project_tests.support.databricks_server import databricks_server
 from extract_project_tests.support.rigs import (
+    bigquery_rig,
+    bigquery_service,
     databricks_rig,
     databricks_service,
     duckdb_rig,
@@ -22,7 +25,7 @@ from extract_project_tests.support.rigs import (
 from extract_project_tests.support.snowflake_server import snowflake_server
 
 
-@pytest.fixture(params=["duckdb", "postgres", "snowflake", "databricks"])
+@pytest.fixture(params=["duckdb", "postgres", "snowflake", "databricks", "bigquery"])
 def rig(
     request: pytest.FixtureRequest, tmp_path: Path, postgres: PostgresWarehouse
 ) -> Iterator[Rig]:
@@ -33,6 +36,9 @@ def rig(
     elif request.param == "databricks":
         with databricks_server(databricks_service()) as workspace:
             yield databricks_rig(workspace)
+    elif request.param == "bigquery":
+        with bigquery_server(bigquery_service()) as project:
+            yield bigquery_rig(project)
     else:
         with snowflake_server(snowflake_service()) as server:
             yield snowflake_rig(server)

@@ -20,6 +20,7 @@ from extract_project.planning.plan import Planned
 from extract_project.planning.plan import plan as plan_push
 from extract_project.schema.spelling import spelled
 from extract_project.settings import load_settings
+from extract_project.units import format_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -174,6 +175,8 @@ def _effect(planned: Planned, described: Described | None) -> str:
             words.append("nothing published yet")
         else:
             words.append("the schema changes" if described.changes else "the schema stays")
+    if described and described.bytes_billed is not None:
+        words.append(f"bills {format_bytes(described.bytes_billed)}")
     return ", ".join(words)
 
 
@@ -197,6 +200,7 @@ def _plain(
             "refusal": described.refusal or None,
             "narrowed": [asdict(columns) for columns in described.narrowed],
             "warnings": described.doubts,
+            "bytes_billed": described.bytes_billed,
         }
     if diff:
         found["diff"] = planned.diff()

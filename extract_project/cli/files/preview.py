@@ -114,7 +114,7 @@ def preview(
     except (WarehouseError, TypeMappingError) as error:
         if error.cause not in _ANSWERS:
             raise
-        err.print(placed(error, str(file)))
+        err.print(placed(error, parsed, str(file)))
         raise SystemExit(NO) from None
     if as_json:
         print_answer(PreviewAnswer, _plain(found))

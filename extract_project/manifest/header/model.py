@@ -32,6 +32,7 @@ from extract_project.manifest.fields.task_size import Cpu, Disk, Memory, TaskSiz
 from extract_project.manifest.header.frontmatter import Path
 from extract_project.schema.choices import Integers, Numeric, Timestamps, TypeChoices
 from extract_project.store.destination import DATA
+from extract_project.units import Size
 from extract_project.values import Constant
 
 _MOST_DESTINATIONS = 8
@@ -202,9 +203,9 @@ class Header(BaseModel):
     )
     numeric: Annotated[Numeric | None, SHAPES_DATA] = Field(
         None,
-        description="Postgres' `numeric` without a precision, such as `sum(x)` and `avg(x)`: "
-        "`decimal(38,9)` refuses a value that does not fit, `text` keeps every digit. A type in "
-        "`columns` comes first. Default: the warehouse's, `decimal(38,9)`",
+        description="Postgres' `numeric` without a precision, such as `sum(x)` and `avg(x)`, and "
+        "BigQuery's `BIGNUMERIC`: `decimal(38,9)` refuses a value that does not fit, `text` keeps "
+        "every digit. A type in `columns` comes first. Default: the warehouse's, `decimal(38,9)`",
     )
     on_schema_change: Literal["fail", "warn", "allow"] = Field(
         "warn",
@@ -275,6 +276,12 @@ class Header(BaseModel):
         Retries(),
         description="How often a transient failure is tried again, as in `{max: 3, delay: 10s}`. "
         "Errors in the SQL or the data are never retried. Default: `{max: 2, delay: 30s}`",
+    )
+    max_bytes: Size | None = Field(
+        None,
+        description="The most that a query may be billed for, as in `100GB`, where a warehouse "
+        "bills what it reads, as BigQuery does. A query that is above it is refused before it "
+        "runs. Default: no limit",
     )
     cpu: Cpu | None = Field(
         None,

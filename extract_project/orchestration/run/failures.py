@@ -77,8 +77,12 @@ def failure(
     """
     known = error if isinstance(error, WarehouseError) else None
     line, column = (known.line, known.column) if known else (None, None)
+    reason = _reason(error)
+    if known and known.key:
+        problem = attempt.extract.problem((known.key,), reason)
+        line, column, reason = problem.line, problem.column, problem.message
     again = is_transient(error) and may_retry and not attempt.last
-    paragraphs = [f"{attempt.place(line, column)}: {_reason(error)}"]
+    paragraphs = [f"{attempt.place(line, column)}: {reason}"]
     if line is not None:
         paragraphs.append(quoted(attempt.extract.text, line, column))
     if known and known.query_id:

@@ -34,6 +34,7 @@ _OUTCOMES = {
 _USAGE = {
     "seconds": "warehouse_seconds",
     "credits": "estimated_credits",
+    "bytes_billed": "warehouse_bytes_billed",
     "basis": "warehouse_cost_basis",
 }
 

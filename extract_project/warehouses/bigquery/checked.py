@@ -1,0 +1,52 @@
+"""What a dry run says of a statement: it runs nothing, and costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from extract_project.sql.query import Rendered
+from extract_project.warehouses.bigquery.client import Job
+from extract_project.warehouses.bigquery.names import TableName, table_name
+from extract_project.warehouses.bigquery.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A statement that BigQuery has checked, and would run."""
+
+    rendered: Rendered
+    parameters: Parameters
+    answer: Job
+
+    @property
+    def location(self) -> str | None:
+        """Where the tables are that it reads."""
+        found = self.answer.get("jobReference") or {}
+        return found.get("location")
+
+    @property
+    def _query(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = (self.answer.get("statistics") or {}).get("query") or {}
+        return found
+
+    @property
+    def kind(self) -> str:
+        """As in `SELECT`."""
+        return str(self._query.get("statementType") or "")
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._query.get("schema") or {}
+        return found
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes the query would read, at most."""
+        return int(self._query.get("totalBytesProcessed") or 0)
+
+    @property
+    def tables(self) -> list[TableName]:
+        """The tables that it reads, also behind views."""
+        return [table_name(each) for each in self._query.get("referencedTables") or ()]
