@@ -46,7 +46,8 @@ def define_database(stack: cdk.Stack) -> None:
     warehouse = secrets.CfnSecret(
         stack,
         "WarehouseSecret",
-        description="JSON: snowflake_private_key (PEM), postgres_password; filled in by hand",
+        description="JSON: snowflake_private_key (PEM), postgres_password, warehouses (JSON in a "
+        "text); filled in by hand",
         kms_key_id=att("Key", "Arn"),
     )
     kept(warehouse)

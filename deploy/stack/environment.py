@@ -11,9 +11,11 @@ from aws_cdk import aws_ecs as ecs
 from deploy.stack.database import DATABASE, USER
 from deploy.stack.network import UI_PORT, public_address, task_subnets
 from deploy.stack.parameters import (
+    DEFAULT,
     DESTINATIONS,
     GLUE,
     KEY_PAIR,
+    OTHERS,
     POSTGRES,
     SERVICES,
     SNOWFLAKE,
@@ -87,7 +89,8 @@ def _settings(only: str | None) -> list[Any]:
         # So is each look at the manifest. What `extract push` uploads is loaded at once anyway.
         "EXTRACT_MANIFEST_SECONDS": cdk.Token.as_string(of_footprint(only, *_LOOKS_SECONDS)),
     }
-    default = cdk.Token.as_string(either(SNOWFLAKE, "snowflake", "postgres"))
+    known = either(SNOWFLAKE, "snowflake", "postgres")
+    default = cdk.Token.as_string(either(DEFAULT, ref("DefaultWarehouse"), known))
     found: list[Any] = [_Variable(name=name, value=value) for name, value in own.items()]
     found.append(_Variable(name="EXTRACT_WAREHOUSE", value=default))
     optional = [
@@ -129,10 +132,11 @@ def secrets(process: Process) -> list[Any]:
     ]
     if process.warehouse:
         for condition, field, key in (
-            (KEY_PAIR, "SNOWFLAKE__PRIVATE_KEY", "snowflake_private_key"),
-            (POSTGRES, "POSTGRES__PASSWORD", "postgres_password"),
+            (KEY_PAIR, "__SNOWFLAKE__PRIVATE_KEY", "snowflake_private_key"),
+            (POSTGRES, "__POSTGRES__PASSWORD", "postgres_password"),
+            (OTHERS, "", "warehouses"),
         ):
-            name = f"EXTRACT_WAREHOUSES__{field}"
+            name = f"EXTRACT_WAREHOUSES{field}"
             value_from = f"{ref('WarehouseSecret')}:{key}::"
             found.append(either(condition, {"Name": name, "ValueFrom": value_from}))
     return found

@@ -14,6 +14,7 @@ from aws_cdk import aws_logs as logs
 from deploy.stack.parameters import (
     INTERNET,
     NAT,
+    PORT,
     POSTGRES,
     PUBLIC,
     SNOWFLAKE,
@@ -133,10 +134,11 @@ def _groups(stack: cdk.Stack) -> None:
     """The allowed connections; replies need no rule."""
     sql: list[object] = [
         either(POSTGRES, _rule(_ANYWHERE, ref_number("PostgresPort"), "Postgres warehouse")),
+        either(PORT, _rule(_ANYWHERE, ref_number("WarehousePort"), "Other warehouses")),
         # The revocation check of Snowflake's certificate uses plain HTTP.
         either(SNOWFLAKE, _rule(_ANYWHERE, HTTP, "OCSP and CRL")),
     ]
-    web = _rule(_ANYWHERE, HTTPS, "AWS and Snowflake")
+    web = _rule(_ANYWHERE, HTTPS, "AWS and warehouses")
     _group(stack, "ServiceGroup", "Webserver, daemon and code server", [web, *sql])
     _group(stack, "RunGroup", "Runs", [web, *sql])
     kept(_group(stack, "DatabaseGroup", "Database of Dagster", []))

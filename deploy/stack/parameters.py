@@ -10,6 +10,7 @@ import aws_cdk as cdk
 NAT, PRIVATE_LINK, UI, ALARM_EMAIL = "HasNat", "HasPrivateLink", "HasUi", "HasAlarmEmail"
 IMAGE, RUNNING, SNAPSHOT = "HasImage", "IsRunning", "HasDbSnapshot"
 SNOWFLAKE, KEY_PAIR, POSTGRES, SECRET = "HasSnowflake", "HasKeyPair", "HasPostgres", "HasSecret"
+OTHERS, DEFAULT, PORT = "HasOtherWarehouses", "HasDefaultWarehouse", "HasWarehousePort"
 DESTINATIONS, GLUE = "HasDestinations", "HasGlueDatabase"
 STANDARD, SMALL, ARM = "IsStandard", "IsSmall", "IsArm"
 NONE, SERVICES, PUBLIC = "IsNone", "HasServices", "IsPublic"
@@ -54,6 +55,12 @@ def define_parameters(stack: cdk.Stack) -> None:
     number(stack, "PostgresPort", "Port of Postgres", 5432)
     text(stack, "PostgresDatabase", "Database of Postgres", "postgres")
     text(stack, "PostgresUser", "User of Postgres, with only the right to read", "extract")
+    text(stack, "OtherWarehouses", "true: further warehouses of any type, whose settings are the "
+         "key warehouses of the secret, as JSON in a text", "false", switch=True)  # fmt: skip
+    text(stack, "DefaultWarehouse", "Name of the default warehouse; empty: snowflake if there is "
+         "one, else postgres", pattern="^([a-z][a-z0-9_]*)?$")  # fmt: skip
+    number(stack, "WarehousePort", "A further port that runs may connect to, as 3306 for MySQL; "
+           "443 is open anyway", 443, most=65535)  # fmt: skip
 
     text(stack, "ManifestPrefix", "Prefix of the SQL files in their bucket", "sql", pattern=_PREFIX)
     text(stack, "DataPrefix", "Prefix of the extracts in their bucket", "extracts", pattern=_PREFIX)
@@ -88,7 +95,7 @@ def define_parameters(stack: cdk.Stack) -> None:
     number(stack, "MaxRunsPerPool", "Concurrent runs against one warehouse", 10)
 
     text(stack, "VpcCidr", "Address range of the VPC, /16 to /22", "10.42.0.0/16")
-    text(stack, "Nat", "NAT gateway, for Snowflake without PrivateLink, or for Slack; the small "
+    text(stack, "Nat", "NAT gateway, for warehouses on the internet, or for Slack; the small "
          "footprint needs none", "false", switch=True)  # fmt: skip
     text(stack, "PrivateLinkService", "Snowflake's PrivateLink service name; empty: none")
     text(stack, "UiCidr", "Private address range that may open the UI, which has no sign-in; "
@@ -128,6 +135,7 @@ def _conditions(stack: cdk.Stack) -> None:
         POSTGRES: "PostgresHost",
         DESTINATIONS: "Destinations",
         GLUE: "GlueDatabase",
+        DEFAULT: "DefaultWarehouse",
         DB_CLASS: "DbClass",
     }
     for name, parameter in of_standard.items():
@@ -148,12 +156,17 @@ def _conditions(stack: cdk.Stack) -> None:
     condition(
         stack, KEY_PAIR, define.condition_and(_given("SnowflakeAccount"), _given("SnowflakeUser"))
     )
+    others = define.condition_equals(ref("OtherWarehouses"), "true")
+    condition(stack, OTHERS, others)
+    is_open = define.condition_equals(ref("WarehousePort"), "443")
+    condition(stack, PORT, define.condition_not(is_open))
     condition(
         stack,
         SECRET,
         define.condition_or(
             define.condition_and(_given("SnowflakeAccount"), _given("SnowflakeUser")),
             _given("PostgresHost"),
+            others,
         ),
     )
     cdk.CfnRule(
@@ -161,8 +174,13 @@ def _conditions(stack: cdk.Stack) -> None:
         "SomeWarehouse",
         assertions=[
             cdk.CfnRuleAssertion(
-                assert_=define.condition_or(_given("SnowflakeAccount"), _given("PostgresHost")),
-                assert_description="give SnowflakeAccount, PostgresHost, or both",
+                assert_=define.condition_or(
+                    _given("SnowflakeAccount"),
+                    _given("PostgresHost"),
+                    define.condition_and(others, _given("DefaultWarehouse")),
+                ),
+                assert_description="give SnowflakeAccount, PostgresHost, or OtherWarehouses=true "
+                "with DefaultWarehouse",
             )
         ],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 
@@ -86,6 +87,49 @@ def test_signing_in_to_snowflake_needs_no_secret_unless_a_user_has_a_key() -> No
     assert key["EXTRACT_WAREHOUSES__SNOWFLAKE__PRIVATE_KEY"] == (
         "WarehouseSecret:snowflake_private_key::"
     )
+
+
+LAKE = {"type": "databricks", "host": "acme.databricks.example", "warehouse_id": "1", "token": "t"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "names", "default"),
+    [
+        ({"DefaultWarehouse": "lake"}, {"lake"}, "lake"),
+        ({"SnowflakeAccount": "acme"}, {"lake", "snowflake"}, "snowflake"),
+        ({"PostgresHost": "db", "DefaultWarehouse": "lake"}, {"lake", "postgres"}, "lake"),
+    ],
+)
+@pytest.mark.parametrize("process", ["Code", "Run"])
+def test_a_warehouse_of_any_type_is_in_the_secret(
+    process: str,
+    parameters: dict[str, str],
+    names: set[str],
+    default: str,
+    bare: pytest.MonkeyPatch,
+) -> None:
+    evaluated = Evaluation(ImageDigest=DIGEST, OtherWarehouses="true", **parameters)
+    environment = evaluated.environment(process)
+    assert environment["EXTRACT_WAREHOUSES"] == "WarehouseSecret:warehouses::"
+    environment["EXTRACT_WAREHOUSES"] = json.dumps({"lake": LAKE})
+    environment["EXTRACT_ALERTS__SNS_TOPIC"] = "arn:aws:sns:eu-central-1:123456789012:alerts"
+    for name, value in environment.items():
+        bare.setenv(name, value)
+    loaded = load_settings()
+    assert set(loaded.warehouses) == names
+    assert loaded.default_warehouse == default
+    assert loaded.warehouses["lake"].type == "databricks"
+
+
+def test_a_warehouse_behind_another_port_is_reached() -> None:
+    def ports(group: str, **parameters: str) -> set[object]:
+        evaluated = Evaluation(OtherWarehouses="true", DefaultWarehouse="shop", **parameters)
+        rules = evaluated.of(of_type("AWS::EC2::SecurityGroup")[group])["SecurityGroupEgress"]
+        return {each["FromPort"] for each in rules}
+
+    for group in ("RunGroup", "ServiceGroup"):
+        assert "3306" not in map(str, ports(group))
+        assert "3306" in map(str, ports(group, WarehousePort="3306"))
 
 
 @pytest.mark.parametrize("process", PROCESSES)

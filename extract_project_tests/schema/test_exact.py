@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Context, Decimal
 from random import Random
 from typing import Any
@@ -110,7 +111,9 @@ def test_g5_more_digits_than_a_decimal_has_do_not_wrap_around(target: pa.DataTyp
         digits = chosen.randrange(10 ** chosen.randrange(85))
         fraction = chosen.choice(("", ".5", f".{chosen.randrange(10**9)}"))
         number = D(f"{chosen.choice(('', '-'))}{digits}{fraction}")
-        columns = [(exact_number, pa.array([f"{number:f}"]))]
+        columns: list[tuple[Callable[..., pa.Array], pa.Array]] = [
+            (exact_number, pa.array([f"{number:f}"]))
+        ]
         if len(number.as_tuple().digits) <= 76:
             source = pa.decimal256(76, len(fraction[1:]))
             columns.append((exact_cast, pa.array([number], source)))
