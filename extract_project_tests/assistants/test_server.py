@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from extract_project.assistants.asking import READ_ONLY, Asker
 from extract_project.errors import ExtractError
 from extract_project_tests.conftest import Site
-from extract_project_tests.support.assistant import Assistant
+from extract_project_tests.support.assistant import Assistant, assistant_in
 from extract_project_tests.support.commands import write
 from extract_project_tests.support.publishing import publish
 
@@ -22,20 +23,27 @@ OLD = "select 1 as id, 'x' as town"
 
 
 @pytest.fixture
-def assistant(site: Site, tmp_path: Path) -> Assistant:
-    nobody = {"EXTRACT_DAGSTER_URL": "http://127.0.0.1:1"}
-    return Assistant(tmp_path, {**os.environ, **site.environment, **nobody})
+def environment(site: Site) -> dict[str, str]:
+    return {**os.environ, **site.environment, "EXTRACT_DAGSTER_URL": "http://127.0.0.1:1"}
 
 
-def test_the_tools_are_those_that_only_read(assistant: Assistant) -> None:
+@pytest.fixture
+def assistant(environment: dict[str, str], tmp_path: Path) -> Iterator[Assistant]:
+    with assistant_in(tmp_path, environment) as opened:
+        yield opened
+
+
+def test_the_tools_are_those_that_only_read(
+    assistant: Assistant, environment: dict[str, str]
+) -> None:
     tools = assistant.tools().tools
     assert {tool.name for tool in tools} == READ_ONLY
     for tool in tools:
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint
         assert tool.description
-    without = Assistant(assistant.folder, assistant.environment, ("--no-preview",))
-    assert {tool.name for tool in without.tools().tools} == READ_ONLY - {"preview"}
+    with assistant_in(assistant.folder, environment, "--no-preview") as without:
+        assert {tool.name for tool in without.tools().tools} == READ_ONLY - {"preview"}
 
 
 def test_it_answers_about_files_and_versions(site: Site, assistant: Assistant) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from mcp.types import CallToolResult
 
 from extract_project.assistants import asking
 from extract_project.assistants.server import build
-from extract_project_tests.support.assistant import Assistant
+from extract_project_tests.support.assistant import Assistant, assistant_in
 from extract_project_tests.support.installation import Installation
 
 pytestmark = pytest.mark.slow
@@ -22,10 +24,15 @@ FILES = {
 }
 
 
+@pytest.fixture
+def assistant(installed: Installation, tmp_path: Path) -> Iterator[Assistant]:
+    with assistant_in(tmp_path, installed.command_environment) as opened:
+        yield opened
+
+
 def test_an_assistant_finds_what_has_failed_and_why(
-    installed: Installation, tmp_path: Path
+    installed: Installation, assistant: Assistant
 ) -> None:
-    assistant = Assistant(tmp_path, installed.command_environment)
     assert installed.run("assistants/broken").status == "FAILURE"
     status = assistant.ask("status", group="assistants")
     assert [(each["extract"], each["state"]) for each in status["extracts"]] == [
@@ -49,14 +56,15 @@ def test_a_limit_shortens_an_answer_that_is_too_long(
     """Of 5,000 extracts it would be several megabytes."""
     for name, value in installed.command_environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(asking, "MOST_CHARACTERS", 6_000)
 
     async def status(limit: int) -> CallToolResult:
         async with Client(build(tmp_path, with_preview=False)) as client:
             return await client.call_tool("status", {"limit": limit})
 
+    short = len(json.dumps(asyncio.run(status(1)).structured_content))
+    monkeypatch.setattr(asking, "MOST_CHARACTERS", short + 100)
     assert "ask for less, by its filters or limits" in str(asyncio.run(status(100)).content)
-    shortened = asyncio.run(status(2))
+    shortened = asyncio.run(status(1))
     assert not shortened.is_error, shortened.content
     assert shortened.structured_content is not None
-    assert len(shortened.structured_content["extracts"]) == 2
+    assert len(shortened.structured_content["extracts"]) == 1

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, ListToolsResult, TextContent
 
 from extract_project_tests.support.commands import PROGRAM
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True)
 class Assistant:
-    """Each question is a session of its own."""
+    """Asks in one session, whose server runs in `folder`."""
 
     folder: Path
-    environment: Mapping[str, str]
-    options: tuple[str, ...] = ()
+    _portal: BlockingPortal
+    _client: Client
 
     def tools(self) -> ListToolsResult:
-        return self._with_client(lambda client: client.list_tools())
+        return self._portal.call(self._client.list_tools)
 
     def call(self, tool: str, **arguments: object) -> CallToolResult:
-        return self._with_client(lambda client: client.call_tool(tool, arguments))
+        result: CallToolResult = self._portal.call(self._client.call_tool, tool, arguments)
+        return result
 
     def ask(self, tool: str, **arguments: object) -> dict[str, Any]:
         """The answer; an error is one of the test."""
@@ -42,16 +42,17 @@ class Assistant:
         assert result.is_error, result.structured_content
         return "\n".join(each.text for each in result.content if isinstance(each, TextContent))
 
-    def _with_client(self, work: Callable[[Client], Awaitable[T]]) -> T:
-        server = StdioServerParameters(
-            command=str(PROGRAM),
-            args=["mcp", *self.options],
-            env=dict(self.environment),
-            cwd=self.folder,
-        )
 
-        async def session() -> T:
-            async with Client(server) as client:
-                return await work(client)
-
-        return asyncio.run(session())
+@contextmanager
+def assistant_in(
+    folder: Path, environment: Mapping[str, str], *options: str
+) -> Iterator[Assistant]:
+    """An assistant whose session ends with the block; `options` are those of `extract mcp`."""
+    server = StdioServerParameters(
+        command=str(PROGRAM), args=["mcp", *options], env=dict(environment), cwd=folder
+    )
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(Client(server)) as client,
+    ):
+        yield Assistant(folder, portal, client)

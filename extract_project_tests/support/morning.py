@@ -33,7 +33,7 @@ from extract_project.status.starting import GRACE
 from extract_project.store.folder import Location
 from extract_project.store.s3.client import connect
 from extract_project_tests.conftest import Site
-from extract_project_tests.support.assistant import Assistant
+from extract_project_tests.support.assistant import assistant_in
 from extract_project_tests.support.graphql import switch_off
 from extract_project_tests.support.morning_files import (
     FAST,
@@ -231,12 +231,14 @@ def main() -> None:
         with s3_server(home / "s3") as server:
             os.environ.update(server.environment)
             _say("starting the installation")
-            with staged(server, home / "dagster") as stage:
+            with (
+                staged(server, home / "dagster") as stage,
+                assistant_in(home, stage.environment) as assistant,
+            ):
                 stage.play()
                 _say("asking")
                 person = Questions(stage.files, begun, command_line(stage.environment))
-                assistant = through(Assistant(home, stage.environment))
-                helped = Questions(stage.files, begun, assistant)
+                helped = Questions(stage.files, begun, through(assistant))
                 for verdict in chain(person.every(), helped.of_tools()):
                     verdicts.append(verdict)
                     _print(verdict)
