@@ -14,6 +14,8 @@ _CURSORS = re.compile(r"(updat|modif|chang|load|ingest|insert|creat)|_at$|_ts$",
 """Names of columns that say when a row was written."""
 _BEST = re.compile(r"updat|modif|chang|load|ingest", re.IGNORECASE)
 _PLAIN = {"snowflake": re.compile(r"[A-Z_][A-Z0-9_]*"), "": re.compile(r"[a-z_][a-z0-9_]*")}
+_BACKQUOTED = ("bigquery", "databricks", "mysql")
+"""Dialects in which double quotes make a string, and a column would be one text in all rows."""
 _MOMENTS = ("timestamp", "timestamptz")
 _TODO = "What one row is, and who reads it."
 
@@ -82,7 +84,7 @@ def _written(name: str, dialect: str, reserved: Collection[str]) -> str:
     plain = _PLAIN.get(dialect, _PLAIN[""])
     if plain.fullmatch(name) and name.lower() not in reserved:
         return name.lower()
-    return identifier(name)
+    return identifier(name, "`" if dialect in _BACKQUOTED else '"')
 
 
 def _reserved() -> frozenset[str]:

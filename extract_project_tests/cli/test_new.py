@@ -128,6 +128,8 @@ def test_what_is_no_table_is_said(configured: Site, tmp_path: Path, table: str, 
         ("snowflake", "TOTAL", "total"),
         ("snowflake", "total", '"total"'),
         ("snowflake", "QUALIFY", '"QUALIFY"'),
+        ("databricks", "Total", "`Total`"),
+        ("bigquery", "group", "`group`"),
     ],
 )
 def test_a_name_is_written_so_that_it_names_the_column(

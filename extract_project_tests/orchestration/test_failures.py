@@ -42,6 +42,14 @@ def report(error: Exception, attempt: Attempt = ATTEMPT) -> str:
     return failure(error, attempt, Current(None)).description or ""
 
 
+def test_a_limit_of_the_header_is_told_at_its_line() -> None:
+    error = WarehouseError("it reads too much")
+    error.key = "max_bytes"
+    text = "/*---\ngroup: a\nmax_bytes: 1MB\n---*/\nselect 1 as a"
+    told = report(error, Attempt(valid(text, "bigquery")))
+    assert told.startswith("a/b.sql:3:1: it reads too much\n\n    3 | max_bytes: 1MB\n")
+
+
 @pytest.fixture
 def limited(postgres: PostgresWarehouse) -> Iterator[PostgresWarehouse]:
     """A user without any grant, who may have one connection."""

@@ -323,18 +323,20 @@ def test_a_value_has_the_type_that_the_statement_compares_it_with(
     assert (each["parameterType"]["type"], each["parameterValue"]["value"]) == sent
 
 
+@pytest.mark.parametrize(("value", "types"), [(datetime(2026, 1, 31), 3), (MORNING, 2)])
 def test_a_value_that_fits_nothing_is_told_by_its_own_type(
-    server: BigQueryServer, session: BigQuerySession
+    server: BigQueryServer, session: BigQuerySession, value: datetime, types: int
 ) -> None:
+    """A time of day is never cut off to make a DATE."""
     from extract_project.sql.bigquery import BigQuery
     from extract_project.sql.guard import read_statement
 
     text = "select 1 as n from (select true as c) as r where c = :v"
     found = read_statement(text, BigQuery(), ["v"])
-    query = Query(text, found.placeholders, found.end, {"v": datetime(2026, 1, 31)})
+    query = Query(text, found.placeholders, found.end, {"v": value})
     with pytest.raises(Failed, match="argument types: BOOL, DATETIME"):
         session.execute(query)
-    assert (server.service.dry_runs, server.service.jobs) == (3, [])
+    assert (server.service.dry_runs, server.service.jobs) == (types, [])
 
 
 @pytest.mark.parametrize(

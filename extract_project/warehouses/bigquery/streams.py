@@ -15,12 +15,14 @@ import grpc
 import pyarrow as pa
 
 from extract_project.errors import Cause, WarehouseError
+from extract_project.warehouses.ahead import BYTES_AHEAD
 from extract_project.warehouses.bigquery.storage import ReadSession, Storage
 from extract_project.warehouses.meaning import Meaning
 from extract_project.warehouses.waiting import begin
 
 STREAMS = 4
-"""Each has about two batches in memory, of some MB at most unless a row is longer."""
+_LARGE = BYTES_AHEAD // STREAMS
+"""Behind a batch of so many bytes the next one does not come until it is asked for."""
 _BROKEN = (
     None,  # no answer of the service
     grpc.StatusCode.UNAVAILABLE,
@@ -89,7 +91,7 @@ class _Stream:
         self._name = name
         self._schema = schema
         self._rows = 0
-        self._coming: Future[pa.RecordBatch | None]
+        self._coming: Future[pa.RecordBatch | None] | None = None
         self._open()
 
     def next(self) -> pa.RecordBatch | None:
@@ -97,6 +99,7 @@ class _Stream:
         http = self._storage.http
         tries = _Tries(self._storage)
         while True:
+            self._coming = self._coming or self._begun()
             try:
                 batch = http.cancellation.result(self._coming, http.patience.stall_seconds)
                 break
@@ -111,7 +114,7 @@ class _Stream:
         if batch is None:
             return None
         self._rows += batch.num_rows
-        self._coming = self._begun()
+        self._coming = None if batch.nbytes > _LARGE else self._begun()
         return batch
 
     def close(self) -> None:
