@@ -13,7 +13,8 @@ from extract_project.warehouses.bigquery.errors import DUPLICATE
 from extract_project.warehouses.bigquery.names import TableName
 from extract_project.warehouses.rest import Http, RequestRefused
 
-_FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
+_NOT_FOUND, _CONFLICT = 404, 409
+_UNKNOWN = (400, 403, _NOT_FOUND)
 Job = Mapping[str, Any]
 """A job as the API describes it."""
 
@@ -100,5 +101,8 @@ def _where(name: JobName) -> dict[str, str]:
 
 
 def is_missing(error: WarehouseError) -> bool:
-    """Whether a request was refused because there is no such thing, or it may not be seen."""
-    return isinstance(error, RequestRefused) and error.status in (_FORBIDDEN, _NOT_FOUND)
+    """Whether a request was refused because of what it names: there is no such thing, or cannot
+    be, as a table `events_*`, or it may not be seen.
+    """
+    refused = isinstance(error, RequestRefused) and error.status in _UNKNOWN
+    return refused and not error.transient

@@ -165,5 +165,6 @@ class BigQuerySession:
 
 
 def _new_id(labels: Mapping[str, str]) -> str:
-    """An id that nobody has; it may have letters, digits, `_` and `-`."""
-    return f"extract_{labels['extract']}_{uuid4().hex}"
+    """An id that nobody has; it may have ASCII letters, digits, `_` and `-`."""
+    extract = labels["extract"].encode("ascii", "replace").decode().replace("?", "_")
+    return f"extract_{extract}_{uuid4().hex}"

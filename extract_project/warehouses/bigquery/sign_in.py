@@ -67,20 +67,23 @@ def _found() -> Any:
 
 
 def _given(given: Mapping[str, Any]) -> Any:
-    from google.auth import aws, identity_pool
-    from google.oauth2 import service_account
-
-    from extract_project.warehouses.bigquery.aws import TaskCredentials
-
     kind = given.get("type")
     if kind == "service_account":
+        from google.oauth2 import service_account
+
         return service_account.Credentials.from_service_account_info(dict(given), scopes=_SCOPES)
     if kind != "external_account":
         raise DefaultCredentialsError(
             f"the credentials are of type {kind!r}: expected service_account or external_account"
         )
     if given.get("subject_token_type") != _AWS:
+        from google.auth import identity_pool
+
         return identity_pool.Credentials.from_info(dict(given), scopes=_SCOPES)
+    from google.auth import aws
+
+    from extract_project.warehouses.bigquery.aws import TaskCredentials
+
     without_source = {key: value for key, value in given.items() if key != "credential_source"}
     return aws.Credentials.from_info(
         without_source, scopes=_SCOPES, aws_security_credentials_supplier=TaskCredentials()

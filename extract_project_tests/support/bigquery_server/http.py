@@ -77,6 +77,6 @@ class _Handler(DoubleHandler):
             return service.cancel(found[1], location)
         if found := re.fullmatch(r"queries/([\w-]+)", rest):
             return service.results(found[1], location)
-        if found := re.fullmatch(r"datasets/(\w+)/tables/(\w+)", rest):
-            return service.table(f"{found[1]}.{found[2]}")
+        if found := re.fullmatch(r"datasets/(\w+)/tables/([^/]+)", rest):
+            return service.table(f"{found[1]}.{unquote(found[2])}")
         raise Refused("notFound", f"no API found for {self.command} {path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -159,6 +160,8 @@ class Service:
         return reply
 
     def table(self, name: str) -> Reply:
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise Refused("invalid", f"Invalid table ID {name}")
         if name not in self.tables:
             raise Refused("notFound", f"Not found: Table {self.project}:{name}")
         dataset, _, table = name.partition(".")
