@@ -402,8 +402,10 @@ def test_a_task_signs_in_with_its_role_on_aws(
         pass
     assert (raised.value.cause, raised.value.transient) == (Cause.SIGN_IN, False)
     server.service.sign_in.aws_keys.add("AKIATASK")
-    with warehouse.connect(LABEL, HOUR) as session:
-        assert read(session, "select 1 as a").num_rows == 1
+    inline = bigquery_warehouse(server, credentials=json.loads(federation(server.address)))
+    for each in (warehouse, inline):
+        with each.connect(LABEL, HOUR) as session:
+            assert read(session, "select 1 as a").num_rows == 1
 
 
 def test_g11_a_refused_sign_in_names_the_setting_and_no_secret(server: BigQueryServer) -> None:

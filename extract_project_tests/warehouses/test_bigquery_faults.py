@@ -278,6 +278,17 @@ def test_g1_a_result_that_is_not_what_was_announced_is_an_error(
     assert raised.value.transient
 
 
+@pytest.mark.parametrize("said", [{"jobComplete": False}, {"jobComplete": True}])
+def test_g1_a_result_of_which_nothing_is_said_is_an_error(
+    server: BigQueryServer, session: BigQuerySession, said: dict[str, Any]
+) -> None:
+    server.service.results = lambda job, location: said  # type: ignore[method-assign]
+    with pytest.raises(WarehouseError, match="described no result") as raised:
+        read(session, MANY)
+    assert raised.value.transient
+    assert raised.value.query_id == server.service.jobs[-1].id
+
+
 def test_a_result_without_rows_is_read_too(
     server: BigQueryServer, session: BigQuerySession
 ) -> None:

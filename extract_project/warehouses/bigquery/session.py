@@ -69,9 +69,8 @@ class BigQuerySession:
             raise job.located(of_job(ended.answer, checked.rendered), ended.id)
         outcome = self._client.outcome(job.job)
         if not outcome.get("jobComplete", True) or outcome.get("totalRows") is None:
-            raise job.located(
-                incomplete("bigquery said that the query was done, not how"), ended.id
-            )
+            untold = incomplete("bigquery said that the query was done, and described no result")
+            raise job.located(untold, ended.id)
         return BigQueryResult(
             self._client,
             self._storage_address,

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from extract_project.schema.choices import DEFAULTS, Integers, Numeric, TypeChoices
 from extract_project.sql.bigquery import BigQuery
@@ -68,6 +68,12 @@ class BigQueryWarehouse(BaseModel):
     @property
     def types(self) -> TypeChoices:
         return TypeChoices(integers=self.integers, numeric=self.numeric)
+
+    @field_validator("credentials", mode="before")
+    @classmethod
+    def _as_text(cls, given: Any) -> Any:
+        """Where the settings are JSON or YAML themselves, the credentials may stand in them."""
+        return json.dumps(given) if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _credentials_are_json(self) -> Self:

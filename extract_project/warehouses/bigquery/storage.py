@@ -23,7 +23,6 @@ _SERVICE = "/google.cloud.bigquery.storage.v1.BigQueryRead"
 _ARROW, _LZ4 = 2, 1
 _OPTIONS = (
     ("grpc.max_receive_message_length", -1),  # a row may have 100 MB
-    ("grpc.keepalive_time_ms", 30_000),
     ("grpc.enable_retries", 0),  # a stream is resumed where it broke, here
 )
 
