@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
@@ -41,8 +41,14 @@ _NEXT_STEPS = {
     "ThrottlingException": "run the command again in a minute",
 }
 """What to do next, by AWS's code; `_GRANT` for others."""
+_OF_ONE = {
+    *("ConflictException", "ValidationException", "ResourceNotFoundException"),
+    "InternalServerException",
+}
+"""Codes that say nothing about the other schedules."""
 
 Kind = Literal["created", "changed", "removed", "unchanged", "kept"]
+_APPLIED = ("created", "changed", "removed")
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,18 @@ class Change:
     """Of a change."""
     request: Mapping[str, Any] | None = None
     """The whole schedule, where it is made or changed."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A change that was done, or refused."""
+
+    change: Change
+    refusal: str = ""
+
+
+class _RefusedOne(SchedulesError):
+    """AWS refuses one schedule, and may accept the others."""
 
 
 class Deployed:
@@ -97,20 +115,32 @@ class Deployed:
                 )
         return sorted(changes, key=lambda each: (each.extract, each.name))
 
-    def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
-        """Do it, and give each change once it is done; raises SchedulesError."""
+    def apply(self, changes: Sequence[Change]) -> Iterator[Applied]:
+        """Do it, and give each change once it is done or refused.
+
+        Raises SchedulesError if no other change can be done either.
+        """
         with _explained():
             self._make_group()
-            for each in changes:
-                if each.kind == "created":
-                    self._scheduler.create_schedule(**each.request or {})
-                elif each.kind == "changed":
-                    self._scheduler.update_schedule(**each.request or {})
-                elif each.kind == "removed":
-                    self._scheduler.delete_schedule(GroupName=self._settings.group, Name=each.name)
-                else:
-                    continue
-                yield each
+        for each in changes:
+            if each.kind not in _APPLIED:
+                continue
+            try:
+                with _explained():
+                    self._do(each)
+            except _RefusedOne as refused:
+                yield Applied(each, str(refused))
+            else:
+                yield Applied(each)
+
+    def _do(self, change: Change) -> None:
+        if change.kind == "created":
+            self._scheduler.create_schedule(**change.request or {})
+        elif change.kind == "changed":
+            self._scheduler.update_schedule(**change.request or {})
+        else:
+            with suppress(self._scheduler.exceptions.ResourceNotFoundException):
+                self._scheduler.delete_schedule(GroupName=self._settings.group, Name=change.name)
 
     def _read(self) -> dict[str, Mapping[str, Any]]:
         group, errors = self._settings.group, self._scheduler.exceptions
@@ -206,7 +236,7 @@ def _explained() -> Iterator[None]:
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
         next_step = _NEXT_STEPS.get(code, _GRANT)
-        raise SchedulesError(
+        raise (_RefusedOne if code in _OF_ONE else SchedulesError)(
             f"AWS refused {error.operation_name} ({code}): {message}; {next_step}"
         ) from None
     except BotoCoreError as error:

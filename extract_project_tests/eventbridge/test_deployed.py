@@ -13,7 +13,7 @@ from extract_project_tests.conftest import Site
 from extract_project_tests.support.commands import PROGRAM, call, valid
 from extract_project_tests.support.local_ecs import LocalEcs, local_ecs
 from extract_project_tests.support.local_ecs.service import CLUSTER
-from extract_project_tests.support.scheduler import schedules, tick
+from extract_project_tests.support.scheduler import denying, schedules, tick
 from extract_project_tests.support.waiting import await_value
 
 DAILY = "/*---\nschedule: {}\n---*/\nselect 1 as n"
@@ -97,25 +97,48 @@ def test_what_has_changed_is_changed_and_what_is_gone_removed(
     assert set(deploy()["changes"].values()) == {"unchanged"}
 
 
-def test_an_error_midway_says_what_was_done(site: Site, account: LocalEcs) -> None:
-    site.put_sql("a/b", DAILY.format("daily"))
-    site.put_sql("a/c", DAILY.format("daily"))
-    _, taken = deploy()["schedules"]
-    scheduler, name = account.client("scheduler"), {"GroupName": "extracts", "Name": taken["name"]}
+def test_one_refused_schedule_leaves_the_others_to_be_made(site: Site, account: LocalEcs) -> None:
+    for name in "bcd":
+        site.put_sql(f"a/{name}", DAILY.format("daily"))
+    _, taken, _ = deploy()["schedules"]
+    scheduler, taken = account.client("scheduler"), {"GroupName": "extracts", "Name": taken["name"]}
     scheduler.create_schedule_group(Name="extracts")
     scheduler.create_schedule(
-        **name,
+        **taken,
         Description="somebody's own",
         ScheduleExpression="rate(1 day)",
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={"Arn": ROLE, "RoleArn": ROLE},
     )
     refused = call("deploy-schedules", "--yes")
-    assert refused.exit_code == 2
+    assert refused.exit_code == 1
+    assert "a/c: AWS refused CreateSchedule (ConflictException)" in refused.stderr
     assert "somebody else has made or changed it" in refused.stderr
+    assert refused.stderr.endswith("2 created, 1 refused\n")
+    errors = {each["extract"]: each["error"] for each in deploy("--yes", code=1)["schedules"]}
+    assert errors["a/b"] is errors["a/d"] is None
+    assert "ConflictException" in errors["a/c"]
+    scheduler.delete_schedule(**taken)
+    assert deploy("--yes")["changes"] == {
+        "a/b": "unchanged",
+        "a/c": "created",
+        "a/d": "unchanged",
+    }
+
+
+def test_without_the_right_none_is_tried_after_the_first(
+    site: Site, account: LocalEcs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "bcd":
+        site.put_sql(f"a/{name}", DAILY.format("daily"))
+    account.client("scheduler").create_schedule_group(Name="extracts")
+    with denying(account.endpoint, after=1) as (endpoint, asked):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SCHEDULER", endpoint)
+        refused = call("deploy-schedules", "--yes")
+    assert refused.exit_code == 2
+    assert "AWS refused CreateSchedule (AccessDeniedException): not authorized" in refused.stderr
     assert "done before it: 1 created; the same command does the rest" in refused.stderr
-    scheduler.delete_schedule(**name)
-    assert deploy("--yes")["changes"] == {"a/b": "unchanged", "a/c": "created"}
+    assert len(asked) == 2
 
 
 def test_a_manifest_with_a_long_address_finds_its_schedules_again(

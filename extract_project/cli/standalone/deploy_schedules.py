@@ -39,6 +39,8 @@ class DeployedSchedule(Answer):
     expression: str
     timezone: str
     differences: tuple[str, ...]
+    error: str | None = None
+    """Why AWS refused it; the others were applied all the same."""
 
 
 class WithoutService(Answer):
@@ -78,7 +80,7 @@ def deploy_schedules(*, yes: bool, as_json: bool) -> None:
     For an installation without any service: each tick starts one ECS task, which runs extract
     materialize and ends. EXTRACT_SCHEDULER__… names the task. Only schedules that this command made
     from the same manifest are changed or removed. It lists what of the headers needs a service.
-    Exit code 1 when a file is invalid or a schedule is refused.
+    Exit code 1 when a file is invalid or a schedule is refused; the others are applied.
 
     \b
     extract deploy-schedules
@@ -98,28 +100,39 @@ def deploy_schedules(*, yes: bool, as_json: bool) -> None:
         changes = deployed.plan(wanted)
     if not as_json:
         _say(changes, wanted, settings.scheduler.group)
+    errors: Mapping[str, str] = {}
     if yes:
-        _apply(deployed, changes)
+        errors = _apply(deployed, changes)
     elif any(each.kind in _MARKS for each in changes):
         err.print("nothing was changed: to apply this, add --yes")
     if as_json:
-        print_answer(DeploySchedulesAnswer, _plain(settings.scheduler.group, yes, changes, wanted))
-    raise SystemExit(NO if wanted.refused else OK)
+        group = settings.scheduler.group
+        answer = _plain(changes, wanted, errors, group=group, applied=yes)
+        print_answer(DeploySchedulesAnswer, answer)
+    raise SystemExit(NO if wanted.refused or errors else OK)
 
 
-def _apply(deployed: Deployed, changes: Sequence[Change]) -> None:
+def _apply(deployed: Deployed, changes: Sequence[Change]) -> dict[str, str]:
+    """Apply the plan; returns why schedules were refused, by name."""
     done: Counter[Kind] = Counter()
+    errors = {}
 
     def told() -> str:
         return ", ".join(f"{done[kind]} {kind}" for kind in _MARKS if done[kind])
 
     try:
         for each in deployed.apply(changes):
-            done[each.kind] += 1
+            if each.refusal:
+                errors[each.change.name] = each.refusal
+                err.print(marked(BAD, f"{each.change.extract}: {each.refusal}", each.change.name))
+            else:
+                done[each.change.kind] += 1
     except SchedulesError as error:
         before = f"done before it: {told() or 'nothing'}"
         raise SchedulesError(f"{error}\n{before}; the same command does the rest") from None
-    err.print(told() or "nothing to do")
+    refused = f"{len(errors)} refused" if errors else ""
+    err.print(", ".join(filter(None, (told(), refused))) or "nothing to do")
+    return errors
 
 
 def _say(changes: Sequence[Change], wanted: Wanted, group: str) -> None:
@@ -141,7 +154,12 @@ def _say(changes: Sequence[Change], wanted: Wanted, group: str) -> None:
 
 
 def _plain(
-    group: str, applied: bool, changes: Sequence[Change], wanted: Wanted
+    changes: Sequence[Change],
+    wanted: Wanted,
+    errors: Mapping[str, str],
+    *,
+    group: str,
+    applied: bool,
 ) -> DeploySchedulesAnswer:
     return DeploySchedulesAnswer(
         group=group,
@@ -154,6 +172,7 @@ def _plain(
                 expression=each.expression,
                 timezone=each.timezone,
                 differences=each.differences,
+                error=errors.get(each.name),
             )
             for each in changes
         ),
