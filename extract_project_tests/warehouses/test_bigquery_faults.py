@@ -282,7 +282,7 @@ def test_g1_a_result_that_is_not_what_was_announced_is_an_error(
 def test_g1_a_result_of_which_nothing_is_said_is_an_error(
     server: BigQueryServer, session: BigQuerySession, said: dict[str, Any]
 ) -> None:
-    server.service.results = lambda job, location: said  # type: ignore[method-assign]
+    server.service.results = lambda *_: said  # type: ignore[method-assign]
     with pytest.raises(WarehouseError, match="described no result") as raised:
         read(session, MANY)
     assert raised.value.transient
