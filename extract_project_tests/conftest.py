@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from playwright.sync_api import Browser, Page
 
+    from extract_project_tests.support.mariadb_server import MariaDB
+
 settings.register_profile(
     "shared cores", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -300,6 +302,15 @@ def postgres_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postg
 @pytest.fixture
 def postgres(postgres_servers: PostgresServers) -> PostgresWarehouse:
     return postgres_servers.running()
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+    """A real MariaDB server."""
+    from extract_project_tests.support.mariadb_server import mariadb_server
+
+    with mariadb_server(tmp_path_factory.mktemp("mariadb")) as running:
+        yield running
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -45,6 +45,7 @@ _NOTES = {
     "bigquery": "BigQuery: see also [BigQuery](bigquery.md)",
     "databricks": "Databricks SQL: see also [Databricks](databricks.md)",
     "duckdb": "DuckDB, embedded in each run",
+    "mysql": "MySQL and MariaDB: see also [MySQL](mysql.md)",
     "postgres": "PostgreSQL: see also [Postgres](postgres.md)",
     "snowflake": "Snowflake: set exactly one way to [sign in](snowflake.md#signing-in)",
 }

@@ -43,6 +43,8 @@ class Lexicon:
     """Characters that may or may not end a `--` comment."""
     quotes: str = "'\"$"
     """What opens a string or a quoted name."""
+    acting_comments: re.Pattern[str] | None = None
+    """Comments that the engine does not skip: they hold SQL, or change a setting."""
 
 
 _DIGITS = r"(?:\d[\d_]*(?:\.(?!\.)[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?\w*"
@@ -140,6 +142,22 @@ BIGQUERY = Lexicon(
     quotes="'\"`",
 )
 
+MYSQL = Lexicon(
+    token_pattern(
+        space=r"[ \t\r\n\f\v]",
+        comment=r"--(?=[\x00-\x20\x7f]|\Z)[^\n]*|#[^\n]*",  # `1--1` is a sum
+        string=r"[nNxXbB]?'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'|\"[^\"\\]*(?:(?:\"\"|\\.)[^\"\\]*)*\"",
+        name=r"`[^`]*(?:``[^`]*)*`",
+        word=rf"[{_LETTER}][0-9${_LETTER}]*",
+        parameter=r"\?",
+        signs=rf"<=>|&&|{_SIGNS}",
+    ),
+    nested_comments=False,
+    quotes="'\"`",
+    acting_comments=re.compile(r"/\*M?!|/\*\+(?:(?!\*/).)*\bset_var\b", re.DOTALL | re.IGNORECASE),
+)
+"""For a session without ANSI_QUOTES and NO_BACKSLASH_ESCAPES."""
+
 _OPENERS = {"'": "string", '"': "quoted name", "$": "string between dollars", "`": "quoted name"}
 
 
@@ -164,6 +182,7 @@ def _tokens(text: str, lexicon: Lexicon) -> Iterator[Token]:
         piece = text[start:end]
         if kind == "comment":
             if piece == "/*":
+                _require_no_effect(text, start, lexicon)
                 end = _comment_end(text, start, lexicon.nested_comments)
             if lexicon.signs_before_comment:
                 _require_plain(text, start, end, last, lexicon)
@@ -191,6 +210,16 @@ def comments_at(text: str, start: int, lexicon: Lexicon) -> Iterator[tuple[int, 
                 return
         yield start, end
         start = end
+
+
+def _require_no_effect(text: str, start: int, lexicon: Lexicon) -> None:
+    """Raise Refused for a comment that the engine does not skip."""
+    if lexicon.acting_comments and lexicon.acting_comments.match(text, start):
+        raise refuse(
+            *position(text, start),
+            f"the engine does not skip this comment, {text[start : start + 20]!r}: it runs what is "
+            f"in it; write it without the comment, or remove it",
+        )
 
 
 def _require_plain(text: str, start: int, end: int, last: str, lexicon: Lexicon) -> None:

@@ -21,6 +21,7 @@ BUILT_IN: Mapping[str, str] = {
     "bigquery": "extract_project.warehouses.bigquery:BigQueryWarehouse",
     "databricks": "extract_project.warehouses.databricks:DatabricksWarehouse",
     "duckdb": "extract_project.warehouses.duckdb:DuckDBWarehouse",
+    "mysql": "extract_project.warehouses.mysql:MySQLWarehouse",
     "postgres": "extract_project.warehouses.postgres:PostgresWarehouse",
     "snowflake": "extract_project.warehouses.snowflake:SnowflakeWarehouse",
 }

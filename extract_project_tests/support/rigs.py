@@ -20,6 +20,7 @@ from extract_project_tests.support import bigquery_server, databricks_server
 from extract_project_tests.support.bigquery_server import BigQueryServer
 from extract_project_tests.support.bigquery_server.sign_in import workload
 from extract_project_tests.support.databricks_server import DatabricksServer
+from extract_project_tests.support.mariadb_server import MariaDB
 from extract_project_tests.support.snowflake_server import Engine, Service, SnowflakeServer
 
 __all__ = ["LABEL", "Rig", "read"]
@@ -70,7 +71,29 @@ def postgres_rig(warehouse: PostgresWarehouse) -> Rig:
         insert=lambda: execute("insert into shop.orders values (2)"),
         unreachable=warehouse.model_copy(update={"host": "/nowhere"}),
         unreachable_name="/nowhere",
-        refuses_wide_years=True,
+        refused_dates=frozenset(("0000-01-01", "12022-01-01")),
+    )
+
+
+def mysql_rig(server: MariaDB) -> Rig:
+    server.execute("drop table if exists shop.orders", "create table shop.orders as select 1 as id")
+    warehouse = server.warehouse.model_copy(update={"database": "shop"})
+    running = (
+        "select count(*) from information_schema.processlist "
+        "where user = 'reader' and command = 'Execute'"
+    )
+    return Rig(
+        warehouse=warehouse,
+        series=lambda limit: f"select seq as n from seq_1_to_{limit}",
+        slow="select count(*) as n from seq_1_to_100000000 a join seq_1_to_100000000 b "
+        "on a.seq % 7 = b.seq % 3",
+        running=lambda: int(server.execute(running)[0][0]),
+        insert=lambda: server.execute("insert into shop.orders values (2)"),
+        unreachable=warehouse.model_copy(update={"host": "/nowhere"}),
+        unreachable_name="/nowhere",
+        types=TypeNames("char", "double", "datetime(6)", None, bigint="signed"),
+        has_booleans=False,
+        refused_dates=frozenset(("12022-01-01",)),
     )
 
 
@@ -210,7 +233,7 @@ def bigquery_rig(server: BigQueryServer) -> Rig:
         unreachable=warehouse.model_copy(update={"endpoint": "http://127.0.0.1:1"}),
         unreachable_name="bigquery 127.0.0.1:1",
         has_pages=True,
-        refuses_wide_years=True,
+        refused_dates=frozenset(("0000-01-01", "12022-01-01")),
         has_wide_integers=False,
         fails="select cast(concat('x', cast(id as string)) as int64) as n from shop.orders",
         types=TypeNames(

@@ -9,7 +9,6 @@ import pytest
 
 from extract_project.warehouses.conformance.rig import Rig
 from extract_project.warehouses.conformance.suite import *  # noqa: F403 - the tests
-from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.support.bigquery_server import bigquery_server
 from extract_project_tests.support.databricks_server import databricks_server
 from extract_project_tests.support.rigs import (
@@ -18,6 +17,7 @@ from extract_project_tests.support.rigs import (
     databricks_rig,
     databricks_service,
     duckdb_rig,
+    mysql_rig,
     postgres_rig,
     snowflake_rig,
     snowflake_service,
@@ -25,14 +25,14 @@ from extract_project_tests.support.rigs import (
 from extract_project_tests.support.snowflake_server import snowflake_server
 
 
-@pytest.fixture(params=["duckdb", "postgres", "snowflake", "databricks", "bigquery"])
-def rig(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres: PostgresWarehouse
-) -> Iterator[Rig]:
+@pytest.fixture(params=["duckdb", "postgres", "snowflake", "databricks", "bigquery", "mysql"])
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     if request.param == "duckdb":
         yield duckdb_rig(tmp_path)
     elif request.param == "postgres":
-        yield postgres_rig(postgres)
+        yield postgres_rig(request.getfixturevalue("postgres"))
+    elif request.param == "mysql":
+        yield mysql_rig(request.getfixturevalue("mariadb"))
     elif request.param == "databricks":
         with databricks_server(databricks_service()) as workspace:
             yield databricks_rig(workspace)

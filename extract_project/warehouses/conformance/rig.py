@@ -27,8 +27,9 @@ class TypeNames:
     double: str = "double precision"
     timestamp: str = "timestamp"
     """Without a time zone."""
-    timestamptz: str = "timestamptz"
-    """An instant."""
+    timestamptz: str | None = "timestamptz"
+    """An instant; None if only columns of tables are of such a type."""
+    bigint: str = "bigint"
     decimal: str = "decimal(15, 2)"
     decimal_in_file: str = "decimal128(15, 2)"
     """Arrow's name of the type that a file has for it."""
@@ -62,12 +63,14 @@ class Rig:
     """Whether queries run in this process: then `running` is 0."""
     knows_no_tables: bool = False
     """Whether the warehouse knows changes of the whole database, but not of a table."""
-    refuses_wide_years: bool = False
-    """Whether dates of the years 0 and 12022 are refused rather than kept."""
     has_wide_integers: bool = True
     """Whether there are integers beyond 64 bits."""
     fails: str = "select nope from shop.orders"
     """A statement that fails after it has got an id, if it gets one."""
+    has_booleans: bool = True
+    """Whether `true` is something else than the number 1."""
+    refused_dates: frozenset[str] = frozenset()
+    """Of the dates 0000-01-01 and 12022-01-01, those that are refused rather than kept."""
 
     @contextmanager
     def session(self, timeout: timedelta = timedelta(hours=1)) -> Iterator[Session]:

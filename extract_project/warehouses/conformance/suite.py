@@ -41,7 +41,8 @@ def test_g5_no_rows_have_the_same_schema(rig: Rig) -> None:
     assert (one.num_rows, none.num_rows) == (1, 0)
     assert one.schema == none.schema
     assert [str(kind) for kind in one.schema.types] == [
-        *("bool", rig.types.decimal_in_file, "int64", "double", "string", "date32[day]"),
+        "bool" if rig.has_booleans else "int32",
+        *(rig.types.decimal_in_file, "int64", "double", "string", "date32[day]"),
         "timestamp[us]",
     ]
 
@@ -75,15 +76,15 @@ def test_g5_integers_beyond_64_bits_are_refused_or_kept_as_the_author_chooses(ri
             assert kind == declared
 
 
-@pytest.mark.parametrize("year", ["12022-01-01", "0000-01-01"])
-def test_g5_a_year_that_python_lacks_is_kept_or_refused_by_column(rig: Rig, year: str) -> None:
-    sql = f"select cast('{year}' as date) as d, 1 as n"
-    if rig.refuses_wide_years:
-        said = rf"column 'd'|out of range|{year}"
-        with pytest.raises((TypeMappingError, WarehouseError), match=said):
+@pytest.mark.parametrize("day", ["12022-01-01", "0000-01-01"])
+def test_g5_a_year_that_python_lacks_is_kept_or_refused(rig: Rig, day: str) -> None:
+    sql = f"select cast('{day}' as date) as d, 1 as n"
+    if day in rig.refused_dates:
+        refusal = rf"column 'd'|out of range|{day}"
+        with pytest.raises((TypeMappingError, WarehouseError), match=refusal):
             rig.table(sql)
     else:
-        assert display(rig.table(sql).column(0)) == [f"+{year}"]
+        assert display(rig.table(sql).column(0)) == [f"+{day}"]
 
 
 def test_describe_gives_the_schema_and_runs_nothing(rig: Rig) -> None:
@@ -148,11 +149,10 @@ def test_g5_windows_of_partitions_meet_their_rows(rig: Rig, zone: str) -> None:
     midnight = "00:00" if zone == "UTC" else "05:00"
     first, last = f"2026-01-02 {midnight}:00", f"2026-01-03 {midnight}:00"
     of = rig.types
-    kinds = [
-        (f"cast('{at}' as {of.timestamp})", f"cast('{at}+00:00' as {of.timestamptz})")
-        for at in (first, last)
+    kinds = [("", of.timestamp), *([("+00:00", of.timestamptz)] if of.timestamptz else [])]
+    columns = [
+        tuple(f"cast('{at}{suffix}' as {kind})" for at in (first, last)) for suffix, kind in kinds
     ]
-    columns = list(zip(*kinds, strict=True))
     if zone == "UTC":
         columns.append(("cast('2026-01-02' as date)", "cast('2026-01-03' as date)"))
     for inside, outside in columns:
@@ -181,6 +181,8 @@ def test_a_watermark_is_null_at_first_and_then_a_bound(
 ) -> None:
     """Of a row below it and one that it equals."""
     kind = getattr(rig.types, kind, kind)
+    if kind is None:
+        pytest.skip("this warehouse has no expression of the type")
     upper = f"'{bound.isoformat(' ')}'" if isinstance(bound, datetime) else f"'{bound}'"
     for text in (
         ":mark is null or c >= :mark",
@@ -335,7 +337,7 @@ def test_last_changes_tell_whether_a_table_has_changed(rig: Rig) -> None:
             assert "shop.no_such_table" not in changes
         return changes["shop.orders"].token
 
-    before = token()
-    assert token() == before
+    # A change that is just over may be told apart from one at the same time by another token.
+    before = await_value("a token that stays", lambda: (found := token()) == token() and found)
     rig.insert()
     await_value("another token", lambda: token() != before)

@@ -1,0 +1,104 @@
+"""A read-only transaction, in a session whose settings are fixed.
+
+Settings of the server, or those of its `init_connect`, would change the published data without a
+change of the SQL. So each setting here is the server's own default as it is shipped, or what files
+need. Not set are
+
+- the collation of literals (`collation_connection`): a literal has to compare with this server's
+  tables as it does in the author's console;
+- what only chooses a plan (`optimizer_switch`).
+
+Of the time limits, the lower of the server's and ours applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+
+from extract_project.sql_quoting import literal
+from extract_project.warehouses.mysql.connection import Connection
+
+BEGIN = "start transaction read only"
+"""Without a snapshot at once: see `docs/mysql.md`."""
+END = "rollback"
+
+_MODE_OF_MARIADB = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+_MODE_OF_MYSQL = f"ONLY_FULL_GROUP_BY,NO_ZERO_IN_DATE,NO_ZERO_DATE,{_MODE_OF_MARIADB}"
+_VALUES: Mapping[str, str | int] = {
+    "time_zone": "+00:00",
+    # Errors quote what is at fault in words that are looked for.
+    "lc_messages": "en_US",
+    # What functions and operators give.
+    "lc_time_names": "en_US",
+    "default_week_format": 0,
+    "div_precision_increment": 4,
+    "group_concat_max_len": 2**32 - 1,
+    "block_encryption_mode": "aes-128-ecb",
+    "default_regex_flags": "",
+    "windowing_use_high_precision": 1,
+    # Which rows there are, and in what order.
+    "sql_select_limit": 2**64 - 1,
+    "sql_auto_is_null": 0,
+    "sql_big_selects": 1,
+    "max_sort_length": 1024,
+    "max_recursive_iterations": 2**32 - 1,  # MariaDB leaves out what comes after
+    "cte_max_recursion_depth": 2**32 - 1,
+    "system_versioning_asof": "DEFAULT",
+    # The state of the transaction.
+    "autocommit": 1,
+    "completion_type": "NO_CHAIN",
+    "transaction_isolation": "REPEATABLE-READ",
+    "tx_isolation": "REPEATABLE-READ",
+    # Statistics are current, and not a day old.
+    "information_schema_stats_expiry": 0,
+}
+_LIMITS: Mapping[str, int] = {"max_statement_time": 1, "max_execution_time": 1000}
+"""The time limits of MariaDB and of MySQL, and their units in a second."""
+_PATIENT = ("net_write_timeout", "net_read_timeout", "wait_timeout", "lock_wait_timeout")
+"""Seconds after which the server gives up, the first while rows wait to be read."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """After how many seconds the server ends a statement by itself."""
+
+    seconds: float
+    is_ours: bool
+
+
+def fix_settings(connection: Connection, limit: timedelta) -> Limit:
+    """Fix the settings of the session; `limit` is the time limit of each statement."""
+    names = (*_VALUES, *_LIMITS, *_PATIENT)
+    listed = ", ".join(map(literal, names))
+    known = {
+        str(name).lower(): value or ""
+        for name, value in connection.query(
+            f"show session variables where variable_name in ({listed})"
+        )
+    }
+    mode = _MODE_OF_MARIADB if connection.is_mariadb else _MODE_OF_MYSQL
+    values = {"sql_mode": literal(mode)}
+    values |= {name: _shown(value) for name, value in _VALUES.items() if name in known}
+    wanted = limit.total_seconds()
+    least = wanted
+    for name, unit in _LIMITS.items():
+        if name in known:
+            theirs = float(known[name]) / unit
+            least = min(theirs or wanted, wanted)
+            values[name] = str(ceil(least * unit))
+    for name in _PATIENT:
+        if name in known:
+            seconds = ceil(wanted)
+            theirs = int(known[name])
+            values[name] = str(min(theirs, seconds) if name == "lock_wait_timeout" else seconds)
+    pairs = ", ".join(f"session {name} = {value}" for name, value in values.items())
+    connection.query("set names utf8mb4")
+    connection.query(f"set {pairs}")
+    return Limit(least, is_ours=least >= wanted)
+
+
+def _shown(value: str | int) -> str:
+    return str(value) if isinstance(value, int) or value == "DEFAULT" else literal(value)
