@@ -122,6 +122,7 @@ def test_a_job_whose_answer_was_lost_is_found_and_not_started_again(
 def test_a_service_that_stays_busy_is_a_transient_failure_and_logged(
     server: BigQueryServer, session: BigQuerySession, caplog: pytest.LogCaptureFixture
 ) -> None:
+    has_patience(session, busy_seconds=0.2)
     server.service.faults.add("/jobs", "status", 10_000, 429, retry_after="0.05")
     with pytest.raises(WarehouseError, match="HTTP 429") as raised:
         read(session, MANY)
@@ -318,6 +319,7 @@ def test_g8_a_cancel_that_is_lost_is_sent_again_until_the_job_has_ended(
 def test_g8_a_cancel_that_is_never_heeded_does_not_hold_up_the_run(
     server: BigQueryServer, session: BigQuerySession
 ) -> None:
+    has_patience(session, abort_seconds=0.2)
     run = Run(lambda: read(session, SLOW))
     (job,) = await_value("the job", lambda: server.service.jobs or None)
     server.service.cancels_refused = 10_000

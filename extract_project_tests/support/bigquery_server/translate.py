@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import sqlglot
@@ -28,6 +29,8 @@ _KINDS = {
     "BINARY": "BYTES",
     **dict.fromkeys(("INT", "BIGINT", "DOUBLE", "DECIMAL", "BIGDECIMAL"), "a number"),
 }
+Parameters = tuple[tuple[str, str], ...]
+"""Names and types."""
 _COERCED = {frozenset(("DATE", "DATETIME"))}
 
 
@@ -52,7 +55,14 @@ class Translated:
 
 def translated(sql: str, parameters: Sequence[Mapping[str, Any]]) -> Translated:
     """The query in DuckDB's SQL, each parameter cast to its type; raises Refused."""
-    types = {each["name"].lower(): each["parameterType"]["type"] for each in parameters}
+    typed = tuple((str(each["name"]), str(each["parameterType"]["type"])) for each in parameters)
+    return _translated(sql, typed)
+
+
+@lru_cache
+def _translated(sql: str, parameters: Parameters) -> Translated:
+    """The same by names and types; a query is asked about several times."""
+    types = {name.lower(): kind for name, kind in parameters}
     try:
         tree = sqlglot.parse_one(sql, read="bigquery")
     except SqlglotError as error:
@@ -81,9 +91,9 @@ def translated(sql: str, parameters: Sequence[Mapping[str, Any]]) -> Translated:
     return Translated(_SERIES.sub(r"generate_series(\1, \2)", text), kind, tables)
 
 
-def _given(name: str, parameters: Sequence[Mapping[str, Any]]) -> str:
+def _given(name: str, parameters: Parameters) -> str:
     """The parameter's name in DuckDB, by that of its value: BigQuery does not mind its case."""
-    given = next(str(each["name"]) for each in parameters if each["name"].lower() == name.lower())
+    given = next(each for each, _ in parameters if each.lower() == name.lower())
     return f"value_of_{given}"
 
 
