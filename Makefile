@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Every process of the demo and of the tests would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test test-fast test-slow test-soak test-all corpora attack fuzz storm storm-ecs morning bench bench-memory bench-scale bench-starts bench-types docs screenshots lint stack cost sbom format lock clean
+.PHONY: demo up test test-fast test-slow test-soak test-all test-warehouses corpora attack fuzz storm storm-ecs morning bench bench-memory bench-scale bench-starts bench-types docs screenshots lint stack cost sbom format lock clean
 
 demo: $(DEMO) ## run a demo on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -19,21 +19,24 @@ up: $(DEMO) ## run the demo's parts with the Dagster UI, until Ctrl-C
 PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 20
 
 test: $(READY) ## run all tests but the slow ones, against real servers: within 7 minutes on 2 cores
-	$(PYTEST) -m 'not slow and not soak'
+	$(PYTEST) -m 'not slow and not soak and not own_engine'
 
 FAST := $(addprefix extract_project_tests/,checks formats manifest schema sql test_settings.py test_units.py)
 
 test-fast: $(READY) ## run the tests that need no server but S3 and DuckDB: within a minute
-	$(PYTEST) -m 'not slow and not soak' --ignore-glob '*postgres*' $(FAST)
+	$(PYTEST) -m 'not slow and not soak and not own_engine' --ignore-glob '*postgres*' $(FAST)
 
 test-slow: $(READY) ## run the slow tests: the command line against a real Dagster, tasks on the local ECS, memory
-	$(PYTEST) -m 'slow and not soak'
+	$(PYTEST) -m 'slow and not soak and not own_engine'
 
 test-soak: $(READY) ## run what lasts: a storm, a fault at each request, a cancel at each place, the second S3 server
 	$(PYTEST) -m soak
 
+test-warehouses: $(READY) ## test ClickHouse against its real engine, in an environment of its own that this makes (0.6 GB)
+	$(BIN)/pytest -m own_engine --durations 5 extract_project_tests/warehouses
+
 test-all: $(READY) ## run both at once, as CI does: servers start once, and no worker waits for the last
-	$(PYTEST) -m 'not soak'
+	$(PYTEST) -m 'not soak and not own_engine'
 
 bench: $(READY) ## compare this project with its peers; writes docs/performance.md
 	$(BIN)/python -m bench --scale $(SCALE) --rounds $(ROUNDS)
@@ -124,12 +127,13 @@ lock: ## pin every dependency with hashes, for every platform
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) bench/peers/requirements.in -o bench/peers/requirements.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) deploy/sbom.in -o deploy/sbom.lock
 	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) extract_project_tests/support/ministack/requirements.in -o extract_project_tests/support/ministack/requirements.lock
+	$(VENV)-lock/bin/uv pip compile $(LOCK_OPTIONS) extract_project_tests/support/chdb_server/requirements.in -o extract_project_tests/support/chdb_server/requirements.lock
 	rm -rf $(VENV)-lock
 
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 clean: ## remove everything that the other targets made
-	rm -rf $(VENV) $(VENV)-ministack $(STACK_ENV) $(CHECK_ENV) $(SBOM_ENV) dist .bench .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-ministack $(VENV)-chdb $(STACK_ENV) $(CHECK_ENV) $(SBOM_ENV) dist .bench .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # A stamp holds what has been installed, and where: files that are merely newer, as in a fresh copy of
 # the tree, install nothing again. An environment that was copied from elsewhere is made anew. Modules

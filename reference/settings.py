@@ -43,6 +43,7 @@ export EXTRACT_WAREHOUSES__SHOP__USER=extracts
 """
 _NOTES = {
     "bigquery": "BigQuery: see also [BigQuery](bigquery.md)",
+    "clickhouse": "ClickHouse: see also [ClickHouse](clickhouse.md)",
     "databricks": "Databricks SQL: see also [Databricks](databricks.md)",
     "duckdb": "DuckDB, embedded in each run",
     "mysql": "MySQL and MariaDB: see also [MySQL](mysql.md)",

@@ -158,6 +158,20 @@ MYSQL = Lexicon(
 )
 """For a session without ANSI_QUOTES and NO_BACKSLASH_ESCAPES."""
 
+CLICKHOUSE = Lexicon(
+    token_pattern(
+        space=r"\s",
+        comment=r"--[^\n]*|#[ !][^\n]*",
+        string=rf"'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'|{_DOLLARS}",
+        name=r"`[^`\\]*(?:(?:``|\\.)[^`\\]*)*`|\"[^\"\\]*(?:(?:\"\"|\\.)[^\"\\]*)*\"",
+        word=r"(?:@@)?[^\W\d][\w$]*",
+        parameter=r"\{\s*\w+\s*:[^{}]*\}",
+        signs=rf"<=>|==|{_SIGNS}",
+    ),
+    nested_comments=False,
+    quotes="'\"`$",
+)
+
 _OPENERS = {"'": "string", '"': "quoted name", "$": "string between dollars", "`": "quoted name"}
 
 

@@ -86,7 +86,7 @@ def _tables(tree: exp.Expr, keeps_case: bool) -> Iterator[Name]:
     from sqlglot import exp
 
     for table in tree.find_all(exp.Table):
-        if not isinstance(table.parent, (exp.From, exp.Join, exp.Subquery, exp.Lateral)):
+        if not isinstance(table.parent, (exp.From, exp.Join, exp.Subquery, exp.Lateral, exp.Final)):
             continue
         parts = [table.args.get(part) for part in ("catalog", "db", "this")]
         if not isinstance(parts[-1], exp.Identifier):

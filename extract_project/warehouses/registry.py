@@ -19,6 +19,7 @@ from extract_project.sql.dialect import Dialect
 GROUP = "extract_project.warehouses"
 BUILT_IN: Mapping[str, str] = {
     "bigquery": "extract_project.warehouses.bigquery:BigQueryWarehouse",
+    "clickhouse": "extract_project.warehouses.clickhouse:ClickHouseWarehouse",
     "databricks": "extract_project.warehouses.databricks:DatabricksWarehouse",
     "duckdb": "extract_project.warehouses.duckdb:DuckDBWarehouse",
     "mysql": "extract_project.warehouses.mysql:MySQLWarehouse",

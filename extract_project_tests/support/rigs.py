@@ -10,6 +10,7 @@ import duckdb
 import psycopg
 
 from extract_project.warehouses.bigquery import BigQueryWarehouse
+from extract_project.warehouses.clickhouse import ClickHouseWarehouse
 from extract_project.warehouses.conformance.rig import LABEL, Rig, TypeNames, read
 from extract_project.warehouses.databricks import DatabricksWarehouse
 from extract_project.warehouses.duckdb import DuckDBWarehouse
@@ -19,6 +20,7 @@ from extract_project.warehouses.snowflake import SnowflakeWarehouse
 from extract_project_tests.support import bigquery_server, databricks_server
 from extract_project_tests.support.bigquery_server import BigQueryServer
 from extract_project_tests.support.bigquery_server.sign_in import workload
+from extract_project_tests.support.chdb_server import ChdbServer
 from extract_project_tests.support.databricks_server import DatabricksServer
 from extract_project_tests.support.mariadb_server import MariaDB
 from extract_project_tests.support.snowflake_server import Engine, Service, SnowflakeServer
@@ -305,3 +307,54 @@ def snowflake_service(chunk_rows: int = 10_000) -> Service:
         "create schema shop; create table shop.orders as select 1 as id"
     )
     return service
+
+
+def clickhouse_rig(server: ChdbServer) -> Rig:
+    engine, service = server.service.engine, server.service
+    engine.execute("create database if not exists shop")
+    engine.execute("drop table if exists shop.orders")
+    engine.execute("create table shop.orders engine = MergeTree order by id as select 1 as id")
+    warehouse = clickhouse_warehouse(server)
+    return Rig(
+        warehouse=warehouse,
+        series=lambda limit: f"select number + 1 as n from numbers({limit})",
+        slow="select count() as n from numbers(100000000000000) where number % 7 = 3",
+        running=lambda: len(service.running),
+        insert=lambda: engine.execute("insert into shop.orders values (2)"),
+        unreachable=warehouse.model_copy(update={"port": 1}),
+        unreachable_name="clickhouse 127.0.0.1:1",
+        refused_dates=frozenset(("0000-01-01", "12022-01-01")),
+        types=TypeNames(
+            text="Nullable(String)",
+            double="Float64",
+            timestamp="Nullable(DateTime64(6))",
+            timestamp_in_file="timestamp[us, tz=UTC]",
+            timestamptz="Nullable(DateTime64(6))",
+            bigint="Nullable(Int64)",
+            date="Nullable(Date32)",
+            digits="Nullable(Decimal(38, 0))",
+        ),
+    )
+
+
+class ImpatientClickHouse(ClickHouseWarehouse):
+    """One that does not wait long."""
+
+    patience: ClassVar[Patience] = Patience(
+        answer_seconds=5, stall_seconds=1, start_seconds=0.5, abort_seconds=2
+    )
+
+
+def clickhouse_warehouse(server: ChdbServer, **fields: Any) -> ClickHouseWarehouse:
+    """Settings that find the server, and sign in."""
+    return ImpatientClickHouse.model_validate(
+        {
+            "type": "clickhouse",
+            "host": "127.0.0.1",
+            "port": server.port,
+            "protocol": "http",
+            "user": "reader",
+            "password": "hunter2",
+            **fields,
+        }
+    )

@@ -19,7 +19,8 @@ print(load_settings().warehouses["shop"])
 print(sorted(name for name in sys.modules if "_warehouse" in name))
 own = [name for name in sys.modules if name.startswith("extract_project.warehouses.")]
 ours = {name.split(".")[2] for name in own}
-kinds = {"bigquery", "databricks", "duckdb", "mysql", "postgres", "snowflake", "conformance"}
+kinds = {"bigquery", "clickhouse", "databricks", "duckdb", "mysql", "postgres", "snowflake"}
+kinds |= {"conformance"}
 assert len(ours & kinds) <= 1, ours
 """
 
@@ -78,7 +79,9 @@ def test_a_package_adds_a_type_and_only_who_names_it_imports_it(tmp_path: Path) 
     assert "EXTRACT_WAREHOUSES__SHOP__PATHH is not a setting of a acme warehouse" in wrong
     assert "SHOP__PATH is not set: expected the path of this acme warehouse" in wrong
     unknown = run(tmp_path, "-c", _LOAD, TYPE="acmee")
-    assert "'acmee': expected one of acme, bigquery, databricks, duckdb, mysql, postgres" in unknown
+    assert (
+        "'acmee': expected one of acme, bigquery, clickhouse, databricks, duckdb, mysql" in unknown
+    )
     (tmp_path / "a.sql").write_text("select 1 as n from a join b using (n) where read_csv('x')")
     check = (
         "from extract_project.cli.main import main; main(['check', 'a.sql', '--dialect', 'acme'])"

@@ -37,6 +37,9 @@ class TypeNames:
     """Integers; of any size, if there are such."""
     digits: str = "decimal(38, 0)"
     """Numbers of 38 digits before the point."""
+    date: str = "date"
+    timestamp_in_file: str = "timestamp[us]"
+    """Arrow's name of the type that a file has for `timestamp`."""
 
 
 @dataclass(frozen=True)

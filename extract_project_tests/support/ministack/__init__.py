@@ -6,20 +6,16 @@ answers 404 to an If-Match on a missing key, as S3 does; and it takes any KMS ke
 
 from __future__ import annotations
 
-import fcntl
 import os
-import subprocess
-import sys
-import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from extract_project.embedded.process import await_ready, free_port, is_listening, running
 from extract_project.embedded.s3_server import S3Server
+from extract_project_tests.support.environments import python_of
 
 _LOCK = Path(__file__).with_name("requirements.lock")
-_ENVIRONMENT = Path(__file__).parents[3] / ".venv-ministack"
 
 
 @contextmanager
@@ -34,20 +30,8 @@ def ministack_server(directory: Path, services: str = "s3") -> Iterator[S3Server
         "SERVICES": services,
         "LOG_LEVEL": "WARNING",
     }
-    with running([str(_installed()), "-m", "ministack"], log, environment) as process:
+    with running(
+        [str(python_of("ministack", _LOCK)), "-m", "ministack"], log, environment
+    ) as process:
         await_ready("ministack", lambda: is_listening(port), process, log)
         yield S3Server(f"http://127.0.0.1:{port}", process.pid)
-
-
-def _installed() -> Path:
-    """The Python of ministack's own environment, which is created when it is first needed."""
-    python, ready = _ENVIRONMENT / "bin/python", _ENVIRONMENT / ".ready"
-    with _ENVIRONMENT.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # test workers start side by side
-        if not ready.exists() or ready.read_bytes() != _LOCK.read_bytes():
-            venv.create(_ENVIRONMENT, with_pip=True, clear=True)
-            command = [str(python), "-m", "pip", "install", "--quiet", "--no-deps"]
-            command += ["--disable-pip-version-check", "--require-hashes", "-r", str(_LOCK)]
-            subprocess.run(command, check=True, stdout=sys.stderr)
-            ready.write_bytes(_LOCK.read_bytes())
-    return python

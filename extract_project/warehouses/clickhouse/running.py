@@ -1,0 +1,121 @@
+"""One query, from its start to the end of its rows.
+
+A request blocks until the server begins to send, and then whenever it has no more rows yet. So
+each is in a thread, and whoever waits looks whether the run has been cancelled: then the query is
+killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from http.client import HTTPResponse
+from typing import Any, TypeVar
+
+from extract_project.errors import QueryCancelled
+from extract_project.warehouses.clickhouse.client import Client, Sent
+from extract_project.warehouses.meaning import incomplete
+from extract_project.warehouses.waiting import Cancellation, answer_of, begin, is_confirmed
+
+T = TypeVar("T")
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+
+
+class Running:
+    """A query that the server runs."""
+
+    def __init__(
+        self, client: Client, cancellation: Cancellation, sent: Sent, seconds: float
+    ) -> None:
+        """`seconds`: the longest that it may be silent."""
+        self._client = client
+        self._cancellation = cancellation
+        self._sent = sent
+        self._seconds = seconds
+        self._has_ended = False
+        self._work: Future[Any] | None = None
+        self._reply: Future[HTTPResponse] | None = None
+
+    def start(self, form: str) -> HTTPResponse:
+        """Send it, and wait until it begins to answer in this format."""
+        self._cancellation.require_not()
+        self._reply = begin("query", lambda: self._client.open(self._sent, form, self._seconds))
+        try:
+            return self._awaited(self._reply)
+        except QueryCancelled:
+            raise
+        except Exception:  # the server has ended it itself
+            self._has_ended = True
+            raise
+
+    def read(self, work: Callable[[], T]) -> T:
+        """Do what reads of its answer."""
+        self._work = reading = begin("rows", work)
+        return self._awaited(reading)
+
+    def finish(self) -> None:
+        """Nothing is left to be read."""
+        self._has_ended = True
+
+    def abort(self) -> None:
+        """Kill it, and make sure that it has ended.
+
+        Raises QueryCancelled with the statement that does it, if the server does not confirm it.
+        """
+        if self._has_ended or self._reply is None:
+            return
+        self._has_ended = True
+        if self._work is None or self._work.done():
+            self._hang_up()  # a server that waits for us to read sees no kill
+        seconds = self._client.patience.abort_seconds
+        if not is_confirmed(self._is_killed, seconds, _FIRST_PAUSE, _LONGEST_PAUSE):
+            query_id = self._sent.query_id
+            raise QueryCancelled(
+                f"the run was ended, and clickhouse has not confirmed that query {query_id} was: "
+                f"it ends by itself at its timeout, or run: "
+                f"{self._client.kill_statement(query_id)}"
+            )
+        self._hang_up_later()
+
+    def _awaited(self, outcome: Future[T]) -> T:
+        """What is waited for. If the server is silent, it is asked whether the query still runs."""
+        was_gone = False
+        while True:
+            try:
+                return self._cancellation.result(outcome, self._client.patience.stall_seconds)
+            except QueryCancelled:
+                self.abort()
+                raise
+            except TimeoutError:
+                if outcome.done():
+                    raise
+                runs = answer_of(self._runs, self._client.patience.answer_seconds)
+                if not runs and was_gone:
+                    raise incomplete(
+                        f"{self._client} has fallen silent, and does not run the query any more"
+                    ) from None
+                was_gone = not runs
+
+    def _runs(self) -> bool:
+        return self._client.is_running(self._sent.query_id)
+
+    def _is_killed(self, seconds: float) -> bool:
+        """One that has not begun to answer may not have begun at all: it is killed again."""
+        reply = self._reply
+
+        def ask() -> bool:
+            self._client.kill(self._sent.query_id)
+            return reply is not None and reply.done() and not self._runs()
+
+        return answer_of(ask, seconds)
+
+    def _hang_up(self) -> None:
+        if self._reply is not None and self._reply.done() and not self._reply.exception():
+            self._reply.result().close()
+
+    def _hang_up_later(self) -> None:
+        """Not while another thread reads, which would hold it up."""
+        if self._work is not None:
+            self._work.add_done_callback(lambda _: self._hang_up())
+        else:
+            self._hang_up()

@@ -1,0 +1,1 @@
+"""ClickHouse, tested against its real engine: `make test-warehouses`."""
