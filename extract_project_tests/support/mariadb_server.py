@@ -46,7 +46,7 @@ class MariaDB:
 
     @property
     def warehouse(self) -> MySQLWarehouse:
-        """Settings of its user `reader`, who may read everything, see what runs, and nothing else."""
+        """Settings of its user `reader`, who may read everything and see what runs."""
         return MySQLWarehouse.model_validate(
             {"type": "mysql", "host": str(self.socket), "user": "reader", "password": "hunter2"}
         )

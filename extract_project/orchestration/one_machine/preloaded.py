@@ -16,3 +16,6 @@ with without_collection():
     import extract_project.orchestration.one_machine.logs
     import extract_project.orchestration.one_machine.process
     import extract_project.orchestration.run.preloaded  # noqa: F401
+    from extract_project.orchestration.one_machine.revisions import remember_revisions
+
+    remember_revisions()
