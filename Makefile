@@ -33,7 +33,7 @@ test-soak: $(READY) ## run what lasts: a storm, a fault at each request, a cance
 	$(PYTEST) -m soak
 
 test-warehouses: $(READY) ## test ClickHouse against its real engine, in an environment of its own that this makes (0.6 GB)
-	$(BIN)/pytest -m own_engine --durations 5 extract_project_tests/warehouses
+	$(BIN)/pytest -m own_engine --durations 5 extract_project_tests/warehouses extract_project_tests/cli/test_materialize_clickhouse.py
 
 test-all: $(READY) ## run both at once, as CI does: servers start once, and no worker waits for the last
 	$(PYTEST) -m 'not soak and not own_engine'

@@ -358,3 +358,13 @@ def clickhouse_warehouse(server: ChdbServer, **fields: Any) -> ClickHouseWarehou
             **fields,
         }
     )
+
+
+def clickhouse_settings(server: ChdbServer) -> dict[str, str]:
+    """The same as environment variables: warehouse `click`, beside the default `shop`."""
+    fields = {"type": "clickhouse", "host": "127.0.0.1", "port": str(server.port)}
+    fields |= {"protocol": "http", "user": "reader", "password": "hunter2"}
+    return {
+        "EXTRACT_WAREHOUSE": "shop",
+        **{f"EXTRACT_WAREHOUSES__CLICK__{name.upper()}": text for name, text in fields.items()},
+    }

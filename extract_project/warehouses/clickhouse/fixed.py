@@ -34,7 +34,6 @@ _ROWS = {
     "use_query_cache": "0",  # an answer of before
     "skip_unavailable_shards": "0",
     "fallback_to_stale_replicas_for_distributed_queries": "0",  # not the default: old rows
-    "max_parallel_replicas": "1",
     "distributed_product_mode": "deny",
     "join_use_nulls": "0",
     "join_default_strictness": "ALL",
@@ -71,6 +70,7 @@ _FORM = {
     "output_format_arrow_compression_method": "lz4_frame",
     "output_format_json_named_tuples_as_objects": "1",
     "describe_include_subcolumns": "0",
+    "max_block_size": "16384",  # not the default: one block is one batch in our memory
 }
 _ALWAYS = {
     **_OVERFLOW,

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from extract_project.errors import QueryCancelled, WarehouseError
 from extract_project.warehouses.clickhouse.changes import last_changes
 from extract_project.warehouses.clickhouse.client import Client, Sent
+from extract_project.warehouses.clickhouse.errors import of_text
 from extract_project.warehouses.clickhouse.facts import table_facts
 from extract_project.warehouses.clickhouse.parameters import bound, markers
 from extract_project.warehouses.clickhouse.result import ClickHouseResult
@@ -95,7 +96,7 @@ class ClickHouseSession:
         running = self._begun(sent)
         try:
             reply = running.start("JSON")
-            rows = running.read(lambda: _rows(reply))
+            rows = running.read(lambda: _rows(reply, sent))
             running.finish()
             described = [Column(str(row["name"]), str(row["type"])) for row in rows]
             return clickhouse_columns(described, query)
@@ -104,10 +105,17 @@ class ClickHouseSession:
             raise
 
 
-def _rows(reply: HTTPResponse) -> list[dict[str, Any]]:
-    with reply:
-        body = reply.read()
+def _rows(reply: HTTPResponse, sent: Sent) -> list[dict[str, Any]]:
+    try:
+        with reply:
+            body = reply.read()
+    except IncompleteRead as error:
+        body = error.partial
+    except (OSError, HTTPException):
+        body = b""
     try:
         return list(json.loads(body)["data"])
     except (ValueError, KeyError, TypeError):
-        raise incomplete("clickhouse's description of the statement broke off") from None
+        told = of_text(body.decode(errors="replace"), sent.rendered, sent.before)
+        said = "clickhouse's description of the statement broke off"
+        raise (told or incomplete(said)) from None

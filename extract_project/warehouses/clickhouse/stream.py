@@ -16,11 +16,15 @@ from http.client import HTTPException, HTTPResponse, IncompleteRead
 import pyarrow as pa
 
 from extract_project.errors import WarehouseError
+from extract_project.memory import require_room
 from extract_project.warehouses.clickhouse.errors import of_text
 from extract_project.warehouses.meaning import incomplete
 from extract_project.warehouses.protocol import Rendered
 
 END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+_LARGE = 16 << 20
+_TIMES = 10
+"""How much larger a batch of text is, decompressed and as the file's type, for a rough guess."""
 _KEPT = 32 << 10
 """How much of the end is kept: an error's text is in it."""
 
@@ -35,6 +39,13 @@ class _Body:
         self.tail = b""
 
     def read(self, size: int) -> bytes:
+        """Raises OutOfMemory if a batch of long values has no place."""
+        if size > _LARGE:
+            require_room(
+                _TIMES * size,
+                f"a batch of the result has {size >> 20:,} MiB, compressed: reading it",
+                "select less of its longest values",
+            )
         try:
             data = self._reply.read(size)
         except IncompleteRead as error:
