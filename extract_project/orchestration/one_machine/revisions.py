@@ -2,7 +2,7 @@
 
 Whenever a process opens Dagster's SQLite storage, Dagster compares its revision with that of the
 newest script. Alembic then executes some sixty files, four times for each step: a quarter of the
-CPU time of a small one (Dagster 1.13.27, Alembic 1.18).
+CPU time of a small one (Dagster 1.13.27, Alembic 1.20).
 """
 
 from __future__ import annotations
