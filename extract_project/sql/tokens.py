@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from extract_project.problem import Refused, position, refuse
@@ -33,7 +34,8 @@ class Token(NamedTuple):
 class Lexicon:
     """The token rules of a dialect."""
 
-    pattern: re.Pattern[str]
+    form: str
+    """Of one token, as `token_form` makes it."""
     nested_comments: bool
     signs_before_comment: str = ""
     """Tokens that begin with one of these must not touch a comment: it is unknown how the engine
@@ -43,6 +45,12 @@ class Lexicon:
     """Characters that may or may not end a `--` comment."""
     quotes: str = "'\"$"
     """What opens a string or a quoted name."""
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled when it is first used: a process needs one dialect of all, or none."""
+        return re.compile(self.form, re.DOTALL)
+
     acting_comments: re.Pattern[str] | None = None
     """Comments that the engine does not skip: they hold SQL, or change a setting."""
 
@@ -55,7 +63,7 @@ _E_STRING = (
 )
 
 
-def token_pattern(
+def token_form(
     *,
     space: str,
     comment: str,
@@ -64,14 +72,13 @@ def token_pattern(
     parameter: str,
     name: str = r'(?:[uU]&)?"[^"]*(?:""[^"]*)*"',
     signs: str = _SIGNS,
-) -> re.Pattern[str]:
-    return re.compile(
+) -> str:
+    return (
         rf"{space}*(?:(?P<comment>{comment}|/\*)"
         rf"|(?P<string>{string})"
         rf"|(?P<name>{name})"
         rf"|(?P<number>{_DIGITS})|(?P<word>{word})|(?P<parameter>{parameter})"
-        rf"|(?P<sign>{signs})|(?P<end>\Z))",
-        re.DOTALL,
+        rf"|(?P<sign>{signs})|(?P<end>\Z))"
     )
 
 
@@ -80,7 +87,7 @@ _QUOTED = r"'[^']*(?:''[^']*)*'"
 _DOLLARS = rf"(?P<tag>\$(?:[{_LETTER}][0-9{_LETTER}]*)?\$).*?(?P=tag)"
 
 POSTGRES = Lexicon(
-    token_pattern(
+    token_form(
         space=r"[ \t\r\n\f\v]",
         comment=r"--[^\r\n]*",
         string=rf"{_E_STRING}|(?:[bBxXnN]|[uU]&)?{_QUOTED}|{_DOLLARS}",
@@ -91,7 +98,7 @@ POSTGRES = Lexicon(
     nested_comments=True,
 )
 DUCKDB = Lexicon(
-    token_pattern(
+    token_form(
         space=r"\s",
         comment=r"--[^\r\n]*",
         string=rf"{_E_STRING}|[bBxX]?{_QUOTED}|{_DOLLARS}",
@@ -101,7 +108,7 @@ DUCKDB = Lexicon(
     nested_comments=True,
 )
 SNOWFLAKE = Lexicon(
-    token_pattern(
+    token_form(
         space=r"\s",
         comment=r"--[^\n]*|//[^\n]*",
         string=r"[xX]?'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'|\$\$.*?\$\$",
@@ -114,7 +121,7 @@ SNOWFLAKE = Lexicon(
 )
 
 DATABRICKS = Lexicon(
-    token_pattern(
+    token_form(
         space=r"\s",
         comment=r"--(?:\\\n|[^\r\n])*",  # a backslash at the end of a line continues it
         string=r"[rR](?:'[^']*'|\"[^\"]*\")"
@@ -129,7 +136,7 @@ DATABRICKS = Lexicon(
 
 _RAW = r"(?:[rR][bB]?|[bB][rR]?)?"
 BIGQUERY = Lexicon(
-    token_pattern(
+    token_form(
         space=r"\s",
         comment=r"(?:--|#)[^\r\n]*",
         string=rf"{_RAW}(?:'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\""
@@ -143,7 +150,7 @@ BIGQUERY = Lexicon(
 )
 
 MYSQL = Lexicon(
-    token_pattern(
+    token_form(
         space=r"[ \t\r\n\f\v]",
         comment=r"--(?=[\x00-\x20\x7f]|\Z)[^\n]*|#[^\n]*",  # `1--1` is a sum
         string=r"[nNxXbB]?'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'|\"[^\"\\]*(?:(?:\"\"|\\.)[^\"\\]*)*\"",
@@ -159,7 +166,7 @@ MYSQL = Lexicon(
 """For a session without ANSI_QUOTES and NO_BACKSLASH_ESCAPES."""
 
 CLICKHOUSE = Lexicon(
-    token_pattern(
+    token_form(
         space=r"\s",
         comment=r"--[^\n]*|#[ !][^\n]*",
         string=rf"'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'|{_DOLLARS}",
