@@ -39,6 +39,15 @@ class Sent:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What a server says of a query."""
+
+    runs: bool
+    host: str
+    """Which server: several may be behind one address."""
+
+
+@dataclass(frozen=True)
 class Client:
     """The requests to one server."""
 
@@ -85,14 +94,15 @@ class Client:
         except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             raise self.unreachable(error) from None
 
-    def is_running(self, query_id: str) -> bool:
-        """Whether the server has this query."""
+    def look(self, query_id: str) -> Look:
+        """Whether the server that answers has this query."""
+        host = "'the cluster'" if self.cluster else "hostName()"
         asked = (
-            f"select count() as n from {self._everywhere} "
+            f"select count() as n, {host} as host from {self._everywhere} "
             f"where query_id = {backslashed(query_id)} and is_initial_query"
         )
         found = self.rows(Sent(asked, f"{query_id}-asked-{time.monotonic_ns()}"))
-        return bool(int(found[0]["n"]))
+        return Look(bool(int(found[0]["n"])), str(found[0]["host"]))
 
     def kill(self, query_id: str) -> None:
         """Ask for a query's end; each user may end their own."""

@@ -68,6 +68,8 @@ def _of_one(scalar: pa.Scalar, kind: Kind) -> str:
     if kind.name in ("Date", "Date32") and isinstance(value, int):
         return plain(date(1970, 1, 1) + timedelta(days=value))
     if kind.name in ("Enum8", "Enum16"):
+        if value not in kind.values:
+            raise ValueError(f"{kind.text} has no {value}")
         return quoted(kind.values[value])
     if kind.name == "IPv4":
         return quoted(str(IPv4Address(value)))

@@ -12,13 +12,14 @@ from concurrent.futures import Future
 from http.client import HTTPResponse
 from typing import Any, TypeVar
 
-from extract_project.errors import QueryCancelled
+from extract_project.errors import QueryCancelled, WarehouseError
 from extract_project.warehouses.clickhouse.client import Client, Sent
 from extract_project.warehouses.meaning import incomplete
 from extract_project.warehouses.waiting import Cancellation, answer_of, begin, is_confirmed
 
 T = TypeVar("T")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_FIRST_LOOK = 2.0
 
 
 class Running:
@@ -32,6 +33,8 @@ class Running:
         self._cancellation = cancellation
         self._sent = sent
         self._seconds = seconds
+        self._host: str | None = None
+        """The server that was seen running it."""
         self._has_ended = False
         self._work: Future[Any] | None = None
         self._reply: Future[HTTPResponse] | None = None
@@ -79,25 +82,35 @@ class Running:
 
     def _awaited(self, outcome: Future[T]) -> T:
         """What is waited for. If the server is silent, it is asked whether the query still runs."""
+        patience = self._client.patience
+        seconds = min(_FIRST_LOOK, patience.stall_seconds)
         was_gone = False
         while True:
             try:
-                return self._cancellation.result(outcome, self._client.patience.stall_seconds)
+                return self._cancellation.result(outcome, seconds)
             except QueryCancelled:
                 self.abort()
                 raise
             except TimeoutError:
                 if outcome.done():
                     raise
-                runs = answer_of(self._runs, self._client.patience.answer_seconds)
-                if not runs and was_gone:
+                seconds = patience.stall_seconds
+                is_gone = answer_of(self._is_gone, patience.answer_seconds)
+                if is_gone and was_gone:
                     raise incomplete(
                         f"{self._client} has fallen silent, and does not run the query any more"
                     ) from None
-                was_gone = not runs
+                was_gone = is_gone
 
-    def _runs(self) -> bool:
-        return self._client.is_running(self._sent.query_id)
+    def _is_gone(self) -> bool:
+        """Whether it no longer runs where it ran. What another server says means nothing."""
+        try:
+            look = self._client.look(self._sent.query_id)
+        except WarehouseError:
+            return self._host is not None
+        if look.runs:
+            self._host = look.host
+        return not look.runs and look.host == self._host
 
     def _is_killed(self, seconds: float) -> bool:
         """One that has not begun to answer may not have begun at all: it is killed again."""
@@ -105,7 +118,8 @@ class Running:
 
         def ask() -> bool:
             self._client.kill(self._sent.query_id)
-            return reply is not None and reply.done() and not self._runs()
+            is_there = self._client.look(self._sent.query_id).runs
+            return reply is not None and reply.done() and not is_there
 
         return answer_of(ask, seconds)
 

@@ -234,7 +234,13 @@ def _described(column: pa.Array, kind: Kind, field: pa.Field, rows_before: int) 
     if kind.name in ("Enum8", "Enum16"):
         numbers = pa.array(list(kind.values), column.type)
         names = pa.array(list(kind.values.values()), pa.string())
-        return names.take(pc.index_in(column, numbers))
+        found = names.take(pc.index_in(column, numbers))
+        if found.null_count != column.null_count:
+            raise incomplete(
+                f"clickhouse sent a value of column {field.name!r} that its description does not "
+                f"have: the type was changed meanwhile"
+            )
+        return found
     if kind.name == "IPv4":
         return _each(column, lambda value: str(IPv4Address(value)))
     if kind.name == "IPv6":

@@ -51,6 +51,8 @@ class Service:
     kills_ignored: int = 0
     """How many kills are without effect, counted from the first."""
     kills: int = 0
+    hosts: tuple[str, ...] = ("a",)
+    """The servers behind the address, which are asked in turn; queries run on the first."""
     looks: int = 0
     """How often it was asked whether a query runs."""
     faults: Faults = field(default_factory=Faults)
@@ -66,7 +68,8 @@ class Service:
             self.looks += 1
             found = _QUERY_ID.search(asked.sql)
             runs = bool(found and found[1] in self.running)
-            yield b'{"data":[{"n":"%d"}]}' % runs
+            host = self.hosts[self.looks % len(self.hosts)]
+            yield b'{"data":[{"n":"%d","host":"%s"}]}' % (runs and host == "a", host.encode())
             return
         self.asked.append(asked)
         if asked.settings.get("readonly") == "1" and not re.match(

@@ -95,8 +95,10 @@ def test_a_query_that_is_silent_is_waited_for_while_the_server_runs_it(server: C
         thread = threading.Thread(target=run)
         thread.start()
         await_value("the query to run", lambda: any(a.sql == SLOW for a in server.service.asked))
-        await_value("it to be asked for", lambda: server.service.looks >= 2)
+        server.service.hosts = ("a", "another")
+        await_value("it to be asked for", lambda: server.service.looks >= 4)
         assert thread.is_alive()
+        server.service.hosts = ("a",)
         server.service.running.clear()
         thread.join()
     (failure,) = failures
