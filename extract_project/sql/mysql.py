@@ -72,7 +72,9 @@ class MySQL:
         _require_clear_tokens(text)
         fallback.require_query(text)
         _require_no_effects(text)
-        return reading_by_tree(text, tuple(fallback.calls(text.tokens)), "mysql", "MySQL")
+        return reading_by_tree(
+            text, tuple(fallback.calls(text.tokens)), "mysql", "MySQL", keeps_case=True
+        )
 
     def objection(self, function: Name) -> str | None:
         name = function[-1].lower()

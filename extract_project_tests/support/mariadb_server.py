@@ -48,7 +48,13 @@ class MariaDB:
     def warehouse(self) -> MySQLWarehouse:
         """Settings of its user `reader`, who may read everything and see what runs."""
         return MySQLWarehouse.model_validate(
-            {"type": "mysql", "host": str(self.socket), "user": "reader", "password": "hunter2"}
+            {
+                "type": "mysql",
+                "host": str(self.socket),
+                "database": "shop",
+                "user": "reader",
+                "password": "hunter2",
+            }
         )
 
     def over_tcp(self, **fields: Any) -> MySQLWarehouse:

@@ -79,7 +79,7 @@ def postgres_rig(warehouse: PostgresWarehouse) -> Rig:
 
 def mysql_rig(server: MariaDB) -> Rig:
     server.execute("drop table if exists shop.orders", "create table shop.orders as select 1 as id")
-    warehouse = server.warehouse.model_copy(update={"database": "shop"})
+    warehouse = server.warehouse
     running = (
         "select count(*) from information_schema.processlist "
         "where user = 'reader' and command = 'Execute'"

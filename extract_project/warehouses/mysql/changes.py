@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 
 from extract_project.sql_quoting import backslashed
 from extract_project.warehouses.mysql.connection import Connection
-from extract_project.warehouses.mysql.names import place_of
+from extract_project.warehouses.mysql.names import places_of
 from extract_project.warehouses.protocol import TableChange
 
 # Asked before the tables' times, so that a transaction that begins in between began just now. Zones
@@ -94,18 +94,23 @@ def last_changes(connection: Connection, tables: Sequence[str]) -> dict[str, Tab
     if not tables:
         return {}
     look = _look(connection)
+    places = [(table, *place) for table in tables for place in places_of(table)]
     asked = " union all ".join(
         f"select {number} as number, {database} as place, {name} as name"
-        for number, (database, name) in enumerate(map(place_of, tables))
+        for number, (_, database, name) in enumerate(places)
     )
-    parts = defaultdict(list)
-    for number, *about in connection.query(_TIMES.format(quarter=_QUARTER, asked=asked)):
+    parts: dict[int, list[_Part]] = defaultdict(list)
+    for asked_number, *about in connection.query(_TIMES.format(quarter=_QUARTER, asked=asked)):
         schema, name, engine, created, updated, second = about
         place = (str(schema), str(name))
         part = _Part(place, (engine or "").lower(), str(created), updated, second)
-        parts[tables[int(number or 0)]].append(part)
-    changes = {table: _change(connection, found, look) for table, found in parts.items()}
-    return {table: change for table, change in changes.items() if change}
+        parts[int(asked_number or 0)].append(part)
+    changes: dict[str, TableChange] = {}
+    for number, found in parts.items():
+        change = _change(connection, found, look)
+        if change:
+            changes.setdefault(places[number][0], change)
+    return changes
 
 
 def _look(connection: Connection) -> _Look:
@@ -124,7 +129,9 @@ def _change(connection: Connection, parts: Sequence[_Part], look: _Look) -> Tabl
         return None
     token = ", ".join(f"{part.created} {part.updated}" for part in parts)
     if is_innodb:
-        token += f"; {_ids(connection, parts[0].place)}"
+        # More than one, where names differ in case only.
+        ids = (_ids(connection, place) for place in dict.fromkeys(part.place for part in parts))
+        token += f"; {' '.join(map(str, ids))}"
     if len(times) < len(parts):
         token += f"; not known {look.forgets or look.started}"
     if any(part.second in look.running for part in parts) or max(times, default="") >= look.recent:

@@ -32,7 +32,7 @@ _NO_CURSOR_ONCE = pack("<BI", 0, 1)
 _END, _ERROR = 254, 255
 _LONGEST_END = 8
 """Bytes of a packet that says that nothing follows; a longer one that begins so is a row."""
-_GRACE_SECONDS = 10.0
+_GRACE_SECONDS = 5.0
 """Seconds that the server may take to answer after its query has been cancelled."""
 _WHO = "select connection_id(), @@hostname, @@port, @@server_id"
 

@@ -1,4 +1,4 @@
-"""Names of tables as SQL has them, and texts as literals."""
+"""Where a table is that has a name: its database and itself, as literals of SQL."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from extract_project.problem import Refused
 from extract_project.sql.tokens import MYSQL, name_of, tokenize
 from extract_project.sql_quoting import backslashed
 
+_OF_SESSION = "database()"
+
 
 def place_of(table: str) -> tuple[str, str]:
-    """SQL for the database of a name, and for the table: `shop.orders`, ``orders``.
+    """Of a name as SQL has it: `shop.orders`, or with backquotes.
 
-    Without a database it is the session's. Words keep their case, which counts on most servers.
+    Words keep their case, which counts on most servers.
     """
     try:
         tokens = tokenize(table, MYSQL)
@@ -18,4 +20,17 @@ def place_of(table: str) -> tuple[str, str]:
         tokens = []
     parts = [each.text if each.kind == "word" else name_of(each) for each in tokens[::2]]
     *database, name = parts or [table]
-    return (backslashed(database[-1]) if database else "database()"), backslashed(name)
+    return (backslashed(database[-1]) if database else _OF_SESSION), backslashed(name)
+
+
+def places_of(table: str) -> list[tuple[str, str]]:
+    """All that a dotted name without quotes may mean, the likely first: names may have dots."""
+    parts = table.split(".")
+    splits = [at for at in (1, 0, *range(2, len(parts))) if at < len(parts)]
+    return [
+        (
+            backslashed(".".join(parts[:at])) if at else _OF_SESSION,
+            backslashed(".".join(parts[at:])),
+        )
+        for at in splits
+    ]

@@ -15,6 +15,7 @@ from extract_project.warehouses.protocol import Rendered
 _SYNTAX = 1064
 _NEAR = re.compile(r"near '(.*)' at line (\d+)", re.DOTALL)
 _NAMED = {
+    1051: r"Unknown table '(.+?)'$",
     1052: r"Column '(.+?)' in .+ is ambiguous",
     1054: r"Unknown column '(.+?)' in ",
     1109: r"Unknown table '(.+?)' in ",

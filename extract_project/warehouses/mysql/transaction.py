@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from math import ceil
+from math import ceil, inf
 
 from extract_project.sql_quoting import literal
 from extract_project.warehouses.mysql.connection import Connection
@@ -57,7 +57,10 @@ _VALUES: Mapping[str, str | int] = {
 }
 _LIMITS: Mapping[str, int] = {"max_statement_time": 1, "max_execution_time": 1000}
 """The time limits of MariaDB and of MySQL, and their units in a second."""
-_PATIENT = ("net_write_timeout", "net_read_timeout", "wait_timeout", "lock_wait_timeout")
+_MOST_SECONDS = 4_000_000
+"""What MySQL can count in milliseconds, and a little less."""
+_LOCK_WAIT = "lock_wait_timeout"
+_PATIENT = ("net_write_timeout", "net_read_timeout", "wait_timeout")
 """Seconds after which the server gives up, the first while rows wait to be read."""
 
 
@@ -71,7 +74,7 @@ class Limit:
 
 def fix_settings(connection: Connection, limit: timedelta) -> Limit:
     """Fix the settings of the session; `limit` is the time limit of each statement."""
-    names = (*_VALUES, *_LIMITS, *_PATIENT)
+    names = (*_VALUES, *_LIMITS, *_PATIENT, _LOCK_WAIT)
     listed = ", ".join(map(literal, names))
     known = {
         str(name).lower(): value or ""
@@ -82,22 +85,20 @@ def fix_settings(connection: Connection, limit: timedelta) -> Limit:
     mode = _MODE_OF_MARIADB if connection.is_mariadb else _MODE_OF_MYSQL
     values = {"sql_mode": literal(mode)}
     values |= {name: _shown(value) for name, value in _VALUES.items() if name in known}
-    wanted = limit.total_seconds()
-    least = wanted
+    ours = min(ceil(limit.total_seconds()), _MOST_SECONDS)
+    theirs = inf
     for name, unit in _LIMITS.items():
         if name in known:
-            theirs = float(known[name]) / unit
-            least = min(theirs or wanted, wanted)
-            values[name] = str(ceil(least * unit))
-    for name in _PATIENT:
-        if name in known:
-            seconds = ceil(wanted)
-            theirs = int(known[name])
-            values[name] = str(min(theirs, seconds) if name == "lock_wait_timeout" else seconds)
+            theirs = float(known[name]) / unit or inf
+            if ours < theirs:
+                values[name] = str(ours * unit)
+    values |= {name: str(ours) for name in _PATIENT if name in known}
+    if _LOCK_WAIT in known:
+        values[_LOCK_WAIT] = str(min(int(known[_LOCK_WAIT]), ours))
     pairs = ", ".join(f"session {name} = {value}" for name, value in values.items())
     connection.query("set names utf8mb4")
     connection.query(f"set {pairs}")
-    return Limit(least, is_ours=least >= wanted)
+    return Limit(min(ours, theirs), is_ours=ours <= theirs)
 
 
 def _shown(value: str | int) -> str:
