@@ -27,6 +27,8 @@ END = "rollback"
 
 _MODE_OF_MARIADB = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 _MODE_OF_MYSQL = f"ONLY_FULL_GROUP_BY,NO_ZERO_IN_DATE,NO_ZERO_DATE,{_MODE_OF_MARIADB}"
+_ALL = 2**64 - 1
+"""The limit of rows that is none."""
 _VALUES: Mapping[str, str | int] = {
     "time_zone": "+00:00",
     # Errors quote what is at fault in words that are looked for.
@@ -40,7 +42,6 @@ _VALUES: Mapping[str, str | int] = {
     "default_regex_flags": "",
     "windowing_use_high_precision": 1,
     # Which rows there are, and in what order.
-    "sql_select_limit": 2**64 - 1,
     "sql_auto_is_null": 0,
     "sql_big_selects": 1,
     "max_sort_length": 1024,
@@ -74,6 +75,10 @@ class Limit:
 
 def fix_settings(connection: Connection, limit: timedelta) -> Limit:
     """Fix the settings of the session; `limit` is the time limit of each statement."""
+    mode = _MODE_OF_MARIADB if connection.is_mariadb else _MODE_OF_MYSQL
+    connection.query("set names utf8mb4")
+    # At first what could bend the statements below, and their answers.
+    connection.query(f"set session sql_mode = {literal(mode)}, session sql_select_limit = {_ALL}")
     names = (*_VALUES, *_LIMITS, *_PATIENT, _LOCK_WAIT)
     listed = ", ".join(map(literal, names))
     known = {
@@ -82,9 +87,7 @@ def fix_settings(connection: Connection, limit: timedelta) -> Limit:
             f"show session variables where variable_name in ({listed})"
         )
     }
-    mode = _MODE_OF_MARIADB if connection.is_mariadb else _MODE_OF_MYSQL
-    values = {"sql_mode": literal(mode)}
-    values |= {name: _shown(value) for name, value in _VALUES.items() if name in known}
+    values = {name: _shown(value) for name, value in _VALUES.items() if name in known}
     ours = min(ceil(limit.total_seconds()), _MOST_SECONDS)
     theirs = inf
     for name, unit in _LIMITS.items():
@@ -96,7 +99,6 @@ def fix_settings(connection: Connection, limit: timedelta) -> Limit:
     if _LOCK_WAIT in known:
         values[_LOCK_WAIT] = str(min(int(known[_LOCK_WAIT]), ours))
     pairs = ", ".join(f"session {name} = {value}" for name, value in values.items())
-    connection.query("set names utf8mb4")
     connection.query(f"set {pairs}")
     return Limit(min(ours, theirs), is_ours=ours <= theirs)
 
