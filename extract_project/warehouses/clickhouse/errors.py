@@ -59,7 +59,8 @@ _TIMEOUT, _CANCELLED = (159, 160), 394
 _EXCEPTION = re.compile(
     r"Code: (\d+)\. DB::Exception: (.*?)(?: \(version [^()]*(?:\([^()]*\))?\))?\s*$", re.DOTALL
 )
-_SYNTAX_PLACE = re.compile(r"failed at position (\d+)(?: \(.*?\))?(?: \(line (\d+), col (\d+)\))?")
+_SYNTAX_PLACE = re.compile(r"failed at position (\d+)")
+"""In bytes, from 1."""
 _QUOTED = re.compile(r"[`']([^`']+)[`']")
 _SHOWN = 800
 _PROXY_BUSY = (429, 502, 503, 504)
@@ -126,9 +127,6 @@ class _TimedOut(ServerError, QueryTimeout):
 def _place(message: str, rendered: Rendered, before: int) -> tuple[int | None, int | None]:
     syntax = _SYNTAX_PLACE.search(message)
     if syntax:
-        if syntax[2]:
-            line, column = int(syntax[2]), int(syntax[3])
-            return rendered.origin_of(line, column - (before if line == 1 else 0))
         encoded = rendered.text.encode()[: max(0, int(syntax[1]) - 1 - before)]
         return rendered.origin(len(encoded.decode(errors="ignore")))
     for quoted in _QUOTED.findall(message.partition(" In scope ")[0]):

@@ -161,6 +161,7 @@ def test_what_is_sent_decides_the_values_and_says_where_it_comes_from(server: Ch
     ("sql", "cause", "said", "place"),
     [
         ("select a,\n  b c d", Cause.SQL, "Syntax error", (2, 7)),
+        ("select 'Größe' as a, 'ß' as b c", Cause.SQL, "Syntax error", (1, 31)),
         ("selec 1", Cause.SQL, "Syntax error", (1, 7)),
         ("select nope", Cause.SQL, "nope", (1, 8)),
         ("select\n nofunction(1)", Cause.SQL, "nofunction", (2, 2)),
