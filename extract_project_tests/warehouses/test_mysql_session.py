@@ -189,7 +189,11 @@ def test_last_changes_of_every_kind_of_table(tables: MariaDB) -> None:
         return {name: change.token for name, change in found.items()}
 
     def settled() -> dict[str, str]:
-        return await_value("tokens that stay", lambda: (found := tokens()) == tokens() and found)
+        def stays() -> dict[str, str] | None:
+            found = tokens()
+            return found if found == tokens() else None
+
+        return await_value("tokens that stay", stays)
 
     seen = settled()
     for name, *statements in (
