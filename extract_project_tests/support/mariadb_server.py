@@ -21,6 +21,7 @@ from pymysql.constants import CLIENT
 from extract_project.warehouses.conformance.rig import LABEL
 from extract_project.warehouses.mysql import MySQLSession, MySQLWarehouse
 from extract_project.warehouses.protocol import Query
+from extract_project_tests.support.certificates import make_certificate
 from extract_project_tests.support.waiting import await_value
 
 _FAST = (
@@ -43,6 +44,11 @@ class MariaDB:
     @property
     def socket(self) -> Path:
         return self.directory / "s"
+
+    @property
+    def certificate(self) -> Path:
+        """Its own, for 127.0.0.1."""
+        return self.directory / "server.pem"
 
     @property
     def warehouse(self) -> MySQLWarehouse:
@@ -97,7 +103,14 @@ def mariadb_server(directory: Path, *options: str) -> Iterator[MariaDB]:
     )
     assert made.returncode == 0, made.stdout + made.stderr
     found = MariaDB(directory, port)
-    listen = [f"--socket={found.socket}", f"--port={port}", "--bind-address=127.0.0.1"]
+    pem = make_certificate(found.certificate)
+    listen = [
+        f"--ssl-cert={pem}",
+        f"--ssl-key={pem}",
+        f"--socket={found.socket}",
+        f"--port={port}",
+        "--bind-address=127.0.0.1",
+    ]
     log = directory / "log"
     with (
         log.open("w") as output,

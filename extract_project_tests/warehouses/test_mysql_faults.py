@@ -127,7 +127,9 @@ def test_g8_the_server_ends_what_takes_too_long(mariadb: MariaDB) -> None:
         ({"user": "nobody"}, Cause.SIGN_IN, False, "failed for user 'nobody': Access denied"),
         ({"database": "nowhere"}, Cause.SETTINGS, False, "Unknown database 'nowhere'"),
         ({"port": 1}, Cause.NETWORK, True, "mysql at 127.0.0.1:1"),
-        ({"sslmode": "require"}, Cause.SETTINGS, False, "does not offer TLS: .*SSLMODE"),
+        ({"sslmode": "verify-full"}, Cause.SETTINGS, False, "self-signed certificate.*SSLROOTCERT"),
+        ({"sslmode": "verify-ca"}, Cause.SETTINGS, False, "self-signed certificate.*SSLROOTCERT"),
+        ({"sslmode": "require", "sslrootcert": "/nowhere"}, Cause.SETTINGS, False, "SSLROOTCERT"),
         ({"host": "no.such.host.invalid"}, Cause.NETWORK, True, "no.such.host.invalid:"),
     ],
 )

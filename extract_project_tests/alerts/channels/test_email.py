@@ -15,12 +15,12 @@ from extract_project.alerts.channels import EmailChannel
 from extract_project.alerts.channels.protocol import TIMEOUT_SECONDS
 from extract_project.alerts.message import Message
 from extract_project.errors import AlertError
+from extract_project_tests.support.certificates import make_certificate
 from extract_project_tests.support.channels.mail_server import (
     PASSWORD,
     USER,
     MailServer,
     mail_server,
-    make_certificate,
 )
 from extract_project_tests.support.channels.servers import free_port, silence
 
