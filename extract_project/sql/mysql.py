@@ -17,6 +17,10 @@ from extract_project.sql.tree import reading_by_tree
 from extract_project.sql.words import words
 
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0b[01]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_UNCLEAR = {
+    "$": "a name begins with '$' here: put it into backquotes",
+    "\\": "a backslash stands outside of a string here: write NULL for '\\N'",
+}
 _ACTING: Mapping[str, str] = {
     **dict.fromkeys(words("sleep benchmark"), "waits"),
     **dict.fromkeys(words("get_lock release_lock release_all_locks"), "takes or gives back a lock"),
@@ -92,11 +96,8 @@ def _require_clear_tokens(text: Text) -> None:
                 f"{token.text!r} is a number with something behind it: put a space between them, "
                 f"or if it is a name, put it into backquotes",
             )
-        if token.text == "$":
-            raise refuse(
-                *position(text.source, token.start),
-                "a name begins with '$' here: put it into backquotes",
-            )
+        if token.text in _UNCLEAR:
+            raise refuse(*position(text.source, token.start), _UNCLEAR[token.text])
 
 
 def _require_no_effects(text: Text) -> None:

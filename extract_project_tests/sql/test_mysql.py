@@ -74,6 +74,7 @@ def test_a_name_is_a_parameter_unless_it_is_in_a_string_or_a_comment() -> None:
         ("select t.1into outfile '/tmp/x' from t", "is a number with something behind it"),
         ("select $$ ' $$ into outfile '/tmp/x' -- '", "begins with '$'"),
         ("select $a$ ' $a$ into outfile '/tmp/x' -- '", "begins with '$'"),
+        ("select \\Ninto outfile '/tmp/x'", "a backslash stands outside of a string"),
         ("select 1 /*! into outfile '/tmp/x' */", "the engine does not skip this comment"),
         ("select 1 /*!50001 into outfile '/tmp/x' */", "the engine does not skip this comment"),
         ("select 1 /*M! into outfile '/tmp/x' */", "the engine does not skip this comment"),

@@ -50,20 +50,25 @@ class Sent:
         """The column's values, each in as many bytes as numpy's type `kind` has."""
         found = self.at(self._at, kind)
         found[self.nulls] = 0
-        self._at = self._at + np.where(self.nulls, 0, found.itemsize)
+        self._go_to(self._at + np.where(self.nulls, 0, found.itemsize))
         return found
 
-    def pieces(self) -> tuple[Places, Places]:
-        """Where the column's values begin and end, which have their length in front."""
+    def pieces(self, *sizes_of_kind: int) -> tuple[Places, Places]:
+        """Where the column's values begin and end, which have their length in front.
+
+        `sizes_of_kind`: the lengths that there are; none for any.
+        """
         begins = self._at + ~self.nulls
         sizes = np.where(self.nulls, 0, self.data[self._at]).astype(np.int64)
         if (sizes >= _NULL).any():
             for mark, width in _LENGTHS:
                 rows = np.flatnonzero(sizes == mark)
                 long = self.at(begins[rows], "<u8") & ((1 << 8 * width) - 1)
-                sizes[rows] = long
+                sizes[rows] = np.minimum(long, len(self.data))
                 begins[rows] += width
-        self._at = begins + sizes
+        if sizes_of_kind and not np.isin(sizes, sizes_of_kind).all():
+            raise Lost("a row arrived with a value of another length than its type has")
+        self._go_to(begins + sizes)
         return begins, self._at
 
     def at(self, places: Places, kind: str) -> npt.NDArray[Any]:
@@ -89,6 +94,12 @@ class Sent:
         every = [None, pa.py_buffer(offsets), pa.py_buffer(self.data)]
         whole = pa.Array.from_buffers(pa.binary(), max(0, len(offsets) - 1), every)
         return whole.take(pa.array(np.arange(0, len(offsets), 2), mask=self.nulls))
+
+    def _go_to(self, places: Places) -> None:
+        """Where the next column begins; raises Lost if that is behind the row."""
+        if (places > self._ends).any():
+            raise Lost("a row arrived with a value that ends behind the row")
+        self._at = places
 
     def require_end(self) -> None:
         """Raises Lost unless the last column ends where the rows do."""

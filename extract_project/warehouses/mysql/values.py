@@ -23,9 +23,9 @@ Integers = npt.NDArray[np.int64]
 _DAY = 86_400 * 10**6
 """In microseconds."""
 _EPOCH_YEAR, _MONTHS = 1970, 12
-_TO_CLOCK, _TO_FRACTION = 7, 11
-"""Bytes of a date with a time, and with a fraction of a second."""
-_TIME_TO_FRACTION = 12
+_DATE, _TO_CLOCK, _TO_FRACTION = 4, 7, 11
+"""Bytes of a date, of one with a time, and of one with a fraction of a second."""
+_TIME, _TIME_TO_FRACTION = 8, 12
 
 
 class Unfit(Exception):
@@ -96,25 +96,25 @@ def bits(sent: Sent, to: pa.DataType) -> pa.Array:
 
 
 def days(sent: Sent, to: pa.DataType) -> pa.Array:
-    begins, ends = sent.pieces()
+    begins, ends = sent.pieces(0, _DATE)
     return sent.array(_days(sent, begins, ends).astype(np.int32), to)
 
 
 def moments(sent: Sent, to: pa.DataType) -> pa.Array:
     """DATETIME and TIMESTAMP: how many fields are sent depends on which are zero."""
-    begins, ends = sent.pieces()
+    begins, ends = sent.pieces(0, _DATE, _TO_CLOCK, _TO_FRACTION)
     found = _DAY * _days(sent, begins, ends)
-    found += _clock(sent, begins + 4, ends - begins >= _TO_CLOCK)
+    found += _clock(sent, begins + _DATE, ends - begins >= _TO_CLOCK)
     found += _fraction(sent, begins + _TO_CLOCK, ends - begins >= _TO_FRACTION)
     return sent.array(found, to)
 
 
 def times(sent: Sent, to: pa.DataType) -> pa.Array:
     """TIME: a sign, days, and a time. It is a duration, of which a file has times of day."""
-    begins, ends = sent.pieces()
+    begins, ends = sent.pieces(0, _TIME, _TIME_TO_FRACTION)
     is_there = ends > begins
     found = _clock(sent, begins + 5, is_there)
-    found += _fraction(sent, begins + 8, ends - begins >= _TIME_TO_FRACTION)
+    found += _fraction(sent, begins + _TIME, ends - begins >= _TIME_TO_FRACTION)
     found += np.where(is_there, sent.at(begins + 1, "<u4").astype(np.int64), 0) * _DAY
     found = np.where(is_there & (sent.data[begins] > 0), -found, found)
     beyond = (found < 0) | (found >= _DAY)
