@@ -14,6 +14,7 @@ from extract_project_tests.support.bigquery_server import bigquery_server
 from extract_project_tests.support.databricks_server import Answer as ComputedAnswer
 from extract_project_tests.support.databricks_server import databricks_server
 from extract_project_tests.support.killable import await_line, start_process
+from extract_project_tests.support.mariadb_server import MariaDB
 from extract_project_tests.support.rigs import (
     bigquery_service,
     bigquery_settings,
@@ -118,6 +119,20 @@ def test_g9_a_bigquery_result_takes_the_same_memory_at_any_length(site: Site) ->
             peaks.append(peak_memory(site, sql, **bigquery_settings(project)))
     assert peaks[1] < 440 * MIB
     assert peaks[1] < peaks[0] + 96 * MIB
+
+
+@pytest.mark.soak
+def test_g9_a_result_of_mysql_takes_the_same_memory_at_any_length(
+    site: Site, mariadb: MariaDB
+) -> None:
+    sql = (
+        "/*---\nwarehouse: maria\n---*/\n"
+        "select seq as i, md5(seq) as text, seq / 7 as d, now(6) as at from seq_1_to_{rows}"
+    )
+    settings = mariadb.settings("maria")
+    few, many = (peak_memory(site, sql.format(rows=n), **settings) for n in (1_000_000, 10_000_000))
+    assert many < 440 * MIB
+    assert many < few + 64 * MIB
 
 
 def test_g9_one_long_value_takes_less_than_four_times_its_size(site: Site) -> None:

@@ -68,6 +68,16 @@ class MariaDB:
         over = {"host": "127.0.0.1", "port": self.port, "sslmode": "disable", **fields}
         return self.warehouse.model_copy(update=over)
 
+    def settings(self, name: str) -> dict[str, str]:
+        """The same as environment variables: warehouse `name`, beside the default `shop`."""
+        prefix = f"EXTRACT_WAREHOUSES__{name.upper()}__"
+        fields = self.warehouse.model_dump(include={"type", "host", "database", "user"})
+        return {
+            "EXTRACT_WAREHOUSE": "shop",
+            f"{prefix}PASSWORD": "hunter2",
+            **{f"{prefix}{field.upper()}": value for field, value in fields.items()},
+        }
+
     def admin(self) -> pymysql.Connection[Any]:
         return pymysql.connect(
             unix_socket=str(self.socket),

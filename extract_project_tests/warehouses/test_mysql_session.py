@@ -5,16 +5,22 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from random import Random
 from typing import Any
 
 import pytest
 
 from extract_project.errors import WarehouseError
+from extract_project.problem import Refused
 from extract_project.schema.annotations import descriptions_of
+from extract_project.sql.guard import read_statement
+from extract_project.sql.mysql import MySQL
 from extract_project.sql.query import Query
 from extract_project.warehouses.conformance.rig import LABEL
 from extract_project.warehouses.facts import ColumnFacts
+from extract_project.warehouses.mysql.server_error import ServerError
 from extract_project_tests.support.mariadb_server import MariaDB, read, table
 from extract_project_tests.support.postgres_admin import HOUR, query
 from extract_project_tests.support.waiting import await_value
@@ -100,6 +106,81 @@ def test_g5_an_instant_is_one_whatever_zone_the_server_is_in(mariadb: MariaDB) -
             found = table(session, query("select at, day from shop.t where at = :at", at=given))
         assert found.to_pylist() == [{"at": east, "day": datetime(2026, 1, 31, 6)}]
     mariadb.execute("drop table shop.t")
+
+
+PIECES = (
+    *(" into outfile '/tmp/x'", "into outfile'/tmp/x'", " into @a", " for update", " from dual"),
+    *(
+        "'",
+        '"',
+        "`",
+        "''",
+        '""',
+        "'\\'",
+        '"\\"',
+        "`a`",
+        "x'",
+        "b'",
+        "n'",
+        "_utf8'",
+        "{d '1'}",
+        "\\N",
+        "\\",
+    ),
+    *(
+        "/*",
+        "*/",
+        "/*!",
+        "/*!50000 ",
+        "/*M!",
+        "/*+ ",
+        "/**/",
+        "/*/",
+        "*/*",
+        "--",
+        "-- ",
+        "--\x01",
+        "#",
+    ),
+    *(
+        "1",
+        "1.",
+        "1e5",
+        ".5",
+        "0x",
+        "0xa",
+        "a",
+        "é",
+        "$$",
+        "$a$",
+        "@",
+        "?",
+        ":",
+        ";",
+        ",",
+        "(",
+        ")",
+    ),
+    *("-", "%", "||", "&&", "<=>", " as x", " where 1", " union select 2", " limit 1"),
+    *(" ", "\n", "\r", "\x0b"),
+)
+
+
+def test_g7_whatever_passes_the_guard_is_a_query_to_the_server(mariadb: MariaDB) -> None:
+    """Random texts: what the server would write somewhere has no columns when it is prepared."""
+    chosen = Random(11)
+    prepared = 0
+    mariadb.execute("create user writer identified by 'hunter2'", "grant all on *.* to writer")
+    with mariadb.warehouse.model_copy(update={"user": "writer"}).connect(LABEL, HOUR) as session:
+        for _ in range(4_000):
+            text = "select 1" + "".join(chosen.choices(PIECES, k=chosen.randint(1, 8)))
+            with suppress(Refused, ServerError):
+                read_statement(text, MySQL())
+                columns = session.connection.prepare(text).columns
+                prepared += 1
+                assert columns, text
+    assert prepared > 200
+    mariadb.execute("drop user writer")
 
 
 CHANGED = [
