@@ -15,7 +15,9 @@ _LABEL = Label("doctor", "none", "doctor")
 _POWERS = {
     "databricks": "select is_member('admins') as answer",
     "mysql": "select count(*) > 0 as answer from information_schema.user_privileges "
-    "where privilege_type not in ('USAGE', 'SELECT', 'SHOW DATABASES', 'SHOW VIEW', 'PROCESS')",
+    "where grantee = concat(quote(substring_index(current_user(), '@', 1)), '@', "
+    "quote(substring_index(current_user(), '@', -1))) and privilege_type not in "
+    "('USAGE', 'SELECT', 'SHOW DATABASES', 'SHOW VIEW', 'PROCESS')",
     "postgres": "select usesuper as answer from pg_user where usename = current_user",
     "snowflake": "select current_role() in "
     "('ACCOUNTADMIN', 'SECURITYADMIN', 'SYSADMIN', 'ORGADMIN', 'USERADMIN') as answer",

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from extract_project.doctor.warehouses import sign_in
 from extract_project.errors import WarehouseError
 from extract_project.problem import Refused
 from extract_project.schema.annotations import descriptions_of
@@ -235,6 +236,15 @@ def tables(mariadb: MariaDB) -> Iterator[MariaDB]:
     )
     yield mariadb
     mariadb.execute("drop table shop.`t.x`, shop.Upper, shop.parts, shop.isam; drop view shop.v")
+
+
+def test_the_doctor_knows_who_may_do_more_than_read(mariadb: MariaDB) -> None:
+    assert [found.ok for found in sign_in("m", mariadb.warehouse)] == [True, True]
+    mariadb.execute("grant insert on *.* to reader")
+    try:
+        assert [found.ok for found in sign_in("m", mariadb.warehouse)] == [True, False]
+    finally:
+        mariadb.execute("revoke insert on *.* from reader")
 
 
 def test_facts_of_a_table(tables: MariaDB) -> None:
