@@ -167,7 +167,7 @@ class Http:
                 text = reply.read()
         except HTTPError as error:
             retry_after = error.headers.get("retry-after") or ""
-            raise _Refusal(error.code, retry_after, _body(error)) from None
+            raise _Refusal(error.code, retry_after, body_of(error)) from None
         answer = json.loads(text) if text.strip() else {}
         if not isinstance(answer, dict):
             raise ValueError("the answer is no JSON object")
@@ -205,7 +205,8 @@ def opener() -> OpenerDirector:
     return build_opener(HTTPSHandler(context=context), _NoRedirect())
 
 
-def _body(error: HTTPError) -> str:
+def body_of(error: HTTPError) -> str:
+    """What a service says of a refusal; empty if that does not arrive."""
     try:
         return error.read().decode(errors="replace")
     except (OSError, HTTPException):

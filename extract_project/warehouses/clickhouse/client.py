@@ -21,7 +21,7 @@ from extract_project.sql_quoting import backslashed
 from extract_project.warehouses.clickhouse.errors import of_reply
 from extract_project.warehouses.meaning import incomplete
 from extract_project.warehouses.protocol import Rendered
-from extract_project.warehouses.rest import Patience, opener
+from extract_project.warehouses.rest import Patience, body_of, opener
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,7 @@ class Client:
         try:
             reply: HTTPResponse = opener().open(request, timeout=seconds)
         except HTTPError as error:
-            try:
-                body = error.read().decode(errors="replace")
-            except (OSError, HTTPException):
-                body = ""
+            body = body_of(error)
             raise of_reply(error.code, body, str(self), sent.rendered, sent.before) from None
         except (OSError, HTTPException) as error:
             raise self.unreachable(error) from None
