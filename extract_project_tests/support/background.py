@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from extract_project.warehouses.protocol import Session
+from extract_project_tests.support.waiting import await_value
+
 
 class Run:
     """What it raises is kept."""
@@ -23,3 +26,10 @@ class Run:
 
     def ended(self) -> bool:
         return not self._thread.is_alive()
+
+
+def cancelled(run: Run, session: Session) -> Exception | None:
+    """Cancel what a session does in this run; returns what the run has raised at its end."""
+    session.cancel()
+    await_value("the end of the run", run.ended)
+    return run.error

@@ -20,7 +20,7 @@ from extract_project.errors import Cause, QueryCancelled, QueryTimeout, Warehous
 from extract_project.stopping import Stop, supervised
 from extract_project.warehouses.bigquery import BigQuerySession
 from extract_project.warehouses.protocol import Query
-from extract_project_tests.support.background import Run
+from extract_project_tests.support.background import Run, cancelled
 from extract_project_tests.support.bigquery_server import (
     BigQueryServer,
     Break,
@@ -28,6 +28,7 @@ from extract_project_tests.support.bigquery_server import (
     table,
 )
 from extract_project_tests.support.http_faults import Kind
+from extract_project_tests.support.patience import has_patience
 from extract_project_tests.support.rigs import LABEL, bigquery_service, bigquery_warehouse, read
 from extract_project_tests.support.waiting import await_value
 
@@ -59,19 +60,6 @@ def taken(server: BigQueryServer) -> bool:
     """Whether each fault has met a request."""
     faults, breaks = server.service.faults.pending, server.service.breaks
     return not any(each.times for each in faults) and not any(each.times for each in breaks)
-
-
-def has_patience(session: BigQuerySession, **fields: float) -> None:
-    """Change these timeouts of a session."""
-    http = session._client.http
-    changed: Any = replace(http.patience, **fields)  # type: ignore[arg-type]
-    session._client = replace(session._client, http=replace(http, patience=changed))
-
-
-def cancelled(run: Run, session: BigQuerySession) -> Exception | None:
-    session.cancel()
-    await_value("the end of the run", run.ended)
-    return run.error
 
 
 # Requests.

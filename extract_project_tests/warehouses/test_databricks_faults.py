@@ -20,13 +20,14 @@ from extract_project.errors import Cause, QueryCancelled, QueryTimeout, Warehous
 from extract_project.stopping import Stop, supervised
 from extract_project.warehouses.databricks import DatabricksSession
 from extract_project.warehouses.protocol import Query
-from extract_project_tests.support.background import Run
+from extract_project_tests.support.background import Run, cancelled
 from extract_project_tests.support.databricks_server import (
     DatabricksServer,
     databricks_server,
     table,
 )
 from extract_project_tests.support.http_faults import Kind
+from extract_project_tests.support.patience import has_patience
 from extract_project_tests.support.rigs import (
     LABEL,
     databricks_service,
@@ -58,19 +59,6 @@ def whole(found: pa.Table) -> bool:
 def taken(server: DatabricksServer) -> bool:
     """Whether each fault has met a request."""
     return all(not fault.times for fault in server.service.faults.pending)
-
-
-def has_patience(session: DatabricksSession, **fields: float) -> None:
-    """Change these timeouts of a session."""
-    http = session._client.http
-    changed: Any = replace(http.patience, **fields)  # type: ignore[arg-type]
-    session._client = replace(session._client, http=replace(http, patience=changed))
-
-
-def cancelled(run: Run, session: DatabricksSession) -> Exception | None:
-    session.cancel()
-    await_value("the end of the run", run.ended)
-    return run.error
 
 
 # Requests.

@@ -14,7 +14,7 @@ from extract_project.stopping import Stop, supervised
 from extract_project.warehouses.protocol import Query
 from extract_project.warehouses.snowflake import SnowflakeSession
 from extract_project.warehouses.snowflake.chunks import Patience
-from extract_project_tests.support.background import Run
+from extract_project_tests.support.background import Run, cancelled
 from extract_project_tests.support.http_faults import Kind
 from extract_project_tests.support.rigs import read
 from extract_project_tests.support.snowflake_server import SnowflakeServer
@@ -24,12 +24,6 @@ SLOW = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"
 MANY = "select i as a from range(20000) t(i) order by i"
 NEVER = Patience(stall_seconds=10_000)
 """Nothing ends a download but a cancel."""
-
-
-def cancelled(run: Run, session: SnowflakeSession) -> Exception | None:
-    session.cancel()
-    await_value("the end of the run", run.ended)
-    return run.error
 
 
 def taken(server: SnowflakeServer) -> bool:

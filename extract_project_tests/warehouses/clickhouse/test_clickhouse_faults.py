@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 
 from extract_project.errors import Cause, QueryCancelled, WarehouseError
+from extract_project.warehouses.clickhouse.session import ClickHouseSession
 from extract_project.warehouses.clickhouse.stream import END
 from extract_project.warehouses.conformance.waiting import await_value
 from extract_project.warehouses.protocol import Query
+from extract_project_tests.support.background import Run, cancelled
 from extract_project_tests.support.chdb_server import ChdbServer, Cut
 from extract_project_tests.support.rigs import LABEL, clickhouse_warehouse, read
 
@@ -47,15 +50,15 @@ def test_an_answer_that_is_cut_anywhere_is_an_error(server: ChdbServer, how: str
 
 def test_g8_a_kill_that_is_lost_is_repeated(server: ChdbServer) -> None:
     server.service.kills_ignored = 2
-    failures = _cancelled_while_it_runs(server)
+    failure = _cancelled_while_it_runs(server)
     assert server.service.kills >= 3
     assert not server.service.running
-    assert isinstance(failures[0], QueryCancelled)
+    assert isinstance(failure, QueryCancelled)
 
 
 def test_g8_a_kill_without_effect_is_told_with_the_statement(server: ChdbServer) -> None:
     server.service.kills_ignored = 1000
-    (failure,) = _cancelled_while_it_runs(server)
+    failure = _cancelled_while_it_runs(server)
     (query_id,) = server.service.running
     assert "clickhouse has not confirmed" in str(failure)
     assert f"run: kill query where query_id = '{query_id}'" in str(failure)
@@ -63,45 +66,31 @@ def test_g8_a_kill_without_effect_is_told_with_the_statement(server: ChdbServer)
     await_value("the query to end", lambda: not server.service.running)
 
 
-def _cancelled_while_it_runs(server: ChdbServer) -> list[WarehouseError]:
-    failures: list[WarehouseError] = []
+def _cancelled_while_it_runs(server: ChdbServer) -> Exception | None:
+    with _running(server) as (session, run):
+        return cancelled(run, session)
 
-    def run() -> None:
-        try:
-            session.execute(Query(SLOW))
-        except WarehouseError as error:
-            failures.append(error)
 
+@contextmanager
+def _running(server: ChdbServer) -> Iterator[tuple[ClickHouseSession, Run]]:
+    """A session whose slow query runs on the server."""
     with clickhouse_warehouse(server).connect(LABEL, HOUR) as session:
-        thread = threading.Thread(target=run)
-        thread.start()
+        run = Run(lambda: session.execute(Query(SLOW)))
         await_value("the query to run", lambda: any(a.sql == SLOW for a in server.service.asked))
-        session.cancel()
-        thread.join()
-    return failures
+        yield session, run
 
 
 def test_a_query_that_is_silent_is_waited_for_while_the_server_runs_it(server: ChdbServer) -> None:
     """Longer than what is taken for silence; it is gone when the server no longer knows it."""
-    failures: list[WarehouseError] = []
-
-    def run() -> None:
-        try:
-            session.execute(Query(SLOW))
-        except WarehouseError as error:
-            failures.append(error)
-
-    with clickhouse_warehouse(server).connect(LABEL, HOUR) as session:
-        thread = threading.Thread(target=run)
-        thread.start()
-        await_value("the query to run", lambda: any(a.sql == SLOW for a in server.service.asked))
+    with _running(server) as (_, run):
         server.service.hosts = ("a", "another")
         await_value("it to be asked for", lambda: server.service.looks >= 4)
-        assert thread.is_alive()
+        assert not run.ended()
         server.service.hosts = ("a",)
         server.service.running.clear()
-        thread.join()
-    (failure,) = failures
+        await_value("the end of the run", run.ended)
+    failure = run.error
+    assert isinstance(failure, WarehouseError)
     assert "has fallen silent, and does not run the query any more" in str(failure)
     assert failure.transient
     server.service.engine.kill()
