@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from extract_project.orchestration.failed.attempts import Explanations
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.downstream import DownstreamCursor, Waiting
 from extract_project.orchestration.status.answering import read_facts, status_sensor
@@ -111,6 +112,37 @@ def test_the_usual_duration_is_that_of_the_versions_before(
     assert success.rows_change == 0
 
 
+def test_what_a_run_has_told_of_its_failure_is_read_once(
+    site: Site, settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    explanations = Explanations()
+
+    def report() -> str:
+        snapshot = site.snapshot()
+        (attempt,) = (
+            read_facts(
+                instance,
+                {each.path: each for each in snapshot.extracts},
+                snapshot.invalid,
+                CodeLocation(settings, settings.connect, "snapshot-1"),
+                location_name="here",
+                explanations=explanations,
+            )
+            .extracts["a/bad"]
+            .attempts
+        )
+        return attempt.report
+
+    put(site, "a/bad", sql=BAD)
+    first = execute(definitions(site, settings), instance, "a/bad")
+    assert "no such day" in report()
+    instance.event_log_storage.delete_events(first.run_id)
+    assert "no such day" in report()
+    put(site, "a/bad", sql="select error('no such night') as a")
+    execute(definitions(site, settings), instance, "a/bad")
+    assert "no such night" in report()
+
+
 def test_an_extract_waits_for_the_one_that_is_not_ready(
     site: Site, settings: Settings, instance: dg.DagsterInstance
 ) -> None:
@@ -125,7 +157,7 @@ def test_an_extract_waits_for_the_one_that_is_not_ready(
         deployment = DeploymentFacts.model_validate(
             {"at": now, "url": "", "manifest": {"snapshot": "s", "extracts": 3}}
         )
-        each = extract_facts(instance, extracts, [], pending, now)
+        each = extract_facts(instance, extracts, [], pending, now, explanations=Explanations())
         return Facts(deployment=deployment, extracts=each)
 
     facts = found()
@@ -199,6 +231,7 @@ def test_the_sensor_answers_and_launches_nothing(
         snapshot.invalid,
         CodeLocation(settings, settings.connect, "snapshot-1"),
         None,
+        Explanations(),
     )
 
     def answer(question: StatusQuestion) -> Facts:

@@ -126,6 +126,27 @@ def explained(instance: dg.DagsterInstance, attempt: LatestAttempt) -> LatestAtt
     return replace(attempt, cause=cause_of_end(ended), failure_report=report)
 
 
+class Explanations:
+    """The explanations of failed attempts, each read once.
+
+    Reading one takes a request or two of the instance's storage, and hundreds may fail for one
+    reason. What a run has told of a failure does not change; only that is kept.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[str, LatestAttempt] = {}
+
+    def explained(self, instance: dg.DagsterInstance, attempt: LatestAttempt) -> LatestAttempt:
+        """A failed attempt with its cause and its failure report."""
+        before = self._told.get(attempt.name)
+        if before and (before.run_id, before.state) == (attempt.run_id, attempt.state):
+            return before
+        found = explained(instance, attempt)
+        if found.cause and found.cause is not Cause.KILLED:
+            self._told[attempt.name] = found
+        return found
+
+
 def step_failures(
     instance: dg.DagsterInstance, run_id: str
 ) -> Iterator[tuple[str, StepFailureData]]:
@@ -202,15 +223,21 @@ def _outcome(instance: dg.DagsterInstance, planned: _Planned, run: dg.RunRecord)
     )
     if not run.dagster_run.is_finished:
         return attempt
-    step = op_name(planned.extract.path)
-    stats = {each.step_key: each.status for each in instance.get_run_step_stats(planned.run_id)}
     if run.dagster_run.status is dg.DagsterRunStatus.SUCCESS:
         return replace(attempt, state=State.SUCCEEDED)
-    before = {op_name(path) for path in planned.extract.header.depends_on}
-    in_run = set(run.dagster_run.step_keys_to_execute or before)
-    held_up = any(stats.get(each) is not StepEventStatus.SUCCESS for each in before & in_run)
-    skipped = step not in stats and held_up
+    skipped = _was_skipped(instance, planned, run.dagster_run)
     return replace(attempt, state=State.SKIPPED if skipped else State.FAILED)
+
+
+def _was_skipped(instance: dg.DagsterInstance, planned: _Planned, run: dg.DagsterRun) -> bool:
+    """Whether an upstream extract in the same run kept it from being tried."""
+    before = {op_name(path) for path in planned.extract.header.depends_on}
+    upstream = before & set(run.step_keys_to_execute or before)
+    if not upstream:  # the usual case, which takes no request
+        return False
+    stats = {each.step_key: each.status for each in instance.get_run_step_stats(planned.run_id)}
+    held_up = any(stats.get(each) is not StepEventStatus.SUCCESS for each in upstream)
+    return op_name(planned.extract.path) not in stats and held_up
 
 
 def _runs(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> Mapping[str, dg.RunRecord]:

@@ -10,6 +10,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.dagster_internals import CheckError
 from extract_project.orchestration.failed.alerting import alert_sensor
+from extract_project.orchestration.failed.attempts import Explanations
 from extract_project.orchestration.failed.rerun import rerun_job, rerun_sensor
 from extract_project.orchestration.load.isolating import refused_by_dagster
 from extract_project.orchestration.load.live import manifest_sensor
@@ -49,6 +50,7 @@ def compose(
         except (dg.DagsterError, CheckError) as error:  # the rules differ between releases (G6)
             invalid.append(refused_by_dagster(extract, error))
     settings = location.settings
+    explanations = Explanations()
     at_ticks = [each for each in valid.values() if not waits_at_ticks(each, valid)]
     return dg.Definitions(
         assets=[*assets, *_tables(valid, paths), *(invalid_asset(each) for each in invalid)],
@@ -62,9 +64,9 @@ def compose(
             *source_sensors(valid.values(), location, paths),
             rerun_sensor(valid.values()),
             catalog_sensor(snapshot, location),
-            status_sensor(valid, invalid, location, refused),
-            operations_sensor(valid, invalid, location, refused),
-            *([metrics_sensor(valid, invalid, location)] if settings.metrics else []),
+            status_sensor(valid, invalid, location, refused, explanations),
+            operations_sensor(valid, invalid, location, refused, explanations),
+            *([metrics_sensor(valid, invalid, location, explanations)] if settings.metrics else []),
             *([alert_sensor(valid.values(), settings)] if settings.alerts.channels else []),
         ],
         jobs=[rerun_job(valid.values(), settings), rollback_job(valid, location)],

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from extract_project.manifest.extract import InvalidExtract
+from extract_project.orchestration.failed.attempts import Explanations
 from extract_project.orchestration.names.instigators import location_of
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.readiness import Extracts
@@ -18,7 +19,10 @@ _INTERVAL_SECONDS = 60
 
 
 def metrics_sensor(
-    extracts: Extracts, invalid: Sequence[InvalidExtract], location: CodeLocation
+    extracts: Extracts,
+    invalid: Sequence[InvalidExtract],
+    location: CodeLocation,
+    explanations: Explanations,
 ) -> dg.SensorDefinition:
     """The sensor. An alarm on metrics that do not come any more sees a daemon that has died."""
     settings = location.settings
@@ -33,7 +37,14 @@ def metrics_sensor(
     )
     def metrics(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         name = location_of(context, settings)
-        facts = read_facts(context.instance, extracts, invalid, location, location_name=name)
+        facts = read_facts(
+            context.instance,
+            extracts,
+            invalid,
+            location,
+            location_name=name,
+            explanations=explanations,
+        )
         measures = list(of_facts(facts))
         send(measures, exporters, settings.location)
         return dg.SkipReason(f"{len(measures):,} numbers sent: {', '.join(exporters)}")

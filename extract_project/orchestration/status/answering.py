@@ -16,6 +16,7 @@ import dagster as dg
 from extract_project.deployment.questions import question_in
 from extract_project.manifest.extract import InvalidExtract
 from extract_project.manifest.upstream import with_all_upstream
+from extract_project.orchestration.failed.attempts import Explanations
 from extract_project.orchestration.load.loading import RefusedManifest
 from extract_project.orchestration.names.instigators import instigator_states, location_of
 from extract_project.orchestration.run.code_location import CodeLocation
@@ -36,6 +37,7 @@ def status_sensor(
     invalid: Sequence[InvalidExtract],
     location: CodeLocation,
     refused: RefusedManifest | None,
+    explanations: Explanations,
 ) -> dg.SensorDefinition:
     """The sensor; off by default, since it has nothing to do by itself."""
 
@@ -55,6 +57,7 @@ def status_sensor(
             location,
             location_name=location_of(context, location.settings),
             refused=refused,
+            explanations=explanations,
         )
         return dg.SensorResult(cursor=facts.model_dump_json(exclude_defaults=True))
 
@@ -76,13 +79,22 @@ def read_facts(
     *,
     location_name: str,
     refused: RefusedManifest | None = None,
+    explanations: Explanations | None = None,
 ) -> Facts:
-    """All facts about these extracts, at this moment."""
+    """All facts about these extracts, at this moment.
+
+    `explanations`: of failures that were read before.
+    """
     now = datetime.now(UTC)
     states = instigator_states(instance, location_name)
     waiting = surroundings.cursor_of(states, DOWNSTREAM_SENSOR)
     found = extract_facts(
-        instance, extracts, invalid, DownstreamCursor.model_validate_json(waiting or "{}"), now
+        instance,
+        extracts,
+        invalid,
+        DownstreamCursor.model_validate_json(waiting or "{}"),
+        now,
+        explanations=explanations or Explanations(),
     )
     queued, running, most = surroundings.queue(instance)
     deployment = DeploymentFacts(

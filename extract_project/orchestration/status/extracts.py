@@ -13,9 +13,9 @@ from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.header.model import Header
 from extract_project.orchestration.dagster_internals import CODE_VERSION_TAG
 from extract_project.orchestration.failed.attempts import (
+    Explanations,
     LatestAttempt,
     State,
-    explained,
     unfinished_business,
 )
 from extract_project.orchestration.names.keys import group_name
@@ -45,12 +45,14 @@ def extract_facts(
     invalid: Iterable[InvalidExtract],
     waiting: DownstreamCursor,
     now: datetime,
+    *,
+    explanations: Explanations,
 ) -> dict[str, ExtractFacts]:
     """The facts about each extract, by path; `waiting` is the cursor of the downstream sensor."""
     broken = list(invalid)
     latest = read_latest(instance, [*extracts, *(each.path for each in broken)])
     attempts = unfinished_business(instance, extracts.values(), latest)
-    told = _explained(instance, attempts)
+    told = _explained(instance, attempts, explanations)
     by_path: dict[str, list[Attempt]] = {}
     for each in told:
         by_path.setdefault(each.extract.path, []).append(_attempt(each))
@@ -203,14 +205,14 @@ def _attempt(attempt: LatestAttempt) -> Attempt:
 
 
 def _explained(
-    instance: dg.DagsterInstance, attempts: Iterable[LatestAttempt]
+    instance: dg.DagsterInstance, attempts: Iterable[LatestAttempt], explanations: Explanations
 ) -> Iterator[LatestAttempt]:
     """The attempts, each of the newest failures with its cause and its failure report."""
     newest = sorted(attempts, key=lambda each: each.at, reverse=True)
     failed = 0
     for each in newest:
         failed += each.state is State.FAILED
-        yield explained(instance, each) if failed <= _MOST_EXPLAINED else each
+        yield explanations.explained(instance, each) if failed <= _MOST_EXPLAINED else each
 
 
 def _cancelled(
