@@ -12,7 +12,7 @@ import click
 
 from extract_project.cli.console import INTERRUPTED, err, print_error
 from extract_project.problem import suggestion
-from extract_project.process import quiet_sqlglot
+from extract_project.process import quiet_sqlglot, without_collection
 
 _COMMANDS: Mapping[str, str] = {
     "catalog": "published.catalog",
@@ -65,7 +65,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = import_module(f"extract_project.cli.{_COMMANDS[cmd_name]}")
+        with without_collection():
+            module = import_module(f"extract_project.cli.{_COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
