@@ -14,6 +14,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 
+def open_closed_streams() -> None:
+    """Open the null device in place of standard streams that are closed, in a command.
+
+    Some schedulers start a command with closed streams. The next file or connection would get the
+    number of one of them, and what is written to the stream would go there.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)  # noqa: FBT003
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
+
+
 def use_system_allocator() -> None:
     """Let Arrow use the system's allocator, in a process that stages a result.
 

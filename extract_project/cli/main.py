@@ -12,7 +12,7 @@ import click
 
 from extract_project.cli.console import INTERRUPTED, err, print_error
 from extract_project.problem import suggestion
-from extract_project.process import quiet_sqlglot, without_collection
+from extract_project.process import open_closed_streams, quiet_sqlglot, without_collection
 
 _COMMANDS: Mapping[str, str] = {
     "catalog": "published.catalog",
@@ -111,6 +111,7 @@ class Commands(click.Group):
 @click.version_option(package_name="extract-project")
 def main() -> None:
     """SQL files in S3 to audited, versioned S3 objects: check, push, run, compare, restore."""
+    open_closed_streams()
     quiet_sqlglot()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # do not fail on characters that it cannot encode

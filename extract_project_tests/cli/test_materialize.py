@@ -289,6 +289,15 @@ def test_a_closed_standard_output_ends_neither_the_work_nor_the_alert(
     assert configured.version_ids(KEY)
 
 
+@pytest.mark.parametrize("closed", [">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_are_nobodys_file(configured: Site, closed: str) -> None:
+    """Some schedulers start a command so: the next file opened would get the number of one."""
+    configured.put_sql("a/b", "select 1 as n")
+    command = ["sh", "-c", f'exec "$0" materialize a/b {closed}', PROGRAM]
+    assert subprocess.run(command, check=False, timeout=60).returncode == 0
+    assert len(configured.version_ids(KEY)) == 1
+
+
 def test_a_dagster_instance_learns_what_was_materialized(
     configured: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
