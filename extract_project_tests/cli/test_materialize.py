@@ -293,7 +293,7 @@ def test_a_closed_standard_output_ends_neither_the_work_nor_the_alert(
 def test_closed_standard_streams_are_nobodys_file(configured: Site, closed: str) -> None:
     """Some schedulers start a command so: the next file opened would get the number of one."""
     configured.put_sql("a/b", "select 1 as n")
-    command = ["sh", "-c", f'exec "$0" materialize a/b {closed}', PROGRAM]
+    command = ["sh", "-c", f'exec "$0" materialize a/b {closed}', str(PROGRAM)]
     assert subprocess.run(command, check=False, timeout=60).returncode == 0
     assert len(configured.version_ids(KEY)) == 1
 
