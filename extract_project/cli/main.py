@@ -15,6 +15,7 @@ from extract_project.problem import suggestion
 from extract_project.process import open_closed_streams, quiet_sqlglot, without_collection
 
 _COMMANDS: Mapping[str, str] = {
+    "backfill": "running.backfill",
     "catalog": "published.catalog",
     "check": "files.check",
     "completion": "completion",

@@ -177,6 +177,28 @@ class RerunAnswer(Answer):
     """Extracts that failed and are not run again, since their files are invalid."""
 
 
+class BackfilledPartition(Answer):
+    """One partition of a backfill."""
+
+    partition: str
+    outcome: Outcome
+    """`queued`: it was not run (yet)."""
+    run_id: str | None
+
+
+class BackfillAnswer(Answer):
+    """`extract backfill`: the backfill and its partitions; none if nothing was missing."""
+
+    extract: str
+    backfill_id: str | None
+    url: str | None
+    """The backfill's page."""
+    outcome: Outcome
+    error: str | None
+    """Why Dagster could not launch all runs."""
+    partitions: tuple[BackfilledPartition, ...]
+
+
 class ReleaseAnswer(RunAnswer):
     """`extract release`: the run that publishes in spite of the checks."""
 

@@ -14,6 +14,7 @@ from extract_project.cli.console import explains_itself
 from extract_project.problem import suggestion
 
 _ANSWERS: Mapping[str, tuple[str, str]] = {
+    "backfill": ("cli.outcomes", "BackfillAnswer"),
     "check": ("cli.answers", "CheckAnswer"),
     "deploy-schedules": ("cli.standalone.deploy_schedules", "DeploySchedulesAnswer"),
     "diff": ("cli.answers", "DiffAnswer"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from extract_project.deployment.outcome import FINISHED
-from extract_project.deployment.tags import FAILURE_TAG, PARTITION_TAG, UNVERSIONED
+from extract_project.deployment.tags import FAILURE_TAG, UNVERSIONED, partition_in
 from extract_project.errors import DeploymentError
 from extract_project.units import format_bytes
 
@@ -128,7 +128,7 @@ def read_run(query: Query, run_id: str, steps: Mapping[str, str]) -> Run:
             for path, step in steps.items()
             if step in planned
         ),
-        tags.get(PARTITION_TAG),
+        partition_in(tags),
         tags.get(FAILURE_TAG),
     )
     return _told(query, run, steps) if run.finished and run.steps else run

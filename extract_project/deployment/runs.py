@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.deployment.client import Deployment
 from extract_project.deployment.outcome import outcome_of
-from extract_project.deployment.tags import CAUSE_TAG, FAILURE_TAG, NO_FAILURE, PARTITION_TAG
+from extract_project.deployment.tags import CAUSE_TAG, FAILURE_TAG, NO_FAILURE, partition_in
 from extract_project.errors import DeploymentError
 from extract_project.outcome import Outcome
 from extract_project.units import moment_of
@@ -134,7 +134,7 @@ def _row(run: Mapping[str, Any], until: datetime) -> RunRow:
     return RunRow(
         run_id=run["runId"],
         extracts=tuple(sorted(selected)),
-        partition=tags.get(PARTITION_TAG),
+        partition=partition_in(tags),
         outcome=outcome_of(run["status"], failure),
         cause=tags.get(CAUSE_TAG, "manual"),
         failure=failure if run["status"] == "FAILURE" and failure != NO_FAILURE else None,

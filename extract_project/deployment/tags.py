@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 PARTITION_TAG = "dagster/partition"
+_FIRST_TAG = "dagster/asset_partition_range_start"
+_LAST_TAG = "dagster/asset_partition_range_end"
 PRIORITY_TAG = "dagster/priority"
 PATH_TAG, TICK_TAG = "extract/path", "extract/tick"
 WAREHOUSE_TAG, SQL_VERSION_TAG = "extract/warehouse", "extract/sql_version"
@@ -17,6 +21,13 @@ RELEASE_TAG = "extract/release"
 RELEASE_REASON_TAG, RELEASE_BY_TAG = "extract/release_reason", "extract/release_by"
 UNVERSIONED = "unversioned bucket"
 """What the metadata of an asset has instead of a version of its SQL."""
+
+
+def partition_in(tags: Mapping[str, str]) -> str | None:
+    """The partition of a run, if it has one: the runs of a backfill have a range of one."""
+    first = tags.get(_FIRST_TAG)
+    of_backfill = first if first == tags.get(_LAST_TAG) else None
+    return tags.get(PARTITION_TAG) or of_backfill
 
 
 def release_tags(of_run: str, reason: str, by: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from extract_project_tests.support.publishing import publish
 
 _ASKED_OF_A_DEPLOYMENT = {"failed", "logs", "runs", "status", "why"}
 """Their answers are compared in installation/test_status.py."""
-_RUN_BY_A_DEPLOYMENT = {"release", "rerun", "rollback", "run"}
+_RUN_BY_A_DEPLOYMENT = {"backfill", "release", "rerun", "rollback", "run"}
 """And theirs in installation/test_commands.py."""
 _OF_AWS = {"deploy-schedules"}
 """And this one's in eventbridge/test_deployed.py."""

@@ -20,6 +20,10 @@ FILES = {
         "select n from regions where region = :partition_key"
     ),
     "commands/restored": RESTORED.format(1),
+    "commands/backfilled": (
+        "/*---\npartitions: {type: daily, start: 2026-01-01, end: 2026-01-05}\n---*/\n"
+        "select case when :partition_key = '2026-01-03' then error('no such day') else 1 end as n"
+    ),
 }
 
 
@@ -95,3 +99,42 @@ def test_a_rollback_is_of_one_partition(installed: Installation) -> None:
     told = valid("rollback", undone.stdout)
     assert (undone.exit_code, told["restored_from"], told["replaced"]) == (0, bad, current)
     assert told["version_id"] == installed.site.version_ids(key)[0]
+
+
+def test_a_backfill_runs_what_is_missing(installed: Installation) -> None:
+    path = "commands/backfilled"
+    assert "give --from" in installed.call("backfill", path).stderr
+    unknown = installed.call("backfill", path, "--from", "2027-01-01").stderr
+    assert "no partition '2027-01-01' that is over" in unknown
+    swapped = installed.call("backfill", path, "--from", "2026-01-02", "--to", "2026-01-01")
+    assert "swap them" in swapped.stderr
+
+    days = ("--from", "2026-01-02", "--to", "2026-01-03")
+    done = installed.call("backfill", path, *days, "--json")
+    told = valid("backfill", done.stdout)
+    assert (done.exit_code, told["outcome"]) == (1, "failed"), done.stderr
+    assert [(each["partition"], each["outcome"]) for each in told["partitions"]] == [
+        ("2026-01-02", "succeeded"),
+        ("2026-01-03", "failed"),
+    ]
+    failed = told["partitions"][1]["run_id"]
+    run = installed.deployment.run(failed, {})
+    assert (run.status, run.partition) == ("FAILURE", "2026-01-03")
+    listed = valid("runs", installed.call("runs", path, "--json").stdout)["runs"]
+    assert (failed, "2026-01-03", "backfill") in [
+        (each["run_id"], each["partition"], each["cause"]) for each in listed
+    ]
+
+    again = installed.call("backfill", path, "--missing", "--to", "2026-01-03")
+    assert (again.exit_code, "failed: 2026-01-03" in again.stdout) == (1, True), again.stderr
+    assert "2 partitions, 2026-01-01 to 2026-01-03" in again.stderr
+    key = f"extracts/{path}/partition={{}}/backfilled.parquet"
+    versions = [
+        len(installed.site.version_ids(key.format(day)))
+        for day in ("2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04")
+    ]
+    assert versions == [1, 1, 0, 0]
+    nothing = installed.call("backfill", path, "--missing", "--to", "2026-01-02", "--json")
+    assert (nothing.exit_code, valid("backfill", nothing.stdout)["partitions"]) == (0, [])
+    plain = installed.call("run", path)
+    assert "extract backfill" in plain.stderr

@@ -169,7 +169,7 @@ def _require_partition(partitioned: set[str], paths: list[str], partition: str |
     if having and partition is None:
         raise ExtractError(
             f"{', '.join(sorted(having))} has partitions: choose one with --partition, "
-            f"or launch a backfill in the UI"
+            f"or run many with extract backfill"
         )
     if not_having and partition is not None:
         raise ExtractError(

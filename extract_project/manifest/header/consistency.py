@@ -51,7 +51,7 @@ def contradictions(header: Header) -> Iterator[Fault]:
     if header.on_change and header.partitions:
         yield (
             ("on_change",),
-            "'on_change: materialize' would run every partition: launch a backfill instead",
+            "'on_change: materialize' would run every partition: use extract backfill instead",
             ("partitions",),
         )
     if header.incremental and header.partitions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType
 
-from extract_project.deployment.tags import FAILURE_TAG, PARTITION_TAG
+from extract_project.deployment.tags import FAILURE_TAG, partition_in
 from extract_project.orchestration.dagster_internals import (
     ExecuteStepArgs,
     IStepContext,
@@ -93,5 +93,5 @@ def file_of(step: IStepContext) -> str:
 
 
 def place_of(step: IStepContext, run: dg.DagsterRun) -> str:
-    partition = run.tags.get(PARTITION_TAG)
+    partition = partition_in(run.tags)
     return f"{file_of(step)} (partition {partition})" if partition else file_of(step)

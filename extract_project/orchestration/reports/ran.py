@@ -10,7 +10,7 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from extract_project.deployment.outcome import outcome_of
-from extract_project.deployment.tags import PARTITION_TAG
+from extract_project.deployment.tags import partition_in
 from extract_project.errors import Cause
 from extract_project.operations.activity import DAYS, Bar, Result
 from extract_project.orchestration.dagster_internals import StepEventStatus
@@ -122,7 +122,7 @@ def _bar(record: dg.RunRecord, cause: str | None) -> Bar:
         outcome=outcome_of(run.status.value, cause),
         start=moment_of(record.start_time) or _utc(record.create_timestamp),
         end=moment_of(record.end_time),
-        partition=run.tags.get(PARTITION_TAG),
+        partition=partition_in(run.tags),
         cause=cause,
     )
 
