@@ -1,4 +1,4 @@
-"""Ctrl-C while `extract run` waits: the run goes on unless its user says otherwise."""
+"""Ctrl-C while a command waits for a run: the run goes on unless its user says otherwise."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
 from extract_project_tests.support.commands import PROGRAM, valid
 from extract_project_tests.support.installation import Installation
@@ -18,7 +19,10 @@ pytestmark = pytest.mark.soak
 
 _SECONDS = 120
 LONG = "select count(*) as n from range(1_000_000) a(x), range(1_000_000) b(y) where x + y = 7"
-FILES = {"interrupted/long": LONG}
+FILES = {
+    "interrupted/long": LONG,
+    "interrupted/parts": f"/*---\npartitions: [eu, us]\n---*/\n{LONG} and :partition_key <> ''",
+}
 
 
 @contextmanager
@@ -87,3 +91,31 @@ def test_ctrl_c_terminates_the_run_where_it_is_told_to(
         assert (told["run_id"], told["outcome"]) == (run_id, "cancelled")
         assert _status(installed, run_id) == "CANCELED"
     installed.deployment.terminate(run_id)  # it has ended already, and stays so
+
+
+def test_ctrl_c_cancels_a_backfill_where_it_is_told_to(
+    installed: Installation, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+
+    def runs() -> list[DagsterRunStatus]:
+        filters = RunsFilter(tags={"extract/path": "interrupted/parts"})
+        with DagsterInstance.from_config(str(installed.server.home)) as instance:
+            return [run.status for run in instance.get_runs(filters)]
+
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [str(PROGRAM), "backfill", "interrupted/parts", "--all", "--cancel-on-interrupt"],
+            env=installed.command_environment,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        await_value("a start", lambda: DagsterRunStatus.STARTED in runs(), _SECONDS)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(_SECONDS) == 130, log.read_text()
+    finally:
+        process.kill()
+        process.wait()
+    assert "is cancelled" in log.read_text()
+    await_value("the end", lambda: set(runs()) == {DagsterRunStatus.CANCELED}, _SECONDS)

@@ -25,6 +25,7 @@ from extract_project.cli.console import (
     out,
 )
 from extract_project.cli.outcomes import BackfillAnswer, BackfilledPartition
+from extract_project.cli.running.launching import again, cancel_option
 from extract_project.cli.running.newest import (
     as_loaded_option,
     known_extracts,
@@ -55,6 +56,7 @@ _ENDED = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.REFUSED, Outcome.CANCELLED)
 @click.option("--yes", is_flag=True, help="Do not ask before launching.")
 @click.option("--no-wait", is_flag=True, help="Launch the backfill, but do not wait for its end.")
 @as_loaded_option
+@cancel_option
 @json_option
 @explains_itself
 def backfill(
@@ -67,18 +69,21 @@ def backfill(
     yes: bool,
     no_wait: bool,
     as_loaded: bool,
+    cancel_on_interrupt: bool,
     as_json: bool,
 ) -> None:
     """Run many partitions of EXTRACT, each in a run of its own, and wait.
 
     Dagster launches as many at once as the pool of the extract and the limits of the deployment
-    allow. Ctrl-C ends only the waiting. Exit code 1 when a partition fails, 130 after Ctrl-C.
+    allow. Ctrl-C ends only the waiting: a second one cancels the backfill. Exit code 1 when a
+    partition fails, 130 after Ctrl-C.
 
     \b
     extract backfill sales/order_lines --from 2026-01-01 --to 2026-01-31
     extract backfill sales/order_lines --missing
     """
     from extract_project.deployment.backfill import (
+        cancel_backfill,
         chosen,
         launch_backfill,
         page,
@@ -115,7 +120,11 @@ def backfill(
         try:
             _watch(deployment, extract, backfill_id, partitions)
         except KeyboardInterrupt:
-            err.print(f"backfill {backfill_id} goes on; to cancel it, use its page")
+            if cancel_on_interrupt or again(
+                f"backfill {backfill_id}", page(deployment, backfill_id)
+            ):
+                cancel_backfill(deployment, backfill_id)
+                err.print(f"backfill {backfill_id} is cancelled: its runs are being terminated")
             code = INTERRUPTED
     ended = read_backfill(deployment, backfill_id, partitions)
     if as_json:

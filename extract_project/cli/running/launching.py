@@ -31,7 +31,7 @@ class Interrupted(SystemExit):
 cancel_option = click.option(
     "--cancel-on-interrupt",
     is_flag=True,
-    help="Terminate the run on Ctrl-C. Without it, the run goes on unless it is pressed twice.",
+    help="Terminate what runs on Ctrl-C. Without it, it goes on unless Ctrl-C is pressed twice.",
 )
 
 
@@ -54,7 +54,7 @@ def launch_and_watch(
             err.print(f"run {run_id}: {deployment.page(run_id)}")
         return watch(run_id)
     except KeyboardInterrupt:
-        if not cancel_on_interrupt and not _again(deployment, run_id):
+        if not cancel_on_interrupt and not again(f"run {run_id}", deployment.page(run_id)):
             raise Interrupted(run_id) from None
     except DeploymentError as error:
         if not run_id:
@@ -65,9 +65,9 @@ def launch_and_watch(
     raise Interrupted(run_id)
 
 
-def _again(deployment: Deployment, run_id: str) -> bool:
-    """Say that the run goes on; returns whether the user interrupts once more."""
-    err.print(f"run {run_id} goes on: {deployment.page(run_id)}")
+def again(what: str, page: str) -> bool:
+    """Say that what was launched goes on; returns whether the user interrupts once more."""
+    err.print(f"{what} goes on: {page}")
     err.print(
         f"press Ctrl-C again within {_AGAIN_SECONDS} s to terminate it, or do it on that page"
     )
