@@ -53,9 +53,9 @@ def staging(
     *,
     stop: Stop,
 ) -> Iterator[Staged]:
-    """Stage and audit, unless `stop` ends it first. What is not published in the block is aborted.
+    """Stage and audit the result, unless `stop` ends the work first.
 
-    Raises RefusedResult, RunEnded, QueryTimeout, and what `stage` raises.
+    Whatever has not been published at the end of the block is aborted. Raises RefusedResult, RunEnded, QueryTimeout, and what `stage` raises.
     """
     held = ExitStack()
 
@@ -104,7 +104,7 @@ def done_at_one(staged: Staged, before: Receipt | None, published: Published) ->
 
 
 def done_everywhere(staged: Staged, before: Receipt | None, settled: Sequence[Settled]) -> Done:
-    """The outcome of a result that each of several destinations has."""
+    """The outcome of a result that has reached each of several destinations."""
     everywhere = tuple((each.place, each.published) for each in settled if each.published)
     return Done(staged, everywhere[0][1], before, everywhere)
 

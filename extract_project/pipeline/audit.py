@@ -38,7 +38,7 @@ class Outcome:
     severity: Literal["error", "warn"]
     verdict: Verdict
     released: Release | None = None
-    """The release because of which it does not refuse the result, though it failed."""
+    """The release that keeps this failed check from refusing the result."""
 
     @property
     def refuses(self) -> bool:

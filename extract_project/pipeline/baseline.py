@@ -44,7 +44,7 @@ class PublishedBaseline:
         self._comparable = cache(self._find_comparable)
 
     def look(self) -> None:
-        """Ask the destination now: what is wrong with it is then not taken for another fault."""
+        """Read the destination now, so that its error is not mistaken for that of a later step."""
         self._neighbour()
 
     @property

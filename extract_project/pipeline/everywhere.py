@@ -1,7 +1,7 @@
-"""Publish a result at each of several destinations, and tell of those that have not got it.
+"""Publish a result at each of several destinations, and report those that do not have it.
 
-Each is published by itself: one that fails neither takes the others back nor keeps them from
-publishing. A rerun publishes only what is lacking, because equal content adds no version.
+Destinations are independent: a failure at one neither undoes nor prevents publishing at another. A
+rerun publishes only where the result is missing, because equal content adds no version.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Settled:
     place: Place
     published: Published | None = None
     error: Exception | None = None
-    """Why it was not published."""
+    """Why the result was not published there; None if it was."""
     may_change: bool = False
-    """Whether the request that publishes may still be carried out."""
+    """Whether the publishing request may still succeed: it was sent, and no answer came."""
     current: str = ""
-    """What readers have there, in words, where it was not published."""
+    """What readers have at the destination, in words, if the result was not published there."""
 
     def __str__(self) -> str:
         where = f"destination {self.place.destination!r}"
@@ -36,11 +36,11 @@ class Settled:
             version = f"{self.place.target.uri}?versionId={self.published.version_id}"
             return f"{where} has this result: {version} ({self.published.outcome})"
         sent = ", and a request that publishes this result may still succeed"
-        return f"{where} does not: {self.current}{sent if self.may_change else ''}"
+        return f"{where} does not have it: {self.current}{sent if self.may_change else ''}"
 
 
 class PartlyPublished(ExtractError):
-    """Some destinations have not got the result."""
+    """Some destinations do not have the result."""
 
     def __init__(self, settled: Sequence[Settled]) -> None:
         failed = [each for each in settled if each.published is None]
@@ -78,7 +78,10 @@ def publish_everywhere(staged: Staged, header: Header) -> Sequence[Settled]:
 
 
 def found_out(staged: Staged, error: Exception) -> Sequence[Settled]:
-    """What became of a result whose publishing ended with an error; raises as above."""
+    """Look up which destinations have the result, after publishing has ended with an error.
+
+    Raises as `publish_everywhere` does.
+    """
     sent = staged.stop.is_sending
     return _all_of(
         [
@@ -117,13 +120,16 @@ def _settled(branch: Branch, header: Header) -> Settled:
 def _looked_up(
     place: Place, receipt_id: str | None, error: Exception, *, may_change: bool = False
 ) -> Settled:
-    """What a place has after an error: this result all the same, where only the reply to the
-    request that publishes was lost.
+    """Look up what a place has after an error.
+
+    It may have this result after all: the reply to the publishing request may have been lost.
     """
     try:
         version = look_up(place)
     except Exception as unknown:  # of any kind: the end of the attempt must still be reported
-        logging.getLogger(__name__).warning("%s is unknown: %r", place.target.uri, unknown)
+        logging.getLogger(__name__).warning(
+            "the current version of %s is unknown: %r", place.target.uri, unknown
+        )
         current = "what readers have there is unknown, because S3 did not answer"
         return Settled(place, error=error, may_change=may_change, current=current)
     if version is None:
@@ -136,9 +142,9 @@ def _looked_up(
 
 
 def _ahead(branches: Iterable[Branch]) -> set[str]:
-    """The destinations that have this very content, where others have not.
+    """The destinations that already have this content, while others do not; empty if all have it.
 
-    An attempt before this one got no further; to publish there again would add a version.
+    An earlier attempt stopped after them. Publishing there again would add a version.
     """
     has = {}
     for branch in branches:
@@ -146,6 +152,8 @@ def _ahead(branches: Iterable[Branch]) -> set[str]:
         try:
             has[name] = publishable is not None and has_content(branch.place.state, publishable)
         except ExtractError as error:  # publishing will say what is wrong
-            logging.getLogger(__name__).warning("destination %s is unknown: %s", name, error)
+            logging.getLogger(__name__).warning(
+                "what destination %s has is unknown: %s", name, error
+            )
             has[name] = False
     return set() if all(has.values()) else {name for name, same in has.items() if same}

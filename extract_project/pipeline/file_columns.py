@@ -54,8 +54,9 @@ def undescribed(extract: Extract, columns: Sequence[str]) -> Iterator[str]:
 def written_schema(promised: pa.Schema, run: RunOfExtract) -> pa.Schema:
     """The schema of the file that a run writes.
 
-    It is the promised one, unless there may be NULLs all the same: in a result that is released
-    although it breaks the contract, and in published rows to which an incremental extract adds.
+    It is the promised schema, unless a required column may have NULLs after all: in a result that
+    is released although it breaks the contract, or in the published rows to which an incremental
+    extract adds.
     """
     release = run.provenance.release
     never = required_names(promised)

@@ -165,7 +165,7 @@ class Increment:
     def _read_published(self, connection: duckdb.DuckDBPyConnection, overlap: Span) -> None:
         """Read the published rows of the parts that reach into the overlap.
 
-        What one destination does not give is read at the next, as long as there is one.
+        A part that cannot be read at one destination is read at the next.
         """
         for health, base in self._bases:
             if base is not None and health.error is None:
@@ -263,5 +263,6 @@ def require_schema(schema: pa.Schema, manifest: PartsManifest, extract: Extract)
     gone = ", ".join(each for each in there if each not in here) or "none"
     raise IncrementError(
         f"the result's columns differ from those of the published rows (new: {news}; gone: {gone}; "
-        f"or their order): to publish everything anew: extract run {extract.path} --full-refresh"
+        f"or their order): expected the same columns in the same order; "
+        f"to publish everything anew, run: extract run {extract.path} --full-refresh"
     )

@@ -1,4 +1,4 @@
-"""The way of a result to those of its destinations that get the same rows."""
+"""Lanes: each takes a result to those of its destinations that get the same rows."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Lane:
     """Destinations that get the same rows, encoded once."""
 
     run: RunOfExtract
-    """With the published rows to which these are added, if there are any."""
+    """The run, with the published rows to which it adds, if there are any."""
     branches: Sequence[Branch]
     bases: Sequence[Base | None]
-    """Those rows, as each of the destinations has them."""
+    """The published rows at each destination, in the order of `branches`."""
     writer: Writer
     baseline: PublishedBaseline
-    """Of the first of them."""
+    """The baseline of the first destination that can be read."""
 
     @property
     def is_alive(self) -> bool:
@@ -52,9 +52,9 @@ class Lane:
 
 
 def open_lanes(run: RunOfExtract, branches: Sequence[Branch], clock: Clock) -> list[Lane]:
-    """A lane for the destinations that have equal rows already, in the order of `branches`.
+    """Group the destinations that have equal published rows, in the order of `branches`.
 
-    An extract that is not incremental has one.
+    Each group is a lane. An extract that is not incremental has one lane.
     """
     bases = [_base(run, branch) for branch in branches]
     refresh = _require_refreshed(run.extract, branches, bases)
@@ -76,10 +76,10 @@ def _base(run: RunOfExtract, branch: Branch) -> Base | None:
 def _require_refreshed(
     extract: Extract, branches: Sequence[Branch], bases: Sequence[Base | None]
 ) -> Refresh | None:
-    """Leave out a destination whose rows are from before the last full refresh of the others.
+    """Leave out each destination without the last full refresh of the others; returns that refresh.
 
-    To add to them would make a run green whose earlier rows are not those of the refresh. Returns
-    that refresh.
+    A run that added rows there would be green, although its earlier rows are not those of the
+    refresh.
     """
     known = [base.manifest.refresh for base in bases if base and base.manifest.refresh]
     last = max(known, key=lambda each: each.started_at, default=None)
@@ -90,14 +90,14 @@ def _require_refreshed(
         if own is None or own.data_sha256 != last.data_sha256:
             branch.health.error = IncrementError(
                 f"{branch.place.target.uri} has rows from before the full refresh of "
-                f"{last.started_at:%Y-%m-%d %H:%M:%S} UTC, which others have: to publish "
-                f"everything anew: extract run {extract.path} --full-refresh"
+                f"{last.started_at:%Y-%m-%d %H:%M:%S} UTC, which other destinations have; to publish "
+                f"everything anew, run: extract run {extract.path} --full-refresh"
             )
     return last
 
 
 def lowest_bound(lanes: Sequence[Lane]) -> Value:
-    """Return the value of `:watermark`, which every destination has reached; None asks for all."""
+    """The value of `:watermark`: the lowest watermark of all destinations; None for all rows."""
     bases = [lane.run.base for lane in lanes]
     known = [base for base in bases if base is not None]
     if len(known) < len(bases) or len({(each.cursor.type) for each in known}) != 1:

@@ -16,7 +16,8 @@ from extract_project.store.folder import Folder
 def require_own(manifest: Folder, extract: Extract, current: Version | None, uri: str) -> None:
     """Raise ManifestError if another SQL file published the current version, and still exists.
 
-    One that was renamed or removed has no claim. It is looked for only if there is another.
+    A file that was renamed or removed has no claim. The manifest is asked only if the current
+    version names another file.
     """
     key = current.provenance.get("sql-key", "") if current else ""
     if key in ("", extract.source.key) or not key.startswith(manifest.key("")):
@@ -25,5 +26,5 @@ def require_own(manifest: Folder, extract: Extract, current: Version | None, uri
         raise ManifestError(
             f"{manifest.store.uri(key)} published the current version of {uri}, and may do so "
             f"again: expected one SQL file for each object; change the 'path' of one of them, or "
-            f"remove that file"
+            f"remove {manifest.store.uri(key)}"
         )

@@ -1,8 +1,8 @@
-"""The rows of one result, once for each lane, as long as lanes need different ones.
+"""Give each lane its rows of one result.
 
-All destinations of an extract usually have the same published rows, and there is one lane: rows
-pass through. Where one of them is behind, the result is kept on local disk, and each lane adds
-from it what its own destinations have not got.
+Usually all destinations of an extract have the same published rows. Then there is one lane, and
+rows pass through. If a destination is behind, the result is kept on local disk, and each lane takes
+from there the rows that its own destinations lack.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Passes:
             each.cancel()
 
     def of(self, schema: pa.Schema, batches: Batches) -> Iterator[tuple[Lane, Batches]]:
-        """Each lane with its rows, which have to be read before the next lane.
+        """Each lane with its new rows; read them before you ask for the next lane.
 
-        Raises IncrementError as `Increment.new_rows` does; of several lanes, one whose published
+        Raises IncrementError as `Increment.new_rows` does; of several lanes, a lane whose published
         rows have other columns is left out.
         """
         if len(self._lanes) == 1:

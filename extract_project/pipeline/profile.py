@@ -77,7 +77,7 @@ def _wider(known: pa.Array, column: pa.ChunkedArray) -> pa.Array:
 
 
 def _cut(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Long texts without their ends, of which nothing is shown; their order stays as it is.
+    """Cut long texts to what is shown of them; their order stays the same.
 
     Finding the extremes copies the values found: a text of 100 MB took 500 MiB.
     """

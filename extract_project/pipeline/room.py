@@ -12,7 +12,7 @@ from extract_project.memory import require_room
 from extract_project.pipeline.rowgroups import is_long, is_wide
 
 _COLUMN_BYTES = 200 << 10
-"""Memory for each column of a wide table: its share of four row groups and of the warehouse's."""
+"""Bytes for each column of a wide table: in four row groups, and in the warehouse's own batches."""
 _MIB = 1 << 20
 
 

@@ -24,9 +24,9 @@ Sizes = npt.NDArray[np.int64]
 def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     """Groups of at most 245,760 rows; a group ends with the row that reaches `group_bytes`.
 
-    A row that reaches it alone is a group by itself: joined to others, it would be copied. Not so
-    in the first group, which decides how Parquet writes its columns: without a long value in it,
-    their statistics would copy each one six times.
+    A single row of that size is a group by itself, because joining it to others would copy it. The
+    first group is an exception, because it decides how Parquet writes its columns: if it had no
+    long value, Parquet would write statistics, which copy each long value six times.
     """
     most = group_bytes(schema)
     group: list[pa.RecordBatch] = []
@@ -55,7 +55,7 @@ def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator
 
 
 def group_bytes(schema: pa.Schema) -> int:
-    """The size that ends a row group: 12 MiB; of more than 768 columns, 16 KiB for each."""
+    """The bytes at which a row group ends: 12 MiB, or 16 KiB for each of more than 768 columns."""
     return max(_GROUP_BYTES, len(schema) * _COLUMN_BYTES)
 
 

@@ -31,9 +31,9 @@ class Staged(Publishable):
     preview: tuple[dict[str, str], ...]
     baseline: PublishedBaseline
     branches: tuple[Branch, ...]
-    """One for each destination, in the order of `to`."""
+    """A branch for each destination, in the order of `to`."""
     doubts: tuple[str, ...] = ()
-    """What is wrong in the SQL file and does not keep the result from being published."""
+    """Warnings about the SQL file, which do not keep the result from being published."""
 
 
 @contextmanager
@@ -45,11 +45,12 @@ def stage(
     *,
     stop: Stop | None = None,
 ) -> Iterator[Staged]:
-    """Stage an extract at each place. What has not been published at the end of the block is
-    aborted.
+    """Stage an extract at each place.
 
-    `stop` can end the work from another thread. What is wrong with one of several places is kept in
-    its branch as long as another is left.
+    At the end of the block, whatever has not been published is aborted.
+
+    `stop` can end the work from another thread. If there are several places, the error of one is
+    kept in its branch as long as another is left.
 
     Raises BucketError, WarehouseError, TypeMappingError, SchemaError, IncrementError, AuditError or
     StagingError. After any exception, also one of the caller, the query is cancelled, every upload
@@ -102,7 +103,7 @@ def stage(
 
 
 def _branches(places: Sequence[Place], stop: Stop) -> tuple[Branch, ...]:
-    """A branch for each place; of several, a timeout names the one that does not answer."""
+    """A branch for each place; a timeout of one of several names that place."""
     if len(places) == 1:
         return (Branch(places[0]),)
     names = (f"destination {place.destination!r}" for place in places)

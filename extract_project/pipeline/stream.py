@@ -40,19 +40,19 @@ class Begun:
 
     result: Result
     schema: pa.Schema
-    """Of the rows: the result's, or the one that the header declares."""
+    """The schema of the rows: that of the result, or the one that the header declares."""
     promised: pa.Schema
-    """With descriptions and columns that are never NULL."""
+    """`schema` with descriptions, and with the columns that are never NULL."""
     schema_drift: Outcome | None
 
 
 @dataclass(frozen=True)
 class _LaneBegins:
-    """From here on, rows are those of this lane."""
+    """An item of the queue: the rows after it are those of this lane."""
 
     lane: Lane
     written: pa.Schema
-    """Of the file."""
+    """The schema of the file."""
     profile: Profile
 
 
@@ -65,8 +65,8 @@ class Passed:
     profile: Profile
     audit: Audit
     is_refused: bool = False
-    """Whether it has a NULL where the file allows none: no more of it is written then, and the
-    contract refuses it in the end, when all checks have seen all rows."""
+    """Whether a column has a NULL although the file requires it. Then no more rows are written, and
+    the contract refuses the result once all checks have seen all rows."""
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """The outcome of every check; raises AuditError if the query of one fails."""
@@ -88,7 +88,7 @@ def stream(
 ) -> list[Passed]:
     """Run the query, and pass each row group of each lane to its audit, profile and encoder.
 
-    Gives the lanes that are left at the end, of which there is one at least.
+    Returns the lanes that are left at the end; there is at least one.
     """
     passes = Passes(lanes, directory)
 

@@ -32,7 +32,7 @@ class Base:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Equal for equal rows in equal parts with equal columns, wherever they are."""
+        """Equal for bases with the same rows, parts and columns, at whichever destinations."""
         known = self.manifest
         return known.data_sha256, known.rows, known.watermark, known.arrow_schema
 
@@ -48,12 +48,12 @@ def find_base(extract: Extract, previous: Version | None) -> Base | None:
     manifest = load_manifest(previous)
     if manifest.watermark is None:
         return None
-    refresh = f"to publish everything anew: extract run {extract.path} --full-refresh"
+    refresh = f"to publish everything anew, run: extract run {extract.path} --full-refresh"
     if manifest.code_version != extract.code_version:
         raise IncrementError(
             f"the SQL or a data-shaping header key has changed since the published rows were "
             f"written ({manifest.sql_key} version {manifest.sql_version}), and rows of both would "
-            f"be mixed: {refresh}; or restore the file as it was: extract push"
+            f"be mixed; {refresh}; or restore the file as it was, then run: extract push"
         )
     _require_parts(previous, manifest, refresh)
     cursor = Cursor.find(incremental, read_schema(manifest))
@@ -75,13 +75,13 @@ def _require_parts(version: Version, manifest: PartsManifest, refresh: str) -> N
         first = missing[0]
         raise IncrementError(
             f"{len(missing)} of {len(there)} published parts are missing or damaged, the first is "
-            f"{version.store.uri(first.key)} version {first.version_id}: {refresh}",
+            f"{version.store.uri(first.key)} version {first.version_id}; {refresh}",
             cause=Cause.S3,
         )
     counted = sum(part.rows for part in manifest.parts)
     if counted != manifest.rows:
         raise IncrementError(
-            f"{version.uri} records {manifest.rows:,} rows, but its parts have {counted:,}: "
+            f"{version.uri} records {manifest.rows:,} rows, but its parts have {counted:,}; "
             f"{refresh}",
             cause=Cause.S3,
         )

@@ -1,4 +1,4 @@
-"""How rows become several part files: cut at a number of rows, or of bytes."""
+"""Cut a result into part files, at a number of rows or of bytes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PartFiles:
         incremental: Incremental | None,
         adds: bool,
     ) -> None:
-        """`adds`: the outputs have published rows to which these are added."""
+        """`adds`: whether these rows are added to published ones."""
         self._outputs, self._format, self._clock = outputs, file_format, clock
         self._part_rows = split.rows if split else None
         self._part_bytes = split.bytes if split else None
@@ -83,8 +83,8 @@ class PartFiles:
     def _next(self) -> File:
         if len(self._parts) == _MOST_PARTS:
             raise StagingError(
-                f"'split' makes more than {_MOST_PARTS:,} parts of this result, the limit: "
-                f"write a larger size in the header",
+                f"'split' makes more than {_MOST_PARTS:,} parts of this result, which is "
+                f"the limit: write a larger size in the header",
                 cause=Cause.SQL,
             )
         part, rows_before = PartRows(), self.rows

@@ -16,7 +16,7 @@ from extract_project.store.protocol import StagedObject
 Faults = type[ExtractError] | tuple[type[ExtractError], ...]
 
 FAULTS: Faults = (BucketError, StagingError, StoreError)
-"""What is wrong with one destination, and not with the result."""
+"""The errors that concern one destination, and not the result."""
 
 
 @dataclass
@@ -24,13 +24,13 @@ class Health:
     """Whether a destination still takes part."""
 
     error: Exception | None = None
-    """Why it does not."""
+    """The error that ended its part; None while it takes part."""
     waiting: Callable[[], AbstractContextManager[None]] = nullcontext
-    """Entered while the work waits for this destination."""
+    """Makes the context in which the work waits for this destination."""
 
     @contextmanager
     def noting(self, faults: Faults = FAULTS) -> Iterator[None]:
-        """A fault inside the block is one of this destination: it is kept, and not raised."""
+        """Keep an error inside the block as this destination's own, instead of raising it."""
         try:
             with self.waiting():
                 yield
@@ -41,7 +41,7 @@ class Health:
 class Fan:
     """A sink in front of one staged object for each destination.
 
-    It raises nothing of theirs: whoever writes asks afterwards which of them are left.
+    It raises no error of a destination: the writer asks afterwards which destinations are left.
     """
 
     closed = False
@@ -57,10 +57,10 @@ class Fan:
         return len(data)
 
     def flush(self) -> None:
-        """Parts leave when they are full."""
+        """Do nothing: parts are sent when they are full."""
 
     def close(self) -> None:
-        """For file-like users; each staged object ends by itself."""
+        """Do nothing, for file-like users: `publish` or `abort` ends each staged object."""
 
     def seal(self) -> None:
         """Wait until every destination has all bytes."""

@@ -60,7 +60,7 @@ class Output(Protocol):
         """Set what is known before the first row: the schema, and the object's metadata."""
 
     def content(self, rows: int) -> Content:
-        """The content, now that everything is written: `rows` of this run."""
+        """The content, once everything is written; `rows` is the number of rows of this run."""
 
     def is_whole(self, version: Version, receipt: Receipt) -> bool:
         """Whether the current version, equal by checksum, still has all its parts and a usable

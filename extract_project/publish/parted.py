@@ -188,7 +188,8 @@ class PartedOutput:
             if own is None:
                 raise StagingError(
                     f"another run has aborted the upload of "
-                    f"{self.target.store.uri(upload.key)}, or has used its key: run it again",
+                    f"{self.target.store.uri(upload.key)}, or has used its key: "
+                    f"run the extract again",
                     transient=True,
                 ) from None
             version_id = self.target.store.require_version(own, upload.key)

@@ -27,13 +27,13 @@ class Place:
     destination: str
     target: Target
     state: Folder
-    """Of the receipts of this destination."""
+    """The folder with the receipts of this destination."""
 
 
 def look_up(place: Place) -> Version | None:
-    """The current version, from a store that answers within a moment.
+    """The current version; for callers that can only wait a moment.
 
-    Raises TimeoutError, or what the store does: nobody may wait for it any longer.
+    Raises TimeoutError if the store does not answer in time, and the store's own errors.
     """
     store, key = place.target.store, place.target.key
     return in_thread(
@@ -101,7 +101,7 @@ class LostEverywhere(ExtractError):
 
 
 def require_one(branches: Sequence[Branch]) -> None:
-    """Raise what is wrong if no branch is left: of one destination its own error."""
+    """Raise an error if no branch is left: that of the only destination, or LostEverywhere."""
     if any(each.is_alive for each in branches):
         return
     (first, *others) = branches

@@ -1,4 +1,4 @@
-"""How rows become files: encoded once, whatever the number of destinations that take them."""
+"""Encode rows into files, once for all destinations that take them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Writer(Protocol):
 
     @property
     def rows(self) -> int:
-        """Written so far."""
+        """The number of rows written so far."""
 
     def begin(self, schema: pa.Schema) -> None:
         """Set the schema, before the first row."""
@@ -53,7 +53,7 @@ class File:
 
     @property
     def size(self) -> int:
-        """Bytes so far."""
+        """The number of bytes written so far."""
         return self._sink.size
 
     def write(self, rows: pa.Table) -> None:

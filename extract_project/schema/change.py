@@ -24,7 +24,7 @@ class Place:
     nullable: bool
     position: int
     after: str | None
-    """The column before it."""
+    """The name of the column before it; None for the first."""
 
 
 @dataclass(frozen=True)

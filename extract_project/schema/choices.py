@@ -1,6 +1,6 @@
 """The author's choice of file types for types that are wider than most readers support.
 
-Header keys, and settings of a warehouse. Reading them needs no Arrow.
+The choices are header keys, and settings of a warehouse. Reading them imports no Arrow.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from extract_project.schema.text import plain_text, text_of
 
 _MOST_DIGITS = {128: 38, 256: 76}
-"""By the width of a decimal."""
+"""The most digits of a decimal, by its width in bits."""
 _ANY_INTEGER = pa.decimal128(20, 0)
 """Holds every integer of 64 bits, with or without a sign."""
 

@@ -13,7 +13,7 @@ from extract_project.visible import one_line
 
 _DIGITS = 38
 _FINE = re.compile(r"\.\d{6}(?!0+Z?$)\d+Z?$")
-"""The end of a time with digits beyond a microsecond."""
+"""Matches a time with digits beyond a microsecond, at its end."""
 _YEAR = re.compile(r"([+-]?\d+)-")
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261
 """The first and last year that nanoseconds cover completely."""
@@ -34,7 +34,7 @@ def refused(
 
 
 def _why(column: str, misfit: Misfit, declared: bool) -> str:
-    """`column` is how the SQL names it."""
+    """Why it is refused, and what to write. `column` is how the SQL names the column."""
     kind, value = misfit.target, str(misfit.value)
     if pa.types.is_integer(kind):
         return _beyond_integers(column, value, kind, declared)

@@ -162,7 +162,7 @@ def _read(tokens: list[str], text: str, depth: int = 0) -> ColumnType:
         return ColumnType(name, arguments if arguments == (9,) else ())
     if arguments:
         raise ValueError(
-            f"{text!r}: {name} takes 6 or 9, the number of digits of a second"
+            f"{text!r}: {name} takes 6 or 9, the digits of the fraction of a second"
             if name in _MOMENTS
             else f"{text!r}: {name} takes no argument in parentheses"
         )

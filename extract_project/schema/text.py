@@ -20,7 +20,7 @@ _ESCAPED = r'["\\\x00-\x1f]'
 _ESCAPES = {each: json.dumps(each)[1:-1] for each in ("\\", '"', *map(chr, range(0x20)))}
 _BLOCK = 1 << 16
 _LONG = 1 << 16
-"""Texts that are longer on average, in bytes, are escaped one character after the other."""
+"""Above this average length in bytes, texts are escaped one character after the other."""
 
 
 def plain_text(values: pa.Array) -> pa.StringArray:

@@ -52,24 +52,24 @@ class Wanted:
 
     @property
     def element(self) -> Wanted:
-        """The same for the elements of a list."""
+        """What the author wants for the elements of a list."""
         kind = self.declared
         return self._inside(kind.value_type if kind and pa.types.is_list(kind) else None)
 
     @property
     def key(self) -> Wanted:
-        """The same for the keys of a map."""
+        """What the author wants for the keys of a map."""
         kind = self.declared
         return self._inside(kind.key_type if kind and pa.types.is_map(kind) else None)
 
     @property
     def item(self) -> Wanted:
-        """The same for the items of a map."""
+        """What the author wants for the items of a map."""
         kind = self.declared
         return self._inside(kind.item_type if kind and pa.types.is_map(kind) else None)
 
     def field(self, name: str) -> Wanted:
-        """The same for a field of a struct."""
+        """What the author wants for a field of a struct."""
         kind = self.declared
         if kind is None or not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
             return self._inside(None)

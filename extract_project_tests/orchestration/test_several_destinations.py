@@ -98,7 +98,7 @@ def test_one_that_fails_takes_nothing_back_and_a_rerun_publishes_there_alone(
         assert (
             f"destination 'data' has this result: {site.data.uri}/{path}?versionId={here}" in told
         )
-        assert "destination 'crm' does not: nothing is published there" in told
+        assert "destination 'crm' does not have it: nothing is published there" in told
         assert "extract rerun --failed" in told
         assert instance.get_latest_materialization_event(dg.AssetKey(["a", "b"])) is None
         observed = instance.get_records_for_run(

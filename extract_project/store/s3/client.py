@@ -51,8 +51,8 @@ def connect(kms_key_id: str | None = None, role: Role | None = None) -> S3Client
 
 
 _CLIENTS: WeakSet[S3Client] = WeakSet()
-"""Those that are in use. One handler for all: a handler stays until its process ends, and a code
-server connects at each tick."""
+"""The clients in use. One fork handler serves them all: a handler stays until its process ends, and
+a code server connects at each tick."""
 
 
 def _connect_anew() -> None:

@@ -37,7 +37,8 @@ def fetch_range(s3: S3Client, chosen: Any, start: int, end: int) -> bytes:
     if len(body) != end - start:
         raise BucketError(
             f"s3://{chosen['Bucket']}/{chosen['Key']} gave {len(body):,} bytes of the "
-            f"{end - start:,} from {start:,} on: it was replaced or damaged, read it again"
+            f"{end - start:,} from {start:,} on: "
+            f"the object was replaced or damaged, so read it again"
         )
     return body
 

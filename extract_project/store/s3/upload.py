@@ -46,8 +46,8 @@ def headers(condition: Condition | None) -> dict[str, Any]:
 def part_size(number: int) -> int:
     """Bytes of part `number` (from 1).
 
-    Small files have small parts, and at two parts in flight and one being filled, a file meets the
-    limit of 10,000 parts above 280 GB.
+    Small files have small parts, so that two parts in flight and one being filled take little
+    memory. Parts grow with the file, which reaches the limit of 10,000 parts only above 280 GB.
     """
     return min(_FIRST_PART << ((number - 1) // _PARTS_PER_SIZE), _LARGEST_PART)
 
@@ -163,8 +163,9 @@ class S3Upload:
         number = len(self._parts) + 1
         if number > _MAX_PARTS:
             raise StagingError(
-                f"the file has reached {self.size:,} bytes, S3's {_MAX_PARTS:,} parts: "
-                f"extract less at once"
+                f"the file has reached {self.size:,} bytes and S3's limit of "
+                f"{_MAX_PARTS:,} parts: write 'split: {{bytes: 256MB}}' in the header, "
+                f"or select less"
             )
         self._free.acquire()
         self._raise_first_failure()
