@@ -17,6 +17,7 @@ _PARTITIONS = """
 query Partitions($key: AssetKeyInput!) {
   assetNodeOrError(assetKey: $key) {
     ... on AssetNode {
+      isPartitioned
       partitionKeys
       assetPartitionStatuses {
         ... on TimePartitionStatuses { ranges { status startKey endKey } }
@@ -109,12 +110,11 @@ def read_partitions(deployment: Deployment, path: str) -> Partitions:
     node = deployment.query(_PARTITIONS, key={"path": path.split("/")})["assetNodeOrError"]
     if "message" in node:
         raise DeploymentError(f"dagster does not know {path}: {node['message']}")
+    if not node["isPartitioned"]:
+        raise ExtractError(f"{path} has no partitions: run it with extract run {path}")
     keys = tuple(node["partitionKeys"])
     if not keys:
-        raise ExtractError(
-            f"{path} has no partitions that are over: to run an extract without partitions, use "
-            f"extract run {path}"
-        )
+        raise ExtractError(f"no partition of {path} is over: its first one has not ended yet")
     return Partitions(keys, frozenset(_materialized(keys, node["assetPartitionStatuses"] or {})))
 
 
@@ -184,10 +184,12 @@ def read_backfill(deployment: Deployment, backfill_id: str, partitions: Sequence
             outcome = outcome_of(run["status"], tags.get(FAILURE_TAG))
             runs[partition] = PartitionRun(partition, run["runId"], outcome)
     error = (found["error"] or {}).get("message") or ""
+    # Dagster looks at a backfill every half minute. Only after a failure it may launch more runs.
+    well = [run for run in runs.values() if run.outcome is Outcome.SUCCEEDED]
     return Backfill(
         backfill_id,
         tuple(partitions),
-        finished=found["status"] in _ENDED,
+        finished=found["status"] in _ENDED or len(well) == len(partitions),
         cancelled=found["status"] == "CANCELED",
         error=error.strip(),
         runs=runs,

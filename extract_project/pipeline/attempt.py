@@ -55,7 +55,8 @@ def staging(
 ) -> Iterator[Staged]:
     """Stage and audit the result, unless `stop` ends the work first.
 
-    Whatever has not been published at the end of the block is aborted. Raises RefusedResult, RunEnded, QueryTimeout, and what `stage` raises.
+    Whatever has not been published at the end of the block is aborted. Raises RefusedResult,
+    RunEnded, QueryTimeout, and what `stage` raises.
     """
     held = ExitStack()
 

@@ -90,8 +90,8 @@ def _require_refreshed(
         if own is None or own.data_sha256 != last.data_sha256:
             branch.health.error = IncrementError(
                 f"{branch.place.target.uri} has rows from before the full refresh of "
-                f"{last.started_at:%Y-%m-%d %H:%M:%S} UTC, which other destinations have; to publish "
-                f"everything anew, run: extract run {extract.path} --full-refresh"
+                f"{last.started_at:%Y-%m-%d %H:%M:%S} UTC, which other destinations have; to "
+                f"publish everything anew, run: extract run {extract.path} --full-refresh"
             )
     return last
 

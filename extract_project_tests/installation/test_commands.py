@@ -20,6 +20,7 @@ FILES = {
         "select n from regions where region = :partition_key"
     ),
     "commands/restored": RESTORED.format(1),
+    "commands/whole": "select 1 as n",
     "commands/backfilled": (
         "/*---\npartitions: {type: daily, start: 2026-01-01, end: 2026-01-05}\n---*/\n"
         "select case when :partition_key = '2026-01-03' then error('no such day') else 1 end as n"
@@ -106,6 +107,8 @@ def test_a_backfill_runs_what_is_missing(installed: Installation) -> None:
     assert "give --from" in installed.call("backfill", path).stderr
     unknown = installed.call("backfill", path, "--from", "2027-01-01").stderr
     assert "no partition '2027-01-01' that is over" in unknown
+    unpartitioned = installed.call("backfill", "commands/whole", "--all").stderr
+    assert "commands/whole has no partitions: run it with extract run" in unpartitioned
     swapped = installed.call("backfill", path, "--from", "2026-01-02", "--to", "2026-01-01")
     assert "swap them" in swapped.stderr
 
