@@ -179,7 +179,7 @@ def test_g1_a_link_to_another_chunk_is_not_followed(
         return {"external_links": [{**other, "chunk_index": number}]}
 
     server.service.link = link  # type: ignore[method-assign]
-    with pytest.raises(WarehouseError, match="its link is to 1000 rows from 1000, not to 1000"):
+    with pytest.raises(WarehouseError, match="its link has 1000 rows from 1000: expected 1000"):
         read(session, MANY)
 
 

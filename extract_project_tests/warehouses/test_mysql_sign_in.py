@@ -190,7 +190,7 @@ def test_g11_a_password_is_never_sent_unencrypted(plugin: str, reply: bytes) -> 
     [
         ((b"\xfeauth_gssapi_client\0x",), Cause.SETTINGS, False, "by 'auth_gssapi_client', which"),
         ((b"\xfe",), Cause.SETTINGS, False, "by 'mysql_old_password', which is not known here"),
-        ((b"\1?",), Cause.SETTINGS, False, "wants something to sign in by"),
+        ((b"\1?",), Cause.SETTINGS, False, "does not belong to a sign-in by"),
         ((b"\xff\x15\x04#28000Access denied",), Cause.SIGN_IN, False, "Access denied (1045)"),
         ((b"\xff\x10\x04Too many connections",), Cause.BUSY, True, "Too many connections (1040)"),
     ],

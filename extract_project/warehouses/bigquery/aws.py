@@ -13,11 +13,11 @@ from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSuppli
 from google.auth.exceptions import RefreshError
 
 _ANY_REGION = "us-east-1"
-"""Google asks AWS' token service in a region who the caller is; each of them knows."""
+"""The region whose AWS token service tells Google who the caller is; any region can."""
 
 
 class TaskCredentials(AwsSecurityCredentialsSupplier):
-    """Those of the task's role, or whichever boto3 finds."""
+    """AWS credentials: those of the task's role, or whichever boto3 finds."""
 
     def __init__(self) -> None:
         self._session = boto3.Session()

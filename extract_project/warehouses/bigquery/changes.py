@@ -1,7 +1,7 @@
-"""When tables were changed last: by their metadata, which costs nothing.
+"""When tables were last changed, from their metadata; asking costs nothing.
 
-The time is that of the last change of rows or of the table's own description. A view has none of
-its own: it changes with the tables that it reads, which a dry run names.
+The time covers changes of rows and of the table's own description. A view has no time of its own:
+it changes with the tables that it reads, which a dry run names.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Read = Callable[[str], Iterable[TableName]]
 def last_changes(
     client: Client, tables: Mapping[str, TableName], reads: Read
 ) -> dict[str, TableChange]:
-    """The changes of those tables that BigQuery has the time of, asked one by one.
+    """The last change of each table for which BigQuery has a time, asked one by one.
 
     Tables not asked within `_SECONDS` are left out. Raises WarehouseError if it could not be asked.
     """
@@ -69,7 +69,10 @@ def _table(client: Client, name: TableName) -> Mapping[str, Any] | None:
 
 
 def _stored(table: Mapping[str, Any] | None) -> TableChange | None:
-    """What is streamed to a table is in a buffer for a while, which has its own count of rows."""
+    """The last change of a stored table, from its metadata; None for any other.
+
+    Rows that are streamed to a table stay in a buffer for a while, which has its own row count.
+    """
     if table is None or table.get("type") not in _STORED or not table.get("lastModifiedTime"):
         return None
     changed = int(table["lastModifiedTime"])
@@ -79,7 +82,7 @@ def _stored(table: Mapping[str, Any] | None) -> TableChange | None:
 
 
 def _newest(changes: Sequence[TableChange | None]) -> TableChange | None:
-    """The change of a view; None if one of its tables is not known."""
+    """The last change of a view, from those of its tables; None if one of these is unknown."""
     known = [each for each in changes if each is not None]
     if not changes or len(known) < len(changes):
         return None

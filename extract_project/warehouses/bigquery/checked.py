@@ -22,7 +22,7 @@ class Checked:
 
     @property
     def location(self) -> str | None:
-        """Where the tables are that it reads."""
+        """The location of the tables that the statement reads."""
         found = self.answer.get("jobReference") or {}
         return found.get("location")
 
@@ -33,7 +33,7 @@ class Checked:
 
     @property
     def kind(self) -> str:
-        """As in `SELECT`."""
+        """The kind of statement, as in `SELECT`."""
         return str(self._query.get("statementType") or "")
 
     @property

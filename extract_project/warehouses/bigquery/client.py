@@ -21,7 +21,7 @@ Job = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class JobName:
-    """What a job is found by."""
+    """The id and the location by which the API finds a job."""
 
     id: str
     location: str | None
@@ -35,11 +35,11 @@ class Client:
     project: str
 
     def detached(self) -> Client:
-        """The same, for requests that a cancel must not end: those that carry it out."""
+        """This client, for the requests that carry out a cancel, which a cancel must not end."""
         return replace(self, http=self.http.detached())
 
     def dry_run(self, location: str | None, configuration: Mapping[str, Any]) -> Job:
-        """What a query would be; it does not run, and costs nothing."""
+        """The job that a query would be; nothing runs, and nothing is billed."""
         reference = {"projectId": self.project, **({"location": location} if location else {})}
         body = {"jobReference": reference, "configuration": {**configuration, "dryRun": True}}
         return self.http.ask("POST", self._path("jobs"), body)
@@ -47,8 +47,8 @@ class Client:
     def start(self, name: JobName, configuration: Mapping[str, Any]) -> Job:
         """Start a job.
 
-        It is safe to send this again, since the id is ours: where the answer to a request was lost,
-        the next one is told that there is such a job.
+        Sending the request again is safe, because the id is ours: if the first answer was lost,
+        BigQuery answers the second request that the job exists.
         """
         reference = {"projectId": self.project, "jobId": name.id}
         reference |= {"location": name.location} if name.location else {}
@@ -70,7 +70,7 @@ class Client:
         return self.http.ask("GET", path)
 
     def cancel(self, name: JobName) -> None:
-        """Ask for the end of a job; whether it has ended, its state says."""
+        """Ask BigQuery to end a job; the job's state tells when it has ended."""
         self.http.ask("POST", self._path("jobs", name.id, "cancel", **_where(name)), {})
 
     def table(self, name: TableName) -> Mapping[str, Any]:
@@ -78,8 +78,9 @@ class Client:
         return self.http.ask("GET", f"/bigquery/v2/{quote(name.path)}")
 
     def _started(self, name: JobName) -> Job:
-        """A job that exists, by the service's word. For a while, it may not be found for all that
-        (python-bigquery's issue 2134).
+        """The job that BigQuery says exists.
+
+        For a while, BigQuery may still not find it (python-bigquery's issue 2134).
         """
         end = time.monotonic() + self.http.patience.busy_seconds
         while True:
@@ -101,8 +102,9 @@ def _where(name: JobName) -> dict[str, str]:
 
 
 def is_missing(error: WarehouseError) -> bool:
-    """Whether a request was refused because of what it names: there is no such thing, or cannot
-    be, as a table `events_*`, or it may not be seen.
+    """Whether a request was refused because of the table that it names.
+
+    The table does not exist, cannot exist (`events_*`), or must not be seen.
     """
     refused = isinstance(error, RequestRefused) and error.status in _UNKNOWN
     return refused and not error.transient

@@ -24,8 +24,8 @@ _SETTINGS = Meaning(Cause.SETTINGS, hint="check PROJECT, LOCATION and ENDPOINT")
 _REASONS = {
     "accessDenied": Meaning(
         Cause.PERMISSION,
-        hint="grant BigQuery Data Viewer, Job User and Read Session User to who signs in: see "
-        "docs/bigquery.md",
+        hint="grant BigQuery Data Viewer, Job User and Read Session User to the account that "
+        "signs in: see docs/bigquery.md",
     ),
     "authError": _SIGN_IN,
     "backendError": _BUSY,
@@ -60,7 +60,7 @@ _HTTP = {
 _SERVER_ERROR = 500
 _PLACE = re.compile(r" at \[(\d+):(\d+)\]")
 DUPLICATE = "duplicate"
-"""The reason for refusing a job whose id another one has."""
+"""The reason that BigQuery gives if another job has the same id."""
 INVALID_QUERY = "invalidQuery"
 _TOO_MANY_BYTES = "bytesBilledLimitExceeded"
 _READ_LESS = "read less, as by a partition of the table, or raise 'max_bytes' in the header"
@@ -84,7 +84,7 @@ def of_job(job: Mapping[str, Any], rendered: Rendered | None = None) -> Warehous
 
 
 def of_query(refused: RequestRefused, rendered: Rendered) -> WarehouseError:
-    """The refusal of a request as that of the query in it, at its place in the SQL file."""
+    """A refused request as an error of the query in it, with the place in the SQL file."""
     if refused.code == _TOO_MANY_BYTES:
         return TooManyBytes(f"{refused}: {_READ_LESS}")
     refused.line, refused.column = _place(str(refused), rendered)

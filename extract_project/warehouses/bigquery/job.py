@@ -43,7 +43,7 @@ class QueryJob:
         self.client.cancel(self.job)
 
     def told_to_wait(self, query_id: str, seconds: float) -> None:
-        """Jobs wait where the project's slots are used."""
+        """Log that the job waits: all slots of the project are in use."""
         logging.getLogger(__name__).warning(
             "bigquery job %s has waited %.0f s for slots", query_id, seconds
         )
@@ -59,7 +59,7 @@ class QueryJob:
 
     @property
     def url(self) -> str:
-        """Its page in the console."""
+        """The job's page in the console."""
         location = self.job.location or "US"
         place = {"project": self.client.project, "j": f"bq:{location}:{self.job.id}"}
         return f"{_CONSOLE}?{urlencode({**place, 'page': 'queryresults'}, safe=':')}"
@@ -70,7 +70,7 @@ class QueryJob:
 
 
 def usage_of(job: Job) -> Usage | None:
-    """What a finished job took, if BigQuery says so."""
+    """What a finished job used, if BigQuery reports it."""
     statistics = job.get("statistics") or {}
     began, ended = statistics.get("startTime"), statistics.get("endTime")
     query = statistics.get("query") or {}

@@ -52,7 +52,8 @@ def message(name: str) -> Any:
 
 @cache
 def _pool() -> DescriptorPool:
-    """One of our own: where Google's client is installed too, its messages have these names."""
+    """A pool of our own: Google's client, if installed, has messages of the same names in the
+    default one."""
     file = FileDescriptorProto(name="storage.proto", package=_PACKAGE, syntax="proto3")
     for name, fields in _FIELDS.items():
         described = file.message_type.add(name=name)

@@ -11,7 +11,7 @@ _WITHOUT_DATASET, _WITHOUT_PROJECT, _WHOLE = 1, 2, 3
 
 @dataclass(frozen=True, order=True)
 class TableName:
-    """What a table is found by."""
+    """The full name of a table."""
 
     project: str
     dataset: str
@@ -33,11 +33,11 @@ class Names:
 
     project: str
     dataset: tuple[str, str] | None
-    """Of tables without one, with its project."""
+    """The project and dataset of tables whose names have none; None if the settings have none."""
     location: str | None
 
     def table(self, name: str) -> TableName | None:
-        """The table of a dotted name; None if it does not tell."""
+        """The table of a dotted name; None if the name does not say which dataset."""
         parts = tuple(name.replace("`", "").split("."))
         if len(parts) == _WITHOUT_DATASET and self.dataset:
             parts = (*self.dataset, *parts)

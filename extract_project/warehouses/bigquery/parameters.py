@@ -1,8 +1,9 @@
 """The values of `:name`s as the API takes them, and what a job is labelled with.
 
-BigQuery has `@name`, and compares a parameter only with what has its type: a DATETIME with no
-TIMESTAMP, and a NULL of STRING with no number. Which type a value needs, only the statement tells.
-So a value that could have several types has alternatives, in the order in which they are tried.
+BigQuery writes `@name`, and compares a parameter only with values of its own type: never a DATETIME
+with a TIMESTAMP, nor a NULL of type STRING with a number. Only the statement tells which type a
+value needs. So a value that could have several types has alternatives, in the order in which they
+are tried.
 """
 
 from __future__ import annotations

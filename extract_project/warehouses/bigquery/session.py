@@ -107,7 +107,7 @@ class BigQuerySession:
         return last_changes(self._client, known, lambda text: self._checked(Query(text)).tables)
 
     def cancel(self) -> None:
-        """End whatever is waited for; who waits for a job then has it cancelled."""
+        """End the current wait; the thread that waits for a job then cancels the job."""
         self._client.http.cancellation.set()
 
     def _checked(self, query: Query) -> Checked:
@@ -137,7 +137,7 @@ class BigQuerySession:
             if checked.kind != "SELECT":
                 raise WarehouseError(
                     f"bigquery takes the statement for {checked.kind or 'something unknown'}: "
-                    f"expected SELECT, an extract may only read",
+                    f"expected SELECT, because an extract may only read",
                     cause=Cause.SQL,
                 )
             return checked
@@ -164,6 +164,6 @@ class BigQuerySession:
 
 
 def _new_id(labels: Mapping[str, str]) -> str:
-    """An id that nobody has; it may have ASCII letters, digits, `_` and `-`."""
+    """A new, unique id of a job; BigQuery allows ASCII letters, digits, `_` and `-`."""
     extract = labels["extract"].encode("ascii", "replace").decode().replace("?", "_")
     return f"extract_{extract}_{uuid4().hex}"

@@ -31,8 +31,8 @@ _LATE = timedelta(minutes=1)
 class BigQueryWarehouse(BaseModel):
     """`EXTRACT_WAREHOUSES__<NAME>__…` of BigQuery.
 
-    To sign in: `CREDENTIALS`, `CREDENTIALS_PATH`, or neither, and Google's own library looks for
-    credentials where it does everywhere.
+    To sign in, set `CREDENTIALS` or `CREDENTIALS_PATH`. With neither, Google's library looks for
+    credentials in its usual places.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,9 +54,10 @@ class BigQueryWarehouse(BaseModel):
         description="Google's JSON: the key of a service account, or the configuration of workload "
         "identity federation.",
     )
-    credentials_path: Path | None = Field(None, description="A file with the same.")
+    credentials_path: Path | None = Field(None, description="Path of a file with the same JSON.")
     endpoint: str = Field(
-        "https://bigquery.googleapis.com", description="Address of the API, as of a region's own."
+        "https://bigquery.googleapis.com",
+        description="Address of the API, for example that of a region.",
     )
     storage_endpoint: str = Field(
         "https://bigquerystorage.googleapis.com", description="Address of the Storage Read API."
@@ -72,15 +73,17 @@ class BigQueryWarehouse(BaseModel):
     @field_validator("credentials", mode="before")
     @classmethod
     def _as_text(cls, given: Any) -> Any:
-        """Where the settings are JSON or YAML themselves, the credentials may stand in them."""
+        """Accept credentials as a mapping, from settings that are JSON or YAML themselves."""
         return json.dumps(given) if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _credentials_are_json(self) -> Self:
         if self.credentials and self.credentials_path:
-            raise ValueError("set CREDENTIALS or CREDENTIALS_PATH: both are set")
+            raise ValueError("CREDENTIALS and CREDENTIALS_PATH: both are set; expected one of them")
         if self.credentials and _json(self.credentials) is None:
-            raise ValueError("CREDENTIALS is not JSON: expected what Google's file has")
+            raise ValueError(
+                "CREDENTIALS is not JSON: expected the content of Google's credentials file"
+            )
         return self
 
     @contextmanager

@@ -28,7 +28,7 @@ _SHOWN = 300
 
 
 def fetching(given: Mapping[str, Any] | None) -> Fetch:
-    """Tokens for these credentials, as Google's JSON has them; else for those that are found.
+    """Tokens for the given credentials (Google's JSON), or for those that Google's library finds.
 
     Raises WarehouseError if they cannot be used.
     """
@@ -91,7 +91,7 @@ def _given(given: Mapping[str, Any]) -> Any:
 
 
 def _refused(error: Exception) -> WarehouseError:
-    """Without what the library appends to its message: the whole answer."""
+    """The error of a refused sign-in, without the whole answer that the library appends."""
     reason = " ".join(str(error.args[0] if error.args else error).split())[:_SHOWN]
     is_unreachable = isinstance(error, TransportError) or bool(getattr(error, "retryable", False))
     hint = (
@@ -124,7 +124,7 @@ class _Answer(transport.Response):
 
 
 class _Transport(transport.Request):
-    """Sends the library's requests as all others are sent."""
+    """Sends the requests of Google's library through our own HTTP client."""
 
     def __call__(
         self,

@@ -32,7 +32,7 @@ class ReadSession:
     """The streams that have a table's rows, each row in one of them."""
 
     schema: pa.Schema
-    """That of each batch."""
+    """The schema of each batch."""
     streams: tuple[str, ...]
 
 
@@ -41,9 +41,9 @@ class Storage:
     """A connection to the service."""
 
     http: Http
-    """Has the tokens, and how patient to be."""
+    """Has the tokens, and the time limits."""
     project: str
-    """Pays for what is read."""
+    """The project that pays for what is read."""
     channel: Any
 
     def session(self, table: TableName, streams: int) -> ReadSession:
@@ -71,7 +71,7 @@ class Storage:
         return ReadSession(schema, tuple(each.name for each in answer.streams))
 
     def rows(self, stream: str, offset: int) -> Any:
-        """The call that gives a stream's responses from a row on; it can be cancelled."""
+        """Begin to read a stream from a row on; returns the call, which can be cancelled."""
         ask = self.channel.unary_stream(
             f"{_SERVICE}/ReadRows",
             request_serializer=_serialized,

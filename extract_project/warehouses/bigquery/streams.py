@@ -1,8 +1,8 @@
 """Read several streams of a session at once, in bounded memory, and resume those that break.
 
-The streams take turns, so that the order of the rows depends on as little as possible. Of each, the
-next batch is on its way while the last one is used. A stream that breaks is read again from the row
-at which it broke.
+The streams take turns, so that the order of the rows depends on as little as possible. The next
+batch of each stream is fetched while the last one is used. A stream that breaks is read again from
+the row at which it broke.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from extract_project.warehouses.waiting import begin
 
 STREAMS = 4
 _LARGE = BYTES_AHEAD // STREAMS
-"""Behind a batch of so many bytes the next one does not come until it is asked for."""
+"""After a batch of this many bytes, the next one is fetched only when it is asked for."""
 _BROKEN = (
     None,  # no answer of the service
     grpc.StatusCode.UNAVAILABLE,
@@ -39,7 +39,7 @@ _MEANINGS = {
     ),
     grpc.StatusCode.PERMISSION_DENIED: Meaning(
         Cause.PERMISSION,
-        hint="grant BigQuery Read Session User to who signs in: see docs/bigquery.md",
+        hint="grant BigQuery Read Session User to the account that signs in: see docs/bigquery.md",
     ),
     grpc.StatusCode.RESOURCE_EXHAUSTED: Meaning(Cause.BUSY, transient=True),
     grpc.StatusCode.FAILED_PRECONDITION: Meaning(
@@ -118,7 +118,7 @@ class _Stream:
         return batch
 
     def close(self) -> None:
-        """End the call; what it had on its way is dropped."""
+        """End the call, and drop what it has fetched."""
         self._call.cancel()
 
     def _open(self) -> None:
@@ -146,14 +146,14 @@ def _received(call: Any, schema: pa.Schema) -> pa.RecordBatch | None:
 
 
 class _Tries:
-    """How often something has been tried in vain."""
+    """Counts failed tries, and ends them."""
 
     def __init__(self, storage: Storage) -> None:
         self._http = storage.http
         self._count = 0
 
     def again(self, fault: Exception) -> None:
-        """Wait before the next try; raises WarehouseError if there is none."""
+        """Wait before the next try; raises WarehouseError if none is left."""
         self._count += 1
         code = fault.code() if isinstance(fault, grpc.RpcError) else None
         if code is grpc.StatusCode.UNAUTHENTICATED and self._count == 1:

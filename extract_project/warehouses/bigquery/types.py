@@ -75,9 +75,9 @@ class BigQueryColumns:
     """The columns whose type the author declares."""
 
     def convert(self, sent: pa.RecordBatch, rows_before: int) -> pa.RecordBatch:
-        """A batch as it was sent, in the file's schema; raises TypeMappingError with the column.
+        """Convert a batch to the file's schema; raises TypeMappingError with the column.
 
-        Its columns must agree with the description. `rows_before` came before it.
+        The batch must have the described columns. `rows_before`: the rows before this batch.
         """
         batch = conform(sent, self.schema, rows_before, self.declared)
         for column, field in zip(batch.columns, batch.schema, strict=True):
@@ -170,14 +170,14 @@ def _refused(kind: str, column: Column) -> TypeMappingError:
 
 
 def _as_text(column: Column) -> str:
-    """What to write in the SQL."""
+    """The expression in SQL that makes the column text."""
     if column.repeated:
         return f"cast it, array(select cast(e as string) from unnest({column.name}) as e)"
     return f"cast it, cast({column.name} as string)"
 
 
 def _is_form_of(sent: pa.DataType, column: Column) -> bool:
-    """Whether values of this Arrow type can be what was described."""
+    """Whether BigQuery may send this Arrow type for the described column."""
     if column.repeated:
         if not (pa.types.is_list(sent) or pa.types.is_large_list(sent)):
             return False

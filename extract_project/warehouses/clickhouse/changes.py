@@ -1,8 +1,8 @@
-"""When tables were changed last: by the parts of which tables of the MergeTree family consist.
+"""When tables of the MergeTree family were last changed, from the parts that they consist of.
 
-A part never changes: an insert, an update or a delete makes new ones, and so does a merge, which
-may change no row. So a token may change without need, but never fails to. Other tables (views,
-those of other servers, logs) are not known here.
+A part never changes: an insert, an update or a delete makes new parts. So does a merge, although it
+may change no row. So a token may change when no row has, but each change of rows changes the token.
+Other tables (views, those of other servers, logs) are not known here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ having count() > 0
 def last_changes(
     execute: Callable[[Query], Result], tables: Sequence[str]
 ) -> dict[str, TableChange]:
-    """The changes of those tables that consist of parts; raises WarehouseError."""
+    """The last change of each table that consists of parts; raises WarehouseError."""
     changes = {}
     for each in tables:
         database, name = path_of(each)

@@ -33,9 +33,9 @@ class Sent:
     settings: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
     rendered: Rendered | None = None
-    """What an error's place is traced back with."""
+    """Leads from a place in `text` back to the SQL file."""
     before: int = 0
-    """How many characters of its first line are not the author's."""
+    """How many characters at the start of its first line are not the author's."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Look:
 
     runs: bool
     host: str
-    """Which server: several may be behind one address."""
+    """The server that answered: several may be behind one address."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Client:
     """The headers that sign in: secrets."""
     database: str | None = None
     cluster: str | None = None
-    """Where a query is looked for and killed, if any server of several may run it."""
+    """The cluster on which queries are looked for and killed; None if there is one server."""
     patience: Patience = field(default_factory=Patience)
 
     def open(self, sent: Sent, form: str, seconds: float) -> HTTPResponse:
@@ -92,7 +92,7 @@ class Client:
             raise self.unreachable(error) from None
 
     def look(self, query_id: str) -> Look:
-        """Whether the server that answers has this query."""
+        """Ask whether this query runs, and on which server."""
         host = "'the cluster'" if self.cluster else "hostName()"
         asked = (
             f"select count() as n, {host} as host from {self._everywhere} "
@@ -102,7 +102,7 @@ class Client:
         return Look(bool(int(found[0]["n"])), str(found[0]["host"]))
 
     def kill(self, query_id: str) -> None:
-        """Ask for a query's end; each user may end their own."""
+        """Ask the server to end a query; each user may end their own."""
         sent = Sent(self.kill_statement(query_id), f"{query_id}-kill-{time.monotonic_ns()}")
         self.rows(sent)
 

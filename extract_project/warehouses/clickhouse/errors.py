@@ -24,8 +24,8 @@ _CODES = {
     115: Meaning(Cause.SETTINGS, hint="extracts need ClickHouse 24.8 or later"),
     164: Meaning(
         Cause.PERMISSION,
-        hint="an extract may only read, and no setting can be changed in it; the user's profile "
-        "must not have readonly = 1, with which no request can say what it needs",
+        hint="an extract may only read, and may change no setting; if the statement does neither, "
+        "the user's profile has readonly = 1, which refuses our settings: set it to 0",
     ),
     192: _SIGN_IN,
     193: _SIGN_IN,
@@ -73,7 +73,7 @@ class ServerError(WarehouseError):
 
 
 def of_text(text: str, rendered: Rendered | None = None, before: int = 0) -> ServerError | None:
-    """The error that a body tells of, wherever in the body it begins; None if there is none.
+    """The server's error in the text of a body, wherever it begins; None if there is none.
 
     `before` characters of the first line that was sent are not the author's.
     """
@@ -95,7 +95,7 @@ def of_reply(
         return told
     busy = status in _PROXY_BUSY
     return WarehouseError(
-        f"{what}: HTTP {status}, and not of ClickHouse: "
+        f"{what}: HTTP {status}, which is not ClickHouse's answer:  "
         f"{'run it again' if busy else 'check HOST, PORT and PROTOCOL'}",
         cause=Cause.NETWORK if busy else Cause.SETTINGS,
         transient=busy,

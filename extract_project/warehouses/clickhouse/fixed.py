@@ -31,7 +31,7 @@ _ROWS = {
     "final": "0",
     "additional_table_filters": "{}",
     "additional_result_filter": "",
-    "use_query_cache": "0",  # an answer of before
+    "use_query_cache": "0",  # an earlier answer
     "skip_unavailable_shards": "0",
     "fallback_to_stale_replicas_for_distributed_queries": "0",  # not the default: old rows
     "distributed_product_mode": "deny",
@@ -84,7 +84,7 @@ _ALWAYS = {
 
 
 def fixed_settings(timeout: timedelta, comment: str) -> Mapping[str, str]:
-    """What each query is sent with. `comment` is shown in the query log."""
+    """The settings of each query. `comment` is shown in the query log."""
     seconds = str(max(1, int((timeout + _LATE).total_seconds())))
     return {
         **_ALWAYS,

@@ -38,7 +38,7 @@ class Kind:
     labels: tuple[str, ...] = ()
     """The names of its parts, if they have names."""
     values: Mapping[int, str] = field(default_factory=dict)
-    """Those of an Enum."""
+    """The names of an Enum's values, by their numbers."""
 
 
 def kind_of(text: str) -> Kind:

@@ -35,7 +35,7 @@ def markers(query: Query) -> Callable[[str], str]:
 
 
 def bound(query: Query) -> Mapping[str, str]:
-    """The parameters of the URL."""
+    """The values, as parameters of the URL."""
     return {f"param_{name}": _typed(value)[1] for name, value in query.bound.items()}
 
 

@@ -28,19 +28,19 @@ class Running:
     def __init__(
         self, client: Client, cancellation: Cancellation, sent: Sent, seconds: float
     ) -> None:
-        """`seconds`: the longest that it may be silent."""
+        """`seconds`: how long the query may be silent."""
         self._client = client
         self._cancellation = cancellation
         self._sent = sent
         self._seconds = seconds
         self._host: str | None = None
-        """The server that was seen running it."""
+        """The server that was last seen running the query."""
         self._has_ended = False
         self._work: Future[Any] | None = None
         self._reply: Future[HTTPResponse] | None = None
 
     def start(self, form: str) -> HTTPResponse:
-        """Send it, and wait until it begins to answer in this format."""
+        """Send the query, and wait until the server begins to answer in this format."""
         self._cancellation.require_not()
         self._reply = begin("query", lambda: self._client.open(self._sent, form, self._seconds))
         try:
@@ -52,18 +52,19 @@ class Running:
             raise
 
     def read(self, work: Callable[[], T]) -> T:
-        """Do what reads of its answer."""
+        """Do a piece of work that reads the answer, in a thread; a cancel ends the wait for it."""
         self._work = reading = begin("rows", work)
         return self._awaited(reading)
 
     def finish(self) -> None:
-        """Nothing is left to be read."""
+        """Record that the answer has been read to its end, so that nothing has to be killed."""
         self._has_ended = True
 
     def abort(self) -> None:
-        """Kill it, and make sure that it has ended.
+        """Kill the query, and make sure that it has ended.
 
-        Raises QueryCancelled with the statement that does it, if the server does not confirm it.
+        If the server does not confirm the end, raises QueryCancelled with the statement to run by
+        hand.
         """
         if self._has_ended or self._reply is None:
             return
@@ -74,14 +75,14 @@ class Running:
         if not is_confirmed(self._is_killed, seconds, _FIRST_PAUSE, _LONGEST_PAUSE):
             query_id = self._sent.query_id
             raise QueryCancelled(
-                f"the run was ended, and clickhouse has not confirmed that query {query_id} was: "
-                f"it ends by itself at its timeout, or run: "
+                f"the run was stopped, but clickhouse has not confirmed that query {query_id} has "
+                f"ended: it ends at its timeout; to end it now, run: "
                 f"{self._client.kill_statement(query_id)}"
             )
         self._hang_up_later()
 
     def _awaited(self, outcome: Future[T]) -> T:
-        """What is waited for. If the server is silent, it is asked whether the query still runs."""
+        """Wait for a result; if the server is silent, ask it whether the query still runs."""
         patience = self._client.patience
         seconds = min(_FIRST_LOOK, patience.stall_seconds)
         was_gone = False
@@ -98,12 +99,15 @@ class Running:
                 is_gone = answer_of(self._is_gone, patience.answer_seconds)
                 if is_gone and was_gone:
                     raise incomplete(
-                        f"{self._client} has fallen silent, and does not run the query any more"
+                        f"{self._client} has stopped answering, and no longer runs the query"
                     ) from None
                 was_gone = is_gone
 
     def _is_gone(self) -> bool:
-        """Whether it no longer runs where it ran. What another server says means nothing."""
+        """Whether the server that ran the query no longer runs it.
+
+        The answer of another server means nothing.
+        """
         try:
             look = self._client.look(self._sent.query_id)
         except WarehouseError:
@@ -113,7 +117,11 @@ class Running:
         return not look.runs and look.host == self._host
 
     def _is_killed(self, seconds: float) -> bool:
-        """One that has not begun to answer may not have begun at all: it is killed again."""
+        """Kill the query, and ask whether it has ended.
+
+        A query that has not begun to answer may not have begun to run. It counts as running, so the
+        caller kills it again.
+        """
         reply = self._reply
 
         def ask() -> bool:
@@ -128,7 +136,7 @@ class Running:
             self._reply.result().close()
 
     def _hang_up_later(self) -> None:
-        """Not while another thread reads, which would hold it up."""
+        """Close the reply once no other thread reads it: closing would wait for that thread."""
         if self._work is not None:
             self._work.add_done_callback(lambda _: self._hang_up())
         else:

@@ -71,7 +71,7 @@ class ClickHouseSession:
         return last_changes(self.execute, tables)
 
     def cancel(self) -> None:
-        """End whatever is waited for; who waits for a query then kills it."""
+        """End the current wait; the thread that waits for a query then kills the query."""
         self._cancellation.set()
 
     def close(self) -> None:

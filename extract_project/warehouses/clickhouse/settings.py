@@ -43,8 +43,8 @@ class ClickHouseWarehouse(BaseModel):
     )
     cluster: str | None = Field(
         None,
-        description="If requests may reach any server of a cluster, its name: a cancelled query is "
-        "then looked for and killed on all of them. In ClickHouse Cloud: `default`",
+        description="Name of the cluster, if requests may reach any of its servers: a cancelled "
+        "query is then looked for and killed on all of them. In ClickHouse Cloud: `default`",
     )
     forbidden_functions: FunctionNames = frozenset()
     integers: Integers = DEFAULTS.integers
@@ -60,7 +60,7 @@ class ClickHouseWarehouse(BaseModel):
 
     @contextmanager
     def connect(self, label: Label, timeout: timedelta) -> Iterator[ClickHouseSession]:
-        """A session; whether the server accepts the user, its first statement tells."""
+        """Open a session; its first statement shows whether the server accepts the user."""
         headers = {"X-ClickHouse-User": self.user}
         if self.password is not None:
             headers["X-ClickHouse-Key"] = self.password.get_secret_value()

@@ -24,7 +24,7 @@ from extract_project.warehouses.protocol import Rendered
 END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _LARGE = 16 << 20
 _TIMES = 10
-"""How much larger a batch of text is, decompressed and as the file's type, for a rough guess."""
+"""Roughly how many times larger a batch of text is once decompressed, in the file's type."""
 _KEPT = 32 << 10
 """How much of the end is kept: an error's text is in it."""
 

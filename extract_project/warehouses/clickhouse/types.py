@@ -36,7 +36,7 @@ _PLAIN = {
     "Float64": pa.float64(),
     "Date32": pa.date32(),
 }
-"""What is sent as it is."""
+"""Types whose values are sent unchanged."""
 _INT128 = pa.opaque(pa.binary(16), "hugeint", "ClickHouse")
 _UINT128 = pa.opaque(pa.binary(16), "uhugeint", "ClickHouse")
 _DIGITS = pa.decimal128(38, 0)
@@ -107,7 +107,7 @@ class ClickHouseColumns:
     """The columns whose type the author declares."""
 
     def convert(self, sent: pa.RecordBatch, rows_before: int) -> pa.RecordBatch:
-        """A batch as it was sent, in the file's schema; raises TypeMappingError with the column."""
+        """Convert a batch to the file's schema; raises TypeMappingError with the column."""
         columns = [
             _described(column, kind, field, rows_before)
             for column, kind, field in zip(sent.columns, self.kinds, self.wide, strict=True)
@@ -165,7 +165,7 @@ def _decimal(precision: int, scale: int) -> pa.DataType:
 
 
 def _is_form_of(sent: pa.DataType, kind: Kind) -> bool:
-    """Whether values of this Arrow type can be what was described."""
+    """Whether ClickHouse may send this Arrow type for the described column."""
     types = pa.types
     if isinstance(sent, pa.BaseExtensionType):
         return bool(

@@ -1,4 +1,4 @@
-"""When tables were changed last: by the history of each Delta table, which names its versions.
+"""When tables were last changed, from the history of each Delta table, which lists its versions.
 
 A version that only rewrites files, as OPTIMIZE and VACUUM do, changes no row.
 """
@@ -16,7 +16,7 @@ from extract_project.warehouses.protocol import Query, Result, TableChange
 
 _SECONDS = 30.0
 _VERSIONS = 50
-"""How far back a version is looked for that changes rows."""
+"""How many versions are searched for the last one that changed rows."""
 _SAME_ROWS = frozenset(
     ("OPTIMIZE", "VACUUM START", "VACUUM END", "COMPUTE STATS", "SET TBLPROPERTIES", "REORG")
 )
@@ -25,7 +25,7 @@ _SAME_ROWS = frozenset(
 def last_changes(
     execute: Callable[[Query], Result], tables: Sequence[str]
 ) -> dict[str, TableChange]:
-    """The changes of those tables that have a history, asked one by one.
+    """The last change of each table that has a history, asked one by one.
 
     Tables not asked within `_SECONDS` are left out. Raises WarehouseError if a statement fails for
     another reason than its table.
@@ -56,7 +56,7 @@ def _rows(result: Result) -> Iterator[dict[str, Any]]:
 
 
 def _change(rows: Sequence[dict[str, Any]]) -> TableChange:
-    """Of the newest version that changes rows; of the oldest that was asked for, if none does."""
+    """The change by the newest version that changes rows; if none does, by the oldest."""
     found = next((row for row in rows if row.get("operation") not in _SAME_ROWS), rows[-1])
     at = found.get("timestamp")
     return TableChange(str(found["version"]), at if isinstance(at, datetime) else None)

@@ -76,7 +76,7 @@ class _Download:
             except TimeoutError:
                 reason = f"it was not there after {limit:.0f} s"
             except HTTPError as error:
-                reason = f"its link gave HTTP {error.code}"
+                reason = f"its link answered HTTP {error.code}"
             except InvalidURL:  # whose text would be the link, a secret
                 reason = "its link is not valid"
             except (OSError, HTTPException, pa.ArrowInvalid) as error:
@@ -95,7 +95,8 @@ class _Download:
         return f"chunk {self.chunk.number + 1} of {len(self._chunks.chunks)} of the result"
 
     def _explained(self, error: WarehouseError) -> WarehouseError:
-        """Databricks keeps a result for an hour."""
+        """Replace an error after an hour, for which Databricks keeps a result, by what to do about
+        it."""
         if not isinstance(error, RequestRefused) or error.status != _GONE:
             return error
         return WarehouseError(
@@ -112,7 +113,7 @@ def _downloaded(link: Link, chunk: Chunk, seconds: float) -> pa.Table:
 
     if _differ(link.first_row, chunk.first_row) or _differ(link.rows, chunk.rows):
         raise pa.ArrowInvalid(
-            f"its link is to {link.rows} rows from {link.first_row}, not to {chunk.rows} from "
+            f"its link has {link.rows} rows from {link.first_row}: expected {chunk.rows} from "
             f"{chunk.first_row}"
         )
     if not link.address.startswith(("https://", "http://")):

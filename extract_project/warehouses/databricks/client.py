@@ -26,7 +26,7 @@ Names = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Link:
-    """Where a chunk is for some minutes. Address and headers are secrets."""
+    """The address of a chunk, valid for some minutes. Address and headers are secrets."""
 
     address: str
     headers: Mapping[str, str]
@@ -44,15 +44,16 @@ class Client:
     warehouse_id: str
 
     def detached(self) -> Client:
-        """The same, for requests that a cancel must not end: those that carry it out."""
+        """This client, for the requests that carry out a cancel, which a cancel must not end."""
         return replace(self, http=self.http.detached())
 
     def open_session(
         self, parameters: Mapping[str, str], catalog: str | None, schema: str | None
     ) -> Names:
-        """What a statement is sent with: the id of a session with these parameters.
+        """Open a session with these parameters; returns what to send with each statement.
 
-        Where the service does not have sessions, catalog and schema alone, which is logged.
+        That is the session's id. If the service has no sessions, it is catalog and schema alone,
+        and that is logged.
         """
         names = {
             **({"catalog": catalog} if catalog else {}),
@@ -84,7 +85,8 @@ class Client:
         parameters: Sequence[Mapping[str, Any]],
         tags: Sequence[Mapping[str, str]],
     ) -> dict[str, Any]:
-        """Start a statement; the answer has its id. It is sent once: another could run twice."""
+        """Start a statement; the answer has its id. It is sent once: a second request could run the
+        statement twice."""
         body = {
             "warehouse_id": self.warehouse_id,
             **session,
@@ -105,7 +107,7 @@ class Client:
         return self.http.ask("GET", f"{_BASE}/statements/{statement_id}")
 
     def cancel(self, statement_id: str) -> None:
-        """Ask for the end of a statement; whether it has ended, its status says."""
+        """Ask Databricks to end a statement; its status tells when it has ended."""
         self.http.ask("POST", f"{_BASE}/statements/{statement_id}/cancel", {})
 
     def link(self, statement_id: str, number: int) -> Link:
@@ -127,6 +129,9 @@ class Client:
         raise incomplete(f"databricks gave no link to chunk {number} of the result")
 
     def warehouse_state(self) -> str:
-        """As in STARTING; raises WarehouseError, also without the right to ask."""
+        """The state of the SQL warehouse, as in STARTING.
+
+        Raises WarehouseError, for example without the right to ask.
+        """
         answer = self.http.ask("GET", f"{_BASE}/warehouses/{quote(self.warehouse_id)}")
         return str(answer.get("state") or "UNKNOWN")

@@ -24,7 +24,8 @@ _BUSY = Meaning(Cause.BUSY, transient=True)
 _NETWORK = Meaning(Cause.NETWORK, transient=True)
 _RIGHTS = Meaning(
     Cause.PERMISSION,
-    hint="grant USE CATALOG, USE SCHEMA and SELECT to who signs in: see docs/databricks.md",
+    hint="grant USE CATALOG, USE SCHEMA and SELECT to the account that signs in: "
+    "see docs/databricks.md",
 )
 _STATES = {
     "42501": _RIGHTS,
@@ -54,8 +55,8 @@ _HTTP = {
     401: Meaning(Cause.SIGN_IN, hint="check TOKEN, or CLIENT_ID and CLIENT_SECRET"),
     403: Meaning(
         Cause.PERMISSION,
-        hint="who signs in needs CAN USE on the SQL warehouse, and an address that no IP access "
-        "list keeps out; a token that is not of this workspace does it too",
+        hint="grant CAN USE on the SQL warehouse to the account that signs in; otherwise an IP "
+        "access list excludes this address, or the token belongs to another workspace",
     ),
     404: Meaning(Cause.SETTINGS, hint="check HOST and WAREHOUSE_ID"),
     408: _NETWORK,

@@ -27,7 +27,7 @@ order by c.constraint_type, c.constraint_name, k.ordinal_position
 
 
 def table_facts(session: Session, table: str, catalog: str | None) -> TableFacts:
-    """Implements `Session.facts`; `catalog` is the one of a name that does not have one."""
+    """Implements `Session.facts`; `catalog` is for names without a catalog."""
     *path, name = (part.strip("`") for part in table.split("."))
     wanted = [f"table_name = {literal(name.lower())}"]
     if path:

@@ -59,8 +59,10 @@ class DatabricksSession:
             raise statement.located(error, ended.id) from None
 
     def describe(self, query: Query) -> pa.Schema:
-        """As the columns of no rows, of which the optimizer makes an empty relation: it reads no
-        table. `describe query` binds no values.
+        """Get the columns by running the statement for no rows.
+
+        The optimizer makes it an empty relation, so no table is read. `describe query` would be
+        simpler, but binds no values.
         """
         from extract_project.warehouses.databricks.types import databricks_columns
 
@@ -79,7 +81,7 @@ class DatabricksSession:
         return last_changes(self.execute, tables)
 
     def cancel(self) -> None:
-        """End whatever is waited for; who waits for a statement then has it cancelled."""
+        """End the current wait; the thread that waits for a statement then cancels it."""
         self._client.http.cancellation.set()
 
     def _statement(self, query: Query, text: str) -> Statement:

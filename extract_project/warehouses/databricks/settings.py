@@ -46,7 +46,9 @@ class DatabricksWarehouse(BaseModel):
     client_id: str | None = Field(
         None, description="Application id of the service principal that signs in."
     )
-    client_secret: SecretStr | None = Field(None, description="An OAuth secret of it.")
+    client_secret: SecretStr | None = Field(
+        None, description="An OAuth secret of the service principal."
+    )
     token: SecretStr | None = Field(None, description="A personal access token to sign in with.")
     catalog: str | None = Field(
         None, description="Where names without a catalog are looked up. Default: the workspace's"

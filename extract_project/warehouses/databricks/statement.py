@@ -43,7 +43,7 @@ class Statement:
         self.client.cancel(query_id)
 
     def told_to_wait(self, query_id: str, seconds: float) -> None:
-        """The wait for a warehouse to start is logged."""
+        """Log that the statement waits, and the state of its SQL warehouse."""
         try:
             state = self.client.warehouse_state().lower()
         except QueryCancelled:
@@ -67,7 +67,7 @@ class Statement:
         return f"databricks api post /api/2.0/sql/statements/{query_id}/cancel"
 
     def url(self, query_id: str) -> str:
-        """Its page in the query history."""
+        """The statement's page in the query history."""
         return f"{self.http.service.address}/sql/history?queryId={query_id}"
 
 

@@ -72,9 +72,9 @@ class DatabricksColumns:
     """The columns whose type the author declares."""
 
     def convert(self, sent: pa.RecordBatch, rows_before: int) -> pa.RecordBatch:
-        """A batch as it was sent, in the file's schema; raises TypeMappingError with the column.
+        """Convert a batch to the file's schema; raises TypeMappingError with the column.
 
-        Its columns must agree with the description. `rows_before` came before it.
+        The batch must have the described columns. `rows_before`: the rows before this batch.
         """
         columns = [
             _described(column, field, rows_before)
@@ -139,7 +139,7 @@ def _kind(column: Column) -> str:
 
 
 def _is_form_of(sent: pa.DataType, column: Column, wide: pa.DataType) -> bool:
-    """Whether values of this Arrow type can be what was described."""
+    """Whether Databricks may send this Arrow type for the described column."""
     kind = _kind(column)
     if kind in _JSON:
         nested = {"ARRAY": is_list, "MAP": pa.types.is_map, "STRUCT": pa.types.is_struct}

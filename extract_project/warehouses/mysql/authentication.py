@@ -1,7 +1,7 @@
-"""How a user proves to know its password, by the plugin that the server names.
+"""Prove to the server that the user knows the password, by the plugin that the server names.
 
-The server sends a random challenge, and the answer is made of it and the password. Some plugins
-want the password itself: it is sent only where nobody else can read it.
+The server sends a random challenge, and the answer is computed from it and the password. Some
+plugins want the password itself: it is sent only if nobody else can read it.
 
 The methods are those of MySQL's "Authentication Methods" and of MariaDB's "Authentication Plugins".
 """
@@ -18,11 +18,11 @@ _CHALLENGE = 20
 NATIVE = "mysql_native_password"
 CACHING = "caching_sha2_password"
 _PLAIN = ("mysql_clear_password", "sha256_password", "dialog")
-"""Those that want the password itself: of AWS IAM and LDAP, of old MySQL, and PAM's of MariaDB."""
+"""Plugins that want the password itself: for AWS IAM and LDAP, old MySQL, and MariaDB's PAM."""
 
 
 class NotPossible(Exception):
-    """The server asks for a sign-in that is not possible here; the text has what to do."""
+    """The server asks for a sign-in that is not possible here; the message says what to do."""
 
 
 def answer(plugin: str, password: bytes, challenge: bytes, *, is_private: bool) -> bytes:
@@ -42,7 +42,7 @@ def answer(plugin: str, password: bytes, challenge: bytes, *, is_private: bool) 
 
 
 def plain(plugin: str, password: bytes, *, is_private: bool) -> bytes:
-    """The password itself; raises NotPossible where somebody could read it."""
+    """The password itself; raises NotPossible if somebody could read it on the way."""
     if not is_private:
         raise NotPossible(
             f"to sign in by {plugin!r}, the password itself would travel unencrypted: set SSLMODE "

@@ -1,4 +1,4 @@
-"""When tables were changed last, as far as the server knows it: never later than they were.
+"""When tables were last changed, as far as the server knows; no change is missed.
 
 `information_schema.partitions` has the time of each table's last change, and of each partition's.
 For InnoDB that time is not enough. These are the gaps, and what is done about each:
@@ -12,7 +12,7 @@ For InnoDB that time is not enough. These are the gaps, and what is done about e
 - A server with more tables than its `table_definition_cache` has room for forgets some. There a
   table without a time counts as changed every hour.
 
-Who asks for transactions and ids needs the right PROCESS; without it, the question is refused.
+The queries for transactions and ids need the right PROCESS; without it, the server refuses them.
 Views, and other engines' tables without a time, are left out.
 """
 
@@ -65,14 +65,14 @@ _PLAIN = re.compile(r"[A-Za-z0-9_]+")
 
 @dataclass(frozen=True)
 class _Part:
-    """A partition of a table, or the table where it has none."""
+    """A partition of a table, or the whole table if it has none."""
 
     place: tuple[str, str]
     engine: str
     created: str
     updated: str | None
     second: str | None
-    """Of its quarter of an hour."""
+    """The second of `updated`, counted within its quarter of an hour."""
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,17 @@ class _Look:
     """What is known of the server at the time of the question."""
 
     running: frozenset[str | None]
-    """The seconds, of a quarter of an hour, in which transactions began that run."""
+    """The seconds in which the running transactions began, counted like `_Part.second`."""
     recent: str
-    """Times from here on are not over."""
+    """The time from which on a second change might get the same time."""
     now: str
     started: str
     forgets: str
-    """The hour, where the server may have forgotten a time."""
+    """The hour, if the server may have forgotten times; else empty."""
 
 
 def last_changes(connection: Connection, tables: Sequence[str]) -> dict[str, TableChange]:
-    """The changes of those tables of which the server says something; raises ServerError."""
+    """The last change of each table about which the server knows something; raises ServerError."""
     if not tables:
         return {}
     look = _look(connection)

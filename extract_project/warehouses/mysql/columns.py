@@ -15,7 +15,7 @@ BINARY = 63
 
 @dataclass(frozen=True)
 class Column:
-    """A column. What a number of `type` means, `types` says."""
+    """A column. The module `types` says what each number of `type` means."""
 
     name: str
     type: int

@@ -60,7 +60,7 @@ class Connection:
         self._who: tuple[str | None, ...] = ()
         self.version = signed_in.version
         self.warnings = 0
-        """How many the last statement gave, once its rows are read."""
+        """The number of warnings of the last statement, once its rows have been read."""
         (self._who,) = self.query(_WHO)
 
     @property
@@ -103,7 +103,7 @@ class Connection:
         return Prepared(statement, described)
 
     def execute(self, prepared: Prepared, values: Sequence[Value]) -> tuple[Column, ...]:
-        """Run it, with a value for each of its parameters. Then read its `rows`."""
+        """Run a prepared statement with a value for each parameter; then read its `rows`."""
         self._begin(_EXECUTE + prepared.id + _NO_CURSOR_ONCE + bound(values))
         return self._columns_of_result()
 
@@ -112,11 +112,11 @@ class Connection:
         server ended with an error."""
         yield from self._wire.rows()
         if not self._is_end(self._receive()):
-            raise Lost("something arrived behind the rows that is not their end")
+            raise Lost("the packet after the rows is not their end")
         self._is_running = False
 
     def forget(self, prepared: Prepared) -> None:
-        """Let the server forget it; it does not answer."""
+        """Close a prepared statement at the server, which sends no answer."""
         self._wire.command(_CLOSE + prepared.id)
 
     def cancel(self) -> None:
@@ -130,7 +130,7 @@ class Connection:
                 in_thread("cancel", self._kill, _GRACE_SECONDS)
 
     def close(self) -> None:
-        """Close the connection. A statement that runs does not notice that, so it is ended."""
+        """Close the connection. A running statement does not notice that, so it is ended first."""
         try:
             if self._is_running and not self._cancelled.is_set():
                 self.cancel()
@@ -175,10 +175,10 @@ class Connection:
         return self._described(count)
 
     def _described(self, count: int) -> tuple[Column, ...]:
-        """So many columns, and the end behind them."""
+        """Read this many descriptions of columns, and the packet that ends them."""
         columns = tuple(column(self._receive()) for _ in range(count))
         if count and not self._is_end(self._receive()):
-            raise Lost("something arrived behind the columns that is not their end")
+            raise Lost("the packet after the columns is not their end")
         return columns
 
     def _is_end(self, payload: bytearray) -> bool:

@@ -1,8 +1,8 @@
 """The signature that MariaDB's plugin `ed25519` asks for.
 
-It is RFC 8032's, but for the secret: the hash of the password takes the place of the hash of a
-random key, so that libraries, which take a key of 32 bytes, cannot make it. One signature takes
-some milliseconds here.
+It is the signature of RFC 8032, except for the secret: the hash of the password takes the place of
+the hash of a random key. Libraries take a key of 32 bytes, so they cannot make it. One signature
+takes some milliseconds here.
 """
 
 from __future__ import annotations

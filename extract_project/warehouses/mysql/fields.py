@@ -21,7 +21,7 @@ def length_encoded(data: bytes) -> bytes:
 
 
 class Fields:
-    """Reads a payload from its beginning to its end; raises Lost where it is not as it must be."""
+    """Reads a payload from its beginning to its end; raises Lost if it is malformed."""
 
     def __init__(self, payload: bytes | bytearray, at: int = 0) -> None:
         self._payload = payload
@@ -32,7 +32,7 @@ class Fields:
         return self._at >= len(self._payload)
 
     def number(self, width: int) -> int:
-        """A number of so many bytes."""
+        """A number of `width` bytes."""
         return int.from_bytes(self.take(width), "little")
 
     def take(self, size: int) -> bytes:
@@ -61,7 +61,7 @@ class Fields:
         if first == _NULL:
             return None
         if first not in _BYTES:
-            raise Lost("a packet has a length that is none")
+            raise Lost("a packet has an invalid length field")
         return self.number(_BYTES[first])
 
     def value(self) -> bytes | None:
@@ -70,5 +70,5 @@ class Fields:
         return None if size is None else self.take(size)
 
     def text(self) -> str:
-        """The same as text, where there is no NULL."""
+        """Text with its length in front; NULL becomes empty."""
         return (self.value() or b"").decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Where a table is that has a name: its database and itself, as literals of SQL."""
+"""The database and the bare name of a table, as literals of SQL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _OF_SESSION = "database()"
 
 
 def place_of(table: str) -> tuple[str, str]:
-    """Of a name as SQL has it: `shop.orders`, or with backquotes.
+    """The database and bare name of a table named as in SQL: `shop.orders`, or with backquotes.
 
     Words keep their case, which counts on most servers.
     """
@@ -24,7 +24,10 @@ def place_of(table: str) -> tuple[str, str]:
 
 
 def places_of(table: str) -> list[tuple[str, str]]:
-    """All that a dotted name without quotes may mean, the likely first: names may have dots."""
+    """All databases and names that a dotted name without quotes may mean, the likeliest first.
+
+    Names may contain dots.
+    """
     parts = table.split(".")
     splits = [at for at in (1, 0, *range(2, len(parts))) if at < len(parts)]
     return [

@@ -36,10 +36,10 @@ def bound(values: Sequence[Value]) -> bytes:
 
 
 def stand_in(value: Value) -> str:
-    """A constant of the same type as the value, and of none of its data.
+    """A constant that has the type of a value, and none of its data.
 
-    A statement is described without its values, and MariaDB takes a parameter for NULL until then:
-    this stands in its place.
+    A statement is described before it gets its values, and until then MariaDB takes each parameter
+    for NULL. This constant stands in for the value.
     """
     if value is None:
         return "null"

@@ -54,9 +54,10 @@ class Sent:
         return found
 
     def pieces(self, *sizes_of_kind: int) -> tuple[Places, Places]:
-        """Where the column's values begin and end, which have their length in front.
+        """Where the column's values begin and end; the length of each stands in front of it.
 
-        `sizes_of_kind`: the lengths that there are; none for any.
+        `sizes_of_kind`: the lengths that the column's type has; without any, all lengths are
+        allowed.
         """
         begins = self._at + ~self.nulls
         sizes = np.where(self.nulls, 0, self.data[self._at]).astype(np.int64)
@@ -67,12 +68,12 @@ class Sent:
                 sizes[rows] = np.minimum(long, len(self.data))
                 begins[rows] += width
         if sizes_of_kind and not np.isin(sizes, sizes_of_kind).all():
-            raise Lost("a row arrived with a value of another length than its type has")
+            raise Lost("a row has a value of a length that its type does not have")
         self._go_to(begins + sizes)
         return begins, self._at
 
     def at(self, places: Places, kind: str) -> npt.NDArray[Any]:
-        """The numbers at these places, wherever they are."""
+        """Read a number at each of these places in the data, aligned or not."""
         # An array whose elements begin at each byte, and overlap.
         width = np.dtype(kind).itemsize
         return np.ndarray((len(self.data) - width + 1,), kind, self.data, 0, (1,))[places]
@@ -87,8 +88,8 @@ class Sent:
     def bytes(self) -> pa.BinaryArray:
         """The column's values as bytes."""
         begins, ends = self.pieces()
-        # Arrow's values follow each other without gaps. So what is between two values is one too,
-        # and then every second one is taken.
+        # Arrow's values follow each other without gaps. So each gap between two values counts as
+        # a value too, and every second one is taken.
         offsets = np.empty(2 * len(self), np.int32)
         offsets[0::2], offsets[1::2] = begins, ends
         every = [None, pa.py_buffer(offsets), pa.py_buffer(self.data)]
@@ -96,12 +97,12 @@ class Sent:
         return whole.take(pa.array(np.arange(0, len(offsets), 2), mask=self.nulls))
 
     def _go_to(self, places: Places) -> None:
-        """Where the next column begins; raises Lost if that is behind the row."""
+        """Note where the next column begins; raises Lost if that is after the end of a row."""
         if (places > self._ends).any():
-            raise Lost("a row arrived with a value that ends behind the row")
+            raise Lost("a row has a value that ends after the row")
         self._at = places
 
     def require_end(self) -> None:
         """Raises Lost unless the last column ends where the rows do."""
         if (self._at != self._ends).any():
-            raise Lost("a row arrived whose values are longer or shorter than the row")
+            raise Lost("a row is longer or shorter than its values")

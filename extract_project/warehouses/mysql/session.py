@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class MySQLSession:
     """One signed-in connection.
 
-    `comment` precedes each statement of an author, and `limit` is the server's own.
+    `comment` precedes each statement of an author; `limit` is when the server itself ends one.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ class MySQLWarehouse(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    type: Literal["mysql"] = Field(description="The type of warehouse, of MariaDB too.")
+    type: Literal["mysql"] = Field(description="The type of warehouse; also for MariaDB.")
     dialect: ClassVar[Dialect] = MySQL()
     host: str = Field(description="Host name, or the path of a Unix socket.")
     port: int = Field(3306, description="Port of the server.")
@@ -138,6 +138,6 @@ class MySQLWarehouse(BaseModel):
 
 
 def _comment(label: Label) -> str:
-    """What the server's lists of running and of slow queries show in front of the statement."""
+    """The comment before a statement, which the server's lists of running and slow queries show."""
     said = f"extract {label.extract}, run {label.run_id}"
     return f"/* {_NOT_PLAIN.sub('_', said)} */ "

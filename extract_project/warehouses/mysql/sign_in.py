@@ -1,7 +1,7 @@
 """Connect to a server, encrypt the connection, and sign in.
 
-Only what is used here is agreed upon: no several statements in one text, no files that the server
-could ask for, no compression.
+The connection allows only what is used here: not several statements in one text, no files that the
+server could ask for, no compression.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class SignedIn:
 
 
 def sign_in(login: Login, seconds: float) -> SignedIn:
-    """Sign in within so many seconds.
+    """Sign in within `seconds`.
 
     Raises OSError and Lost where the server cannot be reached, ServerError if it refuses, and
     NotPossible.
@@ -136,7 +136,7 @@ def _greeting(payload: bytearray) -> Greeting:
         raise server_error(payload)
     fields = Fields(payload)
     if fields.number(1) != _VERSION:
-        raise Lost(f"what answers does not speak version {_VERSION} of MySQL's protocol")
+        raise Lost(f"the server does not speak version {_VERSION} of MySQL's protocol")
     said = fields.until_zero().decode(errors="replace")
     fields.number(4)  # the id of the connection, of which the server knows more digits
     challenge = fields.take(8)
@@ -186,7 +186,7 @@ def _encrypt_and_answer(wire: Wire, login: Login, greeting: Greeting, seconds: f
 
 
 def _prove(wire: Wire, plugin: str, password: bytes, *, is_private: bool) -> None:
-    """Answer what the server still wants to know, until it is content."""
+    """Answer the server's further questions, until it accepts or refuses the sign-in."""
     while (reply := wire.receive())[0] != _OK:
         if reply[0] == _ERROR:
             raise server_error(reply)
@@ -199,7 +199,10 @@ def _prove(wire: Wire, plugin: str, password: bytes, *, is_private: bool) -> Non
         elif reply[0] == _MORE and plugin == CACHING:
             wire.send(plain(plugin, password, is_private=is_private))
         else:
-            raise NotPossible(f"the server wants something to sign in by {plugin!r} that it is not")
+            raise NotPossible(
+                f"the server's question does not belong to a sign-in by {plugin!r}: "
+                f"give the user another plugin"
+            )
 
 
 def _context(login: Login) -> ssl.SSLContext:

@@ -57,12 +57,12 @@ _VALUES: Mapping[str, str | int] = {
     "information_schema_stats_expiry": 0,
 }
 _LIMITS: Mapping[str, int] = {"max_statement_time": 1, "max_execution_time": 1000}
-"""The time limits of MariaDB and of MySQL, and their units in a second."""
+"""The time limits of MariaDB and of MySQL, and how many of their units make a second."""
 _MOST_SECONDS = 4_000_000
-"""What MySQL can count in milliseconds, and a little less."""
+"""A little less than the longest time that MySQL can count in milliseconds."""
 _LOCK_WAIT = "lock_wait_timeout"
 _PATIENT = ("net_write_timeout", "net_read_timeout", "wait_timeout")
-"""Seconds after which the server gives up, the first while rows wait to be read."""
+"""Seconds after which the server drops a connection; the first, while rows wait to be read."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def fix_settings(connection: Connection, limit: timedelta) -> Limit:
     """Fix the settings of the session; `limit` is the time limit of each statement."""
     mode = _MODE_OF_MARIADB if connection.is_mariadb else _MODE_OF_MYSQL
     connection.query("set names utf8mb4")
-    # At first what could bend the statements below, and their answers.
+    # First the settings that would change the statements below, or their answers.
     connection.query(f"set session sql_mode = {literal(mode)}, session sql_select_limit = {_ALL}")
     names = (*_VALUES, *_LIMITS, *_PATIENT, _LOCK_WAIT)
     listed = ", ".join(map(literal, names))

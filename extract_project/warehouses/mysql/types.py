@@ -79,9 +79,9 @@ class MySQLColumns:
     """The columns whose type the author declares."""
 
     def convert(self, block: Block, rows_before: int) -> pa.RecordBatch:
-        """Rows as they were sent, in the file's schema; raises TypeMappingError and Lost.
+        """Convert rows as they were sent to the file's schema; raises TypeMappingError and Lost.
 
-        `rows_before` came before them.
+        `rows_before`: the number of rows before them.
         """
         sent = Sent(block, len(self.sent))
         arrays = [

@@ -1,6 +1,6 @@
 """The values of each kind of column, as the binary protocol sends them, as Arrow's arrays.
 
-A value that no file has is `Unfit`: a date that is none (`0000-00-00`, `2026-02-31`), a TIME that
+A value that no file can hold is `Unfit`: an invalid date (`0000-00-00`, `2026-02-31`), a TIME that
 is no time of day, text that is not UTF-8.
 """
 
@@ -130,7 +130,7 @@ def times(sent: Sent, to: pa.DataType) -> pa.Array:
 
 
 def _days(sent: Sent, begins: Places, ends: Places) -> Integers:
-    """Days since 1970; raises Unfit for a date that is none. 0 for NULL."""
+    """Days since 1970; raises Unfit for an invalid date. 0 for NULL."""
     fields = np.where(ends > begins, sent.at(begins, "<u4").astype(np.int64), 0)
     year, month, day = fields & 0xFFFF, fields >> 16 & 0xFF, fields >> 24
     months = _MONTHS * (year - _EPOCH_YEAR) + month - 1
@@ -157,7 +157,7 @@ def _first_days(months: Integers) -> Integers:
 
 
 def _clock(sent: Sent, places: Places, is_there: Flags) -> Integers:
-    """Hour, minute and second, in microseconds."""
+    """The time of day without its fraction, in microseconds."""
     fields = np.where(is_there, sent.at(places, "<u4").astype(np.int64), 0)
     seconds = (fields & 0xFF) * 3600 + (fields >> 8 & 0xFF) * 60 + (fields >> 16 & 0xFF)
     microseconds: Integers = seconds * 10**6

@@ -1,8 +1,8 @@
-"""What the server changed while it computed the result, and only warned of.
+"""Refuse a result that the server changed while it computed it, with no more than a warning.
 
-MySQL answers a `select` also where a value does not fit: it cuts a text that is too long, makes 0
-or NULL of what cannot be converted, and leaves out the rows after a limit of its own. Of the same
-`select` behind an `insert` strict mode makes an error, and so it is here.
+MySQL answers a `select` even if a value does not fit: it cuts a text that is too long, turns what
+cannot be converted into 0 or NULL, and leaves out the rows after a limit of its own. If the same
+`select` stands behind an `insert`, strict mode makes this an error, and so does this module.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CUT = {
     1301: "the server's max_allowed_packet",
     1931: "a limit of rows or iterations",
 }
-"""The codes of results that are not whole, and what has cut them."""
+"""The codes of warnings that a result is not whole, and what has cut it."""
 _CONVERTED = frozenset(
     (
         *(1264, 1265, 1292, 1366, 1411, 1441),  # a value that does not fit, or is none of its type
@@ -32,7 +32,7 @@ _CONVERTED = frozenset(
 _SHOWN = 3
 
 Warned = Sequence[tuple[str | None, ...]]
-"""Level, code and text of each; the server keeps the first of them only."""
+"""Level, code and text of each warning; the server keeps only the first ones."""
 
 
 def require_no_loss(connection: Connection, on_conversion: OnConversion) -> None:

@@ -32,7 +32,7 @@ _SPLIT = (1 << 24) - 1
 _ERROR = b"\xff"
 _HEADER_AT = Struct("<I").unpack_from
 LONG_ROW_BYTES = 4 << 20
-"""From here on, whether there is room for a row is asked before it is read."""
+"""For a row of this many bytes, room in memory is required before it is read."""
 PADDING = 16
 """Bytes behind a block, so that a fixed number of bytes can be read from any place in a row."""
 
@@ -136,7 +136,8 @@ class Wire:
     def _fill(self, memory: bytearray, filled: int) -> tuple[list[int], int, int, bool]:
         """Read rows until the memory is full, or the next packet is no row, or does not fit.
 
-        Where each begins, where the last one ends, how much was read, and whether no row follows.
+        Returns where each row begins, where the last one ends, how many bytes were read, and
+        whether no row follows.
         """
         starts: list[int] = []
         at = size = 0
@@ -163,7 +164,7 @@ class Wire:
         begins = np.array(starts, np.int64)
         numbers = (self._number + np.arange(len(starts))) & 255
         if (data[begins - 1] != numbers).any():
-            raise Lost("a row arrived whose packet's number is not the next one")
+            raise Lost("a row's packet does not have the next number")
         self._advance(len(starts))
         return Block(data, begins, np.append(begins[1:] - _HEADER, end))
 
@@ -180,7 +181,7 @@ class Wire:
         self._number = (self._number + packets) & 255
 
     def _take(self, size: int) -> bytearray:
-        """So many bytes, of those that were read already first."""
+        """Take `size` bytes: first those that have been read already, then the next ones."""
         taken = bytearray(size)
         have = min(size, len(self._arrived))
         taken[:have] = self._arrived[:have]
@@ -216,7 +217,7 @@ class Wire:
 
 
 def require_row_room(size: int) -> None:
-    """Raise OutOfMemory if a row of so many bytes cannot be read, which takes it three times."""
+    """Raise OutOfMemory if there is no room for three times so many bytes, which a row takes."""
     if size > LONG_ROW_BYTES:
         require_room(
             3 * size,

@@ -91,6 +91,6 @@ def test_a_query_that_is_silent_is_waited_for_while_the_server_runs_it(server: C
         await_value("the end of the run", run.ended)
     failure = run.error
     assert isinstance(failure, WarehouseError)
-    assert "has fallen silent, and does not run the query any more" in str(failure)
+    assert "has stopped answering, and no longer runs the query" in str(failure)
     assert failure.transient
     server.service.engine.kill()
