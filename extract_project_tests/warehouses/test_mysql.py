@@ -163,6 +163,34 @@ def test_g5_a_type_that_no_file_has_is_refused_before_it_runs(shop: MariaDB, kin
         ]
 
 
+@pytest.mark.parametrize(
+    "computed",
+    ["coalesce(b, b)", "if(n > 0, b, b)", "max(b)", "(select b from shop.t limit 1)"],
+)
+def test_g5_a_computed_bit_is_refused_and_exact_as_a_number(shop: MariaDB, computed: str) -> None:
+    """The server sends 255 as the text `255`, and as one byte where a window function has it."""
+    shop.execute("create table shop.t (n int, b bit(8))", "insert into shop.t values (1, 255)")
+    with pytest.raises(TypeMappingError, match=r"column 'x': a BIT that is computed.*x \+ 0"):
+        read(shop, f"select {computed} as x from shop.t")
+    found = read(shop, f"select {computed} + 0 as x from shop.t")
+    assert found.column(0).to_pylist() == [255]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select b from shop.t union select b from shop.t",
+        "select distinct b from shop.t",
+        "select b from (select max(b) as b from shop.t group by n limit 9) q",
+    ],
+)
+def test_g5_a_bit_from_a_temporary_table_is_exact(shop: MariaDB, sql: str) -> None:
+    shop.execute(
+        "create table shop.t (n int, b bit(17))", "insert into shop.t values (1, 65537), (2, 50)"
+    )
+    assert sorted(read(shop, sql).column(0).to_pylist()) == [50, 65537]
+
+
 def test_g5_integers_are_as_the_author_chooses(shop: MariaDB) -> None:
     columns = "a decimal(19,0), b decimal(65,0), c bigint unsigned, d decimal(18,0)"
     shop.execute(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from extract_project.warehouses.mysql.fields import Fields
 
 UNSIGNED = 1 << 5
+IN_BINARY = 1 << 7
 ENUM = 1 << 8
 SET = 1 << 11
 BINARY = 63
@@ -31,6 +32,15 @@ class Column:
     @property
     def is_unsigned(self) -> bool:
         return bool(self.flags & UNSIGNED)
+
+    @property
+    def is_computed_bit(self) -> bool:
+        """Of a BIT: whether it is no column of a table, given or temporary.
+
+        MariaDB (10.11) sends a computed BIT as its digits in text, and some as the column has it,
+        under the same description. Only this flag tells both from a column.
+        """
+        return bool(self.flags & IN_BINARY)
 
     @property
     def is_binary(self) -> bool:
