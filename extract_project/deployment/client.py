@@ -141,7 +141,7 @@ class Deployment:
         raise DeploymentError(f"dagster could not launch {what}: {reason}")
 
     def terminate(self, run_id: str) -> None:
-        """Terminate a run; it has ended some seconds later. One that has ended stays as it is."""
+        """Terminate a run, which then ends within seconds. A run that has ended stays as it is."""
         ended = self.query(_TERMINATE, id=run_id)["terminateRun"]
         if "run" not in ended and not self.run(run_id, {}).finished:
             raise DeploymentError(f"dagster could not terminate {run_id}: {ended['message']}")

@@ -33,8 +33,8 @@ def location_having(settings: Settings, extracts: Collection[str]) -> Deployment
     if len(found) > 1:
         each = "; ".join(f"{name} has {some(has, _SHOWN)}" for name, has in sorted(found.items()))
         raise ExtractError(
-            f"several code locations have what is meant: {each}: this command is for one location, "
-            f"so choose it with EXTRACT_LOCATION"
+            f"several code locations have these extracts: {each}; this command works on one "
+            f"location: choose it with EXTRACT_LOCATION"
         )
     return locations.deployments[next(iter(found))]
 
@@ -48,7 +48,7 @@ def _those(loaded: Loaded, extracts: Collection[str]) -> list[str]:
 def _not_found(locations: Locations, extracts: Collection[str], unknown: Mapping[str, str]) -> str:
     known = next(iter(locations.deployments.values())).extracts()
     unsure = (
-        f"\nthe code location {name} gives no answer, and may have it: {reason}"
+        f"\nthe code location {name} gives no answer, and may have the extract: {reason}"
         for name, reason in sorted(unknown.items())
     )
     return "".join([no_extract(next(iter(extracts)), known), *unsure])

@@ -24,7 +24,7 @@ class Question(BaseModel):
     ask: Literal["loaded"] = "loaded"
     extracts: tuple[str, ...] = ()
     reloads: bool = False
-    """Whether who asks is about to have the location reloaded, so that the sensor need not."""
+    """Whether the asker is about to reload the location, so that the sensor need not do it."""
 
 
 class Loaded(BaseModel):
@@ -37,7 +37,7 @@ class Loaded(BaseModel):
     newer: tuple[str, ...] = ()
     """Files below the manifest prefix that were added, changed or removed since, of any extract."""
     refused: str = ""
-    """Why the manifest in the bucket does not load, where an older one is served."""
+    """Why the manifest in the bucket does not load, if an older one is served; else empty."""
 
     def behind(self, extracts: Iterable[str]) -> list[str]:
         """The newer files that belong to these extracts (paths or patterns), defaults too."""

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Answers(Generic[T]):
-    """What code locations have answered, by their names, and why others have not."""
+    """The answers of code locations, by their names, and why others have not answered."""
 
     answered: Mapping[str, T]
     unknown: Mapping[str, str]

@@ -12,7 +12,7 @@ from extract_project.errors import DeploymentError
 from extract_project.units import format_bytes
 
 Query = Callable[..., Mapping[str, Any]]
-"""`Deployment.query`."""
+"""The type of `Deployment.query`: sends a GraphQL query, and returns the data of its answer."""
 
 _RUN = """
 query Run($id: ID!) {
@@ -62,7 +62,7 @@ class Result:
     rows: int
     bytes: int
     uri: str
-    """With the VersionId."""
+    """The address of the object, with its VersionId."""
     version_id: str | None
     sql_version: str | None
 
@@ -93,9 +93,9 @@ class Step:
     error: str = ""
     """The failure report, once the run has finished."""
     cause: str | None = None
-    """Of the failure."""
+    """The cause of the failure."""
     result: Result | None = None
-    """Of a success, once the run has finished."""
+    """What the step has published, once the run has finished successfully."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Run:
     steps: tuple[Step, ...]
     partition: str | None = None
     failure: str | None = None
-    """The cause of its failure, as its tag has it."""
+    """The cause of its failure, from its tag."""
 
     @property
     def finished(self) -> bool:
@@ -135,7 +135,7 @@ def read_run(query: Query, run_id: str, steps: Mapping[str, str]) -> Run:
 
 
 def _told(query: Query, run: Run, names: Mapping[str, str]) -> Run:
-    """A finished run, with the result or error of each step from its events."""
+    """Complete a finished run with the result or error of each step, from its events."""
     errors, causes, results = {}, {}, {}
     for event in _events(query, run.run_id):
         if event["__typename"] == "ExecutionStepFailureEvent":

@@ -20,7 +20,7 @@ RELEASE_TAG = "extract/release"
 """Tag: the id of a run that refused its result. The failed checks only warn in the tagged run."""
 RELEASE_REASON_TAG, RELEASE_BY_TAG = "extract/release_reason", "extract/release_by"
 UNVERSIONED = "unversioned bucket"
-"""What the metadata of an asset has instead of a version of its SQL."""
+"""In an asset's metadata: stands for the version of its SQL, if the bucket keeps no versions."""
 
 
 def partition_in(tags: Mapping[str, str]) -> str | None:

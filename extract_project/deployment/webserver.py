@@ -1,7 +1,7 @@
 """Questions to Dagster's webserver: GraphQL over HTTP.
 
-With the standard library alone: the usual clients (gql with requests, dagster_graphql) take 0.4 to
-1.5 CPU seconds to import, as long as a command takes to answer.
+It uses the standard library alone: the usual clients (gql with requests, dagster_graphql) take 0.4
+to 1.5 CPU seconds to import, as long as a command takes to answer.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Webserver:
 
     @cached_property
     def _opener(self) -> OpenerDirector:
-        """It trusts the authorities of this machine, and those that browsers trust."""
+        """Make an opener that trusts the authorities of this machine, and those that browsers
+        trust."""
         if not self.url.startswith("https:"):
             return build_opener()
         context = ssl.create_default_context()
@@ -76,7 +77,7 @@ class Webserver:
 
 
 def _told(error: HTTPError) -> str:
-    """The status of a refusal, and its text where that is short, as of a GraphQL error."""
+    """The status of a refusal, and its text if that is short, as that of a GraphQL error is."""
     text = error.read(_SHOWN + 1).decode(errors="replace").strip()
     said = f": {' '.join(text.split())}" if text and len(text) <= _SHOWN else ""
     return f"HTTP {error.code} {error.reason}{said}"

@@ -50,7 +50,7 @@ class Starter(_Fact):
     """When a schedule was switched on, or was first loaded."""
     last_tick: AwareDatetime | None = None
     last_error: str | None = None
-    """What its newest tick failed with."""
+    """The error of its newest tick, if it failed."""
     last_skip: str | None = None
     """Why its newest tick launched nothing."""
 
@@ -131,14 +131,15 @@ class Success(_Fact):
     outcome: str = ""
     rows: int | None = None
     rows_change: int | None = None
-    """Rows against the version before."""
+    """How many rows it has more (or, below 0, fewer) than the version before."""
     seconds: float | None = None
     usual_seconds: float | None = None
     """The median of the versions before."""
     uri: str | None = None
     version_id: str | None = None
     by_other_sql: bool = False
-    """Whether its SQL, or a header key that shapes the data, was another than the loaded one."""
+    """Whether it was made with other SQL, or other header keys that shape the data, than are
+    loaded."""
 
 
 class Attempt(_Fact):

@@ -74,12 +74,12 @@ def _broken(facts: Facts, extract: ExtractFacts, starter: Starter | None) -> Ite
 
 
 def silent(facts: Facts, name: str) -> Iterator[Reason]:
-    """That a thread of the daemon is silent, if it is."""
+    """The reason that this thread of the daemon is silent; nothing if it is not."""
     now = facts.deployment.at
     for daemon in facts.deployment.silent_daemons:
         if daemon.name == name:
             heard = daemon.last_heartbeat
-            since = f"since {words.at(heard, now)}" if heard else "and never was heard of"
+            since = f"since {words.at(heard, now)}" if heard else "and has never sent a heartbeat"
             yield Reason(
                 kind=Kind.DAEMON_SILENT,
                 state=None,
@@ -174,7 +174,7 @@ def _last_look(starter: Starter | None, now: datetime) -> str:
 
 
 def on_demand(extract: ExtractFacts) -> Reason:
-    """That only a person runs it."""
+    """The reason of an extract that only a person starts."""
     return Reason(
         kind=Kind.ON_DEMAND,
         state=State.FINE,

@@ -36,9 +36,9 @@ class StatusRow(BaseModel):
     """The run that failed or is in progress."""
     last_success_at: AwareDatetime | None
     age_seconds: float | None
-    """Since the last success."""
+    """The seconds since the last success."""
     freshness_seconds: float | None
-    """How old it may get."""
+    """How old the published version may get, in seconds."""
     next_start_at: AwareDatetime | None
     next_start: str
     """In words, where it has no time: `when sales/orders has new data`."""
@@ -47,7 +47,7 @@ class StatusRow(BaseModel):
     usual_seconds: float | None
     rows: int | None
     rows_change: int | None
-    """Rows against the version before."""
+    """How many rows it has more (or, below 0, fewer) than the version before."""
 
 
 class StatusReport(BaseModel):

@@ -89,7 +89,7 @@ def _spec(extract: Extract, location: CodeLocation) -> dg.AssetSpec:
 
 
 def _published_as(extract: Extract, location: CodeLocation) -> str:
-    """Its URIs; its path where the settings have no such destination any more."""
+    """The URIs of what it publishes; its path if the settings no longer have a destination."""
     path, known = extract.published_path(), location.settings.locations
     return ", ".join(
         (known[name] / path).uri if name in known else path for name in extract.header.to

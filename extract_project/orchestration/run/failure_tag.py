@@ -15,7 +15,7 @@ def tag_failure(instance: dg.DagsterInstance, run: dg.DagsterRun, failed: dg.Fai
 
 
 def tag_end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """The cause of a run's failure; adds the tag where the run could not: its process was gone.
+    """The cause of a run's failure; adds the tag if the run's process died before it could.
 
     Returns None for a run that has not failed.
     """
@@ -30,7 +30,7 @@ def tag_end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
 
 
 def clear_failure(instance: dg.DagsterInstance, run: dg.DagsterRun, attempt_number: int) -> None:
-    """Take back the tag of a failure that is not this run's, or that is tried again.
+    """Clear the tag of a failure that belongs to an earlier run, or that is tried again.
 
     Dagster copies a run's tags to its re-execution. A tag can be overwritten, not removed.
     """

@@ -28,7 +28,7 @@ CAUSE = "cause"
 SQL_SHA256 = "sql_sha256"
 """The metadata entry with the checksum of the SQL."""
 
-_ONLY_LACKING = "a rerun publishes where this result is lacking, and no second time elsewhere"
+_ONLY_LACKING = "a rerun publishes only at the destinations that lack this result"
 _RERUN = "then rerun this extract alone: extract rerun --failed"
 _NEXT = {
     Cause.SQL: f"fix the SQL and push it: the new version is live in seconds; {_RERUN}",

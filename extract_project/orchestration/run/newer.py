@@ -1,7 +1,8 @@
 """Say in a run's log that the bucket holds newer SQL than the run executes.
 
-A run executes the SQL that it was launched with (G3). Who pushed a fix while it waited in the
-queue, or launched it in the UI before the fix was loaded, must see that it is not in this run.
+A run executes the SQL that it was launched with (G3). Whoever pushed a fix while the run waited in
+the queue, or launched the run before the fix was loaded, must see that this run does not have the
+fix.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from extract_project.source import SqlSource
 from extract_project.store.folder import Folder
 
 _SECONDS = 2
-"""The run goes on without an answer after this time."""
+"""The seconds after which the run goes on without an answer."""
 
 
 def newer_sql(manifest: Folder, extract: Extract) -> list[str]:

@@ -21,7 +21,7 @@ class Current:
     """Whether the attempt's own publishing request may still succeed."""
     destination: str = ""
     others: tuple[Current, ...] = ()
-    """Of the other destinations of the extract."""
+    """The current versions at the other destinations of the extract."""
 
     @classmethod
     def of(cls, branches: Sequence[Branch]) -> Current:

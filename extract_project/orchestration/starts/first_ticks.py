@@ -1,12 +1,12 @@
 """Run extracts at a tick that came before Dagster knew of their schedule.
 
 Dagster looks for new schedules at each full minute, and lets their ticks begin *after* that moment.
-A schedule that goes live at 05:59:10 would so miss its tick at 06:00:00, and one whose file was
-pushed at 05:59:50 and is loaded at 06:00:05 as well. An extract that joins a schedule which exists
+So a schedule that goes live at 05:59:10 would miss its tick at 06:00:00. So would one whose file
+was pushed at 05:59:50 and is loaded at 06:00:05. An extract that joins a schedule which exists
 already misses a tick that is evaluated while the location still reloads.
 
-This sensor knows when a file was written to the bucket. A tick since then that Dagster let pass is
-made up for here, with the run that the schedule would have launched.
+This sensor knows when a file was written to the bucket. For each tick since then that Dagster let
+pass, it launches the run that the schedule would have launched.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from extract_project.orchestration.starts.schedules import requests_at
 from extract_project.settings import Settings
 
 NEW = timedelta(hours=1)
-"""What was written longer ago is not new any more: it has had its first tick, or missed it while
-there was no Dagster."""
+"""A file that was written longer ago is not new any more: it has had its first tick, or it missed
+that tick while no Dagster ran."""
 _INTERVAL_SECONDS = 8
 _DAGSTERS_TURN = timedelta(seconds=3)
-"""After a tick, Dagster's scheduler comes first."""
+"""How long after a tick this sensor leaves it to Dagster's scheduler."""
 _UNKNOWN_AFTER = timedelta(seconds=15)
-"""A schedule that Dagster does not know so long after a tick did not run at it."""
+"""How long after a tick it is certain that a schedule unknown to Dagster did not run at it."""
 _RELOAD = timedelta(minutes=10)
 """The longest time from a file's writing to its loading."""
 
