@@ -16,7 +16,7 @@ def test_the_collector_runs_again_after_a_load_that_failed_and_nothing_is_frozen
     with pytest.raises(ValueError, match="no definitions"):
         _fail_to_load()
     assert gc.isenabled()
-    assert gc.get_freeze_count() == frozen
+    assert gc.get_freeze_count() <= frozen  # what was frozen before may end meanwhile
 
 
 def test_definitions_that_load_are_kept_from_the_collector() -> None:

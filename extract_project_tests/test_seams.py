@@ -62,6 +62,7 @@ class Numberish:
     name = "numberish"
     lexicon = tokens.DUCKDB
     type_choices = frozenset[str]()
+    bills_bytes = False
 
     def read(self, text):
         return Reading(tuple(Call((each.text,), each.start) for each in text.tokens[:1]))

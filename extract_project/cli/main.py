@@ -66,9 +66,11 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        with without_collection():
-            module = import_module(f"extract_project.cli.{_COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        module = f"extract_project.cli.{_COMMANDS[cmd_name]}"
+        if module not in sys.modules:  # a process may call many commands, as that of assistants
+            with without_collection():
+                import_module(module)
+        command: click.Command = getattr(sys.modules[module], cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -42,8 +42,9 @@ def require_limits(header: Header, front_matter: FrontMatter, dialect: Dialect) 
     As a default of a folder it is for the files whose warehouse does.
     """
     path = ("max_bytes",)
-    bills_bytes = getattr(dialect, "bills_bytes", False)
-    if header.max_bytes is not None and not bills_bytes and front_matter.set_in(path) is None:
+    if header.max_bytes is None or dialect.bills_bytes:
+        return
+    if front_matter.set_in(path) is None:
         raise front_matter.refuse(
             path, f"'max_bytes' would limit nothing: {dialect.name} bills no bytes; remove it"
         )

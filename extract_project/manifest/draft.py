@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import yaml
 
+from extract_project.sql.dialect import Dialect
 from extract_project.sql_quoting import identifier
 
 _CURSORS = re.compile(r"(updat|modif|chang|load|ingest|insert|creat)|_at$|_ts$", re.IGNORECASE)
 """Names of columns that say when a row was written."""
 _BEST = re.compile(r"updat|modif|chang|load|ingest", re.IGNORECASE)
 _PLAIN = {"snowflake": re.compile(r"[A-Z_][A-Z0-9_]*"), "": re.compile(r"[a-z_][a-z0-9_]*")}
-_BACKQUOTED = ("bigquery", "databricks", "mysql")
-"""Dialects in which double quotes make a string, and a column would be one text in all rows."""
 _MOMENTS = ("timestamp", "timestamptz")
 _TODO = "What one row is, and who reads it."
 
@@ -32,7 +31,7 @@ class DraftColumn:
 
 
 def draft(
-    table: str, columns: Sequence[DraftColumn], keys: Sequence[Sequence[str]], dialect: str
+    table: str, columns: Sequence[DraftColumn], keys: Sequence[Sequence[str]], dialect: Dialect
 ) -> str:
     """The text of the file.
 
@@ -79,12 +78,12 @@ def _cursor(columns: Sequence[DraftColumn]) -> str | None:
     return next((name for name in found if _BEST.search(name)), found[0] if found else None)
 
 
-def _written(name: str, dialect: str, reserved: Collection[str]) -> str:
+def _written(name: str, dialect: Dialect, reserved: Collection[str]) -> str:
     """A column's name in SQL, in quotes where it would be something else without them."""
-    plain = _PLAIN.get(dialect, _PLAIN[""])
+    plain = _PLAIN.get(dialect.name, _PLAIN[""])
     if plain.fullmatch(name) and name.lower() not in reserved:
         return name.lower()
-    return identifier(name, "`" if dialect in _BACKQUOTED else '"')
+    return identifier(name, dialect.lexicon.name_quote)
 
 
 def _reserved() -> frozenset[str]:

@@ -32,6 +32,7 @@ class ClickHouse:
     name = "clickhouse"
     lexicon = tokens.CLICKHOUSE
     type_choices = frozenset({"integers", "timestamps"})
+    bills_bytes = False
 
     def read(self, text: Text) -> Reading:
         fallback.require_query(text)

@@ -28,6 +28,7 @@ class Databricks:
     name = "databricks"
     lexicon = tokens.DATABRICKS
     type_choices = frozenset({"integers"})
+    bills_bytes = False
 
     def read(self, text: Text) -> Reading:
         _require_function_names(text)

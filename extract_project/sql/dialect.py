@@ -72,16 +72,14 @@ class Reading:
 
 
 class Dialect(Protocol):
-    """A SQL dialect: its tokens, its parser, and the functions of its engine.
-
-    One whose engine bills what a query reads has `bills_bytes = True`: there, `max_bytes` in a
-    header is a limit.
-    """
+    """A SQL dialect: its tokens, its parser, and the functions of its engine."""
 
     name: str
     lexicon: Lexicon
     type_choices: frozenset[str]
     """The fields of `TypeChoices` that its columns can make a difference to."""
+    bills_bytes: bool
+    """Whether its engine bills what a query reads: there, `max_bytes` in a header is a limit."""
 
     def read(self, text: Text) -> Reading:
         """Parse the text; raises Refused unless it is one read-only statement."""

@@ -44,6 +44,7 @@ class DuckDB:
     name = "duckdb"
     lexicon = tokens.DUCKDB
     type_choices = frozenset({"integers", "timestamps"})
+    bills_bytes = False
 
     def read(self, text: Text) -> Reading:
         ordinals = text.query.ordinals

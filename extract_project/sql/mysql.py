@@ -71,6 +71,7 @@ class MySQL:
     name = "mysql"
     lexicon = tokens.MYSQL
     type_choices = frozenset({"integers"})
+    bills_bytes = False
 
     def read(self, text: Text) -> Reading:
         _require_clear_tokens(text)

@@ -36,6 +36,7 @@ class Postgres:
     name = "postgres"
     lexicon = tokens.POSTGRES
     type_choices = frozenset({"integers", "numeric"})
+    bills_bytes = False
 
     def read(self, text: Text) -> Reading:
         import pgparse

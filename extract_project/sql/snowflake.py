@@ -57,6 +57,7 @@ class Snowflake:
     name = "snowflake"
     lexicon = tokens.SNOWFLAKE
     type_choices = frozenset({"integers", "timestamps"})
+    bills_bytes = False
 
     def read(self, text: Text) -> Reading:
         _require_function_names(text)

@@ -45,6 +45,10 @@ class Lexicon:
     """Characters that may or may not end a `--` comment."""
     quotes: str = "'\"$"
     """What opens a string or a quoted name."""
+    name_quote: str = '"'
+    """What a name is quoted with. Where that is a backquote, double quotes make a string, and a
+    column would be one text in all rows.
+    """
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -132,6 +136,7 @@ DATABRICKS = Lexicon(
     ),
     nested_comments=True,
     quotes="'\"`",
+    name_quote="`",
 )
 
 _RAW = r"(?:[rR][bB]?|[bB][rR]?)?"
@@ -147,6 +152,7 @@ BIGQUERY = Lexicon(
     ),
     nested_comments=False,
     quotes="'\"`",
+    name_quote="`",
 )
 
 MYSQL = Lexicon(
@@ -161,6 +167,7 @@ MYSQL = Lexicon(
     ),
     nested_comments=False,
     quotes="'\"`",
+    name_quote="`",
     acting_comments=re.compile(r"/\*M?!|/\*\+(?:(?!\*/).)*\bset_var\b", re.DOTALL | re.IGNORECASE),
 )
 """For a session without ANSI_QUOTES and NO_BACKSLASH_ESCAPES."""

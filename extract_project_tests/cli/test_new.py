@@ -14,6 +14,12 @@ import yaml
 
 from extract_project.manifest.draft import DraftColumn, draft
 from extract_project.manifest.extract import Extract
+from extract_project.sql.bigquery import BigQuery
+from extract_project.sql.databricks import Databricks
+from extract_project.sql.dialect import Dialect
+from extract_project.sql.duckdb import DuckDB
+from extract_project.sql.mysql import MySQL
+from extract_project.sql.snowflake import Snowflake
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.commands import call
@@ -121,19 +127,20 @@ def test_what_is_no_table_is_said(configured: Site, tmp_path: Path, table: str, 
 @pytest.mark.parametrize(
     ("dialect", "name", "written"),
     [
-        ("duckdb", "total", "total"),
-        ("duckdb", "Total", '"Total"'),
-        ("duckdb", "group", '"group"'),
-        ("duckdb", 'with "quotes"', '"with ""quotes"""'),
-        ("snowflake", "TOTAL", "total"),
-        ("snowflake", "total", '"total"'),
-        ("snowflake", "QUALIFY", '"QUALIFY"'),
-        ("databricks", "Total", "`Total`"),
-        ("bigquery", "group", "`group`"),
+        (DuckDB(), "total", "total"),
+        (DuckDB(), "Total", '"Total"'),
+        (DuckDB(), "group", '"group"'),
+        (DuckDB(), 'with "quotes"', '"with ""quotes"""'),
+        (Snowflake(), "TOTAL", "total"),
+        (Snowflake(), "total", '"total"'),
+        (Snowflake(), "QUALIFY", '"QUALIFY"'),
+        (Databricks(), "Total", "`Total`"),
+        (BigQuery(), "group", "`group`"),
+        (MySQL(), "a`b", "`a``b`"),
     ],
 )
 def test_a_name_is_written_so_that_it_names_the_column(
-    dialect: str, name: str, written: str
+    dialect: Dialect, name: str, written: str
 ) -> None:
     text = draft("t", [DraftColumn(name, "int64", True)], [], dialect)
 
@@ -145,7 +152,7 @@ def test_a_draft_is_a_valid_file() -> None:
     names = ["a*/b", "---", "x: y", "'", "ümlaut", " ", "select", "1st"]
     columns = [DraftColumn(name, "timestamp", False, f"{name} */ -- {name}") for name in names]
 
-    assert isinstance(parse(draft("t", columns, [names, names[:1]], "duckdb")), Extract)
+    assert isinstance(parse(draft("t", columns, [names, names[:1]], DuckDB())), Extract)
 
 
 @pytest.mark.slow

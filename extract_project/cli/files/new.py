@@ -76,14 +76,13 @@ def new(
 
 def _draft(settings: Settings, name: str, table: str, extract: str) -> str:
     warehouse = settings.warehouses[name]
-    dialect = warehouse.dialect.name
-    place = _table(table, dialect)
+    place = _table(table, warehouse.dialect.name)
     label = Label(f"draft of {extract}", "new", "new")
     with warehouse.connect(label, _TIMEOUT) as session:
         facts = session.facts(place)
         schema = session.describe(Query(f"select * from {place}"))
     types = {field.name: spelled(field.type) for field in schema}
-    return draft(place, _columns(facts, types), facts.keys, dialect)
+    return draft(place, _columns(facts, types), facts.keys, warehouse.dialect)
 
 
 def _columns(facts: TableFacts, types: dict[str, str]) -> list[DraftColumn]:
