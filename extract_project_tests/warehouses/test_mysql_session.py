@@ -44,6 +44,8 @@ HOSTILE = {
     "max_sort_length": "8",
     "tx_isolation": "'READ-UNCOMMITTED'",
     "completion_type": "'CHAIN'",
+    "max_error_count": "0",
+    "sql_notes": "0",
 }
 EXPRESSIONS = (
     "now() = utc_timestamp()",
@@ -216,6 +218,31 @@ def test_g5_a_result_that_the_server_changed_is_refused(
         else:
             assert table(session, Query(f"select {sql} as a")).num_rows == 1
             assert said in caplog.text
+
+
+MANY = 66_000
+HARMLESS = "cast(-seq as unsigned)"
+
+
+@pytest.mark.parametrize(
+    ("first", "rows", "said"),
+    [
+        ("1 / (seq - seq)", MANY, "Truncated incorrect INTEGER value: 'x'"),
+        (HARMLESS, 100, "Truncated incorrect INTEGER value: 'x'"),
+        (HARMLESS, MANY, "may have changed values"),
+    ],
+)
+def test_g5_a_change_is_not_hidden_by_the_warnings_before_it(
+    mariadb: MariaDB, first: str, rows: int, said: str
+) -> None:
+    """The server keeps only some, by default 64."""
+    text = f"select {first} as a, cast(if(seq = {rows}, 'x', '1') as signed) as b"
+    mariadb.execute("set global max_error_count = 0")
+    try:
+        with pytest.raises(WarehouseError, match=said):
+            read(mariadb, f"{text} from seq_1_to_{rows}")
+    finally:
+        mariadb.execute("set global max_error_count = 64")
 
 
 def test_what_is_null_by_its_meaning_is_not_refused(mariadb: MariaDB) -> None:

@@ -25,12 +25,19 @@ BEGIN = "start transaction read only"
 """Without a snapshot at once: see `docs/mysql.md`."""
 END = "rollback"
 
-_MODE_OF_MARIADB = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+# Without ERROR_FOR_DIVISION_BY_ZERO: with it each such NULL of a `select` warns, and the server
+# keeps only so many warnings.
+_MODE_OF_MARIADB = "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
 _MODE_OF_MYSQL = f"ONLY_FULL_GROUP_BY,NO_ZERO_IN_DATE,NO_ZERO_DATE,{_MODE_OF_MARIADB}"
 _ALL = 2**64 - 1
 """The limit of rows that is none."""
+MOST_WARNINGS = 2**16 - 1
+"""How many warnings the server keeps at most, and how many it counts in the protocol."""
 _VALUES: Mapping[str, str | int] = {
     "time_zone": "+00:00",
+    # What the server has changed is known by its warnings alone.
+    "max_error_count": MOST_WARNINGS,
+    "sql_notes": 1,
     # Errors quote what is at fault in words that are looked for.
     "lc_messages": "en_US",
     # What functions and operators give.

@@ -13,6 +13,7 @@ from typing import Literal
 
 from extract_project.errors import WarehouseError
 from extract_project.warehouses.mysql.connection import Connection
+from extract_project.warehouses.mysql.transaction import MOST_WARNINGS
 
 OnConversion = Literal["refuse", "log"]
 
@@ -32,7 +33,7 @@ _CONVERTED = frozenset(
 _SHOWN = 3
 
 Warned = Sequence[tuple[str | None, ...]]
-"""Level, code and text of each warning; the server keeps only the first ones."""
+"""Level, code and text of each warning; the server keeps only the first ones: `MOST_WARNINGS`."""
 
 
 def require_no_loss(connection: Connection, on_conversion: OnConversion) -> None:
@@ -50,11 +51,15 @@ def require_no_loss(connection: Connection, on_conversion: OnConversion) -> None
             f"the result is not whole: {_shown(cut)}: it was cut by {_CUT[int(cut[0][1] or 0)]}"
         )
     converted = [each for each in warned if int(each[1] or 0) in _CONVERTED]
-    if not converted:
+    are_all_known = count <= len(warned) and count < MOST_WARNINGS
+    if not converted and are_all_known:
         return
-    said = f"the server changed values while it computed the result: {_shown(converted)}"
-    if count > len(warned):
-        said += f"; it gave {count:,} warnings"
+    if converted:
+        said = f"the server changed values while it computed the result: {_shown(converted)}"
+    else:
+        said = f"the server may have changed values: it warned {_shown(warned)}"
+    if not are_all_known:
+        said += f"; it gave {count:,} warnings or more, and keeps no more than {len(warned):,}"
     if on_conversion == "log":
         logging.getLogger(__name__).warning("%s", said)
         return
