@@ -77,8 +77,9 @@ class PartitionRun:
     """The newest run of one partition in a backfill."""
 
     partition: str
-    run_id: str
-    outcome: Outcome
+    run_id: str | None = None
+    """None if no run was launched (yet)."""
+    outcome: Outcome = Outcome.QUEUED
 
 
 @dataclass(frozen=True)
@@ -86,23 +87,32 @@ class Backfill:
     """The state of a backfill."""
 
     backfill_id: str
-    partitions: tuple[str, ...]
-    """Those that were asked for, in order."""
-    finished: bool
-    cancelled: bool
+    status: str
+    """As Dagster calls it."""
     error: str
     """Why Dagster could not launch all runs."""
-    runs: Mapping[str, PartitionRun]
-    """By partition; those that were not launched (yet) are missing."""
+    runs: tuple[PartitionRun, ...]
+    """One for each partition that was asked for, in order."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether no more runs are launched.
+
+        Dagster looks at a backfill every half minute. Only after a failure it may launch more runs.
+        """
+        return self.status in _ENDED or self._all_succeeded
 
     @property
     def outcome(self) -> Outcome:
         if not self.finished:
             return Outcome.RUNNING
-        if self.cancelled:
+        if self.status == "CANCELED":
             return Outcome.CANCELLED
-        well = [each for each in self.runs.values() if each.outcome is Outcome.SUCCEEDED]
-        return Outcome.SUCCEEDED if len(well) == len(self.partitions) else Outcome.FAILED
+        return Outcome.SUCCEEDED if self._all_succeeded else Outcome.FAILED
+
+    @property
+    def _all_succeeded(self) -> bool:
+        return all(each.outcome is Outcome.SUCCEEDED for each in self.runs)
 
 
 def read_partitions(deployment: Deployment, path: str) -> Partitions:
@@ -184,16 +194,8 @@ def read_backfill(deployment: Deployment, backfill_id: str, partitions: Sequence
             outcome = outcome_of(run["status"], tags.get(FAILURE_TAG))
             runs[partition] = PartitionRun(partition, run["runId"], outcome)
     error = (found["error"] or {}).get("message") or ""
-    # Dagster looks at a backfill every half minute. Only after a failure it may launch more runs.
-    well = [run for run in runs.values() if run.outcome is Outcome.SUCCEEDED]
-    return Backfill(
-        backfill_id,
-        tuple(partitions),
-        finished=found["status"] in _ENDED or len(well) == len(partitions),
-        cancelled=found["status"] == "CANCELED",
-        error=error.strip(),
-        runs=runs,
-    )
+    in_order = tuple(runs.get(key, PartitionRun(key)) for key in partitions)
+    return Backfill(backfill_id, found["status"], error.strip(), in_order)
 
 
 def page(deployment: Deployment, backfill_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -28,9 +29,7 @@ from extract_project.cli.outcomes import BackfillAnswer, BackfilledPartition
 from extract_project.cli.running.launching import again, cancel_option
 from extract_project.cli.running.newest import (
     as_loaded_option,
-    known_extracts,
-    newest,
-    require_valid,
+    ready_to_run,
     say_versions,
 )
 from extract_project.errors import ExtractError
@@ -41,12 +40,12 @@ from extract_project.wording import some
 
 if TYPE_CHECKING:
     from extract_project.deployment.backfill import Backfill
-    from extract_project.deployment.client import Deployment
 
 _POLL_SECONDS = 1.0
 _SHARE = 5
 """The pause is so many times as long as an answer took: of thousands of runs it takes seconds."""
-_ENDED = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.REFUSED, Outcome.CANCELLED)
+_BAD = (Outcome.FAILED, Outcome.REFUSED)
+_ENDED = (Outcome.SUCCEEDED, Outcome.CANCELLED, *_BAD)
 
 
 @click.command()
@@ -92,16 +91,12 @@ def backfill(
         read_backfill,
         read_partitions,
     )
-    from extract_project.deployment.having import location_having
 
     if not (first or last or missing or everything):
         raise click.UsageError("no partitions: give --from and --to, --missing, or --all")
     if everything and (first or last or missing):
         raise click.UsageError("--all is every partition: leave out --from, --to and --missing")
-    deployment = location_having(load_settings(), [extract])
-    loaded = newest(deployment, [extract], as_loaded=as_loaded)
-    require_valid(loaded, [extract])
-    known = known_extracts(deployment, loaded)
+    deployment, loaded, known = ready_to_run(load_settings(), [extract], as_loaded=as_loaded)
     if extract not in known:
         raise ExtractError(no_extract(extract, known))
     say_versions(loaded, [extract])
@@ -115,25 +110,25 @@ def backfill(
         question = f"run {_told(partitions)} of {extract}?"
         click.confirm(question, default=True, abort=True, err=True)
     backfill_id = launch_backfill(deployment, extract, partitions)
-    err.print(f"backfill {backfill_id}, {_told(partitions)}: {page(deployment, backfill_id)}")
+    url = page(deployment, backfill_id)
+    err.print(f"backfill {backfill_id}, {_told(partitions)}: {url}")
+
+    def now() -> Backfill:
+        return read_backfill(deployment, backfill_id, partitions)
 
     code = OK
-    if not no_wait:
-        try:
-            _watch(deployment, extract, backfill_id, partitions)
-        except KeyboardInterrupt:
-            if cancel_on_interrupt or again(
-                f"backfill {backfill_id}", page(deployment, backfill_id)
-            ):
-                cancel_backfill(deployment, backfill_id)
-                err.print(f"backfill {backfill_id} is cancelled: its runs are being terminated")
-            code = INTERRUPTED
-    ended = read_backfill(deployment, backfill_id, partitions)
+    try:
+        found = now() if no_wait else _watched(extract, now)
+    except KeyboardInterrupt:
+        if cancel_on_interrupt or again(f"backfill {backfill_id}", url):
+            cancel_backfill(deployment, backfill_id)
+            err.print(f"backfill {backfill_id} is cancelled: its runs are being terminated")
+        found, code = now(), INTERRUPTED
     if as_json:
-        print_answer(BackfillAnswer, _answer(extract, ended, page(deployment, backfill_id)))
-    elif ended.finished:
-        _report(extract, ended)
-    if ended.finished and ended.outcome is not Outcome.SUCCEEDED:
+        print_answer(BackfillAnswer, _answer(extract, found, url))
+    elif found.finished:
+        _report(extract, found)
+    if found.finished and found.outcome is not Outcome.SUCCEEDED:
         code = code or NO
     raise SystemExit(code)
 
@@ -144,41 +139,33 @@ def _told(partitions: tuple[str, ...]) -> str:
     return f"{len(partitions):,} partitions, {partitions[0]} to {partitions[-1]}"
 
 
-def _watch(
-    deployment: Deployment, extract: str, backfill_id: str, partitions: tuple[str, ...]
-) -> None:
-    """Show how many partitions have ended, until all have."""
-    from extract_project.deployment.backfill import read_backfill
-
+def _watched(extract: str, now: Callable[[], Backfill]) -> Backfill:
+    """Show how many partitions have ended, until all have; returns the end."""
     columns = (Description(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as progress:
-        task = progress.add_task(extract, total=len(partitions), mark="  ")
+        task = progress.add_task(extract, total=None, mark="  ")
         while True:
             asked = time.monotonic()
-            now = read_backfill(deployment, backfill_id, partitions)
+            found = now()
             took = time.monotonic() - asked
-            ended = sum(run.outcome in _ENDED for run in now.runs.values())
-            progress.update(task, completed=ended)
-            if now.finished:
-                return
+            ended = sum(run.outcome in _ENDED for run in found.runs)
+            progress.update(task, total=len(found.runs), completed=ended)
+            if found.finished:
+                return found
             time.sleep(max(_POLL_SECONDS, _SHARE * took))
 
 
 def _report(extract: str, ended: Backfill) -> None:
-    counts = Counter(run.outcome for run in ended.runs.values())
+    counts = Counter(run.outcome for run in ended.runs if run.run_id)
     told = ", ".join(f"{count:,} {outcome.value}" for outcome, count in sorted(counts.items()))
     well = ended.outcome is Outcome.SUCCEEDED
     out.print(marked(GOOD if well else BAD, f"{extract}: {told or 'nothing was run'}"))
     if ended.error:
         out.print(ended.error)
-    not_run = [key for key in ended.partitions if key not in ended.runs]
+    not_run = [run.partition for run in ended.runs if not run.run_id]
     if not_run:
         out.print(f"not run: {some(not_run)}")
-    bad = [
-        key
-        for key in ended.partitions
-        if key in ended.runs and ended.runs[key].outcome in (Outcome.FAILED, Outcome.REFUSED)
-    ]
+    bad = [run.partition for run in ended.runs if run.outcome in _BAD]
     if bad:
         out.print(f"failed: {some(bad)}")
         out.print(f"For the reasons: extract failed {extract}; then: extract rerun {extract}")
@@ -203,11 +190,7 @@ def _answer(extract: str, found: Backfill, url: str) -> BackfillAnswer:
         outcome=found.outcome,
         error=found.error or None,
         partitions=tuple(
-            BackfilledPartition(
-                partition=key,
-                outcome=found.runs[key].outcome if key in found.runs else Outcome.QUEUED,
-                run_id=found.runs[key].run_id if key in found.runs else None,
-            )
-            for key in found.partitions
+            BackfilledPartition(partition=run.partition, outcome=run.outcome, run_id=run.run_id)
+            for run in found.runs
         ),
     )

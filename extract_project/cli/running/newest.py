@@ -11,6 +11,7 @@ import click
 from extract_project.cli.console import err
 from extract_project.errors import DeploymentError, ManifestError
 from extract_project.manifest.names import cannot_run
+from extract_project.settings import Settings
 from extract_project.wording import some
 
 if TYPE_CHECKING:
@@ -52,6 +53,22 @@ def newest(deployment: Deployment, extracts: Collection[str], *, as_loaded: bool
             f"the SQL that it has loaded, with --as-loaded"
         )
     return loaded
+
+
+def ready_to_run(
+    settings: Settings, extracts: Collection[str], *, as_loaded: bool
+) -> tuple[Deployment, Loaded, dict[str, str]]:
+    """Return the deployment with these extracts, what it has loaded of them, and all that it knows.
+
+    It has loaded the newest SQL then, which is valid, and knows it: see the functions below. Raises
+    ManifestError, ExtractError or DeploymentError if not.
+    """
+    from extract_project.deployment.having import location_having
+
+    deployment = location_having(settings, extracts)
+    loaded = newest(deployment, extracts, as_loaded=as_loaded)
+    require_valid(loaded, extracts)
+    return deployment, loaded, known_extracts(deployment, loaded)
 
 
 def require_valid(loaded: Loaded, paths: Collection[str]) -> None:

@@ -25,9 +25,7 @@ from extract_project.cli.outcomes import RunAnswer
 from extract_project.cli.running.launching import cancel_option, launch_and_watch
 from extract_project.cli.running.newest import (
     as_loaded_option,
-    known_extracts,
-    newest,
-    require_valid,
+    ready_to_run,
     say_versions,
 )
 from extract_project.errors import ExtractError, UnknownExtract
@@ -74,13 +72,9 @@ def run(
     extract run sales/order_lines --partition 2026-01-01
     """
     from extract_project.cli.running.ran import run_answer, say_and_exit
-    from extract_project.deployment.having import location_having
 
     settings = load_settings()
-    deployment = location_having(settings, extracts)
-    loaded = newest(deployment, extracts, as_loaded=as_loaded)
-    require_valid(loaded, extracts)
-    known = known_extracts(deployment, loaded)
+    deployment, loaded, known = ready_to_run(settings, extracts, as_loaded=as_loaded)
     paths = expanded(extracts, known)
     say_versions(loaded, paths)
     if partition is not None:

@@ -61,11 +61,9 @@ _TEXT: Kind = (pa.string(), text)
 _BYTES: Kind = (pa.binary(), octets)
 _TEXTS = (*(15, 253, 254), *(247, 248), *(249, 250, 251, 252))
 """CHAR and VARCHAR; ENUM and SET; TEXT and BLOB of each size."""
-_COMPUTED_BIT = (
-    "a BIT that is computed is sent in two forms, which look the same: make it a number, "
-    "as in {name} + 0, where it is computed"
-)
 _REFUSED = {
+    _BIT: "a BIT that is computed is sent in two forms, which look the same: make it a number, "
+    "as in {name} + 0, where it is computed",
     242: "VECTOR has no exact type in files: convert it, vector_to_string({name})",
     255: "GEOMETRY has no exact type in files: convert it, st_astext({name})",
 }
@@ -130,9 +128,7 @@ def _kind(column: Column, declared: pa.DataType | None = None) -> Kind:
         return _BYTES if column.is_binary else _TEXT
     if column.type == _DECIMAL:
         return _decimal(column, declared), decimals
-    if column.type == _BIT and column.is_computed_bit:
-        raise TypeMappingError(_COMPUTED_BIT.format(name=column.name))
-    if column.type == _BIT:
+    if column.type == _BIT and not column.is_computed_bit:
         return (pa.bool_() if column.length == 1 else pa.uint64()), bits
     refusal = _REFUSED.get(column.type, "its type is unknown here: cast it, cast({name} as char)")
     raise TypeMappingError(refusal.format(name=column.name))
