@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
+import subprocess
+import sys
 from pathlib import Path
 
-import pytest
-
-from extract_project.errors import Cause, OutOfMemory
+from extract_project.errors import Cause
 from extract_project.memory import Room, least_room
-from extract_project.pipeline.provenance import Provenance
-from extract_project.pipeline.staging import stage
-from extract_project.publish.places import Place
-from extract_project.store.destination import DATA
-from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
-from extract_project.warehouses.protocol import Warehouse
 from extract_project_tests.conftest import Site
 
 MIB = 1 << 20
@@ -69,40 +62,29 @@ def test_a_system_without_limits_has_none(tmp_path: Path) -> None:
     assert least_room(tmp_path) is None
 
 
-@contextmanager
-def memory_left(size: int) -> Iterator[None]:
-    """Let this process take so many more bytes of address space."""
-    status = Path("/proc/self/status").read_text().split()
-    used = int(status[status.index("VmSize:") + 1]) * 1024
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (used + size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-def refused(site: Site, warehouse: Warehouse, sql: str, room: int) -> str:
+def refused(site: Site, sql: str, room: int, **settings: str) -> str:
     """The error of a run with so much memory left."""
-    extract = site.extract("a/b", sql)
-    target = site.target(extract)
-    place = Place(DATA, target, site.state)
-    with (
-        pytest.raises(OutOfMemory) as caught,
-        memory_left(room),
-        stage(warehouse, extract, [place], Provenance("run")),
-    ):
-        pass
-    assert caught.value.cause is Cause.MEMORY
+    site.put_sql("a/warm", "select 1 as i, 'x' as text")
+    target = site.target(site.extract("a/b", sql))
+    command = [sys.executable, "-m", "extract_project_tests.support.limited"]
+    ended = subprocess.run(
+        [*command, "a/warm", "a/b", str(room)],
+        env={**os.environ, **site.environment, **settings},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    told = json.loads(ended.stdout)
+    assert told["cause"] == Cause.MEMORY.value
     assert not site.version_ids(target.key)
     assert not site.open_uploads()
-    return str(caught.value)
+    return str(told["text"])
 
 
 def test_g9_too_many_columns_are_refused_before_the_kernel_kills(site: Site) -> None:
     columns = ", ".join(f"i + {n} as c{n}" for n in range(3_000))
     sql = f"select {columns} from range(3000) t(i)"
-    error = refused(site, DuckDBWarehouse(type="duckdb"), sql, 500 * MIB)
+    error = refused(site, sql, 500 * MIB)
     assert error.startswith("a result of 3,000 columns takes about 586 MiB, and of the ")
     assert "that 'ulimit -v' allows" in error
     advice = r"give the process (\dGB) \('memory: \1' in the header, .*\), or select fewer columns$"
@@ -113,7 +95,9 @@ def test_g9_too_long_a_row_is_refused_before_it_is_parsed(
     site: Site, postgres: PostgresWarehouse
 ) -> None:
     sql = "select n, repeat('0123456789', n * 20000000) as text from generate_series(0, 1) n"
-    error = refused(site, postgres, sql, 850 * MIB)
+    fields = {"TYPE": "postgres", "HOST": postgres.host, "USER": postgres.user}
+    settings = {f"EXTRACT_WAREHOUSES__SHOP__{name}": value for name, value in fields.items()}
+    error = refused(site, sql, 850 * MIB, **settings)
     assert error.startswith("row 2 has 190 MiB: reading such a row takes about 572 MiB")
     assert error.endswith("or select less of its longest value")
 
@@ -122,6 +106,6 @@ def test_g9_too_long_a_value_is_refused_before_it_is_written(site: Site) -> None
     """Behind the first row group, what Parquet's statistics would copy is required as well."""
     text = "case when i = 300000 then repeat('0123456789', i * 10) end as text"
     sql = f"select i, {text} from range(300001) t(i)"
-    error = refused(site, DuckDBWarehouse(type="duckdb"), sql, 280 * MIB)
+    error = refused(site, sql, 280 * MIB)
     assert error.startswith("column 'text' has 29 MiB in row 300,001: writing such a value takes")
     assert error.endswith("or select less of it")
