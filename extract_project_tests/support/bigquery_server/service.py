@@ -131,8 +131,9 @@ class Service:
                 raise Refused("duplicate", f"Already Exists: Job {self.project}:EU.{name}")
             job = Job(name, str(reference.get("location") or self.location), configuration)
             self.jobs.append(job)
+        pending = self._reply(job)  # also where this machine is slow, and the job done meanwhile
         threading.Thread(target=self._run, args=(job,), daemon=True).start()
-        return self._reply(job)
+        return pending
 
     def job(self, job_id: str, location: str) -> Reply:
         job = self._job(job_id, location)

@@ -131,8 +131,9 @@ class Service:
             raise Refused(404, "RESOURCE_DOES_NOT_EXIST", "there is no such session")
         statement = Statement(str(uuid4()), str(body["statement"]), body, session)
         self.statements.append(statement)
+        pending = self._reply(statement)  # also where the statement would be done meanwhile
         threading.Thread(target=self._run, args=(statement,), daemon=True).start()
-        return self._reply(statement)
+        return pending
 
     def status(self, statement_id: str) -> Reply:
         return self._reply(self._statement(statement_id))
