@@ -112,8 +112,10 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     "ScheduleInstigatorData",
     "SensorInstigatorData",
     "TickStatus",
-    # The latest materialization of thousands of extracts at once: the rows as they are stored.
+    # The latest materialization of thousands of extracts at once: the rows as they are stored, and
+    # only so much of them as tells whether they have changed.
     "stored_asset_rows",
+    "stored_asset_ends",
     # A release is for one run: a re-execution copies its tags, and has this one. The cause of a
     # run: a backfill's runs have the other one.
     "PARENT_RUN_ID_TAG",
@@ -182,3 +184,26 @@ def stored_asset_rows(
     """
     rows = getattr(instance.event_log_storage, "_fetch_asset_rows", None)
     return None if rows is None else rows(asset_keys=keys)
+
+
+def stored_asset_ends(
+    instance: dg.DagsterInstance, keys: Sequence[str], length: int
+) -> Sequence[tuple[str, str | None, str | None, str | None]] | None:
+    """The key, latest run and details of each asset that the storage knows, and the end of the text
+    of its latest materialization, of so many characters.
+
+    `keys` are as the storage has them. None if it is no SQL database.
+    """
+    connect = getattr(instance.event_log_storage, "index_connection", None)
+    if connect is None:
+        return None
+    from dagster._core.storage.event_log.schema import AssetKeyTable
+    from sqlalchemy import func, select
+
+    row = AssetKeyTable.c
+    text = row.last_materialization
+    end = func.substr(text, func.length(text) - (length - 1))
+    wanted = select(row.asset_key, row.last_run_id, row.asset_details, end)
+    with connect() as connection:
+        found = connection.execute(wanted.where(row.asset_key.in_(keys)))
+        return [(key, run, details, tail) for key, run, details, tail in found]

@@ -28,6 +28,7 @@ def test_the_rows_of_assets_are_there() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         assert list(dagster_internals.stored_asset_rows(instance, []) or ()) == []
         assert dagster_internals.stored_asset_rows(instance, []) is not None
+        assert dagster_internals.stored_asset_ends(instance, [], 9) == []
 
 
 def test_importing_them_needs_no_database() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 import pytest
 
+from extract_project.orchestration.dagster_internals import stored_asset_rows
 from extract_project.orchestration.names import latest
-from extract_project.orchestration.names.latest import read_latest
+from extract_project.orchestration.names.latest import Materializations, read_latest
 from extract_project.settings import Settings
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.executing import definitions, execute
@@ -78,3 +79,45 @@ def test_a_wiped_extract_has_nothing(
     assert all(each.materialized is None for each in found.values())
     execute(definitions(site, settings), instance, "a/plain")
     assert read_latest(instance, ["a/plain"])["a/plain"].materialized
+
+
+def test_what_was_read_before_is_read_again_only_where_it_has_changed(
+    instance: dg.DagsterInstance,
+    site: Site,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for path, text in FILES.items():
+        site.put_sql(path, text)
+    defs = definitions(site, settings)
+    before = Materializations()
+    read: list[str] = []
+
+    def seen(instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]) -> object:
+        read.extend(key.to_user_string() for key in keys)
+        return stored_asset_rows(instance, keys)
+
+    monkeypatch.setattr(latest, "stored_asset_rows", seen)
+
+    def newly_read() -> list[str]:
+        read.clear()
+        found = read_latest(instance, FILES, before)
+        newly = read.copy()
+        assert found == read_latest(instance, FILES)
+        return newly
+
+    assert newly_read() == []
+    execute(defs, instance, "a/plain")
+    execute(defs, instance, "a/parted", partition="us")
+    assert sorted(newly_read()) == ["a/parted", "a/plain"]
+    assert newly_read() == []
+    execute(defs, instance, "a/parted", partition="eu")
+    assert newly_read() == ["a/parted"]
+    execute(defs, instance, "a/failed")  # has a run, and no materialization
+    site.put_sql("a/plain", FILES["a/failed"])
+    execute(definitions(site, settings), instance, "a/plain")  # the same one, and another run
+    assert newly_read() == []
+    instance.wipe_assets([dg.AssetKey(["a", "plain"])])
+    assert newly_read() == ["a/plain"]
+    instance.report_runless_asset_event(dg.AssetMaterialization(["a", "plain"]))
+    assert newly_read() == ["a/plain"]

@@ -9,10 +9,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from extract_project.orchestration.failed.attempts import Explanations
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.downstream import DownstreamCursor, Waiting
 from extract_project.orchestration.status.answering import read_facts, status_sensor
+from extract_project.orchestration.status.before import ReadBefore
 from extract_project.orchestration.status.extracts import extract_facts
 from extract_project.outcome import Outcome
 from extract_project.settings import Settings
@@ -115,7 +115,7 @@ def test_the_usual_duration_is_that_of_the_versions_before(
 def test_what_a_run_has_told_of_its_failure_is_read_once(
     site: Site, settings: Settings, instance: dg.DagsterInstance
 ) -> None:
-    explanations = Explanations()
+    before = ReadBefore()
 
     def report() -> str:
         snapshot = site.snapshot()
@@ -126,7 +126,7 @@ def test_what_a_run_has_told_of_its_failure_is_read_once(
                 snapshot.invalid,
                 CodeLocation(settings, settings.connect, "snapshot-1"),
                 location_name="here",
-                explanations=explanations,
+                before=before,
             )
             .extracts["a/bad"]
             .attempts
@@ -157,7 +157,7 @@ def test_an_extract_waits_for_the_one_that_is_not_ready(
         deployment = DeploymentFacts.model_validate(
             {"at": now, "url": "", "manifest": {"snapshot": "s", "extracts": 3}}
         )
-        each = extract_facts(instance, extracts, [], pending, now, explanations=Explanations())
+        each = extract_facts(instance, extracts, [], pending, now, before=ReadBefore())
         return Facts(deployment=deployment, extracts=each)
 
     facts = found()
@@ -231,7 +231,7 @@ def test_the_sensor_answers_and_launches_nothing(
         snapshot.invalid,
         CodeLocation(settings, settings.connect, "snapshot-1"),
         None,
-        Explanations(),
+        ReadBefore(),
     )
 
     def answer(question: StatusQuestion) -> Facts:

@@ -10,7 +10,6 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.dagster_internals import CheckError
 from extract_project.orchestration.failed.alerting import alert_sensor
-from extract_project.orchestration.failed.attempts import Explanations
 from extract_project.orchestration.failed.rerun import rerun_job, rerun_sensor
 from extract_project.orchestration.load.isolating import refused_by_dagster
 from extract_project.orchestration.load.live import manifest_sensor
@@ -30,6 +29,7 @@ from extract_project.orchestration.starts.first_ticks import first_ticks_sensor
 from extract_project.orchestration.starts.schedules import schedules
 from extract_project.orchestration.starts.sources import source_sensors
 from extract_project.orchestration.status.answering import status_sensor
+from extract_project.orchestration.status.before import ReadBefore
 
 
 def compose(
@@ -50,7 +50,7 @@ def compose(
         except (dg.DagsterError, CheckError) as error:  # the rules differ between releases (G6)
             invalid.append(refused_by_dagster(extract, error))
     settings = location.settings
-    explanations = Explanations()
+    before = ReadBefore()
     at_ticks = [each for each in valid.values() if not waits_at_ticks(each, valid)]
     return dg.Definitions(
         assets=[*assets, *_tables(valid, paths), *(invalid_asset(each) for each in invalid)],
@@ -59,14 +59,14 @@ def compose(
         sensors=[
             manifest_sensor(snapshot, location, refused),
             invalid_sensor(invalid, location.snapshot_id),
-            downstream_sensor(valid),
+            downstream_sensor(valid, before.materializations),
             first_ticks_sensor(at_ticks, settings),
             *source_sensors(valid.values(), location, paths),
             rerun_sensor(valid.values()),
             catalog_sensor(snapshot, location),
-            status_sensor(valid, invalid, location, refused, explanations),
-            operations_sensor(valid, invalid, location, refused, explanations),
-            *([metrics_sensor(valid, invalid, location, explanations)] if settings.metrics else []),
+            status_sensor(valid, invalid, location, refused, before),
+            operations_sensor(valid, invalid, location, refused, before),
+            *([metrics_sensor(valid, invalid, location, before)] if settings.metrics else []),
             *([alert_sensor(valid.values(), settings)] if settings.alerts.channels else []),
         ],
         jobs=[rerun_job(valid.values(), settings), rollback_job(valid, location)],

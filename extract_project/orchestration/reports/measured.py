@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import dagster as dg
 
 from extract_project.manifest.extract import InvalidExtract
-from extract_project.orchestration.failed.attempts import Explanations
 from extract_project.orchestration.names.instigators import location_of
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.readiness import Extracts
 from extract_project.orchestration.status.answering import read_facts
+from extract_project.orchestration.status.before import ReadBefore
 from extract_project.telemetry.exporting import send
 from extract_project.telemetry.measures import of_facts
 
@@ -22,7 +22,7 @@ def metrics_sensor(
     extracts: Extracts,
     invalid: Sequence[InvalidExtract],
     location: CodeLocation,
-    explanations: Explanations,
+    before: ReadBefore,
 ) -> dg.SensorDefinition:
     """The sensor. An alarm on metrics that do not come any more sees a daemon that has died."""
     settings = location.settings
@@ -43,7 +43,7 @@ def metrics_sensor(
             invalid,
             location,
             location_name=name,
-            explanations=explanations,
+            before=before,
         )
         measures = list(of_facts(facts))
         send(measures, exporters, settings.location)

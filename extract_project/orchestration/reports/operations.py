@@ -20,13 +20,13 @@ from extract_project.operations.activity import HOURS, Activity
 from extract_project.operations.keeping import keep, kept_activity
 from extract_project.operations.line import lines_of
 from extract_project.operations.part import Part
-from extract_project.orchestration.failed.attempts import Explanations
 from extract_project.orchestration.load.loading import RefusedManifest
 from extract_project.orchestration.names.instigators import location_of
 from extract_project.orchestration.reports.ran import changed_runs, month_of
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.readiness import Extracts
 from extract_project.orchestration.status.answering import read_facts
+from extract_project.orchestration.status.before import ReadBefore
 from extract_project.status.facts import Facts
 from extract_project.status.reason import State
 
@@ -54,7 +54,7 @@ def operations_sensor(
     invalid: Sequence[InvalidExtract],
     location: CodeLocation,
     refused: RefusedManifest | None,
-    explanations: Explanations,
+    before: ReadBefore,
 ) -> dg.SensorDefinition:
     """Keeps a code location's part of the page, which it shares with those that publish there."""
     place = f"{location.settings.data.uri}/{OPERATIONS_PAGE}"
@@ -78,7 +78,7 @@ def operations_sensor(
             location,
             location_name=location_of(context, location.settings),
             refused=refused,
-            explanations=explanations,
+            before=before,
         )
         data, manifest = location.connect().data, location.settings.manifest.uri
         known = kept_activity(data, manifest)

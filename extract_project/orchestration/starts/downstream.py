@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.upstream import with_all_upstream
 from extract_project.orchestration.names.keys import asset_key
+from extract_project.orchestration.names.latest import Materializations, read_latest
 from extract_project.orchestration.names.partitions import due_partitions, partitions_of
 from extract_project.orchestration.names.requests import run_request
 from extract_project.orchestration.names.ticks import ticks_between
@@ -71,8 +72,8 @@ def downstream_extracts(extracts: Extracts) -> list[Extract]:
     ]
 
 
-def downstream_sensor(extracts: Extracts) -> dg.SensorDefinition:
-    """The sensor that launches downstream extracts."""
+def downstream_sensor(extracts: Extracts, before: Materializations) -> dg.SensorDefinition:
+    """The sensor that launches downstream extracts; `before` is what others have read, too."""
     watched = downstream_extracts(extracts)
 
     @dg.sensor(
@@ -87,7 +88,9 @@ def downstream_sensor(extracts: Extracts) -> dg.SensorDefinition:
         if not watched:
             return dg.SkipReason("no extract has depends_on")
         cursor = DownstreamCursor.model_validate_json(context.cursor or "{}")
-        observed = observe(context.instance, with_all_upstream(watched, extracts))
+        concerned = with_all_upstream(watched, extracts)
+        latest = read_latest(context.instance, concerned, before)
+        observed = observe(context.instance, concerned, latest)
         evaluation = evaluate(Readiness(extracts, observed), watched, cursor, datetime.now(UTC))
         return dg.SensorResult(
             run_requests=evaluation.requests,

@@ -16,13 +16,13 @@ import dagster as dg
 from extract_project.deployment.questions import question_in
 from extract_project.manifest.extract import InvalidExtract
 from extract_project.manifest.upstream import with_all_upstream
-from extract_project.orchestration.failed.attempts import Explanations
 from extract_project.orchestration.load.loading import RefusedManifest
 from extract_project.orchestration.names.instigators import instigator_states, location_of
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.downstream import DOWNSTREAM_SENSOR, DownstreamCursor
 from extract_project.orchestration.starts.readiness import Extracts
 from extract_project.orchestration.status import surroundings
+from extract_project.orchestration.status.before import ReadBefore
 from extract_project.orchestration.status.extracts import extract_facts
 from extract_project.outcome import Outcome
 from extract_project.status.facts import DeploymentFacts, ExtractFacts, Facts, Manifest
@@ -37,7 +37,7 @@ def status_sensor(
     invalid: Sequence[InvalidExtract],
     location: CodeLocation,
     refused: RefusedManifest | None,
-    explanations: Explanations,
+    before: ReadBefore,
 ) -> dg.SensorDefinition:
     """The sensor; off by default, since it has nothing to do by itself."""
 
@@ -57,7 +57,7 @@ def status_sensor(
             location,
             location_name=location_of(context, location.settings),
             refused=refused,
-            explanations=explanations,
+            before=before,
         )
         return dg.SensorResult(cursor=facts.model_dump_json(exclude_defaults=True))
 
@@ -79,11 +79,11 @@ def read_facts(
     *,
     location_name: str,
     refused: RefusedManifest | None = None,
-    explanations: Explanations | None = None,
+    before: ReadBefore | None = None,
 ) -> Facts:
     """All facts about these extracts, at this moment.
 
-    `explanations`: of failures that were read before.
+    `before`: what was read for earlier answers.
     """
     now = datetime.now(UTC)
     states = instigator_states(instance, location_name)
@@ -94,7 +94,7 @@ def read_facts(
         invalid,
         DownstreamCursor.model_validate_json(waiting or "{}"),
         now,
-        explanations=explanations or Explanations(),
+        before=before or ReadBefore(),
     )
     queued, running, most = surroundings.queue(instance)
     deployment = DeploymentFacts(

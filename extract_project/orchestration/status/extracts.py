@@ -31,6 +31,7 @@ from extract_project.orchestration.starts.downstream import (
 from extract_project.orchestration.starts.observed import observe
 from extract_project.orchestration.starts.readiness import Extracts, Readiness, upstream_of
 from extract_project.orchestration.starts.sources import source_sensor_name
+from extract_project.orchestration.status.before import ReadBefore
 from extract_project.outcome import Outcome
 from extract_project.status.facts import Attempt, ExtractFacts, Success, Trigger
 
@@ -46,13 +47,14 @@ def extract_facts(
     waiting: DownstreamCursor,
     now: datetime,
     *,
-    explanations: Explanations,
+    before: ReadBefore,
 ) -> dict[str, ExtractFacts]:
     """The facts about each extract, by path; `waiting` is the cursor of the downstream sensor."""
     broken = list(invalid)
-    latest = read_latest(instance, [*extracts, *(each.path for each in broken)])
+    paths = [*extracts, *(each.path for each in broken)]
+    latest = read_latest(instance, paths, before.materializations)
     attempts = unfinished_business(instance, extracts.values(), latest)
-    told = _explained(instance, attempts, explanations)
+    told = _explained(instance, attempts, before.explanations)
     by_path: dict[str, list[Attempt]] = {}
     for each in told:
         by_path.setdefault(each.extract.path, []).append(_attempt(each))
