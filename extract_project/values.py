@@ -6,7 +6,7 @@ JSON has no dates and no exact decimals, so such constants are written with thei
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -22,12 +22,27 @@ def _read(value: Any) -> Value:
     if isinstance(value, dict) and len(value) == 1:
         ((kind, text),) = value.items()
         if kind in _READERS:
-            return _READERS[kind](str(text))  # type: ignore[no-any-return, operator]
+            value = _READERS[kind](str(text))  # type: ignore[operator]
     if isinstance(value, float):
         return Decimal(str(value))
+    if isinstance(value, datetime):
+        _require_instant(value)
     if value is None or isinstance(value, bool | int | Decimal | str | date):
         return value
     raise ValueError("expected text, a number, true, false, a date, a timestamp or null")
+
+
+def _require_instant(value: datetime) -> None:
+    """Raise ValueError for a time that is in UTC, as warehouses take it, before year 1 or after
+    9999."""
+    if value.tzinfo is None:
+        return
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(
+            f"{value} is, in UTC, outside of the years 1 to 9999: expected a time within them"
+        ) from None
 
 
 def _write(value: Value) -> Any:

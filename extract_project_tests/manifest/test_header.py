@@ -153,6 +153,14 @@ checks:
         ),
         ("params: {partition_key: x}", "2:10: params may not redefine partition_key"),
         ("params: {a: [1]}", "2:10: 'a': expected text, a number"),
+        (
+            "params: {a: 0001-01-01 00:00:00+09:00}",
+            "2:10: 'a': 0001-01-01 00:00:00+09:00 is, in UTC",
+        ),
+        (
+            "params: {a: 9999-12-31 23:00:00-01:00}",
+            "2:10: 'a': 9999-12-31 23:00:00-01:00 is, in UTC",
+        ),
         ("checks: [{min_row: 1}]", "2:10: unknown check 'min_row': did you mean 'min_rows'?"),
         ("columns: {a: int46}", "2:11: 'a': unknown type 'int46': did you mean 'int64'?"),
         ("columns:\n  a: varchar", "3:3: 'a': unknown type 'varchar': did you mean 'text'?"),
