@@ -37,6 +37,7 @@ class ClickHouse:
     def read(self, text: Text) -> Reading:
         fallback.require_query(text)
         _require_no_last_clause(text)
+        _require_no_totals(text)
         calls = tuple(fallback.calls(text.tokens))
         return reading_by_tree(text, calls, "clickhouse", "ClickHouse", keeps_case=True)
 
@@ -68,6 +69,21 @@ def _require_no_last_clause(text: Text) -> None:
                 "a 'settings' clause could change what decides the values, and is not possible "
                 "here: remove it; the page about ClickHouse says what each run "
                 "sets",
+            )
+
+
+def _require_no_totals(text: Text) -> None:
+    """Raise Refused for `with totals`: the totals are no rows, and would be left out of the file.
+
+    `with totals as (…)` is a query of that name.
+    """
+    for i, token in enumerate(text.tokens):
+        following = [each.lower for each in text.tokens[i + 1 : i + 3]]
+        if token.lower == "with" and following[:1] == ["totals"] and following[1:] != ["as"]:
+            raise refuse(
+                *position(text.source, token.start),
+                "'with totals' gives a row beside the result, which no file has: write 'with "
+                "rollup', or 'union all' with a query of the totals",
             )
 
 

@@ -22,6 +22,16 @@ _OVERFLOW = {
     "timeout_overflow_mode_leaf": "throw",
 }
 """The other mode, `break`, ends a result early as if it were whole."""
+_LANGUAGE = {
+    "compatibility": "",  # the defaults of an older version, for all settings that are not here
+    "dialect": "clickhouse",
+    "allow_experimental_analyzer": "1",
+    "enable_positional_arguments": "1",
+    "prefer_column_name_to_alias": "0",
+    "asterisk_include_materialized_columns": "0",
+    "asterisk_include_alias_columns": "0",
+    "legacy_column_name_of_tuple_literal": "0",
+}
 _ROWS = {
     "limit": "0",
     "offset": "0",
@@ -44,8 +54,14 @@ _ROWS = {
     "transform_null_in": "0",
     "group_by_use_nulls": "0",
     "empty_result_for_aggregation_by_empty_set": "0",
-    "totals_mode": "after_having_exclusive",
-    "prefer_column_name_to_alias": "0",
+    "empty_result_for_aggregation_by_constant_keys_on_empty_set": "1",
+    "join_any_take_last_row": "0",
+    "apply_deleted_mask": "1",
+    "do_not_merge_across_partitions_select_final": "0",
+    "distributed_group_by_no_merge": "0",
+    "optimize_skip_unused_shards": "0",
+    "optimize_trivial_approximate_count_query": "0",
+    "partial_result_on_first_cancel": "0",
 }
 _VALUES = {
     "session_timezone": "UTC",  # not the default, which is the server's
@@ -58,6 +74,17 @@ _VALUES = {
     "aggregate_functions_null_for_empty": "0",
     "decimal_check_overflow": "1",
     "output_format_decimal_trailing_zeros": "0",
+    "count_distinct_implementation": "uniqExact",
+    "formatdatetime_f_prints_single_zero": "0",
+    "formatdatetime_parsedatetime_m_is_month_name": "1",
+    "formatdatetime_format_without_leading_zeros": "0",
+    "parsedatetime_parse_without_leading_zeros": "1",
+    "splitby_max_substrings_includes_remaining_string": "0",
+    "function_json_value_return_type_allow_nullable": "0",
+    "function_json_value_return_type_allow_complex": "0",
+    "function_locate_has_mysql_compatible_argument_order": "1",
+    "function_visible_width_behavior": "1",
+    "geo_distance_returns_float64_on_float64_arguments": "1",
     "enable_extended_results_for_datetime_functions": "0",
 }
 _FORM = {
@@ -73,6 +100,7 @@ _FORM = {
     "max_block_size": "16384",  # not the default: one block is one batch in our memory
 }
 _ALWAYS = {
+    **_LANGUAGE,
     **_OVERFLOW,
     **_ROWS,
     **_VALUES,

@@ -16,7 +16,7 @@ from extract_project.schema.choices import TypeChoices
 from extract_project.warehouses.clickhouse import ClickHouseSession
 from extract_project.warehouses.facts import ColumnFacts
 from extract_project.warehouses.protocol import Label, Query
-from extract_project_tests.support.chdb_server import ChdbServer
+from extract_project_tests.support.chdb_server import ChdbServer, Engine
 from extract_project_tests.support.rigs import LABEL, clickhouse_warehouse, read
 
 pytestmark = pytest.mark.own_engine
@@ -155,6 +155,66 @@ def test_what_is_sent_decides_the_values_and_says_where_it_comes_from(server: Ch
             "run_id": "run-1",
             "partition": "2026-01-01",
         }
+
+
+HOSTILE = {
+    "compatibility": "'20.1'",
+    "enable_positional_arguments": "0",
+    "asterisk_include_alias_columns": "1",
+    "prefer_column_name_to_alias": "1",
+    "count_distinct_implementation": "'uniqHLL12'",
+    "join_use_nulls": "1",
+    "transform_null_in": "1",
+    "cast_keep_nullable": "1",
+    "date_time_overflow_behavior": "'saturate'",
+    "session_timezone": "'Asia/Tokyo'",
+    "limit": "1",
+    "extremes": "1",
+    "formatdatetime_f_prints_single_zero": "1",
+    "formatdatetime_parsedatetime_m_is_month_name": "0",
+    "splitby_max_substrings_includes_remaining_string": "1",
+    "function_locate_has_mysql_compatible_argument_order": "0",
+    "function_json_value_return_type_allow_complex": "1",
+    "aggregate_functions_null_for_empty": "1",
+}
+READ = (
+    "select number % 3 as number from numbers(9) order by 1 desc",
+    "select * from shop.with_alias",
+    "select least(1, null) as a",
+    "select count(distinct number) as n from numbers(70000)",
+    "select r.b as b from numbers(2) l left join (select 1 as b) r on l.number = r.b order by b",
+    "select 1 in (select null) as a, cast(toNullable(1) as Int64) as b, sum(number) as c "
+    "from numbers(3) where number > 9",
+    "select toHour(toDateTime(0)) as a, formatDateTime(toDateTime(0), '%f %M') as b",
+    "select splitByChar(',', 'a,b,c', 2) as a, locate('b', 'ab') as b",
+    "select JSON_VALUE('{\"a\": [1]}', '$.a') as a",
+)
+
+
+def test_g5_no_setting_of_a_profile_changes_what_is_read(
+    server: ChdbServer, engine: Engine
+) -> None:
+    engine.execute("create database if not exists shop")
+    engine.execute("create or replace table shop.with_alias (a Int8, b Int8 alias a) engine = Log")
+    engine.execute("insert into shop.with_alias values (1)")
+
+    def read_all() -> list[Any]:
+        with clickhouse_warehouse(server).connect(LABEL, HOUR) as session:
+            return [read(session, each) for each in READ]
+
+    plain = read_all()
+    try:
+        engine.kill()
+        engine.execute(f"set {', '.join(f'{name} = {each}' for name, each in HOSTILE.items())}")
+        assert read_all() == plain
+        with (
+            clickhouse_warehouse(server).connect(LABEL, HOUR) as session,
+            pytest.raises(WarehouseError, match="is out of bounds of type Date"),
+        ):
+            read(session, "select toDate(toDateTime64('2299-01-01 00:00:00', 0)) as a")
+    finally:
+        engine.kill()
+        engine.execute("drop table shop.with_alias")
 
 
 @pytest.mark.parametrize(
