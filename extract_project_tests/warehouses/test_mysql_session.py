@@ -46,6 +46,8 @@ HOSTILE = {
     "completion_type": "'CHAIN'",
     "max_error_count": "0",
     "sql_notes": "0",
+    "note_verbosity": "''",
+    "old_mode": "'ZERO_DATE_TIME_CAST'",
 }
 EXPRESSIONS = (
     "now() = utc_timestamp()",
@@ -64,6 +66,7 @@ EXPRESSIONS = (
     "length('ä')",
     "@@tx_isolation",
     "char_length(repeat('ä', 9))",
+    "cast(time'10:00:00' as datetime) > '2026-01-01'",
 )
 
 
@@ -92,6 +95,9 @@ def test_g5_no_setting_of_a_server_changes_what_is_read(mariadb: MariaDB) -> Non
     mariadb.execute(f'set global init_connect = "set {sets}"')
     try:
         assert _read_all(mariadb) == plain
+        cut = r"the server changed values .*'10:00:00.1234567' \(1292\)"
+        with pytest.raises(WarehouseError, match=cut):
+            read(mariadb, "select cast('10:00:00.1234567' as time(6)) as a")
     finally:
         mariadb.execute("set global init_connect = ''")
 
@@ -221,7 +227,7 @@ def test_g5_a_result_that_the_server_changed_is_refused(
 
 
 MANY = 66_000
-HARMLESS = "cast(-seq as unsigned)"
+HARMLESS = "cast(-seq as unsigned) >> 1"
 
 
 @pytest.mark.parametrize(
@@ -245,9 +251,40 @@ def test_g5_a_change_is_not_hidden_by_the_warnings_before_it(
         mariadb.execute("set global max_error_count = 64")
 
 
+def test_g5_a_zone_that_the_server_does_not_know_is_refused(mariadb: MariaDB) -> None:
+    """`convert_tz` would be NULL, without a warning. This server has loaded no zones."""
+    told = "the server does not know the time zone 'Europe/Berlin', with which convert_tz"
+    for text, place in (
+        ("select convert_tz(now(), '+00:00', 'Europe/Berlin') as a", (1, 36)),
+        ("select 1 as b,\n convert_tz(max(now()), 'Europe/Berlin', '+01:00') as a", (2, 25)),
+    ):
+        with pytest.raises(WarehouseError, match=told) as refused:
+            read(mariadb, text)
+        assert (refused.value.line, refused.value.column) == place
+        assert not refused.value.transient
+    offsets = (
+        "select convert_tz('2026-01-31 06:00:00', '+00:00', '+02:00') as a, 'UTC' as convert_tz"
+    )
+    assert read(mariadb, offsets).column(0).to_pylist() == [datetime(2026, 1, 31, 8)]
+    named = "insert into mysql.time_zone_name values ('Test/Zone', 7)"
+    mariadb.execute(
+        "insert into mysql.time_zone values (7, 'N')",
+        "insert into mysql.time_zone_transition_type values (7, 0, 3600, 0, 'TST')",
+        named,
+    )
+    try:
+        text = "select convert_tz('2026-01-31 06:00:00', '+00:00', 'Test/Zone') as a"
+        assert read(mariadb, text).column(0).to_pylist() == [datetime(2026, 1, 31, 7)]
+    finally:
+        for name in ("time_zone", "time_zone_transition_type", "time_zone_name"):
+            mariadb.execute(f"delete from mysql.{name} where time_zone_id = 7")
+
+
 def test_what_is_null_by_its_meaning_is_not_refused(mariadb: MariaDB) -> None:
-    found = read(mariadb, "select 1 / 0 as a, 1 % 0 as b, cast(-1 as unsigned) as c, log(0) as d")
-    assert [each.to_pylist()[0] for each in found.columns] == [None, None, 2**64 - 1, None]
+    found = read(
+        mariadb, "select 1 / 0 as a, 1 % 0 as b, cast(-1 as unsigned) >> 60 as c, log(0) as d"
+    )
+    assert [each.to_pylist()[0] for each in found.columns] == [None, None, 15, None]
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from extract_project.warehouses.mysql.server_error import ServerError
 from extract_project.warehouses.mysql.transaction import BEGIN, END, Limit
 from extract_project.warehouses.mysql.warnings import OnConversion, require_no_loss
 from extract_project.warehouses.mysql.wire import Lost
+from extract_project.warehouses.mysql.zones import require_zones
 from extract_project.warehouses.protocol import Query, Rendered, TableChange
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class MySQLSession:
         with self.explaining(statement):
             prepared = self.connection.prepare(self._comment + statement.text)
             mysql_columns(prepared.columns, query)  # refused before it runs
+            require_zones(self.connection, query)
             said = comments(self.connection, prepared.columns)
             self.connection.query(BEGIN)
             values = [query.values[each.name] for each in query.placeholders]

@@ -35,9 +35,12 @@ MOST_WARNINGS = 2**16 - 1
 """How many warnings the server keeps at most, and how many it counts in the protocol."""
 _VALUES: Mapping[str, str | int] = {
     "time_zone": "+00:00",
-    # What the server has changed is known by its warnings alone.
+    "timestamp": "DEFAULT",  # now() is now
+    "old_mode": "UTF8_IS_UTF8MB3",  # MariaDB's: what casts of times and `utf8` mean
+    # What the server has changed is known by its warnings alone, of which some are notes.
     "max_error_count": MOST_WARNINGS,
     "sql_notes": 1,
+    "note_verbosity": "basic,explain",
     # Errors quote what is at fault in words that are looked for.
     "lc_messages": "en_US",
     # What functions and operators give.
@@ -55,6 +58,7 @@ _VALUES: Mapping[str, str | int] = {
     "max_recursive_iterations": 2**32 - 1,  # MariaDB leaves out what comes after
     "cte_max_recursion_depth": 2**32 - 1,
     "system_versioning_asof": "DEFAULT",
+    "wsrep_dirty_reads": 0,  # a node that has lost its cluster has old rows
     # The state of the transaction.
     "autocommit": 1,
     "completion_type": "NO_CHAIN",
