@@ -17,6 +17,7 @@ from extract_project.schema.extensions import extension
 from extract_project.schema.wanted import WANTED, Wanted
 
 _INT64_DIGITS = 18
+_UINT64_DIGITS = 20
 _DECIMAL128_DIGITS = 38
 _DECIMAL256_DIGITS = 76
 DEEPEST = 32
@@ -103,6 +104,8 @@ def file_type(arrow: pa.DataType, wanted: Wanted = WANTED, depth: int = 0) -> pa
         return file_type(arrow.value_type, wanted, depth)
     if types.is_decimal(arrow):
         return number(arrow.precision, arrow.scale, wanted)
+    if types.is_uint64(arrow):
+        return arrow if wanted.is_uint64 else number(_UINT64_DIGITS, 0, wanted)
     if types.is_timestamp(arrow):
         unit = wanted.unit if arrow.unit == "ns" else "us"
         return pa.timestamp(unit, tz="UTC" if arrow.tz else None)

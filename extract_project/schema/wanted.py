@@ -33,6 +33,12 @@ class Wanted:
         return self.choices.integers == "int64"
 
     @property
+    def is_uint64(self) -> bool:
+        """Whether the type of files that few readers know is declared: for all, it is a choice of
+        the others."""
+        return self.declared is not None and bool(pa.types.is_uint64(self.declared))
+
+    @property
     def unit(self) -> str:
         """The unit of times and timestamps that the warehouse has in nanoseconds."""
         kind = self.declared

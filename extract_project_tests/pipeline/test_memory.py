@@ -31,7 +31,7 @@ MIB = 1 << 20
 KEY, PARTS_KEY = "extracts/a/b.parquet", "extracts/a/b/_manifest.json"
 UNIQUE = "/*---\nchecks: [{unique: i}]\n---*/\n"
 ROWS = """
-select i, hash(i) as h, i::varchar as text, (i / 7)::decimal(18, 2) as d from range({rows}) t(i)
+select i, hash(i) >> 1 as h, i::text as text, (i / 7)::decimal(18, 2) as d from range({rows}) t(i)
 """
 
 

@@ -9,14 +9,14 @@ import pyarrow as pa
 import pytest
 
 from extract_project.errors import TypeMappingError
-from extract_project.schema.choices import DEFAULTS, WIDEST
+from extract_project.schema.choices import DEFAULTS, WIDEST, TypeChoices
 from extract_project.schema.conform import conform
 from extract_project.schema.types import file_schema, file_type, number
 from extract_project.schema.wanted import Wanted
 
 SAME = [
     *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64()),
-    *(pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64(), pa.float32(), pa.float64()),
+    *(pa.uint8(), pa.uint16(), pa.uint32(), pa.float32(), pa.float64()),
     *(pa.string(), pa.binary(), pa.date32(), pa.time64("us")),
     *(pa.timestamp("us"), pa.timestamp("us", "UTC")),
     *(pa.decimal128(38, 10), pa.decimal256(76, 3)),
@@ -43,6 +43,7 @@ MAPPED = [
 CHOSEN = [
     (pa.decimal128(19, 0), pa.int64(), pa.decimal128(19, 0)),
     (pa.decimal256(50, 0), pa.int64(), pa.decimal256(50, 0)),
+    (pa.uint64(), pa.int64(), pa.decimal128(20, 0)),
     (pa.opaque(pa.binary(16), "hugeint", "DuckDB"), pa.int64(), pa.decimal128(38, 0)),
     (pa.timestamp("ns", "Etc/UTC"), pa.timestamp("us", "UTC"), pa.timestamp("ns", "UTC")),
     (pa.time64("ns"), pa.time64("us"), pa.time64("ns")),
@@ -198,3 +199,25 @@ def test_conform_keeps_values() -> None:
         "word": ["a", None],
         "document": ['{"a": 1}', None],
     }
+
+
+@pytest.mark.parametrize(
+    "declared", [pa.uint64(), pa.int64(), pa.decimal128(20, 0), pa.uint32()], ids=str
+)
+@pytest.mark.parametrize("choices", [DEFAULTS, WIDEST], ids=["default", "widest"])
+def test_an_unsigned_integer_of_64_bits_is_what_is_declared(
+    choices: TypeChoices, declared: pa.DataType
+) -> None:
+    """One of 32 bits is cast from int64 afterwards."""
+    expected = pa.int64() if declared == pa.uint32() else declared
+    assert file_type(pa.uint64(), Wanted(choices, declared)) == expected
+
+
+def test_an_unsigned_integer_beyond_int64_is_refused_or_kept() -> None:
+    values = pa.record_batch({"n": pa.array([None, 1, 2**64 - 1], pa.uint64())})
+    said = "column 'n' has 18446744073709551615 in row 13, beyond int64: .*'integers: decimal'"
+    with pytest.raises(TypeMappingError, match=said):
+        conform(values, file_schema(values.schema), 10)
+    kept = conform(values, file_schema(values.schema, WIDEST))
+    assert kept.to_pylist() == values.to_pylist()
+    assert conform(values[:2], file_schema(values.schema)).to_pylist() == values[:2].to_pylist()

@@ -37,11 +37,12 @@ TYPES: list[tuple[str, str, str, Any]] = [
     ("int", "int32", "-2147483648", -2147483648),
     ("int unsigned zerofill", "uint32", "4294967295", 4294967295),
     ("bigint", "int64", "-9223372036854775808", -(2**63)),
-    ("bigint unsigned", "uint64", "18446744073709551615", 2**64 - 1),
+    ("bigint unsigned", "int64", "9223372036854775807", 2**63 - 1),
     ("year", "int16", "2155", 2155),
     ("bit(1)", "bool", "1", True),
-    ("bit(12)", "uint64", "b'101000000001'", 0b101000000001),
-    ("bit(64)", "uint64", "0xffffffffffffffff", 2**64 - 1),
+    ("bit(12)", "int64", "b'101000000001'", 0b101000000001),
+    ("bit(63)", "int64", "0x7fffffffffffffff", 2**63 - 1),
+    ("bit(64)", "int64", "0x7fffffffffffffff", 2**63 - 1),
     ("float", "float", "16777217.0", 16777216.0),
     ("float", "float", "0.1", 0.10000000149011612),
     ("double", "double", "1.7976931348623157e308", 1.7976931348623157e308),
@@ -192,20 +193,40 @@ def test_g5_a_bit_from_a_temporary_table_is_exact(shop: MariaDB, sql: str) -> No
 
 
 def test_g5_integers_are_as_the_author_chooses(shop: MariaDB) -> None:
-    columns = "a decimal(19,0), b decimal(65,0), c bigint unsigned, d decimal(18,0)"
+    columns = "a decimal(19,0), b decimal(65,0), c bigint unsigned, d bit(64), e decimal(18,0)"
     shop.execute(
         f"create table shop.t ({columns})",
-        "insert into shop.t values (1, 2, 3, 4)",
+        "insert into shop.t values (1, 2, 3, 4, 5)",
     )
-    text = "select a, b, c, d, sum(d) as e, avg(d) as f from shop.t group by a, b, c, d"
-    kinds = {"int64": ("int64", "int64"), "decimal": ("decimal128(19, 0)", "decimal256(65, 0)")}
+    text = "select a, b, c, d, sum(e) as s, e, avg(e) as f from shop.t group by a, b, c, d, e"
+    wide = (
+        "decimal128(19, 0)",
+        "decimal256(65, 0)",
+        *["decimal128(20, 0)"] * 2,
+        "decimal128(38, 0)",
+    )
+    kinds = {"int64": ("int64",) * len(wide), "decimal": wide}
     with shop.warehouse.connect(LABEL, HOUR) as session:
-        for choice, (a, b) in kinds.items():
+        for choice, chosen in kinds.items():
             types = TypeChoices.model_validate({"integers": choice})
             found = table(session, Query(text, types=types))
-            e = "int64" if choice == "int64" else "decimal128(38, 0)"
-            wanted = [a, b, "uint64", "int64", e, "decimal128(22, 4)"]
+            wanted = [*chosen, "int64", "decimal128(22, 4)"]
             assert [str(kind) for kind in found.schema.types] == wanted
+            (row,) = found.to_pylist()
+            assert [row[name] for name in "abcdse"] == [1, 2, 3, 4, 5, 5]
+
+
+@pytest.mark.parametrize("kind", ["bigint unsigned", "bit(64)"])
+def test_g5_an_unsigned_integer_beyond_int64_is_refused_or_declared(
+    shop: MariaDB, kind: str
+) -> None:
+    shop.execute(f"create table shop.t (n {kind})", f"insert into shop.t values ({2**64 - 1})")
+    text = "select n from shop.t"
+    with pytest.raises(TypeMappingError, match=r"beyond int64: .*'integers: decimal'"):
+        read(shop, text)
+    with shop.warehouse.connect(LABEL, HOUR) as session:
+        found = table(session, Query(text, declared={"n": pa.uint64()}))
+    assert found == pa.table({"n": pa.array([2**64 - 1], pa.uint64())})
 
 
 def test_g5_a_sum_has_no_more_digits_than_readers_take(shop: MariaDB) -> None:
@@ -241,7 +262,8 @@ def test_g5_a_value_has_the_type_of_what_it_is(shop: MariaDB) -> None:
     """Described with a stand-in, and then with the value, it is the same."""
     moment = datetime(2026, 1, 31, 6, 0, 0, 7)
     values: dict[str, Value] = {
-        "i": 7, "u": 2**63, "h": 10**30, "d": Decimal("1.50"), "t": "it's", "b": True,
+        "i": 7, "least": -(2**63), "u": 2**63, "under": -(2**63) - 1, "h": 10**30,
+        "d": Decimal("1.50"), "whole": Decimal(5), "t": "it's", "b": True,
         "day": date(2026, 1, 31), "at": moment, "utc": moment.replace(tzinfo=UTC), "none": None,
     }  # fmt: skip
     text = ", ".join(f":{name} as {name}, (select :{name}) as again_{name}" for name in values)

@@ -127,6 +127,25 @@ def test_g5_a_row_that_is_not_what_was_described_is_noticed(
             columns.convert(block, 0)
 
 
+@pytest.mark.parametrize("length", [1, 8, 9, 12, 63, 64])
+def test_g5_a_bit_has_as_many_bytes_as_it_needs(length: int) -> None:
+    """MariaDB has sent a computed one as text: what has other bytes is not taken for a number."""
+    columns = mysql_columns([Column("b", 16, 1 << 5, 63, length, 0, None)], Query(""))
+    size = -(-length // 8)
+    largest = (1 << min(length, 63)) - 1
+    rows = [row(largest.to_bytes(size)), b"\0\4", row(bytes(size))]
+    with wire(packets(*rows, END)) as found:
+        (block,) = found.rows()
+        expected = [largest, None, 0] if length > 1 else [True, None, False]
+        assert columns.convert(block, 0).column(0).to_pylist() == expected
+    for other in (size - 1, size + 1):
+        with wire(packets(*rows, row(bytes(other)), END)) as found:
+            (block,) = found.rows()
+            said = rf"column 'b' has {other} bytes in row 4, where a BIT\({length}\) has {size}: "
+            with pytest.raises(TypeMappingError, match=said):
+                columns.convert(block, 0)
+
+
 def test_g5_text_that_is_not_utf8_is_refused_with_its_row() -> None:
     """The server passes on what somebody wrote into a column past it."""
     columns = mysql_columns([TEXT], Query(""))

@@ -32,6 +32,7 @@ _PLAIN = {
     "UInt8": pa.uint8(),
     "UInt16": pa.uint16(),
     "UInt32": pa.uint32(),
+    "UInt64": pa.uint64(),
     "Float32": pa.float32(),
     "Float64": pa.float64(),
     "Date32": pa.date32(),
@@ -42,7 +43,6 @@ _UINT128 = pa.opaque(pa.binary(16), "uhugeint", "ClickHouse")
 _DIGITS = pa.decimal128(38, 0)
 _WIDE: Mapping[str, pa.DataType] = {
     **_PLAIN,
-    "UInt64": pa.decimal128(20, 0),
     "Int128": _INT128,
     "UInt128": _UINT128,
     "Int256": _DIGITS,
@@ -198,7 +198,6 @@ def _is_form_of(sent: pa.DataType, kind: Kind) -> bool:
 
 def _forms(kind: Kind) -> tuple[pa.DataType, ...]:
     forms: Mapping[str, tuple[pa.DataType, ...]] = {
-        "UInt64": (pa.uint64(),),
         "Int128": (pa.binary(16),),
         "UInt128": (pa.binary(16),),
         "Int256": (pa.binary(32),),

@@ -17,7 +17,7 @@ from extract_project.warehouses.mysql.fields import length_encoded
 
 _LONG, _NULL, _LONGLONG, _DATE, _DATETIME, _DECIMAL, _TEXT = 3, 6, 8, 10, 12, 246, 253
 _UNSIGNED = 0x80
-_LARGEST_SIGNED, _LARGEST_UNSIGNED = 2**63 - 1, 2**64 - 1
+_SIGNED, _LARGEST_UNSIGNED = range(-(2**63), 2**63), 2**64 - 1
 
 
 def bound(values: Sequence[Value]) -> bytes:
@@ -45,12 +45,14 @@ def stand_in(value: Value) -> str:
         return "null"
     if isinstance(value, bool):
         return "true"
-    if isinstance(value, int) and abs(value) <= _LARGEST_SIGNED:
-        return str(_LARGEST_SIGNED)
+    if isinstance(value, int) and value in _SIGNED:
+        return str(_SIGNED[-1])
     if isinstance(value, int) and 0 < value <= _LARGEST_UNSIGNED:
         return str(_LARGEST_UNSIGNED)
     if isinstance(value, int | Decimal):
-        return re.sub(r"\d", "9", f"{Decimal(value):f}".lstrip("-"))
+        # A point at the end makes a decimal of digits that could be an integer.
+        digits = re.sub(r"\d", "9", f"{Decimal(value):f}".lstrip("-"))
+        return digits if "." in digits else f"{digits}."
     if isinstance(value, datetime):
         return "timestamp'2000-01-01 00:00:00.000001'"
     if isinstance(value, date):
@@ -65,7 +67,7 @@ def _bound(value: Value) -> tuple[int, int, bytes]:
     if isinstance(value, bool):
         return _LONG, 0, pack("<i", value)
     if isinstance(value, int):
-        if abs(value) <= _LARGEST_SIGNED:
+        if value in _SIGNED:
             return _LONGLONG, 0, pack("<q", value)
         if 0 < value <= _LARGEST_UNSIGNED:
             return _LONGLONG, _UNSIGNED, pack("<Q", value)

@@ -56,6 +56,7 @@ _KINDS: dict[int, Kind] = {
     245: (pa.string(), text),  # JSON, which is said to be binary
 }
 _DECIMAL, _BIT = 246, 16
+_LONGEST_BIT = 64
 _MOST_DIGITS = 38
 _TEXT: Kind = (pa.string(), text)
 _BYTES: Kind = (pa.binary(), octets)
@@ -129,9 +130,16 @@ def _kind(column: Column, declared: pa.DataType | None = None) -> Kind:
     if column.type == _DECIMAL:
         return _decimal(column, declared), decimals
     if column.type == _BIT and not column.is_computed_bit:
-        return (pa.bool_() if column.length == 1 else pa.uint64()), bits
+        return _bit(column.length), bits(column.length)
     refusal = _REFUSED.get(column.type, "its type is unknown here: cast it, cast({name} as char)")
     raise TypeMappingError(refusal.format(name=column.name))
+
+
+def _bit(length: int) -> pa.DataType:
+    """BIT(length): the smallest of the larger integers that has room for it."""
+    if length == 1:
+        return pa.bool_()
+    return pa.int64() if length < _LONGEST_BIT else pa.uint64()
 
 
 def _decimal(column: Column, declared: pa.DataType | None) -> pa.DataType:

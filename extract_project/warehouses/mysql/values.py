@@ -86,13 +86,24 @@ def decimals(sent: Sent, to: pa.DataType) -> pa.Array:
         ) from None
 
 
-def bits(sent: Sent, to: pa.DataType) -> pa.Array:
-    """BIT(n), which is sent as up to eight bytes, the highest first."""
-    begins, ends = sent.pieces()
-    unused = 8 * (8 - (ends - begins)).astype(np.uint64)
-    whole = sent.at(begins, ">u8").astype(np.uint64)
-    found = np.where(sent.nulls, np.uint64(0), whole >> np.minimum(unused, np.uint64(63)))
-    return sent.array(found, pa.uint64()).cast(to)
+def bits(length: int) -> Read:
+    """BIT(length), which is sent in as few bytes as have room for it, the highest first."""
+    size = (length + 7) // 8
+
+    def read(sent: Sent, to: pa.DataType) -> pa.Array:
+        begins, ends = sent.pieces()
+        is_other = (ends - begins != size) & ~sent.nulls
+        if is_other.any():
+            row = int(is_other.argmax())
+            raise Unfit(
+                row,
+                f"{ends[row] - begins[row]} bytes",
+                f"where a BIT({length}) has {size}: make it a number, {{name}} + 0",
+            )
+        whole = sent.at(begins, ">u8").astype(np.uint64) >> np.uint64(64 - 8 * size)
+        return sent.array(np.where(sent.nulls, np.uint64(0), whole), pa.uint64()).cast(to)
+
+    return read
 
 
 def days(sent: Sent, to: pa.DataType) -> pa.Array:
