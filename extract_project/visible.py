@@ -10,6 +10,8 @@ _LAYOUT = "\n\t"
 
 def one_line(text: str) -> str:
     r"""Control characters as Python writes them: `\n`, `\x1b`, `\u202e`."""
+    if text.isprintable():  # nearly always
+        return text
     return _UNSEEN.sub(lambda found: _escaped(found.group()), text)
 
 

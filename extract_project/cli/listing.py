@@ -123,8 +123,9 @@ def _width(text: str) -> int:
 
 
 def _padded(text: str, width: int, *, right: bool) -> str:
-    spaces = " " * (width - _width(text))
-    return spaces + text if right else text + spaces
+    if not text.isascii():
+        width -= cell_len(text) - len(text)
+    return text.rjust(width) if right else text.ljust(width)
 
 
 def facts_lines(facts: Sequence[tuple[str, str]], width: int | None) -> list[str]:

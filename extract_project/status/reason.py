@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-
-from pydantic import BaseModel, ConfigDict
 
 
 class State(StrEnum):
@@ -60,10 +59,9 @@ class Kind(StrEnum):
     ON_DEMAND = "on_demand"
 
 
-class Reason(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Reason:
     """One reason."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Kind
     state: State | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -16,10 +17,9 @@ from extract_project.status.reasons import reasons
 _SHOWN = 3
 
 
-class StatusRow(BaseModel):
+@dataclass(frozen=True, slots=True)
+class StatusRow:
     """One extract."""
-
-    model_config = ConfigDict(frozen=True)
 
     extract: str
     location: str

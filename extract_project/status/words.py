@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _COARSE = 2
 """Below so many of a unit, the next smaller unit is shown: `90 min`, not `1 h`."""
+_KEPT = 1_000
 
 
 def span(value: timedelta | float) -> str:
@@ -28,12 +30,13 @@ def ago(moment: datetime, now: datetime) -> str:
     return f"{span(now - moment)} ago"
 
 
+@lru_cache(_KEPT)
 def clock(
     moment: datetime, now: datetime, zone: tzinfo | None = None, *, seconds: bool = False
 ) -> str:
     """`06:00` today, else `Mon 06:00` within a week, else `2026-01-31 06:00`.
 
-    Without a zone, in the local time of this machine.
+    Without a zone, in the local time of this machine. Many extracts start at the same tick.
     """
     there, today = moment.astimezone(zone), now.astimezone(zone)
     time = f"{there:%H:%M:%S}" if seconds else f"{there:%H:%M}"
