@@ -11,7 +11,13 @@ import pyarrow as pa
 import pytest
 
 from extract_project.doctor.warehouses import sign_in
-from extract_project.errors import Cause, QueryCancelled, QueryTimeout, TypeMappingError
+from extract_project.errors import (
+    Cause,
+    QueryCancelled,
+    QueryTimeout,
+    TypeMappingError,
+    WarehouseError,
+)
 from extract_project.errors import WarehouseError as Failed
 from extract_project.warehouses.databricks import DatabricksSession, DatabricksWarehouse
 from extract_project.warehouses.facts import ColumnFacts
@@ -159,10 +165,40 @@ def test_g5_what_no_file_keeps_is_refused_when_it_is_described(
     server: DatabricksServer, session: DatabricksSession, kind: str, said: str
 ) -> None:
     server.service.engine.script("select c", table({"c": (kind, pa.array(["x"]))}))
+    links = server.service.links
     for ask in (session.describe, session.execute):
         with pytest.raises(TypeMappingError, match=said):
             ask(Query("select c"))
-    assert server.service.links < 2, "nothing was fetched"
+    assert server.service.links < links + 2, "nothing was fetched"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "said"),
+    [
+        (
+            "ARRAY<INTERVAL DAY TO SECOND>",
+            pa.array([None, [timedelta(1)]], pa.list_(pa.duration("us"))),
+            "in row 2 that cannot be written as JSON .*it has an INTERVAL",
+        ),
+        (
+            "STRUCT<a: VARIANT>",
+            pa.array(
+                [{"a": {"value": b"\0", "metadata": b"\1"}}],
+                pa.struct(
+                    [("a", pa.struct([("value", pa.binary()), ("metadata", pa.binary())]))]
+                ),
+            ),
+            "in row 1 that cannot be written as JSON .*it has a VARIANT",
+        ),
+    ],
+    ids=["interval", "variant"],
+)  # fmt: skip
+def test_g5_what_no_json_keeps_is_refused_within_a_value(
+    server: DatabricksServer, session: DatabricksSession, kind: str, sent: pa.Array, said: str
+) -> None:
+    server.service.engine.script("select c", table({"c": (kind, sent)}))
+    with pytest.raises(TypeMappingError, match=said):
+        read(session, "select c")
 
 
 # What is sent.
@@ -176,10 +212,10 @@ def test_a_run_says_who_asks_and_what_decides_its_values(server: DatabricksServe
         (parameters,) = server.service.sessions.values()
     assert zone.column(0).to_pylist() == ["2026-01-31 06:00:00+00"]
     assert parameters == {
-        "ANSI_MODE": "true",
-        "TIMEZONE": "UTC",
-        "LEGACY_TIME_PARSER_POLICY": "EXCEPTION",
-        "STATEMENT_TIMEOUT": "3660",
+        "ansi_mode": "true",
+        "timezone": "UTC",
+        "legacy_time_parser_policy": "EXCEPTION",
+        "statement_timeout": "3660",
     }
     request = server.service.statements[-1].request
     assert {each["key"]: each["value"] for each in request["query_tags"]} == {
@@ -193,8 +229,8 @@ def test_a_run_says_who_asks_and_what_decides_its_values(server: DatabricksServe
     assert (server.service.sessions, server.service.closed_sessions) == ({}, 1)
 
 
-def test_a_service_without_sessions_gets_the_names_with_each_statement_and_it_is_logged(
-    server: DatabricksServer, caplog: pytest.LogCaptureFixture
+def test_a_service_without_sessions_gets_the_names_with_each_statement(
+    server: DatabricksServer,
 ) -> None:
     server.service.has_sessions = False
     warehouse = databricks_warehouse(server, token="pat", catalog="main", schema="shop")
@@ -202,9 +238,28 @@ def test_a_service_without_sessions_gets_the_names_with_each_statement_and_it_is
         assert read(session, "select 1 as a").num_rows == 1
     request = server.service.statements[-1].request
     assert (request["catalog"], request["schema"]) == ("main", "shop")
-    assert "ANSI_MODE, TIMEZONE, LEGACY_TIME_PARSER_POLICY, STATEMENT_TIMEOUT are those" in (
-        caplog.text
-    )
+
+
+@pytest.mark.parametrize("has_sessions", [True, False])
+def test_g5_a_session_that_does_not_have_our_parameters_is_refused(
+    server: DatabricksServer, caplog: pytest.LogCaptureFixture, has_sessions: bool
+) -> None:
+    """A service may pass over what it does not know; without sessions it knows none."""
+    service = server.service
+    service.has_sessions = has_sessions
+    service.passes_over = ("ansi_mode", "timezone", "legacy_time_parser_policy")
+    warehouse = databricks_warehouse(server)
+    with warehouse.connect(LABEL, HOUR) as session:
+        assert read(session, "select 1 as a").num_rows == 1
+    service.parameters |= {"ansi_mode": "FALSE", "timezone": "America/Los_Angeles"}
+    said = r"ansi_mode is 'FALSE', not 'true'; timezone is 'America/Los_Angeles', not 'UTC': set"
+    with pytest.raises(WarehouseError, match=said) as raised, warehouse.connect(LABEL, HOUR):
+        pass
+    assert (raised.value.cause, raised.value.transient) == (Cause.SETTINGS, False)
+    assert not service.sessions
+    service.parameters.clear()
+    with warehouse.connect(LABEL, HOUR):
+        assert "does not say what ansi_mode, timezone, legacy_time_parser_policy" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -244,7 +299,7 @@ def test_the_text_is_sent_as_it_stands_and_values_beside_it(
 def test_a_timeout_is_never_longer_than_databricks_allows(server: DatabricksServer) -> None:
     with databricks_warehouse(server).connect(LABEL, timedelta(days=9)):
         (parameters,) = server.service.sessions.values()
-    assert parameters["STATEMENT_TIMEOUT"] == "172800"
+    assert parameters["statement_timeout"] == "172800"
 
 
 # Signing in.
@@ -348,7 +403,7 @@ def test_g8_the_server_ends_what_outlives_its_timeout(server: DatabricksServer) 
     slow = "select count(*) as n from range(100000000000) t(n) where n % 7 = 3"
     with databricks_warehouse(server).connect(LABEL, HOUR) as session:
         for parameters in server.service.sessions.values():
-            parameters["STATEMENT_TIMEOUT"] = "0.2"
+            parameters["statement_timeout"] = "0.2"
         with pytest.raises(QueryTimeout, match="STATEMENT_TIMEOUT"):
             session.execute(Query(slow))
 

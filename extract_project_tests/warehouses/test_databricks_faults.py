@@ -166,6 +166,7 @@ def test_g1_a_chunk_that_never_arrives_whole_is_a_transient_failure(
         read(session, MANY)
     assert "chunk 1 of 8 of the result did not arrive whole in 2 tries" in str(raised.value)
     assert (raised.value.cause, raised.value.transient) == (Cause.NETWORK, True)
+    assert ("HTTP 403" in str(raised.value)) == (kind == "status")
     assert "hunter2" not in str(raised.value), "a link is a secret"
 
 
@@ -189,10 +190,43 @@ def test_a_manifest_that_lists_no_chunks_leaves_them_to_the_links(
     answer = table({"a": ("BIGINT", pa.array(range(8000)))}, 1000)
     server.service.engine.script("select a", replace(answer, without=("chunks",)))
     assert whole(read(session, "select a"))
-    fewer = replace(answer, without=("chunks",), manifest={"total_chunk_count": 7})
-    server.service.engine.script("select a", fewer)
-    with pytest.raises(WarehouseError, match="announced 8,000 rows and sent 7,000"):
+    for claims, said in (
+        ({"total_chunk_count": 7}, "behind it is chunk 8, which was not announced"),
+        ({"total_row_count": 8001}, "announced 8,001 rows and sent 8,000"),
+    ):
+        lying = replace(answer, without=("chunks",), manifest=claims)
+        server.service.engine.script("select a", lying)
+        with pytest.raises(WarehouseError, match=said):
+            read(session, "select a")
+
+
+def test_g1_a_manifest_that_speaks_of_no_rows_is_not_believed_beside_some(
+    server: DatabricksServer, session: DatabricksSession
+) -> None:
+    """That of a result without rows has no chunks (ray-project/ray issue 54369)."""
+    left_out = ("chunks", "total_chunk_count", "total_row_count")
+    answer = replace(table({"a": ("BIGINT", pa.array(range(6)))}, 2), without=left_out)
+    server.service.engine.script("select a", answer)
+    with pytest.raises(WarehouseError, match="a result without rows, and sent some") as raised:
         read(session, "select a")
+    assert raised.value.transient
+    server.service.engine.script("select a", replace(answer, chunks=[]))
+    assert read(session, "select a").num_rows == 0
+
+
+def test_g1_a_chunk_behind_the_last_one_is_noticed(
+    server: DatabricksServer, session: DatabricksSession
+) -> None:
+    has_patience(session, tries=2)
+    original = server.service.link
+
+    def link(statement_id: str, number: int) -> dict[str, Any]:
+        (each,) = original(statement_id, number)["external_links"]
+        return {"external_links": [{**each, "next_chunk_index": number + 1}]}
+
+    server.service.link = link  # type: ignore[method-assign]
+    with pytest.raises(WarehouseError, match=r"chunk 8 of 8 .*behind it is chunk 9, which was not"):
+        read(session, MANY)
 
 
 _CHUNKS = [{"chunk_index": n, "row_offset": 2 * n, "row_count": 2} for n in range(3)]

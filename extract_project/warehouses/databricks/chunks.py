@@ -7,6 +7,7 @@ with the manifest: a stream that ends early may look whole, but does not have al
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from extract_project.warehouses.ahead import tables
 from extract_project.warehouses.databricks.client import Client, Link
 from extract_project.warehouses.databricks.manifest import Chunk
 from extract_project.warehouses.meaning import incomplete
-from extract_project.warehouses.rest import RequestRefused, opener
+from extract_project.warehouses.rest import RequestRefused, body_of, opener
 from extract_project.warehouses.waiting import begin
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _SLOWEST_BYTES_PER_SECOND = 256 << 10
 _GONE = 404
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+"""How the store says in XML why it refuses."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,10 @@ class _Download:
         """Start it in a separate thread, because a stalled download cannot be ended."""
         chunk, client, statement = self.chunk, self._chunks.client, self._chunks.statement_id
         seconds = client.http.patience.stall_seconds
+        is_last = chunk is self._chunks.chunks[-1]
         self._whole: Future[pa.Table] = begin(
-            "chunk", lambda: _downloaded(client.link(statement, chunk.number), chunk, seconds)
+            "chunk",
+            lambda: _downloaded(client.link(statement, chunk.number), chunk, is_last, seconds),
         )
 
     def table(self) -> pa.Table:
@@ -76,7 +81,8 @@ class _Download:
             except TimeoutError:
                 reason = f"it was not there after {limit:.0f} s"
             except HTTPError as error:
-                reason = f"its link answered HTTP {error.code}"
+                code = _CODE.search(body_of(error))
+                reason = f"its link answered HTTP {error.code}{f' {code[1]}' if code else ''}"
             except InvalidURL:  # whose text would be the link, a secret
                 reason = "its link is not valid"
             except (OSError, HTTPException, pa.ArrowInvalid) as error:
@@ -107,7 +113,7 @@ class _Download:
         )
 
 
-def _downloaded(link: Link, chunk: Chunk, seconds: float) -> pa.Table:
+def _downloaded(link: Link, chunk: Chunk, is_last: bool, seconds: float) -> pa.Table:
     """The rows behind a link; raises ArrowInvalid where they are not those of the manifest."""
     import pyarrow as pa
 
@@ -116,6 +122,9 @@ def _downloaded(link: Link, chunk: Chunk, seconds: float) -> pa.Table:
             f"its link has {link.rows} rows from {link.first_row}: expected {chunk.rows} from "
             f"{chunk.first_row}"
         )
+    expected = None if is_last else chunk.number + 1
+    if link.following not in (None, expected):
+        raise pa.ArrowInvalid(f"behind it is chunk {link.following + 1}, which was not announced")
     if not link.address.startswith(("https://", "http://")):
         raise InvalidURL
     request = Request(link.address, headers=dict(link.headers))

@@ -7,7 +7,6 @@ to set parameters for a statement; the reference does not have them, and Databri
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +33,8 @@ class Link:
     first_row: int | None
     """None, as in `rows`, where the service does not say."""
     rows: int | None
+    following: int | None
+    """The number of the chunk after it; None behind the last one."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,7 @@ class Client:
     ) -> Names:
         """Open a session with these parameters; returns what to send with each statement.
 
-        That is the session's id. If the service has no sessions, it is catalog and schema alone,
-        and that is logged.
+        That is the session's id. If the service has no sessions, it is catalog and schema alone.
         """
         names = {
             **({"catalog": catalog} if catalog else {}),
@@ -65,10 +65,6 @@ class Client:
         except RequestRefused as refused:
             if refused.status != _NOT_FOUND or refused.code not in _NO_SESSIONS:
                 raise
-            logging.getLogger(__name__).warning(
-                "databricks has no sessions here: %s are those of the workspace",
-                ", ".join(parameters),
-            )
             return names
         if not answer.get("session_id"):
             raise incomplete("databricks opened a session without an id")
@@ -119,13 +115,12 @@ class Client:
         )
         for each in answer.get("external_links") or ():
             if each.get("chunk_index", number) == number and each.get("external_link"):
-                return Link(
-                    str(each["external_link"]),
-                    each.get("http_headers") or {},
-                    number,
-                    each.get("row_offset"),
-                    each.get("row_count"),
+                first_row, rows, following = (
+                    None if each.get(name) is None else int(each[name])
+                    for name in ("row_offset", "row_count", "next_chunk_index")
                 )
+                headers = each.get("http_headers") or {}
+                return Link(str(each["external_link"]), headers, number, first_row, rows, following)
         raise incomplete(f"databricks gave no link to chunk {number} of the result")
 
     def warehouse_state(self) -> str:

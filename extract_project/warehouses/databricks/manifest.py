@@ -48,7 +48,7 @@ def manifest_of(answer: Mapping[str, Any]) -> Manifest:
     """The manifest of a statement that has succeeded.
 
     Raises WarehouseError where the result is truncated, and a transient one where the manifest is
-    missing or does not agree with itself.
+    missing, or does not agree with itself or with what stands beside it.
     """
     said = answer.get("manifest")
     if not isinstance(said, Mapping) or not (said.get("schema") or {}).get("columns"):
@@ -69,6 +69,8 @@ def manifest_of(answer: Mapping[str, Any]) -> Manifest:
     if count is not None and count != len(columns):
         raise incomplete(f"databricks announced {count} columns and described {len(columns)}")
     rows = int(said.get("total_row_count") or 0)
+    if not said.get("chunks") and not said.get("total_chunk_count"):
+        _require_none(answer.get("result") or {})
     if said.get("chunks") is None and said.get("total_chunk_count"):
         numbers = range(int(said["total_chunk_count"]))
         return Manifest(columns, tuple(Chunk(each, None, None, 0) for each in numbers), rows)
@@ -83,6 +85,12 @@ def manifest_of(answer: Mapping[str, Any]) -> Manifest:
     )
     _require_whole(chunks, rows, said.get("total_chunk_count"))
     return Manifest(columns, chunks, rows)
+
+
+def _require_none(result: Mapping[str, Any]) -> None:
+    """A result without rows has no chunks, and its manifest does not speak of any."""
+    if result.get("external_links") or result.get("data_array") or result.get("attachment"):
+        raise incomplete("databricks announced a result without rows, and sent some")
 
 
 def _require_whole(chunks: Sequence[Chunk], rows: int, count: Any) -> None:

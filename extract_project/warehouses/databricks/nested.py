@@ -11,6 +11,9 @@ import pyarrow as pa
 from extract_project.errors import TypeMappingError
 from extract_project.warehouses.json_text import key, plain, quoted
 
+_VARIANT = {("metadata", pa.binary()), ("value", pa.binary())}
+"""Parquet's and Spark's own form of a VARIANT, whose bytes are not its JSON."""
+
 
 def as_json(column: pa.Array, name: str, rows_before: int) -> pa.Array:
     """The column as text, one JSON value a row; raises TypeMappingError with the row."""
@@ -38,7 +41,11 @@ def _text(scalar: pa.Scalar) -> str:
     kind = scalar.type
     if not scalar.is_valid:
         return "null"
+    if pa.types.is_duration(kind) or pa.types.is_interval(kind):
+        raise ValueError("it has an INTERVAL")
     if pa.types.is_struct(kind):
+        if {(each.name, each.type) for each in kind.fields} == _VARIANT:
+            raise ValueError("it has a VARIANT")
         pairs = [f"{quoted(kind.field(i).name)}:{_text(scalar[i])}" for i in range(kind.num_fields)]
         return "{" + ",".join(pairs) + "}"
     if pa.types.is_map(kind):

@@ -6,7 +6,7 @@ the value; the server casts the text to them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,19 +22,26 @@ _LONGEST = 172_800
 _TAG_CHARACTERS = 128
 
 
-def session_parameters(timeout: timedelta) -> dict[str, str]:
-    """What decides rows and values in a session, whatever the workspace has set.
+DECIDING: Mapping[str, str] = {
+    "ansi_mode": "true",  # false turns a value that does not fit into NULL
+    "timezone": "UTC",  # current_date, casts to and from TIMESTAMP
+    "legacy_time_parser_policy": "EXCEPTION",  # text that is read as a time
+}
+"""What decides rows and values in a session, whatever the workspace has set.
 
-    All parameters of https://docs.databricks.com/en/sql/language-manual/sql-ref-parameters that
-    change rows or values; USE_CACHED_RESULT changes neither.
+All parameters of https://docs.databricks.com/en/sql/language-manual/sql-ref-parameters that change
+rows or values; USE_CACHED_RESULT changes neither. They are in lower case, as the session's own
+client sends them.
+"""
+
+
+def limit(timeout: timedelta) -> dict[str, str]:
+    """The parameter by which the server ends a statement.
+
+    That of a session counts, also where the workspace's is lower, which it cannot know.
     """
-    return {
-        "ANSI_MODE": "true",  # false turns a value that does not fit into NULL
-        "TIMEZONE": "UTC",  # current_date, casts to and from TIMESTAMP
-        "LEGACY_TIME_PARSER_POLICY": "EXCEPTION",  # text that is read as a time
-        # That of a session counts, also where the workspace's is lower, which it cannot know.
-        "STATEMENT_TIMEOUT": str(min(max(1, int((timeout + _LATE).total_seconds())), _LONGEST)),
-    }
+    seconds = min(max(1, int((timeout + _LATE).total_seconds())), _LONGEST)
+    return {"statement_timeout": str(seconds)}
 
 
 def query_tags(label: Label) -> list[dict[str, str]]:

@@ -14,10 +14,11 @@ from extract_project.prefetch import in_thread
 from extract_project.schema.choices import DEFAULTS, Integers, TypeChoices
 from extract_project.sql.databricks import Databricks
 from extract_project.sql.dialect import Dialect
+from extract_project.warehouses.databricks.agreement import require_parameters
 from extract_project.warehouses.databricks.client import Client
 from extract_project.warehouses.databricks.errors import of_status
 from extract_project.warehouses.databricks.oauth import machine_to_machine
-from extract_project.warehouses.databricks.parameters import query_tags, session_parameters
+from extract_project.warehouses.databricks.parameters import DECIDING, limit, query_tags
 from extract_project.warehouses.databricks.session import DatabricksSession
 from extract_project.warehouses.protocol import FunctionNames, Label
 from extract_project.warehouses.rest import Http, Patience, Service, opener
@@ -93,9 +94,12 @@ class DatabricksWarehouse(BaseModel):
         service = Service("databricks", self.address, "HOST", of_status)
         http = Http(service, self._tokens(), Cancellation(), self.patience)
         client = Client(http, self.warehouse_id.rpartition("/")[2])
-        session = client.open_session(session_parameters(timeout), self.catalog, self.schema_)
+        tags = query_tags(label)
+        parameters = {**DECIDING, **limit(timeout)}
+        session = client.open_session(parameters, self.catalog, self.schema_)
         try:
-            yield DatabricksSession(client, session, query_tags(label), self.catalog)
+            require_parameters(client, session, tags, DECIDING)
+            yield DatabricksSession(client, session, tags, self.catalog)
         finally:
             if "session_id" in session:
                 _close(client, session["session_id"])

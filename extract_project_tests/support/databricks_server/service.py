@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,12 +17,14 @@ from extract_project_tests.support.databricks_server.engine import (
     Engine,
     Interrupted,
     StatementError,
+    table,
     value_of,
 )
 from extract_project_tests.support.http_faults import Faults
 
 Reply = dict[str, Any]
-_PARAMETERS = {"ANSI_MODE", "TIMEZONE", "LEGACY_TIME_PARSER_POLICY", "STATEMENT_TIMEOUT"}
+_PARAMETERS = {"ansi_mode", "timezone", "legacy_time_parser_policy", "statement_timeout"}
+_ASKED = re.compile(r"set (\w+)")
 _OAUTH_SECONDS = 3600
 
 
@@ -64,7 +67,19 @@ class Service:
     """How many requests to cancel are lost without a word, counted from the first."""
     cancels: int = 0
     faults: Faults = field(default_factory=Faults)
+    parameters: dict[str, str] = field(
+        default_factory=lambda: {
+            "ansi_mode": "true",
+            "timezone": "UTC",
+            "legacy_time_parser_policy": "EXCEPTION",
+        }
+    )
+    """Those of the workspace, which hold where a session sets nothing."""
+    passes_over: tuple[str, ...] = ()
+    """Parameters of which a session takes no notice."""
     statements: list[Statement] = field(default_factory=list)
+    asking: list[Statement] = field(default_factory=list)
+    """The statements that ask for a parameter."""
     sessions: dict[str, dict[str, str]] = field(default_factory=dict)
     closed_sessions: int = 0
     issued: int = 0
@@ -115,7 +130,9 @@ class Service:
         if unknown:
             raise Refused(400, "INVALID_PARAMETER_VALUE", f"unknown {sorted(unknown)}")
         session_id = uuid4().hex
-        self.sessions[session_id] = given
+        self.sessions[session_id] = {
+            name: value for name, value in given.items() if name not in self.passes_over
+        }
         return {"session_id": session_id}
 
     def close_session(self, session_id: str) -> Reply:
@@ -130,7 +147,8 @@ class Service:
         if session is None:
             raise Refused(404, "RESOURCE_DOES_NOT_EXIST", "there is no such session")
         statement = Statement(str(uuid4()), str(body["statement"]), body, session)
-        self.statements.append(statement)
+        asks = _ASKED.fullmatch(statement.sql)
+        (self.asking if asks else self.statements).append(statement)
         pending = self._reply(statement)  # also where the statement would be done meanwhile
         threading.Thread(target=self._run, args=(statement,), daemon=True).start()
         return pending
@@ -173,7 +191,8 @@ class Service:
             )
 
     def _statement(self, statement_id: str) -> Statement:
-        found = next((each for each in self.statements if each.id == statement_id), None)
+        known = (*self.statements, *self.asking)
+        found = next((each for each in known if each.id == statement_id), None)
         if found is None:
             raise Refused(404, "NOT_FOUND", f"there is no statement {statement_id}")
         return found
@@ -186,7 +205,7 @@ class Service:
         cursor = self.engine.cursor()
         ended = threading.Event()
         threading.Thread(target=_interrupt, args=(statement, cursor, ended), daemon=True).start()
-        limit = float(statement.session.get("STATEMENT_TIMEOUT") or 172_800)
+        limit = float(statement.session.get("statement_timeout") or 172_800)
         timer = threading.Timer(limit, self._time_out, (statement,))
         timer.daemon = True
         timer.start()
@@ -196,8 +215,11 @@ class Service:
         try:
             parameters = statement.request.get("parameters") or ()
             values = {each["name"]: value_of(each) for each in parameters}
-            zone = statement.session.get("TIMEZONE", "America/Los_Angeles")
-            answer = self.engine.run(cursor, statement.sql, values, zone)
+            parameters_now = {**self.parameters, **statement.session}
+            if asks := _ASKED.fullmatch(statement.sql):
+                answer = _told(asks[1], parameters_now)
+            else:
+                answer = self.engine.run(cursor, statement.sql, values, parameters_now["timezone"])
             self._finish(statement, "SUCCEEDED", answer=answer)
         except StatementError as error:
             self._finish(statement, "FAILED", error=error)
@@ -257,6 +279,12 @@ class Service:
         if number + 1 < len(chunks):
             link["next_chunk_index"] = number + 1
         return {"external_links": [link]}
+
+
+def _told(name: str, parameters: Mapping[str, str]) -> Answer:
+    """The answer to `set <name>`."""
+    told = {"key": name, "value": parameters.get(name, "<undefined>")}
+    return table({column: ("STRING", pa.array([text])) for column, text in told.items()})
 
 
 def _manifest(answer: Answer) -> Reply:
