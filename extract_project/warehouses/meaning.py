@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from extract_project.errors import Cause, WarehouseError
@@ -19,3 +21,14 @@ class Meaning:
 def incomplete(said: str) -> WarehouseError:
     """The transient error for a result of which something is missing, or too much."""
     return WarehouseError(f"{said}: run it again", cause=Cause.NETWORK, transient=True)
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Read an answer of a service, `what` it is; one of another form than its reference says raises
+    the transient error."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise incomplete(f"{what} is not of the form that was expected ({reason})") from error

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from extract_project.sql.query import Rendered
 from extract_project.warehouses.bigquery.client import Job
 from extract_project.warehouses.bigquery.names import TableName, table_name
 from extract_project.warehouses.bigquery.parameters import Parameters
+from extract_project.warehouses.meaning import understood
+
+if TYPE_CHECKING:
+    from extract_project.warehouses.bigquery.types import Column
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,11 @@ class Checked:
         return str(self._query.get("statementType") or "")
 
     @property
-    def schema(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._query.get("schema") or {}
-        return found
+    def columns(self) -> Sequence[Column]:
+        from extract_project.warehouses.bigquery.types import columns_of
+
+        with understood("what bigquery says of the statement"):
+            return columns_of(self._query["schema"])
 
     @property
     def bytes(self) -> int:

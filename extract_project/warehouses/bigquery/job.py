@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from extract_project.errors import WarehouseError
 from extract_project.metrics import Usage
 from extract_project.warehouses.bigquery.client import Client, Job, JobName
+from extract_project.warehouses.meaning import understood
 from extract_project.warehouses.remote import Status
 from extract_project.warehouses.rest import Http
 
@@ -65,7 +66,8 @@ class QueryJob:
         return f"{_CONSOLE}?{urlencode({**place, 'page': 'queryresults'}, safe=':')}"
 
     def _status(self, answer: Job) -> Status:
-        state = answer["status"]["state"]
+        with understood("what bigquery says of the job"):
+            state = answer["status"]["state"]
         return Status(self.job.id, answer, state == "DONE", state == "PENDING")
 
 

@@ -16,21 +16,23 @@ from extract_project.sql.query import Query
 from extract_project.sql.tokens import tokenize
 from extract_project.warehouses.bigquery.changes import last_changes
 from extract_project.warehouses.bigquery.checked import Checked
-from extract_project.warehouses.bigquery.client import Client, JobName
+from extract_project.warehouses.bigquery.client import Client, Job, JobName
 from extract_project.warehouses.bigquery.errors import INVALID_QUERY, of_job, of_query
 from extract_project.warehouses.bigquery.facts import table_facts
 from extract_project.warehouses.bigquery.job import QueryJob, usage_of
-from extract_project.warehouses.bigquery.names import Names, table_name
+from extract_project.warehouses.bigquery.names import Names, TableName, table_name
 from extract_project.warehouses.bigquery.parameters import Parameters, alternatives, markers
 from extract_project.warehouses.bigquery.result import BigQueryResult
 from extract_project.warehouses.facts import TableFacts
-from extract_project.warehouses.meaning import incomplete
+from extract_project.warehouses.meaning import incomplete, understood
 from extract_project.warehouses.protocol import TableChange
 from extract_project.warehouses.remote import run
 from extract_project.warehouses.rest import RequestRefused
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from extract_project.warehouses.bigquery.types import Column
 
 
 class BigQuerySession:
@@ -52,10 +54,10 @@ class BigQuerySession:
         self._last: tuple[Any, Checked] | None = None
 
     def execute(self, query: Query) -> BigQueryResult:
-        from extract_project.warehouses.bigquery.types import bigquery_columns, columns_of
+        from extract_project.warehouses.bigquery.types import bigquery_columns
 
         checked = self._checked(query)
-        bigquery_columns(columns_of(checked.schema), query)  # a type that no file has
+        bigquery_columns(checked.columns, query)  # a type that no file has
         job = QueryJob(
             self._client,
             JobName(_new_id(self._labels), checked.location or self._names.location),
@@ -67,26 +69,39 @@ class BigQuerySession:
             raise of_query(refused, checked.rendered) from None
         if ended.answer["status"].get("errorResult"):
             raise job.located(of_job(ended.answer, checked.rendered), ended.id)
-        outcome = self._client.outcome(job.job)
-        if not outcome.get("jobComplete", True) or outcome.get("totalRows") is None:
-            untold = incomplete("bigquery said that the query was done, and described no result")
-            raise job.located(untold, ended.id)
+        try:
+            columns, rows, table = self._described(ended.answer, self._client.outcome(job.job))
+        except WarehouseError as error:
+            raise job.located(error, ended.id) from None
         return BigQueryResult(
             self._client,
             self._storage_address,
-            bigquery_columns(columns_of(outcome["schema"]), query),
-            table_name(ended.answer["configuration"]["query"]["destinationTable"]),
-            int(outcome["totalRows"]),
+            bigquery_columns(columns, query),
+            table,
+            rows,
             ordered=is_ordered(tokenize(query.text[: query.end], BigQuery.lexicon)),
             query_id=ended.id,
             url=job.url,
             usage=usage_of(ended.answer),
         )
 
-    def describe(self, query: Query) -> pa.Schema:
-        from extract_project.warehouses.bigquery.types import bigquery_columns, columns_of
+    def _described(
+        self, job: Job, outcome: Mapping[str, Any]
+    ) -> tuple[Sequence[Column], int, TableName]:
+        """The columns of a result, how many rows it has, and the table that has them."""
+        from extract_project.warehouses.bigquery.types import columns_of
 
-        return bigquery_columns(columns_of(self._checked(query).schema), query).schema
+        if not outcome.get("jobComplete", True) or outcome.get("totalRows") is None:
+            raise incomplete("bigquery said that the query was done, and described no result")
+        with understood("what bigquery says of the result"):
+            columns = columns_of(outcome["schema"])
+            table = table_name(job["configuration"]["query"]["destinationTable"])
+            return columns, int(outcome["totalRows"]), table
+
+    def describe(self, query: Query) -> pa.Schema:
+        from extract_project.warehouses.bigquery.types import bigquery_columns
+
+        return bigquery_columns(self._checked(query).columns, query).schema
 
     def bytes_read(self, query: Query) -> int:
         """How many bytes the query would be billed for, at most."""

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from extract_project.warehouses.bigquery.messages import message
 from extract_project.warehouses.bigquery.names import TableName
+from extract_project.warehouses.meaning import understood
 from extract_project.warehouses.rest import Http
 
 _SERVICE = "/google.cloud.bigquery.storage.v1.BigQueryRead"
@@ -67,7 +68,8 @@ class Storage:
             timeout=self.http.patience.answer_seconds,
             metadata=self._metadata("read_session.table", table.path),
         )
-        schema = pa.ipc.read_schema(pa.py_buffer(answer.arrow_schema.serialized_schema))
+        with understood("the schema of bigquery's rows"):
+            schema = pa.ipc.read_schema(pa.py_buffer(answer.arrow_schema.serialized_schema))
         return ReadSession(schema, tuple(each.name for each in answer.streams))
 
     def rows(self, stream: str, offset: int) -> Any:

@@ -34,7 +34,12 @@ def require_parameters(
 
     def told(name: str) -> str:
         asking = DatabricksSession(client, session, tags)
-        found = [each for row in rows(asking, f"set {name}") for each in row.values()]
+        try:
+            found = [each for row in rows(asking, f"set {name}") for each in row.values()]
+        except WarehouseError as error:
+            if error.cause is not Cause.SQL:
+                raise
+            return ""
         return str(found[-1] or "") if found else ""
 
     asked = {name: begin("parameter", partial(told, name)) for name in wanted}

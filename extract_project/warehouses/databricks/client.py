@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from extract_project.warehouses.meaning import incomplete
+from extract_project.warehouses.meaning import incomplete, understood
 from extract_project.warehouses.rest import Http, RequestRefused
 
 _BASE = "/api/2.0/sql"
@@ -113,14 +113,10 @@ class Client:
             f"{_BASE}/statements/{statement_id}/result/chunks/{number}",
             doing="asked for a link to the result",
         )
-        for each in answer.get("external_links") or ():
-            if each.get("chunk_index", number) == number and each.get("external_link"):
-                first_row, rows, following = (
-                    None if each.get(name) is None else int(each[name])
-                    for name in ("row_offset", "row_count", "next_chunk_index")
-                )
-                headers = each.get("http_headers") or {}
-                return Link(str(each["external_link"]), headers, number, first_row, rows, following)
+        with understood("databricks' link to the result"):
+            for each in answer.get("external_links") or ():
+                if each.get("chunk_index", number) == number and each.get("external_link"):
+                    return _link(each, number)
         raise incomplete(f"databricks gave no link to chunk {number} of the result")
 
     def warehouse_state(self) -> str:
@@ -130,3 +126,12 @@ class Client:
         """
         answer = self.http.ask("GET", f"{_BASE}/warehouses/{quote(self.warehouse_id)}")
         return str(answer.get("state") or "UNKNOWN")
+
+
+def _link(said: Mapping[str, Any], number: int) -> Link:
+    first_row, rows, following = (
+        None if said.get(name) is None else int(said[name])
+        for name in ("row_offset", "row_count", "next_chunk_index")
+    )
+    headers = dict(said.get("http_headers") or {})
+    return Link(str(said["external_link"]), headers, number, first_row, rows, following)

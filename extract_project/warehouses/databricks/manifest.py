@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from extract_project.errors import Cause, WarehouseError
-from extract_project.warehouses.meaning import incomplete
+from extract_project.warehouses.meaning import incomplete, understood
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ def manifest_of(answer: Mapping[str, Any]) -> Manifest:
     Raises WarehouseError where the result is truncated, and a transient one where the manifest is
     missing, or does not agree with itself or with what stands beside it.
     """
+    with understood("databricks' manifest of the result"):
+        return _manifest_of(answer)
+
+
+def _manifest_of(answer: Mapping[str, Any]) -> Manifest:
     said = answer.get("manifest")
     if not isinstance(said, Mapping) or not (said.get("schema") or {}).get("columns"):
         raise incomplete("databricks said that the query had succeeded, and described no result")

@@ -9,6 +9,7 @@ from typing import Any
 
 from extract_project.errors import QueryCancelled, WarehouseError
 from extract_project.warehouses.databricks.client import Client, Names
+from extract_project.warehouses.meaning import understood
 from extract_project.warehouses.remote import Status
 from extract_project.warehouses.rest import Http
 
@@ -72,5 +73,6 @@ class Statement:
 
 
 def _status(answer: Mapping[str, Any]) -> Status:
-    state = (answer.get("status") or {}).get("state")
+    with understood("what databricks says of the statement"):
+        state = answer["status"]["state"]
     return Status(str(answer["statement_id"]), answer, state in _ENDED, state == "PENDING")
