@@ -13,11 +13,9 @@ from math import ceil, floor, sqrt
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
-from extract_project.checks.base import Auditor, Baseline, CheckSpec, Subject, Verdict
+from extract_project.checks.base import Auditor, CheckSpec, Subject, Verdict
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from extract_project.metrics import Metrics
 
 ANOMALIES = "anomalies"
@@ -52,7 +50,7 @@ class Anomalies(CheckSpec):
         return f"rows and nulls as in up to {VERSIONS} earlier versions of the same SQL"
 
     def auditor(self, subject: Subject) -> Auditor:
-        return _Anomalies(subject.schema.names, subject.baseline, self.may_be_empty)
+        return _Anomalies(subject, self.may_be_empty)
 
 
 @dataclass(frozen=True)
@@ -90,32 +88,26 @@ def _around(seen: Sequence[float], margin: float) -> Range:
 
 
 class _Anomalies(Auditor):
-    def __init__(self, columns: Sequence[str], baseline: Baseline, may_be_empty: bool) -> None:
-        self._baseline, self._may_be_empty = baseline, may_be_empty
-        self._nulls = dict.fromkeys(columns, 0)
-        self._rows = 0
-
-    def observe(self, batch: pa.RecordBatch, first_row: int) -> None:
-        self._rows += batch.num_rows
-        for name in self._nulls:
-            self._nulls[name] += batch.column(name).null_count
+    def __init__(self, subject: Subject, may_be_empty: bool) -> None:
+        self._subject, self._may_be_empty = subject, may_be_empty
 
     def conclude(self, result: Any) -> Verdict:
-        baseline, kind = self._baseline.comparable, self._baseline.kind
-        metrics: dict[str, int | float | str] = {"rows": self._rows, kind: len(baseline)}
+        baseline, kind = self._subject.baseline.comparable, self._subject.baseline.kind
+        counted = self._subject.counted()
+        metrics: dict[str, int | float | str] = {"rows": counted.rows, kind: len(baseline)}
         if len(baseline) < _FEWEST:
             summary = (
                 f"not checked before there are {_FEWEST} {kind} of this SQL: {len(baseline)} so far"
             )
             return Verdict(True, summary, metrics)
-        if not self._rows and self._may_be_empty:
+        if not counted.rows and self._may_be_empty:
             return Verdict(True, "no new rows", metrics)
         expected = expected_rows([each.rows for each in baseline])
         low, high = ceil(expected.low), floor(expected.high)
         metrics |= {"expected rows, from": low, "expected rows, to": high}
-        rows = f"{self._rows:,} rows; expected {low:,} to {high:,}"
-        unusual = [] if self._rows in expected else [rows]
-        for name, ratio, ratios in self._ratios(baseline):
+        rows = f"{counted.rows:,} rows; expected {low:,} to {high:,}"
+        unusual = [] if counted.rows in expected else [rows]
+        for name, ratio, ratios in _unusual_nulls(counted, baseline):
             metrics[f"null ratio {name}"] = round(ratio, 6)
             unusual.append(
                 f"{name} is null in {ratio:.2%} of the rows; expected "
@@ -126,20 +118,19 @@ class _Anomalies(Auditor):
             return Verdict(False, "\n".join(f"{each}, {over}" for each in unusual), metrics)
         return Verdict(True, f"{rows}, {over}; nulls as expected", metrics)
 
-    def _ratios(self, baseline: Sequence[Metrics]) -> list[tuple[str, float, Range]]:
-        """The columns with an unexpected share of NULLs: name, share and expected range."""
-        if not self._rows:
-            return []
-        found = []
-        for name, nulls in self._nulls.items():
-            seen = [
-                each.nulls[name] / each.rows
-                for each in baseline
-                if each.rows and name in each.nulls
-            ]
-            if len(seen) < _FEWEST:
-                continue
-            ratio, expected = nulls / self._rows, expected_ratio(seen, self._rows)
-            if ratio not in expected:
-                found.append((name, ratio, expected))
-        return found
+
+def _unusual_nulls(counted: Metrics, baseline: Sequence[Metrics]) -> list[tuple[str, float, Range]]:
+    """The columns with an unexpected share of NULLs: name, share and expected range."""
+    if not counted.rows:
+        return []
+    found = []
+    for name, nulls in counted.nulls.items():
+        seen = [
+            each.nulls[name] / each.rows for each in baseline if each.rows and name in each.nulls
+        ]
+        if len(seen) < _FEWEST:
+            continue
+        ratio, expected = nulls / counted.rows, expected_ratio(seen, counted.rows)
+        if ratio not in expected:
+            found.append((name, ratio, expected))
+    return found

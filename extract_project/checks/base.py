@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -71,6 +71,8 @@ class Subject:
     began_at: datetime
     """When the run began."""
     baseline: Baseline
+    counted: Callable[[], Metrics]
+    """The number of rows, and of NULLs in each column, once all rows have been seen."""
     keys: Sequence[str] = ()
     """Columns that identify a row, for samples; may be empty."""
     rows_before: int = 0
@@ -80,10 +82,12 @@ class Subject:
 class Auditor(ABC):
     """Watches the batches of one result, and gives a verdict at the end.
 
-    `observe` sees every batch once, in order. `conclude` is called once, at the end. If `spools`
-    names columns, it gets a read-only DuckDB connection whose table `result` has their values.
+    `observe` sees every batch once, in order; the batch has at least the columns in `reads`.
+    `conclude` is called once, at the end. If `spools` names columns, it gets a read-only DuckDB
+    connection whose table `result` has their values.
     """
 
+    reads: Sequence[str] = ()
     spools: Sequence[str] | Literal["*"] = ()
 
     def observe(self, batch: pa.RecordBatch, first_row: int) -> None:  # noqa: B027

@@ -127,6 +127,7 @@ class _PerColumn(Auditor):
         self._rule = rule
         self._violations = dict.fromkeys(columns, 0)
         self._samples = {column: Samples(column, keys) for column in columns}
+        self.reads = (*columns, *keys)
         self._rows = 0
 
     def observe(self, batch: pa.RecordBatch, first_row: int) -> None:

@@ -131,6 +131,7 @@ class _ContractAuditor(Auditor):
 
     def __init__(self, rule: str, nulls: Auditor | None) -> None:
         self._rule, self._nulls = rule, nulls
+        self.reads = nulls.reads if nulls else ()
 
     def observe(self, batch: pa.RecordBatch, first_row: int) -> None:
         if self._nulls:

@@ -68,6 +68,7 @@ class Freshness(CheckSpec):
 class _Freshness(Auditor):
     def __init__(self, rule: str, column: str, within: timedelta, began_at: datetime) -> None:
         self._rule, self._column, self._within, self._began_at = rule, column, within, began_at
+        self.reads = (column,)
         self._newest: pa.Scalar | None = None
         self._rows = 0
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import Field
 
 from extract_project.checks.base import Auditor, CheckSpec, Subject, Verdict
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class MinRows(CheckSpec):
@@ -25,7 +22,7 @@ class MinRows(CheckSpec):
         return f"at least {self.min_rows:,} rows"
 
     def auditor(self, subject: Subject) -> Auditor:
-        return _RowCount(self.rule, lowest=self.min_rows)
+        return _RowCount(self.rule, subject, lowest=self.min_rows)
 
 
 class MaxRows(CheckSpec):
@@ -41,20 +38,16 @@ class MaxRows(CheckSpec):
         return f"at most {self.max_rows:,} rows"
 
     def auditor(self, subject: Subject) -> Auditor:
-        return _RowCount(self.rule, highest=self.max_rows)
+        return _RowCount(self.rule, subject, highest=self.max_rows)
 
 
 class _RowCount(Auditor):
-    def __init__(self, rule: str, lowest: int = 0, highest: int | None = None) -> None:
-        self._rule, self._lowest, self._highest = rule, lowest, highest
-        self._rows = 0
-
-    def observe(self, batch: pa.RecordBatch, first_row: int) -> None:
-        self._rows += batch.num_rows
+    def __init__(
+        self, rule: str, subject: Subject, lowest: int = 0, highest: int | None = None
+    ) -> None:
+        self._rule, self._subject, self._lowest, self._highest = rule, subject, lowest, highest
 
     def conclude(self, result: Any) -> Verdict:
-        enough = self._rows >= self._lowest
-        passed = enough and (self._highest is None or self._rows <= self._highest)
-        return Verdict(
-            passed, f"{self._rows:,} rows; the rule is {self._rule}", {"rows": self._rows}
-        )
+        rows = self._subject.counted().rows
+        passed = rows >= self._lowest and (self._highest is None or rows <= self._highest)
+        return Verdict(passed, f"{rows:,} rows; the rule is {self._rule}", {"rows": rows})

@@ -68,15 +68,12 @@ class _RowsChange(Auditor):
     def __init__(
         self, rule: str, low: Decimal | None, high: Decimal | None, subject: Subject
     ) -> None:
-        self._rule, self._low, self._high, self._baseline = rule, low, high, subject.baseline
-        self._rows = subject.rows_before
-
-    def observe(self, batch: Any, first_row: int) -> None:
-        self._rows += batch.num_rows
+        self._rule, self._low, self._high, self._subject = rule, low, high, subject
 
     def conclude(self, result: Any) -> Verdict:
-        before = self._baseline.rows
-        counted = {"rows": self._rows}
+        before = self._subject.baseline.rows
+        rows = self._subject.rows_before + self._subject.counted().rows
+        counted = {"rows": rows}
         if before is None:
             return Verdict(
                 True, "no current version with a known number of rows to compare with", counted
@@ -85,13 +82,13 @@ class _RowsChange(Auditor):
             return Verdict(
                 True, "the current version has no rows: no percentage to compare", counted
             )
-        change = Decimal(100 * (self._rows - before)) / before
+        change = Decimal(100 * (rows - before)) / before
         fits = (self._low is None or change >= self._low) and (
             self._high is None or change <= self._high
         )
         summary = (
-            f"{self._rows:,} rows, {change:+.1f}% against the {before:,} of the current "
+            f"{rows:,} rows, {change:+.1f}% against the {before:,} of the current "
             f"version; the rule is {self._rule}"
         )
-        metrics = {"rows": self._rows, "rows before": before, "percent": float(change)}
+        metrics = {"rows": rows, "rows before": before, "percent": float(change)}
         return Verdict(fits, summary, metrics)

@@ -133,6 +133,7 @@ def _begin(begun: Begun, begins: _LaneBegins, directory: Path, stop: Stop) -> Pa
         begun.schema,
         lane.run.started_at,
         lane.baseline,
+        begins.profile.metrics,
         rows_before=base.manifest.rows if base else 0,
     )
     return Passed(lane, begun, begins.profile, Audit(checks, subject, directory, stop))

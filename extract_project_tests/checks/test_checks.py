@@ -27,6 +27,7 @@ from extract_project.errors import AuditError
 from extract_project.lockdown import locked_down
 from extract_project.metrics import Metrics
 from extract_project.pipeline.audit import Audit, Outcome
+from extract_project.pipeline.profile import Profile
 from extract_project.stopping import Stop
 
 CHECK: TypeAdapter[CheckSpec] = TypeAdapter(Check | Anomalies)
@@ -50,9 +51,13 @@ def audit(
     """The outcomes for a table that passes by a few rows at a time."""
     specs = [CHECK.validate_python(check) for check in checks]
     with TemporaryDirectory() as directory:
-        auditing = Audit(specs, Subject(table.schema, NOW, baseline), Path(directory), Stop())
+        profile = Profile(table.schema)
+        subject = Subject(table.schema, NOW, baseline, profile.metrics)
+        auditing = Audit(specs, subject, Path(directory), Stop())
         for start in range(0, table.num_rows, batch_rows):
-            auditing.observe(table.slice(start, batch_rows))
+            rows = table.slice(start, batch_rows)
+            profile.observe(rows)
+            auditing.observe(rows)
         return auditing.conclude()
 
 
