@@ -8,6 +8,9 @@ PARTS_MANIFEST = "_manifest.json"
 """Name of the manifest object that lists the parts."""
 PART_NAME = re.compile(r"part-([0-9]{5,})(\.[^/]*)?")
 """Name of a part object: its number, and its extension."""
+RUN_PARTS = "_parts"
+"""Name of the folder with the parts that a warehouse writes: a folder for each run, by its
+receipt."""
 
 CATALOG_PAGE, CATALOG_JSON = "catalog/index.html", "catalog/catalog.json"
 OPERATIONS_PAGE = "catalog/operations.html"

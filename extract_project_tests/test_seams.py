@@ -63,6 +63,7 @@ class Numberish:
     lexicon = tokens.DUCKDB
     type_choices = frozenset[str]()
     bills_bytes = False
+    unloads = False
 
     def read(self, text):
         return Reading(tuple(Call((each.text,), each.start) for each in text.tokens[:1]))

@@ -7,14 +7,16 @@ reader of one version of the manifest reads one consistent set, whatever is publ
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from extract_project.daemons import DaemonPool
+from extract_project.history.receipt import receipt_began_at
 from extract_project.history.versions import Version, find_version
-from extract_project.layout import PART_NAME, PARTS_MANIFEST
+from extract_project.layout import PART_NAME, PARTS_MANIFEST, RUN_PARTS
 from extract_project.store.protocol import Store
 
 HEADS_AT_ONCE = 16
@@ -29,7 +31,8 @@ class Part(BaseModel):
     version_id: str
     bytes: int
     rows: int
-    sha256: str
+    sha256: str | None = None
+    """None if the warehouse wrote it, whose bytes this project has not seen."""
     min: str | None = None
     """The lowest cursor value in it, if the extract is incremental."""
     max: str | None = None
@@ -73,7 +76,8 @@ class PartsManifest(BaseModel):
     rows: int
     bytes: int
     data_sha256: str
-    """The checksum of the parts' checksums, in order, one per line."""
+    """The checksum of the parts' checksums, in order, one per line; for parts that the warehouse
+    wrote, of its own checksum of the rows."""
     arrow_schema: str
     """The schema, as in the receipt: an Arrow IPC message in base64."""
     format_options: dict[str, Any] | None = None
@@ -107,9 +111,28 @@ def part_number(key: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
+def run_folder(manifest_key: str, receipt_id: str) -> str:
+    """The prefix of the parts that a warehouse writes for one run, with the slash."""
+    return f"{folder(manifest_key)}{RUN_PARTS}/{receipt_id}/"
+
+
+def run_receipt(key: str) -> str | None:
+    """The id of the receipt of the run whose warehouse wrote this part; None for other keys."""
+    above, _, receipt_id = key.rpartition("/")[0].rpartition("/")
+    return receipt_id if above.rpartition("/")[2] == RUN_PARTS else None
+
+
 def whole_key(key: str) -> str:
     """The key of the published object: for a part, its manifest; otherwise the key itself."""
+    if run_receipt(key) is not None:
+        return f"{folder(key.rpartition(f'{RUN_PARTS}/')[0])}{PARTS_MANIFEST}"
     return key if part_number(key) is None else f"{folder(key)}{PARTS_MANIFEST}"
+
+
+def part_started_at(part: Version) -> datetime | None:
+    """When the run of a part object started; None for an object that no run wrote."""
+    receipt_id = run_receipt(part.key)
+    return part.started_at or (receipt_began_at(receipt_id) if receipt_id else None)
 
 
 def sha256_of_parts(checksums: Iterable[str]) -> str:
@@ -125,9 +148,10 @@ def load_manifest(version: Version) -> PartsManifest:
 
 def list_parts(store: Store, manifest_key: str) -> Iterator[str]:
     """Keys of the part objects beside a manifest, whether it names them or not."""
-    for each in store.list(f"{folder(manifest_key)}part-"):
-        if whole_key(each.key) == manifest_key:
-            yield each.key
+    for prefix in ("part-", f"{RUN_PARTS}/"):
+        for each in store.list(f"{folder(manifest_key)}{prefix}"):
+            if whole_key(each.key) == manifest_key:
+                yield each.key
 
 
 def used_numbers(store: Store, manifest_key: str) -> Iterator[int]:
@@ -136,6 +160,16 @@ def used_numbers(store: Store, manifest_key: str) -> Iterator[int]:
         number = part_number(each.key)
         if number is not None and whole_key(each.key) == manifest_key:
             yield number
+
+
+def parts_are_current(store: Store, manifest: PartsManifest) -> bool:
+    """Whether the part versions that a manifest names are the current ones of their keys.
+
+    Those that are not may expire.
+    """
+    found = current_versions(store, (part.key for part in manifest.parts))
+    named = [part.version_id for part in manifest.parts]
+    return [each and each.version_id for each in found] == named
 
 
 def current_versions(store: Store, keys: Iterable[str]) -> list[Version | None]:

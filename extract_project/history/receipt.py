@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import base64
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -147,6 +148,19 @@ class Receipt(BaseModel):
             return self.recent[-1]
         nulls = {each.name: each.nulls for each in self.columns}
         return Metrics(rows=self.rows_staged, nulls=nulls)
+
+
+def receipt_id(began_at: datetime) -> str:
+    """A new id for the receipt of a run that began then; ids sort by time."""
+    return f"{began_at:%Y%m%dT%H%M%S.%fZ}-{uuid4().hex[:8]}"
+
+
+def receipt_began_at(receipt_id: str) -> datetime | None:
+    """When the run of a receipt began, from its id; None for anything else."""
+    with suppress(ValueError):
+        began_at = datetime.strptime(receipt_id.partition("-")[0], "%Y%m%dT%H%M%S.%fZ")
+        return began_at.replace(tzinfo=UTC)
+    return None
 
 
 def write_schema(schema: pa.Schema) -> str:

@@ -20,7 +20,7 @@ from extract_project.formats.registry import EXTENSIONS
 from extract_project.history.parts import load_manifest, whole_key
 from extract_project.history.pins import pinned_ids
 from extract_project.history.versions import require_version
-from extract_project.layout import PARTS_MANIFEST
+from extract_project.layout import PARTS_MANIFEST, RUN_PARTS
 from extract_project.manifest.extract import Extract
 from extract_project.store.folder import Folder, Location
 from extract_project.store.protocol import ListedVersion, Store
@@ -57,7 +57,7 @@ def owns(data: Location, path: str, key: str, extract: Extract | None = None) ->
         return True
     name = path.rpartition("/")[2]
     extension = "|".join(re.escape(each) for each in EXTENSIONS)
-    beside = rf"{re.escape(PARTS_MANIFEST)}|part-[0-9]{{5,}}({extension})"
+    beside = rf"{re.escape(PARTS_MANIFEST)}|part-[0-9]{{5,}}({extension})|{RUN_PARTS}/[^/]+/[^/]+"
     partition = rf"/partition=[^/]+/({re.escape(name)}({extension})|{beside})"
     pattern = rf"{re.escape(data.key(path))}(({extension})|/({beside})|{partition})"
     return re.fullmatch(pattern, key) is not None

@@ -50,6 +50,21 @@ def require_limits(header: Header, front_matter: FrontMatter, dialect: Dialect) 
         )
 
 
+def require_engine(header: Header, front_matter: FrontMatter, dialect: Dialect) -> None:
+    """Raise Refused for an `engine` that the file's warehouse is not.
+
+    As a default of a folder it is for the files whose warehouse is.
+    """
+    path = ("engine",)
+    if header.engine == "stream" or dialect.unloads or front_matter.set_in(path) is not None:
+        return
+    raise front_matter.refuse(
+        path,
+        f"'engine: {header.engine}' needs a warehouse that writes files: {dialect.name} "
+        f"does not; remove it",
+    )
+
+
 def _require_named_columns(header: Header, front_matter: FrontMatter) -> None:
     """Raise Refused if the header declares `columns` and a check names another column."""
     if header.columns is not None:

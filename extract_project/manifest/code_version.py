@@ -25,6 +25,8 @@ def code_version(statement: Statement, header: Header, warehouse: str, types: Ty
         keys += header.partition_timezone
     if header.split:
         keys += header.split.model_dump_json()
+    if header.engine != "stream":
+        keys += "unload"
     if header.incremental:
         keys += header.incremental.model_dump_json(include={"cursor"})
     options = header.file_format.written_options

@@ -84,6 +84,7 @@ def _understand(
     from extract_project.manifest.agreement import (
         require_agreement,
         require_comment_ends,
+        require_engine,
         require_limits,
     )
     from extract_project.manifest.code_version import code_version
@@ -108,6 +109,7 @@ def _understand(
     _require_destinations(header, front_matter, dialects)
     require_comment_ends(front_matter, dialect)
     require_limits(header, front_matter, dialect)
+    require_engine(header, front_matter, dialect)
     statement = read_statement(
         text,
         dialect,

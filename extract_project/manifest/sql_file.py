@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from extract_project.layout import PART_NAME
+from extract_project.layout import PART_NAME, RUN_PARTS
 from extract_project.problem import refuse
 
 # The path is stored percent-encoded in object metadata, which is limited to 2 KB.
@@ -16,8 +16,9 @@ def require_path(path: str) -> None:
     parts = path.split("/")
     if any(part != part.strip() or part in ("", ".", "..") for part in parts):
         raise refuse(1, 1, f"the path {path!r} has an empty, blank or dotted part: rename the file")
-    if parts[0].startswith(".extract"):
-        raise refuse(1, 1, f"the folder {parts[0]!r} is reserved: rename it")
+    if parts[0].startswith(".extract") or RUN_PARTS in parts[:-1]:
+        reserved = RUN_PARTS if RUN_PARTS in parts[:-1] else parts[0]
+        raise refuse(1, 1, f"the folder {reserved!r} is reserved: rename it")
     if parts[-1].lower().startswith("_defaults"):
         message = (
             f"the name {parts[-1]!r} is kept for the defaults of a folder: write those in "

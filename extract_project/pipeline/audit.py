@@ -71,6 +71,13 @@ class Audit:
         )
         self._rows = 0
 
+    @property
+    def reads(self) -> list[str]:
+        """The columns that the checks look at; of others they need at most the NULLs."""
+        spooled = self._spool.names if self._spool else []
+        read = [name for _, auditor in self._auditors for name in auditor.reads]
+        return list(dict.fromkeys([*spooled, *read]))
+
     def observe(self, rows: pa.Table) -> None:
         """Show the next rows of the result to every auditor."""
         for batch in rows.to_batches():
@@ -110,7 +117,7 @@ class _Spool:
 
     def __init__(self, schema: pa.Schema, path: Path) -> None:
         self.path = path
-        self._names = schema.names
+        self.names = schema.names
         self._writer = pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=False)
 
     @classmethod
@@ -122,7 +129,7 @@ class _Spool:
         return cls(pa.schema(columns), path) if columns else None
 
     def write(self, rows: pa.Table) -> None:
-        self._writer.write_table(rows.select(self._names))
+        self._writer.write_table(rows.select(self.names))
 
     def close(self) -> None:
         self._writer.close()

@@ -28,8 +28,8 @@ class Profile:
         self.rows = 0
         self.preview: list[dict[str, str]] = []
 
-    def observe(self, rows: pa.Table) -> None:
-        """Include the next rows of the result."""
+    def show(self, rows: pa.Table) -> None:
+        """Show the first of these rows, as long as the preview is not full."""
         if len(self.preview) < PREVIEW_ROWS:
             first = rows.slice(0, PREVIEW_ROWS - len(self.preview))
             columns = [display(column) for column in first.columns]
@@ -37,6 +37,16 @@ class Profile:
             self.preview += [
                 dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)
             ]
+
+    def tell(self, index: int, nulls: int, extremes: pa.Array | None) -> None:
+        """Take what is known of a column whose rows are not observed."""
+        self._nulls[index] = nulls
+        if extremes is not None:
+            self._extremes[index] = extremes
+
+    def observe(self, rows: pa.Table) -> None:
+        """Include the next rows of the result."""
+        self.show(rows)
         self.rows += rows.num_rows
         for index, column in enumerate(rows.columns):
             self._nulls[index] += column.null_count

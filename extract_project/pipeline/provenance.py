@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import uuid4
 
 import pyarrow as pa
 
-from extract_project.history.receipt import schema_hash
+from extract_project.history.receipt import receipt_id, schema_hash
 from extract_project.history.release import Release
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.fields.partitions import Partition
@@ -49,7 +48,7 @@ class RunOfExtract:
     def begin(cls, extract: Extract, provenance: Provenance) -> RunOfExtract:
         """A run that begins now."""
         now = datetime.now(UTC)
-        return cls(extract, provenance, now, f"{now:%Y%m%dT%H%M%S.%fZ}-{uuid4().hex[:8]}")
+        return cls(extract, provenance, now, receipt_id(now))
 
     @property
     def label(self) -> Label:

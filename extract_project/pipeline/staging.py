@@ -15,6 +15,7 @@ from extract_project.pipeline.lanes import open_lanes
 from extract_project.pipeline.provenance import Provenance, RunOfExtract
 from extract_project.pipeline.receipt_of_run import receipt_of_run
 from extract_project.pipeline.stream import Passed, stream, worst_of
+from extract_project.pipeline.unload import unload
 from extract_project.publish.clock import Clock
 from extract_project.publish.fan import Health
 from extract_project.publish.places import Branch, Place, require_one
@@ -68,7 +69,11 @@ def stage(
         with audit_directory() as directory:
             stop.at(Stage.CONNECTING)
             with _connected(warehouse, run, clock) as session:
-                passed = stream(session, lanes, branches, clock, directory, stop=stop)
+                if extract.header.engine == "stream":
+                    passed = stream(session, lanes, branches, clock, directory, stop=stop)
+                else:
+                    (lane,), (branch,) = lanes, branches
+                    passed = unload(session, lane, branch, clock, directory, stop=stop)
             stop.at(Stage.CHECKING)
             with clock.stage("audit"):
                 audited = [

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -29,9 +30,17 @@ from extract_project.publish.clock import Clock
 from extract_project.publish.places import Branch, require_one
 from extract_project.schema.annotations import required
 from extract_project.stopping import Stage, Stop
-from extract_project.warehouses.protocol import Result, Session
+from extract_project.warehouses.protocol import Query, Result
 
 _GROUPS_AHEAD = 1
+
+
+class Queries(Protocol):
+    """What a stream needs of a session."""
+
+    def execute(self, query: Query) -> Result: ...
+
+    def cancel(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ class Passed:
 
 
 def stream(
-    session: Session,
+    session: Queries,
     lanes: Sequence[Lane],
     branches: Sequence[Branch],
     clock: Clock,
@@ -125,18 +134,22 @@ def stream(
 
 
 def _begin(begun: Begun, begins: _LaneBegins, directory: Path, stop: Stop) -> Passed:
-    lane = begins.lane
+    begins.lane.begin(begins.written, begun.result.query_id)
+    return audited(begun, begins.lane, begins.profile, directory, stop)
+
+
+def audited(begun: Begun, lane: Lane, profile: Profile, directory: Path, stop: Stop) -> Passed:
+    """A lane whose rows are about to be audited; the directory is made, for what checks spool."""
     directory.mkdir()
-    lane.begin(begins.written, begun.result.query_id)
     base, checks = lane.run.base, lane.run.extract.header.audits
     subject = Subject(
         begun.schema,
         lane.run.started_at,
         lane.baseline,
-        begins.profile.metrics,
+        profile.metrics,
         rows_before=base.manifest.rows if base else 0,
     )
-    return Passed(lane, begun, begins.profile, Audit(checks, subject, directory, stop))
+    return Passed(lane, begun, profile, Audit(checks, subject, directory, stop))
 
 
 def _take(passed: Passed, rows: pa.Table, clock: Clock, stop: Stop) -> None:
@@ -153,7 +166,7 @@ def _take(passed: Passed, rows: pa.Table, clock: Clock, stop: Stop) -> None:
 
 
 def _produce(
-    session: Session, lanes: Sequence[Lane], passes: Passes
+    session: Queries, lanes: Sequence[Lane], passes: Passes
 ) -> Iterator[Begun | _LaneBegins | pa.Table]:
     """First the result, as soon as its columns are known and accepted; then its row groups.
 
@@ -162,11 +175,10 @@ def _produce(
     first = lanes[0]
     extract, partition = first.run.extract, first.run.provenance.partition
     result = session.execute(extract.query(partition, lowest_bound(lanes)))
-    promised = promised_schema(extract, result.schema)
-    schema, baseline = required(promised, ()), first.baseline
+    begun = accepted(result, first)
+    schema, promised = begun.schema, begun.promised
     require_room_for_columns(schema)
-    drift = compare_with_version(baseline.state, extract.header, baseline.readers_have, promised)
-    yield Begun(result, schema, promised, drift)
+    yield begun
     batches = written_years(kept(result.batches(), schema), extract.file_format)
     for lane, new_rows in passes.of(schema, batches):
         written = written_schema(promised, lane.run)
@@ -177,6 +189,17 @@ def _produce(
             profile.observe(rows)
             yield rows
             del rows
+
+
+def accepted(result: Result, lane: Lane) -> Begun:
+    """A result whose columns are what the header promises.
+
+    Raises SchemaError as `promised_schema` and `compare_with_version` do.
+    """
+    extract, baseline = lane.run.extract, lane.baseline
+    promised = promised_schema(extract, result.schema)
+    drift = compare_with_version(baseline.state, extract.header, baseline.readers_have, promised)
+    return Begun(result, required(promised, ()), promised, drift)
 
 
 def _is_heavy(item: Begun | _LaneBegins | pa.Table) -> bool:

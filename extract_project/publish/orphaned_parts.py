@@ -6,7 +6,12 @@ import logging
 from collections.abc import Iterator
 
 from extract_project.errors import BucketError, StoreError
-from extract_project.history.parts import current_versions, list_parts, load_manifest
+from extract_project.history.parts import (
+    current_versions,
+    list_parts,
+    load_manifest,
+    part_started_at,
+)
 from extract_project.history.versions import Version, find_version
 from extract_project.publish.target import Target
 from extract_project.store.protocol import Holds
@@ -37,5 +42,6 @@ def _orphans(target: Target, version_id: str) -> Iterator[Version]:
     manifest = load_manifest(current)
     unnamed = sorted(lying - {part.key for part in manifest.parts})
     for found in current_versions(target.store, unnamed):
-        if found and found.started_at and found.started_at < manifest.started_at:
+        started_at = part_started_at(found) if found else None
+        if found and started_at and started_at < manifest.started_at:
             yield found

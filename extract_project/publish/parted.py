@@ -21,13 +21,12 @@ from extract_project.formats.protocol import FileFormat
 from extract_project.history.cursor import Cursor, Span, ordinal, written
 from extract_project.history.parts import (
     Part,
-    PartsManifest,
     Refresh,
     Watermark,
-    current_versions,
     folder,
     load_manifest,
     part_key,
+    parts_are_current,
     sha256_of_parts,
     used_numbers,
     whole_key,
@@ -37,6 +36,7 @@ from extract_project.history.versions import Version, list_versions
 from extract_project.manifest.fields.incremental import Incremental
 from extract_project.publish.base import Base
 from extract_project.publish.fan import Health
+from extract_project.publish.manifest_object import ManifestObject
 from extract_project.publish.orphaned_parts import hide_orphaned_parts
 from extract_project.publish.output import Content
 from extract_project.publish.target import Target, sweep
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _AT_A_TIME = 8
-_JSON = "application/json"
 
 
 @dataclass
@@ -89,7 +88,7 @@ class PartedOutput:
         self._metadata: Mapping[str, str] = {}
         self._first: int | None = None
         self._new: list[_NewPart] = []
-        self._manifest = target.store.stage(target.key, _JSON)
+        self._manifest = ManifestObject(target)
 
     def sweep(self, older_than: timedelta) -> None:
         store, key = self.target.store, self.target.key
@@ -115,7 +114,7 @@ class PartedOutput:
     def content(self, rows: int) -> Content:
         size = sum(each.upload.size for each in self._new)
         checksums = [
-            *(part.sha256 for part in self._before),
+            *(part.sha256 or "" for part in self._before),
             *(each.upload.sha256 for each in self._new),
         ]
         watermark = self._watermark()
@@ -143,13 +142,20 @@ class PartedOutput:
         known = (manifest.code_version, manifest.watermark)
         if self._incremental and known != (receipt.code_version, self._watermark()):
             return False
-        parts = manifest.parts
-        found = current_versions(version.store, (part.key for part in parts))
-        return [each and each.version_id for each in found] == [part.version_id for part in parts]
+        return parts_are_current(version.store, manifest)
 
     def prepare(self, receipt: Receipt) -> None:
-        if not self._manifest.size:
-            self._list(receipt, self._completed(receipt))
+        if self._manifest.is_written:
+            return
+        parts = (*self._before, *self._completed(receipt))
+        refresh = (
+            Refresh(data_sha256=receipt.data_sha256, started_at=receipt.started_at)
+            if self._refresh == "this"
+            else self._refresh
+        )
+        self._manifest.write(
+            receipt, parts, self._metadata, watermark=self._watermark(), refresh=refresh
+        )
 
     def publish(self, condition: Condition) -> Written:
         return self._manifest.publish(condition)
@@ -215,32 +221,3 @@ class PartedOutput:
             return None
         highest = written(max(values, key=ordinal))
         return Watermark(column=self._cursor.name, type=str(self._cursor.type), value=highest)
-
-    def _list(self, receipt: Receipt, parts: list[Part]) -> None:
-        manifest = PartsManifest(
-            extract=receipt.extract,
-            partition=receipt.partition,
-            run_id=receipt.run_id,
-            receipt=receipt.id,
-            sql_key=receipt.sql_key,
-            sql_version=receipt.sql_version,
-            query_id=receipt.query_id,
-            code_version=receipt.code_version,
-            started_at=receipt.started_at,
-            rows=receipt.rows,
-            bytes=receipt.bytes,
-            data_sha256=receipt.data_sha256,
-            arrow_schema=receipt.arrow_schema,
-            format_options=receipt.format_options,
-            watermark=self._watermark(),
-            refresh=(
-                Refresh(data_sha256=receipt.data_sha256, started_at=receipt.started_at)
-                if self._refresh == "this"
-                else self._refresh
-            ),
-            parts=(*self._before, *parts),
-        )
-        self._manifest.describe(self._metadata)
-        self._manifest.describe({"rows": str(receipt.rows), "data-sha256": receipt.data_sha256})
-        self._manifest.write(manifest.model_dump_json(indent=1, exclude_none=True).encode())
-        self._manifest.seal()

@@ -27,6 +27,7 @@ class BigQuery:
     lexicon = tokens.BIGQUERY
     type_choices = frozenset({"integers", "numeric"})
     bills_bytes = True
+    unloads = False
 
     def read(self, text: Text) -> Reading:
         _require_reading_pipes(text)

@@ -33,6 +33,7 @@ class ClickHouse:
     lexicon = tokens.CLICKHOUSE
     type_choices = frozenset({"integers", "timestamps"})
     bills_bytes = False
+    unloads = False
 
     def read(self, text: Text) -> Reading:
         fallback.require_query(text)

@@ -29,6 +29,7 @@ class Databricks:
     lexicon = tokens.DATABRICKS
     type_choices = frozenset({"integers"})
     bills_bytes = False
+    unloads = False
 
     def read(self, text: Text) -> Reading:
         _require_function_names(text)

@@ -80,6 +80,8 @@ class Dialect(Protocol):
     """The fields of `TypeChoices` that its columns can make a difference to."""
     bills_bytes: bool
     """Whether its engine bills what a query reads: there, `max_bytes` in a header is a limit."""
+    unloads: bool
+    """Whether its engine can write the files of a result itself: `engine` in a header."""
 
     def read(self, text: Text) -> Reading:
         """Parse the text; raises Refused unless it is one read-only statement."""

@@ -45,6 +45,7 @@ class DuckDB:
     lexicon = tokens.DUCKDB
     type_choices = frozenset({"integers", "timestamps"})
     bills_bytes = False
+    unloads = False
 
     def read(self, text: Text) -> Reading:
         ordinals = text.query.ordinals

@@ -72,6 +72,7 @@ class MySQL:
     lexicon = tokens.MYSQL
     type_choices = frozenset({"integers"})
     bills_bytes = False
+    unloads = False
 
     def read(self, text: Text) -> Reading:
         _require_clear_tokens(text)

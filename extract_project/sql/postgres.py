@@ -37,6 +37,7 @@ class Postgres:
     lexicon = tokens.POSTGRES
     type_choices = frozenset({"integers", "numeric"})
     bills_bytes = False
+    unloads = False
 
     def read(self, text: Text) -> Reading:
         import pgparse

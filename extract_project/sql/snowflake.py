@@ -58,6 +58,7 @@ class Snowflake:
     lexicon = tokens.SNOWFLAKE
     type_choices = frozenset({"integers", "timestamps"})
     bills_bytes = False
+    unloads = True
 
     def read(self, text: Text) -> Reading:
         _require_function_names(text)

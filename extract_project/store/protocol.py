@@ -189,6 +189,10 @@ class Store(Protocol):
     def name(self) -> str:
         """The bucket's name."""
 
+    @property
+    def kms_key_id(self) -> str | None:
+        """The key that encrypts what is written; None if that is left to the bucket."""
+
     def uri(self, key: str = "") -> str:
         """Address of an object, or of the bucket."""
 

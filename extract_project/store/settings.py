@@ -76,7 +76,7 @@ class DestinationSettings(BaseModel):
         if self.role_arn is None:
             return Stores(kms_key_id=key).folder(self.url)
         role = Role(self.role_arn, self.external_id)
-        return Stores({"s3": S3Buckets(connect(key, role))}).folder(self.url)
+        return Stores({"s3": S3Buckets(connect(key, role), key)}).folder(self.url)
 
 
 @dataclass(frozen=True)

@@ -469,5 +469,5 @@ def test_the_samples_show_every_key() -> None:
     shown = set[str]()
     for sample in SAMPLES:
         shown |= read_front_matter(sample.read_text()).data.keys()
-    of_other_warehouses = {"max_bytes"}
+    of_other_warehouses = {"engine", "max_bytes"}
     assert shown == set(Header.model_fields) - of_other_warehouses

@@ -45,6 +45,7 @@ class MemoryStore:
     objects: dict[str, list[_Stored]] = field(default_factory=dict)
     staged: list[MemoryUpload] = field(default_factory=list)
     holds: set[tuple[str, str]] = field(default_factory=set)
+    kms_key_id: str | None = None
     lock: RLock = field(default_factory=RLock)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 

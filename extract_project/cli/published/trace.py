@@ -23,7 +23,7 @@ from extract_project.cli.console import (
 from extract_project.cli.listing import Column, Listing, print_facts, print_listing, wide_option
 from extract_project.cli.version_ids import shown_ids_of
 from extract_project.errors import NotPublished
-from extract_project.history.parts import whole_key
+from extract_project.history.parts import run_receipt, whole_key
 from extract_project.history.receipt import Receipt, load_receipt
 from extract_project.history.release import Release
 from extract_project.history.versions import Restoration, Version, require_version
@@ -104,7 +104,7 @@ def traced(uri: str) -> tuple[Version, Receipt]:
     found = folders.destination_of(location)
     store = found.data.store if found else folders.stores.bucket(location)
     version = require_version(store, key, wanted)
-    receipt_id = version.provenance.get("receipt")
+    receipt_id = version.provenance.get("receipt") or run_receipt(key)
     if receipt_id is None:
         raise NotPublished(f"{version.uri} was not written by an extract: it has no receipt")
     receipt = load_receipt(found.state if found else folders.state, whole_key(key), receipt_id)

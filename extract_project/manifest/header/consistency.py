@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from extract_project.formats.registry import EXTENSIONS, chosen_format
-from extract_project.layout import PARTS_MANIFEST
+from extract_project.layout import PARTS_MANIFEST, RUN_PARTS
 from extract_project.manifest.fields.cron import ON_SOURCE_CHANGE
 from extract_project.manifest.fields.params import RESERVED
 from extract_project.manifest.fields.path import Naming
@@ -62,10 +62,26 @@ def contradictions(header: Header) -> Iterator[Fault]:
             ("partitions",),
         )
     yield from _faults_of_path(header)
+    yield from _faults_of_engine(header)
     try:
         chosen_format(header.format, header.compression)
     except ValueError as error:
         yield ("compression",), str(error), ("format",)
+
+
+def _faults_of_engine(header: Header) -> Iterator[Fault]:
+    if header.engine == "stream":
+        return
+    where, chosen = ("engine",), f"'engine: {header.engine}'"
+    if header.format != "parquet":
+        yield where, f"{chosen} writes parquet: remove 'format', or 'engine'", ("format",)
+    if header.compression not in (None, "snappy"):
+        yield where, f"{chosen} writes snappy: remove 'compression', or 'engine'", ("compression",)
+    for key in ("incremental", "split"):
+        if getattr(header, key) is not None:
+            yield where, f"{chosen} cannot be combined with {key!r}: keep one of them", (key,)
+    if len(header.to) > 1:
+        yield where, f"{chosen} writes to one destination: name one in 'to'", ("to",)
 
 
 def _faults_of_path(header: Header) -> Iterator[Fault]:
@@ -98,6 +114,8 @@ def _faults_of_names(path: str) -> Iterator[str]:
     if rest and first in _RESERVED:
         yield f"'path' begins with {first}/, which is reserved: choose another folder"
     last = path.rpartition("/")[2]
+    if RUN_PARTS in path.split("/"):
+        yield f"'path' has the folder {RUN_PARTS}, which is reserved: choose another folder"
     if last.startswith("part-") or last == PARTS_MANIFEST:
         yield f"'path' ends with {last}, a name of parts of split extracts: choose another name"
 
@@ -105,7 +123,7 @@ def _faults_of_names(path: str) -> Iterator[str]:
 def _faults_of_extension(header: Header, path: str) -> Iterator[Fault]:
     found = next((each for each in _BY_LENGTH if path.endswith(each)), None)
     if header.has_parts:
-        key = "split" if header.split else "incremental"
+        key = "split" if header.split else "incremental" if header.incremental else "engine"
         if found:
             message = f"'path' is the folder of the parts with {key!r}: leave out {found}"
             yield ("path",), message, (key,)

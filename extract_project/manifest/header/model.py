@@ -243,6 +243,12 @@ class Header(BaseModel):
         description="Publish several part objects and a `_manifest.json` that lists them, as in "
         "`{rows: 1000000}` or `{bytes: 256MB}`. Default: one object",
     )
+    engine: Literal["stream", "unload", "auto"] = Field(
+        "stream",
+        description="Who writes the files: `stream`, the run; `unload`, the warehouse itself, as "
+        "parts, for results that outgrow one task; `auto`, the warehouse where the result has many "
+        "rows, which is a setting of the warehouse.",
+    )
     on_empty: Literal["publish", "fail", "keep"] = Field(
         "publish",
         description="What happens to a result without rows: `publish` a file with only the "
@@ -372,7 +378,7 @@ class Header(BaseModel):
     @property
     def has_parts(self) -> bool:
         """Whether it is published as part objects and a manifest object that lists them."""
-        return self.split is not None or self.incremental is not None
+        return self.split is not None or self.incremental is not None or self.engine != "stream"
 
     @property
     def bound_names(self) -> tuple[str, ...]:

@@ -17,10 +17,12 @@ class S3Buckets:
     """Opens buckets that share one client and its connections."""
 
     client: S3Client
+    kms_key_id: str | None = None
+    """The key with which the client encrypts what it writes."""
 
     @classmethod
     def connected(cls, kms_key_id: str | None) -> S3Buckets:
-        return cls(connect(kms_key_id))
+        return cls(connect(kms_key_id), kms_key_id)
 
     def bucket(self, name: str) -> S3Store:
-        return S3Store(self.client, name)
+        return S3Store(self.client, name, kms_key_id=self.kms_key_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -52,6 +52,8 @@ class S3Store:
 
     client: S3Client
     bucket: str
+    kms_key_id: str | None = field(default=None, kw_only=True)
+    """The key with which the client encrypts what it writes."""
 
     @property
     def name(self) -> str:

@@ -80,6 +80,9 @@ OURS: Mapping[str, Set] = {
     ),
     "JSON_INDENT": Set("0", f"{_TEXT}: the default puts JSON on several lines"),
     "STRICT_JSON_OUTPUT": Set("true", f"{_TEXT}: the default may be no JSON (undefined, NaN)"),
+    "ENABLE_UNLOAD_PHYSICAL_TYPE_OPTIMIZATION": Set(
+        "false", "true gives a column of an unloaded file the type that its values need"
+    ),
     "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": Set("ARROW", "JSON is slow, and larger by far"),
     # Snowflake then ends the query of a killed run after five minutes.
     "ABORT_DETACHED_QUERY": Set("true", "false lets a query outlive its killed run (G8)"),
@@ -120,7 +123,6 @@ LEFT: Mapping[str, str] = {
     "ODBC_TREAT_DECIMAL_AS_INT": _OTHER_CLIENTS,
     "CSV_TIMESTAMP_FORMAT": _OTHER_CLIENTS,
     "DEFAULT_DDL_COLLATION": f"{_DDL}; a column keeps the collation that it was made with",
-    "ENABLE_UNLOAD_PHYSICAL_TYPE_OPTIMIZATION": _DDL,
     "ERROR_ON_NONDETERMINISTIC_MERGE": _DDL,
     "ERROR_ON_NONDETERMINISTIC_UPDATE": _DDL,
     "HYBRID_TABLE_LOCK_TIMEOUT": _DDL,

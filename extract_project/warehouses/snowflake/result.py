@@ -39,14 +39,20 @@ class SnowflakeResult:
         self._cursor = cursor
         self._cancellation = cancellation
         self._patience = patience
-        self._columns: SnowflakeColumns = snowflake_columns(described(cursor), query)
+        self.query = query
+        self.columns: SnowflakeColumns = snowflake_columns(described(cursor), query)
         self.query_id = query_id
         self.query_url = url
         self.usage: Usage | None = None
 
     @property
     def schema(self) -> pa.Schema:
-        return self._columns.schema
+        return self.columns.schema
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that Snowflake announces."""
+        return self._cursor.rowcount or 0
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         from extract_project.warehouses.snowflake.agreement import require_agreement
@@ -58,9 +64,9 @@ class SnowflakeResult:
         )
         for number, table in enumerate(chunks.read(), 1):
             chunk = f"chunk {number} of {len(batches)}"
-            require_agreement(table.schema, self._columns.described, chunk)
+            require_agreement(table.schema, self.columns.described, chunk)
             for batch in table.to_batches():
-                yield self._columns.convert(batch, rows)
+                yield self.columns.convert(batch, rows)
                 rows += batch.num_rows
         self._require_announced(rows)
         self.usage = usage_of(self._cursor.connection, self.query_id)

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from extract_project.errors import QueryCancelled, WarehouseError
+from extract_project.errors import Cause, QueryCancelled, WarehouseError
 from extract_project.values import Value
 from extract_project.warehouses.facts import TableFacts
-from extract_project.warehouses.protocol import Query, Rendered, TableChange
+from extract_project.warehouses.protocol import Query, Rendered, Result, TableChange
 from extract_project.warehouses.snowflake.changes import last_changes
 from extract_project.warehouses.snowflake.chunks import Patience
 from extract_project.warehouses.snowflake.facts import table_facts
 from extract_project.warehouses.snowflake.history import query_url
 from extract_project.warehouses.snowflake.result import SnowflakeResult
+from extract_project.warehouses.snowflake.usage import usage_of
+from extract_project.warehouses.unloading import Summary, WrittenFile
 from extract_project.warehouses.waiting import Cancellation, answer_of, begin, is_confirmed
 
 if TYPE_CHECKING:
@@ -36,9 +39,17 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 class SnowflakeSession:
     """One signed-in session."""
 
-    def __init__(self, connection: SnowflakeConnection, account: str | None) -> None:
+    def __init__(
+        self,
+        connection: SnowflakeConnection,
+        account: str | None,
+        storage_integration: str | None = None,
+        unload_from_rows: int = 0,
+    ) -> None:
         self._connection = connection
         self._account = account
+        self._storage_integration = storage_integration
+        self.unload_from_rows = unload_from_rows
         self.patience = Patience()
         self._cancellation = Cancellation()
 
@@ -76,6 +87,54 @@ class SnowflakeSession:
             return snowflake_columns(described(cursor), query).schema
         except Error as error:
             raise self._explained(error, query, None) from None
+
+    def rows_of(self, result: Result) -> int:
+        return _of_this(result).rows
+
+    def summarize(self, result: Result) -> Summary:
+        import pyarrow as pa
+
+        from extract_project.warehouses.snowflake.unload import (
+            first_rows_sql,
+            summary_of,
+            summary_sql,
+        )
+
+        given = _of_this(result)
+
+        def read(sql: str) -> pa.Table:
+            found = self.execute(replace(given.query, text=sql, placeholders=(), end=None))
+            return pa.Table.from_batches(found.batches(), found.schema)
+
+        row = read(summary_sql(given.columns, given.query_id)).combine_chunks()
+        return summary_of(row, read(first_rows_sql(given.query_id)), given.schema)
+
+    def unload(self, result: Result, uri: str, kms_key_id: str | None) -> Sequence[WrittenFile]:
+        from snowflake.connector import Error
+
+        from extract_project.warehouses.snowflake.unload import copy_sql, files_of
+
+        if self._storage_integration is None:
+            raise WarehouseError(
+                "'engine: unload' needs EXTRACT_WAREHOUSES__<NAME>__STORAGE_INTEGRATION: set it to "
+                "the integration with which snowflake may write below EXTRACT_DATA "
+                "(docs/snowflake.md)",
+                cause=Cause.SETTINGS,
+            )
+        given = _of_this(result)
+        sql = copy_sql(given.columns, given.query_id, uri, self._storage_integration, kms_key_id)
+        query, query_id = replace(given.query, text=sql, placeholders=(), end=None), None
+        cursor = self._connection.cursor()
+        try:
+            query_id = self._start(cursor, query)
+            self._await(cursor, query_id)
+            listed = self._cancellation.result(begin("files", cursor.fetchall))
+        except Error as error:
+            known = self._explained(error, query, query_id)
+            known.line = known.column = None  # of our statement, not of the file's
+            raise known from None
+        given.usage = usage_of(self._connection, given.query_id)
+        return tuple(files_of(listed))
 
     def facts(self, table: str) -> TableFacts:
         return table_facts(self, table)
@@ -154,6 +213,12 @@ class SnowflakeSession:
         known.query_id = query_id or getattr(error, "sfqid", None)
         known.query_url = query_url(self._account, known.query_id)
         return known
+
+
+def _of_this(result: Result) -> SnowflakeResult:
+    if not isinstance(result, SnowflakeResult):
+        raise AssertionError("the result is of another warehouse")
+    return result
 
 
 def _bound(query: Query) -> tuple[str, list[Value] | None]:

@@ -97,6 +97,17 @@ class SnowflakeWarehouse(BaseModel):
     protocol: Literal["http", "https"] | None = Field(
         None, description="Its protocol. Default: https"
     )
+    storage_integration: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$",
+        description="The storage integration with which Snowflake may write below EXTRACT_DATA. "
+        "Needed for `engine: unload` and `auto`.",
+    )
+    unload_from_rows: int = Field(
+        100_000_000,
+        ge=0,
+        description="With `engine: auto`, Snowflake writes results of this many rows or more.",
+    )
     forbidden_functions: FunctionNames = frozenset()
     integers: Integers = DEFAULTS.integers
     timestamps: Timestamps = DEFAULTS.timestamps
@@ -131,7 +142,9 @@ class SnowflakeWarehouse(BaseModel):
             )
         connection = in_thread("sign-in", lambda: self._sign_in(label, timeout))
         try:
-            yield SnowflakeSession(connection, self.account)
+            yield SnowflakeSession(
+                connection, self.account, self.storage_integration, self.unload_from_rows
+            )
         finally:
             _close(connection)
 

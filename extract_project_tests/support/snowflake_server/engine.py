@@ -19,10 +19,14 @@ from sqlglot import exp
 from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
 from extract_project_tests.support.snowflake_server.parameters import DEFAULTS
+from extract_project_tests.support.snowflake_server.unload import COPY, Unloading
 from extract_project_tests.support.snowflake_server.wire import Chunk, Column, chunk, wire_array
 
 _CHUNK_ROWS = 50_000
 _CHANGE = "system$last_change_commit_time"
+_BIGINT = re.compile(r"(?<=::)bigint\b")
+"""A synonym of NUMBER(38, 0), but in `copy into`, where it is INT64."""
+_RESULT_SCAN = re.compile(r"table\(result_scan\('([^']+)'\)\)")
 
 
 class SnowflakeError(Exception):
@@ -95,6 +99,7 @@ class Engine:
     """How often each chunk of an answer is sent."""
     changed: dict[str, int] = field(default_factory=dict)
     """The answer of SYSTEM$LAST_CHANGE_COMMIT_TIME for each existing table."""
+    unloading: Unloading = field(default_factory=Unloading)
     scripted: dict[str, Answer | SnowflakeError] = field(default_factory=dict)
     """Answers by SQL text, header and comments aside."""
 
@@ -102,6 +107,8 @@ class Engine:
         self._database = duckdb.connect(self.path, read_only=self.read_only)
         self._database.execute("set timezone = 'UTC'")
         self._database.execute("set enable_progress_bar = false")
+        self._database.execute("attach ':memory:' as results")
+        self._statements: dict[str, tuple[str, Sequence[Any]]] = {}
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """The cursor for one statement; cancelling interrupts it."""
@@ -133,6 +140,7 @@ class Engine:
         sql: str,
         binds: Sequence[Any],
         parameters: Mapping[str, str] = DEFAULTS,
+        query_id: str = "",
     ) -> Answer:
         """Run a statement; raises SnowflakeError, also if the cursor is interrupted."""
         scripted = self._scripted(sql)
@@ -141,7 +149,12 @@ class Engine:
         if _CHANGE in sql:
             return self._changes(sql)
         _prepare(cursor, parameters)
-        reader = self._execute(cursor, _duckdb_sql(sql, parameters), sql, binds)
+        if found := COPY.fullmatch(sql):
+            return self._unload(cursor, found, sql, query_id)
+        self._keep_results(cursor, sql)
+        text = _duckdb_sql(_BIGINT.sub("number(38, 0)", sql), parameters)
+        reader = self._execute(cursor, text, sql, binds)
+        self._statements[query_id] = text, binds
         columns = _columns(cursor, reader.schema)
         try:
             batches = (_on_the_wire(columns, batch) for batch in reader)
@@ -152,6 +165,37 @@ class Engine:
         if self.reuse_results and not binds:
             self.script(sql, answer)
         return answer
+
+    def _unload(
+        self, cursor: duckdb.DuckDBPyConnection, found: re.Match[str], sql: str, query_id: str
+    ) -> Answer:
+        if found["integration"].upper() not in self.unloading.integrations:
+            raise SnowflakeError(
+                "002003",
+                "02000",
+                f"SQL compilation error:\nIntegration '{found['integration'].upper()}' does not "
+                f"exist or not authorized.",
+            )
+        self._keep_results(cursor, sql)
+        reader = self._execute(cursor, _duckdb_sql(found["query"]), sql, [])
+        try:
+            rows = reader.read_all()
+        except (duckdb.Error, OSError) as error:
+            raise _explained(error, sql) from error
+        files = self.unloading.write(found, query_id, [rows])
+        columns = [
+            Column("FILE_NAME", "TEXT", length=100),
+            Column("FILE_SIZE", "FIXED", 38, 0),
+            Column("ROW_COUNT", "FIXED", 38, 0),
+        ]
+        return Answer(columns, [], rowset=[[str(value) for value in file] for file in files])
+
+    def _keep_results(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
+        """Make tables of the results that a statement scans."""
+        for query_id in _RESULT_SCAN.findall(sql):
+            text, binds = self._statements[query_id]
+            name = f'results.main."{query_id}"'
+            cursor.execute(f"create table if not exists {name} as {text}", list(binds))
 
     def _changes(self, sql: str) -> Answer:
         """One unknown table fails the whole statement."""
@@ -195,6 +239,7 @@ def _prepare(cursor: duckdb.DuckDBPyConnection, parameters: Mapping[str, str]) -
 
 
 def _duckdb_sql(sql: str, parameters: Mapping[str, str] = DEFAULTS) -> str:
+    sql = _RESULT_SCAN.sub(r'results.main."\1"', sql)
     try:
         # sqlglot takes `?::` for one operator.
         tree = sqlglot.parse_one(sql.replace("?::", "? ::"), read="snowflake")
@@ -209,6 +254,9 @@ def _duckdb_sql(sql: str, parameters: Mapping[str, str] = DEFAULTS) -> str:
     ignores_case = parameters["QUOTED_IDENTIFIERS_IGNORE_CASE"] == "true"
     with_zone = parameters["TIMESTAMP_TYPE_MAPPING"] != "TIMESTAMP_NTZ"
     for node in list(tree.walk()):
+        if isinstance(node, exp.HashAgg):
+            hashed = exp.func("hash", node.this, *node.expressions)
+            node.replace(exp.func("sum", hashed))
         if ignores_case and isinstance(node, exp.Identifier):
             node.set("this", node.this.upper())
         if with_zone and isinstance(node, exp.DataType) and node.is_type("timestamp"):

@@ -334,7 +334,7 @@ class Service:
         timer.start()
         try:
             values = {**query.session.parameters, **query.parameters}
-            answer = self.engine.run(cursor, query.sql, query.binds, values)
+            answer = self.engine.run(cursor, query.sql, query.binds, values, query.id)
             chunks = applied(answer.columns, answer.chunks, values)
             self._finish(query, answer=replace(answer, chunks=chunks))
         except SnowflakeError as error:

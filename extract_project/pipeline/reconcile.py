@@ -1,0 +1,124 @@
+"""Compare what a warehouse says that it has written with what is there.
+
+Four witnesses must agree on every file: the warehouse's list, the bucket's listing, the object
+itself (its size and version), and the footer of the file (its rows and types). The result is a list
+of versions, so whatever happens to the keys later, readers get what was compared.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from extract_project.daemons import DaemonPool
+from extract_project.errors import StagingError, TypeMappingError
+from extract_project.history.parts import HEADS_AT_ONCE, Part
+from extract_project.history.reading import ObjectFile
+from extract_project.schema.spelling import spelled
+from extract_project.store.protocol import ListedVersion, Store
+from extract_project.warehouses.unloading import WrittenFile
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+_FOOTER_BYTES = 64 << 10
+
+
+def reconciled(
+    store: Store, folder: str, written: Sequence[WrittenFile], schema: pa.Schema, rows: int
+) -> list[Part]:
+    """The parts below a folder, by name.
+
+    Raises StagingError if the witnesses disagree, or the files have not as many rows as the result;
+    TypeMappingError if a file has other columns than `schema`.
+    """
+    listed = _listed(store, folder)
+    said = {each.name: each for each in written}
+    if len(said) < len(written) or said.keys() != listed.keys():
+        missing, foreign = sorted(said.keys() - listed.keys()), sorted(listed.keys() - said.keys())
+        raise _disagreement(
+            store.uri(folder),
+            f"the warehouse says that it has written {len(written):,} files, and there are "
+            f"{len(listed):,}"
+            + (f"; missing: {missing[0]}" if missing else "")
+            + (f"; not listed by the warehouse: {foreign[0]}" if foreign else ""),
+        )
+    names = sorted(said)
+    with DaemonPool(HEADS_AT_ONCE, "reconcile") as pool:
+        parts = list(pool.map(lambda name: _part(store, listed[name], said[name], schema), names))
+    total = sum(part.rows for part in parts)
+    if total != rows:
+        raise _disagreement(
+            store.uri(folder), f"the files have {total:,} rows, and the result has {rows:,}"
+        )
+    return parts
+
+
+def parquet_part(store: Store, part: Part) -> pq.ParquetFile:
+    """A part, opened by its version; reading it takes bounded memory."""
+    import pyarrow.parquet as pq
+
+    file = ObjectFile(store, part.key, part.version_id, part.bytes)
+    return pq.ParquetFile(io.BufferedReader(file, _FOOTER_BYTES), buffer_size=1 << 20)
+
+
+def _listed(store: Store, folder: str) -> dict[str, ListedVersion]:
+    """The versions below a folder, by name; each key must have one, and no delete marker."""
+    found: dict[str, ListedVersion] = {}
+    for each in store.history(folder):
+        name = each.key.removeprefix(folder)
+        if name in found or each.is_deleted:
+            raise _disagreement(store.uri(each.key), "it was written more than once, or deleted")
+        found[name] = each
+    return found
+
+
+def _part(store: Store, listed: ListedVersion, said: WrittenFile, schema: pa.Schema) -> Part:
+    import pyarrow as pa
+
+    uri = store.uri(listed.key)
+    head = store.find(listed.key, listed.version_id)
+    sizes = {said.bytes, listed.size, head.size if head else -1}
+    if head is None or len(sizes) > 1:
+        raise _disagreement(
+            uri,
+            f"the warehouse says {said.bytes:,} bytes, the listing {listed.size:,}, the object "
+            f"{'is gone' if head is None else f'has {head.size:,}'}",
+        )
+    part = Part(key=listed.key, version_id=listed.version_id, bytes=listed.size, rows=said.rows)
+    try:
+        with parquet_part(store, part) as file:
+            rows, found = file.metadata.num_rows, file.schema_arrow
+    except pa.ArrowInvalid as error:
+        raise _disagreement(uri, f"it is not a whole Parquet file: {error}") from None
+    if rows != said.rows:
+        raise _disagreement(uri, f"the warehouse says {said.rows:,} rows, its footer {rows:,}")
+    _require_columns(uri, found, schema)
+    return part
+
+
+def _require_columns(uri: str, found: pa.Schema, schema: pa.Schema) -> None:
+    if found.names != schema.names:
+        raise _disagreement(
+            uri, f"its columns are {', '.join(found.names)}, not {', '.join(schema.names)}"
+        )
+    wrong = [
+        f"{new.name!r} is {spelled(new.type)}, not {spelled(old.type)}"
+        for old, new in zip(schema, found, strict=True)
+        if not new.type.equals(old.type)
+    ]
+    if wrong:
+        raise TypeMappingError(
+            f"the warehouse has written other types than promised ({uri}): {'; '.join(wrong)}: "
+            f"cast the columns in the SQL, or write 'engine: stream'"
+        )
+
+
+def _disagreement(uri: str, what: str) -> StagingError:
+    return StagingError(
+        f"what the warehouse has written is not what it says ({uri}): {what}: run the extract "
+        f"again, and if it stays, write 'engine: stream'",
+        transient=True,
+    )

@@ -1,0 +1,172 @@
+"""The SQL with which Snowflake summarizes and writes the result of a query that has run.
+
+Both read `result_scan`, so the query runs once. The same expression for each column is summarized
+and written, so that the summary is about the values in the files.
+
+Sources: https://docs.snowflake.com/en/sql-reference/sql/copy-into-location, and for the types
+https://docs.snowflake.com/en/user-guide/data-unload-considerations: a NUMBER becomes a DECIMAL
+unless it is cast to BIGINT; TIMESTAMP_LTZ and TIMESTAMP_TZ are refused. In which unit a timestamp
+is written is not said: the files tell, and what is not exact is refused there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from extract_project.errors import TypeMappingError
+from extract_project.sql_quoting import backslashed, identifier
+from extract_project.warehouses.unloading import ColumnSummary, Summary, WrittenFile
+
+if TYPE_CHECKING:
+    from extract_project.warehouses.snowflake.types import Column, SnowflakeColumns
+
+_FILE_BYTES = 256 << 20
+_SHOWN = 100
+_FIRST_ROWS = 10
+_WIDEST_INT64 = 18
+_MICROS = 6
+_TEXT, _JSON, _ZONED, _NUMBER = (2,), (5, 9, 10), (6, 7), 0
+"""Type codes: see `types`."""
+
+
+def summary_sql(columns: SnowflakeColumns, query_id: str) -> str:
+    """One row: the number of rows, their digest, and then for each column its NULLs, its lowest
+    and highest value, and a value that its type in the file does not hold.
+    """
+    written = list(_written(columns).values())
+    asked = ["count(*)", f"to_varchar(hash_agg({', '.join(written)}))"]
+    for field, known, value in zip(columns.schema, columns.described, written, strict=True):
+        name, misfit = _name(field), _misfit(field, known)
+        ends = f"iff({misfit}, null, {_ends(field, value)})"
+        asked += [f"count_if({name} is null)", f"min({ends})", f"max({ends})"]
+        asked.append(f"max(iff({misfit}, {name}, null))::varchar")
+    named = (f"{each} as c{number}" for number, each in enumerate(asked))
+    return f"select {', '.join(named)} from {_scan(query_id)}"
+
+
+def first_rows_sql(query_id: str) -> str:
+    """A few rows of the result."""
+    return f"select * from {_scan(query_id)} limit {_FIRST_ROWS}"
+
+
+def copy_sql(
+    columns: SnowflakeColumns, query_id: str, uri: str, integration: str, kms_key_id: str | None
+) -> str:
+    """Write the result below the URI, and list each file."""
+    selected = ", ".join(f"{value} as {name}" for name, value in _written(columns).items())
+    key = f" kms_key_id = {backslashed(kms_key_id)}" if kms_key_id else ""
+    encryption = f"encryption = (type = 'AWS_SSE_KMS'{key}) " if kms_key_id else ""
+    return (
+        f"copy into {backslashed(uri)} from (select {selected} from {_scan(query_id)}) "
+        f"storage_integration = {integration} {encryption}"
+        f"file_format = (type = parquet compression = snappy) header = true "
+        f"include_query_id = true detailed_output = true max_file_size = {_FILE_BYTES}"
+    )
+
+
+def summary_of(row: pa.Table, first: pa.Table, schema: pa.Schema) -> Summary:
+    """Read the row of `summary_sql`; raises TypeMappingError that names every misfit."""
+    rows, digest = row.column(0)[0].as_py(), row.column(1)[0].as_py()
+    columns, misfits = [], []
+    for index, field in enumerate(schema):
+        nulls, lowest, highest, misfit = (row.column(2 + 4 * index + n) for n in range(4))
+        extremes = None
+        if lowest[0].is_valid:
+            extremes = pa.concat_arrays([lowest.chunk(0), highest.chunk(0)]).cast(field.type)
+        columns.append(ColumnSummary(int(nulls[0].as_py()), extremes))
+        if misfit[0].is_valid:
+            misfits.append(f"column {field.name!r} has {misfit[0].as_py()}, {_way_out(field)}")
+    if misfits:
+        raise TypeMappingError("\n".join(misfits))
+    return Summary(int(rows), f"snowflake hash_agg {digest}", columns, first)
+
+
+def files_of(rows: Iterable[Sequence[object]]) -> Iterator[WrittenFile]:
+    """Read what `copy_sql` lists: name, bytes and rows of each file."""
+    for name, size, count in rows:
+        yield WrittenFile(str(name).rpartition("/")[2], int(str(size)), int(str(count)))
+
+
+def _written(columns: SnowflakeColumns) -> Mapping[str, str]:
+    """The expression of each column in the files, by its quoted name.
+
+    Raises TypeMappingError that names every column that Snowflake does not write exactly.
+    """
+    found = {
+        _name(field): _expression(field, known)
+        for field, known in zip(columns.schema, columns.described, strict=True)
+    }
+    missing = [name for name, value in found.items() if value is None]
+    if missing:
+        raise TypeMappingError(
+            f"snowflake does not write the type of {', '.join(missing)} to Parquet exactly: cast "
+            f"it in the SQL (a timestamp with a zone as convert_timezone('UTC', x)::timestamp_ntz, "
+            f"others as x::varchar), or write 'engine: stream'"
+        )
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _expression(field: pa.Field, known: Column) -> str | None:
+    name, kind = _name(field), field.type
+    if known.type_code in _ZONED:
+        return None
+    if known.type_code in _JSON:
+        return f"to_json({name})"
+    if pa.types.is_string(kind):
+        return name if known.type_code in _TEXT else None
+    if pa.types.is_int64(kind):
+        return f"{name}::bigint"
+    if pa.types.is_decimal(kind):
+        return f"{name}::number({kind.precision}, {kind.scale})"
+    if pa.types.is_float64(kind):
+        return f"{name}::double"
+    if pa.types.is_time(kind) or pa.types.is_timestamp(kind):
+        target = "time" if pa.types.is_time(kind) else "timestamp_ntz"
+        return f"{name}::{target}({_digits(kind)})"
+    if pa.types.is_date32(kind) or pa.types.is_boolean(kind) or pa.types.is_binary(kind):
+        return name
+    return None
+
+
+def _misfit(field: pa.Field, known: Column) -> str:
+    """The condition of a value that its type in the file does not hold."""
+    name, kind = _name(field), field.type
+    if pa.types.is_int64(kind) and (known.precision or 0) > _WIDEST_INT64:
+        return f"{name} not between {-(2**63)} and {2**63 - 1}"
+    if pa.types.is_time(kind) or pa.types.is_timestamp(kind):
+        return f"{name} <> {_expression(field, known)}"
+    return "false"
+
+
+def _way_out(field: pa.Field) -> str:
+    if pa.types.is_int64(field.type):
+        return "beyond int64: to keep it, write 'integers: decimal' in the header"
+    return "with digits beyond a microsecond: round it in the SQL, or write 'engine: stream'"
+
+
+def _ends(field: pa.Field, value: str) -> str:
+    """What the lowest and highest value are taken of; NULL for types without an order."""
+    if pa.types.is_binary(field.type):
+        return "null::number(1, 0)"
+    if pa.types.is_boolean(field.type):
+        return f"{value}::number(1, 0)"
+    if pa.types.is_string(field.type):
+        return f"left({value}, {_SHOWN})"
+    if pa.types.is_floating(field.type):
+        return f"nullif({value}, 'NaN'::double)"
+    return value
+
+
+def _digits(kind: pa.DataType) -> int:
+    return _MICROS if kind.unit == "us" else 9
+
+
+def _name(field: pa.Field) -> str:
+    return identifier(field.name)
+
+
+def _scan(query_id: str) -> str:
+    return f"table(result_scan({backslashed(query_id)}))"

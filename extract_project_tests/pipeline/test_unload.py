@@ -1,0 +1,432 @@
+"""`engine: unload`: the warehouse writes the files, and nothing that it says is believed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from extract_project.errors import (
+    Cause,
+    ExtractError,
+    RunEnded,
+    StagingError,
+    TypeMappingError,
+    WarehouseError,
+)
+from extract_project.history.parts import load_manifest, run_receipt
+from extract_project.history.reading import open_version
+from extract_project.history.receipt import Receipt, receipt_of
+from extract_project.history.versions import Version, find_version, list_versions
+from extract_project.manifest.bucket import read_manifest
+from extract_project.manifest.extract import Extract
+from extract_project.manifest.parsing import Dialects
+from extract_project.pipeline.attempt import Done, RefusedResult, attempt
+from extract_project.pipeline.provenance import Provenance
+from extract_project.publish.places import Place
+from extract_project.publish.rollback import Order, restore
+from extract_project.sql.snowflake import Snowflake
+from extract_project.stopping import Stop
+from extract_project.store.destination import DATA
+from extract_project_tests.conftest import Site
+from extract_project_tests.support.rigs import snowflake_service, snowflake_warehouse
+from extract_project_tests.support.snowflake_server import SnowflakeServer, snowflake_server
+from extract_project_tests.support.snowflake_server.unload import File, Unloading
+from extract_project_tests.support.waiting import await_value
+
+DIALECTS = Dialects({"snow": Snowflake()}, "snow")
+COLUMNS = """
+    n as id, case when n % 3 <> 0 then n * 1000000007 end as wide,
+    (n / 7)::decimal(18, 4) as price, n / 3.0::double as share, n % 2 = 0 as even,
+    case when n % 5 <> 0 then 'Grüße ' || n end as label, date '2026-01-01' + n::int as day,
+    timestamp '2026-01-01 00:00:00.000001' + interval (n) minute as at, 'x'::varchar as "Mixed case"
+"""
+SERIES = f"select {COLUMNS} from range(1, {{}}) t(n)"
+HEADER = "/*---\nengine: {}\n{}---*/\n"
+CHECKS = (
+    "checks:\n- min_rows: 1\n- unique: [id]\n- not_null: [id, at]\n- between: {price: [0, 1000]}\n"
+    "- max_null_ratio: {label: 0.3}\n"
+)
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A site, and a Snowflake that writes into its bucket."""
+
+    site: Site
+    server: SnowflakeServer
+
+    @property
+    def unloading(self) -> Unloading:
+        return self.server.service.engine.unloading
+
+    def extract(self, text: str, path: str = "sales/orders") -> Extract:
+        self.site.put_sql(path, text)
+        found = {each.path: each for each in read_manifest(self.site.manifest, DIALECTS).extracts}
+        return found[path]
+
+    def publish(self, extract: Extract, stop: Stop | None = None, **fields: Any) -> Done:
+        warehouse = snowflake_warehouse(self.server).model_copy(
+            update={"storage_integration": "extracts", **fields}
+        )
+        place = Place(DATA, self.site.target(extract), self.site.state)
+        stop = stop or Stop(extract.header.timeout)
+        return attempt(warehouse, extract, [place], Provenance("run"), stop=stop)
+
+    def current(self, extract: Extract) -> Version:
+        version = find_version(self.site.data.store, self.site.target(extract).key)
+        assert version is not None
+        return version
+
+    def receipt(self, extract: Extract) -> Receipt:
+        receipt = receipt_of(self.site.state, self.current(extract))
+        assert receipt is not None
+        return receipt
+
+    def rows(self, extract: Extract) -> pa.Table:
+        reader = open_version(self.current(extract))
+        return pa.Table.from_batches(reader, reader.schema).sort_by("ID")
+
+    def lying(self) -> list[str]:
+        """The current objects of runs."""
+        listed = self.site.data.store.list(self.site.data.key("sales"))
+        return [each.key for each in listed if run_receipt(each.key)]
+
+
+@pytest.fixture
+def rig(site: Site) -> Iterator[Rig]:
+    with snowflake_server(snowflake_service(chunk_rows=1000)) as server:
+        server.service.engine.unloading.file_rows = 100
+        yield Rig(site, server)
+
+
+def test_both_engines_publish_the_same(rig: Rig) -> None:
+    streamed = rig.extract(HEADER.format("stream", CHECKS) + SERIES.format(251), "sales/streamed")
+    unloaded = rig.extract(HEADER.format("unload", CHECKS) + SERIES.format(251))
+    rig.publish(streamed)
+    done = rig.publish(unloaded)
+    assert done.published.outcome == "published"
+    assert rig.rows(unloaded).equals(rig.rows(streamed))
+    ours, theirs = rig.receipt(unloaded), rig.receipt(streamed)
+    for name in ("rows", "columns", "schema_sha256", "arrow_schema", "checks"):
+        assert getattr(ours, name) == getattr(theirs, name), name
+    assert ours.metrics.nulls == theirs.metrics.nulls
+    assert len(done.staged.preview) == 10
+    manifest = load_manifest(rig.current(unloaded))
+    assert [part.rows for part in manifest.parts] == [100, 100, 50]
+    assert ours.query_id in {each.id for each in rig.server.service.queries}
+    assert {run_receipt(part.key) for part in manifest.parts} == {ours.id}
+
+
+def test_the_query_runs_once(rig: Rig) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    rig.publish(extract)
+    texts = [each.sql for each in rig.server.service.queries]
+    assert sum("range(" in each for each in texts) == 1
+    assert [each.split()[0] for each in texts[1:]] == ["select", "select", "copy"]
+
+
+def test_a_result_without_rows_is_a_file_without_rows(rig: Rig) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    rig.publish(extract)
+    empty = rig.extract(HEADER.format("unload", "") + SERIES.format(1))
+    assert rig.publish(empty).published.outcome == "published"
+    assert rig.rows(empty).num_rows == 0
+    assert rig.rows(empty).schema.names == list(rig.receipt(extract).metrics.nulls)
+    assert rig.lying() == []
+
+
+@pytest.mark.parametrize(("least", "folder"), [(250, True), (251, False)])
+def test_auto_unloads_results_of_many_rows(rig: Rig, least: int, folder: bool) -> None:
+    extract = rig.extract(HEADER.format("auto", "") + SERIES.format(251))
+    rig.publish(extract, unload_from_rows=least)
+    assert rig.rows(extract).num_rows == 250
+    assert bool(rig.lying()) == folder
+
+
+def test_g12_equal_rows_in_another_order_add_no_version(rig: Rig) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    first = rig.publish(extract)
+    named = rig.lying()
+    turned = rig.extract(HEADER.format("unload", "") + SERIES.format(251) + " order by n desc")
+    again = rig.publish(turned)
+    assert (again.published.outcome, again.published.version_id) == (
+        "unchanged",
+        first.published.version_id,
+    )
+    assert rig.lying() == named
+    other = rig.extract(HEADER.format("unload", "") + SERIES.format(252))
+    assert rig.publish(other).published.outcome == "published"
+    assert {run_receipt(key) for key in rig.lying()} == {rig.receipt(other).id}
+
+
+def test_a_version_can_be_read_and_rolled_back_to_after_the_next(rig: Rig) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    rig.publish(extract)
+    before = rig.rows(extract)
+    old = rig.current(extract)
+    rig.publish(rig.extract(HEADER.format("unload", "") + SERIES.format(100)))
+    reader = open_version(old)
+    assert pa.Table.from_batches(reader, reader.schema).sort_by("ID").equals(before)
+    restore(rig.site.state, rig.site.target(extract), Order(old.version_id, "wrong rows", "ana"))
+    assert rig.rows(extract).equals(before)
+    assert len(rig.lying()) == 3
+
+
+Lie = Callable[[Rig, str, str, list[File]], Sequence[File]]
+
+
+def _put(rig: Rig, bucket: str, key: str, body: bytes) -> None:
+    rig.site.s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def _body(rig: Rig, bucket: str, key: str) -> bytes:
+    return rig.site.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def _lost(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
+    rig.site.s3.delete_object(Bucket=bucket, Key=folder + files[0][0])
+    return files
+
+
+def _foreign(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
+    _put(rig, bucket, f"{folder}data_of_a_first_attempt.parquet", b"x")
+    return files
+
+
+def _untold(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
+    return files[1:]
+
+
+def _twice(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
+    return [*files, files[0]]
+
+
+def _again(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
+    key = folder + files[0][0]
+    _put(rig, bucket, key, _body(rig, bucket, key))
+    return files
+
+
+def _other_size(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
+    name, size, rows = files[0]
+    return [(name, size + 1, rows), *files[1:]]
+
+
+def _other_rows(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
+    name, size, rows = files[0]
+    return [(name, size, rows - 1), *files[1:]]
+
+
+def _cut(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
+    """A whole file of fewer rows, which the warehouse has counted too."""
+    import io
+
+    import pyarrow.parquet as pq
+
+    name, _, _ = files[0]
+    rows = pq.read_table(io.BytesIO(_body(rig, bucket, folder + name))).slice(1)
+    body = io.BytesIO()
+    pq.write_table(rows, body, store_schema=False)
+    other = f"{name}2"
+    _put(rig, bucket, folder + other, body.getvalue())
+    rig.site.s3.delete_object(Bucket=bucket, Key=folder + name)
+    version = rig.site.s3.list_object_versions(Bucket=bucket, Prefix=folder + name)
+    for each in (*version["Versions"], *version["DeleteMarkers"]):
+        if each["Key"] == folder + name:
+            rig.site.s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+    return [(other, len(body.getvalue()), rows.num_rows), *files[1:]]
+
+
+def _broken(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
+    name, _, rows = files[0]
+    body = b"no parquet at all"
+    new = f"{name}2"
+    _put(rig, bucket, folder + new, body)
+    return [*files, (new, len(body), rows)]
+
+
+@pytest.mark.parametrize(
+    ("lie", "told"),
+    [
+        (_lost, "it was written more than once, or deleted"),
+        (_foreign, "not listed by the warehouse: data_of_a_first_attempt.parquet"),
+        (_untold, "has written 2 files, and there are 3"),
+        (_twice, "has written 4 files, and there are 3"),
+        (_again, "it was written more than once, or deleted"),
+        (_other_size, "bytes, the listing"),
+        (_other_rows, "the warehouse says 99 rows, its footer 100"),
+        (_cut, "the files have 249 rows, and the result has 250"),
+        (_broken, "it is not a whole Parquet file"),
+    ],
+)
+def test_g1_what_the_witnesses_disagree_on_is_not_published(rig: Rig, lie: Lie, told: str) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    rig.unloading.listed = lambda bucket, folder, files: lie(rig, bucket, folder, files)
+    with pytest.raises(StagingError, match=told) as raised:
+        rig.publish(extract)
+    assert raised.value.transient
+    assert find_version(rig.site.data.store, rig.site.target(extract).key) is None
+    assert rig.lying() == []
+
+
+def _as(kind: pa.DataType, name: str) -> Callable[[pa.Table], pa.Table]:
+    def typed(rows: pa.Table) -> pa.Table:
+        index = rows.schema.get_field_index(name)
+        return rows.set_column(index, name, rows.column(name).cast(kind, safe=False))
+
+    return typed
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "told"),
+    [
+        (pa.timestamp("ms"), "AT", "'AT' is timestamp"),
+        (pa.timestamp("us", "UTC"), "AT", "'AT' is timestamptz, not timestamp"),
+        (pa.int32(), "ID", "'ID' is int32, not int64"),
+        (pa.decimal128(38, 4), "PRICE", r"'PRICE' is decimal\(38,4\), not decimal\(18,4\)"),
+        (pa.float32(), "SHARE", "'SHARE' is float32, not float64"),
+    ],
+)
+def test_g5_a_file_of_other_types_is_refused(
+    rig: Rig, kind: pa.DataType, name: str, told: str
+) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    rig.unloading.typed = _as(kind, name)
+    with pytest.raises(TypeMappingError, match=told) as raised:
+        rig.publish(extract)
+    assert "write 'engine: stream'" in str(raised.value)
+    assert rig.lying() == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        (
+            "select case when n = 50 then 9223372036854775808 else n end::decimal(38, 0) as n "
+            "from range(100) t(n)",
+            "column 'N' has 9223372036854775808, beyond int64: to keep it, write 'integers: dec",
+        ),
+        (
+            "select make_timestamp_ns(1767225600000000000 + (n = 50)::int) as at "
+            "from range(100) t(n)",
+            "column 'AT' has 2026-01-01 00:00:00.000000001, with digits beyond a microsecond",
+        ),
+        ("select timestamptz '2026-01-01 00:00:00+00' as at", 'does not write the type of "AT"'),
+    ],
+)
+def test_g5_what_files_would_not_hold_is_refused_before_they_are_written(
+    rig: Rig, sql: str, told: str
+) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + sql)
+    with pytest.raises(TypeMappingError, match=told):
+        rig.publish(extract)
+    assert not any(each.sql.startswith("copy") for each in rig.server.service.queries)
+
+
+def test_a_declared_type_that_needs_a_cast_is_refused(rig: Rig) -> None:
+    columns = "columns: {N: int32}\n"
+    extract = rig.extract(HEADER.format("unload", columns) + "select 1 as n")
+    with pytest.raises(TypeMappingError, match="'N' is int64, and the header declares int32"):
+        rig.publish(extract)
+
+
+def test_g1_a_check_that_fails_refuses_the_result_and_shows_its_rows(rig: Rig) -> None:
+    checks = "checks:\n- between: {PRICE: [0, 20]}\n- unique: [ID]\n"
+    extract = rig.extract(HEADER.format("unload", checks) + SERIES.format(251))
+    with pytest.raises(RefusedResult) as raised:
+        rig.publish(extract)
+    (outcome,) = raised.value.outcomes
+    assert "PRICE in 110 of 250 rows" in outcome.verdict.summary
+    assert set(outcome.verdict.samples[0]) == {"row", "ID", "PRICE"}
+    assert rig.lying() == []
+    assert list(list_versions(rig.site.data.store, rig.site.target(extract).key)) == []
+
+
+def test_only_columns_that_checks_name_are_read(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = "'" + "x" * 40 + "' || hash(n) as noise"
+    text = f"select n as id, {wide} from range(1, 40001) t(n)"
+    checks = "checks:\n- max_null_ratio: {ID: 0}\n- min_rows: 40000\n"
+    extract = rig.extract(HEADER.format("unload", checks) + text)
+    rig.unloading.file_rows = 40_000
+    read = 0
+    fetch = type(rig.site.data.store).read_range
+
+    def counted(self: Any, key: str, version_id: str, start: int, end: int) -> bytes:
+        nonlocal read
+        read += end - start
+        return fetch(self, key, version_id, start, end)
+
+    monkeypatch.setattr(type(rig.site.data.store), "read_range", counted)
+    rig.publish(extract)
+    (part,) = load_manifest(rig.current(extract)).parts
+    assert read < part.bytes / 2
+
+
+def test_g8_a_run_that_is_ended_cancels_the_unload_and_leaves_nothing(rig: Rig) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    begun, ended = threading.Event(), threading.Event()
+
+    def slow(bucket: str, folder: str, files: list[File]) -> list[File]:
+        begun.set()
+        ended.wait(60)
+        return files
+
+    rig.unloading.listed = slow
+    stop = Stop(extract.header.timeout)
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        with suppress(ExtractError):
+            try:
+                rig.publish(extract, stop)
+            except ExtractError as error:
+                raised.append(error)
+                raise
+
+    running = threading.Thread(target=run)
+    running.start()
+    assert begun.wait(60)
+    stop.end()
+    running.join(60)
+    ended.set()
+    assert isinstance(raised[0], RunEnded)
+    (copy,) = (each for each in rig.server.service.queries if each.sql.startswith("copy"))
+    await_value("the end of the statement", lambda: copy.state == "ABORTED")
+    assert rig.lying() == []
+    assert find_version(rig.site.data.store, rig.site.target(extract).key) is None
+
+
+def test_what_a_killed_run_left_is_hidden_by_the_next(rig: Rig) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    rig.publish(extract)
+    (first, *_) = rig.lying()
+    left = first.replace(rig.receipt(extract).id, "20260101T000000.000000Z-0badcafe")
+    _put(rig, rig.site.data.bucket, left, b"x")
+    later = first.replace(rig.receipt(extract).id, "29990101T000000.000000Z-0badcafe")
+    _put(rig, rig.site.data.bucket, later, b"x")
+    rig.publish(rig.extract(HEADER.format("unload", "") + SERIES.format(252)))
+    assert left not in rig.lying()
+    assert later in rig.lying()  # of a run that may be about to publish
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"storage_integration": None}, "__STORAGE_INTEGRATION: set it to the integration"),
+        ({"storage_integration": "unknown"}, "Integration 'UNKNOWN' does not exist"),
+    ],
+)
+def test_an_integration_that_is_missing_is_named(
+    rig: Rig, fields: dict[str, Any], told: str
+) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + "select 1 as n")
+    with pytest.raises(WarehouseError, match=told) as raised:
+        rig.publish(extract, **fields)
+    assert raised.value.cause in (Cause.SETTINGS, Cause.SQL, Cause.PERMISSION)
+    assert raised.value.line is None
