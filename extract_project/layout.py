@@ -9,8 +9,11 @@ PARTS_MANIFEST = "_manifest.json"
 PART_NAME = re.compile(r"part-([0-9]{5,})(\.[^/]*)?")
 """Name of a part object: its number, and its extension."""
 RUN_PARTS = "_parts"
-"""Name of the folder with the parts that a warehouse writes: a folder for each run, by its
-receipt."""
+"""Name of the folder, at the top of a destination, with the parts that a warehouse writes: below it
+a folder for each extract, and for each of its runs, by its receipt. Being on top, it can have a
+lifecycle rule of its own: its keys are written once, so no rule that keeps some versions of each
+key would ever remove one.
+"""
 
 CATALOG_PAGE, CATALOG_JSON = "catalog/index.html", "catalog/catalog.json"
 OPERATIONS_PAGE = "catalog/operations.html"

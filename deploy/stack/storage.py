@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
 from deploy.stack.parameters import att, excused, kept, ref, ref_number
-from extract_project.layout import PAGES
+from extract_project.layout import PAGES, RUN_PARTS
 
 _ABORT_DAYS = 1
 _UNTAGGED_DAYS = 14
@@ -20,7 +20,8 @@ def define_storage(stack: cdk.Stack) -> None:
     """One key, three buckets (SQL, extracts, Dagster's logs), one registry."""
     _key(stack)
     _bucket(stack, "Manifest", [_abort(), _old_versions()], history=True)
-    _bucket(stack, "Data", [_abort(), _old_versions(), *_old_pages()], history=True)
+    rules = [_abort(), _old_versions(), _old_unloaded(), *_old_pages()]
+    _bucket(stack, "Data", rules, history=True)
     _bucket(stack, "Logs", [_abort(), _expire()], history=False)
     _registry(stack)
 
@@ -152,6 +153,19 @@ def _old_versions() -> _Rule:
         noncurrent_version_expiration=s3.CfnBucket.NoncurrentVersionExpirationProperty(
             noncurrent_days=ref_number("NoncurrentDays"),
             newer_noncurrent_versions=ref_number("NoncurrentVersions"),
+        ),
+    )
+
+
+def _old_unloaded() -> _Rule:
+    """Remove the parts of replaced versions that a warehouse has written. Their keys are written
+    once, so there are never newer versions of one to count."""
+    return _Rule(
+        prefix=f"{ref('DataPrefix')}/{RUN_PARTS}/",
+        id="old-unloaded-parts",
+        status="Enabled",
+        noncurrent_version_expiration=s3.CfnBucket.NoncurrentVersionExpirationProperty(
+            noncurrent_days=ref_number("NoncurrentDays")
         ),
     )
 

@@ -111,21 +111,26 @@ def part_number(key: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def run_folder(manifest_key: str, receipt_id: str) -> str:
-    """The prefix of the parts that a warehouse writes for one run, with the slash."""
-    return f"{folder(manifest_key)}{RUN_PARTS}/{receipt_id}/"
+def unloaded_folder(root: str, manifest_key: str) -> str:
+    """The prefix of the parts that a warehouse has written for a manifest, with the slash.
+
+    Below it is a folder for each run, by its receipt. `root` is the prefix of the destination.
+    """
+    above = f"{root}/" if root else ""
+    return f"{above}{RUN_PARTS}/{folder(manifest_key).removeprefix(above)}"
 
 
 def run_receipt(key: str) -> str | None:
     """The id of the receipt of the run whose warehouse wrote this part; None for other keys."""
-    above, _, receipt_id = key.rpartition("/")[0].rpartition("/")
-    return receipt_id if above.rpartition("/")[2] == RUN_PARTS else None
+    *above, receipt_id, _ = ["", *key.split("/")]
+    return receipt_id if RUN_PARTS in above else None
 
 
 def whole_key(key: str) -> str:
     """The key of the published object: for a part, its manifest; otherwise the key itself."""
     if run_receipt(key) is not None:
-        return f"{folder(key.rpartition(f'{RUN_PARTS}/')[0])}{PARTS_MANIFEST}"
+        root, _, below = key.rpartition(f"{RUN_PARTS}/")
+        return f"{root}{below.rpartition('/')[0].rpartition('/')[0]}/{PARTS_MANIFEST}"
     return key if part_number(key) is None else f"{folder(key)}{PARTS_MANIFEST}"
 
 
@@ -146,10 +151,13 @@ def load_manifest(version: Version) -> PartsManifest:
     return PartsManifest.model_validate_json(fetched.body)
 
 
-def list_parts(store: Store, manifest_key: str) -> Iterator[str]:
-    """Keys of the part objects beside a manifest, whether it names them or not."""
-    for prefix in ("part-", f"{RUN_PARTS}/"):
-        for each in store.list(f"{folder(manifest_key)}{prefix}"):
+def list_parts(store: Store, manifest_key: str, root: str) -> Iterator[str]:
+    """Keys of the part objects of a manifest, whether it names them or not.
+
+    `root` is the prefix of the destination.
+    """
+    for prefix in (f"{folder(manifest_key)}part-", unloaded_folder(root, manifest_key)):
+        for each in store.list(prefix):
             if whole_key(each.key) == manifest_key:
                 yield each.key
 

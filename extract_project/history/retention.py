@@ -17,7 +17,7 @@ from typing import Literal, get_args
 
 from extract_project.errors import BucketError, Cause, StoreRefused
 from extract_project.formats.registry import EXTENSIONS
-from extract_project.history.parts import load_manifest, whole_key
+from extract_project.history.parts import load_manifest, run_receipt, whole_key
 from extract_project.history.pins import pinned_ids
 from extract_project.history.versions import require_version
 from extract_project.layout import PARTS_MANIFEST, RUN_PARTS
@@ -53,11 +53,13 @@ def owns(data: Location, path: str, key: str, extract: Extract | None = None) ->
 
     `extract` is the one of that path, if there is a SQL file: its header may have a `path`.
     """
+    if run_receipt(key) is not None:
+        return owns(data, path, whole_key(key), extract)
     if extract and extract.header.path and _has_path(extract, data.relative(whole_key(key))):
         return True
     name = path.rpartition("/")[2]
     extension = "|".join(re.escape(each) for each in EXTENSIONS)
-    beside = rf"{re.escape(PARTS_MANIFEST)}|part-[0-9]{{5,}}({extension})|{RUN_PARTS}/[^/]+/[^/]+"
+    beside = rf"{re.escape(PARTS_MANIFEST)}|part-[0-9]{{5,}}({extension})"
     partition = rf"/partition=[^/]+/({re.escape(name)}({extension})|{beside})"
     pattern = rf"{re.escape(data.key(path))}(({extension})|/({beside})|{partition})"
     return re.fullmatch(pattern, key) is not None
@@ -72,11 +74,13 @@ def _has_path(extract: Extract, path: str) -> bool:
 
 def key_prefixes(data: Location, path: str, extract: Extract | None = None) -> list[str]:
     """Return the prefixes of all keys that may belong to the extract; no prefix begins another."""
-    prefixes = [f"{data.key(path)}.", f"{data.key(path)}/"]
+    unloaded = data.key(RUN_PARTS)
+    prefixes = [f"{data.key(path)}.", f"{data.key(path)}/", f"{unloaded}/{path}/"]
     if extract and extract.header.path:
         own = data.key(extract.naming.prefix.removesuffix(PARTS_MANIFEST))
         prefixes = [each for each in prefixes if not each.startswith(own)]
         prefixes += [] if any(own.startswith(each) for each in prefixes) else [own]
+        prefixes.append(f"{unloaded}/{data.relative(own)}")
     return prefixes
 
 

@@ -35,7 +35,7 @@ def hide_orphaned_parts(target: Target, version_id: str) -> None:
 
 def _orphans(target: Target, version_id: str) -> Iterator[Version]:
     """Current part versions that the manifest does not name; none if it is no longer current."""
-    lying = set(list_parts(target.store, target.key))
+    lying = set(list_parts(target.store, target.key, target.root))
     current = find_version(target.store, target.key)
     if current is None or current.version_id != version_id:
         return

@@ -21,11 +21,13 @@ class Target:
 
     store: Store = field(repr=False)
     key: str
+    root: str = ""
+    """The prefix of the destination."""
 
     @classmethod
     def of(cls, data: Folder, extract: Extract, partition: str | None = None) -> Target:
         """The target of an extract, or of one of its partitions, below a folder."""
-        return cls(data.store, data.key(extract.published_path(partition)))
+        return cls(data.store, data.key(extract.published_path(partition)), data.prefix)
 
     @property
     def uri(self) -> str:

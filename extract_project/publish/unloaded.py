@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from extract_project.daemons import DaemonPool
 from extract_project.errors import BucketError, StoreError
-from extract_project.history.parts import Part, load_manifest, parts_are_current, run_folder
+from extract_project.history.parts import Part, load_manifest, parts_are_current, unloaded_folder
 from extract_project.history.receipt import Receipt
 from extract_project.history.versions import Version
 from extract_project.publish.fan import Health
@@ -35,7 +35,7 @@ class UnloadedOutput:
 
     def __init__(self, target: Target, health: Health, receipt_id: str) -> None:
         self.target, self.health = target, health
-        self.folder = run_folder(target.key, receipt_id)
+        self.folder = f"{unloaded_folder(target.root, target.key)}{receipt_id}/"
         """The prefix that the warehouse writes below."""
         self._metadata: Mapping[str, str] = {}
         self._parts: Sequence[Part] = ()

@@ -94,7 +94,7 @@ class Source:
 
 def lying(site: Site) -> list[str]:
     """Keys of the part objects that a listing shows."""
-    return list(list_parts(site.data.store, KEY))
+    return list(list_parts(site.data.store, KEY, site.data.prefix))
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ from extract_project.errors import (
 from extract_project.history.parts import load_manifest, run_receipt
 from extract_project.history.reading import open_version
 from extract_project.history.receipt import Receipt, receipt_of
+from extract_project.history.retention import Rule, find_prunable, remove
 from extract_project.history.versions import Version, find_version, list_versions
 from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.extract import Extract
@@ -30,6 +32,7 @@ from extract_project.pipeline.attempt import Done, RefusedResult, attempt
 from extract_project.pipeline.provenance import Provenance
 from extract_project.publish.places import Place
 from extract_project.publish.rollback import Order, restore
+from extract_project.publish.target import Target
 from extract_project.sql.snowflake import Snowflake
 from extract_project.stopping import Stop
 from extract_project.store.destination import DATA
@@ -74,7 +77,8 @@ class Rig:
         warehouse = snowflake_warehouse(self.server).model_copy(
             update={"storage_integration": "extracts", **fields}
         )
-        place = Place(DATA, self.site.target(extract), self.site.state)
+        target = Target.of(self.site.data, extract)
+        place = Place(DATA, target, self.site.state)
         stop = stop or Stop(extract.header.timeout)
         return attempt(warehouse, extract, [place], Provenance("run"), stop=stop)
 
@@ -94,7 +98,7 @@ class Rig:
 
     def lying(self) -> list[str]:
         """The current objects of runs."""
-        listed = self.site.data.store.list(self.site.data.key("sales"))
+        listed = self.site.data.store.list(self.site.data.key("_parts/"))
         return [each.key for each in listed if run_receipt(each.key)]
 
 
@@ -173,7 +177,8 @@ def test_a_version_can_be_read_and_rolled_back_to_after_the_next(rig: Rig) -> No
     rig.publish(rig.extract(HEADER.format("unload", "") + SERIES.format(100)))
     reader = open_version(old)
     assert pa.Table.from_batches(reader, reader.schema).sort_by("ID").equals(before)
-    restore(rig.site.state, rig.site.target(extract), Order(old.version_id, "wrong rows", "ana"))
+    target = Target.of(rig.site.data, extract)
+    restore(rig.site.state, target, Order(old.version_id, "wrong rows", "ana"))
     assert rig.rows(extract).equals(before)
     assert len(rig.lying()) == 3
 
@@ -400,6 +405,20 @@ def test_g8_a_run_that_is_ended_cancels_the_unload_and_leaves_nothing(rig: Rig) 
     await_value("the end of the statement", lambda: copy.state == "ABORTED")
     assert rig.lying() == []
     assert find_version(rig.site.data.store, rig.site.target(extract).key) is None
+
+
+def test_parts_that_no_version_names_any_more_can_be_pruned(rig: Rig) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    rig.publish(extract)
+    old = load_manifest(rig.current(extract))
+    rig.publish(rig.extract(HEADER.format("unload", "") + SERIES.format(252)))
+    rule = Rule(0, datetime.now(UTC) + timedelta(days=1))
+    found = find_prunable(rig.site.state, rig.site.data, "sales/orders", rule)
+    parts = {(each.stored.key, each.stored.version_id) for each in found if each.kind == "part"}
+    assert parts == {(part.key, part.version_id) for part in old.parts}
+    remove(rig.site.data.store, found)
+    assert rig.rows(extract).num_rows == 251
+    assert find_prunable(rig.site.state, rig.site.data, "sales/orders", rule) == []
 
 
 def test_what_a_killed_run_left_is_hidden_by_the_next(rig: Rig) -> None:

@@ -53,7 +53,7 @@ def numbers(site: Site, version: Version) -> list[int]:
 
 def lying(site: Site) -> list[str]:
     """Names of the part objects that a listing shows."""
-    return [key.rpartition("/")[2] for key in list_parts(site.data.store, KEY)]
+    return [key.rpartition("/")[2] for key in list_parts(site.data.store, KEY, site.data.prefix)]
 
 
 @pytest.fixture

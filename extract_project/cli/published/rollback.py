@@ -70,7 +70,7 @@ def rollback(
     settings = load_settings()
     found = resolve_at(settings, extract, to)
     destination, key = published_at(settings, found, partition)
-    target, state = Target(destination.data.store, key), destination.state
+    target, state = Target(destination.data.store, key, destination.data.prefix), destination.state
     old = chosen(target.store, state, key, version)
     order = Order(old.listed.version_id, reason, by or getpass.getuser())
     if without_dagster:

@@ -167,7 +167,7 @@ class Rig:
         """Whether a run has completed a part that is now the current version of its key."""
         if not is_manifest(self.target.key):
             return False
-        lying = list_parts(self.target.store, self.target.key)
+        lying = list_parts(self.target.store, self.target.key, self.site.data.prefix)
         parts = current_versions(self.target.store, lying)
         return any(part and part.provenance["run-id"] == run_id for part in parts)
 
@@ -191,7 +191,7 @@ class Rig:
         if version is None or not is_manifest(version.key):
             return
         named = load_manifest(version).parts
-        lying = list(list_parts(version.store, version.key))
+        lying = list(list_parts(version.store, version.key, self.site.data.prefix))
         assert lying == [part.key for part in named]
         heads = current_versions(version.store, lying)
         assert [head and head.version_id for head in heads] == [p.version_id for p in named]
