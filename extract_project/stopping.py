@@ -40,6 +40,7 @@ class Stage(StrEnum):
     CONNECTING = "connecting"
     QUERYING = "waiting for the query's first rows"
     FETCHING = "fetching rows"
+    UNLOADING = "waiting for the warehouse to write the result"
     CHECKING = "running checks"
     UPLOADING = "uploading"
     PUBLISHING = "publishing"
@@ -47,7 +48,7 @@ class Stage(StrEnum):
     @property
     def has_query(self) -> bool:
         """Whether a query is running that has to be cancelled with the run."""
-        return self in (Stage.QUERYING, Stage.FETCHING)
+        return self in (Stage.QUERYING, Stage.FETCHING, Stage.UNLOADING)
 
 
 def _never() -> bool:

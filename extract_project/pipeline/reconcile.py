@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extract_project.daemons import DaemonPool
@@ -17,7 +18,7 @@ from extract_project.history.parts import HEADS_AT_ONCE, Part
 from extract_project.history.reading import ObjectFile
 from extract_project.schema.spelling import spelled
 from extract_project.store.protocol import ListedVersion, Store
-from extract_project.warehouses.unloading import WrittenFile
+from extract_project.warehouses.unloading import Summary, WrittenFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,12 +28,16 @@ _FOOTER_BYTES = 64 << 10
 
 
 def reconciled(
-    store: Store, folder: str, written: Sequence[WrittenFile], schema: pa.Schema, rows: int
+    store: Store,
+    folder: str,
+    written: Sequence[WrittenFile],
+    schema: pa.Schema,
+    summary: Summary,
 ) -> list[Part]:
     """The parts below a folder, by name.
 
-    Raises StagingError if the witnesses disagree, or the files have not as many rows as the result;
-    TypeMappingError if a file has other columns than `schema`.
+    Raises StagingError if the witnesses disagree, or the files have other rows or NULLs than the
+    warehouse says of the result; TypeMappingError if a file has other columns than `schema`.
     """
     listed = _listed(store, folder)
     said = {each.name: each for each in written}
@@ -47,13 +52,31 @@ def reconciled(
         )
     names = sorted(said)
     with DaemonPool(HEADS_AT_ONCE, "reconcile") as pool:
-        parts = list(pool.map(lambda name: _part(store, listed[name], said[name], schema), names))
-    total = sum(part.rows for part in parts)
-    if total != rows:
+        found = list(pool.map(lambda name: _found(store, listed[name], said[name], schema), names))
+    rows = sum(each.part.rows for each in found)
+    if rows != summary.rows:
         raise _disagreement(
-            store.uri(folder), f"the files have {total:,} rows, and the result has {rows:,}"
+            store.uri(folder), f"the files have {rows:,} rows, and the result has {summary.rows:,}"
         )
-    return parts
+    for index, (field, column) in enumerate(zip(schema, summary.columns, strict=True)):
+        counts = [each.nulls[index] for each in found]
+        nulls = sum(count or 0 for count in counts)
+        if None not in counts and nulls != column.nulls:
+            raise _disagreement(
+                store.uri(folder),
+                f"the files have {nulls:,} NULLs in {field.name!r}, and the result has "
+                f"{column.nulls:,}",
+            )
+    return [each.part for each in found]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file that agrees with what is said of it."""
+
+    part: Part
+    nulls: Sequence[int | None]
+    """The NULLs of each column, where its statistics have them."""
 
 
 def parquet_part(store: Store, part: Part) -> pq.ParquetFile:
@@ -75,7 +98,7 @@ def _listed(store: Store, folder: str) -> dict[str, ListedVersion]:
     return found
 
 
-def _part(store: Store, listed: ListedVersion, said: WrittenFile, schema: pa.Schema) -> Part:
+def _found(store: Store, listed: ListedVersion, said: WrittenFile, schema: pa.Schema) -> _Found:
     import pyarrow as pa
 
     uri = store.uri(listed.key)
@@ -91,12 +114,22 @@ def _part(store: Store, listed: ListedVersion, said: WrittenFile, schema: pa.Sch
     try:
         with parquet_part(store, part) as file:
             rows, found = file.metadata.num_rows, file.schema_arrow
+            nulls = [_nulls(file.metadata, index) for index in range(file.metadata.num_columns)]
     except pa.ArrowInvalid as error:
         raise _disagreement(uri, f"it is not a whole Parquet file: {error}") from None
     if rows != said.rows:
         raise _disagreement(uri, f"the warehouse says {said.rows:,} rows, its footer {rows:,}")
     _require_columns(uri, found, schema)
-    return part
+    return _Found(part, nulls)
+
+
+def _nulls(footer: pq.FileMetaData, index: int) -> int | None:
+    """The NULLs of a column; None if a row group does not say."""
+    groups = (footer.row_group(group).column(index) for group in range(footer.num_row_groups))
+    known = [each.statistics for each in groups]
+    if any(each is None or not each.has_null_count for each in known):
+        return None
+    return sum(int(each.null_count) for each in known)
 
 
 def _require_columns(uri: str, found: pa.Schema, schema: pa.Schema) -> None:

@@ -92,7 +92,7 @@ def _unloaded(
 ) -> Passed:
     begun = accepted(result, lane)
     _require_own_types(begun)
-    stop.at(Stage.CHECKING)
+    stop.at(Stage.UNLOADING)
     with clock.stage("audit"):
         summary = session.summarize(result)
     stop.require()
@@ -100,15 +100,15 @@ def _unloaded(
     output = UnloadedOutput(branch.place.target, branch.health, lane.run.receipt_id)
     branch.abort()
     branch.output = output
-    stop.at(Stage.UPLOADING)
     with clock.stage("upload"):
         written = session.unload(result, store.uri(output.folder), store.kms_key_id)
         stop.require()
-        parts = reconciled(store, output.folder, written, begun.schema, summary.rows)
+        parts = reconciled(store, output.folder, written, begun.schema, summary)
     output.take(parts, summary.digest)
     lane = replace(lane, writer=WrittenElsewhere(summary.rows))
     file_schema = required(begun.promised, ())
     lane.begin(file_schema, result.query_id)
+    stop.at(Stage.CHECKING)
     passed = audited(begun, lane, _profile(file_schema, summary), directory / "unloaded", stop)
     for rows in _rows_of(store, parts, passed.audit.reads, clock):
         stop.require()

@@ -96,7 +96,7 @@ def test_replaced_pages_are_removed_after_a_day() -> None:
     removed = {
         str(each["Prefix"]): each["NoncurrentVersionExpiration"]
         for each in rules("Data")
-        if each["Prefix"]
+        if "/catalog/" in str(each["Prefix"])
     }
     assert len(removed) == len(PAGES)
     for page in PAGES:
@@ -143,3 +143,8 @@ def test_a_restored_database_has_what_its_snapshot_had() -> None:
     assert restored["DBSnapshotIdentifier"] == "before-upgrade"
     assert not restored.keys() & {"DBName", "MasterUsername", "StorageEncrypted", "KmsKeyId"}
     assert "DBSnapshotIdentifier" not in Evaluation().of(database)
+
+
+def test_replaced_parts_of_a_warehouse_are_removed_however_few_versions_a_key_has() -> None:
+    (rule,) = (each for each in rules("Data") if str(each["Prefix"]).endswith("/_parts/'}"))
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": {"Ref": "NoncurrentDays"}}

@@ -280,6 +280,19 @@ def test_g1_what_the_witnesses_disagree_on_is_not_published(rig: Rig, lie: Lie, 
     assert rig.lying() == []
 
 
+def test_g1_files_with_other_nulls_than_the_result_are_refused(rig: Rig) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+
+    def emptied(rows: pa.Table) -> pa.Table:
+        index = rows.schema.get_field_index("LABEL")
+        return rows.set_column(index, "LABEL", pa.nulls(rows.num_rows, pa.string()))
+
+    rig.unloading.typed = emptied
+    with pytest.raises(StagingError, match="have 250 NULLs in 'LABEL', and the result has 50"):
+        rig.publish(extract)
+    assert rig.lying() == []
+
+
 def _as(kind: pa.DataType, name: str) -> Callable[[pa.Table], pa.Table]:
     def typed(rows: pa.Table) -> pa.Table:
         index = rows.schema.get_field_index(name)
@@ -401,6 +414,7 @@ def test_g8_a_run_that_is_ended_cancels_the_unload_and_leaves_nothing(rig: Rig) 
     running.join(60)
     ended.set()
     assert isinstance(raised[0], RunEnded)
+    assert "for the warehouse to write the result, and its query was cancelled" in str(raised[0])
     (copy,) = (each for each in rig.server.service.queries if each.sql.startswith("copy"))
     await_value("the end of the statement", lambda: copy.state == "ABORTED")
     assert rig.lying() == []
