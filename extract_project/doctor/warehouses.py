@@ -13,6 +13,8 @@ from extract_project.warehouses.protocol import Label, Query, Warehouse
 _TIMEOUT = timedelta(seconds=60)
 _LABEL = Label("doctor", "none", "doctor")
 _POWERS = {
+    "clickhouse": "select currentUser() = 'default' or has(currentRoles(), 'default_role') "
+    "as answer",
     "databricks": "select is_member('admins') as answer",
     "mysql": "select count(*) > 0 as answer from information_schema.user_privileges "
     "where grantee = concat(quote(substring_index(current_user(), '@', 1)), '@', "
@@ -24,7 +26,9 @@ _POWERS = {
 }
 """By type of warehouse: a query that tells whether the user or role is an administrator.
 
-DuckDB has none: its file is opened read-only.
+DuckDB has none: its file is opened read-only. BigQuery has none either: it tells of rights
+only those who may change them. ClickHouse does too, so of it those are known who have all rights as
+it is shipped, and in its cloud.
 """
 
 

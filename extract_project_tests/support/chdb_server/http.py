@@ -49,6 +49,7 @@ class Handler(DoubleHandler):
                 for name, value in given.items()
                 if name.startswith("param_")
             },
+            user,
         )
         with suppress(BrokenPipeError, ConnectionError):
             self._stream(service, asked)

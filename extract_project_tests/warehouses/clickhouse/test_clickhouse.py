@@ -256,6 +256,13 @@ def test_a_wrong_password_is_a_matter_of_the_settings(server: ChdbServer) -> Non
     assert "wrong" not in repr(warehouse)
 
 
+@pytest.mark.parametrize("user", ["reader", "default"])
+def test_the_doctor_minds_the_user_who_may_do_everything(server: ChdbServer, user: str) -> None:
+    server.service.users["default"] = "hunter2"
+    signed_in, rights = sign_in("click", clickhouse_warehouse(server, user=user))
+    assert (signed_in.ok, rights.ok) == (True, user == "reader")
+
+
 def test_facts_are_the_columns_and_their_comments(
     server: ChdbServer, session: ClickHouseSession
 ) -> None:
