@@ -5,9 +5,7 @@ A result is whole, or the run fails (G1). A cancel reaches the job wherever the 
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,10 +14,8 @@ import grpc
 import pyarrow as pa
 import pytest
 
-from extract_project.errors import Cause, QueryCancelled, QueryTimeout, WarehouseError
-from extract_project.stopping import Stop, supervised
+from extract_project.errors import Cause, QueryCancelled, WarehouseError
 from extract_project.warehouses.bigquery import BigQuerySession
-from extract_project.warehouses.protocol import Query
 from extract_project_tests.support.background import Run, cancelled
 from extract_project_tests.support.bigquery_server import (
     BigQueryServer,
@@ -107,18 +103,6 @@ def test_a_job_whose_answer_was_lost_is_found_and_not_started_again(
     assert len(server.service.jobs) == 1
 
 
-def test_a_service_that_stays_busy_is_a_transient_failure_and_logged(
-    server: BigQueryServer, session: BigQuerySession, caplog: pytest.LogCaptureFixture
-) -> None:
-    has_patience(session, busy_seconds=0.2)
-    server.service.faults.add("/jobs", "status", 10_000, 429, retry_after="0.05")
-    with pytest.raises(WarehouseError, match="HTTP 429") as raised:
-        read(session, MANY)
-    assert (raised.value.cause, raised.value.transient) == (Cause.BUSY, True)
-    assert "waiting for" in caplog.text
-    assert server.service.jobs == []
-
-
 def test_a_rate_that_is_exceeded_is_waited_for(
     server: BigQueryServer, session: BigQuerySession
 ) -> None:
@@ -128,30 +112,6 @@ def test_a_rate_that_is_exceeded_is_waited_for(
     with pytest.raises(WarehouseError, match="a quota of the project is used up") as raised:
         read(session, MANY)
     assert not raised.value.transient
-
-
-def test_a_poll_that_fails_for_good_ends_the_job(
-    server: BigQueryServer, session: BigQuerySession
-) -> None:
-    server.service.running.clear()
-    server.service.on_poll = lambda job: server.service.faults.add(job.id, "status", 1, 400)
-    with pytest.raises(WarehouseError, match="HTTP 400") as raised:
-        session.execute(Query(SLOW))
-    assert raised.value.query_id == server.service.jobs[-1].id
-    assert server.service.jobs[-1].state == "DONE"
-
-
-def test_the_wait_for_slots_is_logged(
-    server: BigQueryServer, session: BigQuerySession, caplog: pytest.LogCaptureFixture
-) -> None:
-    server.service.running.clear()
-    with caplog.at_level(logging.WARNING):
-        run = Run(lambda: read(session, MANY))
-        await_value("the log", lambda: "for slots" in caplog.text or None)
-    server.service.running.set()
-    await_value("the end of the run", run.ended)
-    assert run.error is None
-    assert server.service.jobs[-1].id in caplog.text
 
 
 # Streams.
@@ -292,63 +252,6 @@ def test_a_result_without_rows_is_read_too(
 # Cancels.
 
 
-@pytest.mark.parametrize("times", [0, 1, 3])
-def test_g8_a_cancel_that_is_lost_is_sent_again_until_the_job_has_ended(
-    server: BigQueryServer, session: BigQuerySession, times: int
-) -> None:
-    run = Run(lambda: read(session, SLOW))
-    await_value("the job", lambda: server.service.jobs or None)
-    server.service.cancels_refused = times
-    assert isinstance(cancelled(run, session), QueryCancelled)
-    assert server.service.jobs[-1].state == "DONE"
-    assert server.service.cancels > times
-
-
-def test_g8_a_cancel_that_is_never_heeded_does_not_hold_up_the_run(
-    server: BigQueryServer, session: BigQuerySession
-) -> None:
-    has_patience(session, abort_seconds=0.2)
-    run = Run(lambda: read(session, SLOW))
-    (job,) = await_value("the job", lambda: server.service.jobs or None)
-    server.service.cancels_refused = 10_000
-    error = cancelled(run, session)
-    assert f"nobody has confirmed that bigquery job {job.id} was" in str(error)
-    assert f"bq --project_id=acme --location=EU cancel {job.id}" in str(error)
-    server.service.cancels_refused = 0
-    server.service.cancel(job.id, "EU")
-
-
-def test_g8_a_cancel_before_the_job_has_started_still_ends_it(
-    server: BigQueryServer, session: BigQuerySession
-) -> None:
-    has_patience(session, start_seconds=30)
-    original = server.service.insert
-
-    def insert(body: Any) -> dict[str, Any]:
-        reply = original(body)
-        if not body["configuration"].get("dryRun"):
-            session.cancel()
-            threading.Event().wait(0.3)  # longer than it takes a run to notice
-        return reply
-
-    server.service.insert = insert  # type: ignore[method-assign]
-    run = Run(lambda: read(session, SLOW))
-    await_value("the end of the run", run.ended)
-    assert isinstance(run.error, QueryCancelled)
-    assert server.service.jobs[-1].state == "DONE"
-
-
-@pytest.mark.parametrize("path", ["/jobs", "/bigquery/v2/projects/acme/queries/"])
-@pytest.mark.parametrize("kind", ["silence", "stall"])
-def test_g8_a_cancel_ends_a_request_that_is_not_answered(
-    server: BigQueryServer, session: BigQuerySession, path: str, kind: Kind
-) -> None:
-    server.service.faults.add(path, kind)
-    run = Run(lambda: read(session, MANY))
-    await_value("the request", lambda: taken(server) or None)
-    assert isinstance(cancelled(run, session), QueryCancelled)
-
-
 @pytest.mark.parametrize("sql", [MANY, IN_ORDER])
 def test_g8_a_cancel_ends_the_wait_for_rows(
     server: BigQueryServer, session: BigQuerySession, sql: str
@@ -357,32 +260,3 @@ def test_g8_a_cancel_ends_the_wait_for_rows(
     run = Run(lambda: read(session, sql))
     await_value("the stream", lambda: taken(server) or None)
     assert isinstance(cancelled(run, session), QueryCancelled)
-
-
-@pytest.mark.parametrize("ask", ["describe", "last_changes", "facts"])
-def test_g8_a_cancel_ends_questions_too(
-    server: BigQueryServer, session: BigQuerySession, ask: str
-) -> None:
-    server.service.faults.add("/bigquery/v2/projects/acme/", "silence")
-    asked: dict[str, Callable[[], Any]] = {
-        "describe": lambda: session.describe(Query(MANY)),
-        "last_changes": lambda: session.last_changes(["shop.orders"]),
-        "facts": lambda: session.facts("shop.orders"),
-    }
-    run = Run(asked[ask])
-    await_value("the request", lambda: taken(server) or None)
-    assert isinstance(cancelled(run, session), QueryCancelled)
-
-
-def test_g8_the_end_of_timeout_ends_the_job(
-    server: BigQueryServer, session: BigQuerySession
-) -> None:
-    stop = Stop(timedelta(seconds=0.5))
-
-    def work() -> None:
-        with stop.cancelling(session.cancel):
-            read(session, SLOW)
-
-    with pytest.raises(QueryTimeout, match="'timeout' in the header"):
-        supervised(work, stop)
-    assert server.service.jobs[-1].state == "DONE"

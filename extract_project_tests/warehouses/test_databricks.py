@@ -18,7 +18,6 @@ from extract_project.errors import (
     TypeMappingError,
     WarehouseError,
 )
-from extract_project.errors import WarehouseError as Failed
 from extract_project.warehouses.databricks import DatabricksSession, DatabricksWarehouse
 from extract_project.warehouses.facts import ColumnFacts
 from extract_project.warehouses.protocol import Label, Query
@@ -333,7 +332,7 @@ def test_g11_a_refused_sign_in_names_the_setting_and_no_secret(
     server: DatabricksServer, fields: dict[str, str], said: str
 ) -> None:
     warehouse = databricks_warehouse(server, **fields)
-    with pytest.raises(Failed, match=said) as raised, warehouse.connect(LABEL, HOUR):
+    with pytest.raises(WarehouseError, match=said) as raised, warehouse.connect(LABEL, HOUR):
         pass
     assert (raised.value.cause, raised.value.transient) == (Cause.SIGN_IN, False)
     assert "wrong" not in str(raised.value)
@@ -342,7 +341,9 @@ def test_g11_a_refused_sign_in_names_the_setting_and_no_secret(
 def test_a_warehouse_that_is_not_there_is_a_setting(server: DatabricksServer) -> None:
     warehouse = databricks_warehouse(server, token="pat", warehouse_id="nope")
     with (
-        pytest.raises(Failed, match=r"SQL warehouse nope does not exist: check HOST") as raised,
+        pytest.raises(
+            WarehouseError, match=r"SQL warehouse nope does not exist: check HOST"
+        ) as raised,
         warehouse.connect(LABEL, HOUR),
     ):
         pass
@@ -391,7 +392,7 @@ def test_errors_are_told_apart_by_their_code(
 ) -> None:
     error, cause, transient, said = case
     server.service.engine.script("select 1 as a", error)
-    with pytest.raises(Failed) as raised:
+    with pytest.raises(WarehouseError) as raised:
         session.execute(Query("select 1 as a"))
     assert (raised.value.cause, raised.value.transient) == (cause, transient)
     assert said in str(raised.value)
@@ -450,7 +451,7 @@ def test_a_table_is_described_with_its_keys_and_comments(
         ColumnFacts("note", is_nullable=True, comment="free text"),
     )
     assert found.keys == (("id",),)
-    with pytest.raises(Failed, match=r"there is no table shop\.nothing"):
+    with pytest.raises(WarehouseError, match=r"there is no table shop\.nothing"):
         session.facts("shop.nothing")
 
 
@@ -475,7 +476,7 @@ def test_changes_that_cannot_be_asked_for_are_an_error(
         error = StatementError(state, "no")
         server.service.engine.script("describe history `shop`.`orders` limit 50", error)
         if raises:
-            with pytest.raises(Failed, match="no"):
+            with pytest.raises(WarehouseError, match="no"):
                 session.last_changes(["shop.orders"])
         else:
             assert session.last_changes(["shop.orders"]) == {}

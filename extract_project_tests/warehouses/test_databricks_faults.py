@@ -6,9 +6,7 @@ A result is whole, or the run fails (G1). A cancel reaches the statement whereve
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,8 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from extract_project.errors import Cause, QueryCancelled, QueryTimeout, WarehouseError
-from extract_project.stopping import Stop, supervised
+from extract_project.errors import Cause, QueryCancelled, WarehouseError
 from extract_project.warehouses.databricks import DatabricksSession
 from extract_project.warehouses.protocol import Query
 from extract_project_tests.support.background import Run, cancelled
@@ -99,46 +96,6 @@ def test_a_statement_that_may_have_started_is_not_started_again(
         read(session, MANY)
     assert (raised.value.cause, raised.value.transient) == (Cause.NETWORK, True)
     assert len(server.service.statements) == 1
-
-
-def test_a_service_that_stays_busy_is_a_transient_failure_and_logged(
-    server: DatabricksServer, session: DatabricksSession, caplog: pytest.LogCaptureFixture
-) -> None:
-    server.service.faults.add("/statements", "status", 10_000, 429, retry_after="0.05")
-    with pytest.raises(WarehouseError, match="HTTP 429") as raised:
-        read(session, MANY)
-    assert (raised.value.cause, raised.value.transient) == (Cause.BUSY, True)
-    assert "waiting for" in caplog.text
-    assert server.service.statements == []
-
-
-def test_a_poll_that_fails_for_good_ends_the_statement(
-    server: DatabricksServer, session: DatabricksSession
-) -> None:
-    server.service.running.clear()
-
-    def fail() -> dict[str, Any]:
-        server.service.faults.add(server.service.statements[-1].id, "status", 1, 400)
-        return {"state": "STARTING"}
-
-    server.service.warehouse = fail  # type: ignore[method-assign]
-    with pytest.raises(WarehouseError, match="HTTP 400") as raised:
-        session.execute(Query(SLOW))
-    assert raised.value.query_id == server.service.statements[-1].id
-    assert server.service.statements[-1].state == "CANCELED"
-
-
-def test_a_warehouse_that_starts_is_waited_for_and_the_wait_is_logged(
-    server: DatabricksServer, session: DatabricksSession, caplog: pytest.LogCaptureFixture
-) -> None:
-    server.service.running.clear()
-    with caplog.at_level(logging.WARNING):
-        run = Run(lambda: read(session, MANY))
-        await_value("the log", lambda: "whose state is starting" in caplog.text or None)
-    server.service.running.set()
-    await_value("the end of the run", run.ended)
-    assert run.error is None
-    assert server.service.statements[-1].id in caplog.text
 
 
 # Results that are not what was announced.
@@ -280,60 +237,6 @@ def test_g1_a_result_that_is_not_what_was_announced_is_an_error(
 # Cancels.
 
 
-@pytest.mark.parametrize("times", [0, 1, 3])
-def test_g8_a_cancel_that_is_lost_is_sent_again_until_the_statement_has_ended(
-    server: DatabricksServer, session: DatabricksSession, times: int
-) -> None:
-    run = Run(lambda: read(session, SLOW))
-    await_value("the statement", lambda: server.service.statements or None)
-    server.service.cancels_refused = times
-    assert isinstance(cancelled(run, session), QueryCancelled)
-    assert server.service.statements[-1].state == "CANCELED"
-    assert server.service.cancels > times
-
-
-def test_g8_a_cancel_that_is_never_heeded_does_not_hold_up_the_run(
-    server: DatabricksServer, session: DatabricksSession
-) -> None:
-    run = Run(lambda: read(session, SLOW))
-    (statement,) = await_value("the statement", lambda: server.service.statements or None)
-    server.service.cancels_refused = 10_000
-    error = cancelled(run, session)
-    assert f"has confirmed that databricks statement {statement.id} was" in str(error)
-    server.service.cancels_refused = 0
-    server.service.cancel(statement.id)
-
-
-def test_g8_a_cancel_before_the_statement_has_an_id_still_ends_it(
-    server: DatabricksServer, session: DatabricksSession
-) -> None:
-    has_patience(session, start_seconds=30)
-    original = server.service.submit
-
-    def submit(body: Any) -> dict[str, Any]:
-        reply = original(body)
-        session.cancel()
-        threading.Event().wait(0.3)  # longer than it takes a run to notice, which nobody can see
-        return reply
-
-    server.service.submit = submit  # type: ignore[method-assign]
-    run = Run(lambda: read(session, SLOW))
-    await_value("the end of the run", run.ended)
-    assert isinstance(run.error, QueryCancelled)
-    assert server.service.statements[-1].state == "CANCELED"
-
-
-@pytest.mark.parametrize("path", ["/statements", "/result/chunks/0"])
-@pytest.mark.parametrize("kind", ["silence", "stall"])
-def test_g8_a_cancel_ends_a_request_that_is_not_answered(
-    server: DatabricksServer, session: DatabricksSession, path: str, kind: Kind
-) -> None:
-    server.service.faults.add(path, kind)
-    run = Run(lambda: read(session, MANY))
-    await_value("the request", lambda: taken(server) or None)
-    assert isinstance(cancelled(run, session), QueryCancelled)
-
-
 @pytest.mark.parametrize("kind", ["stall", "trickle", "silence"])
 def test_g8_a_cancel_ends_a_download_at_once(
     server: DatabricksServer, session: DatabricksSession, kind: Kind
@@ -342,42 +245,3 @@ def test_g8_a_cancel_ends_a_download_at_once(
     run = Run(lambda: read(session, MANY))
     await_value("the downloads", lambda: taken(server) or None)
     assert isinstance(cancelled(run, session), QueryCancelled)
-
-
-def test_g8_a_cancel_ends_the_wait_that_the_service_asks_for(
-    server: DatabricksServer, session: DatabricksSession
-) -> None:
-    server.service.faults.add("/statements", "status", status=503, retry_after="60")
-    run = Run(lambda: read(session, MANY))
-    await_value("the request", lambda: taken(server) or None)
-    assert isinstance(cancelled(run, session), QueryCancelled)
-
-
-@pytest.mark.parametrize("ask", ["describe", "last_changes", "facts"])
-def test_g8_a_cancel_ends_questions_too(
-    server: DatabricksServer, session: DatabricksSession, ask: str
-) -> None:
-    server.service.running.clear()
-    asked: dict[str, Callable[[], Any]] = {
-        "describe": lambda: session.describe(Query(MANY)),
-        "last_changes": lambda: session.last_changes(["shop.orders"]),
-        "facts": lambda: session.facts("shop.orders"),
-    }
-    run = Run(asked[ask])
-    await_value("the statement", lambda: server.service.statements or None)
-    assert isinstance(cancelled(run, session), QueryCancelled)
-    assert server.service.statements[-1].state == "CANCELED"
-
-
-def test_g8_the_end_of_timeout_ends_the_statement(
-    server: DatabricksServer, session: DatabricksSession
-) -> None:
-    stop = Stop(timedelta(seconds=0.5))
-
-    def work() -> None:
-        with stop.cancelling(session.cancel):
-            read(session, SLOW)
-
-    with pytest.raises(QueryTimeout, match="'timeout' in the header"):
-        supervised(work, stop)
-    assert server.service.statements[-1].state == "CANCELED"
