@@ -55,6 +55,7 @@ def with_(name: str, value: object) -> Change:
     ("method", "change", "said"),
     [
         ("insert", without("statistics", "query", "schema"), "says of the statement is not"),
+        ("job", with_("jobReference", {"jobId": "x"}), "asked about job .* answered about x"),
         ("job", without("status"), "says of the job is not of the form"),
         ("job", without("configuration", "query"), "says of the result is not of the form"),
         ("results", without("schema"), "says of the result is not of the form"),
@@ -77,7 +78,7 @@ def test_an_answer_of_bigquery_that_is_not_understood(
 @pytest.mark.parametrize(
     ("method", "change", "said"),
     [
-        ("submit", without("status"), "says of the statement is not of the form"),
+        ("status", with_("statement_id", "x"), "asked about statement .* answered about x"),
         ("status", without("status"), "says of the statement is not of the form"),
         ("status", without("manifest"), "described no result"),
         ("status", with_("manifest", {"schema": {"columns": [None]}}), "databricks' manifest"),
@@ -110,3 +111,11 @@ def assert_not_understood(session: Any, said: str) -> None:
     with pytest.raises(WarehouseError, match=said) as raised:
         read(session, SQL)
     assert (raised.value.cause, raised.value.transient) == (Cause.NETWORK, True)
+
+
+def test_a_start_that_is_confirmed_without_a_state_is_asked_for() -> None:
+    """The query may run: nobody else would end it."""
+    with databricks_server.databricks_server(databricks_service()) as server:
+        changed(server.service, "submit", without("status"))
+        with databricks_warehouse(server).connect(LABEL, HOUR) as session:
+            assert read(session, "select 1 as a").num_rows == 1

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from extract_project.errors import WarehouseError
 from extract_project.metrics import Usage
 from extract_project.warehouses.bigquery.client import Client, Job, JobName
-from extract_project.warehouses.meaning import understood
+from extract_project.warehouses.meaning import incomplete, understood
 from extract_project.warehouses.remote import Status
 from extract_project.warehouses.rest import Http
 
@@ -35,10 +35,17 @@ class QueryJob:
         return replace(self, client=self.client.detached())
 
     def start(self) -> Status:
-        return self._status(self.client.start(self.job, self.configuration))
+        return Status(self.job.id, self.client.start(self.job, self.configuration))
 
     def status(self, query_id: str) -> Status:
-        return self._status(self.client.job(self.job))
+        answer = self.client.job(self.job)
+        with understood("what bigquery says of the job"):
+            state, told_of = answer["status"]["state"], answer["jobReference"]["jobId"]
+        if told_of != self.job.id:
+            raise incomplete(
+                f"bigquery was asked about job {self.job.id}, and answered about {told_of}"
+            )
+        return Status(self.job.id, answer, state == "DONE", state == "PENDING")
 
     def cancel(self, query_id: str) -> None:
         self.client.cancel(self.job)
@@ -64,11 +71,6 @@ class QueryJob:
         location = self.job.location or "US"
         place = {"project": self.client.project, "j": f"bq:{location}:{self.job.id}"}
         return f"{_CONSOLE}?{urlencode({**place, 'page': 'queryresults'}, safe=':')}"
-
-    def _status(self, answer: Job) -> Status:
-        with understood("what bigquery says of the job"):
-            state = answer["status"]["state"]
-        return Status(self.job.id, answer, state == "DONE", state == "PENDING")
 
 
 def usage_of(job: Job) -> Usage | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from extract_project.errors import QueryCancelled, WarehouseError
 from extract_project.warehouses.databricks.client import Client, Names
-from extract_project.warehouses.meaning import understood
+from extract_project.warehouses.meaning import incomplete, understood
 from extract_project.warehouses.remote import Status
 from extract_project.warehouses.rest import Http
 
@@ -35,10 +35,19 @@ class Statement:
         return replace(self, client=self.client.detached())
 
     def start(self) -> Status:
-        return _status(self.client.submit(self.session, self.text, self.values, self.tags))
+        answer = self.client.submit(self.session, self.text, self.values, self.tags)
+        return Status(str(answer["statement_id"]), answer)
 
     def status(self, query_id: str) -> Status:
-        return _status({"statement_id": query_id, **self.client.statement(query_id)})
+        answer = self.client.statement(query_id)
+        with understood("what databricks says of the statement"):
+            state = answer["status"]["state"]
+        if answer.get("statement_id", query_id) != query_id:
+            raise incomplete(
+                f"databricks was asked about statement {query_id}, and answered about "
+                f"{answer['statement_id']}"
+            )
+        return Status(query_id, answer, state in _ENDED, state == "PENDING")
 
     def cancel(self, query_id: str) -> None:
         self.client.cancel(query_id)
@@ -70,9 +79,3 @@ class Statement:
     def url(self, query_id: str) -> str:
         """The statement's page in the query history."""
         return f"{self.http.service.address}/sql/history?queryId={query_id}"
-
-
-def _status(answer: Mapping[str, Any]) -> Status:
-    with understood("what databricks says of the statement"):
-        state = answer["status"]["state"]
-    return Status(str(answer["statement_id"]), answer, state in _ENDED, state == "PENDING")
