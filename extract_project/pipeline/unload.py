@@ -1,9 +1,10 @@
 """`engine: unload`: the warehouse writes the result's files, and the run audits them.
 
-The query runs once. The warehouse says what its result is like, before anything is written; writes
-it; and its files are reconciled with all that is known (`reconcile`). Checks then read the columns
-that they name, from the very versions that the manifest will list. What no check names is never
-read, so a small task publishes a result of any size.
+The warehouse writes one row of NULLs first: what it may not write, or would write as another type,
+ends the run before the query. Then the query runs, once. The warehouse says what its result is
+like, and writes it, and the files are reconciled with all that is known (`reconcile`). Checks read
+the columns that they name, from the very versions that the manifest will list. What no check names
+is never read, so a small task publishes a result of any size.
 
 A result without rows has no file, and one with few is not worth it: those are streamed.
 """
@@ -18,19 +19,20 @@ import pyarrow as pa
 
 from extract_project.errors import TypeMappingError
 from extract_project.history.parts import Part
+from extract_project.pipeline.file_columns import promised_schema
 from extract_project.pipeline.lanes import Lane
 from extract_project.pipeline.profile import Profile
 from extract_project.pipeline.reconcile import parquet_part, reconciled
-from extract_project.pipeline.stream import Begun, Passed, accepted, audited, stream
+from extract_project.pipeline.stream import Passed, accepted, audited, stream
 from extract_project.publish.clock import Clock
 from extract_project.publish.places import Branch, require_one
-from extract_project.publish.unloaded import UnloadedOutput, WrittenElsewhere
+from extract_project.publish.unloaded import UnloadedOutput, WrittenElsewhere, hide_below
 from extract_project.schema.annotations import required
 from extract_project.schema.spelling import spelled
 from extract_project.stopping import Stage, Stop
 from extract_project.store.protocol import Store
 from extract_project.warehouses.protocol import Query, Result, Session
-from extract_project.warehouses.unloading import Summary, Unloads
+from extract_project.warehouses.unloading import ColumnSummary, Summary, Unloads
 
 _BATCH_ROWS = 8192
 
@@ -50,13 +52,19 @@ def unload(
     """
     if not isinstance(session, Unloads):
         return stream(session, [lane], [branch], clock, directory, stop=stop)
-    extract = lane.run.extract
+    engine = lane.run.extract.header.engine
+    query = lane.run.extract.query(lane.run.provenance.partition)
+    unloading = _Unloading(session, lane, branch, clock, stop)
     with stop.cancelling(session.cancel):
+        if engine == "unload":
+            unloading.attempt(query)
         stop.at(Stage.QUERYING)
         with clock.stage("query"):
-            result = session.execute(extract.query(lane.run.provenance.partition))
-        if _is_worth_it(session, result, extract.header.engine):
-            return [_unloaded(session, result, lane, branch, clock, directory=directory, stop=stop)]
+            result = session.execute(query)
+        if session.rows_of(result) >= (1 if engine == "unload" else session.unload_from_rows):
+            if engine == "auto":
+                unloading.attempt(query)
+            return [unloading.passed(result, directory)]
     answered = _Answered(session, result)
     return stream(answered, [lane], [branch], clock, directory, stop=stop)
 
@@ -75,57 +83,81 @@ class _Answered:
         self.session.cancel()
 
 
-def _is_worth_it(session: Unloads, result: Result, engine: str) -> bool:
-    least = session.unload_from_rows if engine == "auto" else 1
-    return session.rows_of(result) >= max(least, 1)
+@dataclass(frozen=True)
+class _Unloading:
+    """The unload of one result."""
 
+    session: Unloads
+    lane: Lane
+    branch: Branch
+    clock: Clock
+    stop: Stop
 
-def _unloaded(
-    session: Unloads,
-    result: Result,
-    lane: Lane,
-    branch: Branch,
-    clock: Clock,
-    *,
-    directory: Path,
-    stop: Stop,
-) -> Passed:
-    begun = accepted(result, lane)
-    _require_own_types(begun)
-    stop.at(Stage.UNLOADING)
-    with clock.stage("audit"):
-        summary = session.summarize(result)
-    stop.require()
-    store = branch.place.target.store
-    output = UnloadedOutput(branch.place.target, branch.health, lane.run.receipt_id)
-    branch.abort()
-    branch.output = output
-    with clock.stage("upload"):
-        written = session.unload(result, store.uri(output.folder), store.kms_key_id)
-        stop.require()
-        parts = reconciled(store, output.folder, written, begun.schema, summary)
-    output.take(parts, summary.digest)
-    lane = replace(lane, writer=WrittenElsewhere(summary.rows))
-    file_schema = required(begun.promised, ())
-    lane.begin(file_schema, result.query_id)
-    stop.at(Stage.CHECKING)
-    passed = audited(begun, lane, _profile(file_schema, summary), directory / "unloaded", stop)
-    for rows in _rows_of(store, parts, passed.audit.reads, clock):
-        stop.require()
-        require_one([branch])
+    @property
+    def _store(self) -> Store:
+        return self.branch.place.target.store
+
+    def attempt(self, query: Query) -> None:
+        """Have one row of NULLs written, and hide it: missing rights and types that are not exact
+        are known before the rows are written, and with `engine: unload`, before the query runs.
+        """
+        folder = f"{self._output().folder.removesuffix('/')}-attempt/"
+        self.stop.at(Stage.UNLOADING)
+        try:
+            with self.clock.stage("query"):
+                uri, key = self._store.uri(folder), self._store.kms_key_id
+                schema, written = self.session.try_unload(query, uri, key)
+                promised = promised_schema(self.lane.run.extract, schema)
+                _require_own_types(schema, promised)
+                one = Summary(1, "", [ColumnSummary(1)] * len(schema), schema.empty_table())
+                reconciled(self._store, folder, written, schema, one)
+        finally:
+            hide_below(self._store, folder)
+
+    def passed(self, result: Result, directory: Path) -> Passed:
+        """Have the rows written, and audit them."""
+        lane, stop, clock = self.lane, self.stop, self.clock
+        begun = accepted(result, lane)
+        _require_own_types(result.schema, begun.schema)
+        stop.at(Stage.UNLOADING)
         with clock.stage("audit"):
-            passed.audit.observe(rows)
-    return passed
+            summary = self.session.summarize(result)
+        stop.require()
+        output = self._output()
+        self.branch.abort()
+        self.branch.output = output
+        with clock.stage("upload"):
+            uri, key = self._store.uri(output.folder), self._store.kms_key_id
+            written = self.session.unload(result, uri, key)
+            stop.require()
+            parts = reconciled(self._store, output.folder, written, begun.schema, summary)
+        output.take(parts, summary.digest)
+        lane = replace(lane, writer=WrittenElsewhere(summary.rows))
+        file_schema = required(begun.promised, ())
+        lane.begin(file_schema, result.query_id)
+        stop.at(Stage.CHECKING)
+        passed = audited(begun, lane, _profile(file_schema, summary), directory / "unloaded", stop)
+        for rows in _rows_of(self._store, parts, passed.audit.reads, clock):
+            stop.require()
+            require_one([self.branch])
+            with clock.stage("audit"):
+                passed.audit.observe(rows)
+        return passed
+
+    def _output(self) -> UnloadedOutput:
+        return UnloadedOutput(
+            self.branch.place.target, self.branch.health, self.lane.run.receipt_id
+        )
 
 
-def _require_own_types(begun: Begun) -> None:
+def _require_own_types(own: pa.Schema, promised: pa.Schema) -> None:
     """Raise TypeMappingError if the header declares another type than the query has: rows that do
     not pass through the run cannot be cast here.
     """
     wrong = [
-        f"{own.name!r} is {spelled(own.type)}, and the header declares {spelled(promised.type)}"
-        for own, promised in zip(begun.result.schema, begun.schema, strict=True)
-        if not own.type.equals(promised.type)
+        f"{old.name!r} is {spelled(old.type)}, and the header declares {spelled(new.type)}"
+        for old, new in zip(own, promised, strict=True)
+        if not old.type.equals(new.type)
     ]
     if wrong:
         raise TypeMappingError(

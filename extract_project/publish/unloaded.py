@@ -22,7 +22,7 @@ from extract_project.publish.manifest_object import ManifestObject
 from extract_project.publish.orphaned_parts import hide_orphaned_parts
 from extract_project.publish.output import Content
 from extract_project.publish.target import Target, sweep
-from extract_project.store.protocol import Condition, NotApplied, Written
+from extract_project.store.protocol import Condition, NotApplied, Store, Written
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,16 +87,20 @@ class UnloadedOutput:
         self._manifest.abort()
         if self._may_be_published:
             return
-        store = self.target.store
-        try:
-            with DaemonPool(_AT_A_TIME, "hide") as pool:
-                list(pool.map(lambda each: store.hide(each.key), store.list(self.folder)))
-        except (BucketError, StoreError) as error:
-            logging.getLogger(__name__).warning(
-                "the parts below %s could not be hidden: %s: the next run does it",
-                store.uri(self.folder),
-                error,
-            )
+        hide_below(self.target.store, self.folder)
+
+
+def hide_below(store: Store, folder: str) -> None:
+    """Hide all objects of a folder. What cannot be hidden now, the next run hides."""
+    try:
+        with DaemonPool(_AT_A_TIME, "hide") as pool:
+            list(pool.map(lambda each: store.hide(each.key), store.list(folder)))
+    except (BucketError, StoreError) as error:
+        logging.getLogger(__name__).warning(
+            "what is below %s could not be hidden: %s: the next run does it",
+            store.uri(folder),
+            error,
+        )
 
 
 class WrittenElsewhere:

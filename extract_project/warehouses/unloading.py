@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from extract_project.warehouses.protocol import Result
+from extract_project.warehouses.protocol import Query, Result
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,6 +60,17 @@ class Unloads(Protocol):
 
     def rows_of(self, result: Result) -> int:
         """The number of rows, which have not been read."""
+
+    def try_unload(
+        self, query: Query, uri: str, kms_key_id: str | None
+    ) -> tuple[pa.Schema, Sequence[WrittenFile]]:
+        """Write one row, with a NULL in each column, of a query that does not run.
+
+        Whether the warehouse may write there, and the types that its files have, is then known
+        before a query takes an hour. Returns the schema of the query, and what was written.
+
+        Raises WarehouseError, or TypeMappingError for a column that is not exact in the files.
+        """
 
     def summarize(self, result: Result) -> Summary:
         """What the result is like.

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
     from snowflake.connector.cursor import SnowflakeCursor
 
+    from extract_project.warehouses.snowflake.types import SnowflakeColumns
+
 _QUICK_SECONDS = 0.25
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
@@ -77,6 +79,9 @@ class SnowflakeSession:
             raise
 
     def describe(self, query: Query) -> pa.Schema:
+        return self._described(query).schema
+
+    def _described(self, query: Query) -> SnowflakeColumns:
         from snowflake.connector import Error
 
         from extract_project.warehouses.snowflake.types import described, snowflake_columns
@@ -84,7 +89,7 @@ class SnowflakeSession:
         try:
             cursor = self._connection.cursor()
             self._cancellation.result(begin("describe", lambda: cursor.describe(*_bound(query))))
-            return snowflake_columns(described(cursor), query).schema
+            return snowflake_columns(described(cursor), query)
         except Error as error:
             raise self._explained(error, query, None) from None
 
@@ -109,7 +114,27 @@ class SnowflakeSession:
         row = read(summary_sql(given.columns, given.query_id)).combine_chunks()
         return summary_of(row, read(first_rows_sql(given.query_id)), given.schema)
 
+    def try_unload(
+        self, query: Query, uri: str, kms_key_id: str | None
+    ) -> tuple[pa.Schema, Sequence[WrittenFile]]:
+        from extract_project.warehouses.snowflake.unload import nulls_sql
+
+        columns = self._described(query)
+        return columns.schema, self._written(query, nulls_sql(columns), uri, kms_key_id)
+
     def unload(self, result: Result, uri: str, kms_key_id: str | None) -> Sequence[WrittenFile]:
+        from extract_project.warehouses.snowflake.unload import rows_sql
+
+        given = _of_this(result)
+        rows = rows_sql(given.columns, given.query_id)
+        files = self._written(given.query, rows, uri, kms_key_id)
+        given.usage = usage_of(self._connection, given.query_id)
+        return files
+
+    def _written(
+        self, of: Query, rows: str, uri: str, kms_key_id: str | None
+    ) -> Sequence[WrittenFile]:
+        """Write rows for a query, and return the files that Snowflake lists."""
         from snowflake.connector import Error
 
         from extract_project.warehouses.snowflake.unload import copy_sql, files_of
@@ -118,12 +143,11 @@ class SnowflakeSession:
             raise WarehouseError(
                 "'engine: unload' needs EXTRACT_WAREHOUSES__<NAME>__STORAGE_INTEGRATION: set it to "
                 "the integration with which snowflake may write below EXTRACT_DATA "
-                "(docs/snowflake.md)",
+                "(docs/unload.md)",
                 cause=Cause.SETTINGS,
             )
-        given = _of_this(result)
-        sql = copy_sql(given.columns, given.query_id, uri, self._storage_integration, kms_key_id)
-        query, query_id = replace(given.query, text=sql, placeholders=(), end=None), None
+        sql = copy_sql(rows, uri, self._storage_integration, kms_key_id)
+        query, query_id = replace(of, text=sql, placeholders=(), end=None), None
         cursor = self._connection.cursor()
         try:
             query_id = self._start(cursor, query)
@@ -133,7 +157,6 @@ class SnowflakeSession:
             known = self._explained(error, query, query_id)
             known.line = known.column = None  # of our statement, not of the file's
             raise known from None
-        given.usage = usage_of(self._connection, given.query_id)
         return tuple(files_of(listed))
 
     def facts(self, table: str) -> TableFacts:

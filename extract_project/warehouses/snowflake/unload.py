@@ -11,7 +11,7 @@ is written is not said: the files tell, and what is not exact is refused there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -52,15 +52,22 @@ def first_rows_sql(query_id: str) -> str:
     return f"select * from {_scan(query_id)} limit {_FIRST_ROWS}"
 
 
-def copy_sql(
-    columns: SnowflakeColumns, query_id: str, uri: str, integration: str, kms_key_id: str | None
-) -> str:
-    """Write the result below the URI, and list each file."""
-    selected = ", ".join(f"{value} as {name}" for name, value in _written(columns).items())
+def rows_sql(columns: SnowflakeColumns, query_id: str) -> str:
+    """The rows of the result, as they are written."""
+    return f"{_selected(_written(columns))} from {_scan(query_id)}"
+
+
+def nulls_sql(columns: SnowflakeColumns) -> str:
+    """One row of the same types, with a NULL in each column."""
+    return _selected(_written(columns, _null))
+
+
+def copy_sql(rows: str, uri: str, integration: str, kms_key_id: str | None) -> str:
+    """Write rows below the URI, and list each file."""
     key = f" kms_key_id = {backslashed(kms_key_id)}" if kms_key_id else ""
     encryption = f"encryption = (type = 'AWS_SSE_KMS'{key}) " if kms_key_id else ""
     return (
-        f"copy into {backslashed(uri)} from (select {selected} from {_scan(query_id)}) "
+        f"copy into {backslashed(uri)} from ({rows}) "
         f"storage_integration = {integration} {encryption}"
         f"file_format = (type = parquet compression = snappy) header = true "
         f"include_query_id = true detailed_output = true max_file_size = {_FILE_BYTES}"
@@ -90,13 +97,21 @@ def files_of(rows: Iterable[Sequence[object]]) -> Iterator[WrittenFile]:
         yield WrittenFile(str(name).rpartition("/")[2], int(str(size)), int(str(count)))
 
 
-def _written(columns: SnowflakeColumns) -> Mapping[str, str]:
+def _selected(written: Mapping[str, str]) -> str:
+    return f"select {', '.join(f'{value} as {name}' for name, value in written.items())}"
+
+
+def _written(
+    columns: SnowflakeColumns, source: Callable[[pa.Field, Column], str] | None = None
+) -> Mapping[str, str]:
     """The expression of each column in the files, by its quoted name.
+
+    `source` makes what it is an expression of; by default that is the column.
 
     Raises TypeMappingError that names every column that Snowflake does not write exactly.
     """
     found = {
-        _name(field): _expression(field, known)
+        _name(field): _expression(field, known, source(field, known) if source else _name(field))
         for field, known in zip(columns.schema, columns.described, strict=True)
     }
     missing = [name for name, value in found.items() if value is None]
@@ -109,8 +124,8 @@ def _written(columns: SnowflakeColumns) -> Mapping[str, str]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _expression(field: pa.Field, known: Column) -> str | None:
-    name, kind = _name(field), field.type
+def _expression(field: pa.Field, known: Column, name: str) -> str | None:
+    kind = field.type
     if known.type_code in _ZONED:
         return None
     if known.type_code in _JSON:
@@ -137,8 +152,25 @@ def _misfit(field: pa.Field, known: Column) -> str:
     if pa.types.is_int64(kind) and (known.precision or 0) > _WIDEST_INT64:
         return f"{name} not between {-(2**63)} and {2**63 - 1}"
     if pa.types.is_time(kind) or pa.types.is_timestamp(kind):
-        return f"{name} <> {_expression(field, known)}"
+        return f"{name} <> {_expression(field, known, name)}"
     return "false"
+
+
+def _null(field: pa.Field, known: Column) -> str:
+    """A NULL of the column's own type."""
+    if known.type_code in _JSON:
+        return "null::variant"
+    kinds = (
+        (pa.types.is_string, "varchar"),
+        (pa.types.is_floating, "double"),
+        (pa.types.is_boolean, "boolean"),
+        (pa.types.is_date, "date"),
+        (pa.types.is_time, "time"),
+        (pa.types.is_timestamp, "timestamp_ntz"),
+        (pa.types.is_binary, "binary"),
+    )
+    kind = next((name for is_kind, name in kinds if is_kind(field.type)), "number(38, 0)")
+    return f"null::{kind}"
 
 
 def _way_out(field: pa.Field) -> str:
