@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from extract_project.deployment.questions import answer_in
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.orchestration.starts.downstream import DownstreamCursor, Waiting
 from extract_project.orchestration.status.answering import read_facts, status_sensor
@@ -240,7 +241,7 @@ def test_the_sensor_answers_and_launches_nothing(
         result = sensor(context)
         assert isinstance(result, dg.SensorResult)
         assert not result.run_requests
-        return Facts.model_validate_json(result.cursor or "")
+        return answer_in(result.cursor or "", Facts)
 
     assert set(answer(StatusQuestion()).extracts) == {"a/up", "a/down", "a/other"}
     assert set(answer(StatusQuestion(extract="a/down")).extracts) == {"a/up", "a/down"}

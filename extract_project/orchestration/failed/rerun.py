@@ -52,7 +52,7 @@ def rerun_sensor(extracts: Iterable[Extract]) -> dg.SensorDefinition:
         question = questions.question_in(context.cursor, Question)
         if question:
             answered = answer(context.instance, known, question)
-            return dg.SensorResult(cursor=answered.model_dump_json())
+            return dg.SensorResult(cursor=questions.as_cursor(answered))
         now = datetime.now(UTC)
         found = failures(context.instance, known, Question(since=now - _LOOK_BACK))
         requests = list(_by_itself(context.instance, found, now))[:_MOST_AT_A_TIME]

@@ -23,7 +23,7 @@ import dagster as dg
 
 from extract_project.deployment.client import Deployment
 from extract_project.deployment.loaded import SENSOR, Question
-from extract_project.deployment.questions import question_in
+from extract_project.deployment.questions import as_cursor, question_in
 from extract_project.errors import ManifestError
 from extract_project.manifest.bucket import list_files
 from extract_project.manifest.extract import Extract
@@ -95,7 +95,7 @@ def manifest_sensor(
             if question.reloads:
                 reloads.announced_until = time.monotonic() + _ANNOUNCED_SECONDS
             answered = answer(question, folders.manifest, snapshot, listed, refused)
-            return dg.SensorResult(cursor=answered.model_dump_json())
+            return dg.SensorResult(cursor=as_cursor(answered))
         if listed == loaded:
             skip = f"{len(loaded)} SQL files, all of them loaded"
             if context.cursor == code_versions:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from extract_project.deployment.questions import question_in
+from extract_project.deployment.questions import as_cursor, question_in
 from extract_project.manifest.extract import InvalidExtract
 from extract_project.manifest.upstream import with_all_upstream
 from extract_project.orchestration.load.loading import RefusedManifest
@@ -59,7 +59,7 @@ def status_sensor(
             refused=refused,
             before=before,
         )
-        return dg.SensorResult(cursor=facts.model_dump_json(exclude_defaults=True))
+        return dg.SensorResult(cursor=as_cursor(facts))
 
     return status
 
