@@ -104,6 +104,10 @@ class CatalogEntry(_Part):
         {}, description="Of further destinations, their names: where each has the same result."
     )
     parts: bool = Field(False, description="Whether `uri` is a manifest that lists part objects.")
+    unloaded: bool = Field(
+        False,
+        description="Whether the warehouse may have written the parts, in folders of its own.",
+    )
     named: bool = Field(False, description="Whether its header names its objects, by `path`.")
     columns: tuple[DeclaredColumn, ...] = Field(
         (), description="What the SQL file says of its columns: all of them, or some."

@@ -55,6 +55,7 @@ def table_of(entry: CatalogEntry, data: str, name: str | None = None) -> Table:
         object_list=f"{root}/{object_list(newest.key, root)}".rpartition("/")[0],
         partitions=entry.partitions,
         has_parts=entry.parts,
+        is_unloaded=entry.unloaded,
         format_options=entry.published.format_options,
     )
 

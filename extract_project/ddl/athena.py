@@ -14,6 +14,7 @@ from extract_project.ddl.table import (
     PARTITION,
     Table,
     TableColumn,
+    require_folder,
     require_format,
 )
 from extract_project.manifest.fields.partitions import Partitions
@@ -61,6 +62,7 @@ class HiveTable:
 def hive_table(table: Table) -> HiveTable:
     """Raises NoSuchTable for a format or a type that Athena does not read."""
     require_format(table, _ENGINE, *_SERDE)
+    require_folder(table, _ENGINE)
     location = table.object_list if table.is_one_object else table.folder
     properties = {"skip.header.line.count": "1"} if table.format == "csv" else {}
     if table.partitions:

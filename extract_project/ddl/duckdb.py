@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from extract_project.ddl.table import Table, require_format
+from extract_project.ddl.table import Table, require_folder, require_format
 from extract_project.layout import PARTS_MANIFEST
 from extract_project.schema.spelling import ColumnType
 from extract_project.sql_quoting import identifier, literal
@@ -36,6 +36,8 @@ def duckdb(table: Table) -> str:
     """A secret, and a view that reads the current version each time."""
     require_format(table, "duckdb", "parquet", "csv", "jsonl")
     files = literal(table.uri)
+    if table.partitions:
+        require_folder(table, "duckdb")
     before = ""
     if table.has_parts and table.partitions is None:
         bucket = replace(Location.parse(table.folder), prefix="").uri

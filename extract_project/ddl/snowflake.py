@@ -8,6 +8,7 @@ from extract_project.ddl.table import (
     PARTITION,
     Table,
     TableColumn,
+    require_folder,
     require_format,
     unknown,
 )
@@ -43,6 +44,7 @@ _FILES = {
 def snowflake(table: Table) -> str:
     """A stage, an external table, and the statement that has it look for what is new."""
     require_format(table, "snowflake", *_FILES)
+    require_folder(table, "snowflake")
     stage = identifier(f"{table.name}_files")
     columns = ",\n".join(
         f"  {_column(table, place, column)}" for place, column in enumerate(table.columns, start=1)

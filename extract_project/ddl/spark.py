@@ -6,6 +6,7 @@ from extract_project.ddl.hive import NAMES, hive_type
 from extract_project.ddl.table import (
     Table,
     TableColumn,
+    require_folder,
     require_format,
 )
 from extract_project.sql_quoting import backslashed, identifier
@@ -19,6 +20,7 @@ _EMPTY = "-- Spark gives the empty string of a CSV file as NULL; 'format: parque
 def spark(table: Table) -> str:
     """A view for the session; it reads the current version each time."""
     require_format(table, _ENGINE, *_FORMATS)
+    require_folder(table, _ENGINE)
     path = table.folder if table.partitions else table.uri
     options = {"path": path.replace("s3://", "s3a://", 1)}
     if table.partitions:

@@ -43,6 +43,8 @@ class Table:
     be pointed at an object that shares its folder with others."""
     partitions: Partitions | None = None
     has_parts: bool = False
+    is_unloaded: bool = False
+    """Whether the parts lie where the warehouse has written them, below a folder for each run."""
     format_options: dict[str, Any] | None = None
     """Those that are not the format's own."""
 
@@ -70,6 +72,18 @@ def require_format(table: Table, engine: str, *formats: str) -> None:
             f"no table for {engine} reads the dialect of these {table.format} files ({keys}): "
             f"publish another extract of the same SQL without {table.format!r} in its header, or "
             "see docs/csv.md for how to load these"
+        )
+
+
+def require_folder(table: Table, engine: str) -> None:
+    """Raise NoSuchTable unless the files of the current version, and no others, are in its folder:
+    else the table would have no rows, or those of an older version, and nothing would say so.
+    """
+    if table.is_unloaded:
+        raise NoSuchTable(
+            f"{engine} would read a folder, and only the manifest says which files the warehouse "
+            f"has written for the current version: read it with duckdb or extract_project."
+            f"published, or publish it with 'engine: stream'"
         )
 
 

@@ -182,6 +182,20 @@ def test_what_an_engine_cannot_read_is_said(site: Site, engine: str, sql: str, r
         made(site, publish(site, "", sql), engine)
 
 
+@pytest.mark.parametrize("engine", ["athena", "snowflake", "spark"])
+def test_no_table_over_a_folder_is_made_of_files_that_only_the_manifest_knows(
+    site: Site, engine: str
+) -> None:
+    """It would have no rows."""
+    extract = publish(site, "split: {rows: 2}")
+    entry = entry_of(site.folders, extract)
+    unloaded = entry.model_copy(update={"unloaded": True})
+    assert ENGINES[engine](table_of(entry, site.data.uri))
+    assert ENGINES["duckdb"](table_of(unloaded, site.data.uri))
+    with pytest.raises(NoSuchTable, match=f"{engine} would read a folder, and only the manifest"):
+        ENGINES[engine](table_of(unloaded, site.data.uri))
+
+
 @pytest.mark.parametrize("engine", sorted(ENGINES))
 def test_a_format_that_no_engine_reads_is_said(site: Site, engine: str) -> None:
     extract = publish(site, "format: arrow")
