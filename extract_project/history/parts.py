@@ -129,8 +129,9 @@ def run_receipt(key: str) -> str | None:
 def whole_key(key: str) -> str:
     """The key of the published object: for a part, its manifest; otherwise the key itself."""
     if run_receipt(key) is not None:
-        root, _, below = key.rpartition(f"{RUN_PARTS}/")
-        return f"{root}{below.rpartition('/')[0].rpartition('/')[0]}/{PARTS_MANIFEST}"
+        *names, _, _ = key.split("/")
+        top = names.index(RUN_PARTS)
+        return "/".join((*names[:top], *names[top + 1 :], PARTS_MANIFEST))
     return key if part_number(key) is None else f"{folder(key)}{PARTS_MANIFEST}"
 
 

@@ -74,14 +74,16 @@ def _has_path(extract: Extract, path: str) -> bool:
 
 def key_prefixes(data: Location, path: str, extract: Extract | None = None) -> list[str]:
     """Return the prefixes of all keys that may belong to the extract; no prefix begins another."""
-    unloaded = data.key(RUN_PARTS)
-    prefixes = [f"{data.key(path)}.", f"{data.key(path)}/", f"{unloaded}/{path}/"]
+    paths = [f"{path}.", f"{path}/", f"{RUN_PARTS}/{path}/"]
     if extract and extract.header.path:
-        own = data.key(extract.naming.prefix.removesuffix(PARTS_MANIFEST))
-        prefixes = [each for each in prefixes if not each.startswith(own)]
-        prefixes += [] if any(own.startswith(each) for each in prefixes) else [own]
-        prefixes.append(f"{unloaded}/{data.relative(own)}")
-    return prefixes
+        own = extract.naming.prefix.removesuffix(PARTS_MANIFEST)
+        paths += [own, f"{RUN_PARTS}/{own}"]
+    shortest = (
+        each
+        for each in paths
+        if not any(each != other and each.startswith(other) for other in paths)
+    )
+    return [data.key(each) for each in dict.fromkeys(shortest)]
 
 
 def find_prunable(

@@ -16,7 +16,7 @@ from extract_project.daemons import DaemonPool
 from extract_project.errors import BucketError, StoreError
 from extract_project.history.parts import Part, load_manifest, parts_are_current, unloaded_folder
 from extract_project.history.receipt import Receipt
-from extract_project.history.versions import Version
+from extract_project.history.versions import Version, find_version
 from extract_project.publish.fan import Health
 from extract_project.publish.manifest_object import ManifestObject
 from extract_project.publish.orphaned_parts import hide_orphaned_parts
@@ -35,13 +35,14 @@ class UnloadedOutput:
 
     def __init__(self, target: Target, health: Health, receipt_id: str) -> None:
         self.target, self.health = target, health
+        self._receipt_id = receipt_id
         self.folder = f"{unloaded_folder(target.root, target.key)}{receipt_id}/"
         """The prefix that the warehouse writes below."""
         self._metadata: Mapping[str, str] = {}
         self._parts: Sequence[Part] = ()
         self._digest = ""
         self._manifest = ManifestObject(target)
-        self._may_be_published = False
+        self._is_sent, self._is_refused = False, False
 
     def take(self, parts: Sequence[Part], digest: str) -> None:
         """The parts are reconciled: these, and no others, are the result.
@@ -70,11 +71,11 @@ class UnloadedOutput:
             self._manifest.write(receipt, self._parts, self._metadata)
 
     def publish(self, condition: Condition) -> Written:
-        self._may_be_published = True
+        self._is_sent, self._is_refused = True, False
         try:
             return self._manifest.publish(condition)
         except NotApplied:
-            self._may_be_published = False
+            self._is_refused = True
             raise
 
     def tidy(self, version_id: str) -> None:
@@ -85,9 +86,20 @@ class UnloadedOutput:
         the publishing request, the next run finds out and tidies up.
         """
         self._manifest.abort()
-        if self._may_be_published:
-            return
-        hide_below(self.target.store, self.folder)
+        if not self._may_be_named():
+            hide_below(self.target.store, self.folder)
+
+    def _may_be_named(self) -> bool:
+        """Whether a manifest may name the parts. A refusal does not say that none does: a client
+        that repeats a request whose reply was lost is refused because of its own write.
+        """
+        if not self._is_refused:
+            return self._is_sent
+        try:
+            current = find_version(self.target.store, self.target.key)
+        except (BucketError, StoreError):
+            return True
+        return current is not None and current.provenance.get("receipt") == self._receipt_id
 
 
 def hide_below(store: Store, folder: str) -> None:

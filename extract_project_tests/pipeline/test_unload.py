@@ -20,13 +20,14 @@ from extract_project.errors import (
     TypeMappingError,
     WarehouseError,
 )
-from extract_project.history.parts import load_manifest, run_receipt
+from extract_project.history.parts import load_manifest, run_receipt, whole_key
 from extract_project.history.reading import open_version
 from extract_project.history.receipt import Receipt, receipt_of
-from extract_project.history.retention import Rule, find_prunable, remove
+from extract_project.history.retention import Rule, find_prunable, key_prefixes, owns, remove
 from extract_project.history.versions import Version, find_version, list_versions
 from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.extract import Extract
+from extract_project.manifest.fields.partitions import Partition
 from extract_project.manifest.parsing import Dialects
 from extract_project.pipeline.attempt import Done, RefusedResult, attempt
 from extract_project.pipeline.provenance import Provenance
@@ -73,14 +74,22 @@ class Rig:
         found = {each.path: each for each in read_manifest(self.site.manifest, DIALECTS).extracts}
         return found[path]
 
-    def publish(self, extract: Extract, stop: Stop | None = None, **fields: Any) -> Done:
+    def publish(
+        self,
+        extract: Extract,
+        stop: Stop | None = None,
+        partition: Partition | None = None,
+        **fields: Any,
+    ) -> Done:
         warehouse = snowflake_warehouse(self.server).model_copy(
             update={"storage_integration": "extracts", **fields}
         )
-        target = Target.of(self.site.data, extract)
+        target = Target.of(self.site.data, extract, partition.key if partition else None)
         place = Place(DATA, target, self.site.state)
         stop = stop or Stop(extract.header.timeout)
-        return attempt(warehouse, extract, [place], Provenance("run"), stop=stop)
+        return attempt(
+            warehouse, extract, [place], Provenance("run", partition=partition), stop=stop
+        )
 
     def current(self, extract: Extract) -> Version:
         version = find_version(self.site.data.store, self.site.target(extract).key)
@@ -451,6 +460,57 @@ def test_what_a_killed_run_left_is_hidden_by_the_next(rig: Rig) -> None:
     rig.publish(rig.extract(HEADER.format("unload", "") + SERIES.format(252)))
     assert left not in rig.lying()
     assert later in rig.lying()  # of a run that may be about to publish
+
+
+def test_a_folder_whose_name_ends_like_that_of_parts_is_another(rig: Rig) -> None:
+    path = "spare_parts/orders"
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251), path)
+    rig.publish(extract)
+    assert {whole_key(key) for key in rig.lying()} == {rig.site.target(extract).key}
+    rig.publish(rig.extract(HEADER.format("unload", "") + SERIES.format(100), path))
+    assert len(rig.lying()) == 1
+
+
+@pytest.mark.parametrize("path", ["{partition}/orders", "sales/{partition}", "{partition}"])
+def test_no_version_is_found_twice_by_the_prefixes_of_its_keys(rig: Rig, path: str) -> None:
+    """A version that is listed twice would seem to be replaced by itself."""
+    header = f"path: '{path}'\npartitions: [eu, us]\n"
+    where = " where :partition_key <> ''"
+    extract = rig.extract(HEADER.format("unload", header) + SERIES.format(9) + where)
+    rig.publish(extract, partition=Partition("eu"))
+    found = key_prefixes(rig.site.data, "sales/orders", extract)
+    listed = [each for prefix in found for each in rig.site.data.store.history(prefix)]
+    assert len(listed) == len({(each.key, each.version_id) for each in listed})
+    published = {rig.site.target(extract, "eu").key, *rig.lying()}
+    assert {each.key for each in listed} >= published
+    assert all(owns(rig.site.data, "sales/orders", key, extract) for key in published)
+
+
+def test_g2_parts_of_a_published_manifest_are_not_hidden_after_a_refused_repetition(
+    rig: Rig,
+) -> None:
+    """S3 has published, the reply is lost, and the client's own repetition is refused."""
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    key = rig.site.target(extract).key
+    events = rig.site.s3.meta.events
+    sent: list[object] = []
+
+    def first(params: dict[str, Any], **_: object) -> None:
+        if params["url_path"].endswith(key) and not sent:
+            sent.append(params)
+            prefix = "x-amz-meta-"
+            headers = params["headers"].items()
+            facts = {name.removeprefix(prefix): v for name, v in headers if prefix in name}
+            body = params["body"]
+            bucket = rig.site.data.bucket
+            rig.site.s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=facts)
+
+    events.register("before-call.s3.PutObject", first)
+    done = rig.publish(extract)
+    events.unregister("before-call.s3.PutObject", first)
+    assert sent
+    assert done.published.outcome == "published"
+    assert len(rig.lying()) == 3
 
 
 @pytest.mark.parametrize(
