@@ -10,6 +10,8 @@ from aws_cdk import aws_iam as iam
 from deploy.stack.parameters import (
     DESTINATIONS,
     GLUE,
+    INTEGRATION,
+    INTEGRATION_USER,
     NONE,
     SERVICES,
     SMALL,
@@ -37,6 +39,7 @@ from deploy.stack.rights import (
     use_logs,
     watch_and_stop,
     write_logs,
+    write_unloaded,
 )
 
 
@@ -86,6 +89,7 @@ def define_roles(stack: cdk.Stack) -> None:
     absent = f"arn:{cdk.Aws.PARTITION}:secretsmanager:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:secret:"
     of_run = cdk.Token.as_string(either(SERVICES, database, f"{absent}{cdk.Aws.STACK_NAME}-none"))
     _role(stack, "RunExecutionRole", start_tasks("RunLogs", of_run, warehouse=True))
+    _of_snowflake(stack)
     _readers_and_authors(stack)
 
 
@@ -116,6 +120,40 @@ def _role(
             )
         ],
     )
+
+
+def _of_snowflake(stack: cdk.Stack) -> None:
+    """The role with which Snowflake writes the results of `engine: unload`.
+
+    The integration is made with the role's name, and only then says who will assume the role: until
+    that is in the parameters, nobody may.
+    """
+    account = f"arn:{cdk.Aws.PARTITION}:iam::{cdk.Aws.ACCOUNT_ID}:root"
+    role = iam.CfnRole(
+        stack,
+        "UnloadRole",
+        assume_role_policy_document={
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": either(INTEGRATION_USER, "Allow", "Deny"),
+                    "Principal": {
+                        "AWS": either(INTEGRATION_USER, ref("SnowflakeIntegrationUser"), account)
+                    },
+                    "Action": "sts:AssumeRole",
+                    "Condition": {
+                        "StringEquals": {"sts:ExternalId": ref("SnowflakeIntegrationId")}
+                    },
+                }
+            ],
+        },
+        policies=[
+            iam.CfnRole.PolicyProperty(
+                policy_name="own", policy_document=iam.PolicyDocument(statements=write_unloaded())
+            )
+        ],
+    )
+    only_if(role, INTEGRATION)
 
 
 def _policy(

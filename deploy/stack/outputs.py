@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 
-from deploy.stack.parameters import ARM, NONE, SECRET, SERVICES, either, known_condition, ref
+from deploy.stack.parameters import (
+    ARM,
+    INTEGRATION,
+    NONE,
+    SECRET,
+    SERVICES,
+    either,
+    known_condition,
+    ref,
+)
 
 _COMMANDS = {
     "PushImage": (
@@ -59,6 +68,13 @@ def define_outputs(stack: cdk.Stack) -> None:
         description="makes the schedules, with the settings of PushSql and of the warehouses",
         value=cdk.Fn.sub(_SCHEDULES),
         condition=known_condition(stack, NONE),
+    )
+    cdk.CfnOutput(
+        stack,
+        "SnowflakeIntegrationRole",
+        description="STORAGE_AWS_ROLE_ARN of the storage integration (docs/unload.md)",
+        value=cdk.Fn.sub("${UnloadRole.Arn}"),
+        condition=known_condition(stack, INTEGRATION),
     )
     cdk.CfnOutput(
         stack,

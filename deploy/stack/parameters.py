@@ -12,6 +12,7 @@ IMAGE, RUNNING, SNAPSHOT = "HasImage", "IsRunning", "HasDbSnapshot"
 SNOWFLAKE, KEY_PAIR, POSTGRES, SECRET = "HasSnowflake", "HasKeyPair", "HasPostgres", "HasSecret"
 OTHERS, DEFAULT, PORT = "HasOtherWarehouses", "HasDefaultWarehouse", "HasWarehousePort"
 DESTINATIONS, GLUE = "HasDestinations", "HasGlueDatabase"
+INTEGRATION, INTEGRATION_USER = "HasSnowflakeIntegration", "HasSnowflakeIntegrationUser"
 STANDARD, SMALL, ARM = "IsStandard", "IsSmall", "IsArm"
 NONE, SERVICES, PUBLIC = "IsNone", "HasServices", "IsPublic"
 INTERNET, STANDBY, DB_CLASS, GLUE_ENDPOINT = (
@@ -51,6 +52,11 @@ def define_parameters(stack: cdk.Stack) -> None:
     )
     text(stack, "SnowflakeRole", "Snowflake role of the queries", "EXTRACT")
     text(stack, "SnowflakeWarehouse", "Snowflake virtual warehouse of the queries", "EXTRACT")
+    text(stack, "SnowflakeIntegration", "Storage integration with which Snowflake writes itself "
+         "(engine: unload); empty: none", pattern="^[A-Za-z0-9_$]*$")  # fmt: skip
+    text(stack, "SnowflakeIntegrationUser", "STORAGE_AWS_IAM_USER_ARN of the integration, once it "
+         "is made")  # fmt: skip
+    text(stack, "SnowflakeIntegrationId", "STORAGE_AWS_EXTERNAL_ID of the integration", "none")
     text(stack, "PostgresHost", "Host of a Postgres to extract from; empty: none")
     number(stack, "PostgresPort", "Port of Postgres", 5432)
     text(stack, "PostgresDatabase", "Database of Postgres", "postgres")
@@ -136,6 +142,8 @@ def _conditions(stack: cdk.Stack) -> None:
         DESTINATIONS: "Destinations",
         GLUE: "GlueDatabase",
         DEFAULT: "DefaultWarehouse",
+        INTEGRATION: "SnowflakeIntegration",
+        INTEGRATION_USER: "SnowflakeIntegrationUser",
         DB_CLASS: "DbClass",
     }
     for name, parameter in of_standard.items():

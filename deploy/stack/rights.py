@@ -9,6 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
 from deploy.stack.parameters import SECRET, att, either, ref
+from extract_project.layout import RUN_PARTS
 
 _TASK = f"arn:{cdk.Aws.PARTITION}:ecs:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:"
 LOGS_PREFIX = "dagster"
@@ -35,6 +36,21 @@ def manifest_objects() -> str:
 
 def data_objects() -> str:
     return f"{att('Data', 'Arn')}/{ref('DataPrefix')}/*"
+
+
+def unloaded_objects() -> str:
+    """What a warehouse writes itself."""
+    return f"{att('Data', 'Arn')}/{ref('DataPrefix')}/{RUN_PARTS}/*"
+
+
+def write_unloaded() -> list[iam.PolicyStatement]:
+    """For a warehouse: write there, and nowhere else, and read back what it has written."""
+    objects = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+    return [
+        allow("Write", objects, [unloaded_objects()]),
+        allow("List", ["s3:GetBucketLocation", "s3:ListBucket"], [att("Data", "Arn")]),
+        use_key("s3"),
+    ]
 
 
 def read_manifest() -> list[iam.PolicyStatement]:
@@ -87,7 +103,7 @@ def publish() -> list[iam.PolicyStatement]:
     return [
         allow("Publish", objects, [data_objects()]),
         # Parts that are no longer named get delete markers; nothing else can be hidden.
-        allow("HideParts", ["s3:DeleteObject"], [f"{data_objects()}/part-*"]),
+        allow("HideParts", ["s3:DeleteObject"], [f"{data_objects()}/part-*", unloaded_objects()]),
         allow("ListData", bucket, [att("Data", "Arn")]),
     ]
 

@@ -77,6 +77,8 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
     "CodeExecutionRole": START,
     "RunExecutionRole": START,
 }
+OTHERS = {"FlowRole", "ScheduleRole", "UnloadRole"}
+"""Roles of services, and of Snowflake."""
 HIDES = {"RunRole": {"s3:DeleteObject"}}
 """A delete marker on a part that is no longer named; the bucket's policy keeps all versions."""
 WITHOUT_RESOURCE = {
@@ -98,7 +100,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def test_these_are_all_roles_of_tasks() -> None:
-    assert of_type("AWS::IAM::Role").keys() - {"FlowRole", "ScheduleRole"} == ROLES.keys()
+    assert of_type("AWS::IAM::Role").keys() - OTHERS == ROLES.keys()
     assert not any("ManagedPolicyArns" in role for role in of_type("AWS::IAM::Role").values())
     assert of_type("AWS::IAM::Policy") == {}
 
@@ -252,3 +254,20 @@ def test_readers_read_and_authors_write_sql() -> None:
                "s3:ListBucketVersions"]  # fmt: skip
     assert found["ReaderPolicy"] == ["kms:Decrypt", *listing]
     assert found["AuthorPolicy"] == sorted([*USE_KEY, *listing, "s3:DeleteObject", "s3:PutObject"])
+
+
+def test_snowflake_writes_below_one_folder_and_nobody_can_be_it_before_its_user_is_known() -> None:
+    role = of_type("AWS::IAM::Role")["UnloadRole"]
+    found = {each["Sid"]: tuple(listed(each["Action"])) for each in statements("UnloadRole")}
+    assert found == {
+        "Write": ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
+        "List": ("s3:GetBucketLocation", "s3:ListBucket"),
+        "UseKey": USE_KEY,
+    }
+    assert resource("UnloadRole", "Write") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/_parts/*"}
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    known, allowed, denied = trust["Effect"]["Fn::If"]
+    assert (known, allowed, denied) == ("HasSnowflakeIntegrationUser", "Allow", "Deny")
+    assert trust["Condition"] == {
+        "StringEquals": {"sts:ExternalId": {"Ref": "SnowflakeIntegrationId"}}
+    }
