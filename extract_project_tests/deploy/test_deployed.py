@@ -61,6 +61,9 @@ EVERYTHING = {
     "Destinations": '{"crm": {"url": "s3://acme-crm/inbound"}}',
     "DestinationRoles": "arn:aws:iam::210987654321:role/extracts-from-data",
     "GlueDatabase": "extracts",
+    "SnowflakeIntegration": "EXTRACTS",
+    "SnowflakeIntegrationUser": "arn:aws:iam::210987654321:user/snowflake",
+    "SnowflakeIntegrationId": "ACME_SFCRole=1_x",
 }
 NAMELESS = {"AWS::EC2::SecurityGroupIngress"}
 """moto gives no id of it."""
@@ -255,16 +258,22 @@ def test_a_bucket_is_as_s3_tells_it(stack: Deployed, name: str) -> None:
     block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
     assert set(block.values()) == {True}
     rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    aborting, *pages, old = sorted(rules, key=lambda each: str(each["ID"]))
+    told = {each["ID"]: each for each in rules}
+    aborting = told.pop("abort-incomplete-uploads")
+    assert aborting["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    pages = [told.pop(each) for each in list(told) if each.startswith("old-pages-")]
     assert all(each["NoncurrentVersionExpiration"]["NoncurrentDays"] == 1 for each in pages)
     assert len(pages) == (len(PAGES) if name == "Data" else 0)
-    assert aborting["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     if name == "Logs":
-        assert old["Expiration"] == {"Days": 365}
+        assert [each["Expiration"] for each in told.values()] == [{"Days": 365}]
     else:
-        assert "Expiration" not in old
-        # How many stay beyond that is taken, and not told, by moto.
-        assert old["NoncurrentVersionExpiration"]["NoncurrentDays"] == 90
+        assert told.keys() == {"old-versions"} | (
+            {"old-unloaded-parts"} if name == "Data" else set()
+        )
+        for each in told.values():
+            assert "Expiration" not in each
+            # How many stay beyond that is taken, and not told, by moto.
+            assert each["NoncurrentVersionExpiration"]["NoncurrentDays"] == 90
     policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
     arn = f"arn:aws:s3:::{bucket}"
     assert all(each["Resource"] == [arn, f"{arn}/*"] for each in policy["Statement"])

@@ -148,7 +148,9 @@ def condition(role: str, sid: str) -> Any:
 def test_a_run_reads_sql_and_writes_extracts_and_nothing_else() -> None:
     assert resource("RunRole", "ReadSql") == {"Fn::Sub": "${Manifest.Arn}/${ManifestPrefix}/*"}
     assert resource("RunRole", "Publish") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/*"}
-    assert resource("RunRole", "HideParts") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/*/part-*"}
+    assert resource("RunRole", "HideParts") == [
+        {"Fn::Sub": f"${{Data.Arn}}/${{DataPrefix}}/{each}"} for each in ("*/part-*", "_parts/*")
+    ]
     assert resource("RunRole", "WriteLogs") == {"Fn::Sub": "${Logs.Arn}/dagster/*"}
     assert resource("RunRole", "UseKey") == {"Fn::GetAtt": ["Key", "Arn"]}
     assert condition("RunRole", "UseKey") == {
