@@ -15,6 +15,7 @@ from extract_project.formats.registry import FORMATS, named_format
 from extract_project.history.parts import Part, PartsManifest, is_manifest, load_manifest
 from extract_project.history.receipt import read_schema
 from extract_project.history.versions import Version
+from extract_project.schema.annotations import required
 from extract_project.store.protocol import Store
 
 _BUFFER = 4 << 20
@@ -62,9 +63,20 @@ def open_version(version: Version, schema: pa.Schema | None = None) -> pa.Record
     parts = (open_part(version.store, manifest, part) for part in manifest.parts)
     first = next(parts)
     batches = (batch for part in chain([first], parts) for batch in part)
-    exact = read_schema(manifest)
-    same = first.schema.equals(exact)  # but for descriptions: the manifest has the newest
-    return pa.RecordBatchReader.from_batches(exact if same else first.schema, batches)
+    schema = _joint_schema(first.schema, read_schema(manifest))
+    same = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in batches)
+    return pa.RecordBatchReader.from_batches(schema, same)
+
+
+def _joint_schema(found: pa.Schema, exact: pa.Schema) -> pa.Schema:
+    """The schema of parts: that of the manifest, which has the newest descriptions.
+
+    A warehouse that writes the parts may say of each by itself whether a column is ever NULL.
+    """
+    if found.equals(exact):
+        return exact
+    joint = required(exact, ())
+    return joint if required(found, ()).equals(joint) else found
 
 
 def version_format(version: Version) -> FileFormat:

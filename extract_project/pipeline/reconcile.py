@@ -16,15 +16,17 @@ from extract_project.daemons import DaemonPool
 from extract_project.errors import StagingError, TypeMappingError
 from extract_project.history.parts import HEADS_AT_ONCE, Part
 from extract_project.history.reading import ObjectFile
+from extract_project.schema.display import display
 from extract_project.schema.spelling import spelled
 from extract_project.store.protocol import ListedVersion, Store
-from extract_project.warehouses.unloading import Summary, WrittenFile
+from extract_project.warehouses.unloading import ColumnSummary, Summary, WrittenFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
 _FOOTER_BYTES = 64 << 10
+_INTEGERS = ("INT32", "INT64")
 
 
 def reconciled(
@@ -36,8 +38,8 @@ def reconciled(
 ) -> list[Part]:
     """The parts below a folder, by name.
 
-    Raises StagingError if the witnesses disagree, or the files have other rows or NULLs than the
-    warehouse says of the result; TypeMappingError if a file has other columns than `schema`.
+    Raises StagingError if the witnesses disagree, or the files have other rows, NULLs or ends than
+    the warehouse says of the result; TypeMappingError if a file has other columns than `schema`.
     """
     listed = _listed(store, folder)
     said = {each.name: each for each in written}
@@ -67,6 +69,7 @@ def reconciled(
                 f"the files have {nulls:,} NULLs in {field.name!r}, and the result has "
                 f"{column.nulls:,}",
             )
+        _require_ends(store.uri(folder), field, [each.ends[index] for each in found], column)
     return [each.part for each in found]
 
 
@@ -77,6 +80,8 @@ class _Found:
     part: Part
     nulls: Sequence[int | None]
     """The NULLs of each column, where its statistics have them."""
+    ends: Sequence[Sequence[int] | None]
+    """Of each column the lowest and highest values of its row groups, as they are stored."""
 
 
 def parquet_part(store: Store, part: Part) -> pq.ParquetFile:
@@ -114,13 +119,15 @@ def _found(store: Store, listed: ListedVersion, said: WrittenFile, schema: pa.Sc
     try:
         with parquet_part(store, part) as file:
             rows, found = file.metadata.num_rows, file.schema_arrow
-            nulls = [_nulls(file.metadata, index) for index in range(file.metadata.num_columns)]
+            columns = range(file.metadata.num_columns)
+            nulls = [_nulls(file.metadata, index) for index in columns]
+            ends = [_ends(file.metadata, index) for index in columns]
     except pa.ArrowInvalid as error:
         raise _disagreement(uri, f"it is not a whole Parquet file: {error}") from None
     if rows != said.rows:
         raise _disagreement(uri, f"the warehouse says {said.rows:,} rows, its footer {rows:,}")
     _require_columns(uri, found, schema)
-    return _Found(part, nulls)
+    return _Found(part, nulls, ends)
 
 
 def _nulls(footer: pq.FileMetaData, index: int) -> int | None:
@@ -130,6 +137,55 @@ def _nulls(footer: pq.FileMetaData, index: int) -> int | None:
     if any(each is None or not each.has_null_count for each in known):
         return None
     return sum(int(each.null_count) for each in known)
+
+
+def _ends(footer: pq.FileMetaData, index: int) -> Sequence[int] | None:
+    """The lowest and highest values of each row group; None if one does not say, or has others
+    than integers, whose order in statistics is not the same with every writer.
+    """
+    found: list[int] = []
+    for number in range(footer.num_row_groups):
+        column = footer.row_group(number).column(index)
+        known = column.statistics
+        if known is None or column.physical_type not in _INTEGERS:
+            return None
+        if known.has_min_max:
+            found += (known.min_raw, known.max_raw)
+        elif not known.has_null_count or known.null_count < column.num_values:
+            return None
+    return found
+
+
+def _require_ends(
+    uri: str, field: pa.Field, ends: Sequence[Sequence[int] | None], said: ColumnSummary
+) -> None:
+    """Raise StagingError if the files have other lowest and highest values than the result: of the
+    right type, and shifted by a zone or cut to another unit.
+    """
+    import pyarrow as pa
+
+    known = [each for each in ends if each is not None]
+    kind = field.type
+    is_date = pa.types.is_date32(kind)
+    is_stored_so = is_date or any(
+        is_kind(kind) for is_kind in (pa.types.is_int64, pa.types.is_time64, pa.types.is_timestamp)
+    )
+    if len(known) < len(ends) or not is_stored_so:
+        return
+    stored = pa.int32() if is_date else pa.int64()
+    values = [value for each in known for value in each]
+    found = pa.array([min(values), max(values)] if values else [], stored).view(kind)
+    expected = pa.array([], kind) if said.extremes is None else said.extremes
+    if not found.equals(expected):
+        raise _disagreement(
+            uri,
+            f"the values of {field.name!r} in the files are {_shown(found)}, and those of the "
+            f"result are {_shown(expected)}",
+        )
+
+
+def _shown(ends: pa.Array) -> str:
+    return " to ".join(display(ends)) or "NULL"
 
 
 def _require_columns(uri: str, found: pa.Schema, schema: pa.Schema) -> None:

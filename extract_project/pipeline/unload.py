@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from extract_project.errors import TypeMappingError
+from extract_project.errors import Cause, TypeMappingError, WarehouseError
 from extract_project.history.parts import Part
 from extract_project.pipeline.file_columns import promised_schema
 from extract_project.pipeline.lanes import Lane
@@ -61,7 +61,8 @@ def unload(
         stop.at(Stage.QUERYING)
         with clock.stage("query"):
             result = session.execute(query)
-        if session.rows_of(result) >= (1 if engine == "unload" else session.unload_from_rows):
+        least = session.unload_from_rows if engine == "auto" else 1
+        if session.rows_of(result) >= max(least, 1):
             if engine == "auto":
                 unloading.attempt(query)
             return [unloading.passed(result, directory)]
@@ -122,6 +123,7 @@ class _Unloading:
         stop.at(Stage.UNLOADING)
         with clock.stage("audit"):
             summary = self.session.summarize(result)
+        _require_announced(self.session.rows_of(result), summary)
         stop.require()
         output = self._output()
         self.branch.abort()
@@ -147,6 +149,16 @@ class _Unloading:
     def _output(self) -> UnloadedOutput:
         return UnloadedOutput(
             self.branch.place.target, self.branch.health, self.lane.run.receipt_id
+        )
+
+
+def _require_announced(rows: int, summary: Summary) -> None:
+    """Raise WarehouseError if the warehouse counts other rows than it has announced."""
+    if rows != summary.rows:
+        raise WarehouseError(
+            f"the warehouse announced {rows:,} rows, and counts {summary.rows:,}: run it again",
+            cause=Cause.NETWORK,
+            transient=True,
         )
 
 

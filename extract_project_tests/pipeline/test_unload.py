@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from extract_project.errors import (
@@ -40,6 +41,7 @@ from extract_project.store.destination import DATA
 from extract_project_tests.conftest import Site
 from extract_project_tests.support.rigs import snowflake_service, snowflake_warehouse
 from extract_project_tests.support.snowflake_server import SnowflakeServer, snowflake_server
+from extract_project_tests.support.snowflake_server.engine import Answer, SnowflakeError
 from extract_project_tests.support.snowflake_server.unload import File, Unloading
 from extract_project_tests.support.waiting import await_value
 
@@ -160,6 +162,47 @@ def test_auto_unloads_results_of_many_rows(rig: Rig, least: int, folder: bool) -
     rig.publish(extract, unload_from_rows=least)
     assert rig.rows(extract).num_rows == 250
     assert bool(rig.lying()) == folder
+
+
+def test_auto_streams_a_result_without_rows_whatever_the_setting(rig: Rig) -> None:
+    extract = rig.extract(HEADER.format("auto", "") + SERIES.format(1))
+    rig.publish(extract, unload_from_rows=0)
+    assert rig.rows(extract).num_rows == 0
+
+
+def test_a_count_that_differs_from_the_announced_rows_is_refused(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    asked = rig.server.service.engine.run
+
+    def short(cursor: Any, sql: str, *more: Any) -> Answer:
+        answer = asked(cursor, sql, *more)
+        return replace(answer, total=251) if "range(1, 251)" in sql else answer
+
+    monkeypatch.setattr(rig.server.service.engine, "run", short)
+    with pytest.raises(WarehouseError, match="announced 251 rows, and counts 250"):
+        rig.publish(extract)
+    assert rig.lying() == []
+
+
+def test_an_error_of_a_statement_of_ours_names_no_line_of_the_file(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    asked = rig.server.service.engine.run
+
+    def failing(cursor: Any, sql: str, *more: Any) -> Answer:
+        if "hash_agg" in sql:
+            raise SnowflakeError(
+                "000904", "42000", "SQL compilation error: error line 1 at position 7"
+            )
+        return asked(cursor, sql, *more)
+
+    monkeypatch.setattr(rig.server.service.engine, "run", failing)
+    with pytest.raises(WarehouseError, match="SQL compilation error") as raised:
+        rig.publish(extract)
+    assert raised.value.line is None
 
 
 def test_g12_equal_rows_in_another_order_add_no_version(rig: Rig) -> None:
@@ -302,6 +345,34 @@ def test_g1_files_with_other_nulls_than_the_result_are_refused(rig: Rig) -> None
     with pytest.raises(StagingError, match="have 250 NULLs in 'LABEL', and the result has 50"):
         rig.publish(extract)
     assert rig.lying() == []
+
+
+def test_g5_files_whose_values_are_others_than_those_of_the_result_are_refused(rig: Rig) -> None:
+    """Of the right type, and an hour late: as if written in another zone."""
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+
+    def shifted(rows: pa.Table) -> pa.Table:
+        index = rows.schema.get_field_index("AT")
+        later = pc.add(rows.column("AT"), pa.scalar(3_600_000_000, pa.duration("us")))
+        return rows.set_column(index, "AT", later)
+
+    rig.unloading.typed = shifted
+    with pytest.raises(StagingError, match="the values of 'AT' in the files are 2026-01-01 01:01"):
+        rig.publish(extract)
+    assert rig.lying() == []
+
+
+def test_files_may_differ_in_what_they_say_of_nulls(rig: Rig) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    numbers = iter(range(10))
+
+    def required(rows: pa.Table) -> pa.Table:
+        field = rows.schema.field(0).with_nullable(next(numbers) % 2 == 0)
+        return rows.cast(rows.schema.set(0, field))
+
+    rig.unloading.typed = required
+    rig.publish(extract)
+    assert rig.rows(extract).num_rows == 250
 
 
 def _as(kind: pa.DataType, name: str) -> Callable[[pa.Table], pa.Table]:

@@ -108,7 +108,10 @@ class SnowflakeSession:
         given = _of_this(result)
 
         def read(sql: str) -> pa.Table:
-            found = self.execute(replace(given.query, text=sql, placeholders=(), end=None))
+            try:
+                found = self.execute(_ours(given.query, sql))
+            except WarehouseError as error:
+                raise _without_line(error) from None
             return pa.Table.from_batches(found.batches(), found.schema)
 
         row = read(summary_sql(given.columns, given.query_id)).combine_chunks()
@@ -147,16 +150,14 @@ class SnowflakeSession:
                 cause=Cause.SETTINGS,
             )
         sql = copy_sql(rows, uri, self._storage_integration, kms_key_id)
-        query, query_id = replace(of, text=sql, placeholders=(), end=None), None
+        query, query_id = _ours(of, sql), None
         cursor = self._connection.cursor()
         try:
             query_id = self._start(cursor, query)
             self._await(cursor, query_id)
             listed = self._cancellation.result(begin("files", cursor.fetchall))
         except Error as error:
-            known = self._explained(error, query, query_id)
-            known.line = known.column = None  # of our statement, not of the file's
-            raise known from None
+            raise _without_line(self._explained(error, query, query_id)) from None
         return tuple(files_of(listed))
 
     def facts(self, table: str) -> TableFacts:
@@ -242,6 +243,17 @@ def _of_this(result: Result) -> SnowflakeResult:
     if not isinstance(result, SnowflakeResult):
         raise AssertionError("the result is of another warehouse")
     return result
+
+
+def _ours(query: Query, sql: str) -> Query:
+    """A statement of ours about a query: with its choices of types, and without its columns."""
+    return replace(query, text=sql, placeholders=(), end=None, declared={})
+
+
+def _without_line(error: WarehouseError) -> WarehouseError:
+    """An error of a statement of ours, whose lines are not the file's."""
+    error.line = error.column = None
+    return error
 
 
 def _bound(query: Query) -> tuple[str, list[Value] | None]:

@@ -41,7 +41,7 @@ def summary_sql(columns: SnowflakeColumns, query_id: str) -> str:
     for field, known, value in zip(columns.schema, columns.described, written, strict=True):
         name, misfit = _name(field), _misfit(field, known)
         ends = f"iff({misfit}, null, {_ends(field, value)})"
-        asked += [f"count_if({name} is null)", f"min({ends})", f"max({ends})"]
+        asked += [f"count_if({value} is null)", f"min({ends})", f"max({ends})"]
         asked.append(f"max(iff({misfit}, {name}, null))::varchar")
     named = (f"{each} as c{number}" for number, each in enumerate(asked))
     return f"select {', '.join(named)} from {_scan(query_id)}"
