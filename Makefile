@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Every process of the demo and of the tests would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test test-fast test-slow test-soak test-all test-warehouses corpora attack fuzz storm storm-ecs morning bench bench-memory bench-scale bench-starts bench-types bench-unload docs screenshots lint stack cost sbom format lock clean
+.PHONY: demo up test test-fast test-slow test-soak test-all test-warehouses corpora attack fuzz storm storm-ecs morning bench bench-memory bench-scale bench-starts bench-types bench-fanout bench-unload docs screenshots lint stack cost sbom format lock clean
 
 demo: $(DEMO) ## run a demo on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -49,6 +49,9 @@ bench-scale: $(READY) ## measure manifests of 100, 1,000 and 5,000 SQL files; wr
 
 bench-starts: $(READY) ## measure one small extract through `extract run`, and twelve in one run
 	$(BIN)/python -m bench.starts
+
+bench-fanout: $(READY) ## measure a backfill of 100 partitions over 5 and 20 tasks of the local ECS
+	$(BIN)/python -m bench.fanout
 
 bench-unload: $(READY) ## compare `engine: unload` with `stream`: memory and CPU of the run
 	$(BIN)/python -m bench.unload
