@@ -62,4 +62,4 @@ def read_health(reply: dict[str, Any], location: str, now: datetime) -> Health:
 def _lives(daemon: dict[str, Any], now: datetime) -> bool:
     heard = moment_of(daemon["lastHeartbeatTime"])
     found = Daemon(name=daemon["daemonType"], last_heartbeat=heard)
-    return bool(daemon["healthy"]) and not found.silent(now)
+    return (heard is None or bool(daemon["healthy"])) and not found.silent(now)

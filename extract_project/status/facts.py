@@ -59,6 +59,11 @@ SILENT_AFTER = timedelta(minutes=3)
 """The daemon's threads report every 30 seconds. Dagster calls one silent after 30 minutes, in
 which a morning's schedules are lost."""
 
+_LOOKS_AT_ASSETS = "FRESHNESS_DAEMON"
+"""A thread that goes through all assets between two reports, and at its first look writes an event
+for each: minutes, with thousands of them. If it dies, the daemon ends, and so do the others."""
+_ALL_ASSETS = timedelta(minutes=30)
+
 
 class Daemon(_Fact):
     """One of the daemon's threads that has to run."""
@@ -68,7 +73,11 @@ class Daemon(_Fact):
     last_heartbeat: AwareDatetime | None = None
 
     def silent(self, now: datetime) -> bool:
-        return self.last_heartbeat is None or now - self.last_heartbeat > SILENT_AFTER
+        """Whether it should have reported by now."""
+        looks_at_assets = self.name == _LOOKS_AT_ASSETS
+        if self.last_heartbeat is None:
+            return not looks_at_assets
+        return now - self.last_heartbeat > (_ALL_ASSETS if looks_at_assets else SILENT_AFTER)
 
 
 class Pool(_Fact):

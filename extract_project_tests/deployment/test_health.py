@@ -23,6 +23,7 @@ def heard(**ago: float) -> dict[str, Any]:
 
 
 ALIVE = {"daemonType": "SENSOR", "required": True, "healthy": True, **heard(seconds=20)}
+BUSY = {**ALIVE, "daemonType": "FRESHNESS_DAEMON"}
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,10 @@ ALIVE = {"daemonType": "SENSOR", "required": True, "healthy": True, **heard(seco
         ([LOADED], [ALIVE, {**ALIVE, **heard(minutes=4)}], (True, ("sensor",))),
         ([LOADED], [ALIVE, {**ALIVE, "lastHeartbeatTime": None}], (True, ("sensor",))),
         ([LOADED], [{**ALIVE, "required": False, "healthy": False}], (True, ())),
+        ([LOADED], [{**BUSY, "healthy": False, "lastHeartbeatTime": None}], (True, ())),
+        ([LOADED], [{**BUSY, **heard(minutes=29)}], (True, ())),
+        ([LOADED], [{**BUSY, **heard(minutes=31)}], (True, ("freshness_daemon",))),
+        ([LOADED], [{**BUSY, "healthy": False}], (True, ("freshness_daemon",))),
     ],
 )
 def test_loaded_and_alive(entries: list[Any], daemons: list[Any], expected: Any) -> None:
