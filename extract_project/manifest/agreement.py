@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from extract_project.manifest.fields.incremental import WATERMARK
 from extract_project.manifest.header.frontmatter import FrontMatter
+from extract_project.manifest.header.layers import Layer
 from extract_project.manifest.header.model import Header
 from extract_project.manifest.named_columns import missing_columns
 from extract_project.problem import position, refuse
@@ -50,18 +53,21 @@ def require_limits(header: Header, front_matter: FrontMatter, dialect: Dialect) 
         )
 
 
-def require_engine(header: Header, front_matter: FrontMatter, dialect: Dialect) -> None:
-    """Raise Refused for an `engine` that the file's warehouse is not.
+def with_engine(layer: Layer, dialect: Dialect) -> Layer:
+    """The header with an `engine` that the file's warehouse can be.
 
-    As a default of a folder it is for the files whose warehouse is.
+    As a default of a folder, another is for the files whose warehouse can, and changes nothing of
+    this one. Raises Refused for one in the file itself.
     """
-    path = ("engine",)
-    if header.engine == "stream" or dialect.unloads or front_matter.set_in(path) is not None:
-        return
-    raise front_matter.refuse(
+    path, engine = ("engine",), layer.header.engine
+    if engine == "stream" or dialect.unloads:
+        return layer
+    if layer.front_matter.set_in(path) is not None:
+        return replace(layer, header=layer.header.model_copy(update={"engine": "stream"}))
+    raise layer.front_matter.refuse(
         path,
-        f"'engine: {header.engine}' needs a warehouse that writes files: {dialect.name} "
-        f"does not; remove it",
+        f"'engine: {engine}' needs a warehouse that writes files: {dialect.name} does not; "
+        f"remove it",
     )
 
 

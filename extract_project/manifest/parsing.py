@@ -84,8 +84,8 @@ def _understand(
     from extract_project.manifest.agreement import (
         require_agreement,
         require_comment_ends,
-        require_engine,
         require_limits,
+        with_engine,
     )
     from extract_project.manifest.code_version import code_version
     from extract_project.manifest.descriptions import descriptions, undescribable
@@ -99,17 +99,18 @@ def _understand(
     if inherited.problems:
         raise Refused(*inherited.problems)
     layer = laid_over(own, inherited.layer)
+    warehouse = (layer.header.warehouse or dialects.default).lower()
+    dialect = dialects.of(warehouse)
+    if dialect is not None:
+        layer = with_engine(layer, dialect)
     require_consistent(layer)
     front_matter, header = layer.front_matter, layer.header
-    warehouse = (header.warehouse or dialects.default).lower()
-    dialect = dialects.of(warehouse)
     if dialect is None:
         message = f"unknown warehouse {warehouse!r}: {suggestion(warehouse, dialects.by_warehouse)}"
         raise front_matter.refuse(("warehouse",), message)
     _require_destinations(header, front_matter, dialects)
     require_comment_ends(front_matter, dialect)
     require_limits(header, front_matter, dialect)
-    require_engine(header, front_matter, dialect)
     statement = read_statement(
         text,
         dialect,

@@ -6,7 +6,10 @@ import pytest
 
 from extract_project.errors import ManifestError
 from extract_project.manifest.bucket import find_extract, list_files, read_manifest
+from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.snapshot import load_snapshot, save_snapshot
+from extract_project.sql.duckdb import DuckDB
+from extract_project.sql.snowflake import Snowflake
 from extract_project_tests.conftest import DIALECTS, Site
 
 SQL = "select 1 as a"
@@ -74,3 +77,18 @@ def test_one_extract_by_its_path_has_its_defaults(site: Site) -> None:
     site.put_defaults("sales", "frmat: csv\n")
     with pytest.raises(ManifestError, match=r"sales/_defaults.yaml:1:1: unknown key 'frmat'"):
         find_extract(site.manifest, "sales/eu/orders", DIALECTS)
+
+
+def test_an_engine_of_a_folder_changes_only_files_whose_warehouse_has_it(site: Site) -> None:
+    """Files of other warehouses would be published under another key, or be invalid."""
+    for path, header in (("a", ""), ("b", "format: csv"), ("c", "warehouse: snow")):
+        site.put_sql(path, f"/*---\n{header or 'group: x'}\n---*/\n{SQL}")
+    dialects = Dialects({"shop": DuckDB(), "snow": Snowflake()}, "shop")
+    before = read_manifest(site.manifest, dialects)
+    site.put_defaults("", "engine: unload\n")
+    after = read_manifest(site.manifest, dialects)
+    paths = [[each.published_path() for each in known.extracts] for known in (before, after)]
+    assert paths == [["a.parquet", "b.csv.gz", "c.parquet"], [*paths[0][:2], "c/_manifest.json"]]
+    versions = [[each.code_version for each in known.extracts] for known in (before, after)]
+    assert versions[0][:2] == versions[1][:2]
+    assert versions[0][2] != versions[1][2]

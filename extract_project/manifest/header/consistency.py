@@ -72,16 +72,21 @@ def contradictions(header: Header) -> Iterator[Fault]:
 def _faults_of_engine(header: Header) -> Iterator[Fault]:
     if header.engine == "stream":
         return
-    where, chosen = ("engine",), f"'engine: {header.engine}'"
+    where, chosen, otherwise = (
+        ("engine",),
+        f"'engine: {header.engine}'",
+        "or write 'engine: stream'",
+    )
     if header.format != "parquet":
-        yield where, f"{chosen} writes parquet: remove 'format', or 'engine'", ("format",)
+        yield where, f"{chosen} writes parquet: remove 'format', {otherwise}", ("format",)
     if header.compression not in (None, "snappy"):
-        yield where, f"{chosen} writes snappy: remove 'compression', or 'engine'", ("compression",)
+        yield where, f"{chosen} writes snappy: remove 'compression', {otherwise}", ("compression",)
     for key in ("incremental", "split"):
         if getattr(header, key) is not None:
-            yield where, f"{chosen} cannot be combined with {key!r}: keep one of them", (key,)
+            message = f"{chosen} cannot be combined with {key!r}: remove it, {otherwise}"
+            yield where, message, (key,)
     if len(header.to) > 1:
-        yield where, f"{chosen} writes to one destination: name one in 'to'", ("to",)
+        yield where, f"{chosen} writes to one destination: name one in 'to', {otherwise}", ("to",)
 
 
 def _faults_of_path(header: Header) -> Iterator[Fault]:
