@@ -82,8 +82,8 @@ def require_folder(table: Table, engine: str) -> None:
     if table.is_unloaded:
         raise NoSuchTable(
             f"{engine} would read a folder, and only the manifest says which files the warehouse "
-            f"has written for the current version: read it with duckdb or extract_project."
-            f"published, or publish it with 'engine: stream'"
+            f"has written for the current version: read it with 'extract get' or "
+            f"extract_project.published, or publish it with 'engine: stream'"
         )
 
 

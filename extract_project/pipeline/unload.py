@@ -11,9 +11,10 @@ A result without rows has no file, and one with few is not worth it: those are s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -34,7 +35,11 @@ from extract_project.store.protocol import Store
 from extract_project.warehouses.protocol import Query, Result, Session
 from extract_project.warehouses.unloading import ColumnSummary, Summary, Unloads
 
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
 _BATCH_ROWS = 8192
+_BATCH_BYTES = 16 << 20
 
 
 def unload(
@@ -193,10 +198,24 @@ def _rows_of(
     """The columns of all parts, one after the other; nothing if there are no columns."""
     for part in parts if columns else ():
         with parquet_part(store, part) as file:
-            batches = file.iter_batches(_BATCH_ROWS, columns=list(columns), use_threads=False)
+            rows = _rows_at_once(file.metadata, columns)
+            batches = file.iter_batches(rows, columns=list(columns), use_threads=False)
             while True:
                 with clock.stage("fetch"):
                     batch = next(batches, None)
                 if batch is None:
                     break
                 yield pa.Table.from_batches([batch])
+
+
+def _rows_at_once(footer: pq.FileMetaData, columns: Collection[str]) -> int:
+    """How many rows of these columns fit into a batch, by the row group with the longest rows."""
+    longest = 1.0
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        chunks = (group.column(index) for index in range(group.num_columns))
+        size = sum(
+            each.total_uncompressed_size for each in chunks if each.path_in_schema in columns
+        )
+        longest = max(longest, size / max(group.num_rows, 1))
+    return max(1, min(_BATCH_ROWS, int(_BATCH_BYTES / longest)))

@@ -31,6 +31,7 @@ from extract_project.manifest.extract import Extract
 from extract_project.manifest.fields.partitions import Partition
 from extract_project.manifest.parsing import Dialects
 from extract_project.pipeline.attempt import Done, RefusedResult, attempt
+from extract_project.pipeline.audit import Audit
 from extract_project.pipeline.provenance import Provenance
 from extract_project.publish.places import Place
 from extract_project.publish.rollback import Order, restore
@@ -468,6 +469,27 @@ def test_only_columns_that_checks_name_are_read(rig: Rig, monkeypatch: pytest.Mo
     rig.publish(extract)
     (part,) = load_manifest(rig.current(extract)).parts
     assert read < part.bytes / 2
+
+
+def test_g9_long_values_are_read_a_few_rows_at_a_time(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = "checks:\n- accepted_values: {KIND: [a]}\n- unique: [NOISE]\n"
+    noise = "array_to_string([md5((n * 10000 + i)::varchar) for i in range(1000)], '') as noise"
+    text = f"select 'a' as kind, {noise} from range(120) t(n)"
+    extract = rig.extract(HEADER.format("unload", checks) + text)
+    seen: list[int] = []
+    observe = Audit.observe
+
+    def watched(self: Audit, rows: pa.Table) -> None:
+        seen.append(rows.nbytes)
+        observe(self, rows)
+
+    monkeypatch.setattr(Audit, "observe", watched)
+    monkeypatch.setattr("extract_project.pipeline.unload._BATCH_BYTES", 1 << 20)
+    rig.publish(extract)
+    assert sum(seen) > 3 << 20
+    assert max(seen) < 5 << 18
 
 
 def test_g8_a_run_that_is_ended_cancels_the_unload_and_leaves_nothing(rig: Rig) -> None:

@@ -195,7 +195,10 @@ class Engine:
         for query_id in _RESULT_SCAN.findall(sql):
             text, binds = self._statements[query_id]
             name = f'results.main."{query_id}"'
-            cursor.execute(f"create table if not exists {name} as {text}", list(binds))
+            try:
+                cursor.execute(f"create table if not exists {name} as {text}", list(binds))
+            except duckdb.Error as error:
+                raise _explained(error, sql) from error
 
     def _changes(self, sql: str) -> Answer:
         """One unknown table fails the whole statement."""
