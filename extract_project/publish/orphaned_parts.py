@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from extract_project.errors import BucketError, StoreError
 from extract_project.history.parts import (
@@ -13,7 +14,7 @@ from extract_project.history.parts import (
     part_started_at,
 )
 from extract_project.history.versions import Version, find_version
-from extract_project.publish.target import Target
+from extract_project.publish.target import ABANDONED_AFTER, Target
 from extract_project.store.protocol import Holds
 
 
@@ -21,8 +22,9 @@ def hide_orphaned_parts(target: Target, version_id: str) -> None:
     """Set delete markers on part keys that the published manifest does not name, while it is
     current.
 
-    Only parts of runs that started before the manifest's run are hidden: those runs cannot publish
-    any more (G4), whereas a later one may be about to. The next run retries what fails here.
+    Only parts of runs that cannot publish any more are hidden: they started before the manifest's
+    run (G4), or so long ago that none of them is left, although the result has been the same ever
+    since. A later run may be about to publish. The next run retries what fails here.
     """
     try:
         for orphan in _orphans(target, version_id):
@@ -40,8 +42,9 @@ def _orphans(target: Target, version_id: str) -> Iterator[Version]:
     if current is None or current.version_id != version_id:
         return
     manifest = load_manifest(current)
+    dead = max(manifest.started_at, datetime.now(UTC) - ABANDONED_AFTER)
     unnamed = sorted(lying - {part.key for part in manifest.parts})
     for found in current_versions(target.store, unnamed):
         started_at = part_started_at(found) if found else None
-        if found and started_at and started_at < manifest.started_at:
+        if found and started_at and started_at < dead:
             yield found
