@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from extract_project.errors import Cause, TypeMappingError, WarehouseError
+from extract_project.errors import Cause, StagingError, TypeMappingError, WarehouseError
 from extract_project.history.parts import Part
+from extract_project.history.versions import find_version
 from extract_project.pipeline.file_columns import promised_schema
 from extract_project.pipeline.lanes import Lane
 from extract_project.pipeline.profile import Profile
@@ -27,6 +28,7 @@ from extract_project.pipeline.reconcile import parquet_part, reconciled
 from extract_project.pipeline.stream import Passed, accepted, audited, stream
 from extract_project.publish.clock import Clock
 from extract_project.publish.places import Branch, require_one
+from extract_project.publish.publishing import require_newest
 from extract_project.publish.unloaded import UnloadedOutput, WrittenElsewhere, hide_below
 from extract_project.schema.annotations import required
 from extract_project.schema.spelling import spelled
@@ -137,7 +139,11 @@ class _Unloading:
             uri, key = self._store.uri(output.folder), self._store.kms_key_id
             written = self.session.unload(result, uri, key)
             stop.require()
-            parts = reconciled(self._store, output.folder, written, begun.schema, summary)
+            try:
+                parts = reconciled(self._store, output.folder, written, begun.schema, summary)
+            except StagingError:
+                self._require_newest()
+                raise
         output.take(parts, summary.digest)
         lane = replace(lane, writer=WrittenElsewhere(summary.rows))
         file_schema = required(begun.promised, ())
@@ -150,6 +156,14 @@ class _Unloading:
             with clock.stage("audit"):
                 passed.audit.observe(rows)
         return passed
+
+    def _require_newest(self) -> None:
+        """Raise Superseded if a later run has published meanwhile: it hides what earlier ones have
+        written, and no second attempt is needed.
+        """
+        target = self.branch.place.target
+        current = find_version(target.store, target.key)
+        require_newest(self.lane.run.started_at, current, target)
 
     def _output(self) -> UnloadedOutput:
         return UnloadedOutput(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from extract_project.errors import BucketError, StagingError, StoreRefused, Superseded
@@ -108,7 +109,7 @@ def publish(state: Folder, staged: Publishable) -> str:
         current = find_version(target.store, target.key)
         if current and current.provenance.get("receipt") == receipt.id:
             return target.store.require_version(current.version_id, target.key)
-        _require_newest(receipt, current, target)
+        require_newest(receipt.started_at, current, target)
         _require_base(staged, current)
         _require_hope(refusals, target)
         condition = Holds(current.object.token) if current else Absent()
@@ -127,9 +128,9 @@ def publish(state: Folder, staged: Publishable) -> str:
         stop.end_sending()
 
 
-def _require_newest(receipt: Receipt, current: Version | None, target: Target) -> None:
+def require_newest(started_at: datetime, current: Version | None, target: Target) -> None:
     """Raise Superseded if the run of the current version started after this one."""
-    if current is None or current.started_at is None or current.started_at <= receipt.started_at:
+    if current is None or current.started_at is None or current.started_at <= started_at:
         return
     restored = current.restoration
     begun = f"({current.started_at:%Y-%m-%d %H:%M:%S} UTC)"

@@ -18,12 +18,13 @@ from extract_project.errors import (
     ExtractError,
     RunEnded,
     StagingError,
+    Superseded,
     TypeMappingError,
     WarehouseError,
 )
 from extract_project.history.parts import load_manifest, run_receipt, whole_key
 from extract_project.history.reading import open_version
-from extract_project.history.receipt import Receipt, receipt_of
+from extract_project.history.receipt import Receipt, receipt_id, receipt_of
 from extract_project.history.retention import Rule, find_prunable, key_prefixes, owns, remove
 from extract_project.history.versions import Version, find_version, list_versions
 from extract_project.manifest.bucket import read_manifest
@@ -47,6 +48,7 @@ from extract_project_tests.support.snowflake_server.unload import File, Unloadin
 from extract_project_tests.support.waiting import await_value
 
 DIALECTS = Dialects({"snow": Snowflake()}, "snow")
+TOO_OLD = datetime(2021, 1, 1, tzinfo=UTC)
 COLUMNS = """
     n as id, case when n % 3 <> 0 then n * 1000000007 end as wide,
     (n / 7)::decimal(18, 4) as price, n / 3.0::double as share, n % 2 = 0 as even,
@@ -527,6 +529,37 @@ def test_g8_a_run_that_is_ended_cancels_the_unload_and_leaves_nothing(rig: Rig) 
     assert find_version(rig.site.data.store, rig.site.target(extract).key) is None
 
 
+def test_g4_an_unload_that_a_later_run_has_overtaken_is_superseded(rig: Rig) -> None:
+    """The later run hides the parts of the earlier one, which is still writing."""
+    begun, overtaken = threading.Event(), threading.Event()
+
+    def slow(bucket: str, folder: str, files: list[File]) -> list[File]:
+        if not folder.endswith("-attempt/") and not begun.is_set():
+            begun.set()
+            overtaken.wait(60)
+        return files
+
+    rig.unloading.listed = slow
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    raised: list[ExtractError] = []
+
+    def run() -> None:
+        try:
+            rig.publish(extract)
+        except ExtractError as error:
+            raised.append(error)
+
+    earlier = threading.Thread(target=run)
+    earlier.start()
+    assert begun.wait(60)
+    rig.publish(rig.extract(HEADER.format("unload", "") + SERIES.format(301)))
+    overtaken.set()
+    earlier.join(60)
+    assert isinstance(raised[0], Superseded)
+    assert rig.rows(extract).num_rows == 300
+    assert {run_receipt(key) for key in rig.lying()} == {rig.receipt(extract).id}
+
+
 def test_parts_that_no_version_names_any_more_can_be_pruned(rig: Rig) -> None:
     extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
     rig.publish(extract)
@@ -562,6 +595,23 @@ def test_a_folder_whose_name_ends_like_that_of_parts_is_another(rig: Rig) -> Non
     assert {whole_key(key) for key in rig.lying()} == {rig.site.target(extract).key}
     rig.publish(rig.extract(HEADER.format("unload", "") + SERIES.format(100), path))
     assert len(rig.lying()) == 1
+
+
+def test_what_a_killed_run_left_is_hidden_although_nothing_changes(rig: Rig) -> None:
+    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
+    rig.publish(extract)
+    current, (named, *_) = rig.current(extract), rig.lying()
+    years_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    older = load_manifest(current).model_copy(update={"started_at": years_ago})
+    facts = {**current.provenance, "started-at": years_ago.isoformat()}
+    store = rig.site.data.store
+    store.put(current.key, older.model_dump_json().encode(), "application/json", facts=facts)
+    later = datetime.now(UTC) - timedelta(hours=1)
+    left = [named.replace(rig.receipt(extract).id, receipt_id(at)) for at in (TOO_OLD, later)]
+    for key in left:
+        _put(rig, rig.site.data.bucket, key, b"x")
+    assert rig.publish(extract).published.outcome == "unchanged"
+    assert set(left) & set(rig.lying()) == {left[1]}
 
 
 @pytest.mark.parametrize("path", ["{partition}/orders", "sales/{partition}", "{partition}"])
