@@ -35,7 +35,7 @@ from extract_project.schema.spelling import spelled
 from extract_project.stopping import Stage, Stop
 from extract_project.store.protocol import Store
 from extract_project.warehouses.protocol import Query, Result, Session
-from extract_project.warehouses.unloading import ColumnSummary, Summary, Unloads
+from extract_project.warehouses.unloading import ColumnSummary, Summary, Unloads, WrittenFile
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -118,7 +118,7 @@ class _Unloading:
                 promised = promised_schema(self.lane.run.extract, schema)
                 _require_own_types(schema, promised)
                 one = Summary(1, "", [ColumnSummary(1)] * len(schema), schema.empty_table())
-                reconciled(self._store, folder, written, schema, one)
+                self._reconciled(folder, written, schema, one)
         finally:
             hide_below(self._store, folder)
 
@@ -139,11 +139,7 @@ class _Unloading:
             uri, key = self._store.uri(output.folder), self._store.kms_key_id
             written = self.session.unload(result, uri, key)
             stop.require()
-            try:
-                parts = reconciled(self._store, output.folder, written, begun.schema, summary)
-            except StagingError:
-                self._require_newest()
-                raise
+            parts = self._reconciled(output.folder, written, begun.schema, summary)
         output.take(parts, summary.digest)
         lane = replace(lane, writer=WrittenElsewhere(summary.rows))
         file_schema = required(begun.promised, ())
@@ -157,13 +153,21 @@ class _Unloading:
                 passed.audit.observe(rows)
         return passed
 
-    def _require_newest(self) -> None:
-        """Raise Superseded if a later run has published meanwhile: it hides what earlier ones have
+    def _reconciled(
+        self, folder: str, written: Sequence[WrittenFile], schema: pa.Schema, summary: Summary
+    ) -> list[Part]:
+        """The parts that the warehouse has written.
+
+        Raises Superseded if a later run has published meanwhile: it hides what earlier ones have
         written, and no second attempt is needed.
         """
-        target = self.branch.place.target
-        current = find_version(target.store, target.key)
-        require_newest(self.lane.run.started_at, current, target)
+        try:
+            return reconciled(self._store, folder, written, schema, summary)
+        except StagingError:
+            target = self.branch.place.target
+            current = find_version(target.store, target.key)
+            require_newest(self.lane.run.started_at, current, target)
+            raise
 
     def _output(self) -> UnloadedOutput:
         return UnloadedOutput(

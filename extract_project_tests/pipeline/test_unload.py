@@ -53,7 +53,8 @@ COLUMNS = """
     n as id, case when n % 3 <> 0 then n * 1000000007 end as wide,
     (n / 7)::decimal(18, 4) as price, n / 3.0::double as share, n % 2 = 0 as even,
     case when n % 5 <> 0 then 'Grüße ' || n end as label, date '2026-01-01' + n::int as day,
-    timestamp '2026-01-01 00:00:00.000001' + interval (n) minute as at, 'x'::varchar as "Mixed case"
+    timestamp '2026-01-01 00:00:00.000001' + interval (n) minute as at,
+    'x'::varchar as "Mixed case", repeat('ä', 55 + n::int) as long, [n, null] as items
 """
 SERIES = f"select {COLUMNS} from range(1, {{}}) t(n)"
 HEADER = "/*---\nengine: {}\n{}---*/\n"
@@ -126,7 +127,7 @@ def rig(site: Site) -> Iterator[Rig]:
 def test_both_engines_publish_the_same(rig: Rig) -> None:
     streamed = rig.extract(HEADER.format("stream", CHECKS) + SERIES.format(251), "sales/streamed")
     unloaded = rig.extract(HEADER.format("unload", CHECKS) + SERIES.format(251))
-    rig.publish(streamed)
+    before = rig.publish(streamed)
     done = rig.publish(unloaded)
     assert done.published.outcome == "published"
     assert rig.rows(unloaded).equals(rig.rows(streamed))
@@ -134,6 +135,7 @@ def test_both_engines_publish_the_same(rig: Rig) -> None:
     for name in ("rows", "columns", "schema_sha256", "arrow_schema", "checks"):
         assert getattr(ours, name) == getattr(theirs, name), name
     assert ours.metrics.nulls == theirs.metrics.nulls
+    assert done.staged.preview == before.staged.preview
     assert len(done.staged.preview) == 10
     manifest = load_manifest(rig.current(unloaded))
     assert [part.rows for part in manifest.parts] == [100, 100, 50]
@@ -147,6 +149,12 @@ def test_the_query_runs_once(rig: Rig) -> None:
     texts = [each.sql for each in rig.server.service.queries]
     assert sum("range(" in each for each in texts) == 1
     assert [each.split()[0] for each in texts] == ["copy", "/*---", "select", "select", "copy"]
+
+
+def test_g9_of_a_long_text_only_what_is_shown_is_fetched(rig: Rig) -> None:
+    rig.publish(rig.extract(HEADER.format("unload", "") + SERIES.format(251)))
+    (first,) = (each.sql for each in rig.server.service.queries if "limit 10" in each.sql)
+    assert 'left("LONG", 100) as "LONG"' in first
 
 
 def test_a_result_without_rows_is_a_file_without_rows(rig: Rig) -> None:

@@ -115,7 +115,7 @@ class SnowflakeSession:
             return pa.Table.from_batches(found.batches(), found.schema)
 
         row = read(summary_sql(given.columns, given.query_id)).combine_chunks()
-        return summary_of(row, read(first_rows_sql(given.query_id)), given.schema)
+        return summary_of(row, read(first_rows_sql(given.columns, given.query_id)), given.schema)
 
     def try_unload(
         self, query: Query, uri: str, kms_key_id: str | None

@@ -47,9 +47,14 @@ def summary_sql(columns: SnowflakeColumns, query_id: str) -> str:
     return f"select {', '.join(named)} from {_scan(query_id)}"
 
 
-def first_rows_sql(query_id: str) -> str:
-    """A few rows of the result."""
-    return f"select * from {_scan(query_id)} limit {_FIRST_ROWS}"
+def first_rows_sql(columns: SnowflakeColumns, query_id: str) -> str:
+    """A few rows of the result, with as much of a long text as is shown."""
+    fields, written = columns.schema, _written(columns).items()
+    shown = {
+        name: f"left({value}, {_SHOWN})" if pa.types.is_string(field.type) else value
+        for field, (name, value) in zip(fields, written, strict=True)
+    }
+    return f"{_selected(shown)} from {_scan(query_id)} limit {_FIRST_ROWS}"
 
 
 def rows_sql(columns: SnowflakeColumns, query_id: str) -> str:
