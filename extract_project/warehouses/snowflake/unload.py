@@ -28,7 +28,7 @@ _SHOWN = 100
 _FIRST_ROWS = 10
 _WIDEST_INT64 = 18
 _MICROS = 6
-_TEXT, _JSON, _ZONED, _NUMBER = (2,), (5, 9, 10), (6, 7), 0
+_TEXT, _JSON, _ZONED = (2,), (5, 9, 10), (6, 7)
 """Type codes: see `types`."""
 
 
