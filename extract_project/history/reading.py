@@ -64,8 +64,7 @@ def open_version(version: Version, schema: pa.Schema | None = None) -> pa.Record
     first = next(parts)
     batches = (batch for part in chain([first], parts) for batch in part)
     schema = _joint_schema(first.schema, read_schema(manifest))
-    same = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in batches)
-    return pa.RecordBatchReader.from_batches(schema, same)
+    return pa.RecordBatchReader.from_batches(schema, (_joint(batch, schema) for batch in batches))
 
 
 def _joint_schema(found: pa.Schema, exact: pa.Schema) -> pa.Schema:
@@ -77,6 +76,16 @@ def _joint_schema(found: pa.Schema, exact: pa.Schema) -> pa.Schema:
         return exact
     joint = required(exact, ())
     return joint if required(found, ()).equals(joint) else found
+
+
+def _joint(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch in the joint schema, if it differs only in columns that it says are never NULL.
+
+    Any other difference is left to the reader, which refuses it: values must not be cast here.
+    """
+    if not required(batch.schema, ()).equals(schema):
+        return batch
+    return pa.RecordBatch.from_arrays(batch.columns, schema=schema)
 
 
 def version_format(version: Version) -> FileFormat:

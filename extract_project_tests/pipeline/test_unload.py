@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from extract_project.errors import (
@@ -293,10 +295,6 @@ def _other_rows(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[F
 
 def _cut(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
     """A whole file of fewer rows, which the warehouse has counted too."""
-    import io
-
-    import pyarrow.parquet as pq
-
     name, _, _ = files[0]
     rows = pq.read_table(io.BytesIO(_body(rig, bucket, folder + name))).slice(1)
     body = io.BytesIO()
@@ -384,6 +382,28 @@ def test_files_may_differ_in_what_they_say_of_nulls(rig: Rig) -> None:
     rig.unloading.typed = required
     rig.publish(extract)
     assert rig.rows(extract).num_rows == 250
+
+
+@pytest.mark.parametrize("columns", [{"B": [1], "A": [1]}, {"A": ["1"], "B": ["1"]}])
+def test_parts_with_other_columns_are_not_read_as_if_they_had_the_same(
+    rig: Rig, columns: dict[str, list[Any]]
+) -> None:
+    extract = rig.extract(
+        HEADER.format("unload", "") + "select n as a, n as b from range(150) t(n)"
+    )
+    rig.publish(extract)
+    current = rig.current(extract)
+    manifest = load_manifest(current)
+    body = io.BytesIO()
+    pq.write_table(pa.table(columns), body)
+    part = manifest.parts[1]
+    put = rig.site.s3.put_object(Bucket=rig.site.data.bucket, Key=part.key, Body=body.getvalue())
+    other = part.model_copy(update={"version_id": put["VersionId"], "bytes": len(body.getvalue())})
+    mixed = manifest.model_copy(update={"parts": (manifest.parts[0], other)})
+    store = rig.site.data.store
+    store.put(current.key, mixed.model_dump_json().encode(), "application/json")
+    with pytest.raises(pa.ArrowInvalid, match="Schema at index 1 was different"):
+        open_version(rig.current(extract)).read_all()
 
 
 def _as(kind: pa.DataType, name: str) -> Callable[[pa.Table], pa.Table]:
