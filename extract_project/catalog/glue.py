@@ -40,8 +40,9 @@ def keep_tables(
 ) -> tuple[int, list[Refusal]]:
     """Bring the tables of some extracts up to date; gives how many were written, and refusals.
 
-    An extract that is not published, or that Athena cannot read, has no table. Tables of extracts
-    that are gone stay. Raises nothing that AWS answers.
+    An extract that is not published, or that Athena cannot read, has no table; one that it could
+    read before has a table that no longer shows what is published, which is told. Tables of
+    extracts that are gone stay. Raises nothing that AWS answers.
     """
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
@@ -58,8 +59,15 @@ def keep_tables(
         try:
             wanted = _input(entry, data)
             written += _keep(glue, database, wanted, there.get(wanted["Name"]))
-        except NoSuchTable:
-            continue
+        except NoSuchTable as error:
+            refusals += [
+                Refusal(
+                    entry.path,
+                    f"the table {database}.{name} is of older versions: drop it ({error})",
+                )
+                for name, table in there.items()
+                if table.get("Parameters", {}).get(_EXTRACT) == entry.path
+            ]
         except (BotoCoreError, ClientError, _NotOurs) as error:
             refusals.append(Refusal(entry.path, str(error)))
     return written, refusals

@@ -81,6 +81,16 @@ def test_a_table_of_somebody_else_is_left_alone(site: Site, glue: Any) -> None:
     assert table["Parameters"] == {"owner": "somebody"}
 
 
+def test_a_table_of_what_athena_can_no_longer_read_is_told(site: Site, glue: Any) -> None:
+    """It would show older rows, or none, and say nothing."""
+    materialize(site, site.extract("sales/orders", "select 1 as id"))
+    assert keep(site) == (1, [])
+    materialize(site, site.extract("sales/orders", "/*---\nformat: arrow\n---*/\nselect 2 as id"))
+    written, (refusal,) = keep(site)
+    assert written == 0
+    assert refusal.startswith("sales/orders: the table extracts.sales_orders is of older versions")
+
+
 def test_what_athena_cannot_read_has_no_table(site: Site, glue: Any) -> None:
     materialize(site, site.extract("sales/times", "select time '06:00' as at"))
 
