@@ -62,6 +62,7 @@ def unload(
     engine = lane.run.extract.header.engine
     query = lane.run.extract.query(lane.run.provenance.partition)
     unloading = _Unloading(session, lane, branch, clock, stop)
+    session.require_unload_settings()
     with stop.cancelling(session.cancel):
         if engine == "unload":
             unloading.attempt(query)

@@ -58,6 +58,9 @@ class Unloads(Protocol):
     def unload_from_rows(self) -> int:
         """The number of rows from which `engine: auto` has the warehouse write."""
 
+    def require_unload_settings(self) -> None:
+        """Raise WarehouseError that names the setting without which nothing can be written."""
+
     def rows_of(self, result: Result) -> int:
         """The number of rows, which have not been read."""
 

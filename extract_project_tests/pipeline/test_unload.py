@@ -684,18 +684,17 @@ def test_g2_parts_of_a_published_manifest_are_not_hidden_after_a_refused_repetit
     assert len(rig.lying()) == 3
 
 
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
-        ({"storage_integration": None}, "__STORAGE_INTEGRATION: set it to the integration"),
-        ({"storage_integration": "unknown"}, "Integration 'UNKNOWN' does not exist"),
-    ],
-)
-def test_an_integration_that_is_missing_is_named(
-    rig: Rig, fields: dict[str, Any], told: str
-) -> None:
+@pytest.mark.parametrize("engine", ["unload", "auto"])
+def test_a_missing_integration_is_named_before_the_query_runs(rig: Rig, engine: str) -> None:
+    extract = rig.extract(HEADER.format(engine, "") + "select 1 as n")
+    with pytest.raises(WarehouseError, match="__STORAGE_INTEGRATION: set it to") as raised:
+        rig.publish(extract, storage_integration=None)
+    assert (raised.value.cause, raised.value.transient) == (Cause.SETTINGS, False)
+    assert rig.server.service.queries == []
+
+
+def test_an_integration_that_snowflake_does_not_know_is_named(rig: Rig) -> None:
     extract = rig.extract(HEADER.format("unload", "") + "select 1 as n")
-    with pytest.raises(WarehouseError, match=told) as raised:
-        rig.publish(extract, **fields)
-    assert raised.value.cause in (Cause.SETTINGS, Cause.SQL, Cause.PERMISSION)
-    assert raised.value.line is None
+    with pytest.raises(WarehouseError, match="Integration 'UNKNOWN' does not exist") as raised:
+        rig.publish(extract, storage_integration="unknown")
+    assert (raised.value.line, raised.value.transient) == (None, False)

@@ -93,6 +93,20 @@ class SnowflakeSession:
         except Error as error:
             raise self._explained(error, query, None) from None
 
+    def require_unload_settings(self) -> None:
+        self._integration()
+
+    def _integration(self) -> str:
+        """The storage integration; raises WarehouseError if there is none."""
+        if self._storage_integration is None:
+            raise WarehouseError(
+                "'engine: unload' and 'auto' need EXTRACT_WAREHOUSES__<NAME>__STORAGE_INTEGRATION: "
+                "set it to the integration with which snowflake may write below EXTRACT_DATA "
+                "(docs/unload.md)",
+                cause=Cause.SETTINGS,
+            )
+        return self._storage_integration
+
     def rows_of(self, result: Result) -> int:
         return _of_this(result).rows
 
@@ -142,14 +156,7 @@ class SnowflakeSession:
 
         from extract_project.warehouses.snowflake.unload import copy_sql, files_of
 
-        if self._storage_integration is None:
-            raise WarehouseError(
-                "'engine: unload' needs EXTRACT_WAREHOUSES__<NAME>__STORAGE_INTEGRATION: set it to "
-                "the integration with which snowflake may write below EXTRACT_DATA "
-                "(docs/unload.md)",
-                cause=Cause.SETTINGS,
-            )
-        sql = copy_sql(rows, uri, self._storage_integration, kms_key_id)
+        sql = copy_sql(rows, uri, self._integration(), kms_key_id)
         query, query_id = _ours(of, sql), None
         cursor = self._connection.cursor()
         try:
