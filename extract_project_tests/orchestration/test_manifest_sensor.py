@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from extract_project.deployment.loaded import Loaded, Question
+from extract_project.deployment.questions import answer_in
 from extract_project.orchestration.load import live
 from extract_project.orchestration.load.compose import compose
 from extract_project.orchestration.run.code_location import CodeLocation
@@ -84,7 +85,7 @@ def test_the_sensor_leaves_an_announced_reload_to_who_announced_it(
         return data.skip_message, data.cursor
 
     _, told = evaluate(Question(extracts=("a/*",), reloads=True).model_dump_json())
-    loaded = Loaded.model_validate_json(told or "")
+    loaded = answer_in(told or "", Loaded)
     assert (list(loaded.versions), loaded.newer) == (["a/first"], ("a/added.sql",))
     reason, _ = evaluate(None)
     assert reason == "1 added (sql/a/added.sql): somebody else has them loaded right now"
