@@ -19,7 +19,7 @@ from extract_project.embedded.s3_server import s3_server
 from extract_project.embedded.tpch import make_warehouse
 
 BUCKETS = ("bench-sql", "bench-data")
-_TOKEN = "token"
+TOKEN = "token"
 _COLUMNS = """
 l_orderkey bigint, l_partkey bigint, l_suppkey bigint, l_linenumber integer,
 l_quantity numeric(15, 2), l_extendedprice numeric(15, 2), l_discount numeric(15, 2),
@@ -69,6 +69,20 @@ def bench_site(directory: Path, scale: float, repeat: int = 1) -> Iterator[Bench
         )
 
 
+def snowflake_fields(port: int) -> dict[str, str]:
+    """The settings of a warehouse that is the Snowflake-protocol server on this port."""
+    return {
+        "TYPE": "snowflake",
+        "ACCOUNT": "acme-prod",
+        "USER": "loader",
+        "TOKEN": TOKEN,
+        "AUTHENTICATOR": "programmatic_access_token",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "PROTOCOL": "http",
+    }
+
+
 def _ours(postgres_host: str, snowflake_port: int, database: Path) -> dict[str, str]:
     warehouses = {
         "POSTGRES": {
@@ -78,16 +92,7 @@ def _ours(postgres_host: str, snowflake_port: int, database: Path) -> dict[str, 
             "DATABASE": _database(database),
         },
         "DUCKDB": {"TYPE": "duckdb", "PATH": str(database)},
-        "SNOWFLAKE": {
-            "TYPE": "snowflake",
-            "ACCOUNT": "acme-prod",
-            "USER": "loader",
-            "TOKEN": _TOKEN,
-            "AUTHENTICATOR": "programmatic_access_token",
-            "HOST": "127.0.0.1",
-            "PORT": str(snowflake_port),
-            "PROTOCOL": "http",
-        },
+        "SNOWFLAKE": snowflake_fields(snowflake_port),
     }
     return {
         "EXTRACT_MANIFEST": f"s3://{BUCKETS[0]}/sql",
@@ -153,7 +158,7 @@ def _snowflake(directory: Path, database: Path, repeat: int) -> Iterator[int]:
     port = free_port()
     command = [
         *(sys.executable, "-m", "extract_project_tests.support.snowflake_server"),
-        *("--database", str(database), "--port", str(port), "--token", _TOKEN),
+        *("--database", str(database), "--port", str(port), "--token", TOKEN),
         *("--reuse-results", "--repeat", str(repeat), "--read-only"),
     ]
     log = directory / "snowflake.log"

@@ -15,13 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.measure import measure
+from bench.site import BUCKETS, TOKEN, snowflake_fields
 from extract_project.embedded.process import await_ready, free_port, is_listening, running
 from extract_project.embedded.s3_server import s3_server
 from extract_project.store.s3.client import connect
 
 _FILE_ROWS = 50_000
-_BUCKETS = ("bench-sql", "bench-data")
-_TOKEN = "token"
 _QUERY = """/*---
 engine: {engine}
 checks:
@@ -40,13 +39,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="extract-unload-") as name:
         directory = Path(name)
         with s3_server(directory / "s3") as s3:
-            for bucket in _BUCKETS:
+            for bucket in BUCKETS:
                 s3.make_bucket(bucket)
             os.environ.update(s3.environment)
             port = free_port()
             server = [
                 *(sys.executable, "-m", "extract_project_tests.support.snowflake_server"),
-                *("--port", str(port), "--token", _TOKEN),
+                *("--port", str(port), "--token", TOKEN),
             ]
             log = directory / "snowflake.log"
             with running(server, log) as process:
@@ -59,7 +58,7 @@ def main() -> None:
 def _run(engine: str, files: int, environment: Mapping[str, str], log: Path) -> None:
     rows = files * _FILE_ROWS
     body = _QUERY.format(engine=engine, rows=rows).encode()
-    connect().put_object(Bucket=_BUCKETS[0], Key=f"sql/bench/{engine}.sql", Body=body)
+    connect().put_object(Bucket=BUCKETS[0], Key=f"sql/bench/{engine}.sql", Body=body)
     extract = str(Path(sysconfig.get_path("scripts")) / "extract")
     run = measure([extract, "materialize", f"bench/{engine}"], environment, log)
     if run.exit_code:
@@ -72,21 +71,11 @@ def _run(engine: str, files: int, environment: Mapping[str, str], log: Path) -> 
 
 
 def _environment(port: int) -> dict[str, str]:
-    fields = {
-        "TYPE": "snowflake",
-        "ACCOUNT": "acme-prod",
-        "USER": "loader",
-        "TOKEN": _TOKEN,
-        "AUTHENTICATOR": "programmatic_access_token",
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "PROTOCOL": "http",
-        "STORAGE_INTEGRATION": "extracts",
-    }
+    fields = {**snowflake_fields(port), "STORAGE_INTEGRATION": "extracts"}
     return {
         **os.environ,
-        "EXTRACT_MANIFEST": f"s3://{_BUCKETS[0]}/sql",
-        "EXTRACT_DATA": f"s3://{_BUCKETS[1]}/extracts",
+        "EXTRACT_MANIFEST": f"s3://{BUCKETS[0]}/sql",
+        "EXTRACT_DATA": f"s3://{BUCKETS[1]}/extracts",
         **{f"EXTRACT_WAREHOUSES__SNOW__{name}": value for name, value in fields.items()},
     }
 

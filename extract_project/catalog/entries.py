@@ -55,7 +55,7 @@ def _entry(extract: Extract, folders: Folders, downstream: Mapping[str, list[str
         uri=(data / path).uri,
         also={name: (folders.destination(name).data / path).uri for name in header.to[1:]},
         parts=header.has_parts,
-        unloaded=header.engine != "stream",
+        unloaded=header.may_unload,
         named=header.path is not None,
         columns=_columns(extract),
         checks=tuple(

@@ -89,6 +89,11 @@ class PartsManifest(BaseModel):
     parts: tuple[Part, ...]
     """In the order of the rows; at least one."""
 
+    @property
+    def text(self) -> str:
+        """As a run publishes it: what is not known is left out."""
+        return self.model_dump_json(indent=1, exclude_none=True)
+
 
 def folder(key: str) -> str:
     """The key up to the name, with the slash."""

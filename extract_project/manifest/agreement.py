@@ -59,14 +59,14 @@ def with_engine(layer: Layer, dialect: Dialect) -> Layer:
     As a default of a folder, another is for the files whose warehouse can, and changes nothing of
     this one. Raises Refused for one in the file itself.
     """
-    path, engine = ("engine",), layer.header.engine
-    if engine == "stream" or dialect.unloads:
+    path, header = ("engine",), layer.header
+    if dialect.unloads or not header.may_unload:
         return layer
     if layer.front_matter.set_in(path) is not None:
-        return replace(layer, header=layer.header.model_copy(update={"engine": "stream"}))
+        return replace(layer, header=header.model_copy(update={"engine": "stream"}))
     raise layer.front_matter.refuse(
         path,
-        f"'engine: {engine}' needs a warehouse that writes files: {dialect.name} does not; "
+        f"'engine: {header.engine}' needs a warehouse that writes files: {dialect.name} does not; "
         f"remove it",
     )
 

@@ -25,7 +25,7 @@ def code_version(statement: Statement, header: Header, warehouse: str, types: Ty
         keys += header.partition_timezone
     if header.split:
         keys += header.split.model_dump_json()
-    if header.engine != "stream":
+    if header.may_unload:
         keys += "unload"
     if header.incremental:
         keys += header.incremental.model_dump_json(include={"cursor"})

@@ -16,6 +16,7 @@ from extract_project.daemons import DaemonPool
 from extract_project.errors import StagingError, TypeMappingError
 from extract_project.history.parts import HEADS_AT_ONCE, Part
 from extract_project.history.reading import ObjectFile
+from extract_project.schema.change import compare_schemas
 from extract_project.schema.display import display
 from extract_project.schema.spelling import spelled
 from extract_project.store.protocol import ListedVersion, Store
@@ -195,8 +196,7 @@ def _require_columns(uri: str, found: pa.Schema, schema: pa.Schema) -> None:
         )
     wrong = [
         f"{new.name!r} is {spelled(new.type)}, not {spelled(old.type)}"
-        for old, new in zip(schema, found, strict=True)
-        if not new.type.equals(old.type)
+        for old, new in compare_schemas(schema, found).retyped
     ]
     if wrong:
         raise TypeMappingError(

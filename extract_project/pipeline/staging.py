@@ -69,11 +69,11 @@ def stage(
         with audit_directory() as directory:
             stop.at(Stage.CONNECTING)
             with _connected(warehouse, run, clock) as session:
-                if extract.header.engine == "stream":
-                    passed = stream(session, lanes, branches, clock, directory, stop=stop)
-                else:
+                if extract.header.may_unload:
                     (lane,), (branch,) = lanes, branches
                     passed = unload(session, lane, branch, clock, directory, stop=stop)
+                else:
+                    passed = stream(session, lanes, branches, clock, directory, stop=stop)
             stop.at(Stage.CHECKING)
             with clock.stage("audit"):
                 audited = [

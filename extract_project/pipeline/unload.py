@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from extract_project.errors import Cause, StagingError, TypeMappingError, WarehouseError
+from extract_project.errors import StagingError, TypeMappingError
 from extract_project.history.parts import Part
 from extract_project.history.versions import find_version
 from extract_project.pipeline.file_columns import promised_schema
@@ -31,9 +31,11 @@ from extract_project.publish.places import Branch, require_one
 from extract_project.publish.publishing import require_newest
 from extract_project.publish.unloaded import UnloadedOutput, WrittenElsewhere, hide_below
 from extract_project.schema.annotations import required
+from extract_project.schema.change import compare_schemas
 from extract_project.schema.spelling import spelled
 from extract_project.stopping import Stage, Stop
 from extract_project.store.protocol import Store
+from extract_project.warehouses.meaning import incomplete
 from extract_project.warehouses.protocol import Query, Result, Session
 from extract_project.warehouses.unloading import ColumnSummary, Summary, Unloads, WrittenFile
 
@@ -179,11 +181,7 @@ class _Unloading:
 def _require_announced(rows: int, summary: Summary) -> None:
     """Raise WarehouseError if the warehouse counts other rows than it has announced."""
     if rows != summary.rows:
-        raise WarehouseError(
-            f"the warehouse announced {rows:,} rows, and counts {summary.rows:,}: run it again",
-            cause=Cause.NETWORK,
-            transient=True,
-        )
+        raise incomplete(f"the warehouse announced {rows:,} rows, and counts {summary.rows:,}")
 
 
 def _require_own_types(own: pa.Schema, promised: pa.Schema) -> None:
@@ -192,8 +190,7 @@ def _require_own_types(own: pa.Schema, promised: pa.Schema) -> None:
     """
     wrong = [
         f"{old.name!r} is {spelled(old.type)}, and the header declares {spelled(new.type)}"
-        for old, new in zip(own, promised, strict=True)
-        if not old.type.equals(new.type)
+        for old, new in compare_schemas(own, promised).retyped
     ]
     if wrong:
         raise TypeMappingError(

@@ -53,7 +53,7 @@ class ManifestObject:
         )
         self._staged.describe(metadata)
         self._staged.describe({"rows": str(receipt.rows), "data-sha256": receipt.data_sha256})
-        self._staged.write(manifest.model_dump_json(indent=1, exclude_none=True).encode())
+        self._staged.write(manifest.text.encode())
         self._staged.seal()
 
     def publish(self, condition: Condition) -> Written:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from extract_project.daemons import DaemonPool
 from extract_project.errors import BucketError, StoreError
 from extract_project.history.parts import (
     current_versions,
@@ -17,6 +18,8 @@ from extract_project.history.versions import Version, find_version
 from extract_project.publish.target import ABANDONED_AFTER, Target
 from extract_project.store.protocol import Holds
 
+_AT_A_TIME = 8
+
 
 def hide_orphaned_parts(target: Target, version_id: str) -> None:
     """Set delete markers on part keys that the published manifest does not name, while it is
@@ -27,12 +30,17 @@ def hide_orphaned_parts(target: Target, version_id: str) -> None:
     since. A later run may be about to publish. The next run retries what fails here.
     """
     try:
-        for orphan in _orphans(target, version_id):
-            orphan.store.hide(orphan.key, Holds(orphan.object.token))
+        # A version that a warehouse has written may have hundreds of parts.
+        with DaemonPool(_AT_A_TIME, "hide") as pool:
+            list(pool.map(_hide, _orphans(target, version_id)))
     except (BucketError, StoreError) as error:
         logging.getLogger(__name__).warning(
             "parts that %s does not name could not be hidden: %s", target.uri, error
         )
+
+
+def _hide(orphan: Version) -> None:
+    orphan.store.hide(orphan.key, Holds(orphan.object.token))
 
 
 def _orphans(target: Target, version_id: str) -> Iterator[Version]:

@@ -84,6 +84,12 @@ class SchemaChange:
     def breaking(self) -> bool:
         return any(change.breaking for change in self.changes)
 
+    @property
+    def retyped(self) -> list[tuple[Place, Place]]:
+        """The columns that have another type: before and after."""
+        retyped = [each for each in self.changes if each.kind == "retyped"]
+        return [(each.before, each.after) for each in retyped if each.before and each.after]
+
     def lines(self) -> list[str]:
         """One line per difference: `breaking: 'total' is text; it was int64`."""
         return [str(change) for change in self.changes]

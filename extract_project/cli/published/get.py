@@ -153,7 +153,7 @@ def _fetch_parts(version: Version, extract: str, directory: Path) -> _Fetched:
     downloads = _parts(manifest, directory)
     download(version, downloads)
     listed = Place(directory / PARTS_MANIFEST)
-    listed.path.write_text(manifest.model_dump_json(indent=1, exclude_none=True))
+    listed.path.write_text(manifest.text)
     files = [*(each.place for each in downloads), listed]
     # The bytes of parts that a warehouse has written are not known: their sizes are compared.
     verified = all(part.sha256 for part in manifest.parts)

@@ -70,7 +70,7 @@ def contradictions(header: Header) -> Iterator[Fault]:
 
 
 def _faults_of_engine(header: Header) -> Iterator[Fault]:
-    if header.engine == "stream":
+    if not header.may_unload:
         return
     where, chosen, otherwise = (
         ("engine",),

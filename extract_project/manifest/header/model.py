@@ -378,7 +378,12 @@ class Header(BaseModel):
     @property
     def has_parts(self) -> bool:
         """Whether it is published as part objects and a manifest object that lists them."""
-        return self.split is not None or self.incremental is not None or self.engine != "stream"
+        return self.split is not None or self.incremental is not None or self.may_unload
+
+    @property
+    def may_unload(self) -> bool:
+        """Whether the warehouse may write the files."""
+        return self.engine != "stream"
 
     @property
     def bound_names(self) -> tuple[str, ...]:

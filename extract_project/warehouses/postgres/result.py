@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from extract_project.errors import Cause, WarehouseError
 from extract_project.memory import require_room
 from extract_project.prefetch import prefetch
+from extract_project.warehouses.meaning import incomplete
 from extract_project.warehouses.postgres.connection import LONG_ROW_BYTES
 from extract_project.warehouses.postgres.transaction import LOCKING
 from extract_project.warehouses.protocol import Rendered
@@ -76,11 +77,8 @@ class PostgresResult:
                     error, self._statement, before, rows=rows + _rows_of(self._connection.rest)
                 ) from None
             if rows != self._connection.copied:
-                raise WarehouseError(
-                    f"the server reported {self._connection.copied:,} rows, but {rows:,} arrived: "
-                    f"run it again",
-                    cause=Cause.NETWORK,
-                    transient=True,
+                raise incomplete(
+                    f"the server reported {self._connection.copied:,} rows, but {rows:,} arrived"
                 )
             if self._connection.describe(self._statement.text) != list(self._columns.described):
                 raise _changed("other columns")

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from extract_project.errors import Cause, TypeMappingError, WarehouseError
+from extract_project.errors import TypeMappingError, WarehouseError
+from extract_project.warehouses.meaning import incomplete
 from extract_project.warehouses.snowflake.types import (
     BINARY,
     BOOLEAN,
@@ -124,9 +125,6 @@ def _metadata(field: pa.Field) -> dict[str, str]:
 
 
 def _other(chunk: str, difference: str) -> WarehouseError:
-    return WarehouseError(
-        f"{chunk} of the result does not have the columns that snowflake described: {difference}: "
-        f"run it again",
-        cause=Cause.NETWORK,
-        transient=True,
+    return incomplete(
+        f"{chunk} of the result does not have the columns that snowflake described: {difference}"
     )

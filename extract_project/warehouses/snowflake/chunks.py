@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from extract_project.errors import Cause, WarehouseError
 from extract_project.memory import require_room
 from extract_project.warehouses.ahead import BYTES_AHEAD, tables
+from extract_project.warehouses.meaning import incomplete
 from extract_project.warehouses.waiting import Cancellation, begin
 
 if TYPE_CHECKING:
@@ -67,11 +67,7 @@ class Chunks:
             return
         batches = self.cancellation.result(begin("addresses", self.renew))
         if [each.rowcount for each in batches] != [each.rowcount for each in self.batches]:
-            raise WarehouseError(
-                "the result came back in other chunks than before: run it again",
-                cause=Cause.NETWORK,
-                transient=True,
-            )
+            raise incomplete("the result came back in other chunks than before")
         self.batches = batches
         self.generation += 1
 
@@ -129,11 +125,9 @@ class _Download:
                 self._chunks.refresh(self._generation)
             self._start()
         failed = "could not be read" if tries == 1 else f"did not arrive whole in {tries} tries"
-        raise WarehouseError(
+        raise incomplete(
             f"chunk {self.number + 1} of {len(self._chunks.batches)} of the result {failed} "
-            f"({reason}): run it again",
-            cause=Cause.NETWORK,
-            transient=True,
+            f"({reason})"
         )
 
 

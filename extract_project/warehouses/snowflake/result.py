@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from extract_project.errors import Cause, WarehouseError
 from extract_project.metrics import Usage
+from extract_project.warehouses.meaning import incomplete
 from extract_project.warehouses.protocol import Query
 from extract_project.warehouses.snowflake.chunks import Chunks, Patience
 from extract_project.warehouses.snowflake.errors import explained
@@ -77,11 +77,7 @@ class SnowflakeResult:
             return
         known = announced is not None and announced >= 0
         said = f"announced {announced:,} rows" if known else "did not say how many rows there are,"
-        raise WarehouseError(
-            f"snowflake {said} and sent {rows:,}: run it again",
-            cause=Cause.NETWORK,
-            transient=True,
-        )
+        raise incomplete(f"snowflake {said} and sent {rows:,}")
 
     def _batches(self) -> Sequence[ResultBatch]:
         from snowflake.connector import Error

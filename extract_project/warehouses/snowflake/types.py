@@ -24,12 +24,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extract_project.errors import Cause, TypeMappingError, WarehouseError
+from extract_project.errors import TypeMappingError
 from extract_project.schema.exact import Misfit, exact_cast
 from extract_project.schema.refusal import refused
 from extract_project.schema.text import text_of
 from extract_project.schema.types import file_schema, schema_of
 from extract_project.sql.query import Query
+from extract_project.warehouses.meaning import incomplete
 
 if TYPE_CHECKING:
     from snowflake.connector.cursor import SnowflakeCursor
@@ -89,11 +90,7 @@ def described(cursor: SnowflakeCursor) -> tuple[Column, ...]:
     """
     metadata = cursor._query_result.description_v2
     if not metadata:
-        raise WarehouseError(
-            "snowflake said that the query had succeeded, and sent no result: run it again",
-            cause=Cause.NETWORK,
-            transient=True,
-        )
+        raise incomplete("snowflake said that the query had succeeded, and sent no result")
     return tuple(
         Column(each.name or "", each.type_code, each.precision, each.scale, bool(each.fields))
         for each in metadata
