@@ -28,15 +28,19 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+def with_files(site: Site, settings: Settings) -> dg.Definitions:
+    for path, text in FILES.items():
+        site.put_sql(path, text)
+    return definitions(site, settings)
+
+
 def test_rows_say_what_records_say(
     instance: dg.DagsterInstance,
     site: Site,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for path, text in FILES.items():
-        site.put_sql(path, text)
-    defs = definitions(site, settings)
+    defs = with_files(site, settings)
     execute(defs, instance, "a/plain")
     execute(defs, instance, "a/failed")
     execute(defs, instance, "a/parted", partition="us")
@@ -87,9 +91,7 @@ def test_what_was_read_before_is_read_again_only_where_it_has_changed(
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for path, text in FILES.items():
-        site.put_sql(path, text)
-    defs = definitions(site, settings)
+    defs = with_files(site, settings)
     before = Materializations()
     read: list[str] = []
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,111 +17,27 @@ from extract_project.errors import (
     Cause,
     ExtractError,
     RunEnded,
-    StagingError,
     Superseded,
     TypeMappingError,
     WarehouseError,
 )
 from extract_project.history.parts import load_manifest, run_receipt, whole_key
 from extract_project.history.reading import open_version
-from extract_project.history.receipt import Receipt, receipt_id, receipt_of
+from extract_project.history.receipt import receipt_id
 from extract_project.history.retention import Rule, find_prunable, key_prefixes, owns, remove
-from extract_project.history.versions import Version, find_version, list_versions
-from extract_project.manifest.bucket import read_manifest
-from extract_project.manifest.extract import Extract
+from extract_project.history.versions import find_version, list_versions
 from extract_project.manifest.fields.partitions import Partition
-from extract_project.manifest.parsing import Dialects
-from extract_project.pipeline.attempt import Done, RefusedResult, attempt
+from extract_project.pipeline.attempt import RefusedResult
 from extract_project.pipeline.audit import Audit
-from extract_project.pipeline.provenance import Provenance
-from extract_project.publish.places import Place
 from extract_project.publish.rollback import Order, restore
 from extract_project.publish.target import Target
-from extract_project.sql.snowflake import Snowflake
 from extract_project.stopping import Stop
-from extract_project.store.destination import DATA
-from extract_project_tests.conftest import Site
-from extract_project_tests.support.rigs import snowflake_service, snowflake_warehouse
-from extract_project_tests.support.snowflake_server import SnowflakeServer, snowflake_server
 from extract_project_tests.support.snowflake_server.engine import Answer, SnowflakeError
-from extract_project_tests.support.snowflake_server.unload import File, Unloading
+from extract_project_tests.support.snowflake_server.unload import File
+from extract_project_tests.support.unloads import CHECKS, HEADER, SERIES, Rig
 from extract_project_tests.support.waiting import await_value
 
-DIALECTS = Dialects({"snow": Snowflake()}, "snow")
 TOO_OLD = datetime(2021, 1, 1, tzinfo=UTC)
-COLUMNS = """
-    n as id, case when n % 3 <> 0 then n * 1000000007 end as wide,
-    (n / 7)::decimal(18, 4) as price, n / 3.0::double as share, n % 2 = 0 as even,
-    case when n % 5 <> 0 then 'Grüße ' || n end as label, date '2026-01-01' + n::int as day,
-    timestamp '2026-01-01 00:00:00.000001' + interval (n) minute as at,
-    'x'::varchar as "Mixed case", repeat('ä', 55 + n::int) as long, [n, null] as items
-"""
-SERIES = f"select {COLUMNS} from range(1, {{}}) t(n)"
-HEADER = "/*---\nengine: {}\n{}---*/\n"
-CHECKS = (
-    "checks:\n- min_rows: 1\n- unique: [id]\n- not_null: [id, at]\n- between: {price: [0, 1000]}\n"
-    "- max_null_ratio: {label: 0.3}\n"
-)
-
-
-@dataclass(frozen=True)
-class Rig:
-    """A site, and a Snowflake that writes into its bucket."""
-
-    site: Site
-    server: SnowflakeServer
-
-    @property
-    def unloading(self) -> Unloading:
-        return self.server.service.engine.unloading
-
-    def extract(self, text: str, path: str = "sales/orders") -> Extract:
-        self.site.put_sql(path, text)
-        found = {each.path: each for each in read_manifest(self.site.manifest, DIALECTS).extracts}
-        return found[path]
-
-    def publish(
-        self,
-        extract: Extract,
-        stop: Stop | None = None,
-        partition: Partition | None = None,
-        **fields: Any,
-    ) -> Done:
-        warehouse = snowflake_warehouse(self.server).model_copy(
-            update={"storage_integration": "extracts", **fields}
-        )
-        target = Target.of(self.site.data, extract, partition.key if partition else None)
-        place = Place(DATA, target, self.site.state)
-        stop = stop or Stop(extract.header.timeout)
-        return attempt(
-            warehouse, extract, [place], Provenance("run", partition=partition), stop=stop
-        )
-
-    def current(self, extract: Extract) -> Version:
-        version = find_version(self.site.data.store, self.site.target(extract).key)
-        assert version is not None
-        return version
-
-    def receipt(self, extract: Extract) -> Receipt:
-        receipt = receipt_of(self.site.state, self.current(extract))
-        assert receipt is not None
-        return receipt
-
-    def rows(self, extract: Extract) -> pa.Table:
-        reader = open_version(self.current(extract))
-        return pa.Table.from_batches(reader, reader.schema).sort_by("ID")
-
-    def lying(self) -> list[str]:
-        """The current objects of runs."""
-        listed = self.site.data.store.list(self.site.data.key("_parts/"))
-        return [each.key for each in listed if run_receipt(each.key)]
-
-
-@pytest.fixture
-def rig(site: Site) -> Iterator[Rig]:
-    with snowflake_server(snowflake_service(chunk_rows=1000)) as server:
-        server.service.engine.unloading.file_rows = 100
-        yield Rig(site, server)
 
 
 def test_both_engines_publish_the_same(rig: Rig) -> None:
@@ -248,142 +162,6 @@ def test_a_version_can_be_read_and_rolled_back_to_after_the_next(rig: Rig) -> No
     assert len(rig.lying()) == 3
 
 
-Lie = Callable[[Rig, str, str, list[File]], Sequence[File]]
-
-
-def _put(rig: Rig, bucket: str, key: str, body: bytes) -> None:
-    rig.site.s3.put_object(Bucket=bucket, Key=key, Body=body)
-
-
-def _body(rig: Rig, bucket: str, key: str) -> bytes:
-    return rig.site.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-
-
-def _lost(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
-    rig.site.s3.delete_object(Bucket=bucket, Key=folder + files[0][0])
-    return files
-
-
-def _foreign(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
-    _put(rig, bucket, f"{folder}data_of_a_first_attempt.parquet", b"x")
-    return files
-
-
-def _untold(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
-    return files[1:]
-
-
-def _twice(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
-    return [*files, files[0]]
-
-
-def _again(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
-    key = folder + files[0][0]
-    _put(rig, bucket, key, _body(rig, bucket, key))
-    return files
-
-
-def _other_size(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
-    name, size, rows = files[0]
-    return [(name, size + 1, rows), *files[1:]]
-
-
-def _other_rows(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
-    name, size, rows = files[0]
-    return [(name, size, rows - 1), *files[1:]]
-
-
-def _cut(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
-    """A whole file of fewer rows, which the warehouse has counted too."""
-    name, _, _ = files[0]
-    rows = pq.read_table(io.BytesIO(_body(rig, bucket, folder + name))).slice(1)
-    body = io.BytesIO()
-    pq.write_table(rows, body, store_schema=False)
-    other = f"{name}2"
-    _put(rig, bucket, folder + other, body.getvalue())
-    rig.site.s3.delete_object(Bucket=bucket, Key=folder + name)
-    version = rig.site.s3.list_object_versions(Bucket=bucket, Prefix=folder + name)
-    for each in (*version["Versions"], *version["DeleteMarkers"]):
-        if each["Key"] == folder + name:
-            rig.site.s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
-    return [(other, len(body.getvalue()), rows.num_rows), *files[1:]]
-
-
-def _broken(rig: Rig, bucket: str, folder: str, files: list[File]) -> list[File]:
-    name, _, rows = files[0]
-    body = b"no parquet at all"
-    new = f"{name}2"
-    _put(rig, bucket, folder + new, body)
-    return [*files, (new, len(body), rows)]
-
-
-@pytest.mark.parametrize(
-    ("lie", "told"),
-    [
-        (_lost, "it was written more than once, or deleted"),
-        (_foreign, "not listed by the warehouse: data_of_a_first_attempt.parquet"),
-        (_untold, "has written 2 files, and there are 3"),
-        (_twice, "has written 4 files, and there are 3"),
-        (_again, "it was written more than once, or deleted"),
-        (_other_size, "bytes, the listing"),
-        (_other_rows, "the warehouse says 99 rows, its footer 100"),
-        (_cut, "the files have 249 rows, and the result has 250"),
-        (_broken, "it is not a whole Parquet file"),
-    ],
-)
-def test_g1_what_the_witnesses_disagree_on_is_not_published(rig: Rig, lie: Lie, told: str) -> None:
-    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
-    rig.unloading.listed = lambda bucket, folder, files: (
-        files if folder.endswith("-attempt/") else lie(rig, bucket, folder, files)
-    )
-    with pytest.raises(StagingError, match=told) as raised:
-        rig.publish(extract)
-    assert raised.value.transient
-    assert find_version(rig.site.data.store, rig.site.target(extract).key) is None
-    assert rig.lying() == []
-
-
-def test_g1_files_with_other_nulls_than_the_result_are_refused(rig: Rig) -> None:
-    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
-
-    def emptied(rows: pa.Table) -> pa.Table:
-        index = rows.schema.get_field_index("LABEL")
-        return rows.set_column(index, "LABEL", pa.nulls(rows.num_rows, pa.string()))
-
-    rig.unloading.typed = emptied
-    with pytest.raises(StagingError, match="have 250 NULLs in 'LABEL', and the result has 50"):
-        rig.publish(extract)
-    assert rig.lying() == []
-
-
-def test_g5_files_whose_values_are_others_than_those_of_the_result_are_refused(rig: Rig) -> None:
-    """Of the right type, and an hour late: as if written in another zone."""
-    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
-
-    def shifted(rows: pa.Table) -> pa.Table:
-        index = rows.schema.get_field_index("AT")
-        later = pc.add(rows.column("AT"), pa.scalar(3_600_000_000, pa.duration("us")))
-        return rows.set_column(index, "AT", later)
-
-    rig.unloading.typed = shifted
-    with pytest.raises(StagingError, match="the values of 'AT' in the files are 2026-01-01 01:01"):
-        rig.publish(extract)
-    assert rig.lying() == []
-
-
-def test_files_may_differ_in_what_they_say_of_nulls(rig: Rig) -> None:
-    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
-    numbers = iter(range(10))
-
-    def required(rows: pa.Table) -> pa.Table:
-        field = rows.schema.field(0).with_nullable(next(numbers) % 2 == 0)
-        return rows.cast(rows.schema.set(0, field))
-
-    rig.unloading.typed = required
-    rig.publish(extract)
-    assert rig.rows(extract).num_rows == 250
-
-
 @pytest.mark.parametrize("columns", [{"B": [1], "A": [1]}, {"A": ["1"], "B": ["1"]}])
 def test_parts_with_other_columns_are_not_read_as_if_they_had_the_same(
     rig: Rig, columns: dict[str, list[Any]]
@@ -404,36 +182,6 @@ def test_parts_with_other_columns_are_not_read_as_if_they_had_the_same(
     store.put(current.key, mixed.model_dump_json().encode(), "application/json")
     with pytest.raises(pa.ArrowInvalid, match="Schema at index 1 was different"):
         open_version(rig.current(extract)).read_all()
-
-
-def _as(kind: pa.DataType, name: str) -> Callable[[pa.Table], pa.Table]:
-    def typed(rows: pa.Table) -> pa.Table:
-        index = rows.schema.get_field_index(name)
-        return rows.set_column(index, name, rows.column(name).cast(kind, safe=False))
-
-    return typed
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "told"),
-    [
-        (pa.timestamp("ms"), "AT", "'AT' is timestamp"),
-        (pa.timestamp("us", "UTC"), "AT", "'AT' is timestamptz, not timestamp"),
-        (pa.int32(), "ID", "'ID' is int32, not int64"),
-        (pa.decimal128(38, 4), "PRICE", r"'PRICE' is decimal\(38,4\), not decimal\(18,4\)"),
-        (pa.float32(), "SHARE", "'SHARE' is float32, not float64"),
-    ],
-)
-def test_g5_a_file_of_other_types_is_refused(
-    rig: Rig, kind: pa.DataType, name: str, told: str
-) -> None:
-    extract = rig.extract(HEADER.format("unload", "") + SERIES.format(251))
-    rig.unloading.typed = _as(kind, name)
-    with pytest.raises(TypeMappingError, match=told) as raised:
-        rig.publish(extract)
-    assert "write 'engine: stream'" in str(raised.value)
-    assert rig.lying() == []
-    assert not any("range(" in each.sql for each in rig.server.service.queries), "the query ran"
 
 
 @pytest.mark.parametrize(
@@ -608,9 +356,9 @@ def test_what_a_killed_run_left_is_hidden_by_the_next(rig: Rig) -> None:
     rig.publish(extract)
     (first, *_) = rig.lying()
     left = first.replace(rig.receipt(extract).id, "20260101T000000.000000Z-0badcafe")
-    _put(rig, rig.site.data.bucket, left, b"x")
+    rig.put(left, b"x")
     later = first.replace(rig.receipt(extract).id, "29990101T000000.000000Z-0badcafe")
-    _put(rig, rig.site.data.bucket, later, b"x")
+    rig.put(later, b"x")
     rig.publish(rig.extract(HEADER.format("unload", "") + SERIES.format(252)))
     assert left not in rig.lying()
     assert later in rig.lying()  # of a run that may be about to publish
@@ -637,7 +385,7 @@ def test_what_a_killed_run_left_is_hidden_although_nothing_changes(rig: Rig) -> 
     later = datetime.now(UTC) - timedelta(hours=1)
     left = [named.replace(rig.receipt(extract).id, receipt_id(at)) for at in (TOO_OLD, later)]
     for key in left:
-        _put(rig, rig.site.data.bucket, key, b"x")
+        rig.put(key, b"x")
     assert rig.publish(extract).published.outcome == "unchanged"
     assert set(left) & set(rig.lying()) == {left[1]}
 
