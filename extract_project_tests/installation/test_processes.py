@@ -18,7 +18,6 @@ from dagster_graphql import DagsterGraphQLClient
 from playwright.sync_api import Page, expect
 
 from extract_project.embedded.process import free_port
-from extract_project_tests.support.browser import BROWSER_SECONDS
 from extract_project_tests.support.cloudformation.template import Evaluation
 from extract_project_tests.support.executing import materialization
 from extract_project_tests.support.installation import Installation
@@ -230,7 +229,7 @@ def test_the_ui_materializes_an_extract_by_clicking(installed: Installation, pag
         "the published version", lambda: installed.site.version_ids(key) or None, 120
     )
     page.goto(f"{installed.server.url}/assets/sales/clicked?view=events")
-    expect(page.get_by_text(version_id).first).to_be_visible(timeout=BROWSER_SECONDS * 1000)
+    expect(page.get_by_text(version_id).first).to_be_visible()
 
 
 def test_g6_the_ui_shows_an_invalid_file_red_with_its_reason(
@@ -238,10 +237,10 @@ def test_g6_the_ui_shows_an_invalid_file_red_with_its_reason(
 ) -> None:
     page.goto(f"{installed.server.url}/assets/sales/broken")
     reason = page.get_by_text("sales/broken.sql:1:1").first
-    expect(reason).to_be_visible(timeout=BROWSER_SECONDS * 1000)
+    expect(reason).to_be_visible()
     page.goto(f"{installed.server.url}/assets/sales/broken?view=checks")
     failed = page.get_by_text("Failed").first
-    expect(failed).to_be_visible(timeout=BROWSER_SECONDS * 1000)
+    expect(failed).to_be_visible()
 
 
 @pytest.mark.slow

@@ -11,7 +11,6 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from extract_project_tests.support.browser import BROWSER_SECONDS
 from extract_project_tests.support.installation import DuckDBFile, Installation
 from extract_project_tests.support.waiting import await_value
 
@@ -74,7 +73,7 @@ def test_from_red_to_green(morning: Installation, file: DuckDBFile, page: Page) 
 
     page.goto(f"{morning.server.url}/assets")
     row = page.get_by_text("Failed", exact=False)
-    expect(row.first).to_be_visible(timeout=BROWSER_SECONDS * 1000)
+    expect(row.first).to_be_visible()
     page.goto(f"{morning.server.url}/runs")
     page.get_by_role("tab", name="Failed").click()
     expect(page.get_by_text("failure: audit refused").first).to_be_visible()

@@ -16,7 +16,6 @@ from extract_project.deployment.failed import FailedExtract, Question, ask
 from extract_project.deployment.run import Run
 from extract_project.embedded.s3_server import S3Server
 from extract_project.prices import FargatePrices
-from extract_project_tests.support.browser import BROWSER_SECONDS
 from extract_project_tests.support.executing import materialization
 from extract_project_tests.support.installation import Installation, installation
 from extract_project_tests.support.local_ecs import Launched, LocalEcs, local_ecs
@@ -176,7 +175,7 @@ def test_a_new_file_goes_all_the_way_from_the_bucket_to_the_page_of_its_asset(
     with DagsterInstance.from_config(str(running.server.home)) as instance:
         assert instance.all_logs(run.run_id, of_type=DagsterEventType.RUN_ENQUEUED)
     page.goto(f"{running.server.url}/assets/d/scheduled?view=events")
-    expect(page.get_by_text(version_ids[-1]).first).to_be_visible(timeout=BROWSER_SECONDS * 1000)
+    expect(page.get_by_text(version_ids[-1]).first).to_be_visible()
     await_end(running, run.run_id)
 
 

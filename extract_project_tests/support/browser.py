@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 BROWSER_SECONDS = 60
+"""How long a page is waited for: for an element to be acted on, and for what is expected of it."""
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -20,6 +21,8 @@ def chromium() -> Iterator[Browser]:
     executable = shutil.which("chromium") or shutil.which("google-chrome")
     if executable is None and "CI" not in os.environ:
         pytest.skip("no chromium on this machine: install it to run the browser tests")
+    # Playwright's own five seconds are too short for a page that Dagster builds on a busy machine.
+    expect.set_options(timeout=BROWSER_SECONDS * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=_OPTIONS)
         yield browser
