@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -34,6 +35,7 @@ from extract_project.warehouses.snowflake.chunks import Patience
 from extract_project_tests.support.rigs import read, snowflake_warehouse
 from extract_project_tests.support.snowflake_server import (
     Answer,
+    Engine,
     SnowflakeError,
     SnowflakeServer,
     table,
@@ -699,3 +701,13 @@ def test_a_status_that_cannot_be_read_costs_nothing(
     result = session.execute(Query("select 1 as i"))
     assert sum(batch.num_rows for batch in result.batches()) == 1
     assert result.usage is None
+
+
+def test_the_server_keeps_results_beside_a_database_that_others_read(tmp_path: Path) -> None:
+    path = str(tmp_path / "shared.duckdb")
+    with duckdb.connect(path) as database:
+        database.execute("create table shared as select 7 as i")
+    engine = Engine(path, read_only=True)
+    engine.run(engine.cursor(), "select i from shared", [], query_id="01-a")
+    again = "select * from table(result_scan('01-a'))"
+    assert engine.run(engine.cursor(), again, []).rows == 1

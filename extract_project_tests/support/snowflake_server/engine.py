@@ -107,7 +107,7 @@ class Engine:
         self._database = duckdb.connect(self.path, read_only=self.read_only)
         self._database.execute("set timezone = 'UTC'")
         self._database.execute("set enable_progress_bar = false")
-        self._database.execute("attach ':memory:' as results")
+        self._database.execute("attach ':memory:' as results (read_write)")
         self._statements: dict[str, tuple[str, Sequence[Any]]] = {}
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
