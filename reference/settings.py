@@ -48,6 +48,7 @@ _NOTES = {
     "duckdb": "DuckDB, embedded in each run",
     "mysql": "MySQL and MariaDB: see also [MySQL](mysql.md)",
     "postgres": "PostgreSQL: see also [Postgres](postgres.md)",
+    "redshift": "Amazon Redshift: see also [Redshift](redshift.md)",
     "snowflake": "Snowflake: set exactly one way to [sign in](snowflake.md#signing-in)",
 }
 _DESTINATIONS = """

@@ -21,6 +21,7 @@ _POWERS = {
     "quote(substring_index(current_user(), '@', -1))) and privilege_type not in "
     "('USAGE', 'SELECT', 'SHOW DATABASES', 'SHOW VIEW', 'PROCESS')",
     "postgres": "select usesuper as answer from pg_user where usename = current_user",
+    "redshift": "select usesuper as answer from pg_user where usename = current_user",
     "snowflake": "select current_role() in "
     "('ACCOUNTADMIN', 'SECURITYADMIN', 'SYSADMIN', 'ORGADMIN', 'USERADMIN') as answer",
 }

@@ -101,6 +101,18 @@ POSTGRES = Lexicon(
     ),
     nested_comments=True,
 )
+REDSHIFT = Lexicon(
+    token_form(
+        space=r"[ \t\r\n\f\v]",
+        comment=r"--[^\r\n]*",
+        string=rf"(?:[bBxXnNeE])?'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'|{_DOLLARS}",
+        word=rf"[{_LETTER}#][0-9${_LETTER}#]*",  # `#stage` is a temporary table
+        parameter=r"\$\d+",
+        name=r'"[^"]*(?:""[^"]*)*"',
+        signs=f"{_OPERATORS}|{_SIGNS}",
+    ),
+    nested_comments=True,
+)
 DUCKDB = Lexicon(
     token_form(
         space=r"\s",

@@ -24,6 +24,7 @@ BUILT_IN: Mapping[str, str] = {
     "duckdb": "extract_project.warehouses.duckdb:DuckDBWarehouse",
     "mysql": "extract_project.warehouses.mysql:MySQLWarehouse",
     "postgres": "extract_project.warehouses.postgres:PostgresWarehouse",
+    "redshift": "extract_project.warehouses.redshift:RedshiftWarehouse",
     "snowflake": "extract_project.warehouses.snowflake:SnowflakeWarehouse",
 }
 """Where the settings of each type of this package are."""

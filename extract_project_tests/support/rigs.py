@@ -15,14 +15,16 @@ from extract_project.warehouses.conformance.rig import LABEL, Rig, TypeNames, re
 from extract_project.warehouses.databricks import DatabricksWarehouse
 from extract_project.warehouses.duckdb import DuckDBWarehouse
 from extract_project.warehouses.postgres import PostgresWarehouse
+from extract_project.warehouses.redshift import RedshiftWarehouse
 from extract_project.warehouses.rest import Patience
 from extract_project.warehouses.snowflake import SnowflakeWarehouse
-from extract_project_tests.support import bigquery_server, databricks_server
+from extract_project_tests.support import bigquery_server, databricks_server, redshift_server
 from extract_project_tests.support.bigquery_server import BigQueryServer
 from extract_project_tests.support.bigquery_server.sign_in import workload
 from extract_project_tests.support.chdb_server import ChdbServer
 from extract_project_tests.support.databricks_server import DatabricksServer
 from extract_project_tests.support.mariadb_server import MariaDB
+from extract_project_tests.support.redshift_server import RedshiftServer, execute
 from extract_project_tests.support.snowflake_server import Engine, Service, SnowflakeServer
 
 __all__ = ["LABEL", "Rig", "read"]
@@ -74,6 +76,53 @@ def postgres_rig(warehouse: PostgresWarehouse) -> Rig:
         unreachable=warehouse.model_copy(update={"host": "/nowhere"}),
         unreachable_name="/nowhere",
         refused_dates=frozenset(("0000-01-01", "12022-01-01")),
+    )
+
+
+def redshift_rig(server: RedshiftServer) -> Rig:
+    def run(sql: str) -> Any:
+        return execute(server.postgres, sql)
+
+    run("create schema if not exists shop; drop table if exists shop.orders")
+    run("create table shop.orders as select 1 as id")
+    queries = iter(range(1, 1000))
+
+    def change() -> None:
+        """Write, and record it, which this double does not do itself."""
+        run(
+            f"insert into shop.orders values (2); insert into redshift.sys_query_detail "
+            f"values ('shop.orders'::regclass::oid::int, {next(queries)}, now(), 'insert')"
+        )
+
+    warehouse = redshift_warehouse(server)
+    running = (
+        "select count(*) from pg_stat_activity "
+        "where application_name like 'extract %' and state = 'active'"
+    )
+    return Rig(
+        warehouse=warehouse,
+        series=lambda limit: f"select n from generate_series(1, {limit}) n",
+        slow="select count(*) as n from generate_series(1, 100000000000) n",
+        running=lambda: int(run(running)[0]),
+        insert=change,
+        unreachable=warehouse.model_copy(update={"port": 1}),
+        unreachable_name="redshift at 127.0.0.1:1",
+        refused_dates=frozenset(("0000-01-01", "12022-01-01")),
+    )
+
+
+def redshift_warehouse(server: RedshiftServer, **fields: Any) -> RedshiftWarehouse:
+    """Settings that find the server, and sign in with a password unless told otherwise."""
+    sign_in = {"user": redshift_server.USER, "password": redshift_server.PASSWORD}
+    return RedshiftWarehouse.model_validate(
+        {
+            "type": "redshift",
+            "host": "127.0.0.1",
+            "port": server.port,
+            "sslmode": "disable",
+            **(sign_in if "user" not in fields else {}),
+            **fields,
+        }
     )
 
 

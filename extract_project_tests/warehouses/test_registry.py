@@ -19,7 +19,8 @@ print(load_settings().warehouses["shop"])
 print(sorted(name for name in sys.modules if "_warehouse" in name))
 own = [name for name in sys.modules if name.startswith("extract_project.warehouses.")]
 ours = {name.split(".")[2] for name in own}
-kinds = {"bigquery", "clickhouse", "databricks", "duckdb", "mysql", "postgres", "snowflake"}
+kinds = {"bigquery", "clickhouse", "databricks", "duckdb", "mysql", "postgres", "redshift",
+         "snowflake"}
 kinds |= {"conformance"}
 assert len(ours & kinds) <= 1, ours
 """

@@ -1,9 +1,9 @@
 """PostgreSQL: a read-only transaction with fixed settings, streamed as `COPY … CSV`.
 
-`settings` has the environment's fields, `sign_in` connects, `connection` waits for the server,
-`transaction` fixes a transaction's settings, `session` describes a statement, `result` reads its
-rows, `types` converts them to the file's types, `errors` interprets the server's codes, and
-`changes` finds out whether tables have changed.
+`settings` has the environment's fields, `transaction` fixes a transaction's settings, `session`
+describes a statement, `result` reads its rows by `copying`, `types` converts them to the file's
+types, `errors` interprets the server's codes, and `changes` finds out whether tables have changed.
+Signing in and waiting for the server are in `warehouses/libpq`.
 """
 
 from __future__ import annotations

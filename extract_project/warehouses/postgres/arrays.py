@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
-from extract_project.warehouses.postgres.connection import Connection
+from extract_project.warehouses.libpq.connection import Connection
 
 # A domain counts as its base type, also as the element of an array.
 _ELEMENTS = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from extract_project.warehouses.postgres.connection import Connection
+from extract_project.warehouses.libpq.connection import Connection
 from extract_project.warehouses.protocol import TableChange
 
 # A table includes those whose rows it shows: partitions, children, and tables of views. A name is

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from extract_project.warehouses.postgres.connection import Column, Connection
+from extract_project.warehouses.libpq.connection import Column, Connection
 
 _COMMENTS = """
 select asked.name, pg_catalog.col_description(asked.relation, asked.number)

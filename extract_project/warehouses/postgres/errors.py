@@ -14,8 +14,6 @@ from extract_project.warehouses.protocol import Rendered
 if TYPE_CHECKING:
     import psycopg
 
-CANCELED = "57014"
-"""The code of a cancel, and also of a `statement_timeout`."""
 TRANSACTION_TIMEOUT = "25P04"
 
 

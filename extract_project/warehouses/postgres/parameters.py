@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from extract_project.errors import WarehouseError
 from extract_project.values import Value
-from extract_project.warehouses.postgres.connection import Connection
+from extract_project.warehouses.libpq.connection import Connection
 from extract_project.warehouses.protocol import Query, Rendered
 
 _LARGEST_BIGINT = 2**63 - 1

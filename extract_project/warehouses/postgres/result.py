@@ -14,7 +14,7 @@ from extract_project.errors import Cause, WarehouseError
 from extract_project.memory import require_room
 from extract_project.prefetch import prefetch
 from extract_project.warehouses.meaning import incomplete
-from extract_project.warehouses.postgres.connection import LONG_ROW_BYTES
+from extract_project.warehouses.postgres.copying import LONG_ROW_BYTES
 from extract_project.warehouses.postgres.transaction import LOCKING
 from extract_project.warehouses.protocol import Rendered
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from extract_project.errors import QueryCancelled, QueryTimeout, WarehouseError
+from extract_project.errors import QueryTimeout, WarehouseError
 from extract_project.warehouses.facts import TableFacts
+from extract_project.warehouses.libpq.ended import CANCELED, ended
 from extract_project.warehouses.postgres.arrays import array_elements
 from extract_project.warehouses.postgres.changes import last_changes
 from extract_project.warehouses.postgres.comments import comments
-from extract_project.warehouses.postgres.connection import Connection
-from extract_project.warehouses.postgres.errors import CANCELED, TRANSACTION_TIMEOUT, explained
+from extract_project.warehouses.postgres.copying import CopyConnection
+from extract_project.warehouses.postgres.errors import TRANSACTION_TIMEOUT, explained
 from extract_project.warehouses.postgres.facts import table_facts
 from extract_project.warehouses.postgres.parameters import Bound, bind, bound
 from extract_project.warehouses.postgres.transaction import Begun, begin, end
@@ -35,7 +36,7 @@ class PostgresSession:
     lower.
     """
 
-    def __init__(self, connection: Connection, limit: timedelta, database: str) -> None:
+    def __init__(self, connection: CopyConnection, limit: timedelta, database: str) -> None:
         self.connection = connection
         self._limit = limit
         self._database = database
@@ -102,15 +103,7 @@ class PostgresSession:
         """
         if error.sqlstate == CANCELED:
             limit = self._begun.statement_seconds if self._begun else None
-            if limit is not None and self.connection.elapsed >= limit:
-                return QueryTimeout(
-                    f"the server ended the query after {limit:g} s ({CANCELED}): {self._whose}"
-                )
-            if self.connection.is_cancelled:
-                return QueryCancelled(f"the run was stopped, and its query cancelled ({CANCELED})")
-            return QueryCancelled(
-                f"the query was cancelled in the server, but not by this run ({CANCELED})"
-            )
+            return ended(self.connection, limit, self._whose)
         if error.sqlstate == TRANSACTION_TIMEOUT:
             return QueryTimeout(
                 f"the server ended the transaction ({TRANSACTION_TIMEOUT}): make the query "
@@ -140,5 +133,5 @@ class PostgresSession:
     @property
     def _whose(self) -> str:
         if self._begun and self._begun.statement_seconds < self._limit.total_seconds():
-            return "make it cheaper, or raise the statement_timeout of the role or database"
-        return "make it cheaper, or raise 'timeout' in the header"
+            return "the statement_timeout of the role or database"
+        return "'timeout' in the header"

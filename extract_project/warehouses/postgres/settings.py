@@ -14,8 +14,9 @@ from extract_project.prefetch import in_thread
 from extract_project.schema.choices import DEFAULTS, Integers, Numeric, TypeChoices
 from extract_project.sql.dialect import Dialect
 from extract_project.sql.postgres import Postgres
+from extract_project.warehouses.libpq.sign_in import NETWORK, Options, SignInError, sign_in
+from extract_project.warehouses.postgres.errors import meaning
 from extract_project.warehouses.postgres.session import PostgresSession
-from extract_project.warehouses.postgres.sign_in import Options, SignInError, sign_in
 from extract_project.warehouses.protocol import FunctionNames, Label
 
 _CONNECT_SECONDS = 30.0
@@ -23,15 +24,6 @@ _APPLICATION_NAME = 63
 """The server cuts longer names to this number of bytes."""
 _LATE = timedelta(minutes=1)
 """How long after our own deadline the server ends a statement by itself."""
-_NETWORK: Options = {
-    # Load balancers silently drop idle connections, some after 350 s. A query that takes longer
-    # would never get its answer.
-    "keepalives": 1,
-    "keepalives_idle": 60,
-    "keepalives_interval": 10,
-    "keepalives_count": 6,
-    "tcp_user_timeout": 120_000,
-}
 
 
 class PostgresWarehouse(BaseModel):
@@ -67,13 +59,13 @@ class PostgresWarehouse(BaseModel):
     @contextmanager
     def connect(self, label: Label, timeout: timedelta) -> Iterator[PostgresSession]:
         """Sign in; raises WarehouseError with the server's reason and the settings to check."""
-        from extract_project.warehouses.postgres.connection import Connection
+        from extract_project.warehouses.postgres.copying import CopyConnection
 
         seconds = min(_CONNECT_SECONDS, max(1.0, timeout.total_seconds()))
         options = self._options(label)
         try:
             # Host names are resolved in C, where signals do not arrive.
-            server = in_thread("sign-in", lambda: sign_in(options, seconds))
+            server = in_thread("sign-in", lambda: sign_in(options, seconds, meaning))
         except SignInError as error:
             raise WarehouseError(
                 f"login to database {self.database!r} of postgres at {self.host}:{self.port} "
@@ -81,7 +73,7 @@ class PostgresWarehouse(BaseModel):
                 cause=error.meaning.cause,
                 transient=error.meaning.transient,
             ) from None
-        connection = Connection(server)
+        connection = CopyConnection(server)
         try:
             yield PostgresSession(connection, timeout + _LATE, self.database)
         finally:
@@ -98,5 +90,5 @@ class PostgresWarehouse(BaseModel):
             "sslrootcert": self.sslrootcert,
             "client_encoding": "UTF8",
             "application_name": f"extract {label.extract} {label.run_id}"[:_APPLICATION_NAME],
-            **_NETWORK,
+            **NETWORK,
         }

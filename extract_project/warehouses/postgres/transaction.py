@@ -24,7 +24,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from extract_project.warehouses.postgres.connection import Connection
+    from extract_project.warehouses.libpq.connection import Connection
 
 # Read committed, so that the rows are read at a time when every lock is already held: in an older
 # snapshot, a table that was truncated or rewritten meanwhile is empty (PostgreSQL's manual,

@@ -16,7 +16,7 @@ from extract_project.schema.types import file_schema, number, schema_of
 from extract_project.schema.wanted import Wanted
 from extract_project.sql.query import Query
 from extract_project.sql_quoting import identifier
-from extract_project.warehouses.postgres.connection import Column
+from extract_project.warehouses.libpq.connection import Column
 
 # Object identifiers of built-in types are fixed (pg_type.dat in PostgreSQL's source).
 _NUMERIC, _BYTEA = 1700, 17

@@ -1,11 +1,11 @@
-"""One connection to a PostgreSQL server, with libpq's non-blocking calls.
+"""One connection to a server of PostgreSQL's protocol, with libpq's non-blocking calls.
 
 libpq's blocking calls hold Python's lock, or delay a signal, until the server has answered
 (measured: describing a statement did, as long as the network was silent). So every wait is on the
 socket, in Python: other threads run, signal handlers run, and `cancel` is noticed.
 
-Statements are sent by the extended protocol, in which the server takes one at a time: whatever
-the text holds, a second statement in it is an error.
+An author's statement is sent by the extended protocol, in which the server takes one at a time:
+whatever the text holds, a second statement in it is an error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import select
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from extract_project.errors import QueryCancelled
@@ -21,9 +21,6 @@ from extract_project.errors import QueryCancelled
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
 
-_BLOCK_BYTES = 1 << 20
-LONG_ROW_BYTES = 4 << 20
-"""A row as long as this is a block by itself, which is not copied."""
 _POLL_MILLISECONDS = 500
 _GRACE_SECONDS = 5.0
 """Seconds that the server may take to answer after its query has been cancelled."""
@@ -55,8 +52,6 @@ class Connection:
         self._sent_at = 0.0
         self._readable = _poller(server, select.POLLIN)
         self._writable = _poller(server, select.POLLIN | select.POLLOUT)
-        self.copied = 0
-        self.rest = b""
 
     def fileno(self) -> int:
         return self._server.socket
@@ -64,6 +59,11 @@ class Connection:
     @property
     def is_cancelled(self) -> bool:
         return self._cancelled.is_set()
+
+    @property
+    def backend(self) -> int:
+        """The process id of the server process."""
+        return self._server.backend_pid
 
     @property
     def elapsed(self) -> float:
@@ -80,72 +80,25 @@ class Connection:
             for row in range(result.ntuples)
         ]
 
-    def describe(self, sql: str) -> list[Column]:
+    def describe(self, sql: str, types: Sequence[int] = ()) -> list[Column]:
         """The columns of a statement, which is parsed but does not run.
 
-        In a transaction, the tables that it names stay locked: until it ends, none of them
+        `types`: object identifiers of the types of `$1`, `$2`, …; by default the server finds
+        them. In a transaction, the tables that it names stay locked: until it ends, none of them
         changes its columns.
         """
         self._begin()
-        self._server.send_prepare(_STATEMENT, sql.encode())
+        self._server.send_prepare(_STATEMENT, sql.encode(), types or None)
         self._ended()
         self._begin()
         self._server.send_describe_prepared(_STATEMENT)
-        found = self._ended()
-        return [
-            Column(
-                (found.fname(i) or b"").decode(),
-                found.ftype(i),
-                found.fmod(i),
-                found.ftable(i),
-                found.ftablecol(i),
-            )
-            for i in range(found.nfields)
-        ]
+        return columns_of(self._ended())
 
-    def start_copy(self, sql: str) -> int:
-        """Start a `COPY … TO STDOUT`; returns its number of columns. Then read its `blocks`."""
+    def script(self, sql: str) -> None:
+        """Run statements of ours, separated by semicolons, that return nothing."""
         self._begin()
-        self._server.send_query_params(sql.encode(), None)
-        self._flush()
-        return _checked(self._next()).nfields
-
-    def blocks(self) -> Iterator[bytes | memoryview]:
-        """Whole rows, about a mebibyte at a time. Afterwards `copied` is the server's count of
-        rows.
-
-        One message of the protocol is one row, so a block never ends within a row. They are read
-        from libpq directly, because psycopg's `copy` takes half as much time again per row. If the
-        server ends with an error, `rest` has the rows read so far.
-        """
-        from psycopg import Error
-
-        server, block = self._server, bytearray()
-        try:
-            while True:
-                size, row = server.get_copy_data(1)
-                if size >= LONG_ROW_BYTES:
-                    if block:
-                        yield bytes(block)
-                        block.clear()
-                    yield row
-                    del row
-                elif size > 0:
-                    block += row
-                    if len(block) >= _BLOCK_BYTES:
-                        yield bytes(block)
-                        block.clear()
-                elif size == 0:
-                    self._wait(self._readable)
-                    server.consume_input()
-                else:
-                    break
-            self.copied = self._ended().command_tuples or 0
-        except Error:
-            self.rest = bytes(block)
-            raise
-        if block:
-            yield bytes(block)
+        self._server.send_query(sql.encode())
+        self._ended()
 
     def cancel(self) -> None:
         """End the running statement, and every later one before it is sent."""
@@ -180,9 +133,9 @@ class Connection:
     def _ended(self) -> PGresult:
         """The result of the statement that was sent last."""
         self._flush()
-        result = _checked(self._next())
+        result = checked(self._next())
         while (more := self._next()) is not None:
-            result = _checked(more)
+            result = checked(more)
         return result
 
     def _flush(self) -> None:
@@ -205,13 +158,27 @@ class Connection:
         poller.poll(_POLL_MILLISECONDS)
 
 
+def columns_of(result: PGresult) -> list[Column]:
+    """The columns of a description, or of rows."""
+    return [
+        Column(
+            (result.fname(i) or b"").decode(),
+            result.ftype(i),
+            result.fmod(i),
+            result.ftable(i),
+            result.ftablecol(i),
+        )
+        for i in range(result.nfields)
+    ]
+
+
 def _poller(server: PGconn, events: int) -> select.poll:
     poller = select.poll()
     poller.register(server.socket, events)
     return poller
 
 
-def _checked(result: PGresult | None) -> PGresult:
+def checked(result: PGresult | None) -> PGresult:
     """The result; if it is an error, raise psycopg's exception for its code."""
     from psycopg import OperationalError, errors, pq
 

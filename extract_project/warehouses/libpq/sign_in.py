@@ -1,4 +1,4 @@
-"""Sign in to a PostgreSQL server, and find the reason of a refusal.
+"""Sign in to a server of PostgreSQL's protocol, and find the reason of a refusal.
 
 libpq describes a failed sign-in in the server's language, without the error code. Its trace of the
 protocol has the code, so a failed attempt is repeated with a trace into memory. Where that is not
@@ -12,20 +12,30 @@ import re
 import select
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from extract_project.errors import Cause
 from extract_project.warehouses.meaning import Meaning
-from extract_project.warehouses.postgres.errors import meaning
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn
 
 Options = Mapping[str, str | int | None]
 """Connection parameters by libpq's names; None is libpq's default."""
+NETWORK: Options = {
+    # Load balancers silently drop idle connections, some after 350 s. A query that takes longer
+    # would never get its answer.
+    "keepalives": 1,
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+    "tcp_user_timeout": 120_000,
+}
+Meanings = Callable[[str], Meaning]
+"""What the codes of a server mean."""
 
 _POLL_MILLISECONDS = 500
 _CODE = re.compile(r'\tErrorResponse\t.*? C "([0-9A-Z]{5})"')
@@ -61,7 +71,7 @@ class _Trace:
         return found.group(1) if found else None
 
 
-def sign_in(options: Options, seconds: float) -> PGconn:
+def sign_in(options: Options, seconds: float, meaning: Meanings) -> PGconn:
     """A connection to the first host and address that accepts the sign-in; raises SignInError.
 
     `seconds` limits the attempt at each address.
@@ -76,14 +86,14 @@ def sign_in(options: Options, seconds: float) -> PGconn:
     failures = []
     for attempt in attempts:
         try:
-            return _attempt(make_conninfo("", **attempt), seconds)
+            return _attempt(make_conninfo("", **attempt), seconds, meaning)
         except SignInError as error:
             failures.append(error)
     answers = [failure for failure in failures if failure.answered]
     raise (answers or failures)[0]
 
 
-def _attempt(conninfo: str, seconds: float) -> PGconn:
+def _attempt(conninfo: str, seconds: float, meaning: Meanings) -> PGconn:
     from psycopg import pq
 
     end = time.monotonic() + seconds
@@ -100,7 +110,7 @@ def _attempt(conninfo: str, seconds: float) -> PGconn:
                 _await(server, state)
         if server.status == pq.ConnStatus.OK:
             return server
-    raise _refused(server, trace or _Trace())
+    raise _refused(server, trace or _Trace(), meaning)
 
 
 def _await(server: PGconn, state: int) -> None:
@@ -134,7 +144,7 @@ def _traced(server: PGconn, trace: _Trace | None) -> Iterator[None]:
         os.close(file)
 
 
-def _refused(server: PGconn, trace: _Trace) -> SignInError:
+def _refused(server: PGconn, trace: _Trace, meaning: Meanings) -> SignInError:
     message = server.get_error_message()
     if trace.code is not None:
         known = meaning(trace.code)
