@@ -125,6 +125,13 @@ class Settings(BaseSettings):
         description="how often the manifest is listed to see changes, in seconds; each listing is "
         "a request of S3 for each 1,000 files. `extract push` has changes loaded at once",
     )
+    upstream_manifests: Annotated[tuple[StoreLocation, ...], NoDecode, BeforeValidator(_listed)] = (
+        Field(
+            (),
+            description="manifests of other code locations, whose extracts `depends_on` may name, "
+            "as in s3://acme-sql/sales,s3://acme-sql/hr; see docs/locations.md. Default: none",
+        )
+    )
     metrics: Annotated[tuple[Metrics, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (),
         description="where metrics of runs and of the deployment are sent, as in emf,otlp: "
@@ -173,6 +180,17 @@ class Settings(BaseSettings):
             raise _at(fault.message, "destinations", *fault.path)
         return self
 
+    @model_validator(mode="after")
+    def _upstream_manifests_are_apart(self) -> Self:
+        for each in self.upstream_manifests:
+            if each.overlaps(self.manifest):
+                raise _at(
+                    f"{each} and EXTRACT_MANIFEST, {self.manifest}, overlap: expected manifests of "
+                    f"other code locations",
+                    "upstream_manifests",
+                )
+        return self
+
     @property
     def locations(self) -> Mapping[str, Location]:
         """Where each destination is, the default one first."""
@@ -217,6 +235,7 @@ class Settings(BaseSettings):
                 name: cache(partial(each.open, self.kms_key_id))
                 for name, each in self.destinations.items()
             },
+            tuple(each.uri for each in self.upstream_manifests),
         )
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from extract_project.doctor.buckets import bucket_checks, destination_checks
+from extract_project.doctor.buckets import bucket_checks, destination_checks, upstream_manifests
 from extract_project.doctor.code_locations import code_locations
 from extract_project.doctor.finding import Finding
 from extract_project.doctor.surroundings import clock, disk
@@ -22,6 +22,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Every finding, as soon as it is known. Faults are findings too: none raises."""
     folders = settings.connect()
     yield from (check() for check in bucket_checks(folders, settings.kms_key_id))
+    yield from upstream_manifests(folders)
     for name, destination in settings.destinations.items():
         key = destination.encryption_key(settings.kms_key_id)
         yield from (check() for check in destination_checks(folders.destination(name), key))

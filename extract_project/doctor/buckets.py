@@ -7,8 +7,9 @@ from functools import partial
 from uuid import uuid4
 
 from extract_project.doctor.finding import Finding, ask_s3
-from extract_project.errors import BucketError
+from extract_project.errors import BucketError, StoreError
 from extract_project.manifest.bucket import fetch_file, list_files
+from extract_project.manifest.others import read_others
 from extract_project.store.destination import DATA, Destination
 from extract_project.store.folder import Folder
 from extract_project.store.protocol import Holds, NotApplied
@@ -52,6 +53,21 @@ def manifest(location: Folder) -> Finding:
         return f"{location} can be listed and read"
 
     return ask_s3("manifest", ask, "")
+
+
+def upstream_manifests(folders: Folders) -> Sequence[Finding]:
+    """Each other manifest on whose extracts those of this one may depend is known here."""
+    try:
+        others = read_others(folders)
+    except StoreError as error:
+        return [Finding("upstream manifests", False, str(error), "see the lines above")]
+    fix = "set EXTRACT_UPSTREAM_MANIFESTS and EXTRACT_STATE as for that code location, and load it"
+    return [
+        Finding("upstream manifest", False, f"{each.uri}: {each.unknown}", fix)
+        if each.unknown
+        else Finding("upstream manifest", True, f"{each.uri}: {len(each.paths):,} extracts")
+        for each in others
+    ]
 
 
 def versioning(location: Folder, subject: str) -> Finding:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
 from extract_project.eventbridge.cron import expression
+from extract_project.manifest.elsewhere import manifests_by_path
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.fields.task_size import TaskSize
+from extract_project.manifest.names import named_elsewhere
 from extract_project.manifest.snapshot import Snapshot
 
 _LONGEST_PATH = 46
@@ -72,7 +74,8 @@ def wanted_schedules(snapshot: Snapshot) -> Wanted:
             problem = extract.problem(("schedule",), str(error))
             refused.append(Refused(extract.path, problem.at(extract.file)))
             unknown.append(prefix)
-    needing = [each for extract in enabled for each in _needs_service(extract)]
+    manifests = manifests_by_path(snapshot.elsewhere)
+    needing = [each for extract in enabled for each in _needs_service(extract, manifests)]
     return Wanted(tuple(schedules), tuple(needing), tuple(refused), tuple(unknown))
 
 
@@ -97,9 +100,9 @@ def _prefix(manifest: str, path: str) -> str:
     return f"{shown}-{sha256(f'{manifest} {path}'.encode()).hexdigest()[:8]}-"
 
 
-def _needs_service(extract: Extract) -> Iterator[NeedsService]:
+def _needs_service(extract: Extract, manifests: Mapping[str, str]) -> Iterator[NeedsService]:
     header, path = extract.header, extract.path
-    upstream = ", ".join(header.depends_on)
+    upstream = ", ".join(named_elsewhere(each, manifests) for each in header.depends_on)
     if header.depends_on and header.crons:
         told = f"it starts at its ticks and does not wait for {upstream}: schedule it later"
         yield NeedsService(path, "depends_on", told)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,7 +15,6 @@ from extract_project.errors import (
     StoreRefused,
     UnknownExtract,
 )
-from extract_project.manifest.collisions import Claims, page_name
 from extract_project.manifest.defaults import (
     NAME,
     Defaults,
@@ -25,9 +24,10 @@ from extract_project.manifest.defaults import (
 )
 from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract, is_sql
 from extract_project.manifest.names import no_extract
+from extract_project.manifest.others import OtherManifest, found_elsewhere
 from extract_project.manifest.parsing import Dialects, parse_extract
 from extract_project.manifest.snapshot import Snapshot
-from extract_project.problem import Problem, suggestion
+from extract_project.manifest.together import sort_out
 from extract_project.source import SqlSource
 from extract_project.store.folder import Folder
 from extract_project.store.protocol import NULL_VERSION, ListedObject
@@ -50,10 +50,16 @@ class FetchedFile:
         return self.name[: -len(SUFFIX)]
 
 
-def read_manifest(manifest: Folder, dialects: Dialects, known: Snapshot | None = None) -> Snapshot:
+def read_manifest(
+    manifest: Folder,
+    dialects: Dialects,
+    known: Snapshot | None = None,
+    others: Sequence[OtherManifest] = (),
+) -> Snapshot:
     """Every SQL file under the manifest prefix, parsed, with collisions and bad references found.
 
-    Unchanged files with unchanged defaults are taken from `known`. A file that disappears between
+    Unchanged files with unchanged defaults are taken from `known`. Files may depend on extracts of
+    `others`. A file that disappears between
     listing and reading is not part of the snapshot. Raises BucketError if the bucket cannot be
     read.
     """
@@ -71,7 +77,10 @@ def read_manifest(manifest: Folder, dialects: Dialects, known: Snapshot | None =
         *(kept[file] for file in sql_files if file in kept),
         *(parse_fetched(file, dialects, tree) for file in files),
     ]
-    extracts, invalid = sort_out(parsed)
+    extracts, invalid = sort_out(parsed, others)
+    upstream = {
+        path for each in parsed if isinstance(each, Extract) for path in each.header.depends_on
+    }
     sources = [*(each.source for each in parsed), *(each.source for each in tree.files)]
     return Snapshot(
         manifest=manifest.uri,
@@ -79,6 +88,8 @@ def read_manifest(manifest: Folder, dialects: Dialects, known: Snapshot | None =
         invalid=invalid,
         files={source.key: source.etag for source in sources},
         parsed_by=parser,
+        upstream=tuple(sorted(upstream)) if others else (),
+        elsewhere=found_elsewhere(upstream, others, manifest.uri),
     )
 
 
@@ -201,106 +212,3 @@ def find_extract(manifest: Folder, path: str, dialects: Dialects) -> Extract:
 def _version(version_id: str | None) -> str | None:
     """The version id; None if the file was written before versioning was on."""
     return None if version_id == NULL_VERSION else version_id
-
-
-def sort_out(
-    parsed: Iterable[Extract | InvalidExtract],
-    is_elsewhere: Callable[[str], bool] = lambda _: False,
-) -> tuple[tuple[Extract, ...], tuple[InvalidExtract, ...]]:
-    """Split a manifest into valid and invalid extracts.
-
-    Collisions and bad references can only be found with all files together. `is_elsewhere` tells
-    whether a path exists outside these files.
-    """
-    files: dict[str, list[Extract | InvalidExtract]] = {}
-    for file in sorted(parsed, key=lambda each: each.source.key):
-        files.setdefault(file.path, []).append(file)
-    extracts = []
-    invalid = []
-    claims = Claims(each for same in files.values() for each in same if isinstance(each, Extract))
-    for _, same in sorted(files.items()):
-        file = same[0]
-        problem = _collision(same) if len(same) > 1 else _bad_reference(file, files, is_elsewhere)
-        if problem is None and isinstance(file, Extract):
-            problem = _taken_path(file, claims)
-        if problem and isinstance(file, Extract):
-            file = _invalidate(file, problem)
-        if isinstance(file, Extract):
-            extracts.append(file)
-        else:
-            invalid.append(file)
-    return tuple(extracts), tuple(invalid)
-
-
-def _collision(same: list[Extract | InvalidExtract]) -> Problem:
-    keys = " and ".join(f"'{file.source.key}'" for file in same)
-    return Problem(line=1, column=1, message=f"{keys} are the same extract: rename one of them")
-
-
-def _taken_path(file: Extract, claims: Claims) -> Problem | None:
-    kept = page_name(file)
-    if kept:
-        message = f"its object would be named like {kept}, a page of this project: rename it"
-        return file.problem(("path",), message)
-    taken = claims.claim(file)
-    if taken is None:
-        return None
-    other, path = taken
-    message = (
-        f"{other.file} and {file.file} would publish the same object, such as {path}, and "
-        f"{other.file} comes first: change the 'path' of one of them"
-    )
-    return file.problem(("path",), message)
-
-
-def _bad_reference(
-    file: Extract | InvalidExtract,
-    files: dict[str, list[Extract | InvalidExtract]],
-    is_elsewhere: Callable[[str], bool],
-) -> Problem | None:
-    if not isinstance(file, Extract):
-        return None
-    for index, path in enumerate(file.header.depends_on):
-        where = ("depends_on", index)
-        if path == file.path:
-            return file.problem(where, "an extract cannot depend on itself")
-        if path not in files and is_elsewhere(path):
-            continue
-        if path not in files:
-            message = f"no extract {path!r} to depend on: {suggestion(path, files)}"
-            return file.problem(where, message)
-        way = _way_back(path, file.path, files)
-        if way:
-            shown = " → ".join([file.path, *way])
-            message = f"these depend on each other: {shown}: remove one dependency"
-            return file.problem(where, message)
-    return None
-
-
-def _way_back(start: str, end: str, files: dict[str, list[Extract | InvalidExtract]]) -> list[str]:
-    """The chain of dependencies from one extract to another; empty if there is none."""
-    reached_from: dict[str, str] = {}
-    coming = [start]
-    while coming:
-        path = coming.pop()
-        if path == end:
-            way = [end]
-            while way[0] != start:
-                way.insert(0, reached_from[way[0]])
-            return way
-        file = files[path][0] if path in files else None
-        for each in file.header.depends_on if isinstance(file, Extract) else ():
-            if each not in reached_from and each != start:
-                reached_from[each] = path
-                coming.append(each)
-    return []
-
-
-def _invalidate(extract: Extract, problem: Problem) -> InvalidExtract:
-    return InvalidExtract(
-        path=extract.path,
-        source=extract.source,
-        defaults=extract.defaults,
-        text=extract.text,
-        problems=(problem,),
-    )

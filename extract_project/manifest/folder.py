@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from extract_project.manifest.bucket import sort_out
 from extract_project.manifest.defaults import (
     NOTHING,
     Defaults,
@@ -17,7 +16,9 @@ from extract_project.manifest.defaults import (
     read_defaults,
 )
 from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract, is_sql
+from extract_project.manifest.others import OtherManifest
 from extract_project.manifest.parsing import Dialects, parse_extract
+from extract_project.manifest.together import sort_out
 from extract_project.problem import Problem
 from extract_project.source import DefaultsFile, SqlSource
 
@@ -90,19 +91,21 @@ def parse_folder(
     files: Mapping[str, Path],
     dialects: Dialects,
     tree: DefaultsTree,
+    *,
     known: Collection[str] = (),
+    others: Sequence[OtherManifest] = (),
 ) -> dict[str, Extract | InvalidExtract]:
     """Parse the SQL files of a folder as the manifest's reader would, including collisions.
 
     The folder may be below the manifest's root: `depends_on` may then name a file relative to a
-    parent folder. It may also name the paths in `known`.
+    parent folder. It may also name the paths in `known`, and extracts of `others`.
     """
     above = (folder.resolve(), *folder.resolve().parents)
 
     def is_elsewhere(path: str) -> bool:
         return path in known or any((each / f"{path}{SUFFIX}").is_file() for each in above)
 
-    extracts, invalid = sort_out(parse_files(files, dialects, tree), is_elsewhere)
+    extracts, invalid = sort_out(parse_files(files, dialects, tree), others, is_elsewhere)
     found: list[Extract | InvalidExtract] = [*extracts, *invalid]
     return {each.source.key: each for each in found}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from extract_project.wording import some
@@ -14,6 +14,14 @@ _WILD = "*?["
 def name_of(path: str, partition: str | None) -> str:
     """`sales/orders`, or `sales/orders 2026-01-01`."""
     return f"{path} {partition}" if partition else path
+
+
+def named_elsewhere(path: str, manifests: Mapping[str, str]) -> str:
+    """`sales/orders`, or `sales/orders of s3://acme-sql/sales` for one of another manifest.
+
+    `manifests` are the URIs of the manifests of such extracts, by path.
+    """
+    return f"{path} of {manifests[path]}" if path in manifests else path
 
 
 def cannot_run(path: str, reasons: Iterable[str]) -> str:

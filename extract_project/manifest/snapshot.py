@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
 
 from extract_project.errors import NoSuchObject, NotPublished
+from extract_project.manifest.elsewhere import Elsewhere
 from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract, is_sql
 from extract_project.store.folder import Folder, Location
 from extract_project.store.protocol import Absent, NotApplied
@@ -39,6 +40,10 @@ class Snapshot(BaseModel):
     """Key and ETag of every SQL file, and of every file of defaults, that was read."""
     parsed_by: str = ""
     """The parser's version and warehouses: if they change, files are parsed again."""
+    upstream: tuple[str, ...] = ()
+    """Every path that a `depends_on` names, if other manifests are in the settings."""
+    elsewhere: tuple[Elsewhere, ...] = ()
+    """What these paths are in other manifests."""
 
     @property
     def paths(self) -> frozenset[str]:
@@ -67,6 +72,17 @@ def load_snapshot(state: Folder, snapshot_id: str, only: Collection[str] | None 
 
     Raises NotPublished if it has been removed, ValueError if it was altered.
     """
+    head, *lines = snapshot_lines(state, snapshot_id)
+    wanted = lines if only is None else _with_upstream(lines, only)
+    extracts = tuple(Extract.model_validate_json(line) for line in wanted)
+    return Snapshot.model_validate_json(head).model_copy(update={"extracts": extracts})
+
+
+def snapshot_lines(state: Folder, snapshot_id: str) -> Sequence[bytes]:
+    """A snapshot as it is stored: all but its extracts, and then each extract, as JSON.
+
+    Raises NotPublished if it has been removed, ValueError if it was altered.
+    """
     location = _location(state, snapshot_id)
     try:
         body = state.store.read(location.prefix).body
@@ -81,10 +97,7 @@ def load_snapshot(state: Folder, snapshot_id: str, only: Collection[str] | None 
         content = b""
     if sha256(content).hexdigest()[:32] != snapshot_id:
         raise ValueError(f"snapshot {location} does not match its own name: it was altered")
-    head, *lines = content.split(b"\n")
-    wanted = lines if only is None else _with_upstream(lines, only)
-    extracts = tuple(Extract.model_validate_json(line) for line in wanted)
-    return Snapshot.model_validate_json(head).model_copy(update={"extracts": extracts})
+    return content.split(b"\n")
 
 
 def _with_upstream(lines: Sequence[bytes], only: Collection[str]) -> list[bytes]:
@@ -104,13 +117,18 @@ def marked_snapshot(
     state: Folder, manifest: str, mark: Mark = "newest"
 ) -> tuple[str, Snapshot] | None:
     """Id and content of a marked snapshot; None if there is none that this release can read."""
-    location = _marked(state, manifest, mark)
+    snapshot_id = marked_id(state, manifest, mark)
     try:
-        snapshot_id = state.store.read(location.prefix).body.decode()
-        return snapshot_id, load_snapshot(state, snapshot_id)
-    except NoSuchObject:
-        return None
+        return None if snapshot_id is None else (snapshot_id, load_snapshot(state, snapshot_id))
     except (NotPublished, ValueError):
+        return None
+
+
+def marked_id(state: Folder, manifest: str, mark: Mark = "newest") -> str | None:
+    """The id of a marked snapshot; None if there is none."""
+    try:
+        return state.store.read(_marked(state, manifest, mark).prefix).body.decode()
+    except NoSuchObject:
         return None
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +18,14 @@ from extract_project.manifest.bucket import (
     fetch_file,
     fetched_defaults,
     parse_fetched,
-    sort_out,
 )
 from extract_project.manifest.defaults import Defaults, DefaultsTree
 from extract_project.manifest.extract import SUFFIX, Extract, InvalidExtract, is_sql
 from extract_project.manifest.folder import local_defaults, parse_files
+from extract_project.manifest.others import OtherManifest
 from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.push import compare
+from extract_project.manifest.together import sort_out
 from extract_project.store.folder import Folder
 
 _AT_A_TIME = 16
@@ -83,13 +84,14 @@ def plan(
     delete: bool,
     whole: bool = False,
     part: str = "",
+    others: Sequence[OtherManifest] = (),
 ) -> list[Planned]:
     """What `extract push` of these files would change, in the order of their paths.
 
     With `delete`, files that are only in the bucket are removed; otherwise they stay, and other
     files can depend on them. With `whole`, unchanged files are in it too: what is published
-    of them may come from other settings. `part` is as in `compare`. Raises BucketError if the
-    manifest cannot be read.
+    of them may come from other settings. `part` is as in `compare`. Files may depend on extracts
+    of `others`. Raises BucketError if the manifest cannot be read.
     """
     changes = compare(manifest, files, part)
     there = _fetched(manifest, (*changes.changed, *changes.removed, *changes.elsewhere))
@@ -103,7 +105,7 @@ def plan(
     was: list[Parsed] = [*_parsed(there, dialects, now), *parse_files(touched, dialects, now)]
     before = {each.path: each for each in was}
     local = parse_files(files, dialects, then)
-    extracts, invalid = sort_out([*local, *_parsed(staying, dialects, then)])
+    extracts, invalid = sort_out([*local, *_parsed(staying, dialects, then)], others)
     parsed: list[Parsed] = [*extracts, *invalid]
     after = {each.path: each for each in parsed}
     dependents: dict[str, list[str]] = defaultdict(list)

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from extract_project.manifest.names import named_elsewhere
 from extract_project.outcome import Outcome
 
 
@@ -182,6 +183,8 @@ class ExtractFacts(_Fact):
     freshness_seconds: float | None = None
     pool: str | None = None
     depends_on: tuple[str, ...] = ()
+    elsewhere: dict[str, str] = {}
+    """Which of these are in other code locations: their paths, and the URIs of their manifests."""
     tables: tuple[str, ...] = ()
     success: Success | None = None
     attempts: tuple[Attempt, ...] = ()
@@ -195,6 +198,10 @@ class ExtractFacts(_Fact):
     new_upstream: bool = False
     """Whether upstream data is new, for an extract that such data starts."""
 
+    def upstream(self, most: int) -> str:
+        """`sales/orders of s3://acme-sql/sales, crm/leads`: what it depends on, in words."""
+        return ", ".join(named_elsewhere(each, self.elsewhere) for each in self.depends_on[:most])
+
 
 class Facts(_Fact):
     """All that states and reasons follow from."""
@@ -202,3 +209,13 @@ class Facts(_Fact):
     deployment: DeploymentFacts
     extracts: dict[str, ExtractFacts]
     """By path. Where one extract was asked for, it and all upstream of it."""
+    elsewhere: dict[str, ExtractFacts] = {}
+    """Those of other code locations that are upstream of these. What starts them is not known
+    here."""
+
+    def has(self, path: str) -> bool:
+        return path in self.extracts or path in self.elsewhere
+
+    def of(self, path: str) -> ExtractFacts:
+        """An extract, in whichever code location."""
+        return self.extracts.get(path) or self.elsewhere[path]

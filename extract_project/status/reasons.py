@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from extract_project.manifest.names import named_elsewhere
 from extract_project.outcome import Outcome
 from extract_project.status import words
 from extract_project.status.facts import Attempt, ExtractFacts, Facts
@@ -21,7 +22,7 @@ def reasons(facts: Facts, path: str) -> list[Reason]:
 
     What concerns the whole deployment comes first, then what has happened, then what it waits for.
     """
-    extract, now = facts.extracts[path], facts.deployment.at
+    extract, now = facts.of(path), facts.deployment.at
     if extract.invalid:
         return [_invalid(extract)]
     found = [
@@ -172,9 +173,9 @@ def _waiting(facts: Facts, extract: ExtractFacts) -> Iterator[Reason]:
     """For which upstream extracts it waits, and why those are not ready."""
     since = extract.waiting_since
     for path in extract.waits_for:
-        upstream = facts.extracts.get(path)
+        named = named_elsewhere(path, extract.elsewhere)
         tick = f" for the tick of {words.at(since, facts.deployment.at)}" if since else ""
-        why = reasons(facts, path) if upstream is not None else []
+        why = reasons(facts, path) if facts.has(path) else []
         state = state_of(why) if why else State.FINE
         told = headline(why) if why else None
         if state in (State.RUNNING, State.HELD):
@@ -189,7 +190,7 @@ def _waiting(facts: Facts, extract: ExtractFacts) -> Iterator[Reason]:
         yield Reason(
             kind=kind,
             state=State.WAITING,
-            what=f"it waits{tick} for {path}, which {is_what}",
+            what=f"it waits{tick} for {named}, which {is_what}",
             evidence=f"{path}: {told.evidence or told.what}" if told else "",
             remedy=told.remedy if told else f"extract why {path}",
         )

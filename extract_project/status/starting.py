@@ -40,7 +40,7 @@ def _due(extract: ExtractFacts, *, late: bool) -> Reason:
         kind=Kind.DUE,
         state=State.OVERDUE if late else State.WAITING,
         what="upstream data is new, and it has not run since",
-        evidence=f"upstream: {', '.join(extract.depends_on[:_SHOWN])}",
+        evidence=f"upstream: {extract.upstream(_SHOWN)}",
         remedy=f"extract run {extract.extract}"
         if late
         else f"nothing: the sensor {extract.starter} starts it within seconds",
@@ -128,7 +128,7 @@ def _not_due(facts: Facts, extract: ExtractFacts) -> Iterator[Reason]:
     starter = facts.deployment.starters.get(extract.starter or "")
     run = f"to run it now: extract run {extract.extract}"
     if extract.trigger is Trigger.UPSTREAM and not extract.new_upstream:
-        shown = ", ".join(extract.depends_on[:_SHOWN])
+        shown = extract.upstream(_SHOWN)
         yield Reason(
             kind=Kind.NOTHING_NEW_UPSTREAM,
             state=State.FINE,
@@ -139,11 +139,11 @@ def _not_due(facts: Facts, extract: ExtractFacts) -> Iterator[Reason]:
             remedy=run,
         )
     elif extract.trigger is Trigger.SOURCE:
-        shown = ", ".join(extract.tables[:_SHOWN])
+        shown = f": {', '.join(extract.tables[:_SHOWN])}" if extract.tables else ""
         yield Reason(
             kind=Kind.SOURCE_UNCHANGED,
             state=State.FINE,
-            what=f"no table that it reads has changed: {shown}",
+            what=f"no table that it reads has changed{shown}",
             evidence=_last_look(starter, now),
             remedy=run,
         )

@@ -168,7 +168,7 @@ def next_start(extract: ExtractFacts, deployment: DeploymentFacts) -> str:
     starter = deployment.starters.get(extract.starter or "")
     if starter is not None and not starter.on:
         return f"never: {starter.name} is switched off"
-    shown = ", ".join(extract.depends_on[:_SHOWN])
+    shown = extract.upstream(_SHOWN)
     if extract.trigger is Trigger.UPSTREAM:
         return f"when {shown} has new data"
     if extract.trigger is Trigger.SOURCE:

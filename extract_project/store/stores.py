@@ -46,6 +46,8 @@ class Folders:
     state: Folder
     others: Mapping[str, Callable[[], Folder]] = field(default_factory=dict)
     """Opens the data folder of each further destination, once."""
+    upstream_manifests: tuple[str, ...] = ()
+    """URIs of other manifests, on whose extracts those of `manifest` may depend."""
 
     def destination(self, name: str = DATA) -> Destination:
         """The destination with this name; raises SettingsError if it is not set."""

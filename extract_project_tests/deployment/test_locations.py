@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from extract_project.cli.main import main
 from extract_project.cli.schema import answer_schema
+from extract_project.deployment.client import Deployment
 from extract_project.embedded.s3_server import S3Server
 from extract_project.store.folder import Location
 from extract_project.store.s3.client import connect
@@ -68,14 +69,20 @@ def teams(
         )
         sales.put_sql("sales/orders", "select 1 as a")
         sales.put_sql("sales/bad", "select error('no such day') as a")
+        sales.put_sql("sales/feed", "select 'fed' as word")
         sales.put_sql("both/customers", "select 'of sales' as a")
         crm.put_sql("crm/customers", "select 2 as a")
         crm.put_sql("crm/bad", "select error('no such team') as a")
         crm.put_sql("crm/daily", _DAILY)
+        crm.put_sql("crm/fed", "/*---\ndepends_on: sales/feed\n---*/\nselect 'fed' as word")
         crm.put_sql("both/customers", "select 'of crm' as a")
         servers = (
             CodeServer("sales", sales.environment),
-            CodeServer("crm", crm.environment, _OWN),
+            CodeServer(
+                "crm",
+                {**crm.environment, "EXTRACT_UPSTREAM_MANIFESTS": sales.manifest.uri},
+                _OWN,
+            ),
         )
         with several(tmp_path_factory.mktemp("dagster"), servers) as running:
             yield Teams(sales, crm, running)
@@ -173,6 +180,28 @@ def test_each_location_reloads_alone(teams: Teams) -> None:
 def test_an_asset_depends_on_an_extract_of_another_location(teams: Teams) -> None:
     (report,) = graphql(teams.running.url, _GRAPH)["assetNodes"]
     assert report["dependencyKeys"] == [{"path": ["sales", "orders"]}]
+
+
+def test_an_extract_runs_after_one_of_another_location_and_is_invalid_without_it(
+    teams: Teams,
+) -> None:
+    """Whichever location has loaded first: the other team's snapshot may have come later."""
+
+    def state() -> str:
+        return teams.answer("status")["crm/fed"]["state"]
+
+    await_value("crm to know of sales/feed", lambda: state() != "invalid", _SECONDS)
+    Deployment(teams.running.url, "sales").launch(["sales/feed"])
+    published = "extracts/crm/fed.parquet"
+    await_value("crm/fed", lambda: teams.sales.version_ids(published), _SECONDS)
+    shown = teams.call("why", "crm/fed").stdout
+    assert f"next start: when sales/feed of {teams.sales.manifest.uri} has new data" in shown
+
+    bucket, key = teams.sales.manifest.bucket, teams.sales.manifest.key("sales/feed.sql")
+    teams.sales.s3.delete_object(Bucket=bucket, Key=key)
+    await_value("crm/fed to be invalid", lambda: state() == "invalid", _SECONDS)
+    shown = teams.call("why", "crm/fed").stdout
+    assert f"no extract 'sales/feed' to depend on, here or in {teams.sales.manifest.uri}" in shown
 
 
 def test_a_location_that_does_not_answer_is_one_line(teams: Teams) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from extract_project.manifest.bucket import sort_out
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.fields.path import Naming
+from extract_project.manifest.together import sort_out
 from extract_project_tests.support.parsing import parse
 
 SQL, PARTITIONED = "select 1 as one", "select :partition_key as one"

@@ -158,7 +158,7 @@ def test_an_extract_waits_for_the_one_that_is_not_ready(
         deployment = DeploymentFacts.model_validate(
             {"at": now, "url": "", "manifest": {"snapshot": "s", "extracts": 3}}
         )
-        each = extract_facts(instance, extracts, [], pending, now, before=ReadBefore())
+        each = extract_facts(instance, extracts, [], pending, now, before=ReadBefore())[0]
         return Facts(deployment=deployment, extracts=each)
 
     facts = found()

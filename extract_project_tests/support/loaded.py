@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from extract_project.manifest.bucket import sort_out
 from extract_project.manifest.snapshot import Snapshot
+from extract_project.manifest.together import sort_out
 from extract_project.orchestration.load.compose import compose
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 
-from extract_project.manifest.bucket import FetchedFile, fetched_defaults, parse_fetched, sort_out
+from extract_project.manifest.bucket import FetchedFile, fetched_defaults, parse_fetched
 from extract_project.manifest.defaults import DefaultsTree
 from extract_project.manifest.extract import Extract, InvalidExtract, is_sql
 from extract_project.manifest.parsing import Dialects
+from extract_project.manifest.together import sort_out
 from extract_project.source import SqlSource
 from extract_project.sql.duckdb import DuckDB
 from extract_project.sql.postgres import Postgres

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import click
 
 from extract_project.cli.answers import CheckAnswer, print_answer
 from extract_project.cli.console import NO, explains_itself, json_option, out
-from extract_project.errors import SettingsError
+from extract_project.errors import SettingsError, StoreError
 from extract_project.manifest.defaults import DefaultsTree, is_defaults
 from extract_project.manifest.extract import InvalidExtract
 from extract_project.manifest.folder import (
@@ -19,9 +20,10 @@ from extract_project.manifest.folder import (
     manifest_files,
     parse_folder,
 )
+from extract_project.manifest.others import OtherManifest, read_others
 from extract_project.manifest.parsing import Dialects
 from extract_project.problem import Problem
-from extract_project.settings import load_settings
+from extract_project.settings import Settings, load_settings
 from extract_project.warehouses import dialect_of, warehouse_types
 
 
@@ -43,8 +45,8 @@ def check(paths: tuple[Path, ...], dialect: str | None, as_json: bool) -> None:
     extract check sql_manifest
     extract check sales/orders.sql --dialect snowflake
     """
-    dialects = _dialects(dialect)
-    checked = [_checked(path, dialects) for path in paths]
+    dialects, others = _known(dialect)
+    checked = [_checked(path, dialects, others) for path in paths]
     found = list(dict.fromkeys(each for one in checked for each in one.said))
     files, invalid = sum(each.files for each in checked), sum(each.invalid for each in checked)
     if as_json:
@@ -76,7 +78,7 @@ class _Checked:
     """Each problem once, with its file and its severity, however many files it concerns."""
 
 
-def _checked(path: Path, dialects: Dialects) -> _Checked:
+def _checked(path: Path, dialects: Dialects, others: Sequence[OtherManifest]) -> _Checked:
     """Parse a folder as if it were the manifest, or one file of it.
 
     Defaults stand for their folder, because each file below may be wrong because of them.
@@ -90,7 +92,7 @@ def _checked(path: Path, dialects: Dialects) -> _Checked:
         above = defaults_from_above(folder, dialects, folder)
     tree = DefaultsTree.of(local_defaults(files, dialects), above)
     said = [(_file(folder, problem), problem, "error") for problem in tree.problems]
-    found = parse_folder(folder, files, dialects, tree)
+    found = parse_folder(folder, files, dialects, tree, others=others)
     for name, parsed in sorted(found.items()):
         if isinstance(parsed, InvalidExtract):
             said += [(_file(folder, each, files[name]), each, "error") for each in parsed.problems]
@@ -108,13 +110,25 @@ def _file(folder: Path, problem: Problem, sql_file: Path = Path()) -> Path:
     return sql_file
 
 
-def _dialects(dialect: str | None) -> Dialects:
-    """The dialects of the configured warehouses, or of an assumed one if there are no settings."""
+def _known(dialect: str | None) -> tuple[Dialects, Sequence[OtherManifest]]:
+    """The dialects of the configured warehouses, and the other manifests; without settings, an
+    assumed dialect.
+    """
     if dialect:
-        return Dialects({}, "default", any_warehouse=dialect_of(dialect))
+        return Dialects({}, "default", any_warehouse=dialect_of(dialect)), ()
     try:
-        return load_settings().dialects
+        settings = load_settings()
     except SettingsError as error:
         raise SettingsError(
             f"{error}\nor name the SQL dialect, which needs no settings: --dialect duckdb"
         ) from None
+    return settings.dialects, _others(settings) if settings.upstream_manifests else ()
+
+
+def _others(settings: Settings) -> Sequence[OtherManifest]:
+    """Out of reach, they concern only the files that depend on them."""
+    folders = settings.connect()
+    try:
+        return read_others(folders)
+    except StoreError as error:
+        return [OtherManifest(uri, unknown=str(error)) for uri in folders.upstream_manifests]

@@ -14,6 +14,7 @@ from extract_project.cli.console import NO, err, explains_itself, json_option, m
 from extract_project.cli.files.broken import broken_readers
 from extract_project.cli.files.part import part_of, root_option
 from extract_project.cli.files.plan_markdown import Told, markdown
+from extract_project.manifest.others import read_others
 from extract_project.planning.breaking import Breaking
 from extract_project.planning.describe import Described, describe
 from extract_project.planning.plan import Planned
@@ -90,6 +91,7 @@ def plan(
         delete=delete,
         whole=whole,
         part=part.name,
+        others=read_others(folders),
     )
     schemas: dict[str, Described] = {}
     if not no_describe:

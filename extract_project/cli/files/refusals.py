@@ -10,6 +10,7 @@ from extract_project.cli.files.broken import broken_readers
 from extract_project.cli.files.part import Part
 from extract_project.errors import ManifestError, StoreError, WarehouseError
 from extract_project.manifest.extract import SUFFIX, Extract, is_sql
+from extract_project.manifest.others import read_others
 from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.push import defaults_after_push
 from extract_project.planning.describe import Described, describe
@@ -35,7 +36,10 @@ def refusals(
     Files that are only in the bucket count too, where the push makes them invalid.
     """
     dialects = settings.dialects
-    planned = plan_push(folders.manifest, dict(files), dialects, delete=delete, part=part.name)
+    others = read_others(folders)
+    planned = plan_push(
+        folders.manifest, dict(files), dialects, delete=delete, part=part.name, others=others
+    )
     paths = {name[: -len(SUFFIX)] for name in files if is_sql(name)}
     reasons = _problems_of_defaults(folders.manifest, dialects, part, files, delete=delete)
     for each in planned:

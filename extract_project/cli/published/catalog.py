@@ -12,6 +12,7 @@ from extract_project.catalog.page import page
 from extract_project.cli.console import err, explains_itself, out
 from extract_project.layout import CATALOG_JSON, CATALOG_PAGE
 from extract_project.manifest.bucket import read_manifest
+from extract_project.manifest.others import read_others
 from extract_project.settings import load_settings
 
 
@@ -46,7 +47,7 @@ def catalog(*, output: Path | None, forget: str | None) -> None:
         out.print(f"{forget} is no longer in the catalogue")
         return
     with err.status("reading the manifest and what is published"):
-        snapshot = read_manifest(folders.manifest, settings.dialects)
+        snapshot = read_manifest(folders.manifest, settings.dialects, others=read_others(folders))
         if output is None:
             found = keep_catalog(folders, snapshot)
             places = [

@@ -25,6 +25,7 @@ from extract_project.history.retention import (
 from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.names import no_extract
+from extract_project.manifest.others import read_others
 from extract_project.publish.target import ABANDONED_AFTER, abandoned
 from extract_project.settings import Settings, load_settings
 from extract_project.store.destination import DATA, Destination
@@ -110,7 +111,7 @@ def _chosen(
     settings: Settings, folders: Folders, paths: Sequence[str]
 ) -> dict[str, Extract | None]:
     """The extracts of the manifest, or those named, even if they are no longer in the manifest."""
-    snapshot = read_manifest(folders.manifest, settings.dialects)
+    snapshot = read_manifest(folders.manifest, settings.dialects, others=read_others(folders))
     known: dict[str, Extract | None] = {each.path: each for each in snapshot.extracts}
     known |= {each.path: None for each in snapshot.invalid}
     for path in paths:

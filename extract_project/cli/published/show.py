@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,14 @@ from extract_project.cli.published.versions import resolve
 from extract_project.cli.version_ids import shown_ids
 from extract_project.errors import ManifestError
 from extract_project.manifest.effective import as_json, effective_keys
+from extract_project.manifest.elsewhere import manifests_by_path
 from extract_project.manifest.extract import Extract, InvalidExtract, is_sql
 from extract_project.manifest.fields.schedule_words import words_of
 from extract_project.manifest.folder import defaults_from_above, parse_file
+from extract_project.manifest.names import named_elsewhere
+from extract_project.manifest.others import found_elsewhere, read_others
 from extract_project.settings import Settings, load_settings
+from extract_project.store.stores import Folders
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class _Shown:
     """As it is at each destination; none for a local file, which may be another one than the
     published extract's."""
     recipes: list[Recipe]
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """The extracts of other manifests that it depends on, and the URIs of these."""
 
     @property
     def entry(self) -> CatalogEntry | None:
@@ -83,12 +89,19 @@ def _found(settings: Settings, extract: str) -> _Shown:
         found = resolve(settings, extract)
         folders = settings.connect()
         everywhere = [entry_of(folders, found.at(name)) for name in found.header.to]
-        return _Shown(found, everywhere, recipes(everywhere[0], folders.data.uri))
+        elsewhere = _elsewhere(folders, found)
+        return _Shown(found, everywhere, recipes(everywhere[0], folders.data.uri), elsewhere)
     inherited = defaults_from_above(file.parent, settings.dialects, file.parent)
     parsed = parse_file(file.name, file, settings.dialects, inherited)
     if isinstance(parsed, InvalidExtract):
         raise ManifestError("\n".join(parsed.reasons))
     return _Shown(parsed, [], [])
+
+
+def _elsewhere(folders: Folders, extract: Extract) -> Mapping[str, str]:
+    upstream = extract.header.depends_on
+    others = read_others(folders) if upstream else ()
+    return manifests_by_path(found_elsewhere(upstream, others, folders.manifest.uri))
 
 
 def _facts(shown: _Shown, *, wide: bool) -> Iterator[tuple[str, str]]:
@@ -99,7 +112,7 @@ def _facts(shown: _Shown, *, wide: bool) -> Iterator[tuple[str, str]]:
     for each in extract.defaults:
         yield "defaults", each.version if entry else each.file
     yield "warehouse", f"{extract.warehouse} ({extract.kind})"
-    yield "schedule", _schedule(extract)
+    yield "schedule", _schedule(shown)
     following = _next_start(extract)
     if following:
         yield "next start", f"{following:%Y-%m-%d %H:%M %Z}"
@@ -121,12 +134,12 @@ def _current(entry: CatalogEntry, *, wide: bool) -> str:
     return f"version {ids[newest.version_id]} of {newest.published_at:%F %H:%M} UTC{rows}"
 
 
-def _schedule(extract: Extract) -> str:
+def _schedule(shown: _Shown) -> str:
     """In words, with the crons behind them."""
-    header = extract.header
+    header = shown.extract.header
     if not header.schedule:
-        waits = f", when {' or '.join(header.depends_on)} has new data" if header.depends_on else ""
-        return f"on demand{waits}"
+        upstream = [named_elsewhere(each, shown.elsewhere) for each in header.depends_on]
+        return f"on demand, when {' or '.join(upstream)} has new data" if upstream else "on demand"
     crons = f" ({'; '.join(header.crons)})" if header.crons else ""
     words = "; ".join(words_of(each) or each for each in header.schedule)
     off = "" if header.enabled else ", but enabled: false"
@@ -183,7 +196,7 @@ def _plain(shown: _Shown) -> dict[str, Any]:
             for each in effective_keys(extract)
         ],
         "schedule": {
-            "text": _schedule(extract),
+            "text": _schedule(shown),
             "crons": extract.header.crons,
             "timezone": extract.header.timezone,
             "next_start": following and following.isoformat(),

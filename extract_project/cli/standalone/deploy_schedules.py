@@ -13,6 +13,7 @@ from extract_project.cli.answers import Answer, print_answer
 from extract_project.cli.console import BAD, NO, OK, err, explains_itself, json_option, marked, out
 from extract_project.errors import SchedulesError
 from extract_project.manifest.bucket import read_manifest
+from extract_project.manifest.others import read_others
 from extract_project.manifest.snapshot import marked_snapshot
 from extract_project.settings import load_settings
 
@@ -93,7 +94,9 @@ def deploy_schedules(*, yes: bool, as_json: bool) -> None:
     settings.scheduler.require()
     folders = settings.connect()
     known = marked_snapshot(folders.state, folders.manifest.uri)
-    snapshot = read_manifest(folders.manifest, settings.dialects, known[1] if known else None)
+    snapshot = read_manifest(
+        folders.manifest, settings.dialects, known[1] if known else None, read_others(folders)
+    )
     wanted = wanted_schedules(snapshot)
     deployed = Deployed(settings.scheduler, folders.manifest.uri)
     with err.status("comparing schedules"):

@@ -111,8 +111,9 @@ class Header(BaseModel):
         Expected("the folder/name of another extract, or a list of them"),
     ] = Field(
         [],
-        description="Upstream extracts, as `folder/name`. With a schedule, each tick waits for "
-        "theirs; without one, this extract runs when their data is new.",
+        description="Upstream extracts, as `folder/name`, also of other code locations. With a "
+        "schedule, each tick waits for theirs; without one, this extract runs when their data is "
+        "new.",
     )
     consumers: Annotated[
         list[Consumer], one_or_more, Expected("a name as in crm, or a list of them")

@@ -30,7 +30,8 @@ def build_extract_defs(settings: Settings, beside: dg.Definitions | None = None)
     def build(
         snapshot_id: str, snapshot: Snapshot, refused: RefusedManifest | None
     ) -> dg.Definitions:
-        extracts = compose(snapshot, CodeLocation(settings, settings.connect, snapshot_id), refused)
+        location = CodeLocation(settings, settings.connect, snapshot_id, snapshot.elsewhere)
+        extracts = compose(snapshot, location, refused)
         return dg.Definitions.merge(extracts, beside) if beside else extracts
 
     return load_definitions(settings.connect(), settings, build)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import dagster as dg
 
+from extract_project.manifest.elsewhere import extracts_elsewhere
 from extract_project.manifest.extract import Extract
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.dagster_internals import CheckError
@@ -42,7 +43,8 @@ def compose(
     assets: list[dg.AssetsDefinition] = []
     valid: dict[str, Extract] = {}
     invalid = list(snapshot.invalid)
-    paths = snapshot.paths
+    elsewhere = extracts_elsewhere(snapshot.elsewhere)
+    paths = snapshot.paths | elsewhere.keys()
     for extract in snapshot.extracts:
         try:
             assets.append(extract_asset(extract, location, paths))
@@ -51,7 +53,8 @@ def compose(
             invalid.append(refused_by_dagster(extract, error))
     settings = location.settings
     before = ReadBefore()
-    at_ticks = [each for each in valid.values() if not waits_at_ticks(each, valid)]
+    known = elsewhere | valid
+    at_ticks = [each for each in valid.values() if not waits_at_ticks(each, known)]
     return dg.Definitions(
         assets=[*assets, *_tables(valid, paths), *(invalid_asset(each) for each in invalid)],
         asset_checks=[invalid_check(each) for each in invalid],
@@ -59,7 +62,7 @@ def compose(
         sensors=[
             manifest_sensor(snapshot, location, refused),
             invalid_sensor(invalid, location.snapshot_id),
-            downstream_sensor(valid, before.materializations),
+            downstream_sensor(valid, known, before.materializations),
             first_ticks_sensor(at_ticks, settings),
             *source_sensors(valid.values(), location, paths),
             rerun_sensor(valid.values()),

@@ -6,6 +6,9 @@ reload; S3's times only tell whether it already has. Then the manifest is read o
 definitions are only given up for a manifest that can be read. Webserver and daemon follow the code
 location by themselves.
 
+Other manifests count too, as far as extracts of this one depend on them. Each look reads which
+snapshot is their newest, and a snapshot only when it is another one.
+
 The cursor is a digest of the code versions that were checked for `on_change` runs. They are
 checked once per load, and again if the daemon died before it had launched the runs. With a
 question as its cursor (a dry run), the sensor answers what is loaded: `deployment/loaded.py`.
@@ -14,7 +17,7 @@ question as its cursor (a dry run), the sensor answers what is loaded: `deployme
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -26,7 +29,10 @@ from extract_project.deployment.loaded import SENSOR, Question
 from extract_project.deployment.questions import as_cursor, question_in
 from extract_project.errors import ManifestError
 from extract_project.manifest.bucket import list_files
+from extract_project.manifest.elsewhere import Elsewhere
 from extract_project.manifest.extract import Extract
+from extract_project.manifest.header.model import Header
+from extract_project.manifest.others import OtherManifest, found_elsewhere, read_others
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.load.answering import answer
 from extract_project.orchestration.load.loading import RefusedManifest, current_snapshot
@@ -35,6 +41,7 @@ from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.requests import run_request
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.store.protocol import ListedObject
+from extract_project.wording import some
 
 # The daemon evaluates sensors every 5 seconds. With an interval of exactly 5 seconds, every other
 # evaluation would come some milliseconds too early.
@@ -51,13 +58,33 @@ Files = Mapping[str, str]
 
 
 @dataclass
+class _Others:
+    """Other manifests as they were at the last look."""
+
+    read: tuple[OtherManifest, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Loadable:
+    """What the definitions follow from: this manifest, and what it depends on in others."""
+
+    files: Files
+    elsewhere: tuple[Elsewhere, ...]
+
+    def changes(self, after: _Loadable) -> str:
+        """`1 added (sales/new.sql), s3://acme-sql/hr changed (hr/people)`."""
+        found = [difference(self.files, after.files), *_changes(self.elsewhere, after.elsewhere)]
+        return ", ".join(filter(None, found))
+
+
+@dataclass
 class _Reloads:
     """Reloads that this process knows of. It ends with the first one that reaches it."""
 
     announced_until: float = 0.0
     """Until when somebody else is about to ask for one."""
-    asked_for: Files | None = None
-    """The files for which this process has asked for one, which was done."""
+    asked_for: _Loadable | None = None
+    """For what this process has asked for one, which was done."""
 
 
 def manifest_sensor(
@@ -65,8 +92,10 @@ def manifest_sensor(
 ) -> dg.SensorDefinition:
     """A sensor that reloads the code location when the manifest changes, and launches extracts with
     `on_change: materialize`."""
-    loaded = snapshot.files
+    loaded = _Loadable(snapshot.files, snapshot.elsewhere)
+    refusing = _Loadable(refused.files, refused.elsewhere) if refused else None
     reloads = _Reloads()
+    others = _Others()
     watching = [
         extract
         for extract in snapshot.extracts
@@ -96,8 +125,11 @@ def manifest_sensor(
                 reloads.announced_until = time.monotonic() + _ANNOUNCED_SECONDS
             answered = answer(question, folders.manifest, snapshot, listed, refused)
             return dg.SensorResult(cursor=as_cursor(answered))
-        if listed == loaded:
-            skip = f"{len(loaded)} SQL files, all of them loaded"
+        others.read = read_others(folders, others.read)
+        elsewhere = found_elsewhere(snapshot.upstream, others.read, snapshot.manifest)
+        now = _Loadable(listed, elsewhere)
+        if now == loaded:
+            skip = f"{len(listed)} SQL files, all of them loaded"
             if context.cursor == code_versions:
                 return dg.SkipReason(skip)
             requests = _changed(context.instance, watching)
@@ -106,13 +138,13 @@ def manifest_sensor(
                 skip_reason=None if requests else skip,
                 cursor=code_versions,
             )
-        if refused and listed == refused.files:
+        changes = loaded.changes(now)
+        if refused and now == refusing:
             raise ManifestError(
                 f"the current manifest does not load, so the one before it is still served: "
-                f"{difference(loaded, listed)}: revert this, or fix it: {refused.reason}"
+                f"{changes}: revert this, or fix it: {refused.reason}"
             )
-        changes = difference(loaded, listed)
-        if listed == reloads.asked_for:
+        if now == reloads.asked_for:
             raise ManifestError(
                 f"{changes}: the webserver has had a code server load them, and it was not this "
                 f"one, which the daemon uses: expected one code server for a code location; end "
@@ -120,14 +152,14 @@ def manifest_sensor(
             )
         if time.monotonic() < reloads.announced_until:
             return dg.SkipReason(f"{changes}: somebody else has them loaded right now")
-        if wait := to_settle(loaded, files, datetime.now(UTC)):
+        if listed != loaded.files and (wait := to_settle(loaded.files, files, datetime.now(UTC))):
             time.sleep(wait.total_seconds())
             if look() != files or time.monotonic() < reloads.announced_until:
                 return dg.SkipReason(f"{changes}: reloaded when they have settled")
         current_snapshot(folders, location.settings.dialects, snapshot)
         settings = location.settings
         Deployment(settings.dagster_url, location_of(context, settings)).reload()
-        reloads.asked_for = listed
+        reloads.asked_for = now
         return dg.SkipReason(f"{changes}: reloaded")
 
     return manifest
@@ -158,6 +190,26 @@ def difference(before: Files, after: Files) -> str:
         for kind, keys in kinds.items()
         if keys
     )
+
+
+def _changes(before: Sequence[Elsewhere], after: Sequence[Elsewhere]) -> Iterator[str]:
+    """How what is depended on in other manifests has changed."""
+    old, new = ({each.manifest: _by_path(each) for each in both} for both in (before, after))
+    for manifest in sorted(old.keys() | new.keys()):
+        then, now = old.get(manifest, {}), new.get(manifest, {})
+        paths = {
+            path
+            for path in then.keys() | now
+            if (path in then, then.get(path)) != (path in now, now.get(path))
+        }
+        if paths:
+            yield f"{manifest} changed ({some(sorted(paths), _SHOWN)})"
+
+
+def _by_path(elsewhere: Elsewhere) -> dict[str, Header | None]:
+    """The header of each extract; None if its file is invalid."""
+    invalid = dict[str, Header | None].fromkeys(elsewhere.invalid)
+    return invalid | {each.path: each.header for each in elsewhere.extracts}
 
 
 def _changed(instance: dg.DagsterInstance, watching: Sequence[Extract]) -> list[dg.RunRequest]:

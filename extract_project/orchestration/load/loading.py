@@ -16,6 +16,8 @@ from typing import Protocol
 import dagster as dg
 
 from extract_project.manifest.bucket import read_manifest
+from extract_project.manifest.elsewhere import Elsewhere
+from extract_project.manifest.others import read_others
 from extract_project.manifest.parsing import Dialects
 from extract_project.manifest.snapshot import (
     Snapshot,
@@ -97,6 +99,8 @@ class RefusedManifest:
     files: Mapping[str, str]
     """Key and ETag of every SQL file in it."""
     reason: str
+    elsewhere: tuple[Elsewhere, ...] = ()
+    """What it depends on in other manifests."""
 
 
 def load_definitions(
@@ -149,7 +153,7 @@ def load_definitions(
             if served is None or served[0] == snapshot_id:
                 raise
             _pin(context, served[0])
-            return build(*served, RefusedManifest(snapshot.files, str(error)))
+            return build(*served, RefusedManifest(snapshot.files, str(error), snapshot.elsewhere))
         snapshot_id = save_snapshot(state, remaining)
         made = loaded(snapshot_id, remaining)
     point_to(state, manifest, snapshot_id, "served")
@@ -176,7 +180,7 @@ def current_snapshot(
     folders: Folders, dialects: Dialects, known: Snapshot | None
 ) -> tuple[str, Snapshot]:
     """Read the manifest and save it as a snapshot; files that `known` has are not fetched again."""
-    snapshot = read_manifest(folders.manifest, dialects, known)
+    snapshot = read_manifest(folders.manifest, dialects, known, read_others(folders))
     snapshot_id = save_snapshot(folders.state, snapshot)
     point_to(folders.state, folders.manifest.uri, snapshot_id)
     return snapshot_id, snapshot

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from extract_project.manifest.elsewhere import Elsewhere
 from extract_project.settings import Settings
 from extract_project.store.stores import Folders
 
@@ -16,3 +17,5 @@ class CodeLocation:
     settings: Settings
     connect: Callable[[], Folders]
     snapshot_id: str
+    elsewhere: tuple[Elsewhere, ...] = ()
+    """What its extracts depend on in other code locations."""

@@ -72,8 +72,13 @@ def downstream_extracts(extracts: Extracts) -> list[Extract]:
     ]
 
 
-def downstream_sensor(extracts: Extracts, before: Materializations) -> dg.SensorDefinition:
-    """The sensor that launches downstream extracts; `before` is what others have read, too."""
+def downstream_sensor(
+    extracts: Extracts, known: Extracts, before: Materializations
+) -> dg.SensorDefinition:
+    """The sensor that launches those of some extracts that are downstream of others.
+
+    `known` are these and those of other code locations; `before` is what others have read, too.
+    """
     watched = downstream_extracts(extracts)
 
     @dg.sensor(
@@ -88,10 +93,10 @@ def downstream_sensor(extracts: Extracts, before: Materializations) -> dg.Sensor
         if not watched:
             return dg.SkipReason("no extract has depends_on")
         cursor = DownstreamCursor.model_validate_json(context.cursor or "{}")
-        concerned = with_all_upstream(watched, extracts)
+        concerned = with_all_upstream(watched, known)
         latest = read_latest(context.instance, concerned, before)
         observed = observe(context.instance, concerned, latest)
-        evaluation = evaluate(Readiness(extracts, observed), watched, cursor, datetime.now(UTC))
+        evaluation = evaluate(Readiness(known, observed), watched, cursor, datetime.now(UTC))
         return dg.SensorResult(
             run_requests=evaluation.requests,
             skip_reason=None if evaluation.requests else evaluation.reason,

@@ -88,13 +88,14 @@ def read_facts(
     now = datetime.now(UTC)
     states = instigator_states(instance, location_name)
     waiting = surroundings.cursor_of(states, DOWNSTREAM_SENSOR)
-    found = extract_facts(
+    found, elsewhere = extract_facts(
         instance,
         extracts,
         invalid,
         DownstreamCursor.model_validate_json(waiting or "{}"),
         now,
         before=before or ReadBefore(),
+        elsewhere=location.elsewhere,
     )
     queued, running, most = surroundings.queue(instance)
     deployment = DeploymentFacts(
@@ -114,7 +115,7 @@ def read_facts(
         running=running,
         most_running=most,
     )
-    return Facts(deployment=deployment, extracts=found)
+    return Facts(deployment=deployment, extracts=found, elsewhere=elsewhere)
 
 
 def _starter_names(extracts: Iterable[ExtractFacts]) -> list[str]:

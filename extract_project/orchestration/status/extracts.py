@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from extract_project.errors import Cause
+from extract_project.manifest.elsewhere import Elsewhere, extracts_elsewhere, manifests_by_path
 from extract_project.manifest.extract import Extract, InvalidExtract
 from extract_project.manifest.header.model import Header
+from extract_project.manifest.upstream import with_all_upstream
 from extract_project.orchestration.dagster_internals import CODE_VERSION_TAG
 from extract_project.orchestration.failed.attempts import (
     Explanations,
@@ -48,24 +50,33 @@ def extract_facts(
     now: datetime,
     *,
     before: ReadBefore,
-) -> dict[str, ExtractFacts]:
-    """The facts about each extract, by path; `waiting` is the cursor of the downstream sensor."""
+    elsewhere: Sequence[Elsewhere] = (),
+) -> tuple[dict[str, ExtractFacts], dict[str, ExtractFacts]]:
+    """The facts about each extract, by path, and about those upstream of them that are elsewhere.
+
+    `waiting` is the cursor of the downstream sensor.
+    """
     broken = list(invalid)
-    paths = [*extracts, *(each.path for each in broken)]
+    involved = with_all_upstream(extracts.values(), extracts_elsewhere(elsewhere) | dict(extracts))
+    paths = [*involved, *(each.path for each in broken)]
     latest = read_latest(instance, paths, before.materializations)
-    attempts = unfinished_business(instance, extracts.values(), latest)
+    attempts = unfinished_business(instance, involved.values(), latest)
     told = _explained(instance, attempts, before.explanations)
     by_path: dict[str, list[Attempt]] = {}
     for each in told:
         by_path.setdefault(each.extract.path, []).append(_attempt(each))
-    for path, cancelled in _cancelled(instance, extracts, latest, by_path):
+    for path, cancelled in _cancelled(instance, involved, latest, by_path):
         by_path.setdefault(path, []).append(cancelled)
-    readiness = Readiness(extracts, observe(instance, extracts, latest, attempts))
-    known = _Known(latest, by_path, readiness, waiting, now)
-    return {
-        **{path: _facts(extract, known) for path, extract in extracts.items()},
-        **{each.path: _invalid_facts(each, latest.get(each.path)) for each in broken},
-    }
+    readiness = Readiness(involved, observe(instance, involved, latest, attempts))
+    known = _Known(latest, by_path, readiness, waiting, manifests_by_path(elsewhere), now)
+    facts = {path: _facts(extract, known) for path, extract in involved.items()}
+    return (
+        {
+            **{path: facts[path] for path in extracts},
+            **{each.path: _invalid_facts(each, latest.get(each.path)) for each in broken},
+        },
+        {path: _elsewhere(each) for path, each in facts.items() if path not in extracts},
+    )
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,8 @@ class _Known:
     attempts: Mapping[str, Sequence[Attempt]]
     readiness: Readiness
     waiting: DownstreamCursor
+    elsewhere: Mapping[str, str]
+    """The extracts of other manifests, and the URIs of these."""
     now: datetime
     _ticks: dict[tuple[object, ...], tuple[datetime | None, datetime | None]] = field(
         default_factory=dict
@@ -112,6 +125,9 @@ def _facts(extract: Extract, known: _Known) -> ExtractFacts:
         freshness_seconds=header.freshness.total_seconds() if header.freshness else None,
         pool=header.pool or extract.warehouse,
         depends_on=tuple(header.depends_on),
+        elsewhere={
+            path: known.elsewhere[path] for path in header.depends_on if path in known.elsewhere
+        },
         tables=extract.tables,
         success=_success(made, extract.code_version) if made else None,
         attempts=tuple(known.attempts.get(extract.path, ())),
@@ -131,6 +147,18 @@ def _invalid_facts(extract: InvalidExtract, latest: Latest | None) -> ExtractFac
         group=group_name(extract),
         invalid=tuple(extract.reasons),
         success=_success(made, None) if made else None,
+    )
+
+
+def _elsewhere(extract: ExtractFacts) -> ExtractFacts:
+    """Without what only its own code location knows: its schedules and sensors, its SQL."""
+    success = extract.success
+    return extract.model_copy(
+        update={
+            "starter": None,
+            "pool": None,
+            "success": success and success.model_copy(update={"by_other_sql": False}),
+        }
     )
 
 
