@@ -20,7 +20,7 @@ from extract_project.schema.change import compare_schemas
 from extract_project.schema.display import display
 from extract_project.schema.spelling import spelled
 from extract_project.store.protocol import ListedVersion, Store
-from extract_project.warehouses.unloading import ColumnSummary, Summary, WrittenFile
+from extract_project.warehouses.unloading import ColumnSummary, Summary, Unloaded, WrittenFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +33,7 @@ _INTEGERS = ("INT32", "INT64")
 def reconciled(
     store: Store,
     folder: str,
-    written: Sequence[WrittenFile],
+    unloaded: Unloaded,
     schema: pa.Schema,
     summary: Summary,
 ) -> list[Part]:
@@ -43,12 +43,14 @@ def reconciled(
     the warehouse says of the result; TypeMappingError if a file has other columns than `schema`.
     """
     listed = _listed(store, folder)
-    said = {each.name: each for each in written}
-    if len(said) < len(written) or said.keys() != listed.keys():
+    for name in unloaded.beside:
+        listed.pop(name, None)
+    said = {each.name: each for each in unloaded.files}
+    if len(said) < len(unloaded.files) or said.keys() != listed.keys():
         missing, foreign = sorted(said.keys() - listed.keys()), sorted(listed.keys() - said.keys())
         raise _disagreement(
             store.uri(folder),
-            f"the warehouse says that it has written {len(written):,} files, and there are "
+            f"the warehouse says that it has written {len(unloaded.files):,} files, and there are "
             f"{len(listed):,}"
             + (f"; missing: {missing[0]}" if missing else "")
             + (f"; not listed by the warehouse: {foreign[0]}" if foreign else ""),

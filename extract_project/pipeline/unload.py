@@ -25,11 +25,12 @@ from extract_project.pipeline.file_columns import promised_schema
 from extract_project.pipeline.lanes import Lane
 from extract_project.pipeline.profile import Profile
 from extract_project.pipeline.reconcile import parquet_part, reconciled
+from extract_project.pipeline.store_folder import StoreFolder
 from extract_project.pipeline.stream import Passed, accepted, audited, stream
 from extract_project.publish.clock import Clock
 from extract_project.publish.places import Branch, require_one
 from extract_project.publish.publishing import require_newest
-from extract_project.publish.unloaded import UnloadedOutput, WrittenElsewhere, hide_below
+from extract_project.publish.unloaded import UnloadedOutput, WrittenElsewhere, hide_all, hide_below
 from extract_project.schema.annotations import required
 from extract_project.schema.change import compare_schemas
 from extract_project.schema.spelling import spelled
@@ -37,7 +38,7 @@ from extract_project.stopping import Stage, Stop
 from extract_project.store.protocol import Store
 from extract_project.warehouses.meaning import incomplete
 from extract_project.warehouses.protocol import Query, Result, Session
-from extract_project.warehouses.unloading import ColumnSummary, Summary, Unloads, WrittenFile
+from extract_project.warehouses.unloading import ColumnSummary, Summary, Unloaded, Unloads
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -70,7 +71,7 @@ def unload(
             unloading.attempt(query)
         stop.at(Stage.QUERYING)
         with clock.stage("query"):
-            result = session.execute(query)
+            result = session.keep(query)
         least = session.unload_from_rows if engine == "auto" else 1
         if session.rows_of(result) >= max(least, 1):
             if engine == "auto":
@@ -116,12 +117,11 @@ class _Unloading:
         self.stop.at(Stage.UNLOADING)
         try:
             with self.clock.stage("query"):
-                uri, key = self._store.uri(folder), self._store.kms_key_id
-                schema, written = self.session.try_unload(query, uri, key)
+                schema, unloaded = self.session.try_unload(query, StoreFolder(self._store, folder))
                 promised = promised_schema(self.lane.run.extract, schema)
                 _require_own_types(schema, promised)
                 one = Summary(1, "", [ColumnSummary(1)] * len(schema), schema.empty_table())
-                self._reconciled(folder, written, schema, one)
+                self._reconciled(folder, unloaded, schema, one)
         finally:
             hide_below(self._store, folder)
 
@@ -139,10 +139,11 @@ class _Unloading:
         self.branch.abort()
         self.branch.output = output
         with clock.stage("upload"):
-            uri, key = self._store.uri(output.folder), self._store.kms_key_id
-            written = self.session.unload(result, uri, key)
+            folder = StoreFolder(self._store, output.folder)
+            unloaded = self.session.unload(result, folder)
             stop.require()
-            parts = self._reconciled(output.folder, written, begun.schema, summary)
+            parts = self._reconciled(output.folder, unloaded, begun.schema, summary)
+            hide_all(self._store, [f"{output.folder}{name}" for name in unloaded.beside])
         output.take(parts, summary.digest)
         lane = replace(lane, writer=WrittenElsewhere(summary.rows))
         file_schema = required(begun.promised, ())
@@ -157,7 +158,7 @@ class _Unloading:
         return passed
 
     def _reconciled(
-        self, folder: str, written: Sequence[WrittenFile], schema: pa.Schema, summary: Summary
+        self, folder: str, unloaded: Unloaded, schema: pa.Schema, summary: Summary
     ) -> list[Part]:
         """The parts that the warehouse has written.
 
@@ -165,7 +166,7 @@ class _Unloading:
         written, and no second attempt is needed.
         """
         try:
-            return reconciled(self._store, folder, written, schema, summary)
+            return reconciled(self._store, folder, unloaded, schema, summary)
         except StagingError:
             target = self.branch.place.target
             current = find_version(target.store, target.key)

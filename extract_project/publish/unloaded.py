@@ -7,7 +7,7 @@ before a manifest names their versions, and no manifest does before they are rec
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -104,14 +104,17 @@ class UnloadedOutput:
 
 def hide_below(store: Store, folder: str) -> None:
     """Hide all objects of a folder. What cannot be hidden now, the next run hides."""
+    hide_all(store, (each.key for each in store.list(folder)))
+
+
+def hide_all(store: Store, keys: Iterable[str]) -> None:
+    """Hide objects. What cannot be hidden now, the next run hides."""
     try:
         with DaemonPool(_AT_A_TIME, "hide") as pool:
-            list(pool.map(lambda each: store.hide(each.key), store.list(folder)))
+            list(pool.map(store.hide, keys))
     except (BucketError, StoreError) as error:
         logging.getLogger(__name__).warning(
-            "what is below %s could not be hidden: %s: the next run does it",
-            store.uri(folder),
-            error,
+            "what a warehouse has written could not be hidden: %s: the next run does it", error
         )
 
 

@@ -36,7 +36,7 @@ class Redshift:
     lexicon = tokens.REDSHIFT
     type_choices = frozenset({"integers", "numeric"})
     bills_bytes = False
-    unloads = False
+    unloads = True
 
     def read(self, text: Text) -> Reading:
         _require_clear_strings(text)

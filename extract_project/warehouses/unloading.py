@@ -1,7 +1,8 @@
 """The protocol of a warehouse that writes the files of a result itself.
 
-A result that is too large for one task never passes through it: the warehouse runs the query once,
-says what the result is like (`summarize`), and writes it to the bucket (`unload`). The pipeline
+A result that is too large for one task never passes through it: the warehouse runs the query once
+(`keep`), says what the result is like (`summarize`), and writes it to the bucket (`unload`). The
+pipeline
 believes none of this: it compares what the warehouse says with what the bucket and the files say
 (`pipeline/reconcile.py`).
 """
@@ -50,6 +51,30 @@ class WrittenFile:
     rows: int
 
 
+@dataclass(frozen=True)
+class Unloaded:
+    """What a warehouse says that it has written."""
+
+    files: Sequence[WrittenFile]
+    beside: frozenset[str] = frozenset()
+    """Names of other objects that it has written there, as a manifest of its own."""
+
+
+class UnloadFolder(Protocol):
+    """Where a warehouse writes a result, and nobody else anything."""
+
+    @property
+    def uri(self) -> str:
+        """It ends with a slash."""
+
+    @property
+    def kms_key_id(self) -> str | None:
+        """The key that what is written must be encrypted with."""
+
+    def read(self, name: str) -> bytes:
+        """A small object that the warehouse has written there; raises StagingError."""
+
+
 @runtime_checkable
 class Unloads(Protocol):
     """A session whose warehouse can write a result as Parquet."""
@@ -61,12 +86,15 @@ class Unloads(Protocol):
     def require_unload_settings(self) -> None:
         """Raise WarehouseError that names the setting without which nothing can be written."""
 
-    def rows_of(self, result: Result) -> int:
-        """The number of rows, which have not been read."""
+    def keep(self, query: Query) -> Result:
+        """Run the query, once, and keep its result in the warehouse: to be summarized, and then
+        written or read. Raises as `execute` does.
+        """
 
-    def try_unload(
-        self, query: Query, uri: str, kms_key_id: str | None
-    ) -> tuple[pa.Schema, Sequence[WrittenFile]]:
+    def rows_of(self, result: Result) -> int:
+        """The number of rows of a kept result, which have not been read."""
+
+    def try_unload(self, query: Query, folder: UnloadFolder) -> tuple[pa.Schema, Unloaded]:
         """Write one row, with a NULL in each column, of a query that does not run.
 
         Whether the warehouse may write there, and the types that its files have, is then known
@@ -76,14 +104,14 @@ class Unloads(Protocol):
         """
 
     def summarize(self, result: Result) -> Summary:
-        """What the result is like.
+        """What a kept result is like.
 
         Raises TypeMappingError if a column, or a value, would not be exact in the files: before
         anything is written.
         """
 
-    def unload(self, result: Result, uri: str, kms_key_id: str | None) -> Sequence[WrittenFile]:
-        """Write the result below a URI that ends with a slash, encrypted with the key, if given.
+    def unload(self, result: Result, folder: UnloadFolder) -> Unloaded:
+        """Write a kept result into a folder.
 
         Raises WarehouseError. What is there already is never replaced.
         """

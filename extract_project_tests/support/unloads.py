@@ -1,4 +1,4 @@
-"""A Snowflake that writes files itself, and what tests ask of what it has written."""
+"""Warehouses that write files themselves, and what tests ask of what they have written."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from extract_project.pipeline.attempt import Done, attempt
 from extract_project.pipeline.provenance import Provenance
 from extract_project.publish.places import Place
 from extract_project.publish.target import Target
-from extract_project.sql.snowflake import Snowflake
 from extract_project.stopping import Stop
 from extract_project.store.destination import DATA
 from extract_project_tests.conftest import Site
-from extract_project_tests.support.rigs import snowflake_warehouse
+from extract_project_tests.support.redshift_server import RedshiftServer
+from extract_project_tests.support.redshift_server.unload import ROLE
+from extract_project_tests.support.rigs import redshift_warehouse, snowflake_warehouse
 from extract_project_tests.support.snowflake_server import SnowflakeServer
 from extract_project_tests.support.snowflake_server.unload import Unloading
 
-DIALECTS = Dialects({"snow": Snowflake()}, "snow")
 COLUMNS = """
     n as id, case when n % 3 <> 0 then n * 1000000007 end as wide,
     (n / 7)::decimal(18, 4) as price, n / 3.0::double as share, n % 2 = 0 as even,
@@ -44,19 +44,19 @@ CHECKS = (
 
 
 @dataclass(frozen=True)
-class Rig:
-    """A site, and a Snowflake that writes into its bucket."""
+class Publishing:
+    """A site, and a warehouse that writes into its bucket."""
 
     site: Site
-    server: SnowflakeServer
 
     @property
-    def unloading(self) -> Unloading:
-        return self.server.service.engine.unloading
+    def warehouse(self) -> Any:
+        raise NotImplementedError
 
     def extract(self, text: str, path: str = "sales/orders") -> Extract:
         self.site.put_sql(path, text)
-        found = {each.path: each for each in read_manifest(self.site.manifest, DIALECTS).extracts}
+        dialects = Dialects({"own": self.warehouse.dialect}, "own")
+        found = {each.path: each for each in read_manifest(self.site.manifest, dialects).extracts}
         return found[path]
 
     def publish(
@@ -66,9 +66,7 @@ class Rig:
         partition: Partition | None = None,
         **fields: Any,
     ) -> Done:
-        warehouse = snowflake_warehouse(self.server).model_copy(
-            update={"storage_integration": "extracts", **fields}
-        )
+        warehouse = self.warehouse.model_copy(update=fields)
         target = Target.of(self.site.data, extract, partition.key if partition else None)
         place = Place(DATA, target, self.site.state)
         stop = stop or Stop(extract.header.timeout)
@@ -88,7 +86,7 @@ class Rig:
 
     def rows(self, extract: Extract) -> pa.Table:
         reader = open_version(self.current(extract))
-        return pa.Table.from_batches(reader, reader.schema).sort_by("ID")
+        return pa.Table.from_batches(reader, reader.schema).sort_by(reader.schema.names[0])
 
     def put(self, key: str, body: bytes) -> None:
         """Write an object that no run of ours has written."""
@@ -98,3 +96,30 @@ class Rig:
         """The current objects of runs."""
         listed = self.site.data.store.list(self.site.data.key("_parts/"))
         return [each.key for each in listed if run_receipt(each.key)]
+
+
+@dataclass(frozen=True)
+class Rig(Publishing):
+    """The same with Snowflake."""
+
+    server: SnowflakeServer
+
+    @property
+    def warehouse(self) -> Any:
+        integration = {"storage_integration": "extracts"}
+        return snowflake_warehouse(self.server).model_copy(update=integration)
+
+    @property
+    def unloading(self) -> Unloading:
+        return self.server.service.engine.unloading
+
+
+@dataclass(frozen=True)
+class RedshiftRig(Publishing):
+    """The same with Redshift."""
+
+    server: RedshiftServer
+
+    @property
+    def warehouse(self) -> Any:
+        return redshift_warehouse(self.server, unload_role=ROLE)

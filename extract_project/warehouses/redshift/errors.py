@@ -19,10 +19,17 @@ if TYPE_CHECKING:
 _LOST = Meaning(Cause.NETWORK, transient=True)
 _BUSY = Meaning(Cause.BUSY, transient=True)
 _INTERNAL = "XX000"
-_CONFLICT = re.compile(r"\b1023\b|serializable isolation violation", re.IGNORECASE)
-"""https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation-serializable-isolation-troubleshooting.html"""
-_FULL = re.compile(r"disk full", re.IGNORECASE)
-_S3 = re.compile(r"S3ServiceException|AccessDenied|assume role|IAM role", re.IGNORECASE)
+# What an internal error is, by its words, which are English everywhere. 1023: see
+# https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html.
+_WORDS = (
+    (re.compile(r"\b1023\b|serializable isolation violation", re.IGNORECASE), _BUSY),
+    (re.compile(r"disk full", re.IGNORECASE), Meaning(Cause.BUSY)),
+    (re.compile(r"SlowDown|Status 5\d\d", re.IGNORECASE), _BUSY),
+    (
+        re.compile(r"S3ServiceException|AccessDenied|assume (IAM )?role|IAM role", re.IGNORECASE),
+        Meaning(Cause.PERMISSION),
+    ),
+)
 
 # The codes, and then the classes, which are their first two characters.
 _CODES = {
@@ -51,12 +58,8 @@ def meaning(code: str | None, message: str = "") -> Meaning:
     """The meaning of an error's code. An error without one comes from a lost connection."""
     if code is None:
         return _LOST
-    if code == _INTERNAL and _CONFLICT.search(message):
-        return _BUSY
-    if code == _INTERNAL and _FULL.search(message):
-        return Meaning(Cause.BUSY)
-    if code == _INTERNAL and _S3.search(message):
-        return Meaning(Cause.PERMISSION)
+    if code == _INTERNAL:
+        return next((known for words, known in _WORDS if words.search(message)), Meaning())
     return _CODES.get(code) or _CLASSES.get(code[:2]) or Meaning()
 
 

@@ -34,7 +34,11 @@ class RedshiftSession:
     """
 
     def __init__(
-        self, connection: StreamingConnection, seconds: float, *, is_own_limit: bool
+        self,
+        connection: StreamingConnection,
+        seconds: float,
+        *,
+        is_own_limit: bool,
     ) -> None:
         self.connection = connection
         self._seconds = seconds
@@ -50,11 +54,11 @@ class RedshiftSession:
         from extract_project.warehouses.redshift.result import RedshiftResult
 
         given = bound(query)
-        columns = self._described(given, query)
+        columns = self.described(given, query)
         return RedshiftResult(self, given, columns, f"session {self.connection.backend}")
 
     def describe(self, query: Query) -> pa.Schema:
-        columns = self._described(bound(query), query)
+        columns = self.described(bound(query), query)
         self.end()
         return columns.schema
 
@@ -99,12 +103,13 @@ class RedshiftSession:
             return ended(self.connection, self._seconds, self._whose)
         return explained(error, statement, before, rows)
 
-    def _described(self, given: Bound, query: Query) -> RedshiftColumns:
+    def described(self, given: Bound, query: Query, begin: str = _BEGIN) -> RedshiftColumns:
+        """The columns of a statement, in a transaction that begins with it."""
         from extract_project.warehouses.redshift.types import redshift_columns
 
         self.end()
         with self.explaining(given.statement):
-            self.connection.query(_BEGIN)
+            self.connection.query(begin)
             self._is_begun = True
             described = self.connection.describe(given.statement.text, given.types)
         return redshift_columns(described, query)

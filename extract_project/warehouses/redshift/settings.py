@@ -19,6 +19,7 @@ from extract_project.warehouses.protocol import FunctionNames, Label
 from extract_project.warehouses.redshift.errors import explained, meaning
 from extract_project.warehouses.redshift.fixed import fix
 from extract_project.warehouses.redshift.session import RedshiftSession
+from extract_project.warehouses.redshift.writing import Writing, WritingSession
 
 _CONNECT_SECONDS = 60.0
 """A workgroup of Serverless that has been idle takes its time."""
@@ -82,6 +83,22 @@ class RedshiftWarehouse(BaseModel):
         description="Query group of the statements, by which workload management may choose a "
         "queue. Default: the extract and the run",
     )
+    unload_role: str | None = Field(
+        None,
+        pattern=r"^(default|arn:[A-Za-z0-9:/_+=,.@-]+)$",
+        description="The role with which Redshift may write below EXTRACT_DATA: its ARN, several "
+        "for a chain, or `default`. Needed for `engine: unload` and `auto`.",
+    )
+    unload_region: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9-]+$",
+        description="Region of the bucket of EXTRACT_DATA, if it is not the cluster's.",
+    )
+    unload_from_rows: int = Field(
+        100_000_000,
+        ge=0,
+        description="With `engine: auto`, Redshift writes results of this many rows or more.",
+    )
     forbidden_functions: FunctionNames = frozenset()
     integers: Integers = DEFAULTS.integers
     numeric: Numeric = DEFAULTS.numeric
@@ -135,7 +152,8 @@ class RedshiftWarehouse(BaseModel):
             except psycopg.Error as error:
                 raise explained(error) from None
             own = held < int(limit.total_seconds())
-            yield RedshiftSession(connection, held, is_own_limit=own)
+            writing = Writing(self.unload_role, self.unload_region, self.unload_from_rows)
+            yield WritingSession(connection, held, is_own_limit=own, writing=writing)
         finally:
             connection.close()
 

@@ -28,6 +28,12 @@ _LENGTH_BYTES = 4
 class StreamingConnection(Connection):
     """A connection that reads rows in bounded memory."""
 
+    def run(self, sql: str, values: Sequence[bytes] = (), types: Sequence[int] = ()) -> int:
+        """Run a statement that gives no rows; returns how many it has written."""
+        self._begin()
+        self._server.send_query_params(sql.encode(), values, types)
+        return self._ended().command_tuples or 0
+
     def rows(
         self, sql: str, values: Sequence[bytes], types: Sequence[int], columns: Sequence[Column]
     ) -> Iterator[tuple[list[Column], Cells]]:

@@ -24,7 +24,7 @@ from extract_project.warehouses.snowflake.facts import table_facts
 from extract_project.warehouses.snowflake.history import query_url
 from extract_project.warehouses.snowflake.result import SnowflakeResult
 from extract_project.warehouses.snowflake.usage import usage_of
-from extract_project.warehouses.unloading import Summary, WrittenFile
+from extract_project.warehouses.unloading import Summary, Unloaded, UnloadFolder
 from extract_project.warehouses.waiting import Cancellation, answer_of, begin, is_confirmed
 
 if TYPE_CHECKING:
@@ -107,17 +107,18 @@ class SnowflakeSession:
             )
         return self._storage_integration
 
+    def keep(self, query: Query) -> SnowflakeResult:
+        """Snowflake keeps every result for a day; `result_scan` reads it by the query's id."""
+        return self.execute(query)
+
     def rows_of(self, result: Result) -> int:
         return _of_this(result).rows
 
     def summarize(self, result: Result) -> Summary:
         import pyarrow as pa
 
-        from extract_project.warehouses.snowflake.unload import (
-            first_rows_sql,
-            summary_of,
-            summary_sql,
-        )
+        from extract_project.warehouses.snowflake.unload import first_rows_sql, summary_sql
+        from extract_project.warehouses.summary_row import summary_of
 
         given = _of_this(result)
 
@@ -129,34 +130,31 @@ class SnowflakeSession:
             return pa.Table.from_batches(found.batches(), found.schema)
 
         row = read(summary_sql(given.columns, given.query_id)).combine_chunks()
-        return summary_of(row, read(first_rows_sql(given.columns, given.query_id)), given.schema)
+        first = read(first_rows_sql(given.columns, given.query_id))
+        return summary_of(row, first, given.schema, "snowflake hash_agg")
 
-    def try_unload(
-        self, query: Query, uri: str, kms_key_id: str | None
-    ) -> tuple[pa.Schema, Sequence[WrittenFile]]:
+    def try_unload(self, query: Query, folder: UnloadFolder) -> tuple[pa.Schema, Unloaded]:
         from extract_project.warehouses.snowflake.unload import nulls_sql
 
         columns = self._described(query)
-        return columns.schema, self._written(query, nulls_sql(columns), uri, kms_key_id)
+        return columns.schema, self._written(query, nulls_sql(columns), folder)
 
-    def unload(self, result: Result, uri: str, kms_key_id: str | None) -> Sequence[WrittenFile]:
+    def unload(self, result: Result, folder: UnloadFolder) -> Unloaded:
         from extract_project.warehouses.snowflake.unload import rows_sql
 
         given = _of_this(result)
         rows = rows_sql(given.columns, given.query_id)
-        files = self._written(given.query, rows, uri, kms_key_id)
+        unloaded = self._written(given.query, rows, folder)
         given.usage = usage_of(self._connection, given.query_id)
-        return files
+        return unloaded
 
-    def _written(
-        self, of: Query, rows: str, uri: str, kms_key_id: str | None
-    ) -> Sequence[WrittenFile]:
+    def _written(self, of: Query, rows: str, folder: UnloadFolder) -> Unloaded:
         """Write rows for a query, and return the files that Snowflake lists."""
         from snowflake.connector import Error
 
         from extract_project.warehouses.snowflake.unload import copy_sql, files_of
 
-        sql = copy_sql(rows, uri, self._integration(), kms_key_id)
+        sql = copy_sql(rows, folder.uri, self._integration(), folder.kms_key_id)
         query, query_id = _ours(of, sql), None
         cursor = self._connection.cursor()
         try:
@@ -165,7 +163,7 @@ class SnowflakeSession:
             listed = self._cancellation.result(begin("files", cursor.fetchall))
         except Error as error:
             raise _without_line(self._explained(error, query, query_id)) from None
-        return tuple(files_of(listed))
+        return Unloaded(tuple(files_of(listed)))
 
     def facts(self, table: str) -> TableFacts:
         return table_facts(self, table)

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from extract_project.errors import TypeMappingError
 from extract_project.sql_quoting import backslashed, identifier
-from extract_project.warehouses.unloading import ColumnSummary, Summary, WrittenFile
+from extract_project.warehouses.unloading import WrittenFile
 
 if TYPE_CHECKING:
     from extract_project.warehouses.snowflake.types import Column, SnowflakeColumns
@@ -77,23 +77,6 @@ def copy_sql(rows: str, uri: str, integration: str, kms_key_id: str | None) -> s
         f"file_format = (type = parquet compression = snappy) header = true "
         f"include_query_id = true detailed_output = true max_file_size = {_FILE_BYTES}"
     )
-
-
-def summary_of(row: pa.Table, first: pa.Table, schema: pa.Schema) -> Summary:
-    """Read the row of `summary_sql`; raises TypeMappingError that names every misfit."""
-    rows, digest = row.column(0)[0].as_py(), row.column(1)[0].as_py()
-    columns, misfits = [], []
-    for index, field in enumerate(schema):
-        nulls, lowest, highest, misfit = (row.column(2 + 4 * index + n) for n in range(4))
-        extremes = None
-        if lowest[0].is_valid:
-            extremes = pa.concat_arrays([lowest.chunk(0), highest.chunk(0)]).cast(field.type)
-        columns.append(ColumnSummary(int(nulls[0].as_py()), extremes))
-        if misfit[0].is_valid:
-            misfits.append(f"column {field.name!r} has {misfit[0].as_py()}, {_way_out(field)}")
-    if misfits:
-        raise TypeMappingError("\n".join(misfits))
-    return Summary(int(rows), f"snowflake hash_agg {digest}", columns, first)
 
 
 def files_of(rows: Iterable[Sequence[object]]) -> Iterator[WrittenFile]:
@@ -176,12 +159,6 @@ def _null(field: pa.Field, known: Column) -> str:
     )
     kind = next((name for is_kind, name in kinds if is_kind(field.type)), "number(38, 0)")
     return f"null::{kind}"
-
-
-def _way_out(field: pa.Field) -> str:
-    if pa.types.is_int64(field.type):
-        return "beyond int64: to keep it, write 'integers: decimal' in the header"
-    return "with digits beyond a microsecond: round it in the SQL, or write 'engine: stream'"
 
 
 def _ends(field: pa.Field, value: str) -> str:

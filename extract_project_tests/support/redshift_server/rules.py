@@ -37,6 +37,13 @@ create or replace view redshift.svv_columns as
         is_nullable::varchar, pg_catalog.col_description(
             format('%I.%I', table_schema, table_name)::regclass, ordinal_position)::varchar remarks
     from information_schema.columns;
+create sequence if not exists redshift.queries;
+create or replace function redshift.pg_last_query_id() returns bigint language sql
+    as $$select nextval('redshift.queries')$$;
+create or replace function redshift.strtol(varchar, integer) returns bigint language sql
+    as $$select ('x' || lpad($1, 16, '0'))::bit(64)::bigint where $2 = 16$$;
+create or replace function redshift.fnv_hash(double precision) returns bigint language sql
+    as $$select hashfloat8extended($1, 0)$$;
 create table if not exists redshift.role_members (member varchar, role varchar);
 create or replace function redshift.user_is_member_of(name, varchar) returns boolean language sql
     as 'select exists (select from redshift.role_members where member = $1 and role = $2)';
@@ -62,7 +69,13 @@ def rewritten(text: str) -> str:
         return (
             "select setting as statement_timeout from pg_settings where name = 'statement_timeout'"
         )
+    if _TABLE.match(text):
+        return _SUPER.sub("jsonb", _VARBYTE.sub("bytea", text))
     return _OWN.sub(r"\1 redshift.\2", text)
+
+
+_TABLE = re.compile(r"^create temporary table ")
+_VARBYTE, _SUPER = re.compile(r"\bvarbyte\(\d+\)"), re.compile(r"\bsuper\b")
 
 
 def prepare(postgres: PostgresWarehouse) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import select
 import socket
 import ssl
@@ -16,6 +17,12 @@ from pathlib import Path
 
 from extract_project.warehouses.postgres import PostgresWarehouse
 from extract_project_tests.support.redshift_server import rules, wire
+from extract_project_tests.support.redshift_server.unload import (
+    UNLOAD,
+    Sent,
+    UnloadError,
+    Unloading,
+)
 
 USER, PASSWORD = "loader", "hunter2"
 _CHUNK = 1 << 16
@@ -24,6 +31,8 @@ _TYPES = {17: 6551, 25: 1043, 114: 4000, 3802: 4000, 2950: 1043}
 _VARBYTE = 6551
 _PARAMETERS = {b"client_encoding": b"UNICODE", b"server_version": b"8.0.2"}
 _MD5, _DIGEST = 5, 13
+_INTERNAL = "XX000"
+_FIELD = struct.Struct("!ihihih")
 
 
 @dataclass
@@ -45,6 +54,7 @@ class RedshiftServer:
     types: dict[int, int] = field(default_factory=dict)
     """Types to describe as another one."""
     tls: ssl.SSLContext | None = None
+    unloading: Unloading = field(default_factory=Unloading)
 
 
 @contextmanager
@@ -122,6 +132,15 @@ def _signed_in(
     return True
 
 
+@dataclass
+class _Unload:
+    """An unload that is under way."""
+
+    found: re.Match[str]
+    columns: list[Sent] = field(default_factory=list)
+    rows: list[list[bytes | None]] = field(default_factory=list)
+
+
 class _Session:
     """One connection, in one thread: TLS of Python's does not allow for two."""
 
@@ -132,6 +151,7 @@ class _Session:
         self._refused: list[bytes] = []
         self._varbytes: list[int] = []
         self._rows = 0
+        self._unload: _Unload | None = None
 
     def forward(self) -> None:
         asked, answered = wire.Messages(), wire.Messages()
@@ -166,6 +186,15 @@ class _Session:
             # PostgreSQL refuses this too, and its transaction is then what Redshift's would be.
             self._refused.append(wire.error("ERROR", *refused))
             return b"refused"
+        unload = UNLOAD.fullmatch(statement)
+        if unload:
+            try:
+                query = self._server.unloading.require(unload)
+            except UnloadError as error:
+                self._refused.append(wire.error("ERROR", _INTERNAL, str(error)))
+                return b"refused"
+            self._unload = _Unload(unload)
+            return query.encode()
         return rules.rewritten(statement).encode()
 
     def _answer(self, messages: Iterator[tuple[bytes, bytes]]) -> None:
@@ -181,6 +210,8 @@ class _Session:
         self._client.sendall(sent)
 
     def _answered(self, kind: bytes, content: bytes) -> bytes:
+        if self._unload is not None and kind in (b"T", b"D", b"C", b"E"):
+            return self._unloaded(self._unload, kind, content)
         if kind == b"T":
             content = self._columns(content)
         elif kind == b"D" and self._varbytes:
@@ -197,31 +228,68 @@ class _Session:
             return self._refused.pop(0)
         return wire.message(kind, content)
 
+    def _unloaded(self, unload: _Unload, kind: bytes, content: bytes) -> bytes:
+        """Take the rows of an unload, and say how it has ended."""
+        if kind == b"T":
+            unload.columns = list(_described(content))
+            return wire.message(b"n")
+        if kind == b"D":
+            unload.rows.append(_values(content))
+            return b""
+        self._unload = None
+        if kind == b"E":
+            return wire.message(kind, content)
+        try:
+            self._server.unloading.write(unload.found, unload.columns, unload.rows)
+        except UnloadError as error:
+            return wire.error("ERROR", _INTERNAL, str(error))
+        return wire.message(b"C", b"UNLOAD\0")
+
     def _columns(self, content: bytes) -> bytes:
         """A RowDescription with Redshift's types."""
         found, at = bytearray(content[:2]), 2
         self._varbytes = []
-        for number in range(struct.unpack_from("!h", content)[0]):
+        for number in range(_count(content)):
             end = content.index(b"\0", at) + 1
-            table, column, kind, size, modifier, form = struct.unpack_from("!ihihih", content, end)
+            table, column, kind, size, modifier, form = _FIELD.unpack_from(content, end)
             kind = _TYPES.get(kind, kind)
             kind = self._server.types.get(kind, kind)
             if kind == _VARBYTE:
                 self._varbytes.append(number)
-            found += content[at:end]
-            found += struct.pack("!ihihih", table, column, kind, size, modifier, form)
-            at = end + 18
+            found += content[at:end] + _FIELD.pack(table, column, kind, size, modifier, form)
+            at = end + _FIELD.size
         return bytes(found)
 
     def _row(self, content: bytes) -> bytes:
         """A DataRow whose values of VARBYTE are digits without a prefix."""
-        found, at = bytearray(content[:2]), 2
-        for number in range(struct.unpack_from("!h", content)[0]):
-            (length,) = struct.unpack_from("!i", content, at)
-            value = content[at + 4 : at + 4 + max(length, 0)]
-            at += 4 + len(value)
-            if number in self._varbytes and length > 0:
-                value = value.removeprefix(b"\\x")
-                length = len(value)
-            found += struct.pack("!i", length) + value
+        found = bytearray(content[:2])
+        for number, value in enumerate(_values(content)):
+            sent = value
+            if value is not None and number in self._varbytes:
+                sent = value.removeprefix(b"\\x")
+            found += struct.pack("!i", -1 if sent is None else len(sent)) + (sent or b"")
         return bytes(found)
+
+
+def _count(content: bytes) -> int:
+    return int(struct.unpack_from("!h", content)[0])
+
+
+def _described(content: bytes) -> Iterator[Sent]:
+    """The columns of a RowDescription."""
+    at = 2
+    for _ in range(_count(content)):
+        end = content.index(b"\0", at)
+        _, _, kind, _, modifier, _ = _FIELD.unpack_from(content, end + 1)
+        yield Sent(content[at:end].decode(), kind, modifier)
+        at = end + 1 + _FIELD.size
+
+
+def _values(content: bytes) -> list[bytes | None]:
+    """The values of a DataRow."""
+    found, at = list[bytes | None](), 2
+    for _ in range(_count(content)):
+        (length,) = struct.unpack_from("!i", content, at)
+        found.append(None if length < 0 else content[at + 4 : at + 4 + length])
+        at += 4 + max(length, 0)
+    return found
