@@ -145,6 +145,19 @@ def test_what_was_skipped_comes_after_what_failed_in_the_same_run(
     assert [each.state for each in answered.members] == ["failed", "skipped", "skipped", "failed"]
 
 
+def test_what_died_before_its_step_began_was_not_skipped(
+    site: Site, settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """It is downstream of another extract, which was not in its run."""
+    site.put_sql("a/first", GOOD)
+    site.put_sql("a/second", BAD_AFTER)
+    defs = definitions(site, settings)
+    execute(defs, instance, "a/first")
+    planned(defs, instance, "a/second", dg.DagsterEventType.RUN_FAILURE)
+    (member,) = asked(instance, site).members
+    assert (member.extract, member.state, member.cause) == ("a/second", "failed", "killed")
+
+
 def test_partitions_fail_one_by_one(
     site: Site, settings: Settings, instance: dg.DagsterInstance
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dagster as dg
+from dagster._core.execution.api import create_execution_plan
+from dagster._core.snap import snapshot_from_execution_plan
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from extract_project.orchestration.load.compose import compose
@@ -41,11 +43,34 @@ def planned(
     event: dg.DagsterEventType | None,
     partition: str | None = None,
 ) -> str:
-    """Create a run that never executes a step, in the state that `event` sets; returns its id."""
+    """Create a run that never executes a step, in the state that `event` sets; returns its id.
+
+    It is as Dagster's schedules and sensors create it, which select assets and no steps.
+    """
     keys = {dg.AssetKey(path.split("/"))}
     job = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection=keys)
     tags = {PARTITION_NAME_TAG: partition} if partition else {}
-    run = instance.create_run_for_job(job, tags=tags, asset_selection=job.asset_selection)
+    plan = create_execution_plan(job, tags=tags)
+    run = instance.create_run(
+        job_name=job.name,
+        run_id=None,
+        run_config=None,
+        status=None,
+        tags=tags,
+        root_run_id=None,
+        parent_run_id=None,
+        step_keys_to_execute=None,
+        execution_plan_snapshot=snapshot_from_execution_plan(plan, job.get_job_snapshot_id()),
+        job_snapshot=job.get_job_snapshot(),
+        parent_job_snapshot=job.get_parent_job_snapshot(),
+        asset_selection=keys,
+        asset_check_selection=None,
+        resolved_op_selection=None,
+        op_selection=None,
+        remote_job_origin=None,
+        job_code_origin=None,
+        asset_graph=job.asset_layer.asset_graph,
+    )
     if event:
         instance.report_dagster_event(dg.DagsterEvent(event.value, job.name), run_id=run.run_id)
     return run.run_id

@@ -231,8 +231,12 @@ def _outcome(instance: dg.DagsterInstance, planned: _Planned, run: dg.RunRecord)
 
 def _was_skipped(instance: dg.DagsterInstance, planned: _Planned, run: dg.DagsterRun) -> bool:
     """Whether an upstream extract in the same run kept it from being tried."""
-    before = {op_name(path) for path in planned.extract.header.depends_on}
-    upstream = before & set(run.step_keys_to_execute or before)
+    upstream = {
+        op_name(path)
+        for path in planned.extract.header.depends_on
+        if not run.asset_selection or asset_key(path) in run.asset_selection
+    }
+    upstream &= set(run.step_keys_to_execute or upstream)
     if not upstream:  # the usual case, which takes no request
         return False
     stats = {each.step_key: each.status for each in instance.get_run_step_stats(planned.run_id)}
