@@ -250,3 +250,24 @@ def test_a_destination_has_the_key_of_the_deployment_unless_it_says_otherwise(
     keys = {name: each.encryption_key("ours") for name, each in settings.destinations.items()}
     assert keys == {"a": "ours", "b": "theirs", "c": None}
     assert list(settings.locations) == ["a", "b", "c", "data"]
+
+
+def test_manifests_of_other_locations_are_a_list_and_none_is_this_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EXTRACT_UPSTREAM_MANIFESTS", "s3://sql/sales, s3://sql/hr/")
+    settings = load(monkeypatch, TYPE="duckdb")
+    assert [str(each) for each in settings.upstream_manifests] == ["s3://sql/sales", "s3://sql/hr"]
+    given = {"upstream_manifests": ["s3://sql/hr"]}
+    assert load_settings(given).upstream_manifests == settings.upstream_manifests[1:]
+    for wrong, message in (
+        (f"{settings.manifest}/part", "overlap: expected manifests of other code locations"),
+        ("sales", "'sales' is not a location: expected s3://"),
+    ):
+        monkeypatch.setenv("EXTRACT_UPSTREAM_MANIFESTS", wrong)
+        with pytest.raises(SettingsError, match=f"^EXTRACT_UPSTREAM_MANIFESTS.*: .*{message}"):
+            load(monkeypatch, TYPE="duckdb")
+    monkeypatch.delenv("EXTRACT_UPSTREAM_MANIFESTS")
+    monkeypatch.setenv("EXTRACT_UPSTREAM_MANIFEST", "s3://sql/hr")
+    with pytest.raises(SettingsError, match="did you mean EXTRACT_UPSTREAM_MANIFESTS"):
+        load(monkeypatch, TYPE="duckdb")

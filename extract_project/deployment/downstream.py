@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from extract_project.deployment.client import Deployment
-from extract_project.planning.breaking import DownstreamAsset
+from extract_project.planning.breaking import Downstream, DownstreamAsset
 
 _DOWNSTREAM = """
 query Downstream($keys: [AssetKeyInput!]) {
   assetNodes(assetKeys: $keys) {
     assetKey { path }
+    repository { location { name } }
     dependedBy {
       asset {
         assetKey { path }
+        repository { location { name } }
         metadataEntries { label ...Lineage }
         assetMaterializations(limit: 1) { metadataEntries { label ...Lineage } }
       }
@@ -29,10 +31,8 @@ _OF_EXTRACTS = {"sql_file", "published_as"}
 """Labels of metadata that the asset of each extract has."""
 
 
-def downstream_assets(
-    deployment: Deployment, extracts: Iterable[str]
-) -> dict[str, tuple[DownstreamAsset, ...]]:
-    """The assets that depend on extracts and are none themselves, in one request.
+def downstream_assets(deployment: Deployment, extracts: Iterable[str]) -> dict[str, Downstream]:
+    """What depends on extracts, in one request.
 
     An extract that the deployment does not know is not in the answer. Raises DeploymentError if
     none answers.
@@ -42,9 +42,18 @@ def downstream_assets(
     for node in deployment.query(_DOWNSTREAM, keys=keys)["assetNodes"]:
         path = "/".join(node["assetKey"]["path"])
         readers = (each["asset"] for each in node["dependedBy"])
-        assets = [_asset(each, path) for each in readers if not _is_extract(each)]
-        found[path] = tuple(sorted(assets, key=lambda asset: asset.key))
+        found[path] = _of(path, node["repository"], readers)
     return found
+
+
+def _of(path: str, home: Mapping[str, Any], readers: Iterable[Mapping[str, Any]]) -> Downstream:
+    assets, extracts = [], []
+    for each in readers:
+        if not _is_extract(each):
+            assets.append(_asset(each, path))
+        elif each["repository"] != home:
+            extracts.append("/".join(each["assetKey"]["path"]))
+    return Downstream(tuple(sorted(assets, key=lambda asset: asset.key)), tuple(sorted(extracts)))
 
 
 def _is_extract(node: Mapping[str, Any]) -> bool:

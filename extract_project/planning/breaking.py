@@ -40,6 +40,16 @@ class DownstreamAsset:
 
 
 @dataclass(frozen=True)
+class Downstream:
+    """What depends on an extract, beside the extracts of its own code location."""
+
+    assets: tuple[DownstreamAsset, ...] = ()
+    """Those that are no extracts."""
+    extracts: tuple[str, ...] = ()
+    """The paths of extracts of other code locations."""
+
+
+@dataclass(frozen=True)
 class Breaking:
     """A breaking change, and those whom it hits."""
 

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -183,7 +184,7 @@ def test_an_asset_depends_on_an_extract_of_another_location(teams: Teams) -> Non
 
 
 def test_an_extract_runs_after_one_of_another_location_and_is_invalid_without_it(
-    teams: Teams,
+    teams: Teams, tmp_path: Path
 ) -> None:
     """Whichever location has loaded first: the other team's snapshot may have come later."""
 
@@ -197,6 +198,9 @@ def test_an_extract_runs_after_one_of_another_location_and_is_invalid_without_it
     shown = teams.call("why", "crm/fed").stdout
     assert f"next start: when sales/feed of {teams.sales.manifest.uri} has new data" in shown
 
+    planned = json.loads(teams.call("plan", str(tmp_path), "--delete", "--json").stdout)
+    broken = {each["extract"]: each["breaking"] for each in planned if each["breaking"]}
+    assert broken["sales/feed"]["extracts"] == ["crm/fed"], "of the other location"
     bucket, key = teams.sales.manifest.bucket, teams.sales.manifest.key("sales/feed.sql")
     teams.sales.s3.delete_object(Bucket=bucket, Key=key)
     await_value("crm/fed to be invalid", lambda: state() == "invalid", _SECONDS)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from extract_project.cli.console import err
 from extract_project.errors import DeploymentError
-from extract_project.planning.breaking import Breaking, DownstreamAsset, breaking, changes
+from extract_project.planning.breaking import Breaking, Downstream, breaking, changes
 from extract_project.planning.describe import Described
 from extract_project.planning.plan import Planned
 from extract_project.settings import Settings
@@ -24,17 +25,16 @@ def broken_readers(
     If Dagster does not answer, its assets are left out, and a line on standard error says so.
     """
     changed = [each.path for each in planned if changes(each, schemas.get(each.path))]
-    assets = _downstream(settings, changed) if changed else {}
-    found = {
-        each.path: breaking(each, schemas.get(each.path), assets.get(each.path, ()))
-        for each in planned
-    }
+    downstream = _downstream(settings, changed) if changed else {}
+    found = {}
+    for each in planned:
+        known = downstream.get(each.path, Downstream())
+        with_others = replace(each, dependents=(*each.dependents, *known.extracts))
+        found[each.path] = breaking(with_others, schemas.get(each.path), known.assets)
     return {path: broken for path, broken in found.items() if broken}
 
 
-def _downstream(
-    settings: Settings, paths: Sequence[str]
-) -> Mapping[str, tuple[DownstreamAsset, ...]]:
+def _downstream(settings: Settings, paths: Sequence[str]) -> Mapping[str, Downstream]:
     from extract_project.deployment.client import Deployment
     from extract_project.deployment.downstream import downstream_assets
 
