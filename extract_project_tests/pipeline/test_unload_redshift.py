@@ -266,30 +266,33 @@ def test_g1_what_differs_from_the_manifest_is_refused(
     assert find_version(red.site.data.store, red.site.target(extract).key) is None
 
 
+_TOTAL = {"record_count": 7, "content_length": 7}
+
+
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("manifests", "told"),
     [
-        (lambda m: {**m, "meta": {**m["meta"], "record_count": 7}}, "says that there are 7 in"),
-        (lambda _: {"entries": [{"url": "s3://x"}]}, "is not of the form that was expected"),
-        (None, "was written more than once"),
+        ([], "is missing"),
+        ([{"meta": _TOTAL}], "says that there are 7 in 7"),
+        ([{"entries": [{"url": "s3://x"}]}], "is not of the form that was expected"),
+        ([{}, {}], "was written more than once"),
     ],
 )
 def test_g1_a_manifest_that_contradicts_itself_is_no_list(
-    red: RedshiftRig, spoil: Callable[[Any], Any] | None, told: str
+    red: RedshiftRig, manifests: list[dict[str, Any]], told: str
 ) -> None:
-    """Or one that was replaced."""
+    """Nor one that is not there, or was replaced. `manifests`: what is put in its place."""
 
     def done(bucket: str, folder: str) -> None:
         key = f"{folder}manifest"
-        body = json.loads(red.site.body(key))
-        if spoil is not None:
-            red.site.s3.delete_object(
-                Bucket=bucket, Key=key, VersionId=red.site.version_ids(key)[0]
-            )
-        red.put(key, json.dumps(spoil(body) if spoil else body).encode())
+        true = json.loads(red.site.body(key))
+        (version,) = red.site.version_ids(key)
+        red.site.s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
+        for each in manifests:
+            red.put(key, json.dumps({**true, **each}).encode())
 
     red.server.unloading.done = done
-    extract = red.extract(HEADER.format("unload", "") + SERIES.format(250))
+    extract = red.extract(HEADER.format("unload", "") + SERIES.format(150))
     with pytest.raises(ExtractError, match=told) as raised:
         red.publish(extract)
     assert getattr(raised.value, "transient", False)

@@ -412,12 +412,12 @@ def test_the_doctor_finds_an_administrator(server: RedshiftServer) -> None:
         assert [each.ok for each in sign_in("red", redshift_warehouse(server))] == [True, True]
 
 
-def test_a_cancel_ends_the_query_while_it_is_described_or_read(server: RedshiftServer) -> None:
-    """Described: the statement waits for the lock of somebody who alters the table."""
-    execute(
-        server.postgres,
-        "create schema if not exists shop; create table if not exists shop.t (a int)",
-    )
+@pytest.mark.parametrize("hears_no_cancel", [False, True])
+def test_g8_a_cancel_ends_the_query_at_the_server(
+    server: RedshiftServer, hears_no_cancel: bool
+) -> None:
+    """By a second connection, if need be."""
+    server.hears_no_cancel = hears_no_cancel
     with redshift_warehouse(server).connect(LABEL, HOUR) as session:
         result = session.execute(Query("select pg_sleep(60)::varchar as n"))
         failed: list[WarehouseError] = []
@@ -434,7 +434,8 @@ def test_a_cancel_ends_the_query_while_it_is_described_or_read(server: RedshiftS
         session.cancel()
         running.join()
     await_value("its end", lambda: _active(server) == 0)
-    assert "the run was stopped" in str(failed[0])
+    assert "the run was stopped, and its query cancelled" in str(failed[0])
+    assert any("pg_cancel_backend" in each for each in server.statements) == hears_no_cancel
 
 
 def _active(server: RedshiftServer) -> int:

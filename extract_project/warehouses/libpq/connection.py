@@ -66,6 +66,16 @@ class Connection:
         return self._server.backend_pid
 
     @property
+    def is_active(self) -> bool:
+        """Whether a statement has been sent, and its end has not been read."""
+        from psycopg import Error, pq
+
+        try:
+            return self._server.transaction_status == pq.TransactionStatus.ACTIVE
+        except Error:  # the connection is closed
+            return False
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the last statement was sent, at least as many as the server counts."""
         return time.monotonic() - self._sent_at
@@ -102,13 +112,13 @@ class Connection:
 
     def cancel(self) -> None:
         """End the running statement, and every later one before it is sent."""
-        from psycopg import Error, pq
+        from psycopg import Error
 
         if not self._cancelled.is_set():
             self._cancelled_at = time.monotonic()
             self._cancelled.set()
         try:
-            if self._server.transaction_status == pq.TransactionStatus.ACTIVE:
+            if self.is_active:
                 _send_cancel(self._server)
         except Error:  # the connection is lost, and with it the statement
             return

@@ -38,7 +38,8 @@ def fix(connection: Connection, query_group: str, limit: timedelta) -> float:
     """
     ((own,),) = connection.query("show statement_timeout")
     milliseconds = min(int(limit.total_seconds() * 1000), _MOST_MILLISECONDS)
-    milliseconds = min(int(own or 0) or milliseconds, milliseconds)
+    if own and own.isdigit():
+        milliseconds = min(int(own) or milliseconds, milliseconds)
     values = {**_FIXED, "query_group": query_group, "statement_timeout": str(milliseconds)}
     connection.script(
         "; ".join(f"set {name} to {literal(value)}" for name, value in values.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from extract_project.errors import WarehouseError
 from extract_project.warehouses.facts import TableFacts
 from extract_project.warehouses.libpq.ended import CANCELED, ended
 from extract_project.warehouses.protocol import Query, Rendered, TableChange
+from extract_project.warehouses.redshift.cancelling import Cancelling
 from extract_project.warehouses.redshift.changes import last_changes
 from extract_project.warehouses.redshift.errors import explained
 from extract_project.warehouses.redshift.facts import table_facts
@@ -19,6 +20,7 @@ from extract_project.warehouses.redshift.streaming import StreamingConnection
 if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
+    from psycopg.pq.abc import PGconn
 
     from extract_project.warehouses.redshift.result import RedshiftResult
     from extract_project.warehouses.redshift.types import RedshiftColumns
@@ -29,18 +31,20 @@ _BEGIN, _END = "begin read only", "rollback"
 class RedshiftSession:
     """One connection, for one transaction at a time.
 
-    `seconds`: after these the server ends a statement by itself; `is_own_limit`: because the user
-    or the parameter group says so.
+    `sign_in` makes another connection of the same user. `seconds`: after these the server ends a
+    statement by itself; `is_own_limit`: because the user or the parameter group says so.
     """
 
     def __init__(
         self,
         connection: StreamingConnection,
+        sign_in: Callable[[], PGconn],
         seconds: float,
         *,
         is_own_limit: bool,
     ) -> None:
         self.connection = connection
+        self._cancelling = Cancelling(connection, sign_in)
         self._seconds = seconds
         self._whose = (
             "the statement_timeout of the user or parameter group"
@@ -72,7 +76,7 @@ class RedshiftSession:
             return last_changes(self.connection, tables)
 
     def cancel(self) -> None:
-        self.connection.cancel()
+        self._cancelling.cancel()
 
     def end(self) -> None:
         """End the transaction, if there is one."""

@@ -153,7 +153,13 @@ class RedshiftWarehouse(BaseModel):
                 raise explained(error) from None
             own = held < int(limit.total_seconds())
             writing = Writing(self.unload_role, self.unload_region, self.unload_from_rows)
-            yield WritingSession(connection, held, is_own_limit=own, writing=writing)
+            yield WritingSession(
+                connection,
+                lambda: sign_in(options, seconds, meaning),
+                held,
+                is_own_limit=own,
+                writing=writing,
+            )
         finally:
             connection.close()
 

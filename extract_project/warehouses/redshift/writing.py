@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from extract_project.warehouses.unloading import Summary, Unloaded, UnloadFolder
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from psycopg.pq.abc import PGconn
 
     from extract_project.warehouses.redshift.result import KeptResult
     from extract_project.warehouses.redshift.types import RedshiftColumns
@@ -40,12 +41,13 @@ class WritingSession(RedshiftSession):
     def __init__(
         self,
         connection: StreamingConnection,
+        sign_in: Callable[[], PGconn],
         seconds: float,
         *,
         is_own_limit: bool,
         writing: Writing,
     ) -> None:
-        super().__init__(connection, seconds, is_own_limit=is_own_limit)
+        super().__init__(connection, sign_in, seconds, is_own_limit=is_own_limit)
         self._writing = writing
         self.unload_from_rows = writing.from_rows
         self._kept: KeptResult | None = None

@@ -51,6 +51,8 @@ class RedshiftServer:
     """After so many rows, connections end."""
     forgets_the_end: bool = False
     """Whether a result has no CommandComplete."""
+    hears_no_cancel: bool = False
+    """Whether requests to cancel get lost."""
     types: dict[int, int] = field(default_factory=dict)
     """Types to describe as another one."""
     tls: ssl.SSLContext | None = None
@@ -90,6 +92,8 @@ def _serve(client: socket.socket, server: RedshiftServer) -> None:
                 client.sendall(b"N")
             code, content = wire.read_startup(client)
         with client, _postgres(server) as behind:
+            if code == wire.CANCEL_REQUEST and server.hears_no_cancel:
+                return
             if code == wire.CANCEL_REQUEST:
                 behind.sendall(struct.pack("!ii", 8 + len(content), code) + content)
                 behind.recv(1)
