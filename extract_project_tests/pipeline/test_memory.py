@@ -15,11 +15,13 @@ from extract_project_tests.support.databricks_server import Answer as ComputedAn
 from extract_project_tests.support.databricks_server import databricks_server
 from extract_project_tests.support.killable import await_line, start_process
 from extract_project_tests.support.mariadb_server import MariaDB
+from extract_project_tests.support.redshift_server import redshift_server
 from extract_project_tests.support.rigs import (
     bigquery_service,
     bigquery_settings,
     databricks_service,
     databricks_settings,
+    redshift_settings,
     snowflake_service,
     snowflake_settings,
 )
@@ -131,6 +133,24 @@ def test_g9_a_result_of_mysql_takes_the_same_memory_at_any_length(
     )
     settings = mariadb.settings("maria")
     few, many = (peak_memory(site, sql.format(rows=n), **settings) for n in (1_000_000, 10_000_000))
+    assert many < 440 * MIB
+    assert many < few + 64 * MIB
+
+
+@pytest.mark.soak
+def test_g9_a_result_of_redshift_takes_the_same_memory_at_any_length(
+    site: Site, postgres: PostgresWarehouse
+) -> None:
+    sql = (
+        "/*---\nwarehouse: red\n---*/\n"
+        "select n as id, md5(n::varchar)::varchar(32) as text, n / 7.0::float8 as share, "
+        "timestamp '2026-01-01' + n * interval '1 second' as at from generate_series(1, {rows}) n"
+    )
+    with redshift_server(postgres) as cluster:
+        settings = redshift_settings(cluster)
+        few, many = (
+            peak_memory(site, sql.format(rows=n), **settings) for n in (200_000, 2_000_000)
+        )
     assert many < 440 * MIB
     assert many < few + 64 * MIB
 

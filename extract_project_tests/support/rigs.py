@@ -126,6 +126,17 @@ def redshift_warehouse(server: RedshiftServer, **fields: Any) -> RedshiftWarehou
     )
 
 
+def redshift_settings(server: RedshiftServer) -> dict[str, str]:
+    """The same as environment variables: warehouse `red`, beside the default `shop`."""
+    fields = {"type": "redshift", "host": "127.0.0.1", "port": str(server.port)}
+    fields |= {"user": redshift_server.USER, "password": redshift_server.PASSWORD}
+    return {
+        "EXTRACT_WAREHOUSE": "shop",
+        "EXTRACT_WAREHOUSES__RED__SSLMODE": "disable",
+        **{f"EXTRACT_WAREHOUSES__RED__{name.upper()}": text for name, text in fields.items()},
+    }
+
+
 def mysql_rig(server: MariaDB) -> Rig:
     server.execute("drop table if exists shop.orders", "create table shop.orders as select 1 as id")
     warehouse = server.warehouse
