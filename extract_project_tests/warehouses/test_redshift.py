@@ -386,6 +386,11 @@ def test_facts_of_a_table(server: RedshiftServer, session: RedshiftSession) -> N
         session.facts("facts.nope")
 
 
+def test_a_text_that_the_server_could_end_elsewhere_is_not_sent(session: RedshiftSession) -> None:
+    with pytest.raises(WarehouseError, match="has a backslash"):
+        session.facts('facts."a\\"')
+
+
 def test_changes_need_the_right_to_see_what_others_write(server: RedshiftServer) -> None:
     execute(
         server.postgres,
@@ -401,6 +406,7 @@ def test_changes_need_the_right_to_see_what_others_write(server: RedshiftServer)
             "insert into redshift.role_members values ('reader', 'sys:monitor')",
         )
         changes = session.last_changes(["shop.orders", "shop.nope"])
+        assert session.last_changes(['shop."a\\"']) == {}
     assert list(changes) == ["shop.orders"]
     assert "not in seven days" in changes["shop.orders"].token
 

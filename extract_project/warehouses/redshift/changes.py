@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from extract_project.errors import Cause, WarehouseError
-from extract_project.sql_quoting import literal
 from extract_project.warehouses.libpq.connection import Connection
 from extract_project.warehouses.protocol import TableChange
-from extract_project.warehouses.redshift.names import place_of
+from extract_project.warehouses.redshift.names import is_clear, place_of, quoted
 
 # https://docs.aws.amazon.com/redshift/latest/dg/r_USER_IS_MEMBER_OF.html
 _SEES_ALL = """
@@ -40,7 +39,7 @@ def last_changes(connection: Connection, tables: Sequence[str]) -> dict[str, Tab
     A table to which nothing was written for seven days has a token too: that nothing was. Raises
     WarehouseError if the user would not see what others write.
     """
-    if not tables:
+    if not any(map(is_clear, tables)):
         return {}
     if connection.query(_SEES_ALL) != [("t",)]:
         raise WarehouseError(
@@ -48,8 +47,8 @@ def last_changes(connection: Connection, tables: Sequence[str]) -> dict[str, Tab
             "sys:monitor to …' for it, or write a schedule that is a time",
             cause=Cause.PERMISSION,
         )
-    places = {table: place_of(table) for table in tables}
-    names = ", ".join(sorted({literal(name) for _, name in places.values()}))
+    places = {table: place_of(table) for table in tables if is_clear(table)}
+    names = ", ".join(sorted({quoted(name) for _, name in places.values()}))
     found = {}
     for schema, name, oid, is_visible in connection.query(_TABLES.format(names=names)):
         found[schema, name] = str(oid)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from extract_project.errors import WarehouseError
-from extract_project.sql_quoting import literal
 from extract_project.warehouses.facts import ColumnFacts, TableFacts, rows
 from extract_project.warehouses.protocol import Session
-from extract_project.warehouses.redshift.names import place_of
+from extract_project.warehouses.redshift.names import place_of, quoted
 
 # https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html: local and external tables,
 # views and late-binding views. Keys are left out: Redshift does not enforce them.
@@ -24,8 +23,8 @@ def table_facts(session: Session, table: str) -> TableFacts:
     found = rows(
         session,
         _COLUMNS.format(
-            name=literal(name),
-            schema=f"table_schema = {literal(schema)}" if schema else _OF_SESSION,
+            name=quoted(name),
+            schema=f"table_schema = {quoted(schema)}" if schema else _OF_SESSION,
         ),
     )
     if not found:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from extract_project.sql_quoting import literal
 from extract_project.warehouses.libpq.connection import Connection
+from extract_project.warehouses.redshift.names import quoted
 
 _FIXED = {
     "datestyle": "ISO, YMD",
@@ -41,7 +41,5 @@ def fix(connection: Connection, query_group: str, limit: timedelta) -> float:
     if own and own.isdigit():
         milliseconds = min(int(own) or milliseconds, milliseconds)
     values = {**_FIXED, "query_group": query_group, "statement_timeout": str(milliseconds)}
-    connection.script(
-        "; ".join(f"set {name} to {literal(value)}" for name, value in values.items())
-    )
+    connection.script("; ".join(f"set {name} to {quoted(value)}" for name, value in values.items()))
     return milliseconds / 1000

@@ -80,6 +80,7 @@ class RedshiftWarehouse(BaseModel):
     query_group: str | None = Field(
         None,
         max_length=_QUERY_GROUP,
+        pattern=r"^[^\\]+$",
         description="Query group of the statements, by which workload management may choose a "
         "queue. Default: the extract and the run",
     )

@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterator, Mapping
 import pyarrow as pa
 
 from extract_project.errors import TypeMappingError
-from extract_project.sql_quoting import identifier, literal
+from extract_project.sql_quoting import identifier
 from extract_project.warehouses.libpq.connection import Column
 from extract_project.warehouses.meaning import incomplete, understood
+from extract_project.warehouses.redshift.names import is_clear, quoted
 from extract_project.warehouses.redshift.types import RedshiftColumns, digits
 from extract_project.warehouses.unloading import WrittenFile
 
@@ -91,7 +92,9 @@ def table_sql(table: str, columns: RedshiftColumns) -> str:
         if types[each.name] is None
     ]
     faults += [
-        f"column {name!r} has a backslash in its name: rename it" for name in types if "\\" in name
+        f"column {name!r} has a backslash in its name: rename it"
+        for name in types
+        if not is_clear(name)
     ]
     if faults:
         raise TypeMappingError(
@@ -158,13 +161,13 @@ def unload_sql(
     kms_key_id: str | None,
 ) -> str:
     """Write a table's rows below the URI, with a manifest beside them."""
-    who = role if role == "default" else literal(role)
+    who = role if role == "default" else quoted(role)
     return " ".join(
         (
-            f"unload ({literal(_selected(columns, table))}) to {literal(uri)} iam_role {who}",
-            *([f"kms_key_id {literal(kms_key_id)} encrypted"] if kms_key_id else []),
+            f"unload ({quoted(_selected(columns, table))}) to {quoted(uri)} iam_role {who}",
+            *([f"kms_key_id {quoted(kms_key_id)} encrypted"] if kms_key_id else []),
             f"format as parquet manifest verbose maxfilesize {_FILE_MEGABYTES} mb",
-            *([f"region {literal(region)}"] if region else []),
+            *([f"region {quoted(region)}"] if region else []),
         )
     )
 
