@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from extract_project.errors import NoSuchObject, NotPublished
 from extract_project.manifest.elsewhere import Elsewhere
@@ -70,10 +70,14 @@ def save_snapshot(state: Folder, snapshot: Snapshot) -> str:
 def load_snapshot(state: Folder, snapshot_id: str, only: Collection[str] | None = None) -> Snapshot:
     """Load a snapshot by its id, with all extracts, or only those at `only` and their dependencies.
 
+    With `only`, for a run worker, what is elsewhere is left out: it decides when something starts.
     Raises NotPublished if it has been removed, ValueError if it was altered.
     """
     head, *lines = snapshot_lines(state, snapshot_id)
-    wanted = lines if only is None else _with_upstream(lines, only)
+    wanted = lines
+    if only is not None:
+        wanted = _with_upstream(lines, only)
+        head = to_json({**from_json(head), "elsewhere": []})
     extracts = tuple(Extract.model_validate_json(line) for line in wanted)
     return Snapshot.model_validate_json(head).model_copy(update={"extracts": extracts})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from extract_project.manifest.collisions import Claims, page_name
@@ -82,6 +82,18 @@ class _Namespace:
             return file.header.depends_on if isinstance(file, Extract) else ()
         return next((each.upstream(path) for each in self.having(path)), ())
 
+    def elsewhere(self, path: str) -> Iterator[tuple[OtherManifest, str]]:
+        """An extract and all upstream of it, as far as they are in other manifests."""
+        coming, seen = [path], {path}
+        while coming:
+            path = coming.pop()
+            for other in self.having(path)[:1]:
+                yield other, path
+            if path not in self.files:
+                more = [each for each in self.upstream(path) if each not in seen]
+                seen.update(more)
+                coming += more
+
     def way_back(self, start: str, end: str) -> list[str]:
         """The chain of dependencies from one extract to another; empty if there is none."""
         reached_from: dict[str, str] = {}
@@ -123,11 +135,12 @@ def _fault_of_reference(file: Extract, path: str, namespace: _Namespace) -> str:
             f"{path!r} is in {' and in '.join(places)}, and they would be one asset: rename one of "
             f"them"
         )
-    if having and (unreadable := having[0].fault_of(path)):
-        return (
-            f"{path!r} in {having[0].uri} was written by another release of this project, which "
-            f"this one does not understand: deploy the same release for both ({unreadable})"
-        )
+    for other, upstream in namespace.elsewhere(path):
+        if fault := other.fault_of(upstream):
+            return (
+                f"{upstream!r} in {other.uri} was written by another release of this project, "
+                f"which this one does not understand: deploy the same release for both ({fault})"
+            )
     way = namespace.way_back(path, file.path)
     if way:
         shown = " → ".join([file.path, *way])

@@ -195,6 +195,8 @@ class ExtractFacts(_Fact):
     """The tick for which it waits for upstream extracts."""
     waits_for: tuple[str, ...] = ()
     """Upstream extracts that are not up to date, or are running."""
+    does_not_count: dict[str, str] = {}
+    """Upstream extracts that nothing waits for, and why: `invalid` or `disabled`."""
     new_upstream: bool = False
     """Whether upstream data is new, for an extract that such data starts."""
 

@@ -52,6 +52,7 @@ class Kind(StrEnum):
     UPSTREAM_FAILED = "upstream_failed"
     UPSTREAM_RUNNING = "upstream_running"
     UPSTREAM_BEHIND = "upstream_behind"
+    UPSTREAM_OFF = "upstream_off"
     DUE = "due"
     NOTHING_NEW_UPSTREAM = "nothing_new_upstream"
     SOURCE_UNCHANGED = "source_unchanged"

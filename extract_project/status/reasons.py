@@ -33,6 +33,7 @@ def reasons(facts: Facts, path: str) -> list[Reason]:
     ]
     if extract.enabled:
         found += starting(facts, extract, list(_waiting(facts, extract)))
+        found += _waits_not(extract)
     return found or [on_demand(extract)]
 
 
@@ -167,6 +168,19 @@ def _late(extract: ExtractFacts, now: datetime) -> Iterator[Reason]:
         evidence=f"last success {words.at(success.at, now)}, run {success.run_id[:8]}",
         remedy=f"extract run {extract.extract}",
     )
+
+
+def _waits_not(extract: ExtractFacts) -> Iterator[Reason]:
+    """For which upstream extracts it does not wait."""
+    for path, state in extract.does_not_count.items():
+        yield Reason(
+            kind=Kind.UPSTREAM_OFF,
+            state=None,
+            what=f"it does not wait for {named_elsewhere(path, extract.elsewhere)}, which is "
+            f"{state}",
+            evidence="nothing waits for an extract that cannot run by itself",
+            remedy=f"extract why {path}",
+        )
 
 
 def _waiting(facts: Facts, extract: ExtractFacts) -> Iterator[Reason]:

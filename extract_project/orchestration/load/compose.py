@@ -44,7 +44,7 @@ def compose(
     valid: dict[str, Extract] = {}
     invalid = list(snapshot.invalid)
     elsewhere = extracts_elsewhere(snapshot.elsewhere)
-    paths = snapshot.paths | elsewhere.keys()
+    paths = snapshot.paths.union(snapshot.upstream)
     for extract in snapshot.extracts:
         try:
             assets.append(extract_asset(extract, location, paths))

@@ -17,7 +17,7 @@ question as its cursor (a dry run), the sensor answers what is loaded: `deployme
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -29,19 +29,16 @@ from extract_project.deployment.loaded import SENSOR, Question
 from extract_project.deployment.questions import as_cursor, question_in
 from extract_project.errors import ManifestError
 from extract_project.manifest.bucket import list_files
-from extract_project.manifest.elsewhere import Elsewhere
 from extract_project.manifest.extract import Extract
-from extract_project.manifest.header.model import Header
-from extract_project.manifest.others import OtherManifest, found_elsewhere, read_others
 from extract_project.manifest.snapshot import Snapshot
 from extract_project.orchestration.load.answering import answer
+from extract_project.orchestration.load.loadable import Files, Loadable, Others
 from extract_project.orchestration.load.loading import RefusedManifest, current_snapshot
 from extract_project.orchestration.names.instigators import location_of
 from extract_project.orchestration.names.keys import asset_key
 from extract_project.orchestration.names.requests import run_request
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.store.protocol import ListedObject
-from extract_project.wording import some
 
 # The daemon evaluates sensors every 5 seconds. With an interval of exactly 5 seconds, every other
 # evaluation would come some milliseconds too early.
@@ -52,29 +49,6 @@ _WHOLE_SECOND = timedelta(seconds=1)
 """S3 cuts off the fractions of a second when it says when an object was written."""
 _ANNOUNCED_SECONDS = 60
 """How long an announced reload may take, before the sensor asks for one itself."""
-_SHOWN = 10
-
-Files = Mapping[str, str]
-
-
-@dataclass
-class _Others:
-    """Other manifests as they were at the last look."""
-
-    read: tuple[OtherManifest, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Loadable:
-    """What the definitions follow from: this manifest, and what it depends on in others."""
-
-    files: Files
-    elsewhere: tuple[Elsewhere, ...]
-
-    def changes(self, after: _Loadable) -> str:
-        """`1 added (sales/new.sql), s3://acme-sql/hr changed (hr/people)`."""
-        found = [difference(self.files, after.files), *_changes(self.elsewhere, after.elsewhere)]
-        return ", ".join(filter(None, found))
 
 
 @dataclass
@@ -83,7 +57,7 @@ class _Reloads:
 
     announced_until: float = 0.0
     """Until when somebody else is about to ask for one."""
-    asked_for: _Loadable | None = None
+    asked_for: Loadable | None = None
     """For what this process has asked for one, which was done."""
 
 
@@ -92,10 +66,10 @@ def manifest_sensor(
 ) -> dg.SensorDefinition:
     """A sensor that reloads the code location when the manifest changes, and launches extracts with
     `on_change: materialize`."""
-    loaded = _Loadable(snapshot.files, snapshot.elsewhere)
-    refusing = _Loadable(refused.files, refused.elsewhere) if refused else None
+    loaded = Loadable(snapshot.files, snapshot.elsewhere)
+    refusing = Loadable(refused.files, refused.elsewhere) if refused else None
     reloads = _Reloads()
-    others = _Others()
+    others = Others(snapshot)
     watching = [
         extract
         for extract in snapshot.extracts
@@ -125,9 +99,7 @@ def manifest_sensor(
                 reloads.announced_until = time.monotonic() + _ANNOUNCED_SECONDS
             answered = answer(question, folders.manifest, snapshot, listed, refused)
             return dg.SensorResult(cursor=as_cursor(answered))
-        others.read = read_others(folders, others.read)
-        elsewhere = found_elsewhere(snapshot.upstream, others.read, snapshot.manifest)
-        now = _Loadable(listed, elsewhere)
+        now = Loadable(listed, others.look(folders))
         if now == loaded:
             skip = f"{len(listed)} SQL files, all of them loaded"
             if context.cursor == code_versions:
@@ -176,40 +148,6 @@ def to_settle(loaded: Files, files: Mapping[str, ListedObject], now: datetime) -
         return _SETTLED
     stood = now - max(times) - _WHOLE_SECOND
     return min(max(_SETTLED - stood, timedelta()), _SETTLED)
-
-
-def difference(before: Files, after: Files) -> str:
-    """`1 added (sales/new.sql), 2 removed (…)`, for the sensor's ticks."""
-    kinds = {
-        "added": [key for key in after if key not in before],
-        "changed": [key for key in after if key in before and after[key] != before[key]],
-        "removed": [key for key in before if key not in after],
-    }
-    return ", ".join(
-        f"{len(keys)} {kind} ({', '.join(keys[:_SHOWN])}{', …' if len(keys) > _SHOWN else ''})"
-        for kind, keys in kinds.items()
-        if keys
-    )
-
-
-def _changes(before: Sequence[Elsewhere], after: Sequence[Elsewhere]) -> Iterator[str]:
-    """How what is depended on in other manifests has changed."""
-    old, new = ({each.manifest: _by_path(each) for each in both} for both in (before, after))
-    for manifest in sorted(old.keys() | new.keys()):
-        then, now = old.get(manifest, {}), new.get(manifest, {})
-        paths = {
-            path
-            for path in then.keys() | now
-            if (path in then, then.get(path)) != (path in now, now.get(path))
-        }
-        if paths:
-            yield f"{manifest} changed ({some(sorted(paths), _SHOWN)})"
-
-
-def _by_path(elsewhere: Elsewhere) -> dict[str, Header | None]:
-    """The header of each extract; None if its file is invalid."""
-    invalid = dict[str, Header | None].fromkeys(elsewhere.invalid)
-    return invalid | {each.path: each.header for each in elsewhere.extracts}
 
 
 def _changed(instance: dg.DagsterInstance, watching: Sequence[Extract]) -> list[dg.RunRequest]:

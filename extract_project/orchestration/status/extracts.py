@@ -135,6 +135,7 @@ def _facts(extract: Extract, known: _Known) -> ExtractFacts:
         next_tick=coming,
         waiting_since=since,
         waits_for=waits_for,
+        does_not_count=_does_not_count(extract, known.readiness),
         new_upstream=trigger is Trigger.UPSTREAM and any(known.readiness.new_data(extract)),
     )
 
@@ -199,6 +200,16 @@ def _waits(
         upstream = upstream_of(extract, known.readiness.extracts)
         return None, tuple(each.path for each in upstream if known.attempts.get(each.path))
     return None, ()
+
+
+def _does_not_count(extract: Extract, readiness: Readiness) -> dict[str, str]:
+    """The upstream extracts that nothing waits for, and why."""
+    counting = {each.path for each in readiness.upstream(extract)}
+    return {
+        path: "disabled" if path in readiness.extracts else "invalid"
+        for path in extract.header.depends_on
+        if path not in counting
+    }
 
 
 def _success(made: Materialization, code_version: str | None) -> Success:
