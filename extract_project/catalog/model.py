@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -208,7 +209,7 @@ class Catalog(_Part):
         extracts: Iterable[CatalogEntry],
         defaults: Iterable[CatalogDefaults],
     ) -> Catalog:
-        kept = sorted(extracts, key=lambda each: (each.path, each.manifest))
+        kept = _with_downstream(sorted(extracts, key=lambda each: (each.path, each.manifest)))
         read = {uri for each in kept for uri in each.defaults}
         return Catalog(
             data=self.data,
@@ -216,6 +217,17 @@ class Catalog(_Part):
             defaults=tuple(each for each in defaults if each.uri in read),
             extracts=tuple(kept),
         )
+
+
+def _with_downstream(entries: Sequence[CatalogEntry]) -> list[CatalogEntry]:
+    """The entries with the extracts that depend on them, also those of other manifests."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for each in entries:
+        for path in each.upstream:
+            found[path].append(each.path)
+    return [
+        each.model_copy(update={"downstream": tuple(found.get(each.path, ()))}) for each in entries
+    ]
 
 
 def catalog_schema() -> dict[str, Any]:

@@ -17,10 +17,13 @@ from extract_project.catalog.page import page
 from extract_project.catalog.tables import table_of
 from extract_project.errors import NotPublished
 from extract_project.layout import CATALOG_JSON, CATALOG_PAGE
+from extract_project.manifest.bucket import read_manifest
 from extract_project.manifest.fields.partitions import Partition
+from extract_project.manifest.others import read_others
+from extract_project.manifest.snapshot import point_to, save_snapshot
 from extract_project.store.protocol import Condition, Written
 from extract_project.store.s3.store import S3Store
-from extract_project_tests.conftest import Site
+from extract_project_tests.conftest import DIALECTS, Site
 from extract_project_tests.support.publishing import materialize
 
 ORDERS = """/*---
@@ -268,6 +271,23 @@ def test_manifests_that_publish_in_one_place_share_a_catalogue(site: Site) -> No
     assert [each.path for each in in_the_bucket(site).extracts] == ["c/d"]
     with pytest.raises(NotPublished, match="did you mean"):
         forget_manifest(site.data, f"{two.manifest.uri}x")
+
+
+def test_what_depends_on_an_extract_from_another_manifest_is_shown_with_it(site: Site) -> None:
+    one = replace(site, manifest=site.manifest / "one")
+    two = replace(site, manifest=site.manifest / "two")
+    one.put_sql("a/b", "select 1 as a")
+    two.put_sql("c/d", "/*---\ndepends_on: a/b\n---*/\nselect 1 as a")
+    loaded = one.snapshot()
+    point_to(site.state, one.manifest.uri, save_snapshot(site.state, loaded))
+    folders = replace(two.folders, upstream_manifests=(one.manifest.uri,))
+    theirs = read_manifest(two.manifest, DIALECTS, others=read_others(folders))
+    keep_catalog(one.folders, loaded)
+    keep_catalog(two.folders, theirs)
+    keep_catalog(one.folders, loaded)
+    assert entry(in_the_bucket(site), "a/b").downstream == ("c/d",)
+    forget_manifest(site.data, two.manifest.uri)
+    assert entry(in_the_bucket(site), "a/b").downstream == ()
 
 
 def test_a_manifest_that_has_moved_does_not_leave_its_extracts_behind(site: Site) -> None:
