@@ -13,6 +13,7 @@ from deploy.stack.parameters import (
     INTEGRATION,
     INTEGRATION_USER,
     NONE,
+    REDSHIFT_ROLE,
     SERVICES,
     SMALL,
     STANDARD,
@@ -90,6 +91,7 @@ def define_roles(stack: cdk.Stack) -> None:
     of_run = cdk.Token.as_string(either(SERVICES, database, f"{absent}{cdk.Aws.STACK_NAME}-none"))
     _role(stack, "RunExecutionRole", start_tasks("RunLogs", of_run, warehouse=True))
     _of_snowflake(stack)
+    _of_redshift(stack)
     _readers_and_authors(stack)
 
 
@@ -154,6 +156,34 @@ def _of_snowflake(stack: cdk.Stack) -> None:
         ],
     )
     only_if(role, INTEGRATION)
+
+
+def _of_redshift(stack: cdk.Stack) -> None:
+    """The role with which Redshift writes the results of `engine: unload`.
+
+    Only somebody of this account who may pass the role can give it to a cluster or a namespace.
+    """
+    services = [f"{each}.amazonaws.com" for each in ("redshift", "redshift-serverless")]
+    role = iam.CfnRole(
+        stack,
+        "RedshiftUnloadRole",
+        assume_role_policy_document={
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": services},
+                    "Action": "sts:AssumeRole",
+                }
+            ],
+        },
+        policies=[
+            iam.CfnRole.PolicyProperty(
+                policy_name="own", policy_document=iam.PolicyDocument(statements=write_unloaded())
+            )
+        ],
+    )
+    only_if(role, REDSHIFT_ROLE)
 
 
 def _policy(

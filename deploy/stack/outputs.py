@@ -8,6 +8,7 @@ from deploy.stack.parameters import (
     ARM,
     INTEGRATION,
     NONE,
+    REDSHIFT_ROLE,
     SECRET,
     SERVICES,
     either,
@@ -75,6 +76,13 @@ def define_outputs(stack: cdk.Stack) -> None:
         description="STORAGE_AWS_ROLE_ARN of the storage integration (docs/unload.md)",
         value=cdk.Fn.sub("${UnloadRole.Arn}"),
         condition=known_condition(stack, INTEGRATION),
+    )
+    cdk.CfnOutput(
+        stack,
+        "RedshiftUnloadRoleArn",
+        description="UNLOAD_ROLE of a Redshift warehouse, once it is attached (docs/unload.md)",
+        value=cdk.Fn.sub("${RedshiftUnloadRole.Arn}"),
+        condition=known_condition(stack, REDSHIFT_ROLE),
     )
     cdk.CfnOutput(
         stack,

@@ -13,6 +13,7 @@ SNOWFLAKE, KEY_PAIR, POSTGRES, SECRET = "HasSnowflake", "HasKeyPair", "HasPostgr
 OTHERS, DEFAULT, PORT = "HasOtherWarehouses", "HasDefaultWarehouse", "HasWarehousePort"
 DESTINATIONS, GLUE = "HasDestinations", "HasGlueDatabase"
 INTEGRATION, INTEGRATION_USER = "HasSnowflakeIntegration", "HasSnowflakeIntegrationUser"
+REDSHIFT_ROLE = "HasRedshiftRole"
 STANDARD, SMALL, ARM = "IsStandard", "IsSmall", "IsArm"
 NONE, SERVICES, PUBLIC = "IsNone", "HasServices", "IsPublic"
 INTERNET, STANDBY, DB_CLASS, GLUE_ENDPOINT = (
@@ -65,6 +66,8 @@ def define_parameters(stack: cdk.Stack) -> None:
          "key warehouses of the secret, as JSON in a text", "false", switch=True)  # fmt: skip
     text(stack, "DefaultWarehouse", "Name of the default warehouse; empty: snowflake if there is "
          "one, else postgres", pattern="^([a-z][a-z0-9_]*)?$")  # fmt: skip
+    text(stack, "RedshiftRole", "true: a role with which Redshift writes results itself "
+         "(engine: unload)", "false", switch=True)  # fmt: skip
     number(stack, "WarehousePort", "A further port that runs may connect to, as 3306 for MySQL; "
            "443 is open anyway", 443, most=65535)  # fmt: skip
 
@@ -166,6 +169,7 @@ def _conditions(stack: cdk.Stack) -> None:
     )
     others = define.condition_equals(ref("OtherWarehouses"), "true")
     condition(stack, OTHERS, others)
+    condition(stack, REDSHIFT_ROLE, define.condition_equals(ref("RedshiftRole"), "true"))
     is_open = define.condition_equals(ref("WarehousePort"), "443")
     condition(stack, PORT, define.condition_not(is_open))
     condition(

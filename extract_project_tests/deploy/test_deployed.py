@@ -64,6 +64,7 @@ EVERYTHING = {
     "SnowflakeIntegration": "EXTRACTS",
     "SnowflakeIntegrationUser": "arn:aws:iam::210987654321:user/snowflake",
     "SnowflakeIntegrationId": "ACME_SFCRole=1_x",
+    "RedshiftRole": "true",
 }
 NAMELESS = {"AWS::EC2::SecurityGroupIngress"}
 """moto gives no id of it."""

@@ -77,7 +77,7 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
     "CodeExecutionRole": START,
     "RunExecutionRole": START,
 }
-OTHERS = {"FlowRole", "ScheduleRole", "UnloadRole"}
+OTHERS = {"FlowRole", "ScheduleRole", "UnloadRole", "RedshiftUnloadRole"}
 """Roles of services, and of Snowflake."""
 HIDES = {"RunRole": {"s3:DeleteObject"}}
 """A delete marker on a part that is no longer named; the bucket's policy keeps all versions."""
@@ -258,18 +258,29 @@ def test_readers_read_and_authors_write_sql() -> None:
     assert found["AuthorPolicy"] == sorted([*USE_KEY, *listing, "s3:DeleteObject", "s3:PutObject"])
 
 
-def test_snowflake_writes_below_one_folder_and_nobody_can_be_it_before_its_user_is_known() -> None:
-    role = of_type("AWS::IAM::Role")["UnloadRole"]
-    found = {each["Sid"]: tuple(listed(each["Action"])) for each in statements("UnloadRole")}
+@pytest.mark.parametrize("role", ["UnloadRole", "RedshiftUnloadRole"])
+def test_a_warehouse_writes_below_one_folder(role: str) -> None:
+    found = {each["Sid"]: tuple(listed(each["Action"])) for each in statements(role)}
     assert found == {
         "Write": ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
         "List": ("s3:GetBucketLocation", "s3:ListBucket"),
         "UseKey": USE_KEY,
     }
-    assert resource("UnloadRole", "Write") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/_parts/*"}
+    assert resource(role, "Write") == {"Fn::Sub": "${Data.Arn}/${DataPrefix}/_parts/*"}
+
+
+def test_nobody_can_be_snowflakes_role_before_its_user_is_known() -> None:
+    role = of_type("AWS::IAM::Role")["UnloadRole"]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     known, allowed, denied = trust["Effect"]["Fn::If"]
     assert (known, allowed, denied) == ("HasSnowflakeIntegrationUser", "Allow", "Deny")
     assert trust["Condition"] == {
         "StringEquals": {"sts:ExternalId": {"Ref": "SnowflakeIntegrationId"}}
     }
+
+
+def test_only_redshift_can_be_its_role() -> None:
+    role = of_type("AWS::IAM::Role")["RedshiftUnloadRole"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    services = ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"]
+    assert trust["Principal"] == {"Service": services}
