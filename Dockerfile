@@ -48,4 +48,4 @@ VOLUME ["/opt/dagster", "/tmp"]
 USER 10001:10001
 EXPOSE 4000
 # No ENTRYPOINT: EcsRunLauncher replaces the command only, and PID 1 has to get SIGTERM itself.
-CMD ["dagster", "code-server", "start", "-h", "0.0.0.0", "-p", "4000", "-m", "extract_project.definitions"]
+CMD ["extract", "code-server", "--host", "0.0.0.0", "--port", "4000", "--module", "extract_project.definitions"]

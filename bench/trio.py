@@ -6,7 +6,7 @@ import json
 import os
 import re
 import signal
-import sys
+import sysconfig
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -59,8 +59,8 @@ def code_server(site: EmbeddedSite) -> Iterator[CodeServer]:
     """A code server alone."""
     port = free_port()
     command = (
-        *(sys.executable, "-m", "dagster", "code-server", "start", "-h", "127.0.0.1"),
-        *("-p", str(port), "-m", "extract_project.definitions"),
+        *(str(Path(sysconfig.get_path("scripts")) / "extract"), "code-server"),
+        *("--port", str(port)),
     )
     home = site.directory / "alone"
     home.mkdir()

@@ -72,10 +72,11 @@ def processes() -> list[Process]:
         "log_group": "CoreLogs", "cpu": str(_SERVICE_CPU), "memory": str(_SERVICE_MEMORY),
     }  # fmt: skip
     answers = f"import urllib.request as u; u.urlopen('http://127.0.0.1:{UI_PORT}/server_info')"
-    serve = ["dagster", "code-server", "start", "-h", "0.0.0.0", "-p", str(CODE_PORT)]
+    serve = ["extract", "code-server", "--host", "0.0.0.0", "--port", str(CODE_PORT)]
+    serve += ["--module", "extract_project.definitions"]
     return [
         Process(
-            "Code", [*serve, "-m", "extract_project.definitions"], "CodeRole", "CodeExecutionRole",
+            "Code", serve, "CodeRole", "CodeExecutionRole",
             warehouse=True, instance=False, port=CODE_PORT, only=STANDARD,
             health=["CMD", "dagster", "api", "grpc-health-check", "-p", str(CODE_PORT)], **service,
         ),

@@ -18,6 +18,7 @@ _COMMANDS: Mapping[str, str] = {
     "backfill": "running.backfill",
     "catalog": "published.catalog",
     "check": "files.check",
+    "code-server": "code_server",
     "completion": "completion",
     "ddl": "published.ddl",
     "demo": "demo",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import sysconfig
 import urllib.error
 import urllib.request
@@ -114,9 +113,8 @@ def dagster_processes(
         grpc_port,
         {
             "code-server": (
-                *(sys.executable, "-m", "dagster", "code-server", "start", "-h", "127.0.0.1"),
-                *("-p", str(grpc_port), "-m", module),
-                "--use-python-environment-entry-point",
+                *(_script("extract"), "code-server", "--port", str(grpc_port)),
+                *("--module", module, "--", "--use-python-environment-entry-point"),
             ),
             "webserver": (
                 *(_script("dagster-webserver"), "-h", "127.0.0.1", "-p", str(port)),

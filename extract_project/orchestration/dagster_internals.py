@@ -7,7 +7,8 @@ nowhere else. All were last seen in Dagster 1.13.27.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -116,6 +117,9 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     # only so much of them as tells whether they have changed.
     "stored_asset_rows",
     "stored_asset_ends",
+    # Reloads that start no Python anew: the code server, with our way to start its processes.
+    "run_code_server",
+    "run_dagster",
     # A release is for one run: a re-execution copies its tags, and has this one. The cause of a
     # run: a backfill's runs have the other one.
     "PARENT_RUN_ID_TAG",
@@ -207,3 +211,21 @@ def stored_asset_ends(
     with connect() as connection:
         found = connection.execute(wanted.where(row.asset_key.in_(keys)))
         return [(key, run, details, tail) for key, run, details, tail in found]
+
+
+def run_code_server(arguments: Sequence[str], open_process: Callable[..., Any]) -> None:
+    """Be `dagster code-server start`, whose processes `open_process` starts, as
+    `subprocess.Popen` would.
+    """
+    from dagster._grpc import server
+
+    server.open_ipc_subprocess = open_process  # type: ignore[attr-defined]
+    run_dagster(["code-server", "start", *arguments])
+
+
+def run_dagster(arguments: Sequence[str]) -> None:
+    """Be `dagster` with these arguments; raises SystemExit at its end."""
+    from dagster._cli import main
+
+    sys.argv = ["dagster", *arguments]
+    main()  # type: ignore[no-untyped-call]

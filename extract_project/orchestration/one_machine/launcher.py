@@ -14,13 +14,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sysconfig
 import threading
 import time
 from collections.abc import Mapping
 from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess, SpawnProcess
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -34,6 +32,7 @@ from extract_project.orchestration.dagster_internals import (
     WorkerStatus,
     get_run_crash_explanation,
 )
+from extract_project.orchestration.installed_code import installed_code
 from extract_project.orchestration.one_machine.process import execute, living
 
 _PRELOADED = (
@@ -46,8 +45,6 @@ _PRELOADED = (
     "dagster._core.workspace.autodiscovery",
 )
 """What a run would import first. A name that Dagster no longer has is skipped."""
-_CODE = Path(__file__).parents[2]
-_NOT_PRELOADED = "definitions.py"
 _END_SECONDS = 10
 """How long interrupted runs have for cancelling their queries when the launching process ends."""
 
@@ -119,7 +116,7 @@ class ForkingRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             process.kill()
 
     def _process(self, run_id: str) -> ForkServerProcess | SpawnProcess:
-        code = _code()
+        code = installed_code()
         if self._preloaded_code is None:
             self._preloaded_code = code
         arguments = (run_id, self._instance.get_ref())
@@ -151,10 +148,3 @@ class ForkingRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             return False
         os.kill(pid, signal.SIGINT)
         return True
-
-
-def _code() -> int:
-    """Changes with every change of this project's code, and of the packages beside it."""
-    files = [each for each in _CODE.rglob("*.py") if each.name != _NOT_PRELOADED]
-    installed = Path(sysconfig.get_path("purelib"))
-    return hash(tuple((str(each), each.stat().st_mtime_ns) for each in [installed, *files]))

@@ -1,0 +1,20 @@
+"""Dagster's code server, with processes that are forked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from extract_project.orchestration.code_server.forked import ForkServer
+
+
+def serve(arguments: Sequence[str]) -> None:
+    """Be `dagster code-server start` with these arguments, until this process is told to end."""
+    server = ForkServer()
+    server.begin()
+    # Imported here because the fork server imports its modules meanwhile.
+    from extract_project.orchestration.dagster_internals import run_code_server
+
+    try:
+        run_code_server(arguments, server.open)
+    finally:
+        server.end()
