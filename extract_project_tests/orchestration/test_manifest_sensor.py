@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import dagster as dg
 import pytest
@@ -15,6 +18,7 @@ from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.settings import Settings
 from extract_project.store.protocol import ListedObject
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.waiting import await_value
 
 EAGER = "/*---\non_change: materialize\n---*/\n"
 
@@ -89,6 +93,67 @@ def test_the_sensor_leaves_an_announced_reload_to_who_announced_it(
     assert (list(loaded.versions), loaded.newer) == (["a/first"], ("a/added.sql",))
     reason, _ = evaluate(None)
     assert reason == "1 added (sql/a/added.sql): somebody else has them loaded right now"
+
+
+class SlowWebserver(ThreadingHTTPServer):
+    """Answers a request for a reload when it may, and counts them; every reload succeeds."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Reload)
+        self.requests: list[bytes] = []
+        self.may_answer = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Reload(BaseHTTPRequestHandler):
+    server: SlowWebserver
+
+    def do_POST(self) -> None:
+        self.server.requests.append(self.rfile.read(int(self.headers["content-length"])))
+        self.server.may_answer.wait()
+        body = b'{"data": {"reloadRepositoryLocation": {"__typename": "WorkspaceLocationEntry"}}}'
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def webserver() -> Iterator[SlowWebserver]:
+    with SlowWebserver() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.may_answer.set()
+        server.shutdown()
+        thread.join()
+
+
+def test_a_reload_that_outlasts_a_tick_is_asked_for_once(
+    site: Site, settings: Settings, webserver: SlowWebserver
+) -> None:
+    site.put_sql("a/first", "select 1 as a")
+    there = settings.model_copy(update={"dagster_url": webserver.url})
+    location = CodeLocation(there, there.connect, "snapshot-1")
+    snapshot = site.snapshot()
+    sensor = live.manifest_sensor(snapshot, location, patience=0)
+    site.put_sql("a/added", "select 2 as a")
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def evaluate() -> str | None:
+            with dg.build_sensor_context(
+                instance=instance, definitions=dg.Definitions(sensors=[sensor])
+            ) as context:
+                return sensor.evaluate_tick(context).skip_message
+
+        change = "1 added (sql/a/added.sql)"
+        assert [evaluate() for _ in range(3)] == [f"{change}: being loaded"] * 3
+        webserver.may_answer.set()
+        await_value("the reload", lambda: evaluate() == f"{change}: reloaded", 30)
+    assert len(webserver.requests) == 1
 
 
 def test_how_often_the_manifest_is_looked_at_is_a_setting(site: Site, settings: Settings) -> None:

@@ -17,13 +17,15 @@ question as its cursor (a dry run), the sensor answers what is loaded: `deployme
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import dagster as dg
 
+from extract_project.daemons import DaemonPool
 from extract_project.deployment.client import Deployment
 from extract_project.deployment.loaded import SENSOR, Question
 from extract_project.deployment.questions import as_cursor, question_in
@@ -47,8 +49,11 @@ _SETTLED = timedelta(seconds=2)
 """How long a change must stand still."""
 _WHOLE_SECOND = timedelta(seconds=1)
 """S3 cuts off the fractions of a second when it says when an object was written."""
-_ANNOUNCED_SECONDS = 60
+_ANNOUNCED_SECONDS = 120
 """How long an announced reload may take, before the sensor asks for one itself."""
+_PATIENCE_SECONDS = 40
+"""How long one tick waits for a reload; Dagster ends a tick after 60 seconds. With thousands of
+SQL files a reload takes longer."""
 
 
 @dataclass
@@ -58,14 +63,39 @@ class _Reloads:
     announced_until: float = 0.0
     """Until when somebody else is about to ask for one."""
     asked_for: Loadable | None = None
-    """For what this process has asked for one, which was done."""
+    """For what this process has asked for one."""
+    under_way: Future[None] | None = None
+    """The request for it, until a tick has seen its end."""
+
+    def ask(self, now: Loadable, reload: Callable[[], None]) -> None:
+        """Have what is there now loaded, also beyond the end of a tick."""
+        pool = DaemonPool(1, "reload")
+        self.asked_for, self.under_way = now, pool.submit(reload)
+        pool.shutdown(wait=False)
+
+    def is_done(self, seconds: float) -> bool:
+        """Wait for the end of the reload; raises its error, and then it may be asked for again."""
+        assert self.under_way is not None
+        if not wait([self.under_way], seconds).done:
+            return False
+        done, self.under_way = self.under_way, None
+        if done.exception() is not None:
+            self.asked_for = None
+        done.result()
+        return True
 
 
 def manifest_sensor(
-    snapshot: Snapshot, location: CodeLocation, refused: RefusedManifest | None = None
+    snapshot: Snapshot,
+    location: CodeLocation,
+    refused: RefusedManifest | None = None,
+    patience: float = _PATIENCE_SECONDS,
 ) -> dg.SensorDefinition:
     """A sensor that reloads the code location when the manifest changes, and launches extracts with
-    `on_change: materialize`."""
+    `on_change: materialize`.
+
+    A tick waits for a reload for `patience` seconds.
+    """
     loaded = Loadable(snapshot.files, snapshot.elsewhere)
     refusing = Loadable(refused.files, refused.elsewhere) if refused else None
     reloads = _Reloads()
@@ -116,22 +146,28 @@ def manifest_sensor(
                 f"the current manifest does not load, so the one before it is still served: "
                 f"{changes}: revert this, or fix it: {refused.reason}"
             )
-        if now == reloads.asked_for:
-            raise ManifestError(
-                f"{changes}: the webserver has had a code server load them, and it was not this "
-                f"one, which the daemon uses: expected one code server for a code location; end "
-                f"one of the two, then restart the daemon"
+        if reloads.under_way is None:
+            if now == reloads.asked_for:
+                raise ManifestError(
+                    f"{changes}: the webserver has had a code server load them, and it was not "
+                    f"this one, which the daemon uses: expected one code server for a code "
+                    f"location; end one of the two, then restart the daemon"
+                )
+            if time.monotonic() < reloads.announced_until:
+                return dg.SkipReason(f"{changes}: somebody else has them loaded right now")
+            if listed != loaded.files and (
+                left := to_settle(loaded.files, files, datetime.now(UTC))
+            ):
+                time.sleep(left.total_seconds())
+                if look() != files or time.monotonic() < reloads.announced_until:
+                    return dg.SkipReason(f"{changes}: reloaded when they have settled")
+            current_snapshot(folders, location.settings.dialects, snapshot)
+            settings = location.settings
+            reloads.ask(
+                now, Deployment(settings.dagster_url, location_of(context, settings)).reload
             )
-        if time.monotonic() < reloads.announced_until:
-            return dg.SkipReason(f"{changes}: somebody else has them loaded right now")
-        if listed != loaded.files and (wait := to_settle(loaded.files, files, datetime.now(UTC))):
-            time.sleep(wait.total_seconds())
-            if look() != files or time.monotonic() < reloads.announced_until:
-                return dg.SkipReason(f"{changes}: reloaded when they have settled")
-        current_snapshot(folders, location.settings.dialects, snapshot)
-        settings = location.settings
-        Deployment(settings.dagster_url, location_of(context, settings)).reload()
-        reloads.asked_for = now
+        if not reloads.is_done(patience):
+            return dg.SkipReason(f"{changes}: being loaded")
         return dg.SkipReason(f"{changes}: reloaded")
 
     return manifest
