@@ -20,6 +20,10 @@ def code_server(host: str, port: int, module: str, more: tuple[str, ...]) -> Non
     """Serve the extracts to webserver and daemon, with reloads that take a second or two less.
 
     It is `dagster code-server start`, which takes further options: write them behind `--`.
+
+    \b
+    extract code-server --host 0.0.0.0 --port 4000
+    extract code-server --module acme.definitions -- --log-level warning
     """
     from extract_project.orchestration.code_server.serving import serve
 

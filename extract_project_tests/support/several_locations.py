@@ -86,8 +86,8 @@ def _code_server(
     processes: DagsterProcesses, server: CodeServer, port: int
 ) -> Iterator[subprocess.Popen[bytes]]:
     command = list(processes.commands[_SERVER])
-    command[command.index("-p") + 1] = str(port)
-    command[command.index("-m", command.index("-p")) + 1] = server.module
+    command[command.index("--port") + 1] = str(port)
+    command[command.index("--module") + 1] = server.module
     environment = {**processes.environment, **server.environment}
     with running(command, processes.log(f"{_SERVER}-{port}"), environment) as process:
         yield process
