@@ -50,7 +50,7 @@ bench-scale: $(READY) ## measure manifests of 100, 1,000 and 5,000 SQL files; wr
 bench-starts: $(READY) ## measure one small extract through `extract run`, and twelve in one run
 	$(BIN)/python -m bench.starts
 
-bench-fanout: $(READY) ## measure a backfill of 60 partitions over 15 tasks of the local ECS
+bench-fanout: $(READY) ## measure a backfill of 100 partitions over 15 tasks of the local ECS
 	$(BIN)/python -m bench.fanout
 
 bench-unload: $(READY) ## compare `engine: unload` with `stream`: memory and CPU of the run

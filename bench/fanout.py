@@ -45,7 +45,7 @@ as 'select 1 from pg_sleep(seconds)'
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.fanout", description=__doc__)
-    parser.add_argument("--partitions", type=int, default=60)
+    parser.add_argument("--partitions", type=int, default=100)
     parser.add_argument("--tasks", type=int, nargs="+", default=[15])
     parser.add_argument("--seconds", type=int, default=20, help="of each query")
     given = parser.parse_args()
