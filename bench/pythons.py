@@ -22,8 +22,6 @@ from extract_project.process import take_environment
 from extract_project.settings import load_settings
 from extract_project.store.s3.client import connect
 
-_PATH = "small/answer"
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.pythons", description=__doc__)
@@ -36,26 +34,23 @@ def main() -> None:
         embedded_site(Path(directory)) as site,
     ):
         take_environment(site.settings)
-        _put_file(site)
+        path = _put_file(site)
         for number in range(given.rounds + 1):
             for environment, found in runs.items():
-                run = _run(environment, site)
+                run = _run(environment, site, path)
                 if number:  # the first round compiles modules, and does not count
                     found.append(run)
     sys.stdout.write("\n".join(_line(each, found) for each, found in runs.items()) + "\n")
 
 
-def _put_file(site: EmbeddedSite) -> None:
+def _put_file(site: EmbeddedSite) -> str:
     with duckdb.connect(str(site.warehouse)) as connection:
         connection.execute(many.TABLE)
-    manifest = load_settings().manifest
-    connect().put_object(
-        Bucket=manifest.bucket, Key=manifest.key(f"{_PATH}.sql"), Body=b"select 1 as answer"
-    )
+    return many.put(connect(), load_settings().manifest, 0)
 
 
-def _run(environment: Path, site: EmbeddedSite) -> Measurement:
-    command = [str(environment / "bin" / "extract"), "materialize", _PATH]
+def _run(environment: Path, site: EmbeddedSite, path: str) -> Measurement:
+    command = [str(environment / "bin" / "extract"), "materialize", path]
     run = measure(command, site.process_environment(), site.directory / "pythons.log")
     if run.exit_code:
         raise SystemExit(f"{environment}: {run.output[-2000:]}")
