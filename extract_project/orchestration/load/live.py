@@ -79,9 +79,9 @@ class _Reloads:
         if not wait([self.under_way], seconds).done:
             return False
         done, self.under_way = self.under_way, None
-        if done.exception() is not None:
+        if error := done.exception():
             self.asked_for = None
-        done.result()
+            raise error
         return True
 
 

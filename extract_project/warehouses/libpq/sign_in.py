@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from extract_project.errors import Cause
+from extract_project.errors import Cause, WarehouseError
+from extract_project.prefetch import in_thread
 from extract_project.warehouses.meaning import Meaning
 
 if TYPE_CHECKING:
@@ -69,6 +70,29 @@ class _Trace:
     def code(self) -> str | None:
         found = _CODE.search(self.text)
         return found.group(1) if found else None
+
+
+def log_in(
+    product: str,
+    options: Options,
+    seconds: float,
+    meaning: Meanings,
+    hint: Callable[[str], str] = lambda _: "",
+) -> PGconn:
+    """As `sign_in`, in a thread; raises WarehouseError with the server's reason and the settings to
+    check. `hint` is asked what to add to the reason.
+    """
+    try:
+        # Host names are resolved in C, where signals do not arrive.
+        return in_thread("sign-in", lambda: sign_in(options, seconds, meaning))
+    except SignInError as error:
+        raise WarehouseError(
+            f"login to database {options['dbname']!r} of {product} at "
+            f"{options['host']}:{options['port']} failed for user {options['user']!r}: {error}"
+            f"{hint(str(error))}",
+            cause=error.meaning.cause,
+            transient=error.meaning.transient,
+        ) from None
 
 
 def sign_in(options: Options, seconds: float, meaning: Meanings) -> PGconn:

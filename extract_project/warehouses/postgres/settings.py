@@ -9,12 +9,10 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from extract_project.errors import WarehouseError
-from extract_project.prefetch import in_thread
 from extract_project.schema.choices import DEFAULTS, Integers, Numeric, TypeChoices
 from extract_project.sql.dialect import Dialect
 from extract_project.sql.postgres import Postgres
-from extract_project.warehouses.libpq.sign_in import NETWORK, Options, SignInError, sign_in
+from extract_project.warehouses.libpq.sign_in import NETWORK, Options, log_in
 from extract_project.warehouses.postgres.errors import meaning
 from extract_project.warehouses.postgres.session import PostgresSession
 from extract_project.warehouses.protocol import FunctionNames, Label
@@ -62,17 +60,7 @@ class PostgresWarehouse(BaseModel):
         from extract_project.warehouses.postgres.copying import CopyConnection
 
         seconds = min(_CONNECT_SECONDS, max(1.0, timeout.total_seconds()))
-        options = self._options(label)
-        try:
-            # Host names are resolved in C, where signals do not arrive.
-            server = in_thread("sign-in", lambda: sign_in(options, seconds, meaning))
-        except SignInError as error:
-            raise WarehouseError(
-                f"login to database {self.database!r} of postgres at {self.host}:{self.port} "
-                f"failed for user {self.user!r}: {error}",
-                cause=error.meaning.cause,
-                transient=error.meaning.transient,
-            ) from None
+        server = log_in("postgres", self._options(label), seconds, meaning)
         connection = CopyConnection(server)
         try:
             yield PostgresSession(connection, timeout + _LATE, self.database)

@@ -9,12 +9,11 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from extract_project.errors import WarehouseError
 from extract_project.prefetch import in_thread
 from extract_project.schema.choices import DEFAULTS, Integers, Numeric, TypeChoices
 from extract_project.sql.dialect import Dialect
 from extract_project.sql.redshift import Redshift
-from extract_project.warehouses.libpq.sign_in import NETWORK, Options, SignInError, sign_in
+from extract_project.warehouses.libpq.sign_in import NETWORK, Options, log_in, sign_in
 from extract_project.warehouses.protocol import FunctionNames, Label
 from extract_project.warehouses.redshift.errors import explained, meaning
 from extract_project.warehouses.redshift.fixed import fix
@@ -134,17 +133,7 @@ class RedshiftWarehouse(BaseModel):
         seconds = min(_CONNECT_SECONDS, max(1.0, timeout.total_seconds()))
         user, password = in_thread("credentials", self._login)
         options = self._options(label, user, password)
-        try:
-            # Host names are resolved in C, where signals do not arrive.
-            server = in_thread("sign-in", lambda: sign_in(options, seconds, meaning))
-        except SignInError as error:
-            hint = f": {_DIGEST_HINT}" if _DIGEST in str(error) else ""
-            raise WarehouseError(
-                f"login to database {self.database!r} of redshift at {self.host}:{self.port} "
-                f"failed for user {user!r}: {error}{hint}",
-                cause=error.meaning.cause,
-                transient=error.meaning.transient,
-            ) from None
+        server = log_in("redshift", options, seconds, meaning, _hint)
         connection = StreamingConnection(server)
         try:
             limit = timeout + _LATE
@@ -196,3 +185,7 @@ class RedshiftWarehouse(BaseModel):
 
 def _group(label: Label) -> str:
     return f"extract {label.extract} {label.run_id}"[:_QUERY_GROUP]
+
+
+def _hint(reason: str) -> str:
+    return f": {_DIGEST_HINT}" if _DIGEST in reason else ""
