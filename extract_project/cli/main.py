@@ -52,6 +52,7 @@ _COMMANDS: Mapping[str, str] = {
     "up": "demo",
     "versions": "published.versions",
     "why": "running.why",
+    "workspace": "workspace",
 }
 """Each command, and the module here that has it under its name."""
 _SENTENCE = 100
