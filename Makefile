@@ -102,13 +102,15 @@ CHECK_ENV := $(VENV)-checkov
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-stack: ## synthesize the AWS stack; fail if deploy/template.yaml differs, or has a finding
+TEMPLATES := deploy/template.yaml deploy/location.yaml
+
+stack: ## synthesize the AWS stacks; fail if a template in deploy/ differs, or has a finding
 	$(PYTHON) -m venv $(STACK_ENV) && $(STACK_ENV)/bin/pip install --quiet aws-cdk-lib==2.275.0 cfn-lint==1.58.0 'mypy>=2.0' types-pyyaml
 	$(PYTHON) -m venv $(CHECK_ENV) && $(CHECK_ENV)/bin/pip install --quiet 'checkov>=3.1,<4'
 	$(STACK_ENV)/bin/mypy --config-file= --strict --follow-imports silent --python-version 3.11 -p deploy
 	$(STACK_ENV)/bin/python -m deploy.stack $(if $(WRITE),,--check)
-	$(STACK_ENV)/bin/cfn-lint deploy/template.yaml
-	$(CHECK_ENV)/bin/checkov --file deploy/template.yaml --framework cloudformation --skip-download --compact --quiet
+	$(STACK_ENV)/bin/cfn-lint $(TEMPLATES)
+	$(CHECK_ENV)/bin/checkov --file $(TEMPLATES) --framework cloudformation --skip-download --compact --quiet
 
 cost: ## compute the costs of the stack; writes docs/cost.md
 	$(PYTHON) -m deploy.cost_page > docs/cost.md

@@ -29,6 +29,7 @@ class Prices:
     key_month: float = 1.0
     secret_month: float = 0.4
     zone_month: float = 0.5
+    named_address_month: float = 0.1
     alarm_month: float = 0.1
     metric_month: float = 0.3
     log_gb: float = 0.5
@@ -75,6 +76,7 @@ class Shape:
     """Its class; empty: there is none."""
     standby: bool = True
     database_gb: int = 20
+    keys: int = 1
     names: int = 1
     """Private zones."""
     alarms: int = 9
@@ -131,6 +133,20 @@ FOOTPRINTS = {
     ),
 }
 """Each by the value of the parameter `Footprint`; a column of the page."""
+LOCATION = Shape(
+    tasks=1,
+    endpoints=0,
+    database="",
+    standby=False,
+    database_gb=0,
+    keys=0,
+    names=0,
+    alarms=5,
+    secrets=1,
+    core_log_gb=0.5,
+    image_gb=0,
+)
+"""What each further code location adds to the standard footprint."""
 
 
 def always_on(prices: Prices, shape: Shape) -> dict[str, float]:
@@ -143,7 +159,7 @@ def always_on(prices: Prices, shape: Shape) -> dict[str, float]:
         "interface endpoints": shape.endpoints * shape.zones * prices.endpoint_hour * HOURS,
         "database and its storage": prices.database_hour(shape) * HOURS
         + copies * shape.database_gb * prices.database_gb_month,
-        "key, secrets, zone of names, alarms": prices.key_month
+        "key, secrets, zone of names, alarms": shape.keys * prices.key_month
         + shape.secrets * prices.secret_month
         + shape.names * prices.zone_month
         + shape.alarms * prices.alarm_month,

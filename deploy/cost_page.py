@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from deploy.cost import (
     FOOTPRINTS,
     HOURS,
+    LOCATION,
     MINUTES,
     PER_DAY,
     USUAL_MINUTES,
@@ -101,6 +102,7 @@ def page(prices: Prices, footprints: Mapping[str, Shape]) -> str:
         "Each 1,000 SQL",
         f"files more add {looks(prices, standard):,.2f} of requests.",
         "",
+        *_each_location(prices),
         "## Extracts",
         "",
         f"One task of {standard.run_vcpu} vCPU and {standard.run_gb:g} GB each, its disk, its logs "
@@ -135,6 +137,21 @@ def page(prices: Prices, footprints: Mapping[str, Shape]) -> str:
         *_each_materialization(prices, standard),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _each_location(prices: Prices) -> list[str]:
+    """The sentences about further code locations."""
+    parts = always_on(prices, LOCATION)
+    server, metrics = parts["services on Fargate"], LOCATION.metrics * prices.metric_month
+    rest = sum(parts.values()) - server - metrics
+    return [
+        f"Each [further code location](locations.md#on-aws) adds {sum(parts.values()):,.2f}: "
+        f"{server:,.2f} for its code server,",
+        f"{metrics:,.2f} for its metrics, {rest:,.2f} for its secret, alarms, logs and looks at "
+        "the manifest; and all of",
+        f"them {prices.named_address_month:,.2f} for the name of the database.",
+        "",
+    ]
 
 
 def _each_materialization(prices: Prices, shape: Shape) -> list[str]:

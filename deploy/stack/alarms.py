@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
@@ -31,30 +33,12 @@ _Dimension = cloudwatch.CfnAlarm.DimensionProperty
 
 def define_alarms(stack: cdk.Stack) -> None:
     """The topic, the log of stopped runs, and the alarms."""
-    sns.CfnTopic(stack, "Alerts", kms_master_key_id=att("Key", "Arn"))
-    mail = sns.CfnSubscription(
-        stack, "AlertMail", topic_arn=ref("Alerts"), protocol="email", endpoint=ref("AlarmEmail")
-    )
-    only_if(mail, ALARM_EMAIL)
-    _stopped_runs(stack)
+    _topic(stack)
+    _stopped_runs_log(stack)
+    _stopped_runs(stack, either(NONE, _TOLD_BY_TASKS, 0))
     for name in ("Code", "Webserver", "Daemon"):
-        # A service that runs reports each minute; counting reports costs nothing. In the small
-        # footprint the daemon's service is all three.
-        alarm = _alarm(
-            stack, f"{name}NotRunning", f"no task of {name.lower()} for five minutes",
-            namespace="AWS/ECS", metric_name="CPUUtilization", statistic="SampleCount",
-            dimensions={
-                "ClusterName": ref("Cluster"), "ServiceName": att(f"{name}Service", "Name"),
-            },
-            threshold=1, below=True, minutes=5, missing="breaching",
-        )  # fmt: skip
-        alarm.actions_enabled = either(RUNNING, True, False)
-        only_if(alarm, SERVICES if name == "Daemon" else STANDARD)
-    _alarm(
-        stack, "RunsDied", "run tasks that could not start, or did not end by themselves",
-        namespace="AWS/Events", metric_name="TriggeredRules", statistic="Sum",
-        dimensions={"RuleName": ref("RunStopped")}, threshold=1, below=False, minutes=1,
-    )  # fmt: skip
+        # In the small footprint the daemon's service is all three.
+        only_if(_not_running(stack, name), SERVICES if name == "Daemon" else STANDARD)
     storage = _alarm(
         stack, "DatabaseStorage", "less than 1 GiB left, and automatic growth did not help",
         namespace="AWS/RDS", metric_name="FreeStorageSpace", statistic="Minimum",
@@ -67,13 +51,46 @@ def define_alarms(stack: cdk.Stack) -> None:
         namespace="AWS/RDS", metric_name="CPUUtilization", statistic="Average",
         dimensions={"DBInstanceIdentifier": ref("Database")}, threshold=80, below=False, minutes=15,
     )  # fmt: skip
-    for each in (storage, cpu, *_ages(stack)):
+    for each in (storage, cpu, *_ages(stack, LOCATION)):
         only_if(each, SERVICES)
 
 
-def _ages(stack: cdk.Stack) -> list[cloudwatch.CfnAlarm]:
+def define_location_alarms(stack: cdk.Stack) -> None:
+    """The topic of a further location, and the alarms on its code server, runs and extracts.
+
+    Its stopped runs are in the log of the first stack: a region has ten policies of logs.
+    """
+    _topic(stack)
+    _stopped_runs(stack, 0)
+    _not_running(stack, "Code")
+    _ages(stack, ref("Location"))
+
+
+def _topic(stack: cdk.Stack) -> None:
+    sns.CfnTopic(stack, "Alerts", kms_master_key_id=att("Key", "Arn"))
+    mail = sns.CfnSubscription(
+        stack, "AlertMail", topic_arn=ref("Alerts"), protocol="email", endpoint=ref("AlarmEmail")
+    )
+    only_if(mail, ALARM_EMAIL)
+
+
+def _not_running(stack: cdk.Stack, name: str) -> cloudwatch.CfnAlarm:
+    """A service that runs reports each minute; counting reports costs nothing."""
+    alarm = _alarm(
+        stack, f"{name}NotRunning", f"no task of {name.lower()} for five minutes",
+        namespace="AWS/ECS", metric_name="CPUUtilization", statistic="SampleCount",
+        dimensions={
+            "ClusterName": ref("Cluster"), "ServiceName": att(f"{name}Service", "Name"),
+        },
+        threshold=1, below=True, minutes=5, missing="breaching",
+    )  # fmt: skip
+    alarm.actions_enabled = either(RUNNING, True, False)
+    return alarm
+
+
+def _ages(stack: cdk.Stack, location: str) -> list[cloudwatch.CfnAlarm]:
     """An extract that nobody starts fails never: its age tells."""
-    here = {"location": LOCATION}
+    here = {"location": location}
     late = _alarm(
         stack, "ExtractsLate", "an extract is older than the freshness of its header",
         metric_name="extract.age.share", statistic="Maximum",
@@ -94,7 +111,7 @@ def _ages(stack: cdk.Stack) -> list[cloudwatch.CfnAlarm]:
     return [late, overdue, silent]
 
 
-def _stopped_runs(stack: cdk.Stack) -> None:
+def _stopped_runs_log(stack: cdk.Stack) -> None:
     """ECS forgets a stopped task within the hour: why it stopped is kept as a log.
 
     A failed extract ends with exit code 0, and is told by Dagster, or with 1 where no service runs,
@@ -125,6 +142,10 @@ def _stopped_runs(stack: cdk.Stack) -> None:
             }
         ),
     )
+
+
+def _stopped_runs(stack: cdk.Stack, told: Any) -> None:
+    """Record and alarm for each run task that ends otherwise than with an exit code in `told`."""
     family = (
         f"arn:{cdk.Aws.PARTITION}:ecs:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:task-definition/"
         f"{run_family()}:"
@@ -147,15 +168,18 @@ def _stopped_runs(stack: cdk.Stack) -> None:
                     {"stopCode": ["TaskFailedToStart"]},
                     {
                         "stopCode": [{"anything-but": "UserInitiated"}],
-                        "containers": {
-                            "exitCode": [{"anything-but": either(NONE, _TOLD_BY_TASKS, 0)}]
-                        },
+                        "containers": {"exitCode": [{"anything-but": told}]},
                     },
                 ],
             },
         },
         targets=[events.CfnRule.TargetProperty(arn=arn, id="log")],
     )
+    _alarm(
+        stack, "RunsDied", "run tasks that could not start, or did not end by themselves",
+        namespace="AWS/Events", metric_name="TriggeredRules", statistic="Sum",
+        dimensions={"RuleName": ref("RunStopped")}, threshold=1, below=False, minutes=1,
+    )  # fmt: skip
 
 
 def _alarm(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import aws_cdk as cdk
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secrets
+from aws_cdk import aws_servicediscovery as discovery
 
-from deploy.stack.network import DATABASE_PORT
+from deploy.stack.groups import DATABASE_PORT
+from deploy.stack.network import DOMAIN, NAME_SECONDS
 from deploy.stack.parameters import (
     DB_CLASS,
+    FURTHER,
     NO_VALUE,
     SECRET,
     SERVICES,
@@ -24,6 +27,9 @@ from deploy.stack.parameters import (
 )
 
 DATABASE, USER = "dagster", "dagster"
+_HOST = "database"
+DATABASE_HOST = f"{_HOST}.{DOMAIN}"
+"""Its name for further locations."""
 _STORAGE_GIB, _MOST_STORAGE_GIB, _BACKUP_DAYS = 20, 200, 14
 
 
@@ -43,15 +49,7 @@ def define_database(stack: cdk.Stack) -> None:
     )
     kept(password)
     only_if(password, SERVICES)
-    warehouse = secrets.CfnSecret(
-        stack,
-        "WarehouseSecret",
-        description="JSON: snowflake_private_key (PEM), postgres_password, warehouses (JSON in a "
-        "text); filled in by hand",
-        kms_key_id=att("Key", "Arn"),
-    )
-    kept(warehouse)
-    only_if(warehouse, SECRET)
+    define_warehouse_secret(stack)
     subnets = rds.CfnDBSubnetGroup(
         stack,
         "DatabaseSubnets",
@@ -109,3 +107,40 @@ def define_database(stack: cdk.Stack) -> None:
     for each in (database, subnets, parameters):
         kept(each)
         only_if(each, SERVICES)
+    _database_name(stack)
+
+
+def define_warehouse_secret(stack: cdk.Stack) -> None:
+    """One secret with what signs in to the warehouses of a code location."""
+    warehouse = secrets.CfnSecret(
+        stack,
+        "WarehouseSecret",
+        description="JSON: snowflake_private_key (PEM), postgres_password, warehouses (JSON in a "
+        "text); filled in by hand",
+        kms_key_id=att("Key", "Arn"),
+    )
+    kept(warehouse)
+    only_if(warehouse, SECRET)
+
+
+def _database_name(stack: cdk.Stack) -> None:
+    service = discovery.CfnService
+    name = service(
+        stack,
+        "DatabaseName",
+        name=_HOST,
+        namespace_id=ref("Names"),
+        dns_config=service.DnsConfigProperty(
+            dns_records=[service.DnsRecordProperty(type="CNAME", ttl=NAME_SECONDS)],
+            # A CNAME takes no other policy.
+            routing_policy="WEIGHTED",
+        ),
+    )
+    address = discovery.CfnInstance(
+        stack,
+        "DatabaseAddress",
+        service_id=ref("DatabaseName"),
+        instance_attributes={"AWS_INSTANCE_CNAME": att("Database", "Endpoint.Address")},
+    )
+    for each in (name, address):
+        only_if(each, FURTHER)

@@ -7,7 +7,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_route53 as route53
 
-from deploy.stack.network import HTTP
+from deploy.stack.groups import HTTP
 from deploy.stack.parameters import (
     GLUE_ENDPOINT,
     PRIVATE_LINK,

@@ -8,8 +8,9 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
 
-from deploy.stack.database import DATABASE, USER
-from deploy.stack.network import UI_PORT, public_address, task_subnets
+from deploy.stack.database import DATABASE, DATABASE_HOST, USER
+from deploy.stack.groups import UI_PORT
+from deploy.stack.network import DOMAIN, public_address, task_subnets
 from deploy.stack.parameters import (
     DEFAULT,
     DESTINATIONS,
@@ -20,12 +21,13 @@ from deploy.stack.parameters import (
     POSTGRES,
     SERVICES,
     SNOWFLAKE,
+    UPSTREAM,
     att,
     either,
     of_footprint,
     ref,
 )
-from deploy.stack.processes import DOMAIN, Process
+from deploy.stack.processes import Process
 
 INSTANCE = Path(__file__).parent.parent / "dagster.yaml"
 _LOOKS_SECONDS = ("60", "5")
@@ -38,7 +40,7 @@ _Secret = ecs.CfnTaskDefinition.SecretProperty
 def environment(process: Process) -> list[Any]:
     """The variables whose values everybody may read."""
     database = {
-        "DAGSTER_POSTGRES_HOST": att("Database", "Endpoint.Address"),
+        "DAGSTER_POSTGRES_HOST": _database_host(process),
         "DAGSTER_POSTGRES_DB": DATABASE,
         "DAGSTER_POSTGRES_USER": USER,
     }
@@ -61,7 +63,23 @@ def environment(process: Process) -> list[Any]:
         found += _settings(process.only)
         address = f"http://webserver.{DOMAIN}:{UI_PORT}"
         found.append(_of_services(process, "EXTRACT_DAGSTER_URL", address))
+    if process.further:
+        found.append(_Variable(name="EXTRACT_LOCATION", value=ref("Location")))
+    if process.further and process.name == "Code":
+        found.append(_Variable(name="DAGSTER_CONTAINER_CONTEXT", value=_container_context()))
     return found
+
+
+def _database_host(process: Process) -> str:
+    """A further location has a name for it, which stays when the database is replaced by one of a
+    snapshot: CloudFormation changes no export that is in use."""
+    return DATABASE_HOST if process.further else att("Database", "Endpoint.Address")
+
+
+def _container_context() -> str:
+    """The launcher of the daemon takes the run task of a location from what its code server says,
+    where that is not the one in dagster.yaml."""
+    return f'{{"ecs":{{"task_definition_arn":"{ref("RunTask")}","container_name":"run"}}}}'
 
 
 def _of_services(process: Process, name: str, value: str) -> Any:
@@ -113,6 +131,8 @@ def _settings(only: str | None) -> list[Any]:
     found.append(
         either(DESTINATIONS, {"Name": "EXTRACT_DESTINATIONS", "Value": ref("Destinations")})
     )
+    upstream = {"Name": "EXTRACT_UPSTREAM_MANIFESTS", "Value": ref("UpstreamManifests")}
+    found.append(either(UPSTREAM, upstream))
     found.append(either(GLUE, {"Name": "EXTRACT_GLUE_DATABASE", "Value": ref("GlueDatabase")}))
     signing_in = either(
         KEY_PAIR,

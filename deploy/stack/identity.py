@@ -31,6 +31,7 @@ from deploy.stack.rights import (
     keep_glue_tables,
     keep_state,
     launch,
+    launch_further,
     manifest_objects,
     publish,
     read_manifest,
@@ -49,6 +50,41 @@ def define_roles(stack: cdk.Stack) -> None:
     webserver = _role(stack, "WebserverRole", [*watch_and_stop(), *use_logs(), use_key("s3")])
     only_if(webserver, STANDARD)
     _role(stack, "DaemonRole", [*launch(), *watch_and_stop(), *use_logs(), use_key("s3")])
+    _of_location(stack)
+    # In the small footprint the containers of one task share its role: the code server's, so that
+    # the users of warehouses that stand for this role stay the same, with what the others do.
+    shared = _policy(stack, "SmallTasks", "CodeRole", "tasks", [*launch(), *watch_and_stop()])
+    only_if(shared, SMALL)
+    # Without a service no sensor tells of failures: the run does.
+    alerts = _policy(
+        stack, "RunAlerts", "RunRole", "alerts", [alert(), use_key("sns", sid="UseKeyToAlert")]
+    )
+    only_if(alerts, NONE)
+    schedules = _role(stack, "ScheduleRole", start_scheduled(), "scheduler")
+    only_if(schedules, NONE)
+    database = ref("DatabaseSecret")
+    for name, warehouse in (("Core", False), ("Code", True)):
+        core = _role(stack, f"{name}ExecutionRole", start_tasks("CoreLogs", database, warehouse))
+        only_if(core, SERVICES)
+    # Without services and secrets, the name of one that is not there: IAM takes no empty list.
+    absent = f"arn:{cdk.Aws.PARTITION}:secretsmanager:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:secret:"
+    of_run = cdk.Token.as_string(either(SERVICES, database, f"{absent}{cdk.Aws.STACK_NAME}-none"))
+    _role(stack, "RunExecutionRole", start_tasks("RunLogs", of_run, warehouse=True))
+
+
+def define_location_roles(stack: cdk.Stack) -> None:
+    """The roles of a further location, which may write below one folder of the extracts; the daemon
+    gets the right to start its runs."""
+    _of_location(stack, f"{ref('Location')}/")
+    for name, logs in (("Code", "CoreLogs"), ("Run", "RunLogs")):
+        rights = start_tasks(logs, ref("DatabaseSecret"), warehouse=True)
+        _role(stack, f"{name}ExecutionRole", rights)
+    _policy(stack, "DaemonRuns", "DaemonRole", cdk.Aws.STACK_NAME, launch_further())
+
+
+def _of_location(stack: cdk.Stack, folder: str = "") -> None:
+    """The roles of code server and runs, of warehouses, readers and authors; `folder` is the one
+    below which extracts are published, with a slash at its end."""
     _role(
         stack,
         "CodeRole",
@@ -61,38 +97,19 @@ def define_roles(stack: cdk.Stack) -> None:
             use_key("s3", "sns"),
         ],
     )
-    _role(stack, "RunRole", [*read_manifest(), *publish(), write_logs(), use_key("s3")])
+    _role(stack, "RunRole", [*read_manifest(), *publish(folder), write_logs(), use_key("s3")])
     # A run of several extracts starts a task for each. A separate policy, because it names its own
     # role.
     _policy(stack, "RunTasks", "RunRole", "tasks", [*launch(), *watch_and_stop()])
-    # In the small footprint the containers of one task share its role: the code server's, so that
-    # the users of warehouses that stand for this role stay the same, with what the others do.
-    shared = _policy(stack, "SmallTasks", "CodeRole", "tasks", [*launch(), *watch_and_stop()])
-    only_if(shared, SMALL)
-    # Without a service no sensor tells of failures: the run does.
-    alerts = _policy(
-        stack, "RunAlerts", "RunRole", "alerts", [alert(), use_key("sns", sid="UseKeyToAlert")]
-    )
-    only_if(alerts, NONE)
-    schedules = _role(stack, "ScheduleRole", start_scheduled(), "scheduler")
-    only_if(schedules, NONE)
     assuming = [allow("AssumeRoles", ["sts:AssumeRole"], destination_roles())]
     for name in ("Code", "Run"):
         policy = _policy(stack, f"{name}Destinations", f"{name}Role", "destinations", assuming)
         only_if(policy, DESTINATIONS)
     glue = _policy(stack, "GlueTables", "CodeRole", "glue", [keep_glue_tables()])
     only_if(glue, GLUE)
-    database = ref("DatabaseSecret")
-    for name, warehouse in (("Core", False), ("Code", True)):
-        core = _role(stack, f"{name}ExecutionRole", start_tasks("CoreLogs", database, warehouse))
-        only_if(core, SERVICES)
-    # Without services and secrets, the name of one that is not there: IAM takes no empty list.
-    absent = f"arn:{cdk.Aws.PARTITION}:secretsmanager:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:secret:"
-    of_run = cdk.Token.as_string(either(SERVICES, database, f"{absent}{cdk.Aws.STACK_NAME}-none"))
-    _role(stack, "RunExecutionRole", start_tasks("RunLogs", of_run, warehouse=True))
-    _of_snowflake(stack)
-    _of_redshift(stack)
-    _readers_and_authors(stack)
+    _of_snowflake(stack, folder)
+    _of_redshift(stack, folder)
+    _readers_and_authors(stack, folder)
 
 
 def _role(
@@ -124,7 +141,7 @@ def _role(
     )
 
 
-def _of_snowflake(stack: cdk.Stack) -> None:
+def _of_snowflake(stack: cdk.Stack, folder: str) -> None:
     """The role with which Snowflake writes the results of `engine: unload`.
 
     The integration is made with the role's name, and only then says who will assume the role: until
@@ -151,14 +168,15 @@ def _of_snowflake(stack: cdk.Stack) -> None:
         },
         policies=[
             iam.CfnRole.PolicyProperty(
-                policy_name="own", policy_document=iam.PolicyDocument(statements=write_unloaded())
+                policy_name="own",
+                policy_document=iam.PolicyDocument(statements=write_unloaded(folder)),
             )
         ],
     )
     only_if(role, INTEGRATION)
 
 
-def _of_redshift(stack: cdk.Stack) -> None:
+def _of_redshift(stack: cdk.Stack, folder: str) -> None:
     """The role with which Redshift writes the results of `engine: unload`.
 
     Only somebody of this account who may pass the role can give it to a cluster or a namespace.
@@ -179,7 +197,8 @@ def _of_redshift(stack: cdk.Stack) -> None:
         },
         policies=[
             iam.CfnRole.PolicyProperty(
-                policy_name="own", policy_document=iam.PolicyDocument(statements=write_unloaded())
+                policy_name="own",
+                policy_document=iam.PolicyDocument(statements=write_unloaded(folder)),
             )
         ],
     )
@@ -199,13 +218,13 @@ def _policy(
     )
 
 
-def _readers_and_authors(stack: cdk.Stack) -> None:
+def _readers_and_authors(stack: cdk.Stack, folder: str) -> None:
     """Policies for people and applications: one for those who push SQL, one for readers."""
     read = ["s3:GetObject", "s3:GetObjectVersion"]
     listing = ["s3:GetBucketVersioning", "s3:ListBucket", "s3:ListBucketVersions"]
     policies = {
         "ReaderPolicy": [
-            allow("Read", read, [data_objects()]),
+            allow("Read", read, [data_objects(folder)]),
             allow("List", listing, [att("Data", "Arn")]),
             allow(
                 "UseKey",

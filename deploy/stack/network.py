@@ -11,17 +11,12 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 
+from deploy.stack.groups import define_groups
 from deploy.stack.parameters import (
     INTERNET,
     NAT,
-    PORT,
-    POSTGRES,
     PUBLIC,
-    SNOWFLAKE,
-    UI,
     att,
-    either,
-    excused,
     kept,
     of_footprint,
     only_if,
@@ -29,7 +24,8 @@ from deploy.stack.parameters import (
     ref_number,
 )
 
-UI_PORT, CODE_PORT, DATABASE_PORT, HTTPS, HTTP = 3000, 4000, 5432, 443, 80
+DOMAIN, NAME_SECONDS = "extract.internal", 10
+"""The private zone of names, and for how long an answer of it holds."""
 _ANYWHERE = "0.0.0.0/0"
 
 
@@ -51,7 +47,7 @@ def define_network(stack: cdk.Stack) -> None:
         _associate(stack, f"Subnet{zone}", "Routes")
     _internet(stack)
     _nat(stack)
-    _groups(stack)
+    define_groups(stack)
     _flow_log(stack)
 
 
@@ -128,72 +124,6 @@ def _nat(stack: cdk.Stack) -> None:
     )  # fmt: skip
     for each in (address, gateway, route):
         only_if(each, NAT)
-
-
-def _groups(stack: cdk.Stack) -> None:
-    """The allowed connections; replies need no rule."""
-    sql: list[object] = [
-        either(POSTGRES, _rule(_ANYWHERE, ref_number("PostgresPort"), "Postgres warehouse")),
-        either(PORT, _rule(_ANYWHERE, ref_number("WarehousePort"), "Other warehouses")),
-        # The revocation check of Snowflake's certificate uses plain HTTP.
-        either(SNOWFLAKE, _rule(_ANYWHERE, HTTP, "OCSP and CRL")),
-    ]
-    web = _rule(_ANYWHERE, HTTPS, "AWS and warehouses")
-    _group(stack, "ServiceGroup", "Webserver, daemon and code server", [web, *sql])
-    _group(stack, "RunGroup", "Runs", [web, *sql])
-    kept(_group(stack, "DatabaseGroup", "Database of Dagster", []))
-    _group(stack, "EndpointGroup", "Endpoints of AWS services", [])
-    for client in ("ServiceGroup", "RunGroup"):
-        _allow(stack, client, "DatabaseGroup", DATABASE_PORT)
-        _allow(stack, client, "EndpointGroup", HTTPS, out=False)
-    for port in (UI_PORT, CODE_PORT):
-        _allow(stack, "ServiceGroup", "ServiceGroup", port)
-    door = ec2.CfnSecurityGroupIngress(
-        stack, "UiDoor", group_id=att("ServiceGroup", "GroupId"), ip_protocol="tcp",
-        from_port=UI_PORT, to_port=UI_PORT, cidr_ip=ref("UiCidr"), description="People to the UI",
-    )  # fmt: skip
-    only_if(door, UI)
-
-
-def _rule(cidr: str, port: int, description: str) -> dict[str, object]:
-    return {
-        "CidrIp": cidr,
-        "IpProtocol": "tcp",
-        "FromPort": port,
-        "ToPort": port,
-        "Description": description,
-    }
-
-
-def _group(
-    stack: cdk.Stack, name: str, description: str, egress: list[object]
-) -> ec2.CfnSecurityGroup:
-    nothing = {
-        "CidrIp": "127.0.0.1/32",
-        "IpProtocol": "icmp",
-        "FromPort": 252,
-        "ToPort": 86,
-        "Description": "Nothing: without any rule AWS would add one that allows all",
-    }
-    group = ec2.CfnSecurityGroup(stack, name, vpc_id=ref("Vpc"), group_description=description)
-    group.add_property_override("SecurityGroupEgress", egress or [nothing])
-    if egress:
-        excused(group, {"CKV_AWS_23": "each rule has one, also those below Fn::If"})
-    return group
-
-
-def _allow(stack: cdk.Stack, client: str, server: str, port: int, *, out: bool = True) -> None:
-    name = f"{client}To{server}{port}"
-    ec2.CfnSecurityGroupIngress(
-        stack, f"{name}In", group_id=att(server, "GroupId"), ip_protocol="tcp", from_port=port,
-        to_port=port, source_security_group_id=att(client, "GroupId"), description=name,
-    )  # fmt: skip
-    if out:
-        ec2.CfnSecurityGroupEgress(
-            stack, f"{name}Out", group_id=att(client, "GroupId"), ip_protocol="tcp",
-            from_port=port, to_port=port, description=name,
-            destination_security_group_id=att(server, "GroupId"),
-        )  # fmt: skip
 
 
 def _flow_log(stack: cdk.Stack) -> None:

@@ -54,6 +54,14 @@ _SCHEDULES = (
 )
 
 
+_OF_LOCATION = ("PushSql", "Watch", "RunRoleArn", "CodeRoleArn", "Readers", "Authors")
+_START_LOCATION = (
+    "aws cloudformation deploy --stack-name ${AWS::StackName} --template-file "
+    "deploy/location.yaml --s3-bucket ${Logs} --s3-prefix template "
+    "--capabilities CAPABILITY_IAM --parameter-overrides ImageDigest=sha256:…"
+)
+
+
 def define_outputs(stack: cdk.Stack) -> None:
     """The next commands, in their order."""
     platform = cdk.Token.as_string(either(ARM, "arm64", "amd64"))
@@ -70,6 +78,20 @@ def define_outputs(stack: cdk.Stack) -> None:
         value=cdk.Fn.sub(_SCHEDULES),
         condition=known_condition(stack, NONE),
     )
+    _of_warehouses(stack)
+
+
+def define_location_outputs(stack: cdk.Stack) -> None:
+    """The next commands of a further location."""
+    for name in _OF_LOCATION:
+        description, command = _COMMANDS[name]
+        cdk.CfnOutput(stack, f"{name}Next", value=cdk.Fn.sub(command), description=description)
+    description, _ = _COMMANDS["Start"]
+    cdk.CfnOutput(stack, "StartNext", value=cdk.Fn.sub(_START_LOCATION), description=description)
+    _of_warehouses(stack)
+
+
+def _of_warehouses(stack: cdk.Stack) -> None:
     cdk.CfnOutput(
         stack,
         "SnowflakeIntegrationRole",

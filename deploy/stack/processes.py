@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deploy.stack.network import CODE_PORT, UI_PORT
+from deploy.stack.groups import CODE_PORT, UI_PORT
+from deploy.stack.network import DOMAIN
 from deploy.stack.parameters import SMALL, STANDARD, ref, ref_number
 
-DOMAIN = "extract.internal"
 _VOLUMES = {"home": "/opt/dagster", "tmp": "/tmp"}
 _SERVICE_CPU, _SERVICE_MEMORY = 512, 2048
-_WORKSPACE = "/opt/extract/workspace.yaml"
+_HOME = "$DAGSTER_HOME"
+_WORKSPACE = ("-w", "/opt/extract/workspace.yaml", "-w", f"{_HOME}/further.yaml")
+"""The code server of this stack, and those of further locations."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Process:
     """The process that has to be healthy before this one starts, in the same task."""
     only: str | None = None
     """The condition of the one footprint that has it; None: both have it."""
+    further: bool = False
+    """Whether it is of a further code location, in a stack of its own."""
 
     @property
     def container(self) -> str:
@@ -46,7 +50,7 @@ class Process:
     @property
     def needs_no_service(self) -> bool:
         """Whether it is there where no service runs, and so without their database."""
-        return self.name == "Run"
+        return self.name == "Run" and not self.further
 
     @property
     def shares_task(self) -> bool:
@@ -61,9 +65,12 @@ class Process:
 
 
 def _dagster(*command: str) -> list[str]:
-    """A command that finds dagster.yaml, and is process 1 so that it gets SIGTERM."""
-    write = 'printf %s "$DAGSTER_YAML" > "$DAGSTER_HOME/dagster.yaml"'
-    return ["sh", "-c", f"{write} && exec {' '.join(command)}"]
+    """A command that finds dagster.yaml and further code locations, and is process 1 so that it
+    gets SIGTERM."""
+    instance = f'printf %s "$DAGSTER_YAML" > {_HOME}/dagster.yaml'
+    names = ref("FurtherLocations")
+    further = f"extract workspace --domain {DOMAIN} '{names}' > {_HOME}/further.yaml"
+    return ["sh", "-c", f"{instance} && {further} && exec {' '.join(command)}"]
 
 
 def processes() -> list[Process]:
@@ -82,13 +89,13 @@ def processes() -> list[Process]:
         ),
         Process(
             "Webserver",
-            _dagster("dagster-webserver", "-h", "0.0.0.0", "-p", str(UI_PORT), "-w", _WORKSPACE),
+            _dagster("dagster-webserver", "-h", "0.0.0.0", "-p", str(UI_PORT), *_WORKSPACE),
             "WebserverRole", "CoreExecutionRole", warehouse=False, instance=True, port=UI_PORT,
             health=["CMD", "python", "-c", answers], only=STANDARD, **service,
         ),
         Process(
             # One-off commands, such as a migration, are run in its task: it is in both.
-            "Daemon", _dagster("dagster-daemon", "run", "-w", _WORKSPACE),
+            "Daemon", _dagster("dagster-daemon", "run", *_WORKSPACE),
             "DaemonRole", "CoreExecutionRole", warehouse=False, instance=True,
             health=["CMD", "dagster-daemon", "liveness-check"], **service,
         ),
@@ -107,3 +114,9 @@ def in_one_task(services: Sequence[Process]) -> list[Process]:
         replace(each, code_host="127.0.0.1", after=name, only=SMALL)
         for each, name in zip(services, before, strict=False)
     ]
+
+
+def of_further_location() -> tuple[Process, Process]:
+    """Code server and run of a further location, in a stack of their own."""
+    code, _, _, run = processes()
+    return replace(code, further=True), replace(run, further=True, only=STANDARD)

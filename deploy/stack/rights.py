@@ -34,20 +34,25 @@ def manifest_objects() -> str:
     return f"{att('Manifest', 'Arn')}/{ref('ManifestPrefix')}/*"
 
 
-def data_objects() -> str:
-    return f"{att('Data', 'Arn')}/{ref('DataPrefix')}/*"
+def data_objects(folder: str = "") -> str:
+    """All extracts, or those in a folder, which ends with a slash."""
+    return f"{data_folder()}/{folder}*"
 
 
-def unloaded_objects() -> str:
+def unloaded_objects(folder: str = "") -> str:
     """What a warehouse writes itself."""
-    return f"{att('Data', 'Arn')}/{ref('DataPrefix')}/{RUN_PARTS}/*"
+    return f"{data_folder()}/{RUN_PARTS}/{folder}*"
 
 
-def write_unloaded() -> list[iam.PolicyStatement]:
+def data_folder() -> str:
+    return f"{att('Data', 'Arn')}/{ref('DataPrefix')}"
+
+
+def write_unloaded(folder: str = "") -> list[iam.PolicyStatement]:
     """For a warehouse: write there, and nowhere else, and read back what it has written."""
     objects = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
     return [
-        allow("Write", objects, [unloaded_objects()]),
+        allow("Write", objects, [unloaded_objects(folder)]),
         allow("List", ["s3:GetBucketLocation", "s3:ListBucket"], [att("Data", "Arn")]),
         use_key("s3"),
     ]
@@ -87,7 +92,8 @@ def keep_glue_tables() -> iam.PolicyStatement:
     return allow("KeepTables", actions, [f"{account}:{part}" for part in parts])
 
 
-def publish() -> list[iam.PolicyStatement]:
+def publish(folder: str = "") -> list[iam.PolicyStatement]:
+    """Publish everywhere, or below a folder, which is then all that may be written."""
     objects = [
         "s3:AbortMultipartUpload",
         "s3:GetObject",
@@ -100,11 +106,18 @@ def publish() -> list[iam.PolicyStatement]:
         "s3:ListBucketMultipartUploads",
         "s3:ListBucketVersions",
     ]
+    state = f"{data_folder()}/.extract"
+    # Receipts, and what `extract doctor` tries, which writes nothing.
+    beside = [f"{state}/receipts/{folder}*", f"{data_folder()}/.extract-doctor/*"]
+    written = [data_objects(folder), *(beside if folder else [])]
+    hidden = [f"{data_objects(folder)}/part-*", unloaded_objects(folder)]
+    unloaded = [unloaded_objects(folder)] if folder else []
     return [
-        allow("Publish", objects, [data_objects()]),
+        allow("Publish", objects, [*written, *unloaded]),
         # Parts that are no longer named get delete markers; nothing else can be hidden.
-        allow("HideParts", ["s3:DeleteObject"], [f"{data_objects()}/part-*", unloaded_objects()]),
+        allow("HideParts", ["s3:DeleteObject"], hidden),
         allow("ListData", bucket, [att("Data", "Arn")]),
+        *([allow("ReadState", ["s3:GetObject"], [f"{state}/*"])] if folder else []),
     ]
 
 
@@ -152,16 +165,23 @@ def watch_and_stop() -> list[iam.PolicyStatement]:
 
 
 def launch() -> list[iam.PolicyStatement]:
+    """Start the run task, anywhere in the cluster."""
     tasks = f"{_TASK}task/{ref('Cluster')}/*"
+    tag = allow(
+        "TagWhatIsLaunched",
+        ["ecs:TagResource"],
+        [tasks],
+        {"StringEquals": {"ecs:CreateAction": "RunTask"}},
+    )
+    start, *more = launch_further()
+    return [start, tag, *more]
+
+
+def launch_further() -> list[iam.PolicyStatement]:
+    """For who starts tasks in this cluster already: start this run task too."""
     return [
         allow(
             "Launch", ["ecs:RunTask"], [f"{_TASK}task-definition/{run_family()}:*"], _in_cluster()
-        ),
-        allow(
-            "TagWhatIsLaunched",
-            ["ecs:TagResource"],
-            [tasks],
-            {"StringEquals": {"ecs:CreateAction": "RunTask"}},
         ),
         _give_roles(),
         # The last lines of a run that died go into its error.

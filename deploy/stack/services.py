@@ -13,7 +13,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_servicediscovery as discovery
 
-from deploy.stack.network import DATABASE_PORT, public_address, task_subnets
+from deploy.stack.groups import DATABASE_PORT, HTTPS
+from deploy.stack.network import DOMAIN, NAME_SECONDS, public_address, task_subnets
 from deploy.stack.parameters import (
     RUNNING,
     SERVICES,
@@ -25,9 +26,7 @@ from deploy.stack.parameters import (
     only_if,
     ref,
 )
-from deploy.stack.processes import DOMAIN
 
-_NAME_SECONDS = 10
 _ENDPOINTS = ("EcrApiEndpoint", "EcrDkrEndpoint", "LogsEndpoint", "SecretsmanagerEndpoint")
 _WAY_OUT = ("PublicOut", "PublicSubnetRoutes", "PublicSubnetBRoutes")
 
@@ -65,6 +64,9 @@ def define_services(stack: cdk.Stack) -> None:
         most=100,
     )
     only_if(daemon, SERVICES)
+    # A task that starts before it can reach these fails, and the deployment with it.
+    for each in (code, webserver, daemon):
+        _depend(each, "S3Endpoint", f"ServiceGroupToDatabaseGroup{DATABASE_PORT}Out")
     for each in (code, webserver):
         _depend(each, *_ENDPOINTS)
     webserver.add_resource_dependency(code)
@@ -75,16 +77,32 @@ def define_services(stack: cdk.Stack) -> None:
     daemon.add_metadata("WaitsFor", [*standard, *small])
 
 
-def _name(stack: cdk.Stack, name: str) -> discovery.CfnService:
-    """A name in the private zone."""
+def define_location_service(stack: cdk.Stack) -> None:
+    """The code server of a further location, at the address that webserver and daemon expect."""
+    _name(stack, "Code", ref("Location"))
+    service = _service(
+        stack,
+        "Code",
+        ref("CodeTask"),
+        [_registry("Code")],
+        subnets=task_subnets(STANDARD),
+        address=public_address(STANDARD),
+        group="CodeGroup",
+    )
+    _depend(service, f"CodeGroupToDatabaseGroup{DATABASE_PORT}Out")
+    _depend(service, f"CodeGroupToEndpointGroup{HTTPS}In")
+
+
+def _name(stack: cdk.Stack, name: str, host: str = "") -> discovery.CfnService:
+    """A name in the private zone; default: that of the process."""
     service = discovery.CfnService
     return service(
         stack,
         f"{name}Name",
-        name=name.lower(),
+        name=host or name.lower(),
         namespace_id=ref("Names"),
         dns_config=service.DnsConfigProperty(
-            dns_records=[service.DnsRecordProperty(type="A", ttl=_NAME_SECONDS)]
+            dns_records=[service.DnsRecordProperty(type="A", ttl=NAME_SECONDS)]
         ),
         # The only number that AWS takes; an empty configuration may count as none.
         health_check_custom_config=service.HealthCheckCustomConfigProperty(failure_threshold=1),
@@ -105,8 +123,9 @@ def _service(
     address: str,
     least: int = 100,
     most: int = 200,
+    group: str = "ServiceGroup",
 ) -> ecs.CfnService:
-    service = ecs.CfnService(
+    return ecs.CfnService(
         stack,
         f"{name}Service",
         cluster=ref("Cluster"),
@@ -125,15 +144,12 @@ def _service(
             awsvpc_configuration=ecs.CfnService.AwsVpcConfigurationProperty(
                 assign_public_ip=address,
                 subnets=list(subnets),
-                security_groups=[att("ServiceGroup", "GroupId")],
+                security_groups=[att(group, "GroupId")],
             )
         ),
         service_registries=registries,
         propagate_tags="TASK_DEFINITION",
     )
-    # A task that starts before it can reach these fails, and the deployment with it.
-    _depend(service, "S3Endpoint", f"ServiceGroupToDatabaseGroup{DATABASE_PORT}Out")
-    return service
 
 
 def _depend(service: ecs.CfnService, *names: str) -> None:

@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 
 from deploy.stack.environment import environment, secrets
 from deploy.stack.parameters import IMAGE, SERVICES, SMALL, att, either, only_if, ref, ref_number
-from deploy.stack.processes import Process, in_one_task, processes
+from deploy.stack.processes import Process, in_one_task, of_further_location, processes
 from deploy.stack.rights import run_family
 
 _USER = "10001:10001"
@@ -21,16 +21,32 @@ _RESTART_SECONDS = 60
 
 def define_tasks(stack: cdk.Stack) -> None:
     """A log group for services and one for runs, and a task definition for each process."""
-    for name in ("CoreLogs", "RunLogs"):
-        logs.CfnLogGroup(
-            stack, name, kms_key_id=att("Key", "Arn"), retention_in_days=ref_number("LogDays")
-        )
+    _logs(stack)
     *services, run = processes()
     for process in services:
         task = _task(stack, f"{process.name}Task", process)
         only_if(task, process.only or SERVICES)
     # The code server comes first: its role is that of the whole task, and it has the secrets.
     only_if(_task(stack, "SmallTask", *in_one_task(services)), SMALL)
+    _run_task(stack, run)
+
+
+def define_location_tasks(stack: cdk.Stack) -> None:
+    """A log group and a task definition for code server and runs of a further location."""
+    _logs(stack)
+    code, run = of_further_location()
+    _task(stack, "CodeTask", code)
+    _run_task(stack, run)
+
+
+def _logs(stack: cdk.Stack) -> None:
+    for name in ("CoreLogs", "RunLogs"):
+        logs.CfnLogGroup(
+            stack, name, kms_key_id=att("Key", "Arn"), retention_in_days=ref_number("LogDays")
+        )
+
+
+def _run_task(stack: cdk.Stack, run: Process) -> None:
     options = _task(stack, "RunTask", run, family=run_family()).cfn_options
     # A run of several that is under way during an upgrade starts the rest of its tasks with the
     # revision that it began with; ECS starts nothing with one that was deregistered.

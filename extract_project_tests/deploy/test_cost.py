@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.cost import FOOTPRINTS, Prices, Shape, always_on, month, runs
+from deploy.cost import FOOTPRINTS, LOCATION, Prices, Shape, always_on, month, runs
 from deploy.cost_page import page
 from extract_project.prices import FargatePrices
 from extract_project.telemetry.measures import ALARMED
 from extract_project_tests.support.cloudformation.deployable import deployable
+from extract_project_tests.support.cloudformation.template import LOCATION as LOCATION_TEMPLATE
 from extract_project_tests.support.cloudformation.template import ROOT, Evaluation, template
 
 PARAMETERS = {
@@ -64,6 +65,23 @@ def test_the_sizes_are_those_of_the_template(footprint: str) -> None:
     assert len(of("AWS::CloudWatch::Alarm")) == shape.alarms
     assert len(of("AWS::SecretsManager::Secret")) == shape.secrets
     assert len(of("AWS::ServiceDiscovery::PrivateDnsNamespace")) == shape.names
+
+
+def test_a_further_location_adds_what_its_template_has() -> None:
+    location = {"Stack": "extracts", "Location": "crm", "ManifestPrefix": "crm-sql"}
+    digest = "sha256:" + "a" * 64
+    found = deployable(LOCATION_TEMPLATE, ImageDigest=digest, PostgresHost="db", **location)
+    kinds = [each["Type"] for each in found["Resources"].values()]
+    assert kinds.count("AWS::ECS::Service") == LOCATION.tasks
+    assert kinds.count("AWS::CloudWatch::Alarm") == LOCATION.alarms
+    assert kinds.count("AWS::SecretsManager::Secret") == LOCATION.secrets
+    code = found["Resources"]["CodeTask"]["Properties"]
+    assert (int(code["Cpu"]) / 1024, int(code["Memory"]) / 1024) == (
+        LOCATION.task_vcpu,
+        LOCATION.task_gb,
+    )
+    paid = {"AWS::EC2::VPCEndpoint", "AWS::RDS::DBInstance", "AWS::KMS::Key"}
+    assert not paid & {*kinds}
 
 
 def test_runs_are_of_the_size_that_a_header_without_one_gets() -> None:

@@ -10,35 +10,32 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
-import dagster as dg
 import pytest
-import yaml
-from dagster._core.launcher import LaunchRunContext
-from dagster._serdes import ConfigurableClassData
 from moto.cloudformation import parsing
 
 from extract_project.layout import PAGES
-from extract_project.orchestration.ecs.launcher import ExtractEcsRunLauncher
 from extract_project_tests.support.cloudformation.deployable import deployable, used
-from extract_project_tests.support.cloudformation.double import (
-    BY_HALF,
-    UNKNOWN,
-    whole_cloudformation,
+from extract_project_tests.support.cloudformation.deployed import (
+    SECRETS,
+    STACK,
+    Deployed,
+    Launching,
+    deployed,
+    launcher_of,
+    launching_of,
+    written_launcher,
 )
+from extract_project_tests.support.cloudformation.double import BY_HALF, UNKNOWN
 from extract_project_tests.support.cloudformation.makers import MAKERS
-from extract_project_tests.support.cloudformation.template import ROOT, template
+from extract_project_tests.support.cloudformation.template import LOCATION, ROOT, TEMPLATE, template
 from extract_project_tests.support.commands import PROGRAM, call
-from extract_project_tests.support.local_ecs import LocalEcs, local_ecs
 from extract_project_tests.support.scheduler import schedules, tick
 from extract_project_tests.support.waiting import await_value
 
-STACK = "extracts"
 OLD, NEW = ("sha256:" + digit * 64 for digit in "ab")
 KEY_PAIR = {"SnowflakeAccount": "acme", "SnowflakeUser": "EXTRACTS"}
 ROLE = {"SnowflakeAccount": "acme"}
@@ -65,74 +62,17 @@ EVERYTHING = {
     "SnowflakeIntegrationUser": "arn:aws:iam::210987654321:user/snowflake",
     "SnowflakeIntegrationId": "ACME_SFCRole=1_x",
     "RedshiftRole": "true",
+    "FurtherLocations": "crm",
 }
+IN_SMALL = {**EVERYTHING, "Footprint": "small", "FurtherLocations": ""}
 NAMELESS = {"AWS::EC2::SecurityGroupIngress"}
 """moto gives no id of it."""
-SECRETS = {"snowflake_private_key": "-----BEGIN KEY-----", "postgres_password": "of the warehouse"}
 SETTINGS = (
     "from extract_project.settings import load_settings; s = load_settings();"
     "print(s.data.uri, s.warehouses['postgres'].password.get_secret_value(),"
     "s.warehouses['snowflake'].private_key.get_secret_value(),"
     "s.destinations['crm'].url, s.glue_database, sep='\\n')"
 )
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A stack, and the AWS that it is in."""
-
-    ecs: LocalEcs
-
-    def client(self, service: str) -> Any:
-        return self.ecs.client(service)
-
-    @property
-    def described(self) -> dict[str, Any]:
-        (found,) = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
-        return dict(found)
-
-    @property
-    def outputs(self) -> dict[str, str]:
-        return {each["OutputKey"]: each["OutputValue"] for each in self.described["Outputs"]}
-
-    @property
-    def ids(self) -> dict[str, str]:
-        """Physical ids by the names in the template."""
-        reply = self.client("cloudformation").describe_stack_resources(StackName=STACK)
-        return {
-            each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
-            for each in reply["StackResources"]
-        }
-
-    def update(self, **parameters: str) -> None:
-        body = json.dumps(deployable(**parameters))
-        self.client("cloudformation").update_stack(StackName=STACK, TemplateBody=body)
-
-    def task(self, process: str) -> dict[str, Any]:
-        reply = self.client("ecs").describe_task_definition(
-            taskDefinition=self.ids[f"{process}Task"]
-        )
-        return dict(reply["taskDefinition"])
-
-    def environment(self, process: str) -> dict[str, str]:
-        (container,) = self.task(process)["containerDefinitions"]
-        return {each["name"]: each["value"] for each in container["environment"]}
-
-    def fill_secret(self) -> None:
-        """What the output says, without the AWS command line."""
-        words = shlex.split(self.outputs["FillSecretNext"])
-        assert words[:3] == ["aws", "secretsmanager", "put-secret-value"]
-        self.client("secretsmanager").put_secret_value(
-            SecretId=words[words.index("--secret-id") + 1], SecretString=json.dumps(SECRETS)
-        )
-
-
-@contextmanager
-def deployed(directory: Path, **parameters: str) -> Iterator[Deployed]:
-    with local_ecs(directory) as ecs, whole_cloudformation(ecs.client):
-        body = json.dumps(deployable(**parameters))
-        ecs.client("cloudformation").create_stack(StackName=STACK, TemplateBody=body)
-        yield Deployed(ecs)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +85,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
 def test_what_is_made_by_hand_is_what_moto_does_not_make() -> None:
     """A type that moto has learned comes off the list."""
     known = parsing.get_model_map().keys()
-    needed = {each["Type"] for each in template()["Resources"].values()}
+    needed = {
+        each["Type"]
+        for path in (TEMPLATE, LOCATION)
+        for each in template(path)["Resources"].values()
+    }
     assert needed - known == UNKNOWN.keys()
     assert known & needed >= BY_HALF.keys()
     assert MAKERS.keys() == UNKNOWN.keys() | BY_HALF.keys()
@@ -325,7 +269,7 @@ def test_a_task_is_as_ecs_tells_it(stack: Deployed, process: str, cpu: str, memo
 
 def test_what_runs_reads_its_settings_and_secrets(stack: Deployed) -> None:
     """The run task with another command, as docs/deploy.md runs the doctor."""
-    network = _written(stack)["config"]["run_task_kwargs"]["networkConfiguration"]
+    network = written_launcher(stack)["config"]["run_task_kwargs"]["networkConfiguration"]
     override = {"name": "run", "command": [sys.executable, "-c", SETTINGS]}
     reply = stack.client("ecs").run_task(
         cluster=stack.ids["Cluster"],
@@ -388,63 +332,14 @@ def test_the_command_that_starts_has_a_bucket_for_the_template(stack: Deployed) 
     assert words[words.index("--stack-name") + 1] == STACK
 
 
-def _written(stack: Deployed) -> dict[str, Any]:
-    """The launcher's part of what the deployed daemon writes as its dagster.yaml."""
-    return dict(yaml.safe_load(stack.environment("Daemon")["DAGSTER_YAML"])["run_launcher"])
-
-
-def _launcher(stack: Deployed) -> ExtractEcsRunLauncher:
-    """What Dagster makes of that."""
-    written = _written(stack)
-    data = ConfigurableClassData(
-        written["module"], written["class"], yaml.safe_dump(written["config"])
-    )
-    found = data.rehydrate(as_type=ExtractEcsRunLauncher)
-    assert found is not None
-    return found
-
-
-@dg.op
-def nothing() -> None:
-    """A step."""
-
-
-@dg.job(tags={"ecs/memory": "3000"})
-def planned() -> None:
-    nothing()
-
-
-def _launch(launcher: ExtractEcsRunLauncher, instance: dg.DagsterInstance) -> dg.DagsterRun:
-    job = dg.reconstructable(planned)
-    run = instance.create_run_for_job(
-        planned, job_code_origin=job.get_python_origin(), tags=planned.tags
-    )
-    launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
-    found = instance.get_run_by_id(run.run_id)
-    assert found is not None
-    return found
-
-
 @pytest.fixture
-def launching(
-    stack: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[ExtractEcsRunLauncher, dg.DagsterInstance]]:
-    """The deployed launcher; its tasks do not begin, since a whole run is tested elsewhere."""
-    for name, value in stack.ecs.environment.items():
-        monkeypatch.setenv(name, value)
-    # The launcher takes boto3's own session, which would keep these credentials for other tests.
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    stack.ecs.faults.never_start()
-    launcher = _launcher(stack)
-    with dg.instance_for_test() as instance:
-        launcher.register_instance(instance)
-        yield launcher, instance
+def launching(stack: Deployed, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launching]:
+    with launching_of(stack, monkeypatch) as made:
+        yield made
 
 
-def test_the_deployed_launcher_launches(
-    stack: Deployed, launching: tuple[ExtractEcsRunLauncher, dg.DagsterInstance]
-) -> None:
-    run = _launch(*launching)
+def test_the_deployed_launcher_launches(stack: Deployed, launching: Launching) -> None:
+    run = launching.launch()
     (task,) = stack.client("ecs").describe_tasks(
         cluster=stack.ids["Cluster"], tasks=[run.tags["ecs/task_arn"]]
     )["tasks"]
@@ -457,7 +352,7 @@ def test_the_deployed_launcher_launches(
 
 
 def test_another_image_changes_tasks_and_services_only(
-    stack: Deployed, launching: tuple[ExtractEcsRunLauncher, dg.DagsterInstance]
+    stack: Deployed, launching: Launching
 ) -> None:
     before = stack.ids
     stack.update(**{**EVERYTHING, "ImageDigest": NEW})
@@ -471,11 +366,11 @@ def test_another_image_changes_tasks_and_services_only(
         assert service["taskDefinition"] == after[f"{process}Task"]
         (container,) = stack.task(process)["containerDefinitions"]
         assert container["image"].endswith(NEW)
-    assert _launcher(stack).task_definition == after["RunTask"]
+    assert launcher_of(stack).task_definition == after["RunTask"]
     # A run of several that began before the update still starts its tasks, with its image.
     old = stack.client("ecs").describe_task_definition(taskDefinition=before["RunTask"])
     assert old["taskDefinition"]["status"] == "ACTIVE"
-    run = _launch(*launching)
+    run = launching.launch()
     (task,) = stack.client("ecs").describe_tasks(
         cluster=after["Cluster"], tasks=[run.tags["ecs/task_arn"]]
     )["tasks"]
@@ -515,7 +410,7 @@ def _with_history(directory: Path, **parameters: str) -> Iterator[Deployed]:
 def test_from_standard_to_small_history_stays(tmp_path: Path) -> None:
     with _with_history(tmp_path, **EVERYTHING) as made:
         before = made.ids
-        made.update(**{**EVERYTHING, "Footprint": "small"})
+        made.update(**IN_SMALL)
         (database,) = made.client("rds").describe_db_instances()["DBInstances"]
         assert (database["DBInstanceClass"], database["MultiAZ"]) == ("db.t4g.micro", False)
         (service,) = _services(made)
@@ -532,7 +427,7 @@ def test_from_standard_to_small_history_stays(tmp_path: Path) -> None:
 
 def test_from_small_to_standard_history_stays(tmp_path: Path) -> None:
     """In a stack of its own: moto does not make again what an update has removed."""
-    with _with_history(tmp_path, **{**EVERYTHING, "Footprint": "small"}) as made:
+    with _with_history(tmp_path, **IN_SMALL) as made:
         before = made.ids["DaemonService"]
         made.update(**EVERYTHING)
         (database,) = made.client("rds").describe_db_instances()["DBInstances"]

@@ -15,9 +15,10 @@ import ipaddress
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any
 
-from extract_project_tests.support.cloudformation.template import Evaluation, template
+from extract_project_tests.support.cloudformation.template import TEMPLATE, Evaluation, template
 
 _REPLACED = "AWS::ECS::TaskDefinition"
 """The type of the resources that every change replaces."""
@@ -40,19 +41,22 @@ class _Deployable(Evaluation):
     def attribute(self, resource: str, name: str) -> Any:
         return {"Fn::GetAtt": [resource, name]}
 
+    def imported(self, name: Any) -> Any:
+        return {"Fn::ImportValue": name}
+
     def text(self, parts: Sequence[Any]) -> Any:
         if all(not isinstance(each, dict) for each in parts):
             return super().text(parts)
         return {"Fn::Join": ["", [each for each in parts if each != ""]]}
 
 
-def deployable(**parameters: str) -> dict[str, Any]:
-    """The template for moto with these parameters; resources follow those that they refer to."""
-    evaluation = _Deployable(**parameters)
+def deployable(path: Path = TEMPLATE, /, **parameters: str) -> dict[str, Any]:
+    """A template for moto with these parameters; resources follow those that they refer to."""
+    evaluation = _Deployable(path, **parameters)
     found = {
         part: {
             name: evaluation.of({key: of for key, of in each.items() if key != "Condition"})
-            for name, each in template()[part].items()
+            for name, each in template(path)[part].items()
             if "Condition" not in each or evaluation.holds(each["Condition"])
         }
         for part in ("Resources", "Outputs")

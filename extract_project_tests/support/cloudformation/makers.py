@@ -29,20 +29,23 @@ def _association(client: Client, name: str, properties: Properties) -> Made:
 
 
 def _egress(client: Client, name: str, properties: Properties) -> Made:
-    rule = {
-        "IpProtocol": properties["IpProtocol"],
-        "FromPort": properties["FromPort"],
-        "ToPort": properties["ToPort"],
-        "UserIdGroupPairs": [
-            {
-                "GroupId": properties["DestinationSecurityGroupId"],
-                "Description": properties["Description"],
-            }
-        ],
-    }
+    rule = {key: properties[key] for key in ("IpProtocol", "FromPort", "ToPort")}
+    described = {"Description": properties["Description"]}
+    if "DestinationPrefixListId" in properties:
+        to = {"PrefixListId": properties["DestinationPrefixListId"], **described}
+        rule["PrefixListIds"] = [to]
+    else:
+        to = {"GroupId": properties["DestinationSecurityGroupId"], **described}
+        rule["UserIdGroupPairs"] = [to]
     wanted = {"GroupId": properties["GroupId"], "IpPermissions": [rule]}
     call(client, "ec2", "authorize_security_group_egress", wanted)
     return Made(name)  # deleted with its group: moto deletes in any order
+
+
+def _prefix_list(client: Client, name: str, properties: Properties) -> Made:
+    made = call(client, "ec2", "create_managed_prefix_list", properties)["PrefixList"]
+    of = made["PrefixListId"]
+    return Made(of, {}, lambda: client("ec2").delete_managed_prefix_list(PrefixListId=of))
 
 
 def _endpoint(client: Client, name: str, properties: Properties) -> Made:
@@ -135,12 +138,25 @@ def _namespace(client: Client, name: str, properties: Properties) -> Made:
 
 
 def _discovered(client: Client, name: str, properties: Properties) -> Made:
+    api = client("servicediscovery")
     reply = call(client, "servicediscovery", "create_service", properties)["Service"]
-    return Made(
-        reply["Id"],
-        {"Arn": reply["Arn"]},
-        lambda: client("servicediscovery").delete_service(Id=reply["Id"]),
-    )
+
+    def delete() -> None:
+        for each in api.list_instances(ServiceId=reply["Id"])["Instances"]:
+            api.deregister_instance(ServiceId=reply["Id"], InstanceId=each["Id"])
+        api.delete_service(Id=reply["Id"])
+
+    return Made(reply["Id"], {"Arn": reply["Arn"]}, delete)
+
+
+def _address(client: Client, name: str, properties: Properties) -> Made:
+    given = {
+        "ServiceId": properties["ServiceId"],
+        "InstanceId": name,
+        "Attributes": properties["InstanceAttributes"],
+    }
+    call(client, "servicediscovery", "register_instance", given)
+    return Made(name)  # deleted with its service: moto deletes in any order
 
 
 def _task_definition(client: Client, name: str, properties: Properties) -> Made:
@@ -246,6 +262,7 @@ def _lifecycle(rule: Properties) -> Properties:
 
 MAKERS: dict[str, Make] = {
     "AWS::CloudWatch::Alarm": _alarm,
+    "AWS::EC2::PrefixList": _prefix_list,
     "AWS::EC2::SecurityGroupEgress": _egress,
     "AWS::EC2::SubnetRouteTableAssociation": _association,
     "AWS::EC2::VPC": _vpc,
@@ -263,6 +280,7 @@ MAKERS: dict[str, Make] = {
     "AWS::S3::BucketPolicy": _bucket_policy,
     "AWS::SNS::Subscription": _subscription,
     "AWS::SecretsManager::Secret": _secret,
+    "AWS::ServiceDiscovery::Instance": _address,
     "AWS::ServiceDiscovery::PrivateDnsNamespace": _namespace,
     "AWS::ServiceDiscovery::Service": _discovered,
 }

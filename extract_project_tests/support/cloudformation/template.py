@@ -1,4 +1,4 @@
-"""Read and evaluate the committed template, without the CDK."""
+"""Read and evaluate the committed templates, without the CDK."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "deploy" / "template.yaml"
+LOCATION = ROOT / "deploy" / "location.yaml"
+"""Of the first stack, and of each further code location."""
 INSTANCE = ROOT / "deploy" / "dagster.yaml"
 
 PSEUDO = {
@@ -42,14 +44,14 @@ _Loader.add_multi_constructor("!", _function)
 
 
 @cache
-def template() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)
+def template(path: Path = TEMPLATE) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.load(path.read_text(), _Loader)
     return loaded
 
 
-def of_type(kind: str) -> dict[str, dict[str, Any]]:
+def of_type(kind: str, path: Path = TEMPLATE) -> dict[str, dict[str, Any]]:
     """The properties of each resource of a type, by name."""
-    found = template()["Resources"].items()
+    found = template(path)["Resources"].items()
     return {name: each.get("Properties", {}) for name, each in found if each["Type"] == kind}
 
 
@@ -61,10 +63,14 @@ class Evaluation:
 
     pseudo: Mapping[str, str] = PSEUDO
 
-    def __init__(self, **parameters: str) -> None:
-        defaults = {name: each["Default"] for name, each in template()["Parameters"].items()}
-        unknown = parameters.keys() - defaults.keys()
+    def __init__(self, path: Path = TEMPLATE, /, **parameters: str) -> None:
+        self._path = path
+        declared = template(path)["Parameters"]
+        defaults = {name: each["Default"] for name, each in declared.items() if "Default" in each}
+        unknown = parameters.keys() - declared.keys()
         assert not unknown, unknown
+        absent = declared.keys() - defaults.keys() - parameters.keys()
+        assert not absent, absent
         self._values: Mapping[str, Any] = {**defaults, **parameters, **self.pseudo}
 
     def of(self, value: Any) -> Any:
@@ -86,6 +92,8 @@ class Evaluation:
                 case "Fn::Sub":
                     text, given = argument if isinstance(argument, list) else (argument, {})
                     return self.text(self._parts(text, given))
+                case "Fn::ImportValue":
+                    return self.imported(self.of(argument))
                 case "Fn::If":
                     condition, yes, no = argument
                     return self.of(yes if self.holds(condition) else no)
@@ -94,7 +102,7 @@ class Evaluation:
 
     def holds(self, condition: Any) -> bool:
         if isinstance(condition, str):
-            return self.holds(template()["Conditions"][condition])
+            return self.holds(template(self._path)["Conditions"][condition])
         ((name, argument),) = condition.items()
         match name:
             case "Fn::Equals":
@@ -116,6 +124,10 @@ class Evaluation:
         """What `Fn::GetAtt` gives."""
         return f"{resource}.{name}"
 
+    def imported(self, name: Any) -> Any:
+        """What `Fn::ImportValue` gives: the name of the export stands for it."""
+        return name
+
     def text(self, parts: Sequence[Any]) -> Any:
         """What `Fn::Sub` gives; `parts` are resolved."""
         return "".join(str(each) for each in parts)
@@ -132,7 +144,9 @@ class Evaluation:
 
     def containers(self, task: str) -> dict[str, dict[str, Any]]:
         """The containers of a task definition, by the names of their processes."""
-        found = of_type("AWS::ECS::TaskDefinition")[f"{task}Task"]["ContainerDefinitions"]
+        found = of_type("AWS::ECS::TaskDefinition", self._path)[f"{task}Task"][
+            "ContainerDefinitions"
+        ]
         return {each["Name"].capitalize(): self.of(each) for each in found}
 
     def container(self, process: str, *, task: str = "") -> dict[str, Any]:
