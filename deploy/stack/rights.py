@@ -108,7 +108,8 @@ def publish(folder: str = "") -> list[iam.PolicyStatement]:
     ]
     state = f"{data_folder()}/.extract"
     # Receipts, and what `extract doctor` tries, which writes nothing.
-    beside = [f"{state}/receipts/{folder}*", f"{data_folder()}/.extract-doctor/*"]
+    tried = [f"{each}/.extract-doctor/*" for each in (data_folder(), state)]
+    beside = [f"{state}/receipts/{folder}*", *tried]
     written = [data_objects(folder), *(beside if folder else [])]
     hidden = [f"{data_objects(folder)}/part-*", unloaded_objects(folder)]
     unloaded = [unloaded_objects(folder)] if folder else []

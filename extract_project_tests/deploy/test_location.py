@@ -185,6 +185,8 @@ def test_a_run_may_write_what_it_writes_and_nothing_of_another_location(
         return any(fnmatch.fnmatchcase(key, pattern) for pattern in patterns)
 
     assert [key for key in sorted(written) if not allowed(key)] == []
+    tried = [folder.key(".extract-doctor/1") for folder in (site.data, site.state)]
+    assert all(map(allowed, tried)), "extract doctor is run with these rights"
     of_others = ["extracts/hr/orders.parquet", "extracts/catalog/index.html",
                  "extracts/.extract/receipts/hr/orders.parquet/1.json", "extracts/orders.parquet",
                  "extracts/crm.parquet", "extracts/crm-2/orders.parquet"]  # fmt: skip
