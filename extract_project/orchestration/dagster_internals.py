@@ -120,6 +120,8 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     # Reloads that start no Python anew: the code server, with our way to start its processes.
     "run_code_server",
     "run_dagster",
+    # Reloads that describe the definitions once: the two answers of a code server that do so.
+    "wrap_answers",
     # A release is for one run: a re-execution copies its tags, and has this one. The cause of a
     # run: a backfill's runs have the other one.
     "PARENT_RUN_ID_TAG",
@@ -229,3 +231,31 @@ def run_dagster(arguments: Sequence[str]) -> None:
 
     sys.argv = ["dagster", *arguments]
     main()  # type: ignore[no-untyped-call]
+
+
+ERROR_ANSWER = '{"__class__": "ExternalRepositoryErrorData"'
+"""How a code server's answer begins if its definitions cannot be described."""
+
+Wrap = Callable[
+    [Callable[..., Any], Callable[[Any], bytes | None], Callable[[bytes], Any]], Callable[..., Any]
+]
+
+
+def wrap_answers(wrap: Wrap) -> None:
+    """Wrap the methods of a code server that describe all its definitions, and one of its jobs.
+
+    `wrap` also gets how to encode an answer, which returns None for an error, and how to decode it.
+    """
+    from dagster._grpc.__generated__.dagster_api_pb2 import ExternalJobReply
+    from dagster._grpc.server import DagsterApiServer as Server
+
+    Server._get_serialized_external_repository_data = wrap(  # type: ignore[method-assign]
+        Server._get_serialized_external_repository_data,
+        lambda text: None if text.startswith(ERROR_ANSWER) else text.encode(),
+        bytes.decode,
+    )
+    Server.ExternalJob = wrap(  # type: ignore[method-assign]
+        Server.ExternalJob,
+        lambda reply: None if reply.serialized_error else reply.SerializeToString(),
+        ExternalJobReply.FromString,
+    )

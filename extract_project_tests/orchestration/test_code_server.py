@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._grpc.client import DagsterGrpcClient
 
 from extract_project.embedded.process import await_ready, free_port, is_listening, running
@@ -29,8 +31,23 @@ import dagster as dg
 {first}
 told = {{"pid": os.getpid(), "argv": sys.argv[:3], "cwd": os.getcwd(), "said": {said!r}}}
 Path(__file__).with_name("told.json").write_text(json.dumps(told))
-defs = dg.Definitions()
+defs = dg.Definitions(globals().get("assets"))
 """
+
+
+_COUNTED = """
+from dagster._core.remote_representation import external_data
+
+describe = external_data.RepositorySnap.from_def
+
+def described(*given, **named):
+    with Path(__file__).with_name("described").open("a") as file:
+        file.write(f"{os.getpid()}\\n")
+    return describe(*given, **named)
+
+external_data.RepositorySnap.from_def = described
+"""
+"""Has the module under test tell when a code server describes its definitions."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +65,14 @@ class CodeServer:
     def reload(self, said: str, first: str = "") -> None:
         write(self.directory, said, first)
         self.client.reload_code(timeout=_SECONDS)
+
+    def described(self) -> str:
+        """What webserver and daemon ask for after each reload."""
+        location = GrpcServerCodeLocationOrigin(
+            host="127.0.0.1", port=self.client.port, location_name="tiny"
+        )
+        asked = RemoteRepositoryOrigin(location, "__repository__")
+        return self.client.external_repository(asked)
 
 
 def family(directory: Path) -> list[int]:
@@ -105,6 +130,22 @@ def test_a_reload_forks_and_reads_the_definitions_anew(
         everyone = family(tmp_path)
         assert {server.process.pid, server.loaded()["pid"]} < set(everyone)
     await_value("the end of all", lambda: not any(map(lives, everyone)), _SECONDS)
+
+
+@pytest.mark.slow
+def test_definitions_are_described_once_for_all_who_ask(tmp_path: Path) -> None:
+    with code_server(tmp_path) as server:
+        server.reload("second", first=f"{_COUNTED}assets = [dg.AssetSpec('two')]")
+        with ThreadPoolExecutor(3) as pool:
+            texts = set(pool.map(lambda _: server.described(), range(3)))
+        assert len(texts) == 1
+        second = str(server.loaded()["pid"])
+        assert (tmp_path / "described").read_text().split() == [second]
+
+        server.reload("third", first=f"{_COUNTED}assets = [dg.AssetSpec('three')]")
+        assert "three" in server.described()
+        third = str(server.loaded()["pid"])
+        assert (tmp_path / "described").read_text().split() == [second, third]
 
 
 @pytest.mark.slow

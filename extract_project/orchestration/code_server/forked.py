@@ -113,10 +113,12 @@ class ForkServer:
 
 def _dagster(arguments: Sequence[str], directory: str, environment: Mapping[str, str]) -> None:
     """Be `python -m dagster` in that directory, with that environment."""
-    from extract_project.orchestration.dagster_internals import run_dagster
+    from extract_project.orchestration.code_server.answers import answered_once
+    from extract_project.orchestration.dagster_internals import run_dagster, wrap_answers
 
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(directory)
     sys.path.insert(0, directory)
+    wrap_answers(answered_once)
     run_dagster(arguments)

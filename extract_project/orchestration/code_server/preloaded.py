@@ -9,6 +9,7 @@ from __future__ import annotations
 from extract_project.process import without_collection
 
 with without_collection():
+    import extract_project.orchestration.code_server.answers
     import extract_project.orchestration.load.build
     import extract_project.orchestration.load.live  # noqa: F401
     from extract_project.orchestration.one_machine.revisions import remember_revisions
