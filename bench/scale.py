@@ -138,6 +138,7 @@ def _deployment(found: Measurements, s3: S3Client, settings: Settings, site: Emb
     with trio(site) as running:
         found.catalog, _ = _median(_ROUNDS, running.catalog)
         _say(found, "catalog", found.catalog)
+        running.await_first_round()
 
         workers: list[Worker] = []
         for number in range(1, rounds + 1):

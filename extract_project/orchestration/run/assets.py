@@ -3,7 +3,8 @@
 (Without postponed annotations, since Dagster inspects the type of an asset's `context`.)
 """
 
-from collections.abc import Collection
+import inspect
+from collections.abc import Callable, Collection
 
 import dagster as dg
 
@@ -22,6 +23,8 @@ from extract_project.orchestration.run.metadata import (
 from extract_project.pipeline import schema_drift
 
 IO_MANAGER = "extracts"
+
+Compute = Callable[[dg.AssetExecutionContext], Events]
 
 
 def extract_asset(
@@ -55,10 +58,20 @@ def extract_asset(
         partitions_def=partitions_of(header),
         backfill_policy=dg.BackfillPolicy.multi_run(1) if header.partitions else None,
     )
+    @_inspected_once
     def materialize(context: dg.AssetExecutionContext) -> Events:
         yield from execute(context, extract, location)
 
     return materialize
+
+
+def _inspected_once(compute: Compute) -> Compute:
+    """Attach a function's signature to it: Dagster asks for it 16 times for each asset.
+
+    Without this, making an asset takes a fifth more CPU.
+    """
+    compute.__signature__ = inspect.signature(compute)  # type: ignore[attr-defined]
+    return compute
 
 
 def _spec(extract: Extract, location: CodeLocation) -> dg.AssetSpec:
