@@ -134,14 +134,6 @@ class Trio:
         pid = int(found.group(1))
         return Worker(launch, _queried_at(path) - starts[pid], peaks[pid])
 
-    def sensor_tick(self, name: str) -> float:
-        """Median seconds of the sensor's latest ticks."""
-        with DagsterInstance.from_config(str(self._server.home)) as instance:
-            (state,) = (s for s in instance.all_instigator_state() if s.instigator_name == name)
-            ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=6)
-        seconds = sorted(t.end_timestamp - t.timestamp for t in ticks if t.end_timestamp)
-        return seconds[len(seconds) // 2]
-
     @contextmanager
     def daemon_paused(self) -> Iterator[None]:
         """Keep the manifest sensor from reloading the code location during a measurement."""

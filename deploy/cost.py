@@ -87,7 +87,7 @@ class Shape:
     image_gb: float = 1.0
     run_log_mb: float = 0.1
     run_requests: int = 10
-    sensor_seconds: int = 5
+    sensor_seconds: float = 2.5
     """Between two looks at the manifest; 0: nobody looks."""
     scheduled_by_aws: bool = False
     """Whether EventBridge Scheduler starts each task, and no daemon."""

@@ -119,9 +119,9 @@ class Settings(BaseSettings):
         description="the code location that the command line uses. Where it is not set, commands "
         "for a running deployment use all that have extracts; see docs/locations.md",
     )
-    manifest_seconds: int = Field(
-        5,
-        ge=5,
+    manifest_seconds: float = Field(
+        2.5,
+        ge=2.5,
         description="how often the manifest is listed to see changes, in seconds; each listing is "
         "a request of S3 for each 1,000 files. `extract push` has changes loaded at once",
     )

@@ -30,7 +30,7 @@ from deploy.stack.parameters import (
 from deploy.stack.processes import Process
 
 INSTANCE = Path(__file__).parent.parent / "dagster.yaml"
-_LOOKS_SECONDS = ("60", "5")
+_LOOKS_SECONDS = ("60", "2.5")
 """Between two looks at the manifest, small and standard."""
 
 _Variable = ecs.CfnTaskDefinition.KeyValuePairProperty

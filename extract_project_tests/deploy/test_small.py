@@ -179,7 +179,7 @@ def test_the_ui_opens_to_nobody_else(cidr: str) -> None:
 def test_what_is_billed_by_use_is_used_less() -> None:
     small, standard = SMALL.environment("Code", task="Small"), STANDARD.environment("Code")
     assert (small["EXTRACT_METRICS"], small["EXTRACT_MANIFEST_SECONDS"]) == ("emf-alarms", "60")
-    assert (standard["EXTRACT_METRICS"], standard["EXTRACT_MANIFEST_SECONDS"]) == ("emf", "5")
+    assert (standard["EXTRACT_METRICS"], standard["EXTRACT_MANIFEST_SECONDS"]) == ("emf", "2.5")
     assert "Dashboard" not in resources(Footprint="small")
 
 

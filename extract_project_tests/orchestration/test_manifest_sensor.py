@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -132,6 +134,13 @@ def webserver() -> Iterator[SlowWebserver]:
         thread.join()
 
 
+@pytest.fixture
+def reloading(settings: Settings, webserver: SlowWebserver) -> Settings:
+    """With a webserver that answers at once."""
+    webserver.may_answer.set()
+    return settings.model_copy(update={"dagster_url": webserver.url})
+
+
 def test_a_reload_that_outlasts_a_tick_is_asked_for_once(
     site: Site, settings: Settings, webserver: SlowWebserver
 ) -> None:
@@ -160,12 +169,42 @@ def test_how_often_the_manifest_is_looked_at_is_a_setting(site: Site, settings: 
     """Two seconds less are asked for: the daemon looks at each sensor every five."""
     site.put_sql("a/first", "select 1 as a")
     found = []
-    for seconds in (settings.manifest_seconds, 60):
+    for seconds in (2.5, 5, 60):
         changed = settings.model_copy(update={"manifest_seconds": seconds})
         defs = compose(site.snapshot(), CodeLocation(changed, changed.connect, "snapshot-1"))
         sensor = defs.get_repository_def().get_sensor_def("manifest")
         found.append(sensor.minimum_interval_seconds)
-    assert found == [3, 58]
+    assert found == [3, 3, 58]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "seen"),
+    [(5, "1 SQL files, all of them loaded"), (2.5, "1 added (sql/a/added.sql): reloaded")],
+)
+def test_a_tick_that_sees_no_change_looks_again(
+    site: Site, reloading: Settings, monkeypatch: pytest.MonkeyPatch, seconds: float, seen: str
+) -> None:
+    site.put_sql("a/first", "select 1 as a")
+    there = reloading.model_copy(update={"manifest_seconds": seconds})
+    sensor = live.manifest_sensor(site.snapshot(), CodeLocation(there, there.connect, "snapshot-1"))
+    definitions = dg.Definitions(sensors=[sensor])
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        site.put_sql("a/added", "select 2 as a")
+        waits.append(seconds)
+
+    monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
+    cursor = None
+    with dg.DagsterInstance.ephemeral() as instance:
+        for _ in range(2):  # the first tick after a load only looks for runs to launch
+            with dg.build_sensor_context(
+                instance=instance, cursor=cursor, definitions=definitions
+            ) as context:
+                data = sensor.evaluate_tick(context)
+            cursor = data.cursor
+    assert data.skip_message == seen
+    assert all(wait <= seconds for wait in waits)
 
 
 NOW = datetime(2026, 11, 29, 6, 0, 0, tzinfo=UTC)

@@ -42,9 +42,14 @@ from extract_project.orchestration.names.requests import run_request
 from extract_project.orchestration.run.code_location import CodeLocation
 from extract_project.store.protocol import ListedObject
 
-# The daemon evaluates sensors every 5 seconds. With an interval of exactly 5 seconds, every other
-# evaluation would come some milliseconds too early.
+_TICK_SECONDS = 5
+"""How often the daemon evaluates sensors. A tick looks again if looks are wanted more often."""
+# With an interval of exactly 5 seconds, every other evaluation would come some milliseconds too
+# early.
 _EARLY_SECONDS = 2
+_LOOKING = 0.1
+"""The share of the time that looks may take, for a second one in a tick: a look takes CPU for each
+file."""
 _SETTLED = timedelta(seconds=2)
 """How long a change must stand still."""
 _WHOLE_SECOND = timedelta(seconds=1)
@@ -106,12 +111,13 @@ def manifest_sensor(
         if extract.header.enabled and extract.header.on_change
     ]
 
+    seconds = location.settings.manifest_seconds
     code_versions = _digest({extract.path: extract.code_version for extract in watching})
 
     @dg.sensor(
         name=SENSOR,
         description="reloads the code location when SQL files are added, changed or removed",
-        minimum_interval_seconds=location.settings.manifest_seconds - _EARLY_SECONDS,
+        minimum_interval_seconds=max(_TICK_SECONDS, int(seconds)) - _EARLY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         asset_selection=[asset_key(extract.path) for extract in watching] or None,
         jobs=None if watching else [],
@@ -119,19 +125,25 @@ def manifest_sensor(
     def manifest(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         folders = location.connect()
 
-        def look() -> Mapping[str, ListedObject]:
-            return {file.key: file for file in list_files(folders.manifest)}
+        def look() -> tuple[dict[str, ListedObject], Loadable]:
+            files = {file.key: file for file in list_files(folders.manifest)}
+            tokens = {key: file.token for key, file in files.items()}
+            return files, Loadable(tokens, others.look(folders))
 
-        files = look()
-        listed = {key: file.token for key, file in files.items()}
+        begun = time.monotonic()
+        files, now = look()
         if question := question_in(context.cursor, Question):
             if question.reloads:
                 reloads.announced_until = time.monotonic() + _ANNOUNCED_SECONDS
-            answered = answer(question, folders.manifest, snapshot, listed, refused)
+            answered = answer(question, folders.manifest, snapshot, now.files, refused)
             return dg.SensorResult(cursor=as_cursor(answered))
-        now = Loadable(listed, others.look(folders))
+        is_quiet = now == loaded and context.cursor == code_versions
+        again = begun + seconds - time.monotonic()
+        if is_quiet and seconds < _TICK_SECONDS and again > (1 - _LOOKING) * seconds:
+            time.sleep(again)
+            files, now = look()
         if now == loaded:
-            skip = f"{len(listed)} SQL files, all of them loaded"
+            skip = f"{len(files)} SQL files, all of them loaded"
             if context.cursor == code_versions:
                 return dg.SkipReason(skip)
             requests = _changed(context.instance, watching)
@@ -155,11 +167,11 @@ def manifest_sensor(
                 )
             if time.monotonic() < reloads.announced_until:
                 return dg.SkipReason(f"{changes}: somebody else has them loaded right now")
-            if listed != loaded.files and (
+            if now.files != loaded.files and (
                 left := to_settle(loaded.files, files, datetime.now(UTC))
             ):
                 time.sleep(left.total_seconds())
-                if look() != files or time.monotonic() < reloads.announced_until:
+                if look() != (files, now) or time.monotonic() < reloads.announced_until:
                     return dg.SkipReason(f"{changes}: reloaded when they have settled")
             current_snapshot(folders, location.settings.dialects, snapshot)
             settings = location.settings
