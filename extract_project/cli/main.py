@@ -12,7 +12,12 @@ import click
 
 from extract_project.cli.console import INTERRUPTED, err, print_error
 from extract_project.problem import suggestion
-from extract_project.process import open_closed_streams, quiet_sqlglot, without_collection
+from extract_project.process import (
+    open_closed_streams,
+    quiet_sqlglot,
+    without_collection,
+    without_pandas,
+)
 
 _COMMANDS: Mapping[str, str] = {
     "backfill": "running.backfill",
@@ -114,8 +119,10 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="extract-project")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """SQL files in S3 to audited, versioned S3 objects: check, push, run, compare, restore."""
+    context.with_resource(without_pandas())
     open_closed_streams()
     quiet_sqlglot()
     for stream in (sys.stdout, sys.stderr):

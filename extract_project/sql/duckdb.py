@@ -17,6 +17,7 @@ from extract_project.sql import fallback, tokens
 from extract_project.sql.dialect import Call, Comparison, Name, Reading, Text
 from extract_project.sql.duckdb_functions import ENGINE, READS
 from extract_project.sql.query import Rendered
+from extract_project.sql_quoting import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -90,10 +91,9 @@ class _Parser:
 
     def tree(self, text: str) -> dict[str, Any] | None:
         """The statements of a text, or the parser's error; None if it is nested too deeply."""
+        # As a literal: for a parameter, DuckDB imports pandas, in every process that reads SQL.
         with self._lock:
-            row = self._connection.execute(
-                "select json_serialize_sql(?::varchar)", [text]
-            ).fetchone()
+            row = self._connection.execute(f"select json_serialize_sql({literal(text)})").fetchone()
         assert row is not None
         try:
             found: dict[str, Any] = json.loads(row[0])

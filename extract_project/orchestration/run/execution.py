@@ -55,7 +55,7 @@ from extract_project.pipeline.everywhere import PartlyPublished, found_out
 from extract_project.pipeline.ownership import require_own
 from extract_project.pipeline.provenance import Provenance
 from extract_project.pipeline.staging import Staged
-from extract_project.process import use_system_allocator
+from extract_project.process import use_system_allocator, without_pandas
 from extract_project.publish.places import Place, places_of, require_one
 from extract_project.publish.publishing import Published
 from extract_project.stopping import Stop
@@ -99,6 +99,8 @@ def execute(context: dg.AssetExecutionContext, extract: Extract, location: CodeL
     use_system_allocator()
     settings = location.settings
     with measuring(settings.metrics, settings.location) as listener, ExitStack() as held:
+        if settings.run is not None and len(settings.run.extracts) == 1:
+            held.enter_context(without_pandas())
         execution = _Execution.of(context, extract, location, listener)
         with execution.interrupts.flagged():
             prepared = execution.stage(held)
