@@ -9,12 +9,12 @@ import re
 import statistics
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contestants import CONTESTANTS, Contestant, ours
+from bench.contestants import CONTESTANTS, Contestant, as_task, ours
 from bench.equality import Verdict, judge
 from bench.limits import QUERY
 from bench.measure import Measurement, measure
@@ -32,6 +32,7 @@ OURS = "this project, without Dagster"
 WHOLE = "this project, the whole run with Dagster"
 _LONGEST = 300
 _SLOW = 5
+_NOTHING: Mapping[str, str] = {}
 
 
 @dataclass
@@ -128,7 +129,7 @@ def _pipeline_once(course: _Course, outcome: Outcome, counted: bool) -> None:
 
 
 def _whole_once(course: _Course, outcome: Outcome, counted: bool) -> None:
-    run = _own(course, outcome.entries[1], ours(course.source))
+    run = _own(course, outcome.entries[1], ours(course.source), as_task(course.source))
     if counted:
         receipt = _receipt(course.site, course.s3, course.source)
         outcome.entries[1].runs.append(run)
@@ -136,9 +137,11 @@ def _whole_once(course: _Course, outcome: Outcome, counted: bool) -> None:
         outcome.to_query.append(queried_at - run.started_at)
 
 
-def _own(course: _Course, entry: Entry, command: list[str]) -> Measurement:
+def _own(
+    course: _Course, entry: Entry, command: list[str], more: Mapping[str, str] = _NOTHING
+) -> Measurement:
     log = course.site.directory / f"{course.source}-ours.log"
-    run = measure(command, course.site.environment, log, _LONGEST)
+    run = measure(command, {**course.site.environment, **more}, log, _LONGEST)
     _say(f"{course.source}: {entry.name}", run)
     if run.exit_code:
         raise SystemExit(f"our own run failed, see {log}")
@@ -228,7 +231,8 @@ def memory(site: BenchSite, source: str, query: str) -> tuple[int, int]:
     """Rows and peak memory of one whole run of ours with another query."""
     s3 = _s3(site)
     put_sql(s3, source, query)
-    run = measure(ours(source), site.environment, site.directory / "memory.log", 3600)
+    environment = {**site.environment, **as_task(source)}
+    run = measure(ours(source), environment, site.directory / "memory.log", 3600)
     _say(f"{source}: memory", run)
     if run.exit_code:
         raise SystemExit(f"our own run failed: {run.output[-2000:]}")

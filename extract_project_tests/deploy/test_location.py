@@ -15,13 +15,13 @@ import yaml
 
 from extract_project.settings import load_settings
 from extract_project_tests.conftest import Site
-from extract_project_tests.deploy.test_roles import listed
 from extract_project_tests.support.cloudformation.deployable import deployable
 from extract_project_tests.support.cloudformation.deployed import Deployed, deployed, launching_of
 from extract_project_tests.support.cloudformation.template import (
     LOCATION,
     TEMPLATE,
     Evaluation,
+    listed,
     of_type,
     template,
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extract_project_tests.support.cloudformation.template import of_type, template
+from extract_project_tests.support.cloudformation.template import listed, of_type, template
 
 READ_SQL = ("s3:GetObject",)
 USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
@@ -93,10 +93,6 @@ def statements(role: str) -> list[dict[str, Any]]:
     more = of_type("AWS::IAM::RolePolicy").values()
     policies = [own, *(each for each in more if each["RoleName"] == {"Ref": role})]
     return [one for each in policies for one in each["PolicyDocument"]["Statement"]]
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def test_these_are_all_roles_of_tasks() -> None:

@@ -55,6 +55,11 @@ def of_type(kind: str, path: Path = TEMPLATE) -> dict[str, dict[str, Any]]:
     return {name: each.get("Properties", {}) for name, each in found if each["Type"] == kind}
 
 
+def listed(value: Any) -> list[Any]:
+    """The value, which a policy may write without a list if there is one."""
+    return value if isinstance(value, list) else [value]
+
+
 _NOTHING = object()
 
 
