@@ -83,9 +83,13 @@ def high_water(pid: int) -> int:
     return _status(pid, "VmHWM")
 
 
-def resident(pid: int) -> int:
-    """Resident memory now, in bytes; 0 if the process has ended."""
-    return _status(pid, "VmRSS")
+def proportional(pid: int) -> int:
+    """Memory of a process now, in bytes, with its share of what it shares; 0 if it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def _status(pid: int, name: str) -> int:

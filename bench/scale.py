@@ -87,7 +87,7 @@ def _measured(count: int) -> Measurements:
         snapshot = _manifest(found, s3, settings)
         _schedule(found, settings, snapshot)
         with code_server(site) as server:
-            found.server_ready, found.server_bytes = server.ready, server.resident_bytes
+            found.server_ready, found.server_bytes = server.ready, server.memory_bytes
         _say(found, "code server", found.server_ready)
         _deployment(found, s3, settings, site)
     return found
@@ -208,7 +208,7 @@ def _page(columns: list[Measurements]) -> str:
         ("loading the snapshot", lambda f: _seconds(f.snapshot_load)),
         ("one look at the manifest for changes", lambda f: _seconds(f.look)),
         ("code server: until ready, nothing known", lambda f: _seconds(f.server_ready)),
-        ("code server: resident memory", lambda f: _mib(f.server_bytes)),
+        ("code server: memory of its processes", lambda f: _mib(f.server_bytes)),
         ("reload after one file changed", lambda f: _seconds(f.reload)),
         ("put of a new file until its asset is visible", lambda f: _seconds(f.visible)),
         ("launching a run through GraphQL", lambda f: _seconds(f.launch)),

@@ -18,7 +18,7 @@ from typing import Any
 from dagster import AssetKey, DagsterInstance
 from dagster._grpc.client import DagsterGrpcClient
 
-from bench.measure import family, high_water, resident
+from bench.measure import family, high_water, proportional
 from extract_project.deployment.client import Deployment
 from extract_project.embedded.dagster_server import DagsterServer, dagster_server
 from extract_project.embedded.process import await_ready, free_port, is_listening, running
@@ -40,7 +40,7 @@ class CodeServer:
     """How long a code server took to be ready, and its memory then."""
 
     ready: float
-    resident_bytes: int
+    memory_bytes: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def code_server(site: EmbeddedSite) -> Iterator[CodeServer]:
         await_ready("the code server", lambda: is_listening(port), process, log, _LONGEST)
         DagsterGrpcClient(port=port, host="127.0.0.1").list_repositories()
         ready = time.monotonic() - begun
-        yield CodeServer(ready, sum(resident(pid) for pid in family(process.pid)))
+        yield CodeServer(ready, sum(proportional(pid) for pid in family(process.pid)))
 
 
 class Trio:
