@@ -9,7 +9,7 @@ import signal
 import sysconfig
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,22 +92,18 @@ class Trio:
         It writes an event for each, which keeps it busy for a minute with 5,000 assets.
         """
         keys = [AssetKey(node["assetKey"]["path"]) for node in self._ask(_CATALOG)["assetNodes"]]
-        deadline = time.monotonic() + _LONGEST
         with DagsterInstance.from_config(str(self._server.home)) as instance:
-            while len(instance.get_freshness_state_records(keys)) < len(keys):
-                if time.monotonic() > deadline:
-                    raise SystemExit(f"the daemon is not done after {_LONGEST} s")
-                time.sleep(1)
+            _await(
+                "the daemon's first round",
+                lambda: len(instance.get_freshness_state_records(keys)) == len(keys),
+                seconds=1,
+            )
 
     def await_asset(self, path: str) -> None:
         """Wait until the webserver has loaded an extract."""
         key = json.dumps(path.split("/"))
         query = f"{{ assetNodes(assetKeys: [{{path: {key}}}]) {{ id }} }}"
-        deadline = time.monotonic() + _LONGEST
-        while not self._ask(query)["assetNodes"]:
-            if time.monotonic() > deadline:
-                raise SystemExit(f"{path} is not visible after {_LONGEST} s")
-            time.sleep(10 * _POLL_SECONDS)
+        _await(path, lambda: bool(self._ask(query)["assetNodes"]), seconds=10 * _POLL_SECONDS)
 
     def run(self, path: str) -> Worker:
         """Materialize one extract, watching its run worker."""
@@ -162,6 +158,15 @@ def trio(site: EmbeddedSite) -> Iterator[Trio]:
     """The three processes, as they are deployed."""
     with dagster_server(site.directory / "dagster", site.process_environment()) as server:
         yield Trio(server)
+
+
+def _await(what: str, is_there: Callable[[], bool], seconds: float) -> None:
+    """Wait until it is there, asking each so many seconds."""
+    deadline = time.monotonic() + _LONGEST
+    while not is_there():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{what} is not there after {_LONGEST} s")
+        time.sleep(seconds)
 
 
 def _child(word: str) -> int:

@@ -32,6 +32,7 @@ from deploy.stack.parameters import (
     STANDBY,
     UI,
     condition,
+    conditions_given,
     given,
     number,
     ref,
@@ -123,8 +124,7 @@ def _conditions(stack: cdk.Stack) -> None:
         SNAPSHOT: "DbSnapshot",
         DB_CLASS: "DbClass",
     }
-    for name, parameter in is_given.items():
-        condition(stack, name, given(parameter))
+    conditions_given(stack, is_given)
     none_further = define.condition_equals(ref("FurtherLocations"), "")
     require(
         stack,

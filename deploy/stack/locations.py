@@ -22,6 +22,7 @@ from deploy.stack.parameters import (
     SNOWFLAKE,
     UPSTREAM,
     condition,
+    conditions_given,
     given,
     number,
     ref,
@@ -120,8 +121,7 @@ def define_conditions(stack: cdk.Stack) -> None:
         INTEGRATION_USER: "SnowflakeIntegrationUser",
         UPSTREAM: "UpstreamManifests",
     }
-    for name, parameter in is_given.items():
-        condition(stack, name, given(parameter))
+    conditions_given(stack, is_given)
     running = define.condition_equals(ref("Running"), "true")
     condition(stack, RUNNING, define.condition_and(running, given("ImageDigest")))
     condition(

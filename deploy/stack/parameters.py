@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aws_cdk as cdk
@@ -66,6 +66,12 @@ def number(
 
 def condition(stack: cdk.Stack, name: str, expression: cdk.ICfnConditionExpression) -> None:
     cdk.CfnCondition(stack, name, expression=expression)
+
+
+def conditions_given(stack: cdk.Stack, named: Mapping[str, str]) -> None:
+    """Define conditions, each of which holds if its parameter is not empty."""
+    for name, parameter in named.items():
+        condition(stack, name, given(parameter))
 
 
 def ref(name: str) -> str:

@@ -17,6 +17,22 @@ class Meaning:
     transient: bool = False
     hint: str = ""
 
+    def told(self, message: str) -> str:
+        """The message, with the hint behind it."""
+        return f"{message}: {self.hint}" if self.hint else message
+
+    def error(
+        self, message: str, line: int | None = None, column: int | None = None
+    ) -> WarehouseError:
+        """The error of a message with this meaning, at a place in the file."""
+        return WarehouseError(
+            self.told(message),
+            cause=self.cause,
+            line=line,
+            column=column,
+            transient=self.transient,
+        )
+
 
 def incomplete(said: str) -> WarehouseError:
     """The transient error for a result of which something is missing, or too much."""

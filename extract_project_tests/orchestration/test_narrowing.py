@@ -6,19 +6,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
-from dagster._core.code_pointer import ModuleCodePointer
-from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext
-from dagster._core.definitions.reconstruct import (
-    ReconstructableRepository,
-    initialize_repository_def_from_pointer,
-)
-from dagster._core.execution.api import create_execution_plan
 from dagster._grpc.impl import core_execute_run
 
 from extract_project.settings import ExecutedRun
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.launched import code_location, launched, reconstructable
 
-POINTER = ModuleCodePointer("extract_project.definitions", "definitions")
 ALL = "__ASSET_JOB"
 
 
@@ -33,24 +26,18 @@ def repository(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Repos
     )
     site.put_sql("a/third", "/*---\nschedule: 0 6 * * *\n---*/\nselect 1 as a")
     site.put_sql("a/broken", "selec")
-    with DefinitionsLoadContext.scoped(DefinitionsLoadContext.get()):
-        yield initialize_repository_def_from_pointer(POINTER)
+    with code_location() as found:
+        yield found
 
 
 def built(repository: dg.RepositoryDefinition, job_name: str, *paths: str) -> set[str]:
     """Execute a run as a run worker does; returns the extracts that it built for that."""
     keys = frozenset(dg.AssetKey(path.split("/")) for path in paths) or None
     job = repository.get_maybe_subset_job_def(job_name, asset_selection=keys)
-    load_data = repository.repository_load_data
-    reconstructable = ReconstructableRepository(POINTER).get_reconstructable_job(job_name)
+    named = reconstructable(job_name)
     with dg.instance_for_test() as instance:
-        run = instance.create_run_for_job(
-            job_def=job,
-            execution_plan=create_execution_plan(job, repository_load_data=load_data),
-            asset_selection=keys,
-            job_code_origin=reconstructable.get_python_origin(),
-        )
-        list(core_execute_run(reconstructable, run, instance, inject_env_vars=False))
+        run = launched(instance, repository, job_name, keys)
+        list(core_execute_run(named, run, instance, inject_env_vars=False))
         finished = instance.get_run_by_id(run.run_id)
         assert finished is not None
         assert finished.is_success
@@ -60,7 +47,8 @@ def built(repository: dg.RepositoryDefinition, job_name: str, *paths: str) -> se
             if (event := log.dagster_event) and event.is_step_materialization and event.asset_key
         } == {"/".join(key.path) for key in job.asset_layer.selected_asset_keys}
     # Dagster keeps the one that it loaded last.
-    executed = reconstructable.with_repository_load_data(load_data).get_subset(asset_selection=keys)
+    loaded_by_worker = named.with_repository_load_data(repository.repository_load_data)
+    executed = loaded_by_worker.get_subset(asset_selection=keys)
     loaded = executed.get_repository_definition()
     assert loaded is not None
     return {"/".join(key.path) for key in loaded.assets_defs_by_key}

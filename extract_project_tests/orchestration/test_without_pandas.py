@@ -9,19 +9,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.code_pointer import ModuleCodePointer
-from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext
-from dagster._core.definitions.reconstruct import (
-    ReconstructableRepository,
-    initialize_repository_def_from_pointer,
-)
-from dagster._core.execution.api import create_execution_plan
 from dagster._grpc.types import ExecuteRunArgs
 
 from extract_project.orchestration.names.executed import environment_of
 from extract_project_tests.conftest import Site
+from extract_project_tests.support.launched import code_location, launched, reconstructable
 
-POINTER = ModuleCodePointer("extract_project.definitions", "definitions")
 JOB = "__ASSET_JOB"
 KEY = dg.AssetKey(["a", "first"])
 
@@ -37,18 +30,10 @@ def test_the_task_of_one_extract_does_not_import_pandas(
     site.put_sql("a/first", f"/*---\n{checks}\n---*/\nselect 1 as a, 'x' as b, 1.5 as c")
     with (
         dg.instance_for_test(temp_dir=str(tmp_path)) as instance,
-        DefinitionsLoadContext.scoped(DefinitionsLoadContext.get()),
+        code_location() as repository,
     ):
-        repository = initialize_repository_def_from_pointer(POINTER)
-        job = repository.get_maybe_subset_job_def(JOB, asset_selection={KEY})
-        data = repository.repository_load_data
-        origin = ReconstructableRepository(POINTER).get_reconstructable_job(JOB).get_python_origin()
-        run = instance.create_run_for_job(
-            job_def=job,
-            execution_plan=create_execution_plan(job, repository_load_data=data),
-            asset_selection=frozenset({KEY}),
-            job_code_origin=origin,
-        )
+        run = launched(instance, repository, JOB, frozenset({KEY}))
+        origin = reconstructable(JOB).get_python_origin()
         told = {**environment_of(run), "PYTHONPROFILEIMPORTTIME": "1"}
         assert "EXTRACT_RUN" in told
         _, *command = ExecuteRunArgs(origin, run.run_id, instance.get_ref()).get_command_args()

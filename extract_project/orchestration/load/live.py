@@ -130,13 +130,14 @@ def manifest_sensor(
             tokens = {key: file.token for key, file in files.items()}
             return files, Loadable(tokens, others.look(folders))
 
-        begun = time.monotonic()
-        files, now = look()
         if question := question_in(context.cursor, Question):
             if question.reloads:
                 reloads.announced_until = time.monotonic() + _ANNOUNCED_SECONDS
-            answered = answer(question, folders.manifest, snapshot, now.files, refused)
+            listed = {file.key: file.token for file in list_files(folders.manifest)}
+            answered = answer(question, folders.manifest, snapshot, listed, refused)
             return dg.SensorResult(cursor=as_cursor(answered))
+        begun = time.monotonic()
+        files, now = look()
         is_quiet = now == loaded and context.cursor == code_versions
         again = begun + seconds - time.monotonic()
         if is_quiet and seconds < _TICK_SECONDS and again > (1 - _LOOKING) * seconds:

@@ -98,11 +98,10 @@ def of_status(status: int, body: str, what: str) -> RequestRefused:
     if known is None:
         known = Meaning(Cause.NETWORK, transient=status >= _SERVER_ERROR)
     if known.cause is Cause.SQL:  # no matter which request it was
-        parts = [f"bigquery: {message} ({reason})"]
+        said = f"bigquery: {message} ({reason})"
     else:
-        parts = [f"{what}: HTTP {status}{reason and f' {reason}'}", *([message] if message else [])]
-    parts += [known.hint] if known.hint else []
-    refused = RequestRefused(": ".join(parts), cause=known.cause, transient=known.transient)
+        said = f"{what}: HTTP {status}{reason and f' {reason}'}{message and f': {message}'}"
+    refused = RequestRefused(known.told(said), cause=known.cause, transient=known.transient)
     refused.status, refused.code = status, reason
     return refused
 
@@ -111,10 +110,7 @@ def _error(reason: str, message: str, known: Meaning, rendered: Rendered | None)
     line, column = _place(message, rendered)
     if reason == _TOO_MANY_BYTES:
         return TooManyBytes(f"bigquery: {message}: {_READ_LESS}")
-    parts = [f"bigquery: {message} ({reason})", *([known.hint] if known.hint else [])]
-    return WarehouseError(
-        ": ".join(parts), cause=known.cause, line=line, column=column, transient=known.transient
-    )
+    return known.error(f"bigquery: {message} ({reason})", line, column)
 
 
 def _took_its_time(job: Mapping[str, Any]) -> bool:

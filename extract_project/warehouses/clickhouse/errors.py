@@ -104,7 +104,7 @@ def of_reply(
 
 def _made(code: int, message: str, line: int | None, column: int | None) -> ServerError:
     known = _CODES.get(code, Meaning())
-    said = f"clickhouse: {message[:_SHOWN]}{f': {known.hint}' if known.hint else ''}"
+    said = known.told(f"clickhouse: {message[:_SHOWN]}")
     kind = _Cancelled if code == _CANCELLED else _TimedOut if code in _TIMEOUT else ServerError
     cause = kind.cause if code in (*_TIMEOUT, _CANCELLED) else known.cause
     error = kind(said, cause=cause, line=line, column=column, transient=known.transient)

@@ -92,9 +92,12 @@ def of_statement(
     known = known or _CLASSES.get(state[:2], Meaning())
     line, column = _place(message, rendered, before)
     told = f" ({state})" if state and state not in message else ""
-    parts = [f"databricks: {message}{told}", *([known.hint] if known.hint else [])]
     failed = StatementFailed(
-        ": ".join(parts), cause=known.cause, line=line, column=column, transient=known.transient
+        known.told(f"databricks: {message}{told}"),
+        cause=known.cause,
+        line=line,
+        column=column,
+        transient=known.transient,
     )
     failed.state = state
     return failed
@@ -117,9 +120,8 @@ def of_status(status: int, body: str, what: str) -> RequestRefused:
     known = _HTTP.get(status) or _SERVICE.get(code)
     if known is None:
         known = _NETWORK if status >= 500 else Meaning(Cause.SETTINGS)  # noqa: PLR2004
-    parts = [f"{what}: HTTP {status}{code and f' {code}'}", *([message] if message else [])]
-    parts += [known.hint] if known.hint else []
-    refused = RequestRefused(": ".join(parts), cause=known.cause, transient=known.transient)
+    said = f"{what}: HTTP {status}{code and f' {code}'}{message and f': {message}'}"
+    refused = RequestRefused(known.told(said), cause=known.cause, transient=known.transient)
     refused.status, refused.code = status, code
     return refused
 

@@ -71,10 +71,4 @@ def explained(
         message = f"after {rows:,} rows: {message}"
     if error.sqlstate:
         message = f"{message} ({error.sqlstate})"
-    return WarehouseError(
-        f"{message}: {known.hint}" if known.hint else message,
-        cause=known.cause,
-        line=line,
-        column=column,
-        transient=known.transient,
-    )
+    return known.error(message, line, column)

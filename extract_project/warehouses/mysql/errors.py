@@ -71,10 +71,4 @@ def explained(
         line, column = at
     known = meaning(error.code)
     message = str(error) if rows is None else f"after {rows:,} rows: {error}"
-    return WarehouseError(
-        f"{message}: {known.hint}" if known.hint else message,
-        cause=known.cause,
-        line=line,
-        column=column,
-        transient=known.transient,
-    )
+    return known.error(message, line, column)

@@ -99,12 +99,8 @@ def explained(error: Exception, what: str, query: Query | None = None) -> Wareho
         return QueryTimeout(f"Snowflake ended the query: {message}")
     known = _known(error, code or 0)
     line, column, message = _place(message, query)
-    parts = [f"{what}: {message}" + (f" ({code:06d})" if code and code > 0 else "")]
-    if known.hint:
-        parts.append(known.hint)
-    return WarehouseError(
-        ": ".join(parts), cause=known.cause, line=line, column=column, transient=known.transient
-    )
+    numbered = f" ({code:06d})" if code and code > 0 else ""
+    return known.error(f"{what}: {message}{numbered}", line, column)
 
 
 def _known(error: Exception, code: int) -> Meaning:
