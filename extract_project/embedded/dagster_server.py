@@ -97,7 +97,12 @@ def dagster_processes(
     `location` is the name of its code location.
     """
     home.mkdir(parents=True, exist_ok=True)
-    written = {**_INSTANCE, "compute_logs": _logs(home), **(sections or {})}
+    written = {
+        **_INSTANCE,
+        "storage": {"custom": _storage(home)},
+        "compute_logs": _logs(home),
+        **(sections or {}),
+    }
     (home / "dagster.yaml").write_text(yaml.safe_dump(written))
     workspace = home / "workspace.yaml"
     grpc_port, port = free_port(), port or free_port()
@@ -139,6 +144,14 @@ def dagster_server(
         for name in processes.commands:
             stack.enter_context(processes.started(name))
         yield processes.server
+
+
+def _storage(home: Path) -> Mapping[str, Any]:
+    return {
+        "module": "extract_project.orchestration.one_machine.storage",
+        "class": "OpenSqliteStorage",
+        "config": {"base_dir": str(home.resolve())},
+    }
 
 
 def _logs(home: Path) -> Mapping[str, Any]:
