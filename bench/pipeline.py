@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import sys
 
-from extract_project.manifest.bucket import find_extract
-from extract_project.pipeline.provenance import Provenance
-from extract_project.pipeline.staging import stage
-from extract_project.process import use_system_allocator
-from extract_project.publish.places import Place
-from extract_project.publish.publishing import settle
-from extract_project.publish.target import Target
-from extract_project.settings import load_settings
-from extract_project.store.destination import DATA
+from extract_project.process import use_system_allocator, without_pandas
 
 
 def main(source: str) -> None:
     use_system_allocator()
+    with without_pandas():  # as in every command
+        _publish(source)
+
+
+def _publish(source: str) -> None:
+    from extract_project.manifest.bucket import find_extract
+    from extract_project.pipeline.provenance import Provenance
+    from extract_project.pipeline.staging import stage
+    from extract_project.publish.places import Place
+    from extract_project.publish.publishing import settle
+    from extract_project.publish.target import Target
+    from extract_project.settings import load_settings
+    from extract_project.store.destination import DATA
+
     settings = load_settings()
     folders = settings.connect()
     extract = find_extract(folders.manifest, f"bench/{source}", settings.dialects)
