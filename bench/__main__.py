@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from bench.contestants import SOURCES
+from bench.measure import adopt_orphans
 from bench.report import Results, page, plot
 from bench.run import as_json, baseline, run_source
 from bench.site import bench_site, make_peers
@@ -25,6 +26,7 @@ def main() -> None:
     given = parser.parse_args()
     directory = given.directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
+    adopt_orphans()
     peers = None
     if not given.no_peers:
         peers = make_peers(directory / "peers", _HERE / "peers" / "requirements.lock")

@@ -54,7 +54,8 @@ The numbers are medians of {results.rounds} rounds, after one that does not coun
 takes more than five times as long as this project runs only once (¹).
 Python {platform.python_version()}, {versions}.
 The servers share the machine's {os.cpu_count()} cores with the measured program: compare ratios,
-not seconds, with other machines.
+not seconds, with other machines. `range` has the fastest and the slowest round, and `servers` the
+CPU seconds of S3 and the warehouse meanwhile, which `CPU s` does not include.
 
 Memory at one and at ten times the rows is in [memory.md](memory.md), and what programs make of
 difficult types in [types.md](types.md).
@@ -74,23 +75,43 @@ def _source(outcome: Outcome) -> str:
     pipeline = sorted(outcome.pipeline)[len(outcome.pipeline) // 2]
     return f"""## {_TITLES[outcome.source]}
 
-| program | wall s | ratio | CPU s | peak MiB | file MB | values and types |
-|---|---|---|---|---|---|---|
+| program | wall s | range | ratio | CPU s | servers | peak MiB | file MB | values and types |
+|---|---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 
-Physical limits, each alone: {limits}. The pipeline alone, from sending the query to the published
-version: {pipeline:.1f} s, {pipeline / outcome.slowest_limit:.2f} times the slowest of them."""
+{_faster(outcome)}Physical limits, each alone: {limits}. The pipeline alone, from sending the query
+to the published version: {pipeline:.1f} s, {pipeline / outcome.slowest_limit:.2f} times the slowest
+of them."""
 
 
 def _row(entry: Entry, first: Entry) -> str:
     if not entry.runs or entry.verdict is None:
-        return f"| {entry.name} | | | | | | did not finish: {entry.failure or 'wrote nothing'} |"
+        return (
+            f"| {entry.name} | | | | | | | | did not finish: {entry.failure or 'wrote nothing'} |"
+        )
     name = f"**{entry.name}**" if entry.name in (OURS, WHOLE) else entry.name
     name += " ¹" if entry.once else ""
+    fastest, slowest = entry.span
     return (
-        f"| {name} | {entry.wall:.1f} | {entry.wall / first.wall:.2f} | {entry.cpu:.1f} "
+        f"| {name} | {entry.wall:.1f} | {fastest:.1f} to {slowest:.1f} "
+        f"| {entry.wall / first.wall:.2f} | {entry.cpu:.1f} | {entry.servers_cpu:.1f} "
         f"| {entry.peak / _MIB:.0f} | {entry.verdict.bytes / 1e6:.0f} | {entry.verdict.shown} |"
     )
+
+
+def _faster(outcome: Outcome) -> str:
+    """Which programs are faster than this project, and what they leave out for it."""
+    first, *others = outcome.entries
+    faster = [
+        f"- {entry.name}, in {entry.wall / first.wall:.2f} of the time "
+        f"and {entry.cpu / first.cpu:.2f} of the CPU{f': {entry.saves}' if entry.saves else ''}."
+        for entry in others
+        if entry.runs and entry.wall < first.wall
+    ]
+    if not faster:
+        return "No program is faster.\n\n"
+    lines = chr(10).join(faster)
+    return f"Faster than this project, and why:\n\n{lines}\n\n"
 
 
 def _start(results: Results) -> str:

@@ -45,6 +45,8 @@ class Entry:
     failure: str = ""
     once: bool = False
     """Contestants so slow that they run only once."""
+    saves: str = ""
+    """What a contestant leaves out."""
 
     @property
     def wall(self) -> float:
@@ -53,6 +55,16 @@ class Entry:
     @property
     def cpu(self) -> float:
         return statistics.median(run.cpu for run in self.runs)
+
+    @property
+    def servers_cpu(self) -> float:
+        return statistics.median(run.servers_cpu for run in self.runs)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The fastest and the slowest run."""
+        walls = [run.wall for run in self.runs]
+        return min(walls), max(walls)
 
     @property
     def peak(self) -> float:
@@ -94,7 +106,7 @@ def run_source(site: BenchSite, source: str, rounds: int, peers: Path | None) ->
     course = _Course(site, _s3(site), source, peers)
     put_sql(course.s3, source, QUERY)
     chosen = [each for each in CONTESTANTS if peers and source in each.sources]
-    entries = {each.name: Entry(each.name) for each in chosen}
+    entries = {each.name: Entry(each.name, saves=each.saves) for each in chosen}
     outcome = Outcome(source, [Entry(OURS), Entry(WHOLE), *entries.values()], {}, [], [])
     limits: dict[str, list[float]] = {}
     for number in range(rounds + 1):
@@ -262,6 +274,12 @@ def as_json(outcomes: list[Outcome]) -> Iterator[dict[str, Any]]:
                 "name": entry.name,
                 "failure": entry.failure,
                 "runs": [
-                    {"wall": run.wall, "cpu": run.cpu, "peak": run.peak_bytes} for run in entry.runs
+                    {
+                        "wall": run.wall,
+                        "cpu": run.cpu,
+                        "servers_cpu": run.servers_cpu,
+                        "peak": run.peak_bytes,
+                    }
+                    for run in entry.runs
                 ],
             }

@@ -9,7 +9,6 @@ what they start. What the idle processes need in the same time is listed apart.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import statistics
 import subprocess
@@ -27,7 +26,7 @@ import duckdb
 from dagster import DagsterEvent, DagsterEventType, DagsterInstance
 
 from bench import many
-from bench.measure import family
+from bench.measure import adopt_orphans, children_cpu, family, used_cpu
 from bench.trio import Trio, trio
 from extract_project.embedded.site import EmbeddedSite, embedded_site
 from extract_project.process import take_environment
@@ -37,8 +36,6 @@ from extract_project.store.s3.client import connect
 _FILE = "select {number} as answer"
 _MANY = 12
 _IDLE_SECONDS = 20
-_PR_SET_CHILD_SUBREAPER = 36
-_TICK = os.sysconf("SC_CLK_TCK")
 _STAGES = (
     ("the command, until it has launched", DagsterEventType.RUN_ENQUEUED),
     ("in the queue", DagsterEventType.RUN_STARTING),
@@ -62,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.starts", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     given = parser.parse_args()
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans are counted here too
+    adopt_orphans()
     with (
         tempfile.TemporaryDirectory(prefix="extract-starts-") as directory,
         embedded_site(Path(directory)) as site,
@@ -133,17 +130,19 @@ def _first(events: Sequence[tuple[float, DagsterEvent | None]], kind: DagsterEve
 
 def _cpu_of(work: Callable[[], None]) -> float:
     """CPU seconds that this process' children and their descendants use meanwhile."""
-    before = _cpu()
+    before = children_cpu()
     work()
-    return _cpu() - before
+    return children_cpu() - before
 
 
 def _idle() -> dict[str, float]:
     """The CPU seconds that each server uses in a second without any run."""
-    servers = [pid for pid in family(os.getpid())[1:] if _used(pid)]
-    before = {pid: _used(pid) for pid in servers}
+    servers = [pid for pid in family(os.getpid())[1:] if used_cpu(pid)]
+    before = {pid: used_cpu(pid) for pid in servers}
     time.sleep(_IDLE_SECONDS)
-    return {f"{_name(pid)} ({pid})": (_used(pid) - before[pid]) / _IDLE_SECONDS for pid in servers}
+    return {
+        f"{_name(pid)} ({pid})": (used_cpu(pid) - before[pid]) / _IDLE_SECONDS for pid in servers
+    }
 
 
 def _name(pid: int) -> str:
@@ -153,20 +152,6 @@ def _name(pid: int) -> str:
         known = ("code-server", "grpc", "webserver", "daemon", "forkserver", "weed")
         return next((name for name in known if any(name in word for word in words)), words[0])
     return "ended"
-
-
-def _cpu() -> float:
-    """CPU seconds of all descendants, and of those that have ended."""
-    ended = os.times()
-    return ended.children_user + ended.children_system + sum(map(_used, family(os.getpid())[1:]))
-
-
-def _used(pid: int) -> float:
-    """CPU seconds of a process and of its children that have ended."""
-    with suppress(OSError):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, fields[11:15])) / _TICK
-    return 0.0
 
 
 def _lines(what: str, samples: Sequence[Sample]) -> list[str]:
