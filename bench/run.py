@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 OURS = "this project, without Dagster"
 WHOLE = "this project, the whole run with Dagster"
-_LONGEST = 300
+_LONGEST = 900
 _SLOW = 5
 _NOTHING: Mapping[str, str] = {}
 

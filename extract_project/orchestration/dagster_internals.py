@@ -2,7 +2,8 @@
 
 Dagster 1.13 has no public name for them. The comment above each group says what they are needed
 for. If an upgrade of Dagster moves or removes one, it fails in this module and in its test, and
-nowhere else. All were last seen in Dagster 1.13.27.
+nowhere else. All were last seen in Dagster 1.13.27. Those of its storage in SQLite are in
+`dagster_sqlite`.
 """
 
 from __future__ import annotations

@@ -17,15 +17,18 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
-from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, SqliteStorageConfig
+import dagster as dg
 from sqlalchemy import Connection, Engine, QueuePool, create_engine
 
 from extract_project.orchestration.dagster_internals import ConfigurableClassData
+from extract_project.orchestration.dagster_sqlite import (
+    SQLITE_BUSY_TIMEOUT_SECONDS,
+    DagsterSqliteStorage,
+    SqliteEventLogStorage,
+    SqliteRunStorage,
+    SqliteScheduleStorage,
+    SqliteStorageConfig,
+)
 
 _MOST_OPEN = 8
 """Files that stay open in a process: each run has one, and the webserver reads those of many."""
@@ -121,7 +124,7 @@ class _Events(SqliteEventLogStorage):
             with self._files.transaction(address) as connection:
                 yield connection
 
-    def store_event(self, event: EventLogEntry) -> None:
+    def store_event(self, event: dg.EventLogEntry) -> None:
         super().store_event(event)
         # The UI follows the events of a run by the changes of its file, while what is written to
         # an open file stays in SQLite's log beside it.
