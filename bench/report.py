@@ -51,7 +51,7 @@ columns, from the warehouse to one Parquet object (zstd) in the embedded S3 serv
 as a whole process, imports included. The peers run without an orchestrator, so this project is
 measured without Dagster as well, and ratios are to that. The programs take turns within a round.
 The numbers are medians of {results.rounds} rounds, after one that does not count. A program that
-takes more than five times as long as this project runs only once (¹).
+takes more than three times as long as this project runs only once (¹).
 Python {platform.python_version()}, {versions}.
 The servers share the machine's {os.cpu_count()} cores with the measured program: compare ratios,
 not seconds, with other machines. `range` has the fastest and the slowest round, and `servers` the

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 OURS = "this project, without Dagster"
 WHOLE = "this project, the whole run with Dagster"
 _LONGEST = 900
-_SLOW = 5
+_SLOW = 3
 _NOTHING: Mapping[str, str] = {}
 
 
