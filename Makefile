@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Every process of the demo and of the tests would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test test-fast test-slow test-soak test-all test-warehouses corpora attack fuzz storm storm-ecs morning bench bench-memory bench-scale bench-starts bench-types bench-fanout bench-unload docs screenshots lint stack cost sbom format lock clean
+.PHONY: demo up test test-fast test-slow test-soak test-all test-warehouses corpora attack fuzz storm storm-ecs morning bench bench-memory bench-scale bench-starts bench-types bench-profile bench-fanout bench-unload docs screenshots lint stack cost sbom format lock clean
 
 demo: $(DEMO) ## run a demo on this machine: S3, warehouse, Dagster, audits, versions
 	@$(BIN)/extract demo
@@ -49,6 +49,12 @@ bench-scale: $(READY) ## measure manifests of 100, 1,000 and 5,000 SQL files; wr
 
 bench-starts: $(READY) ## measure one small extract through `extract run`, and twelve in one run
 	$(BIN)/python -m bench.starts
+
+SPY_ENV := $(VENV)-spy
+
+bench-profile: $(READY) ## show where the CPU time of the pipeline goes; writes docs/profile.md
+	$(PYTHON) -m venv $(SPY_ENV) && $(SPY_ENV)/bin/pip install --quiet 'py-spy>=0.4,<0.5'
+	$(BIN)/python -m bench.profile --py-spy $(SPY_ENV)/bin/py-spy --scale $(SCALE)
 
 bench-fanout: $(READY) ## measure a backfill of 100 partitions over 15 tasks of the local ECS
 	$(BIN)/python -m bench.fanout

@@ -55,10 +55,10 @@ takes more than three times as long as this project runs only once (¹).
 Python {platform.python_version()}, {versions}.
 The servers share the machine's {os.cpu_count()} cores with the measured program: compare ratios,
 not seconds, with other machines. `range` has the fastest and the slowest round, and `servers` the
-CPU seconds of S3 and the warehouse meanwhile, which `CPU s` does not include.
+CPU seconds of the servers that the benchmark has started, which `CPU s` does not include.
 
-Memory at one and at ten times the rows is in [memory.md](memory.md), and what programs make of
-difficult types in [types.md](types.md).
+Memory at one and at ten times the rows is in [memory.md](memory.md), what programs make of
+difficult types in [types.md](types.md), and where the CPU time goes in [profile.md](profile.md).
 
 ![Wall time of each program](performance.svg)
 
@@ -79,9 +79,9 @@ def _source(outcome: Outcome) -> str:
 |---|---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 
-{_faster(outcome)}Physical limits, each alone: {limits}. The pipeline alone, from sending the query
-to the published version: {pipeline:.1f} s, {pipeline / outcome.slowest_limit:.2f} times the slowest
-of them."""
+{_faster(outcome)}Physical limits, each alone: {limits}.
+The pipeline alone, from sending the query to the published version: {pipeline:.1f} s,
+{pipeline / outcome.slowest_limit:.2f} times the slowest of them."""
 
 
 def _row(entry: Entry, first: Entry) -> str:

@@ -103,7 +103,7 @@ class _Course:
 
 def run_source(site: BenchSite, source: str, rounds: int, peers: Path | None) -> Outcome:
     """Run every contestant once per round. The first round warms up caches and does not count."""
-    course = _Course(site, _s3(site), source, peers)
+    course = _Course(site, s3_of(site), source, peers)
     put_sql(course.s3, source, QUERY)
     chosen = [each for each in CONTESTANTS if peers and source in each.sources]
     entries = {each.name: Entry(each.name, saves=each.saves) for each in chosen}
@@ -241,7 +241,7 @@ def _reached(run: Measurement) -> float:
 
 def memory(site: BenchSite, source: str, query: str) -> tuple[int, int]:
     """Rows and peak memory of one whole run of ours with another query."""
-    s3 = _s3(site)
+    s3 = s3_of(site)
     put_sql(s3, source, query)
     environment = {**site.environment, **as_task(source)}
     run = measure(ours(source), environment, site.directory / "memory.log", 3600)
@@ -251,7 +251,7 @@ def memory(site: BenchSite, source: str, query: str) -> tuple[int, int]:
     return _receipt(site, s3, source).rows, run.peak_bytes
 
 
-def _s3(site: BenchSite) -> S3Client:
+def s3_of(site: BenchSite) -> S3Client:
     import os
 
     os.environ.update({k: v for k, v in site.environment.items() if k.startswith("AWS_")})

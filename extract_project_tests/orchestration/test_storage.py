@@ -32,10 +32,16 @@ with dg.DagsterInstance.from_config(sys.argv[1]) as instance:
 """
 
 
-def open_files(directory: str) -> int:
-    """How many databases below a directory this process has open."""
+def open_descriptors(directory: str) -> list[Path]:
+    """The databases below a directory that this process has open, as often as it has."""
     opened = [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
-    return len({each for each in opened if each.is_relative_to(directory) and each.suffix == ".db"})
+    return sorted(
+        each for each in opened if each.is_relative_to(directory) and each.suffix == ".db"
+    )
+
+
+def open_files(directory: str) -> int:
+    return len(set(open_descriptors(directory)))
 
 
 @contextmanager
@@ -68,8 +74,9 @@ def test_either_storage_reads_what_the_other_has_written(tmp_path: Path, *, firs
             assert messages == [f"event {number}" for number in range(4)]
 
 
-def test_whoever_watches_a_run_hears_of_each_event(tmp_path: Path) -> None:
-    with stored(tmp_path, opened=True) as writer, stored(tmp_path, opened=False) as page:
+@pytest.mark.parametrize("page_opened", [True, False])
+def test_whoever_watches_a_run_hears_of_each_event(tmp_path: Path, *, page_opened: bool) -> None:
+    with stored(tmp_path, opened=True) as writer, stored(tmp_path, opened=page_opened) as page:
         writer.report_engine_event("first", a_run(0))
         heard: queue.SimpleQueue[str] = queue.SimpleQueue()
 
@@ -89,6 +96,27 @@ def test_files_of_many_runs_do_not_all_stay_open(tmp_path: Path) -> None:
             instance.report_engine_event("an event", a_run(number))
         assert 1 < open_files(str(tmp_path)) <= 8
     assert open_files(str(tmp_path)) == 0
+
+
+def test_what_is_stored_after_all_runs_are_wiped_is_kept(tmp_path: Path) -> None:
+    with stored(tmp_path, opened=True) as instance:
+        instance.report_engine_event("before", a_run(0))
+        instance.wipe()
+        instance.report_engine_event("after", a_run(0))
+        assert [message_of(event) for event in instance.all_logs("run-0")] == ["after"]
+
+
+def test_many_instances_share_the_files_of_a_process(tmp_path: Path) -> None:
+    """As the ticks of sensors make them."""
+    with stored(tmp_path, opened=True) as instance:
+        instance.report_engine_event("first", a_run(0))
+        count = open_descriptors(str(tmp_path))
+        others = [dg.DagsterInstance.from_config(str(tmp_path)) for _ in range(5)]
+        assert [len(each.all_logs("run-0")) for each in others] == [1] * 5
+        assert open_descriptors(str(tmp_path)) == count
+        others[0].dispose()
+        instance.report_engine_event("second", a_run(0))
+        assert [len(each.all_logs("run-0")) for each in others] == [2] * 5
 
 
 def test_a_forked_process_has_none_of_the_files(tmp_path: Path) -> None:

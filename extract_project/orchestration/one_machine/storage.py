@@ -2,20 +2,25 @@
 
 For each event, Dagster's own opens a file, prepares the same statements again, and closes it, and
 who closes a file last writes all of its log back. That was a quarter of the time of a small step
-(Dagster 1.13.27). The files are the same, so that either storage reads what the other wrote.
+(Dagster 1.13.27). The files are the same, so that either storage reads what the other wrote. But
+all processes of an installation should use one of them, or the UI hears late of new events.
+
+Since files stay open, the newest rows may be in SQLite's log beside a file (`-wal`): copy both,
+with Dagster stopped.
 
 A process that forks closes its files first, because a child must not use, or close, what SQLite has
-open (https://sqlite.org/howtocorrupt.html, 2.6). They are opened again when they are needed.
+open (https://sqlite.org/howtocorrupt.html, 2.6). They are opened again when they are needed. Only a
+process with a single thread may fork, because a file that another thread uses is not closed.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 
 import dagster as dg
 from sqlalchemy import Connection, Engine, QueuePool, create_engine
@@ -39,10 +44,10 @@ class OpenSqliteStorage(DagsterSqliteStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)
-        self._files = _OpenFiles()
-        self._run_storage = _Runs(self._run_storage._conn_string, self._files)
-        self._schedule_storage = _Schedules(self._schedule_storage._conn_string, self._files)
-        self._event_log_storage = _Events(self._event_log_storage._base_dir, self._files)
+        files = _open_files()
+        self._run_storage = _Runs(self._run_storage._conn_string, files)
+        self._schedule_storage = _Schedules(self._schedule_storage._conn_string, files)
+        self._event_log_storage = _Events(self._event_log_storage._base_dir, files)
 
     @classmethod
     def from_config_value(  # type: ignore[override]
@@ -57,8 +62,6 @@ class _OpenFiles:
     def __init__(self) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._lock = threading.Lock()
-        close = weakref.WeakMethod(self.close)
-        os.register_at_fork(before=lambda: (at_fork := close()) and at_fork())
 
     def engine(self, address: str) -> Engine:
         with self._lock:
@@ -78,6 +81,14 @@ class _OpenFiles:
         with self._lock:
             for engine in self._engines.values():
                 engine.dispose()
+
+
+@cache
+def _open_files() -> _OpenFiles:
+    """Those of this process: Dagster makes a storage for each tick of a sensor."""
+    files = _OpenFiles()
+    os.register_at_fork(before=files.close)
+    return files
 
 
 def _engine(address: str) -> Engine:
@@ -125,10 +136,17 @@ class _Events(SqliteEventLogStorage):
                 yield connection
 
     def store_event(self, event: dg.EventLogEntry) -> None:
-        super().store_event(event)
-        # The UI follows the events of a run by the changes of its file, while what is written to
-        # an open file stays in SQLite's log beside it.
-        os.utime(self.path_for_shard(event.run_id))
+        try:
+            super().store_event(event)
+        finally:
+            # The UI follows the events of a run by the changes of its file, while what is written
+            # to an open file stays in SQLite's log beside it.
+            with suppress(FileNotFoundError):  # another process has wiped all runs
+                os.utime(self.path_for_shard(event.run_id))
+
+    def wipe(self) -> None:
+        self._files.close()  # or what is stored next would go to the deleted files
+        super().wipe()
 
     def dispose(self) -> None:  # an instance disposes its three storages, not what holds them
         super().dispose()
