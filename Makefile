@@ -52,7 +52,7 @@ bench-starts: $(READY) ## measure one small extract through `extract run`, and t
 
 SPY_ENV := $(VENV)-spy
 
-bench-profile: $(READY) ## show where the CPU time of the pipeline goes; writes docs/profile.md
+bench-profile: $(READY) ## show where the time of a run goes; writes docs/profile.md
 	$(PYTHON) -m venv $(SPY_ENV) && $(SPY_ENV)/bin/pip install --quiet 'py-spy>=0.4,<0.5'
 	$(BIN)/python -m bench.profile --py-spy $(SPY_ENV)/bin/py-spy --scale $(SCALE)
 

@@ -1,8 +1,8 @@
-"""Where the CPU time of this project's pipeline goes: `python -m bench.profile --py-spy PROGRAM`.
+"""Where the time of this project's pipeline goes: `python -m bench.profile --py-spy PROGRAM`.
 
-py-spy samples the Python threads that are on a core. What a thread does in C counts for the Python
-function that called it. Threads that Arrow and DuckDB start themselves run no Python: theirs is
-what is left of the CPU time of a run that nobody watches. Writes docs/profile.md.
+py-spy samples the Python threads that are on a core, or ready for one. What a thread does in C counts for the Python
+function that called it. Threads that Arrow and DuckDB start themselves run no Python, and are not
+seen. Writes docs/profile.md.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.contestants import SOURCES
@@ -22,7 +23,7 @@ from bench.site import BenchSite, bench_site
 
 _RATE = 200
 _TITLES = {"snowflake": "Snowflake", "postgres": "Postgres", "duckdb": "DuckDB"}
-_IMPORTS, _OTHER, _NATIVE = "imports", "all else", "threads of Arrow and DuckDB"
+_IMPORTS, _OTHER = "imports", "all else"
 _STAGES = (
     ("reading rows", ("extract_project/warehouses/",)),
     ("casting to the file's types", ("extract_project/schema/", "pipeline/file_columns")),
@@ -48,28 +49,46 @@ def main() -> None:
     given.output.write_text(_page(given.scale, profiles))
 
 
-def _profile(site: BenchSite, source: str, py_spy: str) -> Mapping[str, float]:
-    """CPU seconds by stage."""
+@dataclass(frozen=True)
+class Profile:
+    """Where one run was looked at."""
+
+    cpu: float
+    """CPU seconds of a run that nobody watched."""
+    samples: Mapping[str, int]
+    """By stage."""
+
+    @property
+    def seconds(self) -> float:
+        return sum(self.samples.values()) / _RATE
+
+    def share(self, stage: str) -> float:
+        return self.samples.get(stage, 0) / sum(self.samples.values())
+
+
+def _profile(site: BenchSite, source: str, py_spy: str) -> Profile:
     put_sql(s3_of(site), source, QUERY)
     command = [sys.executable, "-m", "bench.pipeline", source]
     log = site.directory / f"{source}-profile.log"
     whole = measure(command, site.environment, log)
     stacks = site.directory / f"{source}-profile.raw"
-    watched = [py_spy, "record", "--rate", str(_RATE), "--format", "raw", "--output", str(stacks)]
+    watched = [
+        *(py_spy, "record", "--nonblocking", "--rate", str(_RATE)),
+        *("--format", "raw", "--output", str(stacks)),
+    ]
     subprocess.run(
         [*watched, "--", *command], env=site.environment, check=True, stderr=subprocess.DEVNULL
     )
-    seconds = by_stage(stacks.read_text().splitlines())
-    return {**seconds, _NATIVE: max(0.0, whole.cpu - sum(seconds.values()))}
+    return Profile(whole.cpu, by_stage(stacks.read_text().splitlines()))
 
 
-def by_stage(stacks: Iterable[str]) -> dict[str, float]:
-    """Seconds by stage; a stack is `outermost (file:line);…;innermost (file:line) samples`."""
+def by_stage(stacks: Iterable[str]) -> Mapping[str, int]:
+    """Samples by stage; a stack is `outermost (file:line);…;innermost (file:line) samples`."""
     samples: Counter[str] = Counter()
     for line in stacks:
         stack, _, count = line.rpartition(" ")
         samples[_stage(stack.split(";"))] += int(count)
-    return {stage: count / _RATE for stage, count in samples.items()}
+    return samples
 
 
 def _stage(frames: list[str]) -> str:
@@ -82,38 +101,42 @@ def _stage(frames: list[str]) -> str:
     return _OTHER
 
 
-def _page(scale: float, profiles: Mapping[str, Mapping[str, float]]) -> str:
-    stages = [_IMPORTS, *(stage for stage, _ in _STAGES), _OTHER, _NATIVE]
+def _page(scale: float, profiles: Mapping[str, Profile]) -> str:
+    every = profiles.values()
     rows = [
-        _row(stage, [profile.get(stage, 0.0) for profile in profiles.values()]) for stage in stages
+        _row(stage, [f"{each.share(stage):.0%}" for each in every])
+        for stage in (_IMPORTS, *(stage for stage, _ in _STAGES), _OTHER)
     ]
-    everything = _row("together", [sum(profile.values()) for profile in profiles.values()])
+    rows.append(_row("seconds, as sampled", [f"{each.seconds:.1f}" for each in every]))
+    rows.append(_row("CPU seconds of a run unwatched", [f"{each.cpu:.1f}" for each in every]))
     return _PAGE.format(
         scale=scale,
+        rate=_RATE,
         titles=" | ".join(_TITLES[source] for source in profiles),
         lines="|---" * (len(profiles) + 1),
-        rows="\n".join([*rows, everything]),
+        rows="\n".join(rows),
     )
 
 
-def _row(stage: str, seconds: Iterable[float]) -> str:
-    return f"| {stage} | {' | '.join(f'{each:.1f}' for each in seconds)} |"
+def _row(name: str, cells: Iterable[str]) -> str:
+    return f"| {name} | {' | '.join(cells)} |"
 
 
-_PAGE = """# Where the CPU time goes
+_PAGE = """# Where the time of a run goes
 
-Printed by `make bench-profile SCALE={scale:g}`: CPU seconds of one run of the pipeline without
-Dagster, for the query of [performance.md](performance.md). py-spy looked {rate} times a second at which
-Python threads were on a core. What a thread does in C counts for the Python function that called
-it: most of "reading rows" is the driver's own code.
+Printed by `make bench-profile SCALE={scale:g}`: one run of the pipeline without
+Dagster, for the query of [performance.md](performance.md). py-spy looked {rate} times a second
+at which Python threads were on a core, or ready for one. What a thread does in C counts for the
+Python function that called it: most of "reading rows" is the driver's own code. Threads of DuckDB
+and Arrow that run no Python are not seen.
 
 | | {titles} |
 {lines}|
 {rows}
 
-`threads of Arrow and DuckDB` run no Python, so they are what is left of the CPU time of a second
-run, which nobody watched.
-""".replace("{rate}", str(_RATE))
+The last two rows lie apart where threads waited for a core: servers share them, and Python lets one
+thread at a time run its code. So these are shares of the time, not CPU seconds.
+"""
 
 
 if __name__ == "__main__":
