@@ -1,8 +1,8 @@
 """Where the time of this project's pipeline goes: `python -m bench.profile --py-spy PROGRAM`.
 
-py-spy samples the Python threads that are on a core, or ready for one. What a thread does in C counts for the Python
-function that called it. Threads that Arrow and DuckDB start themselves run no Python, and are not
-seen. Writes docs/profile.md.
+py-spy samples the Python threads that are on a core, or ready for one. What a thread does in C
+counts for the Python function that called it. Threads that Arrow and DuckDB start themselves run no
+Python, and are not seen. Writes docs/profile.md.
 """
 
 from __future__ import annotations

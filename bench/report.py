@@ -58,7 +58,8 @@ not seconds, with other machines. `range` has the fastest and the slowest round,
 CPU seconds of the servers that the benchmark has started, which `CPU s` does not include.
 
 Memory at one and at ten times the rows is in [memory.md](memory.md), what programs make of
-difficult types in [types.md](types.md), and where the time of a run goes in [profile.md](profile.md).
+difficult types in [types.md](types.md), and where the time of a run goes in
+[profile.md](profile.md).
 
 ![Wall time of each program](performance.svg)
 
