@@ -17,7 +17,7 @@ _TPCH = ("--scale", "0.001", "--directory", "{directory}", "--output", "{directo
 _SMALL = {
     "bench": (*_TPCH, "--rounds", "1", "--no-peers"),
     "bench.memory": _TPCH,
-    "bench.scale": ("--files", "3", "--output", "{directory}/page.md"),
+    "bench.scale": ("--files", "10", "--output", "{directory}/page.md"),
     "bench.starts": ("--rounds", "1"),
     "bench.fanout": ("--partitions", "2", "--tasks", "1", "--seconds", "1"),
     "bench.unload": ("--files", "1"),
