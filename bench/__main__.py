@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
@@ -10,22 +9,18 @@ from bench.contestants import SOURCES
 from bench.measure import adopt_orphans
 from bench.report import Results, page, plot
 from bench.run import as_json, baseline, run_source
-from bench.site import bench_site, make_peers
+from bench.site import bench_arguments, bench_site, make_peers
 
 _HERE = Path(__file__).parent
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--scale", type=float, default=1.0, help="of TPC-H; 1 is 6 million rows")
+    parser = bench_arguments("bench", __doc__, "docs/performance.md")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sources", nargs="+", choices=SOURCES, default=list(SOURCES))
     parser.add_argument("--no-peers", action="store_true", help="this project alone")
-    parser.add_argument("--directory", type=Path, default=Path(".bench"))
-    parser.add_argument("--output", type=Path, default=Path("docs/performance.md"))
     given = parser.parse_args()
-    directory = given.directory.resolve()
-    directory.mkdir(parents=True, exist_ok=True)
+    directory = given.directory
     adopt_orphans()
     peers = None
     if not given.no_peers:

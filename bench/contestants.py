@@ -12,7 +12,8 @@ from extract_project.settings import ExecutedRun
 
 PEERS = Path(__file__).parent / "peers"
 _JOB = "__ASSET_JOB"
-SOURCES = ("snowflake", "postgres", "duckdb")
+TITLES = {"snowflake": "Snowflake", "postgres": "Postgres", "duckdb": "DuckDB"}
+SOURCES = tuple(TITLES)
 
 
 @dataclass(frozen=True)

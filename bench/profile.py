@@ -7,22 +7,19 @@ Python, and are not seen. Writes docs/profile.md.
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.contestants import SOURCES
+from bench.contestants import SOURCES, TITLES
 from bench.limits import QUERY
 from bench.measure import measure
 from bench.run import put_sql, s3_of
-from bench.site import BenchSite, bench_site
+from bench.site import BenchSite, bench_arguments, bench_site
 
 _RATE = 200
-_TITLES = {"snowflake": "Snowflake", "postgres": "Postgres", "duckdb": "DuckDB"}
 _IMPORTS, _OTHER = "imports", "all else"
 _STAGES = (
     ("reading rows", ("extract_project/warehouses/",)),
@@ -36,15 +33,10 @@ _STAGES = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="bench.profile", description=__doc__)
+    parser = bench_arguments("bench.profile", __doc__, "docs/profile.md")
     parser.add_argument("--py-spy", required=True, help="the program")
-    parser.add_argument("--scale", type=float, default=1.0, help="of TPC-H; 1 is 6 million rows")
-    parser.add_argument("--directory", type=Path, default=Path(".bench"))
-    parser.add_argument("--output", type=Path, default=Path("docs/profile.md"))
     given = parser.parse_args()
-    directory = given.directory.resolve()
-    directory.mkdir(parents=True, exist_ok=True)
-    with bench_site(directory, given.scale) as site:
+    with bench_site(given.directory, given.scale) as site:
         profiles = {source: _profile(site, source, given.py_spy) for source in SOURCES}
     given.output.write_text(_page(given.scale, profiles))
 
@@ -79,10 +71,10 @@ def _profile(site: BenchSite, source: str, py_spy: str) -> Profile:
     subprocess.run(
         [*watched, "--", *command], env=site.environment, check=True, stderr=subprocess.DEVNULL
     )
-    return Profile(whole.cpu, by_stage(stacks.read_text().splitlines()))
+    return Profile(whole.cpu, _by_stage(stacks.read_text().splitlines()))
 
 
-def by_stage(stacks: Iterable[str]) -> Mapping[str, int]:
+def _by_stage(stacks: Iterable[str]) -> Mapping[str, int]:
     """Samples by stage; a stack is `outermost (file:line);…;innermost (file:line) samples`."""
     samples: Counter[str] = Counter()
     for line in stacks:
@@ -112,7 +104,7 @@ def _page(scale: float, profiles: Mapping[str, Profile]) -> str:
     return _PAGE.format(
         scale=scale,
         rate=_RATE,
-        titles=" | ".join(_TITLES[source] for source in profiles),
+        titles=" | ".join(TITLES[source] for source in profiles),
         lines="|---" * (len(profiles) + 1),
         rows="\n".join(rows),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from importlib.metadata import version
 
+from bench.contestants import TITLES
 from bench.equality import Verdict
 from bench.run import OURS, WHOLE, Entry, Outcome
 
@@ -18,7 +19,6 @@ _LEFT = 330
 _NOTE = 190
 _PROPORTION = 5
 _WIDTH = 900
-_TITLES = {"snowflake": "Snowflake", "postgres": "Postgres", "duckdb": "DuckDB"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _source(outcome: Outcome) -> str:
     rows = [_row(entry, first) for entry in outcome.entries]
     limits = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.limits.items())
     pipeline = sorted(outcome.pipeline)[len(outcome.pipeline) // 2]
-    return f"""## {_TITLES[outcome.source]}
+    return f"""## {TITLES[outcome.source]}
 
 | program | wall s | range | ratio | CPU s | servers | peak MiB | file MB | values and types |
 |---|---|---|---|---|---|---|---|---|
@@ -120,7 +120,7 @@ def _start(results: Results) -> str:
     for outcome in results.outcomes:
         reached = sorted(outcome.to_query)[len(outcome.to_query) // 2]
         lines.append(
-            f"| {_TITLES[outcome.source]} | {reached:.2f} | {reached - results.baseline:+.2f} |"
+            f"| {TITLES[outcome.source]} | {reached:.2f} | {reached - results.baseline:+.2f} |"
         )
     return f"""## From the start of a process to its query
 
@@ -141,7 +141,7 @@ def plot(outcomes: Sequence[Outcome]) -> str:
     own = [each.entries[0].wall for each in outcomes]
     longest = min(max(walls), _PROPORTION * max(own))
     for outcome in outcomes:
-        bars.append(f'<text x="10" y="{y + 16}" class="t">{_TITLES[outcome.source]}</text>')
+        bars.append(f'<text x="10" y="{y + 16}" class="t">{TITLES[outcome.source]}</text>')
         y += 28
         for entry in outcome.entries:
             if entry.runs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import subprocess
@@ -38,6 +39,21 @@ class BenchSite:
     duckdb_path: Path
     rows: int
     environment: dict[str, str]
+
+
+def bench_arguments(program: str, description: str, page: str) -> argparse.ArgumentParser:
+    """The arguments of all benchmarks on a site: `scale`, `directory`, which is made, `output`."""
+    parser = argparse.ArgumentParser(prog=program, description=description)
+    parser.add_argument("--scale", type=float, default=1.0, help="of TPC-H; 1 is 6 million rows")
+    parser.add_argument("--directory", type=_made, default=".bench")
+    parser.add_argument("--output", type=Path, default=Path(page))
+    return parser
+
+
+def _made(directory: str) -> Path:
+    made = Path(directory).resolve()
+    made.mkdir(parents=True, exist_ok=True)
+    return made
 
 
 @contextmanager

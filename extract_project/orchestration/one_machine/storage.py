@@ -44,10 +44,9 @@ class OpenSqliteStorage(DagsterSqliteStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)
-        files = _open_files()
-        self._run_storage = _Runs(self._run_storage._conn_string, files)
-        self._schedule_storage = _Schedules(self._schedule_storage._conn_string, files)
-        self._event_log_storage = _Events(self._event_log_storage._base_dir, files)
+        self._run_storage = _Runs(self._run_storage._conn_string)
+        self._schedule_storage = _Schedules(self._schedule_storage._conn_string)
+        self._event_log_storage = _Events(self._event_log_storage._base_dir)
 
     @classmethod
     def from_config_value(  # type: ignore[override]
@@ -71,11 +70,6 @@ class _OpenFiles:
                 self._engines.popitem(last=False)[1].dispose()
         return engine
 
-    @contextmanager
-    def transaction(self, address: str) -> Iterator[Connection]:
-        with self.engine(address).begin() as connection:
-            yield connection
-
     def close(self) -> None:
         """Close what is not in use at this moment."""
         with self._lock:
@@ -96,43 +90,37 @@ def _engine(address: str) -> Engine:
     return create_engine(address, poolclass=QueuePool, max_overflow=-1, connect_args=waits)
 
 
-class _Runs(SqliteRunStorage):
-    def __init__(self, address: str, files: _OpenFiles) -> None:
-        super().__init__(address)
-        self._files = files
+@contextmanager
+def _transaction(address: str) -> Iterator[Connection]:
+    with _open_files().engine(address).begin() as connection:
+        yield connection
 
+
+class _Runs(SqliteRunStorage):
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        with self._files.transaction(self._conn_string) as connection:
+        with _transaction(self._conn_string) as connection:
             yield connection
 
 
 class _Schedules(SqliteScheduleStorage):
-    def __init__(self, address: str, files: _OpenFiles) -> None:
-        super().__init__(address)
-        self._files = files
-
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        with self._files.transaction(self._conn_string) as connection:
+        with _transaction(self._conn_string) as connection:
             yield connection
 
 
 class _Events(SqliteEventLogStorage):
     """A file for each run, and one for all of them together."""
 
-    def __init__(self, base_dir: str, files: _OpenFiles) -> None:
-        super().__init__(base_dir)
-        self._files = files
-
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
         address = self.conn_string_for_shard(shard)
         with self._db_lock:
             if shard not in self._initialized_dbs:
-                self._initdb(self._files.engine(address))
+                self._initdb(_open_files().engine(address))
                 self._initialized_dbs.add(shard)
-            with self._files.transaction(address) as connection:
+            with _transaction(address) as connection:
                 yield connection
 
     def store_event(self, event: dg.EventLogEntry) -> None:
@@ -145,9 +133,9 @@ class _Events(SqliteEventLogStorage):
                 os.utime(self.path_for_shard(event.run_id))
 
     def wipe(self) -> None:
-        self._files.close()  # or what is stored next would go to the deleted files
+        _open_files().close()  # or what is stored next would go to the deleted files
         super().wipe()
 
     def dispose(self) -> None:  # an instance disposes its three storages, not what holds them
         super().dispose()
-        self._files.close()
+        _open_files().close()
