@@ -98,10 +98,12 @@ class MariaDB:
 def mariadb_server(directory: Path, *options: str) -> Iterator[MariaDB]:
     """A server with a database `shop`; skips if it is not installed."""
     path = f"{os.environ['PATH']}:/usr/sbin"
-    programs = [shutil.which(name, path=path) for name in ("mariadb-install-db", "mariadbd")]
-    install, program = programs
-    if install is None or program is None:
-        pytest.skip("MariaDB is not installed: apt-get install mariadb-server-core")
+    names = ("mariadb-install-db", "mariadbd", "my_print_defaults")
+    install, program, defaults = (shutil.which(name, path=path) for name in names)
+    if install is None or program is None or defaults is None:
+        pytest.skip(
+            "MariaDB is not installed: apt-get install mariadb-server-core mariadb-client-core"
+        )
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     user = ["--user=root"] if os.getuid() == 0 else []
