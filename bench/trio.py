@@ -114,7 +114,7 @@ class Trio:
         starts: dict[int, float] = {}
         with DagsterInstance.from_config(str(self._server.home)) as instance:
             while True:
-                for pid in family(_child("dagster-daemon")):
+                for pid in family(_child("one_machine.daemon")):
                     peaks[pid] = max(peaks.get(pid, 0), high_water(pid))
                     with suppress(OSError):
                         starts.setdefault(pid, _started_at(pid))
@@ -133,7 +133,7 @@ class Trio:
     @contextmanager
     def daemon_paused(self) -> Iterator[None]:
         """Keep the manifest sensor from reloading the code location during a measurement."""
-        pid = _child("dagster-daemon")
+        pid = _child("one_machine.daemon")
         os.kill(pid, signal.SIGSTOP)
         try:
             yield

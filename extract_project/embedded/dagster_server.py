@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import sysconfig
 import urllib.error
 import urllib.request
@@ -38,6 +39,7 @@ _INSTANCE: Mapping[str, Any] = {
     },
     "run_monitoring": {"enabled": True, "poll_interval_seconds": 5},
 }
+_DAEMON = "extract_project.orchestration.one_machine.daemon"
 _WORKSPACE = """\
 load_from:
   - grpc_server:
@@ -125,7 +127,7 @@ def dagster_processes(
                 *(_script("dagster-webserver"), "-h", "127.0.0.1", "-p", str(port)),
                 *("-w", str(workspace), "--log-level", "warning"),
             ),
-            "daemon": (_script("dagster-daemon"), "run", "-w", str(workspace)),
+            "daemon": (sys.executable, "-m", _DAEMON, "run", "-w", str(workspace)),
         },
     )
 

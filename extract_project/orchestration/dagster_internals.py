@@ -121,6 +121,8 @@ __all__ = [  # noqa: RUF022 - grouped by what they are needed for
     # Reloads that start no Python anew: the code server, with our way to start its processes.
     "run_code_server",
     "run_dagster",
+    # The daemon of one machine, whose runs are forked.
+    "run_daemon",
     # Reloads that describe the definitions once: the two answers of a code server that do so.
     "wrap_answers",
     # A release is for one run: a re-execution copies its tags, and has this one. The cause of a
@@ -232,6 +234,14 @@ def run_dagster(arguments: Sequence[str]) -> None:
 
     sys.argv = ["dagster", *arguments]
     main()  # type: ignore[no-untyped-call]
+
+
+def run_daemon(arguments: Sequence[str]) -> None:
+    """Be `dagster-daemon` with these arguments; raises SystemExit at its end."""
+    from dagster._daemon.cli import main
+
+    sys.argv = ["dagster-daemon", *arguments]
+    main()
 
 
 ERROR_ANSWER = '{"__class__": "ExternalRepositoryErrorData"'

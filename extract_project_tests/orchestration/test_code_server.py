@@ -19,7 +19,8 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepo
 from dagster._grpc.client import DagsterGrpcClient
 
 from extract_project.embedded.process import await_ready, free_port, is_listening, running
-from extract_project.orchestration.code_server.forked import ForkServer
+from extract_project.orchestration.code_server.forked import PRELOADED, Processes
+from extract_project.orchestration.fork_server import ForkServer
 from extract_project_tests.support.commands import PROGRAM
 from extract_project_tests.support.waiting import await_value
 
@@ -157,8 +158,8 @@ def test_a_process_that_ends_while_it_loads_is_told(tmp_path: Path) -> None:
 
 def test_a_process_starts_anew_when_the_code_has_changed(tmp_path: Path) -> None:
     states = count()
-    server = ForkServer(installed=lambda: next(states))
+    processes = Processes(ForkServer(PRELOADED, installed=lambda: next(states)))
     command = [sys.executable, "-m", "dagster", "--version"]
-    started = server.open(command, cwd=str(tmp_path), env=os.environ)
+    started = processes.open(command, cwd=str(tmp_path), env=os.environ)
     assert isinstance(started, subprocess.Popen)
     assert started.wait(_SECONDS) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,12 +16,15 @@ import yaml
 from dagster import DagsterInstance, DagsterRun
 
 import extract_project.journal
+import extract_project.orchestration.one_machine.daemon as daemon_module
+from extract_project.embedded.process import running
 from extract_project.orchestration.dagster_internals import LaunchRunContext, WorkerStatus
 from extract_project.orchestration.one_machine.launcher import ForkingRunLauncher
 from extract_project.orchestration.one_machine.process import living
 from extract_project_tests.support.waiting import await_value
 
 _SECONDS = 300
+_PRELOADED = "extract_project.orchestration.one_machine.preloaded"
 
 
 @dg.op
@@ -136,3 +140,15 @@ def test_after_a_change_of_the_code_a_run_imports_it_anew(daemon: DagsterInstanc
         assert "forkserver" not in parent(launch(daemon)[1])
     finally:
         os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_the_daemon_imports_what_runs_need_before_the_first_run(home: Path, tmp_path: Path) -> None:
+    def forks() -> bool:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        commands = [Path(f"/proc/{each}/cmdline").read_text() for each in children]
+        return any("forkserver" in each and _PRELOADED in each for each in commands)
+
+    command = [sys.executable, "-m", daemon_module.__name__, "run", "--empty-workspace"]
+    environment = {**os.environ, "DAGSTER_HOME": str(home)}
+    with running(command, tmp_path / "daemon.log", environment) as process:
+        await_value("its fork server", forks, 60)

@@ -1,29 +1,25 @@
-"""Processes that are forked from one which has imported everything, instead of starting anew.
+"""The processes of a code server, forked instead of starting anew.
 
 When a code location is reloaded, Dagster's code server starts a new process. Python then imports
 Dagster and this project again, which is most of a reload of a few hundred SQL files. The fork
-server has imported them once. It holds modules only: settings, definitions and SQL are read in each
-new process. When a file of this project, or an installed package, has changed since, processes
-start anew again, until the code server is restarted.
+server has imported them once. When it is out of date, processes start anew again.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import multiprocessing.connection
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from extract_project.orchestration.installed_code import installed_code
+from extract_project.orchestration.fork_server import ForkServer
 
-_PRELOADED = (
+PRELOADED = (
     "dagster._cli",
     "dagster._grpc.server",
     "extract_project.orchestration.code_server.preloaded",
@@ -71,34 +67,24 @@ class ForkedProcess:
         self.process.terminate()
 
 
-class ForkServer:
-    """The fork server of one code server."""
+class Processes:
+    """The processes of one code server."""
 
-    def __init__(self, installed: Callable[[], int] = installed_code) -> None:
+    def __init__(self, server: ForkServer) -> None:
         self._lock = threading.Lock()
-        self._installed, self._code = installed, installed()
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(_PRELOADED))
+        self._server = server
         self._started: list[ForkedProcess] = []
-
-    def begin(self) -> None:
-        """Start importing, while the caller goes on."""
-        forkserver.ensure_running()
 
     def open(
         self, command: Sequence[str], *, cwd: str | None, env: Mapping[str, str]
     ) -> ForkedProcess | subprocess.Popen[bytes]:
         """Start `python -m dagster …`."""
         python, *rest = command
-        if (
-            python != sys.executable
-            or tuple(rest[:2]) != _PYTHON
-            or self._installed() != self._code
-        ):
+        if python != sys.executable or tuple(rest[:2]) != _PYTHON or not self._server.is_current:
             return subprocess.Popen(command, cwd=cwd, env=env)
         arguments = (rest[2:], cwd or str(Path.cwd()), dict(env))
         with self._lock:
-            process = self._context.Process(target=_dagster, args=arguments)
+            process = self._server.process(_dagster, arguments)
             process.start()
         self._started = [each for each in self._started if each.poll() is None]
         self._started.append(ForkedProcess(process, self._lock))

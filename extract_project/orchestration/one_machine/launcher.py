@@ -1,9 +1,8 @@
 """The launcher of runs on one machine: it forks each from a process that has imported everything.
 
 Dagster's own launcher starts Python for each run and imports Dagster and this project anew, which
-is 2 to 3 CPU seconds. Here a fork server imports them once. It holds modules only: settings,
-definitions and SQL are read in each run. When a file of this project, or an installed package, has
-changed since, runs start anew again, until Dagster is restarted.
+is 2 to 3 CPU seconds. Here a fork server imports them once. When it is out of date, runs start anew
+again.
 
 Runs have the environment of the process that launches them, which is the daemon; on one machine
 the code server has the same.
@@ -17,6 +16,7 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
+from functools import cache
 from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess, SpawnProcess
 from typing import Any
@@ -32,12 +32,12 @@ from extract_project.orchestration.dagster_internals import (
     WorkerStatus,
     get_run_crash_explanation,
 )
-from extract_project.orchestration.installed_code import installed_code
+from extract_project.orchestration.fork_server import ForkServer
 from extract_project.orchestration.one_machine.process import execute, living
 
 _PRELOADED = (
     "extract_project.orchestration.one_machine.preloaded",
-    "dagster._daemon.cli",  # the main module of the daemon, which multiprocessing imports again
+    "dagster._daemon.cli",  # the main module of Dagster's own daemon, which is imported again
     "dagster._core.instance.factory",
     "dagster._core.storage.root",
     "dagster._core.storage.runs",
@@ -49,6 +49,12 @@ _END_SECONDS = 10
 """How long interrupted runs have for cancelling their queries when the launching process ends."""
 
 
+@cache
+def fork_server() -> ForkServer:
+    """The fork server of this process, from which its runs are forked."""
+    return ForkServer(_PRELOADED)
+
+
 class ForkingRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     """Forks the process of each run; without any setting."""
 
@@ -56,7 +62,6 @@ class ForkingRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         self._inst_data = inst_data
         self._processes: dict[str, ForkServerProcess | SpawnProcess] = {}
         self._lock = threading.Lock()
-        self._preloaded_code: int | None = None
         super().__init__()  # type: ignore[no-untyped-call]
 
     @property
@@ -116,15 +121,10 @@ class ForkingRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             process.kill()
 
     def _process(self, run_id: str) -> ForkServerProcess | SpawnProcess:
-        code = installed_code()
-        if self._preloaded_code is None:
-            self._preloaded_code = code
-        arguments = (run_id, self._instance.get_ref())
-        if code != self._preloaded_code:
-            return multiprocessing.get_context("spawn").Process(target=execute, args=arguments)
-        server = multiprocessing.get_context("forkserver")
-        server.set_forkserver_preload(list(_PRELOADED))
-        return server.Process(target=execute, args=arguments)
+        arguments, server = (run_id, self._instance.get_ref()), fork_server()
+        if server.is_current:
+            return server.process(execute, arguments)
+        return multiprocessing.get_context("spawn").Process(target=execute, args=arguments)
 
     def _watch(self, run_id: str, process: ForkServerProcess | SpawnProcess) -> None:
         """Wait for the end of a run's process, and record a death that it has not recorded."""
