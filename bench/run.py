@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.contestants import CONTESTANTS, Contestant, as_task, ours
+from bench.control_group import ControlGroup
 from bench.equality import Verdict, judge
 from bench.limits import QUERY
 from bench.measure import Measurement, measure
@@ -239,16 +240,25 @@ def _reached(run: Measurement) -> float:
     return float(found.group(1)) - run.started_at
 
 
-def memory(site: BenchSite, source: str, query: str) -> tuple[int, int]:
-    """Rows and peak memory of one whole run of ours with another query."""
+@dataclass(frozen=True)
+class Taken:
+    """What one whole run of ours published, and the memory that it took."""
+
+    rows: int
+    peak_bytes: int
+
+
+def memory(site: BenchSite, source: str, query: str, within: ControlGroup | None = None) -> Taken:
+    """Measure one whole run of ours with another query, in a control group if one is given."""
     s3 = s3_of(site)
     put_sql(s3, source, query)
     environment = {**site.environment, **as_task(source)}
-    run = measure(ours(source), environment, site.directory / "memory.log", 3600)
-    _say(f"{source}: memory", run)
+    command = within.enclosed(ours(source)) if within else ours(source)
+    run = measure(command, environment, site.directory / "memory.log", 3600)
+    _say(f"{source}: memory{' in a task' if within else ''}", run)
     if run.exit_code:
         raise SystemExit(f"our own run failed: {run.output[-2000:]}")
-    return _receipt(site, s3, source).rows, run.peak_bytes
+    return Taken(_receipt(site, s3, source).rows, run.peak_bytes)
 
 
 def s3_of(site: BenchSite) -> S3Client:
