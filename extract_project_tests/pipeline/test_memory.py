@@ -86,7 +86,7 @@ def test_g9_a_snowflake_result_takes_the_same_memory_at_any_length(site: Site) -
             sql = "/*---\nwarehouse: snow\n---*/\nselect * from t"
             peaks.append(peak_memory(site, sql, **snowflake_settings(server)))
     assert peaks[1] < 440 * MIB
-    assert peaks[1] < peaks[0] + 96 * MIB  # of 1.4 GB more: the heap has more holes then
+    assert peaks[1] < peaks[0] * 1.2  # of 1.4 GB more: the heap has more holes then
 
 
 @pytest.mark.soak
