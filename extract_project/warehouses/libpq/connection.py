@@ -4,6 +4,10 @@ libpq's blocking calls hold Python's lock, or delay a signal, until the server h
 (measured: describing a statement did, as long as the network was silent). So every wait is on the
 socket, in Python: other threads run, signal handlers run, and `cancel` is noticed.
 
+libpq frees the memory of a connection when it is closed, and psycopg calls libpq without Python's
+lock. So every call holds a lock of ours, which `close` waits for: a thread that still reads then
+gets an error, and does not end the process.
+
 An author's statement is sent by the extended protocol, in which the server takes one at a time:
 whatever the text holds, a second statement in it is an error.
 """
@@ -19,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from extract_project.errors import QueryCancelled
 
 if TYPE_CHECKING:
-    from psycopg.pq.abc import PGconn, PGresult
+    from psycopg.pq.abc import PGcancelConn, PGconn, PGresult
 
 _POLL_MILLISECONDS = 500
 _GRACE_SECONDS = 5.0
@@ -47,6 +51,8 @@ class Connection:
     def __init__(self, server: PGconn) -> None:
         server.nonblocking = 1
         self._server = server
+        self._calling = threading.RLock()
+        """Held in each call of libpq. No call waits for the network, so none holds it for long."""
         self._cancelled = threading.Event()
         self._cancelled_at = 0.0
         self._sent_at = 0.0
@@ -54,7 +60,8 @@ class Connection:
         self._writable = _poller(server, select.POLLIN | select.POLLOUT)
 
     def fileno(self) -> int:
-        return self._server.socket
+        with self._calling:
+            return self._server.socket
 
     @property
     def is_cancelled(self) -> bool:
@@ -63,7 +70,8 @@ class Connection:
     @property
     def backend(self) -> int:
         """The process id of the server process."""
-        return self._server.backend_pid
+        with self._calling:
+            return self._server.backend_pid
 
     @property
     def is_active(self) -> bool:
@@ -71,7 +79,8 @@ class Connection:
         from psycopg import Error, pq
 
         try:
-            return self._server.transaction_status == pq.TransactionStatus.ACTIVE
+            with self._calling:
+                return self._server.transaction_status == pq.TransactionStatus.ACTIVE
         except Error:  # the connection is closed
             return False
 
@@ -83,7 +92,8 @@ class Connection:
     def query(self, sql: str, values: Sequence[str] = ()) -> list[tuple[str | None, ...]]:
         """The rows of a statement, as text, with `values` for `$1`, `$2`, …"""
         self._begin()
-        self._server.send_query_params(sql.encode(), [value.encode() for value in values])
+        with self._calling:
+            self._server.send_query_params(sql.encode(), [value.encode() for value in values])
         result = self._ended()
         return [
             tuple(_text(result.get_value(row, column)) for column in range(result.nfields))
@@ -98,16 +108,19 @@ class Connection:
         changes its columns.
         """
         self._begin()
-        self._server.send_prepare(_STATEMENT, sql.encode(), types or None)
+        with self._calling:
+            self._server.send_prepare(_STATEMENT, sql.encode(), types or None)
         self._ended()
         self._begin()
-        self._server.send_describe_prepared(_STATEMENT)
+        with self._calling:
+            self._server.send_describe_prepared(_STATEMENT)
         return columns_of(self._ended())
 
     def script(self, sql: str) -> None:
         """Run statements of ours, separated by semicolons, that return nothing."""
         self._begin()
-        self._server.send_query(sql.encode())
+        with self._calling:
+            self._server.send_query(sql.encode())
         self._ended()
 
     def cancel(self) -> None:
@@ -119,7 +132,9 @@ class Connection:
             self._cancelled.set()
         try:
             if self.is_active:
-                _send_cancel(self._server)
+                with self._calling:
+                    request = self._server.cancel_conn()
+                _send(request)
         except Error:  # the connection is lost, and with it the statement
             return
 
@@ -133,7 +148,8 @@ class Connection:
             if not self._cancelled.is_set():
                 self.cancel()
         finally:
-            self._server.finish()
+            with self._calling:
+                self._server.finish()
 
     def _begin(self) -> None:
         if self._cancelled.is_set():
@@ -150,15 +166,26 @@ class Connection:
 
     def _flush(self) -> None:
         """Send all pending data, and read what the server sends meanwhile."""
-        while self._server.flush():
+        while self._has_unsent():
             self._wait(self._writable)
-            self._server.consume_input()
+            self._consume()
+
+    def _has_unsent(self) -> bool:
+        with self._calling:
+            return bool(self._server.flush())
 
     def _next(self) -> PGresult | None:
-        while self._server.is_busy():
+        while True:
+            with self._calling:
+                if not self._server.is_busy():
+                    return self._server.get_result()
             self._wait(self._readable)
+            self._consume()
+
+    def _consume(self) -> None:
+        """Take what the network has brought; raises psycopg's error if the connection is lost."""
+        with self._calling:
             self._server.consume_input()
-        return self._server.get_result()
 
     def _wait(self, poller: select.poll) -> None:
         """Wait for the socket, half a second at most."""
@@ -199,11 +226,10 @@ def checked(result: PGresult | None) -> PGresult:
     return result
 
 
-def _send_cancel(server: PGconn) -> None:
-    """Ask the server, over a separate connection, to end this connection's statement."""
+def _send(request: PGcancelConn) -> None:
+    """Ask the server, over a separate connection, to end a connection's statement."""
     from psycopg import pq
 
-    request = server.cancel_conn()
     try:
         request.start()
         end = time.monotonic() + _GRACE_SECONDS

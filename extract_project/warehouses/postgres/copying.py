@@ -26,7 +26,8 @@ class CopyConnection(Connection):
     def start_copy(self, sql: str) -> int:
         """Start a `COPY … TO STDOUT`; returns its number of columns. Then read its `blocks`."""
         self._begin()
-        self._server.send_query_params(sql.encode(), None)
+        with self._calling:
+            self._server.send_query_params(sql.encode(), None)
         self._flush()
         return checked(self._next()).nfields
 
@@ -40,29 +41,40 @@ class CopyConnection(Connection):
         """
         from psycopg import Error
 
-        server, block = self._server, bytearray()
+        block = bytearray()
         try:
             while True:
-                size, row = server.get_copy_data(1)
-                if size >= LONG_ROW_BYTES:
-                    if block:
-                        yield bytes(block)
-                        block.clear()
-                    yield row
-                    del row
-                elif size > 0:
-                    block += row
-                    if len(block) >= _BLOCK_BYTES:
-                        yield bytes(block)
-                        block.clear()
-                elif size == 0:
+                size, row = self._take(block)
+                if size == 0:
                     self._wait(self._readable)
-                    server.consume_input()
-                else:
+                    self._consume()
+                    continue
+                if size < 0:
                     break
+                if block:
+                    yield bytes(block)
+                    block.clear()
+                if size >= LONG_ROW_BYTES:
+                    yield row
+                del row
             self.copied = self._ended().command_tuples or 0
         except Error:
             self.rest = bytes(block)
             raise
         if block:
             yield bytes(block)
+
+    def _take(self, block: bytearray) -> tuple[int, memoryview]:
+        """Add rows that have arrived to `block`, until it is full or a long row comes.
+
+        Returns the size of the last row, and the row. The size is 0 if no other has arrived, and
+        negative after the last.
+        """
+        with self._calling:
+            while True:
+                size, row = self._server.get_copy_data(1)
+                if not 0 < size < LONG_ROW_BYTES:
+                    return size, row
+                block += row
+                if len(block) >= _BLOCK_BYTES:
+                    return size, row

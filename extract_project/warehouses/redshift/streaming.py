@@ -31,7 +31,8 @@ class StreamingConnection(Connection):
     def run(self, sql: str, values: Sequence[bytes] = (), types: Sequence[int] = ()) -> int:
         """Run a statement that gives no rows; returns how many it has written."""
         self._begin()
-        self._server.send_query_params(sql.encode(), values, types)
+        with self._calling:
+            self._server.send_query_params(sql.encode(), values, types)
         return self._ended().command_tuples or 0
 
     def rows(
@@ -45,8 +46,9 @@ class StreamingConnection(Connection):
         from psycopg import OperationalError, pq
 
         self._begin()
-        self._server.send_query_params(sql.encode(), values, types)
-        self._server.set_chunked_rows_mode(rows_at_once(columns))
+        with self._calling:
+            self._server.send_query_params(sql.encode(), values, types)
+            self._server.set_chunked_rows_mode(rows_at_once(columns))
         self._flush()
         cells: Cells = [[] for _ in columns]
         size, found, is_whole = 0, list[Column](), False

@@ -31,7 +31,10 @@ class BigQueryServer:
 def bigquery_server(service: Service) -> Iterator[BigQueryServer]:
     """Serve both APIs on the loopback address, within the block."""
     with serving(0, _Handler, service), serving_storage(service) as port:
-        yield BigQueryServer(service.address, f"http://127.0.0.1:{port}", service)
+        try:
+            yield BigQueryServer(service.address, f"http://127.0.0.1:{port}", service)
+        finally:
+            service.cancel_all()
 
 
 class _Handler(DoubleHandler):

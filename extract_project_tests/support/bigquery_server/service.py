@@ -149,6 +149,11 @@ class Service:
             self._finish(job, error=QueryError("stopped", "Job execution was cancelled"))
         return {"kind": "bigquery#jobCancelResponse", "job": self._reply(job)}
 
+    def cancel_all(self) -> None:
+        """End what still runs, when the server stops: nobody else would."""
+        for job in list(self.jobs):
+            self._finish(job, error=QueryError("stopped", "Job execution was cancelled"))
+
     def results(self, job_id: str, location: str) -> Reply:
         """Of a job that failed, its error."""
         job = self._job(job_id, location)

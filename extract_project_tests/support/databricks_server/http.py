@@ -32,7 +32,10 @@ class DatabricksServer:
 def databricks_server(service: Service, port: int = 0) -> Iterator[DatabricksServer]:
     """Serve on the loopback address, within the block."""
     with serving(port, _Handler, service) as at:
-        yield DatabricksServer("127.0.0.1", at, service)
+        try:
+            yield DatabricksServer("127.0.0.1", at, service)
+        finally:
+            service.cancel_all()
 
 
 class _Handler(DoubleHandler):

@@ -163,6 +163,11 @@ class Service:
             self._finish(self._statement(statement_id), "CANCELED")
         return {}
 
+    def cancel_all(self) -> None:
+        """End what still runs, when the server stops: nobody else would."""
+        for statement in [*self.statements, *self.asking]:
+            self._finish(statement, "CANCELED")
+
     def link(self, statement_id: str, number: int) -> Reply:
         statement = self._statement(statement_id)
         if statement.state != "SUCCEEDED":

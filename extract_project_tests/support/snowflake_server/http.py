@@ -32,7 +32,10 @@ class SnowflakeServer:
 def snowflake_server(service: Service, port: int = 0) -> Iterator[SnowflakeServer]:
     """Serve on the loopback address, within the block."""
     with serving(port, _Handler, service) as at:
-        yield SnowflakeServer("127.0.0.1", at, service)
+        try:
+            yield SnowflakeServer("127.0.0.1", at, service)
+        finally:
+            service.abort_all()
 
 
 class _Handler(DoubleHandler):

@@ -286,6 +286,11 @@ class Service:
         self._finish(query, error=CANCELLED)
         return _succeeded(None)
 
+    def abort_all(self) -> None:
+        """End what still runs, when the server stops: nobody else would."""
+        for query in list(self.queries):
+            self._finish(query, error=CANCELLED)
+
     def chunk(self, query_id: str, number: int, generation: int) -> bytes | None:
         """The compressed body of a chunk; None if its address is no longer valid."""
         query = self._query(query_id)
